@@ -1,0 +1,73 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings of every Swift target, after swift-log and SwiftNIO.
+let strict: [SwiftSetting] = [
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0335-existential-any.md
+    .enableUpcomingFeature("ExistentialAny"),
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0409-access-level-on-imports.md
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0444-member-import-visibility.md
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
+
+let package = Package(
+    name: "pathwise",
+    products: [
+        .library(name: "Pathwise", targets: ["Pathwise"]),
+        .executable(name: "pathwise", targets: ["PathwiseCommand"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    ],
+    targets: [
+        // System libraries and thin C shims.
+        .systemLibrary(
+            name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .target(name: "CCrypto", dependencies: ["CLibCrypto"]),
+        .target(name: "CLinuxUDP"),
+
+        // The rooms, lowest first. A room imports only rooms above it in this list
+        // that it names here; Tests/ArchitectureTests holds the sources to it.
+        .target(name: "DenseMath", dependencies: ["COpenBLAS"]),
+        .target(name: "PathTelemetry"),
+        .target(name: "PathLearning", dependencies: ["DenseMath", "PathTelemetry"]),
+        .target(name: "PathTransport", dependencies: ["CCrypto", "PathTelemetry", "PathLearning"]),
+        .target(name: "PathTrace", dependencies: ["CSQLite", "PathTelemetry", "PathLearning"]),
+        .target(
+            name: "PathSimulation",
+            dependencies: ["PathTelemetry", "PathLearning", "PathTransport", "PathTrace"]),
+        .target(
+            name: "PathEvaluation",
+            dependencies: ["DenseMath", "PathTelemetry", "PathLearning", "PathTrace"]),
+        .target(name: "PathReport", dependencies: ["PathTelemetry", "PathTrace", "PathEvaluation"]),
+        .target(
+            name: "PathNetwork", dependencies: ["CLinuxUDP", "PathTelemetry", "PathTransport"]),
+        .target(
+            name: "Pathwise",
+            dependencies: [
+                "PathTelemetry", "PathLearning", "PathTransport", "PathTrace", "PathNetwork",
+                histogram,
+            ]),
+        .executableTarget(
+            name: "PathwiseCommand",
+            dependencies: [
+                "Pathwise", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
+                "PathSimulation", "PathEvaluation", "PathReport", "PathNetwork", argumentParser,
+            ]),
+
+        // Tests: one target a room.
+        .testTarget(name: "PathTelemetryTests", dependencies: ["PathTelemetry"]),
+    ],
+    swiftLanguageModes: [.v6]
+)
+
+for target in package.targets where target.type != .system && target.type != .plugin {
+    target.swiftSettings = (target.swiftSettings ?? []) + strict
+}

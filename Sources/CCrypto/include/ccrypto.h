@@ -1,0 +1,3 @@
+#ifndef PATHWISE_CCRYPTO_H
+#define PATHWISE_CCRYPTO_H
+#endif

@@ -1,0 +1,3 @@
+#ifndef PATHWISE_CLINUXUDP_H
+#define PATHWISE_CLINUXUDP_H
+#endif

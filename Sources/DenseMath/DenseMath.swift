@@ -1,0 +1,1 @@
+// DenseMath: see docs/architecture.md.

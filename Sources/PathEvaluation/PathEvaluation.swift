@@ -1,0 +1,1 @@
+// PathEvaluation: see docs/architecture.md.

@@ -1,0 +1,190 @@
+public import PathTelemetry
+
+/// One path that a decision may use, with everything a policy may look at.
+public struct Candidate: Sendable {
+    public var path: PathID
+    public var features: FeatureVector
+    /// The heuristic's prediction h(x): time from now until the burst has arrived, seconds.
+    public var predictedDelivery: Double
+    /// Smoothed RTT and its variation, seconds.
+    public var smoothedRTT: Double
+    public var rttVariation: Double
+    /// Age of the oldest unanswered packet, seconds; zero when nothing is unanswered.
+    public var unansweredAge: Double
+    /// Share of packets lost over the last 5 s, 0...1.
+    public var lossRate: Double
+    /// Bytes that the congestion window and the pacer let through now.
+    public var room: Int
+    public var bytesInFlight: Int
+    public var congestionWindow: Int
+    /// Expected delivery rate, bytes per second.
+    public var rate: Double
+    public var traits: PathTraits
+
+    public init(path: PathID, traits: PathTraits = PathTraits()) {
+        self.path = path
+        self.traits = traits
+        features = FeatureVector(repeating: 0)
+        predictedDelivery = 0
+        smoothedRTT = 0
+        rttVariation = 0
+        unansweredAge = 0
+        lossRate = 0
+        room = 0
+        bytesInFlight = 0
+        congestionWindow = 0
+        rate = 0
+    }
+}
+
+/// The candidates of one decision, kept inline: `0 ..< count` are valid.
+public struct CandidateSet: Sendable {
+    public private(set) var count = 0
+    private var storage: InlineArray<16, Candidate>
+
+    public init() { storage = InlineArray(repeating: Candidate(path: PathID(0))) }
+
+    @inlinable public var isEmpty: Bool { count == 0 }
+
+    public subscript(index: Int) -> Candidate {
+        _read {
+            precondition(index >= 0 && index < count)
+            yield storage[index]
+        }
+        _modify {
+            precondition(index >= 0 && index < count)
+            yield &storage[index]
+        }
+    }
+
+    public mutating func removeAll() { count = 0 }
+
+    /// Appends a candidate; ignored when `PathID.limit` are there already.
+    public mutating func append(_ candidate: Candidate) {
+        guard count < PathID.limit else { return }
+        storage[count] = candidate
+        count += 1
+    }
+
+    /// The position of a path among the candidates.
+    public func index(of path: PathID) -> Int? {
+        for index in 0..<count where storage[index].path == path { return index }
+        return nil
+    }
+}
+
+/// Actions with their probabilities, kept inline: `0 ..< count` are valid.
+///
+/// The first `K` actions are the single candidates in their order; pairs, all-paths and wait
+/// follow where a policy offers them. Probabilities sum to one within 1e-12.
+public struct ActionDistribution: Sendable {
+    /// Room for 16 single paths and 16 further actions.
+    public static let capacity = 32
+
+    public private(set) var count = 0
+    private var actions: InlineArray<32, PathSet>
+    private var probabilities: InlineArray<32, Double>
+
+    public init() {
+        actions = InlineArray(repeating: .wait)
+        probabilities = InlineArray(repeating: 0)
+    }
+
+    public mutating func append(_ action: PathSet, _ probability: Double) {
+        guard count < ActionDistribution.capacity else { return }
+        actions[count] = action
+        probabilities[count] = probability
+        count += 1
+    }
+
+    public func action(_ index: Int) -> PathSet {
+        precondition(index >= 0 && index < count)
+        return actions[index]
+    }
+
+    public subscript(index: Int) -> Double {
+        get {
+            precondition(index >= 0 && index < count)
+            return probabilities[index]
+        }
+        set {
+            precondition(index >= 0 && index < count)
+            probabilities[index] = newValue
+        }
+    }
+}
+
+/// What a policy chose, with the whole distribution it drew from, after overrides.
+public struct Decision: Sendable {
+    public var distribution: ActionDistribution
+    /// Index into `distribution` of the action taken.
+    public var chosen: Int
+    /// True when a rule above the policy left only this action (one path usable, for example).
+    /// Forced decisions are recorded but neither learned from nor evaluated.
+    public var isForced: Bool
+
+    public init(distribution: ActionDistribution, chosen: Int, isForced: Bool = false) {
+        self.distribution = distribution
+        self.chosen = chosen
+        self.isForced = isForced
+    }
+
+    public var action: PathSet { distribution.action(chosen) }
+    /// Probability with which the chosen action was taken: the propensity.
+    public var propensity: Double { distribution[chosen] }
+}
+
+/// How a decision turned out; closed at min(acknowledged, deadline).
+public struct Outcome: Sendable {
+    /// The decision's number within the connection, counted from zero.
+    public var decision: UInt64
+    /// Decision to arrival of the burst's last packet at the receiver, seconds; nil when the
+    /// deadline passed first.
+    public var delivery: Double?
+    /// True when not delivered within the deadline. Unanswered is late, never dropped.
+    public var isLate: Bool
+    /// The deadline it was held to, seconds: the censoring time of `delivery`.
+    public var deadline: Double
+    /// Packets of the burst, and how many of them were declared lost before the outcome closed.
+    public var packets: Int
+    public var lostPackets: Int
+    /// When the outcome closed.
+    public var closedAt: Instant
+
+    public init(
+        decision: UInt64, delivery: Double?, isLate: Bool, deadline: Double, packets: Int,
+        lostPackets: Int, closedAt: Instant
+    ) {
+        self.decision = decision
+        self.delivery = delivery
+        self.isLate = isLate
+        self.deadline = deadline
+        self.packets = packets
+        self.lostPackets = lostPackets
+        self.closedAt = closedAt
+    }
+}
+
+/// Everything needed to replay one decision.
+public struct DecisionRecord: Sendable {
+    /// The decision's number within the connection, counted from zero.
+    public var number: UInt64
+    public var time: Instant
+    public var burst: BurstContext
+    public var candidates: CandidateSet
+    public var decision: Decision
+    /// The state of the generator's draw: the uniform number that picked the action.
+    public var draw: Double
+
+    public init(
+        number: UInt64, time: Instant, burst: BurstContext, candidates: CandidateSet,
+        decision: Decision, draw: Double
+    ) {
+        self.number = number
+        self.time = time
+        self.burst = burst
+        self.candidates = candidates
+        self.decision = decision
+        self.draw = draw
+    }
+}

@@ -1,0 +1,1 @@
+// PathNetwork: see docs/architecture.md.

@@ -1,0 +1,1 @@
+// PathReport: see docs/architecture.md.

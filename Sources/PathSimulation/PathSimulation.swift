@@ -1,0 +1,1 @@
+// PathSimulation: see docs/architecture.md.

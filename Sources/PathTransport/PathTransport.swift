@@ -1,0 +1,1 @@
+// PathTransport: see docs/architecture.md.

@@ -1,0 +1,1 @@
+// Pathwise: see docs/architecture.md.
