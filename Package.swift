@@ -64,6 +64,9 @@ let package = Package(
 
         // Tests: one target a room.
         .testTarget(name: "PathTelemetryTests", dependencies: ["PathTelemetry"]),
+        .testTarget(
+            name: "PathTransportTests",
+            dependencies: ["PathTransport", "PathTelemetry", "PathLearning"]),
     ],
     swiftLanguageModes: [.v6]
 )

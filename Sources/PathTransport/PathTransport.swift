@@ -1,1 +1,0 @@
-// PathTransport: see docs/architecture.md.
