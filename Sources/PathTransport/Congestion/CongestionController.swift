@@ -1,0 +1,109 @@
+import PathTelemetry
+
+/// The congestion control of one path: a value that takes events and answers with limits.
+///
+/// Deterministic, no clock, no I/O, no allocation. One value per path; all numbers are of that path.
+///
+/// Order of calls when a packet is sent:
+///
+///     if window allows (bytesInFlight + size <= congestionWindow) and pacer.budget(now:) > 0
+///     let state = rate.handleSent(bytes:, bytesInFlight: before, now:)  // keep with the packet
+///     controller.handleSent(now:, bytes:, packetNumber:, bytesInFlight: before)
+///     pacer.handleSent(bytes:, now:)
+///
+/// and when one ACK frame for the path is processed:
+///
+///     rtt.update(...)                                     // if the frame gives a sample
+///     rate.handleAcked(...)                               // per newly acknowledged packet
+///     rate.handleLost(bytes:)                             // per packet now declared lost
+///     let sample = rate.takeSample(now:, minimumRTT:)
+///     controller.handleLoss(...)                          // once, if anything was lost
+///     controller.handleAck(... sample ...)                // once, if anything was acknowledged
+///     pacer.update(rate: controller.pacingRate, maximumPacketSize:, now:)
+///
+/// Losses found by a timer go to `rate.handleLost` and `handleLoss` alone. Probes of the path MTU
+/// are never reported as lost (RFC 8899, section 3). When the sender runs out of data while the
+/// window is open, it calls `rate.handleAppLimited(bytesInFlight:)`.
+///
+/// `handleOutage` comes once when the path is declared failed (or suspect, with its data moved
+/// elsewhere), `handleRestored` when it is to carry data again; losses of packets sent before the
+/// outage are then no sign of congestion, whenever they are reported.
+protocol CongestionController: Sendable {
+    // Handle: events in.
+
+    /// A packet left; `bytesInFlight` is the value before it.
+    mutating func handleSent(now: Instant, bytes: Int, packetNumber: UInt64, bytesInFlight: Int)
+    /// One ACK frame acknowledged something for the first time.
+    mutating func handleAck(_ event: AckEvent)
+    /// Packets were declared lost.
+    mutating func handleLoss(_ event: LossEvent)
+    /// The path was declared failed or suspect.
+    mutating func handleOutage(now: Instant)
+    /// The path is back.
+    mutating func handleRestored(now: Instant)
+    /// The largest packet that the path carries changed.
+    mutating func handleMaximumPacketSize(_ bytes: Int)
+
+    // Read: limits and state.
+
+    /// The most bytes that may be in flight; at least two packets.
+    var congestionWindow: Int { get }
+    /// Bytes per second; finite and above zero.
+    var pacingRate: Double { get }
+    /// What the path is believed to carry, bytes per second; zero while unknown.
+    var bandwidthEstimate: Double { get }
+    /// Where the algorithm is, for traces.
+    var phase: CongestionPhase { get }
+    /// The algorithm's name, for traces.
+    var name: String { get }
+}
+
+/// Settings that every algorithm shares.
+struct CongestionConfiguration: Sendable {
+    /// The largest UDP payload sent on the path, bytes.
+    var maximumPacketSize: Int
+    /// Window before anything is known, in packets; RFC 9002, 7.2 recommends 10.
+    var initialWindowPackets: Int
+    /// Round trip assumed for pacing before the first sample.
+    ///
+    /// RFC 9002, 6.2.2 uses 333 ms for timers; pacing the first window over that would waste it.
+    var initialPacingRTT: TimeDelta
+
+    init(
+        maximumPacketSize: Int = 1200, initialWindowPackets: Int = 10,
+        initialPacingRTT: TimeDelta = .milliseconds(20)
+    ) {
+        self.maximumPacketSize = max(maximumPacketSize, CongestionLimits.smallestPacket)
+        self.initialWindowPackets = min(max(initialWindowPackets, 2), 256)
+        self.initialPacingRTT = max(initialPacingRTT, .milliseconds(1))
+    }
+
+    /// The window before anything is known, in bytes.
+    var initialWindow: Int { maximumPacketSize * initialWindowPackets }
+}
+
+/// Bounds that keep every algorithm's output usable.
+enum CongestionLimits {
+    /// No path of interest carries less than this in a packet, bytes.
+    static let smallestPacket = 64
+    /// The window is never below this many packets (RFC 9002, 7.2).
+    static let minimumWindowPackets = 2
+    /// The window is never above this, bytes: 1 s at 16 Gbit/s.
+    static let maximumWindow = 1 << 31
+    /// Pacing is never slower than this, bytes per second.
+    static let minimumPacingRate = 1_000.0
+    /// Pacing is never faster than this, bytes per second.
+    static let maximumPacingRate = 1e11
+
+    /// The pacing rate within its bounds; the lower one for not-a-number.
+    static func pacingRate(_ rate: Double) -> Double {
+        rate > minimumPacingRate ? Swift.min(rate, maximumPacingRate) : minimumPacingRate
+    }
+
+    /// The window within its bounds, from a computed size that may be anything.
+    static func window(_ bytes: Double, maximumPacketSize: Int) -> Int {
+        let floor = minimumWindowPackets * maximumPacketSize
+        guard bytes > Double(floor) else { return floor }
+        return bytes < Double(maximumWindow) ? Int(bytes) : maximumWindow
+    }
+}

@@ -1,0 +1,83 @@
+import PathTelemetry
+
+/// What one ACK frame told about one path, as a congestion controller needs it.
+///
+/// Bytes count whole UDP payloads of ack-eliciting packets, as in RFC 9002, section 2.
+struct AckEvent: Sendable {
+    /// When the frame was processed.
+    var now: Instant
+    /// Bytes that this frame acknowledged for the first time.
+    var ackedBytes: Int
+    /// The largest packet number that the frame newly acknowledged.
+    var largestAcked: UInt64
+    /// The largest packet number sent on the path so far.
+    var largestSent: UInt64
+    /// Bytes in flight after acknowledged and lost packets were taken out.
+    var bytesInFlight: Int
+    /// Bytes in flight before the frame was processed.
+    var priorBytesInFlight: Int
+    /// The round trip that this frame measured; nil when it gave no sample (RFC 9002, 5.1).
+    var latestRTT: TimeDelta?
+    /// Smoothed round trip after this frame.
+    var smoothedRTT: TimeDelta
+    /// Windowed minimum of the round trip after this frame.
+    var minimumRTT: TimeDelta
+    /// What `DeliveryRateEstimator.takeSample` returned for this frame.
+    var rateSample: RateSample
+    /// Whether the sender had too little data to fill the window when this frame came.
+    var isAppLimited: Bool
+}
+
+/// Packets of one path that were declared lost together.
+struct LossEvent: Sendable {
+    /// When loss detection ran.
+    var now: Instant
+    /// Bytes of the lost packets.
+    var lostBytes: Int
+    /// Number of lost packets.
+    var lostPackets: Int
+    /// The largest packet number among the lost packets.
+    var largestLost: UInt64
+    /// The largest packet number sent on the path so far.
+    var largestSent: UInt64
+    /// Bytes in flight after the lost packets were taken out.
+    var bytesInFlight: Int
+    /// Whether the losses span a persistent congestion period (RFC 9002, 7.6).
+    var isPersistentCongestion: Bool
+}
+
+/// Where a congestion controller is in its life, for traces and status.
+public enum CongestionPhase: UInt8, Sendable, CaseIterable {
+    /// Doubling each round trip until the link or a limit is found.
+    case slowStart
+    /// Slow start at reduced growth while a rise of the delay is checked (RFC 9406).
+    case conservativeSlowStart
+    /// Additive or cubic growth of the window.
+    case congestionAvoidance
+    /// From a loss until the first packet sent after it is acknowledged.
+    case recovery
+    /// Model-based: doubling the rate each round trip.
+    case startup
+    /// Model-based: emptying the queue that startup built.
+    case drain
+    /// Model-based: sending below the estimate until no queue is left.
+    case probeDown
+    /// Model-based: sending at the estimate.
+    case cruise
+    /// Model-based: sending above the estimate to look for more bandwidth.
+    case probeUp
+    /// Model-based: a short dip of the window to measure the round trip without a queue.
+    case probeRTT
+    /// The path was declared failed; the model is frozen.
+    case outage
+    /// The path is back; the earlier estimate is being confirmed.
+    case restoring
+}
+
+/// The congestion control algorithms to choose from.
+public enum CongestionAlgorithm: String, Sendable, CaseIterable {
+    /// RFC 9438 with HyStart++ (RFC 9406): loss-based.
+    case cubic
+    /// Rate and round-trip model after BBR: tolerates random loss. The default.
+    case modelBased = "model-based"
+}

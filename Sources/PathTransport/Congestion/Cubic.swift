@@ -1,0 +1,204 @@
+import PathTelemetry
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// CUBIC (RFC 9438) with HyStart++ (RFC 9406): takes every loss as congestion.
+///
+/// Fair to TCP and right where losses come from full queues. On a path with random loss the window
+/// settles near `1.05 * (RTT^3 / p^3)^(1/4)` packets (RFC 9438, section 5.1, RTT in seconds), far
+/// below what the path carries: use the model-based controller there.
+struct Cubic: CongestionController {
+    /// Multiplicative decrease (RFC 9438, 4.6).
+    static let beta = 0.7
+    /// Growth constant in packets per second cubed (RFC 9438, 5).
+    static let growth = 0.4
+    /// Additive increase of the Reno-friendly window: 3 (1 - beta) / (1 + beta) (RFC 9438, 4.3).
+    static let renoIncrease = 3 * (1 - beta) / (1 + beta)
+    /// Pacing gain in slow start and otherwise (RFC 9002, 7.7 suggests 1.25).
+    static let slowStartPacingGain = 2.0
+    static let pacingGain = 1.25
+    /// A window counts as used while no more than this many packets are free (RFC 9002, 7.8).
+    static let unusedPackets = 3
+
+    private let configuration: CongestionConfiguration
+    private var packetSize: Int
+    /// Bytes, with fractions of a packet kept.
+    private var window: Double
+    private var threshold = Double.infinity
+    private var hyStart = HyStart()
+
+    // One epoch of cubic growth.
+    private var epochStart: Instant?
+    private var windowAtEpoch = 0.0
+    private var maximumWindow = 0.0
+    private var originTime = 0.0
+    private var renoWindow = 0.0
+    private var priorWindow = 0.0
+
+    /// Packets up to this number were sent before the last reduction.
+    private var recoveryEnd: UInt64?
+    private var isInRecovery = false
+    /// Packets up to this number were in flight when the path failed.
+    private var outageEnd: UInt64?
+    private var isOutage = false
+    private var largestSent: UInt64 = 0
+    private var smoothedRTT: TimeDelta
+
+    init(_ configuration: CongestionConfiguration) {
+        self.configuration = configuration
+        packetSize = configuration.maximumPacketSize
+        window = Double(configuration.initialWindow)
+        smoothedRTT = configuration.initialPacingRTT
+    }
+
+    // MARK: Handle
+
+    mutating func handleSent(now: Instant, bytes: Int, packetNumber: UInt64, bytesInFlight: Int) {
+        largestSent = max(largestSent, packetNumber)
+    }
+
+    mutating func handleAck(_ event: AckEvent) {
+        smoothedRTT = max(event.smoothedRTT, .microseconds(1))
+        if let end = recoveryEnd, event.largestAcked > end { isInRecovery = false }
+        guard !isOutage, !isInRecovery else { return }
+        // A window that was not used says nothing about the path (RFC 9002, 7.8; RFC 9438, 5.8).
+        let used = event.priorBytesInFlight &+ Cubic.unusedPackets * packetSize
+        guard !event.isAppLimited || used >= congestionWindow else {
+            epochStart = nil
+            return
+        }
+        if window < threshold {
+            growInSlowStart(event)
+        } else {
+            growInAvoidance(event)
+        }
+    }
+
+    private mutating func growInSlowStart(_ event: AckEvent) {
+        let ended = hyStart.handleAck(
+            rtt: event.latestRTT, largestAcked: event.largestAcked,
+            largestSent: event.largestSent)
+        if ended {
+            threshold = window
+            return
+        }
+        let divisor = hyStart.isConservative ? Double(HyStart.conservativeGrowthDivisor) : 1
+        setWindow(window + Double(event.ackedBytes) / divisor)
+    }
+
+    /// RFC 9438, sections 4.2 to 4.5.
+    ///
+    /// Windows are in bytes, the cubic function in packets.
+    private mutating func growInAvoidance(_ event: AckEvent) {
+        let size = Double(packetSize)
+        let start: Instant
+        if let epochStart {
+            start = epochStart
+        } else {
+            start = event.now
+            epochStart = start
+            windowAtEpoch = window
+            renoWindow = window
+            if maximumWindow <= window {
+                maximumWindow = window
+                originTime = 0
+            } else {
+                originTime = cbrt((maximumWindow - window) / size / Cubic.growth)
+            }
+        }
+        let elapsed = (event.now - start).seconds
+        let ahead = elapsed + smoothedRTT.seconds - originTime
+        let cubicTarget = maximumWindow + Cubic.growth * ahead * ahead * ahead * size
+        let target = min(max(cubicTarget, window), 1.5 * window)
+
+        let acked = Double(event.ackedBytes)
+        let increase = renoWindow >= priorWindow ? 1 : Cubic.renoIncrease
+        renoWindow += increase * size * acked / window
+
+        let now = elapsed - originTime
+        let cubicNow = maximumWindow + Cubic.growth * now * now * now * size
+        if cubicNow < renoWindow {
+            setWindow(max(window, renoWindow))
+        } else {
+            setWindow(window + (target - window) * min(acked / window, 1))
+        }
+    }
+
+    mutating func handleLoss(_ event: LossEvent) {
+        if let outageEnd, event.largestLost <= outageEnd { return }
+        if event.isPersistentCongestion {
+            reduce(event)
+            setWindow(0)
+            return
+        }
+        if let recoveryEnd, event.largestLost <= recoveryEnd { return }
+        reduce(event)
+    }
+
+    /// RFC 9438, sections 4.6 and 4.7.
+    private mutating func reduce(_ event: LossEvent) {
+        recoveryEnd = max(event.largestSent, largestSent)
+        isInRecovery = true
+        epochStart = nil
+        priorWindow = window
+        // Fast convergence: give room when the window shrank since the last loss.
+        maximumWindow =
+            window < maximumWindow ? window * (1 + Cubic.beta) / 2 : window
+        setWindow(window * Cubic.beta)
+        threshold = window
+    }
+
+    mutating func handleOutage(now: Instant) {
+        guard !isOutage else { return }
+        isOutage = true
+        outageEnd = largestSent
+        epochStart = nil
+    }
+
+    /// Slow start from the initial window to where the path was.
+    mutating func handleRestored(now: Instant) {
+        guard isOutage else { return }
+        isOutage = false
+        isInRecovery = false
+        outageEnd = largestSent
+        threshold = window < threshold ? threshold : max(window, 2 * Double(packetSize))
+        hyStart = HyStart()
+        setWindow(min(window, Double(initialWindow)))
+    }
+
+    mutating func handleMaximumPacketSize(_ bytes: Int) {
+        packetSize = max(bytes, CongestionLimits.smallestPacket)
+        setWindow(window)
+    }
+
+    private var initialWindow: Int { packetSize * configuration.initialWindowPackets }
+
+    private mutating func setWindow(_ bytes: Double) {
+        let floor = Double(CongestionLimits.minimumWindowPackets * packetSize)
+        window = min(max(bytes, floor), Double(CongestionLimits.maximumWindow))
+    }
+
+    // MARK: Read
+
+    var congestionWindow: Int {
+        CongestionLimits.window(window, maximumPacketSize: packetSize)
+    }
+
+    var pacingRate: Double {
+        let gain = window < threshold ? Cubic.slowStartPacingGain : Cubic.pacingGain
+        return CongestionLimits.pacingRate(gain * window / smoothedRTT.seconds)
+    }
+
+    var bandwidthEstimate: Double { window / smoothedRTT.seconds }
+
+    var phase: CongestionPhase {
+        if isOutage { return .outage }
+        if isInRecovery { return .recovery }
+        guard window < threshold else { return .congestionAvoidance }
+        return hyStart.isConservative ? .conservativeSlowStart : .slowStart
+    }
+
+    var name: String { CongestionAlgorithm.cubic.rawValue }
+}

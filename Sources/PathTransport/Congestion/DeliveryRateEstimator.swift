@@ -1,0 +1,172 @@
+import PathTelemetry
+
+/// What is known about delivery when a packet is sent; kept with the packet until its ACK.
+///
+/// The `P.*` fields of draft-ietf-ccwg-bbr, section 4.1.1 (delivery rate sampling, first published
+/// as draft-cheng-iccrg-delivery-rate-estimation).
+struct DeliveryState: Sendable {
+    /// Bytes delivered on the path before the packet was sent.
+    var delivered: Int
+    /// Bytes lost on the path before the packet was sent.
+    var lost: Int
+    /// When the latest of those was acknowledged.
+    var deliveredTime: Instant
+    /// When the first packet of the current sampling flight was sent.
+    var firstSentTime: Instant
+    /// The receiver's clock at the latest delivery; nil when it is not known.
+    var receivedTime: Instant?
+    /// Bytes in flight including the packet.
+    var bytesInFlight: Int
+    /// Whether the sender had run out of data.
+    var isAppLimited: Bool
+}
+
+/// The delivery rate that one ACK frame showed.
+struct RateSample: Sendable {
+    /// Bytes per second; zero when the frame allowed no estimate.
+    var rate = 0.0
+    /// The time over which the rate was taken.
+    var interval = TimeDelta.zero
+    /// From sending to acknowledging the packet the sample is based on; zero if there is none.
+    var rtt = TimeDelta.zero
+    /// Whether the sampled packets were sent while the sender lacked data: the rate is then only
+    /// a lower bound.
+    var isAppLimited = false
+    /// Bytes delivered on the path when the sampled packet was sent.
+    var priorDelivered = 0
+    /// Bytes delivered during the interval.
+    var delivered = 0
+    /// Bytes declared lost since the sampled packet was sent.
+    var lost = 0
+    /// Bytes in flight just after the sampled packet was sent.
+    var bytesInFlightAtSend = 0
+    /// Bytes that this frame acknowledged.
+    var newlyAckedBytes = 0
+    /// Bytes that were declared lost since the sample before this one.
+    var newlyLostBytes = 0
+    /// Bytes delivered on the path in all.
+    var totalDelivered = 0
+}
+
+/// Delivery rate samples of one path, after draft-ietf-ccwg-bbr, section 4.1.
+///
+/// The rate is bytes delivered over the longer of the time in which they were sent and the time in
+/// which they were received. The second is taken from the receiver's timestamps when they are
+/// known: ACKs travel on any path here, so their arrival times are compressed and stretched by
+/// what that other path does. Without timestamps it is the time between ACKs, as in the draft.
+struct DeliveryRateEstimator: Sendable {
+    private(set) var delivered = 0
+    private(set) var lost = 0
+    private var deliveredTime = Instant.zero
+    private var firstSentTime = Instant.zero
+    private var receivedTime: Instant?
+    /// `delivered` at which the last packet sent for lack of data will be acknowledged; 0 if none.
+    private var appLimitedUntil = 0
+
+    // The sample under construction.
+    private var basis: DeliveryState?
+    private var basisSentTime = Instant.zero
+    private var basisReceivedTime: Instant?
+    private var newlyAcked = 0
+    private var newlyLost = 0
+
+    init() {}
+
+    /// Whether packets sent now carry the mark of a sender without data.
+    var isAppLimited: Bool { appLimitedUntil > 0 }
+
+    /// Records a packet that is about to be sent and returns what to keep with it.
+    ///
+    /// - Parameter bytesInFlight: without this packet.
+    mutating func handleSent(bytes: Int, bytesInFlight: Int, now: Instant) -> DeliveryState {
+        if bytesInFlight <= 0 {
+            // A new flight: time without data must not count as slow delivery.
+            firstSentTime = now
+            deliveredTime = now
+            receivedTime = nil
+        }
+        return DeliveryState(
+            delivered: delivered, lost: lost, deliveredTime: deliveredTime,
+            firstSentTime: firstSentTime, receivedTime: receivedTime,
+            bytesInFlight: max(bytesInFlight, 0) &+ bytes, isAppLimited: isAppLimited)
+    }
+
+    /// Records one newly acknowledged packet.
+    ///
+    /// - Parameters:
+    ///   - state: what `handleSent` returned for it.
+    ///   - sentTime: when it was sent.
+    ///   - bytes: its size.
+    ///   - now: when the ACK arrived.
+    ///   - receivedTime: when the peer received it, on the peer's clock, if the frame says so.
+    mutating func handleAcked(
+        _ state: DeliveryState, sentTime: Instant, bytes: Int, now: Instant,
+        receivedTime packetReceivedTime: Instant? = nil
+    ) {
+        delivered &+= bytes
+        newlyAcked &+= bytes
+        deliveredTime = now
+        if let time = packetReceivedTime {
+            receivedTime = receivedTime.map { max($0, time) } ?? time
+            basisReceivedTime = basisReceivedTime.map { max($0, time) } ?? time
+        }
+        // The packet sent last gives the sample: it has seen the most recent delivery.
+        let isNewer =
+            basis.map {
+                state.delivered > $0.delivered
+                    || (state.delivered == $0.delivered && sentTime >= basisSentTime)
+            } ?? true
+        if isNewer {
+            basis = state
+            basisSentTime = sentTime
+        }
+    }
+
+    /// Records bytes declared lost.
+    mutating func handleLost(bytes: Int) {
+        lost &+= bytes
+        newlyLost &+= bytes
+    }
+
+    /// Marks the flight as limited by the application (draft section 4.1.2.4): called when no data
+    /// is left to send although window and pacer would allow it.
+    mutating func handleAppLimited(bytesInFlight: Int) {
+        appLimitedUntil = max(delivered &+ max(bytesInFlight, 0), 1)
+    }
+
+    /// Ends the processing of one ACK frame and returns its sample.
+    ///
+    /// - Parameter minimumRTT: no interval is taken as shorter than this, since delivery and its
+    ///   ACK cannot both happen in less; the draft drops such samples instead.
+    mutating func takeSample(now: Instant, minimumRTT: TimeDelta) -> RateSample {
+        if appLimitedUntil > 0 && delivered > appLimitedUntil { appLimitedUntil = 0 }
+        var sample = RateSample()
+        sample.newlyAckedBytes = newlyAcked
+        sample.newlyLostBytes = newlyLost
+        sample.totalDelivered = delivered
+        newlyAcked = 0
+        newlyLost = 0
+        guard let state = basis else { return sample }
+        let received = basisReceivedTime
+        basis = nil
+        basisReceivedTime = nil
+        firstSentTime = max(firstSentTime, basisSentTime)
+
+        let sendInterval = basisSentTime - state.firstSentTime
+        var receiveInterval = deliveredTime - state.deliveredTime
+        if let end = received, let start = state.receivedTime, end > start {
+            receiveInterval = end - start
+        }
+        sample.interval = max(max(sendInterval, receiveInterval), minimumRTT)
+        sample.rtt = max(now - basisSentTime, .zero)
+        sample.isAppLimited = state.isAppLimited
+        sample.priorDelivered = state.delivered
+        sample.delivered = delivered &- state.delivered
+        sample.lost = lost &- state.lost
+        sample.bytesInFlightAtSend = state.bytesInFlight
+        if sample.interval > .zero && sample.delivered > 0 {
+            sample.rate = Double(sample.delivered) / sample.interval.seconds
+        }
+        return sample
+    }
+}

@@ -1,0 +1,79 @@
+import PathTelemetry
+
+/// Spreads the packets of one path over time (RFC 9002, 7.7).
+///
+/// A bucket of one burst: it fills at the pacing rate, each packet takes its size out, and sending
+/// is allowed while it is not empty. The burst is what a sender hands to the kernel in one call, so
+/// it is worth about a millisecond of the rate; an idle path does not save up more than one burst.
+/// Debt is allowed for the last packet of a burst, so the mean rate holds whatever sizes are sent.
+struct Pacer: Sendable {
+    /// One burst is worth this much of the rate.
+    static let burstTime = TimeDelta.milliseconds(1)
+    /// One burst is at least this many packets.
+    static let minimumBurstPackets = 2
+    /// One burst is at most this, bytes: what one segmented send call takes.
+    static let maximumBurst = 65_536
+
+    /// Bytes per second.
+    private(set) var rate: Double
+    /// The most that may leave at once, bytes.
+    private(set) var burst: Int
+    /// The bucket's content at `time`, bytes; below zero means debt.
+    private var credit: Double
+    private var time: Instant?
+
+    init(rate: Double, maximumPacketSize: Int) {
+        self.rate = CongestionLimits.pacingRate(rate)
+        burst = Pacer.burst(rate: self.rate, maximumPacketSize: maximumPacketSize)
+        credit = Double(burst)
+    }
+
+    private static func burst(rate: Double, maximumPacketSize: Int) -> Int {
+        let size = Int(min(rate * burstTime.seconds, Double(maximumBurst)))
+        return min(max(size, minimumBurstPackets * max(maximumPacketSize, 1)), maximumBurst)
+    }
+
+    /// Sets the rate; what was earned until `now` was earned at the old one.
+    mutating func update(rate newRate: Double, maximumPacketSize: Int, now: Instant) {
+        refill(now)
+        rate = CongestionLimits.pacingRate(newRate)
+        burst = Pacer.burst(rate: rate, maximumPacketSize: maximumPacketSize)
+        credit = min(credit, Double(burst))
+    }
+
+    private func credit(at now: Instant) -> Double {
+        guard let time, now > time else { return credit }
+        return min(credit + (now - time).seconds * rate, Double(burst))
+    }
+
+    private mutating func refill(_ now: Instant) {
+        credit = credit(at: now)
+        time = time.map { max($0, now) } ?? now
+    }
+
+    /// Bytes that may go now; a packet may start while this is above zero.
+    func budget(now: Instant) -> Int { max(Int(credit(at: now).rounded(.down)), 0) }
+
+    /// Takes a sent packet out of the bucket.
+    mutating func handleSent(bytes: Int, now: Instant) {
+        refill(now)
+        credit -= Double(bytes)
+    }
+
+    /// How long until a packet may go; zero when one may go now.
+    ///
+    /// After the bucket ran empty this waits for a whole burst if `forBurst`, so that the sender
+    /// wakes once a burst and not once a packet.
+    func delay(now: Instant, forBurst: Bool = false) -> TimeDelta {
+        let available = credit(at: now)
+        if available >= 1 { return .zero }
+        let wanted = forBurst ? Double(burst) : 1
+        // Rounded up by a nanosecond, so that waking at that time finds the bucket filled.
+        return TimeDelta(seconds: (wanted - available) / rate) + TimeDelta(nanoseconds: 1)
+    }
+
+    /// The earliest time at which a packet may go, given the time of the last event.
+    func nextDeparture(now: Instant, forBurst: Bool = false) -> Instant {
+        now + delay(now: now, forBurst: forBurst)
+    }
+}

@@ -1,0 +1,126 @@
+public import PathTelemetry
+
+/// Round-trip times of one path after RFC 9002, section 5, with a minimum over a sliding window.
+///
+/// The minimum is windowed because paths change their base delay (mobile handover, re-routing);
+/// RFC 9002, 5.2 allows for that.
+public struct RTTEstimator: Sendable {
+    /// Round trip assumed before the first sample (RFC 9002, 6.2.2).
+    public static let initialRTT = TimeDelta.milliseconds(333)
+    /// Timer granularity, the least share of the variation in a time-out (RFC 9002, 6.1.2).
+    public static let granularity = TimeDelta.milliseconds(1)
+    /// How long a minimum is trusted.
+    public static let minimumWindow = TimeDelta.seconds(10)
+
+    /// The latest sample, or the initial value.
+    public private(set) var latest = RTTEstimator.initialRTT
+    /// Exponentially weighted mean, 1/8 for the new sample.
+    public private(set) var smoothed = RTTEstimator.initialRTT
+    /// Exponentially weighted mean deviation, 1/4 for the new sample.
+    public private(set) var variation = RTTEstimator.initialRTT / 2
+    /// Number of samples so far.
+    public private(set) var sampleCount = 0
+    private var minimumFilter = WindowedMinimum()
+
+    public init() {}
+
+    /// Whether the values come from a measurement.
+    public var hasSample: Bool { sampleCount > 0 }
+
+    /// The smallest sample of the last 10 s, or the initial value.
+    public var minimum: TimeDelta { minimumFilter.value ?? RTTEstimator.initialRTT }
+
+    /// Takes one sample (RFC 9002, 5.3).
+    ///
+    /// - Parameters:
+    ///   - sample: from sending the largest newly acknowledged packet to its ACK; values that are
+    ///     not positive are ignored.
+    ///   - ackDelay: how long the receiver says that it held the ACK back.
+    ///   - maxAckDelay: the peer's promise; a longer delay counts as this much.
+    ///   - now: when the ACK arrived.
+    public mutating func update(
+        sample: TimeDelta, ackDelay: TimeDelta = .zero, maxAckDelay: TimeDelta = .infinite,
+        now: Instant
+    ) {
+        guard sample > .zero else { return }
+        latest = sample
+        minimumFilter.update(sample, now: now, window: RTTEstimator.minimumWindow)
+        // The delay is taken off only while the result stays plausible.
+        let delay = min(max(ackDelay, .zero), maxAckDelay)
+        let adjusted = sample >= minimum + delay ? sample - delay : sample
+        if sampleCount == 0 {
+            smoothed = adjusted
+            variation = adjusted / 2
+        } else {
+            let deviation = (smoothed - adjusted).magnitude
+            variation = variation + (deviation - variation) / 4
+            smoothed = smoothed + (adjusted - smoothed) / 8
+        }
+        sampleCount &+= 1
+    }
+
+    /// The probe time-out before back-off (RFC 9002, 6.2.1).
+    public func probeTimeout(maxAckDelay: TimeDelta) -> TimeDelta {
+        smoothed + max(variation * Int64(4), RTTEstimator.granularity) + maxAckDelay
+    }
+
+    /// The reordering time of loss detection: 9/8 of the round trip (RFC 9002, 6.1.2).
+    public var lossDelay: TimeDelta {
+        let base = max(latest, smoothed)
+        return max(base + base / 8, RTTEstimator.granularity)
+    }
+}
+
+/// The smallest value of a sliding time window, from three candidates.
+///
+/// After K. Nichols' filter in Linux (lib/win_minmax.c): constant space, exact for the newest
+/// third of the window and close to it for the rest.
+struct WindowedMinimum: Sendable {
+    private struct Entry {
+        var value: TimeDelta
+        var time: Instant
+    }
+    private var first: Entry?
+    private var second = Entry(value: .zero, time: .zero)
+    private var third = Entry(value: .zero, time: .zero)
+
+    /// The minimum of the window at the last update; nil before the first.
+    var value: TimeDelta? { first?.value }
+    /// When the current minimum was seen.
+    var time: Instant { first?.time ?? .zero }
+
+    mutating func reset() { first = nil }
+
+    mutating func update(_ value: TimeDelta, now: Instant, window: TimeDelta) {
+        let entry = Entry(value: value, time: now)
+        guard var best = first, value > best.value, now - third.time <= window else {
+            first = entry
+            second = entry
+            third = entry
+            return
+        }
+        if value <= second.value {
+            second = entry
+            third = entry
+        } else if value <= third.value {
+            third = entry
+        }
+        let age = now - best.time
+        if age > window {
+            // The best fell out: the others move up, at most twice.
+            best = second
+            second = third
+            third = entry
+            if now - best.time > window {
+                best = second
+                second = third
+            }
+        } else if second.time == best.time && age > window / 4 {
+            second = entry
+            third = entry
+        } else if third.time == second.time && age > window / 2 {
+            third = entry
+        }
+        first = best
+    }
+}

@@ -1,0 +1,69 @@
+import PathTelemetry
+import Testing
+
+@testable import PathTransport
+
+@Suite struct PacerTests {
+    @Test(arguments: [1e4, 2.5e6, 6.25e6, 125e6, 1.25e9])
+    func meanRateIsKept(rate: Double) {
+        var pacer = Pacer(rate: rate, maximumPacketSize: 1_500)
+        var now = Instant.zero
+        var sent = 0
+        let end = Instant.zero + .seconds(2)
+        while now < end && sent < 100_000_000 {
+            while pacer.budget(now: now) > 0 {
+                pacer.handleSent(bytes: 1_500, now: now)
+                sent += 1_500
+            }
+            now = pacer.nextDeparture(now: now, forBurst: true)
+        }
+        let seconds = (now - .zero).seconds
+        #expect(abs(Double(sent) / seconds / rate - 1) < 0.01 + 5_000 / (rate * seconds))
+    }
+
+    @Test func burstFollowsTheRateWithinItsBounds() {
+        #expect(Pacer(rate: 1e5, maximumPacketSize: 1_500).burst == 3_000)
+        #expect(Pacer(rate: 6.25e6, maximumPacketSize: 1_500).burst == 6_250)
+        #expect(Pacer(rate: 1e9, maximumPacketSize: 1_500).burst == 65_536)
+    }
+
+    @Test func idleTimeSavesNoMoreThanOneBurst() {
+        var pacer = Pacer(rate: 6.25e6, maximumPacketSize: 1_500)
+        pacer.handleSent(bytes: 1_500, now: .zero)
+        #expect(pacer.budget(now: .zero + .seconds(100)) == 6_250)
+    }
+
+    @Test func rateChangeDoesNotRewriteThePast() {
+        var pacer = Pacer(rate: 1e6, maximumPacketSize: 1_500)
+        pacer.handleSent(bytes: 3_000, now: .zero)
+        // One millisecond at the old rate is worth 1000 bytes.
+        pacer.update(rate: 1e9, maximumPacketSize: 1_500, now: .zero + .milliseconds(1))
+        #expect(pacer.budget(now: .zero + .milliseconds(1)) == 1_000)
+    }
+
+    @Test func wakingAtTheDepartureTimeFindsBudget() {
+        var generator = SeededGenerator(seed: 3)
+        for _ in 0..<2_000 {
+            let rate = 1_000 * (1 + generator.uniform() * 1e6)
+            var pacer = Pacer(rate: rate, maximumPacketSize: 1_200)
+            var now = Instant.zero
+            for _ in 0..<5 {
+                while pacer.budget(now: now) > 0 { pacer.handleSent(bytes: 1_200, now: now) }
+                let next = pacer.nextDeparture(now: now)
+                #expect(next > now)
+                #expect(pacer.budget(now: next) > 0)
+                now = next
+            }
+        }
+    }
+
+    @Test func badRatesAreBounded() {
+        for rate in [Double.nan, -1, 0, .infinity] {
+            var pacer = Pacer(rate: rate, maximumPacketSize: 1_500)
+            #expect(pacer.rate.isFinite && pacer.rate > 0)
+            pacer.update(rate: rate, maximumPacketSize: 0, now: .zero)
+            pacer.handleSent(bytes: 3_000, now: .zero)
+            #expect(pacer.delay(now: .zero) >= .zero)
+        }
+    }
+}
