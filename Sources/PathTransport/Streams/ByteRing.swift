@@ -1,0 +1,89 @@
+/// Bytes of a stream, held in a ring and addressed by their offset in the stream.
+///
+/// The ring knows no beginning and no end: its owner says which offsets it holds, at most
+/// `capacity` of them. Storage appears with the first `reserve`, doubles as needed up to the
+/// given maximum, and can be given back with `release`.
+struct ByteRing: ~Copyable {
+    /// Storage of a ring that has just begun to be used, unless its maximum is less.
+    static let initialCapacity = 65_536
+
+    private var base: UnsafeMutableRawPointer?
+    /// Bytes of storage now: zero or a power of two.
+    private(set) var capacity = 0
+    /// Bytes of storage at the most: a power of two.
+    let maximumCapacity: Int
+
+    /// - Parameter maximumCapacity: bytes, rounded up to a power of two; 4 KiB ... 1 TiB.
+    init(maximumCapacity: Int) {
+        self.maximumCapacity = ByteRing.powerOfTwo(atLeast: maximumCapacity)
+        unsafe base = nil
+    }
+
+    deinit { unsafe base?.deallocate() }
+
+    /// Makes storage for `needed` bytes, keeping the bytes at the offsets that are `held`.
+    ///
+    /// - Returns: false, with nothing changed, if that is more than the maximum.
+    @discardableResult
+    mutating func reserve(_ needed: Int, keeping held: Range<UInt64>) -> Bool {
+        if needed <= capacity { return true }
+        guard needed <= maximumCapacity else { return false }
+        let grown = max(
+            min(ByteRing.initialCapacity, maximumCapacity), ByteRing.powerOfTwo(atLeast: needed))
+        let fresh = UnsafeMutableRawPointer.allocate(byteCount: grown, alignment: 64)
+        if let old = unsafe base {
+            var offset = held.lowerBound
+            while offset < held.upperBound {
+                let from = Int(truncatingIfNeeded: offset) & (capacity &- 1)
+                let to = Int(truncatingIfNeeded: offset) & (grown &- 1)
+                let left = Int(truncatingIfNeeded: held.upperBound &- offset)
+                let run = min(left, capacity &- from, grown &- to)
+                unsafe (fresh + to).copyMemory(from: old + from, byteCount: run)
+                offset &+= UInt64(run)
+            }
+            unsafe old.deallocate()
+        }
+        unsafe base = fresh
+        capacity = grown
+        return true
+    }
+
+    /// Stores bytes at an offset; `reserve` must have made the storage for all that is held.
+    mutating func store(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) {
+        guard let base = unsafe base, let source = bytes.baseAddress else { return }
+        precondition(bytes.count <= capacity, "more bytes than the ring has storage for")
+        let from = Int(truncatingIfNeeded: offset) & (capacity &- 1)
+        let run = min(bytes.count, capacity &- from)
+        unsafe (base + from).copyMemory(from: source, byteCount: run)
+        if run < bytes.count {
+            unsafe base.copyMemory(from: source + run, byteCount: bytes.count &- run)
+        }
+    }
+
+    /// Fills the buffer with the bytes from an offset on; they must be held.
+    func load(from offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) {
+        guard let base = unsafe base, let target = buffer.baseAddress else { return }
+        precondition(buffer.count <= capacity, "more bytes than the ring has storage for")
+        let from = Int(truncatingIfNeeded: offset) & (capacity &- 1)
+        let run = min(buffer.count, capacity &- from)
+        unsafe target.copyMemory(from: base + from, byteCount: run)
+        if run < buffer.count {
+            unsafe (target + run).copyMemory(from: base, byteCount: buffer.count &- run)
+        }
+    }
+
+    /// Gives the storage back; what it held is gone.
+    mutating func release() {
+        unsafe base?.deallocate()
+        unsafe base = nil
+        capacity = 0
+    }
+
+    private static func powerOfTwo(atLeast bytes: Int) -> Int {
+        let bounded = min(max(bytes, 4096), 1 << 40)
+        return 1 << (Int.bitWidth - (bounded - 1).leadingZeroBitCount)
+    }
+}
+
+// The pointer is owned by the ring alone, so the ring may move to another thread.
+extension ByteRing: @unchecked Sendable {}

@@ -1,0 +1,225 @@
+internal import PathTelemetry
+
+/// What one arriving piece of a stream changed.
+struct ReceiveProgress: Hashable, Sendable {
+    /// Bytes that became readable.
+    var readable = 0
+    /// Growth of the highest offset: what counts against the connection's flow control.
+    var growth: UInt64 = 0
+    /// Bytes that had arrived before.
+    var duplicate = 0
+}
+
+/// The receiving half of a stream: puts pieces in order, whatever path and order they came by.
+///
+/// Holds at most the advertised window. A byte is taken once: what arrives again is counted and
+/// ignored. *Handle*: `handle`, `handleReset`. *Application*: `read`, `stop`. *Poll*:
+/// `windowUpdate`. *Read*: the rest.
+struct ReceiveStream: ~Copyable {
+    /// Most separate pieces beyond the first gap, unless said otherwise.
+    static let defaultRangeLimit = 16_384
+
+    private var ring: ByteRing
+    private var window: ReceiveWindow
+    /// The application has read all bytes below.
+    private(set) var readOffset: UInt64 = 0
+    /// All bytes below have arrived.
+    private(set) var contiguousOffset: UInt64 = 0
+    /// Just above the highest byte that has arrived.
+    private(set) var highestOffset: UInt64 = 0
+    /// Length of the stream, once its end has arrived.
+    private(set) var finalSize: UInt64?
+    /// Arrived above `contiguousOffset`.
+    private var outOfOrder: RangeSet
+    /// Bytes that arrived more than once.
+    private(set) var duplicateBytes: UInt64 = 0
+    /// The peer's error code, if it reset the stream.
+    private(set) var resetCode: UInt64?
+    /// The application wants no more of the stream.
+    private(set) var isStopped = false
+
+    /// - Parameters:
+    ///   - window: bytes advertised at first.
+    ///   - maximumWindow: bytes that the window may grow to; storage is at most the next power
+    ///     of two.
+    ///   - rangeLimit: most separate pieces held beyond the first gap.
+    init(
+        window: UInt64, maximumWindow: UInt64, rangeLimit: Int = ReceiveStream.defaultRangeLimit
+    ) {
+        self.window = ReceiveWindow(size: window, maximumSize: maximumWindow)
+        ring = ByteRing(maximumCapacity: Int(truncatingIfNeeded: self.window.maximumSize))
+        outOfOrder = RangeSet(maximumRangeCount: rangeLimit)
+    }
+
+    // MARK: Handle
+
+    /// By how much a piece would raise the highest offset, for a check of the connection's limit
+    /// before the piece is taken.
+    func growth(offset: UInt64, length: Int) -> UInt64 {
+        let (end, overflow) = offset.addingReportingOverflow(UInt64(max(0, length)))
+        if overflow { return .max }
+        return end > highestOffset ? end &- highestOffset : 0
+    }
+
+    /// Takes a piece of the stream.
+    ///
+    /// - Throws: `flowControl` past the advertised limit; `finalSize` when the end contradicts
+    ///   what arrived; `tooManyRanges` when the piece cannot be kept, so that its packet must not
+    ///   be acknowledged. The stream is unchanged then.
+    @discardableResult
+    mutating func handle(
+        offset: UInt64, data: UnsafeRawBufferPointer, isFinal: Bool
+    ) throws(StreamError) -> ReceiveProgress {
+        let end = try checkEnd(offset: offset, length: UInt64(data.count), isFinal: isFinal)
+        var progress = ReceiveProgress()
+        let fresh = max(offset, contiguousOffset)
+        if resetCode != nil || isStopped || data.isEmpty {
+            // Nothing to keep; only the end of the piece counts.
+        } else if end <= contiguousOffset {
+            progress.duplicate = data.count
+        } else {
+            progress.duplicate = Int(truncatingIfNeeded: fresh &- offset)
+            let isNext = fresh == contiguousOffset
+            if let head = outOfOrder.first, !isNext || head.lowerBound < end {
+                let before = outOfOrder.length
+                try keep(fresh..<end)
+                let added = outOfOrder.length &- before
+                progress.duplicate &+= Int(truncatingIfNeeded: end &- fresh &- added)
+            } else if !isNext {
+                try keep(fresh..<end)
+            }
+            let held = readOffset..<max(highestOffset, contiguousOffset)
+            ring.reserve(
+                Int(truncatingIfNeeded: max(end, highestOffset) &- readOffset), keeping: held)
+            let skipped = Int(truncatingIfNeeded: fresh &- offset)
+            unsafe ring.store(UnsafeRawBufferPointer(rebasing: data[skipped...]), at: fresh)
+            if isNext {
+                let before = contiguousOffset
+                contiguousOffset = end
+                if let head = outOfOrder.first, head.lowerBound <= end {
+                    contiguousOffset = max(end, head.upperBound)
+                    _ = outOfOrder.popFirst()
+                }
+                progress.readable = Int(truncatingIfNeeded: contiguousOffset &- before)
+            }
+        }
+        if end > highestOffset {
+            progress.growth = end &- highestOffset
+            highestOffset = end
+        }
+        if isFinal { finalSize = end }
+        if isStopped { skipToHighest() }
+        duplicateBytes &+= UInt64(progress.duplicate)
+        return progress
+    }
+
+    /// Takes the peer's RESET_STREAM frame: nothing more is delivered.
+    ///
+    /// - Returns: growth of the highest offset, which counts against the connection's limit.
+    mutating func handleReset(code: UInt64, finalSize size: UInt64) throws(StreamError) -> UInt64 {
+        _ = try checkEnd(offset: size, length: 0, isFinal: true)
+        let growth = size &- highestOffset
+        if finalSize == contiguousOffset, resetCode == nil {
+            return growth  // All has arrived: the reset comes too late to matter.
+        }
+        finalSize = size
+        highestOffset = size
+        if resetCode == nil { resetCode = code }
+        skipToHighest()
+        return growth
+    }
+
+    /// Checks the end of a piece against the advertised limit and the final size.
+    private func checkEnd(
+        offset: UInt64, length: UInt64, isFinal: Bool
+    ) throws(StreamError) -> UInt64 {
+        let (sum, overflow) = offset.addingReportingOverflow(length)
+        let end = overflow ? .max : sum
+        if let finalSize {
+            if end > finalSize || (isFinal && end != finalSize) {
+                throw .finalSize(offset: end, finalSize: finalSize)
+            }
+        } else if isFinal, end < highestOffset {
+            throw .finalSize(offset: end, finalSize: highestOffset)
+        }
+        guard end <= window.limit else { throw .flowControl(offset: end, limit: window.limit) }
+        return end
+    }
+
+    private mutating func keep(_ range: Range<UInt64>) throws(StreamError) {
+        guard outOfOrder.insert(range) else {
+            throw .tooManyRanges(limit: outOfOrder.maximumRangeCount)
+        }
+    }
+
+    /// Gives up what is held and what is missing below the highest offset.
+    private mutating func skipToHighest() {
+        contiguousOffset = highestOffset
+        readOffset = highestOffset
+        outOfOrder.removeAll()
+        ring.release()
+    }
+
+    // MARK: Application
+
+    /// Takes bytes in order.
+    ///
+    /// - Returns: how many bytes were written to the buffer.
+    mutating func read(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+        let count = min(buffer.count, readableBytes)
+        guard count > 0 else { return 0 }
+        unsafe ring.load(
+            from: readOffset, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
+        readOffset &+= UInt64(count)
+        return count
+    }
+
+    /// Gives the rest of the stream up: what is held and what still comes is discarded.
+    ///
+    /// - Returns: bytes that arrived and were not read, which count as consumed from now on.
+    mutating func stop() -> UInt64 {
+        guard !isStopped else { return 0 }
+        let unread = highestOffset &- readOffset
+        isStopped = true
+        skipToHighest()
+        return unread
+    }
+
+    /// Gives memory back while nothing is held; the next piece takes it again.
+    mutating func releaseIdleMemory() {
+        if readOffset == highestOffset { ring.release() }
+    }
+
+    // MARK: Poll
+
+    /// A new limit for the peer, when half of the window is consumed.
+    mutating func windowUpdate(now: Instant, rtt: TimeDelta) -> UInt64? {
+        guard wantsMore else { return nil }
+        return window.update(consumed: readOffset, now: now, rtt: rtt)
+    }
+
+    // MARK: Read
+
+    /// Bytes that `read` would give now.
+    var readableBytes: Int { Int(truncatingIfNeeded: contiguousOffset &- readOffset) }
+    /// The limit advertised last: MAX_STREAM_DATA.
+    var maxData: UInt64 { window.limit }
+    /// Bytes of the window now.
+    var windowSize: UInt64 { window.size }
+    /// Whether `windowUpdate` would return a limit.
+    var isWindowUpdateDue: Bool { wantsMore && window.isUpdateDue(consumed: readOffset) }
+    /// The end has arrived and everything was read.
+    var isFinished: Bool { finalSize == readOffset }
+    /// Everything up to the end has arrived.
+    var isComplete: Bool { finalSize == contiguousOffset }
+    /// Bytes held that wait for something before them.
+    var outOfOrderBytes: UInt64 { outOfOrder.length }
+    /// Separate pieces held beyond the first gap.
+    var outOfOrderRanges: Int { outOfOrder.count }
+    /// Bytes missing below the highest that arrived.
+    var gapBytes: UInt64 { highestOffset &- contiguousOffset &- outOfOrder.length }
+    /// Bytes of storage taken.
+    var memoryBytes: Int { ring.capacity }
+
+    private var wantsMore: Bool { finalSize == nil && resetCode == nil && !isStopped }
+}
