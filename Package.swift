@@ -67,6 +67,8 @@ let package = Package(
         .testTarget(
             name: "PathTransportTests",
             dependencies: ["PathTransport", "PathTelemetry", "PathLearning"]),
+        .testTarget(
+            name: "PathSimulationTests", dependencies: ["PathSimulation", "PathTelemetry"]),
     ],
     swiftLanguageModes: [.v6]
 )

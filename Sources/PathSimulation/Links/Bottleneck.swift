@@ -1,0 +1,106 @@
+import PathTelemetry
+
+/// When packets leave the bottleneck of a link: a rate with steps, or a trace.
+///
+/// Service is first in, first out and what it offers does not depend on what is sent, so the
+/// departure of a packet is known when it arrives. Times are nanoseconds after the origin.
+struct Bottleneck: Sendable {
+    private var rate: Double
+    private let steps: [LinkParameters.RateStep]
+    private var nextStep = 0
+    private let trace: [UInt32]
+    private let period: Int64
+    private var position = 0
+    private var base: Int64 = 0
+    private var credit = 0
+    private var lastDeparture = Int64.min
+
+    init(_ parameters: LinkParameters) {
+        rate = parameters.rateMegabits
+        steps = parameters.rateSteps
+        trace = parameters.trace?.milliseconds ?? []
+        period = Int64(trace.last ?? 0) * 1_000_000
+    }
+
+    /// True when packets pass without service.
+    var isUnlimited: Bool { trace.isEmpty && !(rate > 0) }
+
+    /// Departure of a packet that arrives now; calls must come in order of arrival.
+    mutating func departure(bytes: Int, arrival: Int64) -> Int64 {
+        lastDeparture =
+            trace.isEmpty
+            ? saturatingSum(
+                max(arrival, lastDeparture),
+                serviceTime(bytes: bytes, start: max(arrival, lastDeparture)))
+            : opportunity(bytes: bytes, arrival: arrival)
+        return lastDeparture
+    }
+
+    /// Nanoseconds of service of a packet whose service starts at `start`; starts must not fall.
+    mutating func serviceTime(bytes: Int, start: Int64) -> Int64 {
+        while nextStep < steps.count, steps[nextStep].at.nanoseconds <= start {
+            rate = steps[nextStep].megabits
+            nextStep += 1
+        }
+        return nanoseconds(Double(bytes) * 8000 / rate)
+    }
+
+    /// An opportunity carries 1500 bytes, whole packets or the rest of one; what it could carry
+    /// while nothing waits is lost.
+    private mutating func opportunity(bytes: Int, arrival: Int64) -> Int64 {
+        if lastDeparture <= arrival {
+            credit = 0
+            skipOpportunities(through: arrival)
+        } else if credit >= bytes {
+            credit -= bytes
+            return lastDeparture
+        }
+        while true {
+            let at = base + Int64(trace[position]) * 1_000_000
+            position += 1
+            if position == trace.count {
+                position = 0
+                base = min(base + period, .max / 2)
+            }
+            credit += CapacityTrace.opportunityBytes
+            if credit >= bytes {
+                credit -= bytes
+                return at
+            }
+        }
+    }
+
+    /// Moves to the first opportunity after a time, in whole rounds and then by halving.
+    private mutating func skipOpportunities(through time: Int64) {
+        guard time >= base else { return }
+        let rounds = (time - base) / period
+        if rounds > 0 {
+            base += rounds * period
+            position = 0
+        }
+        let sinceBase = time - base
+        var low = position
+        var high = trace.count
+        while low < high {
+            let middle = (low + high) / 2
+            if Int64(trace[middle]) * 1_000_000 > sinceBase {
+                high = middle
+            } else {
+                low = middle + 1
+            }
+        }
+        position = low
+    }
+}
+
+/// A sum that stays at the limit instead of passing it.
+func saturatingSum(_ left: Int64, _ right: Int64) -> Int64 {
+    let (sum, overflow) = left.addingReportingOverflow(right)
+    return overflow ? (right > 0 ? .max : .min) : sum
+}
+
+/// Whole nanoseconds of a duration; below zero and not-a-number are zero, huge is a year.
+func nanoseconds(_ value: Double) -> Int64 {
+    guard value > 0 else { return 0 }
+    return value < 3.2e16 ? Int64(value) : 32_000_000_000_000_000
+}

@@ -1,0 +1,23 @@
+/// Which bits of one delivery arrive flipped: one to three different ones.
+public struct Damage: Sendable, Hashable {
+    /// Decides how many bits and which.
+    public var seed: UInt64
+
+    public init(seed: UInt64) { self.seed = seed }
+
+    /// Flips the bits in place; applied twice to the same bytes it undoes itself.
+    public func apply(to bytes: UnsafeMutableRawBufferPointer) {
+        var flipped: InlineArray<3, Int> = [-1, -1, -1]
+        var random = LinkRandom(state: seed)
+        let bits = bytes.count &* 8
+        let wanted = min(bits, 1 + Int(truncatingIfNeeded: random.next() % 3))
+        var done = 0
+        while done < wanted {
+            let bit = Int(truncatingIfNeeded: random.next() % UInt64(bits))
+            if bit == flipped[0] || bit == flipped[1] { continue }
+            flipped[done] = bit
+            bytes[bit / 8] ^= 1 &<< UInt8(truncatingIfNeeded: bit % 8)
+            done += 1
+        }
+    }
+}

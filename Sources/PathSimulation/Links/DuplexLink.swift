@@ -1,0 +1,45 @@
+public import PathTelemetry
+
+/// The two directions of one path.
+public struct DuplexLink: Sendable {
+    public var forward: Link
+    public var backward: Link
+
+    /// - Parameters:
+    ///   - path: number of the path, from zero; part of what the random draws depend on.
+    ///   - overhead: bytes of IP and UDP headers added to each payload.
+    public init(
+        _ specification: LinkSpecification, seed: UInt64, path: Int, origin: Instant = .zero,
+        overhead: Int = Link.ipv4Overhead
+    ) {
+        forward = Link(
+            specification.forward, seed: seed, path: path, direction: .forward, origin: origin,
+            overhead: overhead)
+        backward = Link(
+            specification.backward, seed: seed, path: path, direction: .backward, origin: origin,
+            overhead: overhead)
+    }
+
+    public subscript(direction: LinkDirection) -> Link {
+        _read {
+            switch direction {
+            case .forward: yield forward
+            case .backward: yield backward
+            }
+        }
+        _modify {
+            switch direction {
+            case .forward: yield &forward
+            case .backward: yield &backward
+            }
+        }
+    }
+
+    /// The earlier of the two directions' next arrivals.
+    public var nextDelivery: Instant? {
+        switch (forward.nextDelivery, backward.nextDelivery) {
+        case (let one?, let other?): return min(one, other)
+        case (let one, let other): return one ?? other
+        }
+    }
+}

@@ -1,0 +1,272 @@
+public import PathTelemetry
+
+/// One direction of one path in virtual or real time: a deterministic value, no I/O, no clock, no
+/// allocation per packet.
+///
+///     bottleneck (rate or trace, drop-tail queue) -> loss -> duplication
+///         -> delay and jitter -> corruption -> the other side
+///
+/// - *handle*: `handleSend` offers a packet. The bytes stay with the caller, who gives a token.
+/// - *poll*: `popDelivery` until nil, at the latest at `nextDelivery`.
+/// - *read*: `nextDelivery`, and `counters` after `advance(to:)`.
+///
+/// Times given must not fall; one that does counts as the latest given. Everything outside is
+/// drawn from seed, path, direction and the count of packets alone, so all that differs between
+/// two runs of one seed is what was sent. Because service is first in, first out, the fate of a
+/// packet is known when it is offered: the caller may recycle the bytes of a lost packet at once,
+/// while its place in the queue stays taken until it leaves.
+///
+/// Not modelled: competing traffic and shared bottlenecks; the reaction of a link layer to loss
+/// (retransmission, rate adaptation), medium access and its aggregation of packets; active queue
+/// management, ECN marks, priorities and policers; headers below IP (but 14 bytes in netem mode)
+/// and fragmentation; NAT time-outs and address changes; links that depend on each other; hosts:
+/// CPU time, timer and scheduling delay, socket buffers, segmentation offload; a UDP checksum,
+/// which would discard most corrupted packets before the receiver saw them.
+public struct Link: Sendable {
+    /// What became of a packet that was offered.
+    public enum SendResult: Sendable, Hashable {
+        /// That many deliveries of the token will follow.
+        case accepted(copies: Int)
+        /// None will; the token is free.
+        case dropped(DropReason)
+    }
+
+    public enum DropReason: Sendable, Hashable, CaseIterable {
+        case queueFull
+        case loss
+        case outage
+        /// Larger than the MTU.
+        case size
+        /// The link holds as many packets as it may.
+        case overflow
+    }
+
+    /// A packet that has arrived.
+    public struct Delivery: Sendable, Hashable {
+        public var token: Int
+        public var time: Instant
+        /// As given to `handleSend`: without the headers.
+        public var bytes: Int
+        /// A second arrival of the same packet.
+        public var isDuplicate: Bool
+        /// Set when bits of this copy have flipped.
+        public var damage: Damage?
+    }
+
+    /// IPv4 and UDP headers.
+    public static let ipv4Overhead = 28
+    /// IPv6 and UDP headers.
+    public static let ipv6Overhead = 48
+
+    public let parameters: LinkParameters
+    /// As of the latest time given; `advance(to:)` brings them up to date.
+    public private(set) var counters = LinkCounters()
+
+    private let origin: Int64
+    private let overhead: Int
+    private let isPlain: Bool
+    private var now = Int64.min
+    private var bottleneck: Bottleneck
+    private var impairments: LinkImpairments
+    private var departures = TimedQueue()
+    private var deliveries = TimedQueue()
+    private var lastDue = Int64.min
+
+    private static let ethernetHeader = 14
+    private static let lostTag: UInt8 = 1
+    private static let outageTag: UInt8 = 2
+    private static let duplicateTag: UInt8 = 4
+    private static let corruptTag: UInt8 = 8
+
+    /// - Parameters:
+    ///   - seed: of all that is random.
+    ///   - path: number of the path; paths of one seed draw independently.
+    ///   - origin: time zero of outages, rate changes and the trace.
+    ///   - overhead: bytes of IP and UDP headers added to each payload.
+    public init(
+        _ parameters: LinkParameters, seed: UInt64, path: Int, direction: LinkDirection,
+        origin: Instant = .zero, overhead: Int = Link.ipv4Overhead
+    ) {
+        self.parameters = parameters
+        self.origin = Link.bounded(origin)
+        self.overhead = max(0, min(overhead, 1024))
+        bottleneck = Bottleneck(parameters)
+        impairments = LinkImpairments(
+            parameters, random: LinkRandom(seed: seed, path: path, direction: direction))
+        isPlain = !parameters.isNetem
+    }
+
+    // MARK: handle
+
+    /// Offers a packet to the link.
+    ///
+    /// - Parameters:
+    ///   - bytes: of the UDP payload.
+    ///   - token: comes back with each delivery.
+    public mutating func handleSend(bytes: Int, token: Int, now time: Instant) -> SendResult {
+        advance(to: time)
+        let size = max(0, min(bytes, LinkBounds.packet.upperBound)) &+ overhead
+        counters.sent.add(size)
+        if size > parameters.maximumPacket {
+            counters.droppedSize.add(size)
+            return .dropped(.size)
+        }
+        if impairments.isDown(now) {
+            counters.droppedOutage.add(size)
+            return .dropped(.outage)
+        }
+        if departures.count &+ deliveries.count >= LinkBounds.heldPackets {
+            counters.droppedOverflow.add(size)
+            return .dropped(.overflow)
+        }
+        return isPlain ? queue(size, token) : queueNetem(size, token)
+    }
+
+    private mutating func queue(_ size: Int, _ token: Int) -> SendResult {
+        if bottleneck.isUnlimited { return propagate(size, token, departure: now) }
+        guard hasRoom(size) else {
+            counters.droppedQueue.add(size)
+            return .dropped(.queueFull)
+        }
+        let departure = bottleneck.departure(bytes: size, arrival: now)
+        return propagate(size, token, departure: departure)
+    }
+
+    /// Waiting packets count, the one in service does not; in netem mode all that are held do.
+    private func hasRoom(_ size: Int) -> Bool {
+        let inService = isPlain ? min(1, counters.queued.packets) : 0
+        if isPlain, inService == 0 { return true }
+        switch parameters.queue {
+        case .packets(let limit): return counters.queued.packets &- inService < limit
+        case .bytes(let limit):
+            return counters.queued.bytes &- (isPlain ? departures.firstBytes : 0) &+ size <= limit
+        }
+    }
+
+    /// The packet leaves the bottleneck at `departure`.
+    private mutating func propagate(_ size: Int, _ token: Int, departure: Int64) -> SendResult {
+        if impairments.isDown(departure) {
+            hold(size, until: departure, tag: Link.outageTag)
+            return .dropped(.outage)
+        }
+        if impairments.isLost() {
+            hold(size, until: departure, tag: Link.lostTag)
+            return .dropped(.loss)
+        }
+        schedule(size, token, due: saturatingSum(departure, impairments.delay()), tag: 0)
+        guard impairments.isDuplicated() else {
+            hold(size, until: departure, tag: 0)
+            return .accepted(copies: 1)
+        }
+        schedule(
+            size, token, due: saturatingSum(departure, impairments.delayOfCopy()),
+            tag: Link.duplicateTag)
+        hold(size, until: departure, tag: Link.duplicateTag)
+        return .accepted(copies: 2)
+    }
+
+    /// Loss first; then the queue holds everything until it leaves for good at
+    /// `max(now + delay, last departure) + size / rate`.
+    private mutating func queueNetem(_ size: Int, _ token: Int) -> SendResult {
+        if impairments.isLost() {
+            counters.droppedLoss.add(size)
+            return .dropped(.loss)
+        }
+        guard hasRoom(size) else {
+            counters.droppedQueue.add(size)
+            return .dropped(.queueFull)
+        }
+        enterNetem(size, token, delay: impairments.delay(), tag: 0)
+        guard impairments.isDuplicated(), hasRoom(size) else { return .accepted(copies: 1) }
+        counters.duplicated.add(size)
+        enterNetem(size, token, delay: impairments.delayOfCopy(), tag: Link.duplicateTag)
+        return .accepted(copies: 2)
+    }
+
+    private mutating func enterNetem(_ size: Int, _ token: Int, delay: Int64, tag: UInt8) {
+        var due = saturatingSum(now, delay)
+        if !bottleneck.isUnlimited {
+            due = max(due, lastDue)
+            due = saturatingSum(
+                due, bottleneck.serviceTime(bytes: size &+ Link.ethernetHeader, start: due))
+        }
+        lastDue = max(lastDue, due)
+        deliveries.push(due: due, token: token, bytes: size, tag: tag | damageTag())
+        hold(size, until: due, tag: 0)
+    }
+
+    private mutating func schedule(_ size: Int, _ token: Int, due: Int64, tag: UInt8) {
+        let due = parameters.reorders ? due : max(due, lastDue)
+        lastDue = max(lastDue, due)
+        deliveries.push(due: due, token: token, bytes: size, tag: tag | damageTag())
+    }
+
+    private mutating func damageTag() -> UInt8 { impairments.isCorrupted() ? Link.corruptTag : 0 }
+
+    /// Counts a packet as queued until its departure.
+    private mutating func hold(_ size: Int, until departure: Int64, tag: UInt8) {
+        if departure <= now {
+            depart(size, tag)
+            return
+        }
+        counters.queued.add(size)
+        counters.maximumQueueBytes = max(counters.maximumQueueBytes, counters.queued.bytes)
+        departures.push(due: departure, token: 0, bytes: size, tag: tag)
+    }
+
+    // MARK: poll
+
+    /// When the next packet arrives at the other side; nil when none is under way.
+    public var nextDelivery: Instant? {
+        let due = deliveries.firstDue
+        return due == .max ? nil : Instant(nanoseconds: saturatingSum(due, origin))
+    }
+
+    /// Takes the next packet that has arrived by now.
+    public mutating func popDelivery(now time: Instant) -> Delivery? {
+        advance(to: time)
+        guard deliveries.firstDue <= now else { return nil }
+        let entry = deliveries.popFirst()
+        let size = Int(entry.bytes)
+        counters.inFlight.remove(size)
+        counters.delivered.add(size)
+        var damage: Damage?
+        if entry.tag & Link.corruptTag != 0 {
+            counters.corrupted.add(size)
+            damage = Damage(seed: impairments.damageSeed(of: entry.order))
+        }
+        return Delivery(
+            token: entry.token, time: Instant(nanoseconds: saturatingSum(entry.due, origin)),
+            bytes: size &- overhead, isDuplicate: entry.tag & Link.duplicateTag != 0,
+            damage: damage)
+    }
+
+    /// Lets everything leave the queue that has left it by now.
+    public mutating func advance(to time: Instant) {
+        now = max(now, Link.bounded(time) - origin)
+        while departures.firstDue <= now {
+            let entry = departures.popFirst()
+            counters.queued.remove(Int(entry.bytes))
+            depart(Int(entry.bytes), entry.tag)
+        }
+    }
+
+    /// Within a quarter of the range: sums with delays and rounds of a trace stay inside it.
+    private static func bounded(_ time: Instant) -> Int64 {
+        max(.min / 4, min(time.nanoseconds, .max / 4))
+    }
+
+    private mutating func depart(_ size: Int, _ tag: UInt8) {
+        if tag & Link.lostTag != 0 {
+            counters.droppedLoss.add(size)
+        } else if tag & Link.outageTag != 0 {
+            counters.droppedOutage.add(size)
+        } else {
+            counters.inFlight.add(size)
+            if tag & Link.duplicateTag != 0 {
+                counters.duplicated.add(size)
+                counters.inFlight.add(size)
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+/// The bytes of packets that are under way, in slots that are used again.
+///
+/// A slot's number is the token of `Link`. `insert` a packet, offer it to a link, `settle` the
+/// answer; on each delivery read the bytes and `release` the slot. Memory grows to the largest
+/// number of packets held at once, at most `capacity` slots, and nothing is allocated after that.
+public struct PacketStore: Sendable {
+    /// Largest packet, bytes.
+    public let slotSize: Int
+    /// Most packets held at once.
+    public let capacity: Int
+    private var bytes: [UInt8] = []
+    private var lengths: [Int32] = []
+    /// Deliveries still to come; zero is a free slot.
+    private var references: [UInt16] = []
+    private var free: [Int32] = []
+
+    public init(slotSize: Int = 2048, capacity: Int = 65_536) {
+        self.slotSize = max(1, min(slotSize, 65_536))
+        self.capacity = max(1, min(capacity, LinkBounds.heldPackets))
+    }
+
+    /// Packets held now.
+    public var count: Int { lengths.count - free.count }
+
+    /// Copies a packet into a slot; nil when it is larger than a slot or all are taken.
+    public mutating func insert(_ packet: UnsafeRawBufferPointer) -> Int? {
+        guard packet.count <= slotSize else { return nil }
+        if free.isEmpty { guard grow() else { return nil } }
+        let slot = Int(free.removeLast())
+        lengths[slot] = Int32(packet.count)
+        references[slot] = 1
+        bytes.withUnsafeMutableBytes { all in
+            let start = slot * slotSize
+            UnsafeMutableRawBufferPointer(rebasing: all[start..<start + packet.count])
+                .copyMemory(from: packet)
+        }
+        return slot
+    }
+
+    /// Copies a packet into a slot; nil when it is larger than a slot or all are taken.
+    public mutating func insert(_ packet: Span<UInt8>) -> Int? {
+        packet.withUnsafeBytes { insert($0) }
+    }
+
+    /// Keeps the slot for the deliveries that a link announced, or frees it.
+    public mutating func settle(_ slot: Int, _ result: Link.SendResult) {
+        guard isHeld(slot) else { return }
+        switch result {
+        case .dropped: release(slot)
+        case .accepted(let copies):
+            references[slot] = references[slot] &+ UInt16(truncatingIfNeeded: max(0, copies - 1))
+        }
+    }
+
+    /// One delivery of the slot is done; the last one frees it, and a free slot is left alone.
+    public mutating func release(_ slot: Int) {
+        guard isHeld(slot) else { return }
+        references[slot] -= 1
+        if references[slot] == 0 { free.append(Int32(slot)) }
+    }
+
+    /// The bytes of a packet in place; empty for a free slot.
+    public func withBytes<R>(of slot: Int, _ body: (UnsafeRawBufferPointer) -> R) -> R {
+        guard isHeld(slot) else { return body(UnsafeRawBufferPointer(start: nil, count: 0)) }
+        let range = slot * slotSize..<slot * slotSize + Int(lengths[slot])
+        return bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
+    }
+
+    /// Copies a packet out as it arrives, with its damage; returns its length.
+    ///
+    /// Zero when the slot is free or `buffer` is too small.
+    public func copy(
+        _ slot: Int, damage: Damage? = nil, into buffer: UnsafeMutableRawBufferPointer
+    ) -> Int {
+        withBytes(of: slot) { packet in
+            guard packet.count <= buffer.count else { return 0 }
+            buffer.copyMemory(from: packet)
+            damage?.apply(to: UnsafeMutableRawBufferPointer(rebasing: buffer[..<packet.count]))
+            return packet.count
+        }
+    }
+
+    private func isHeld(_ slot: Int) -> Bool {
+        references.indices.contains(slot) && references[slot] > 0
+    }
+
+    /// Doubles the slots; false at the limit.
+    private mutating func grow() -> Bool {
+        let old = lengths.count
+        let new = min(capacity, max(64, old * 2))
+        guard new > old else { return false }
+        bytes.append(contentsOf: repeatElement(0, count: (new - old) * slotSize))
+        lengths.append(contentsOf: repeatElement(0, count: new - old))
+        references.append(contentsOf: repeatElement(0, count: new - old))
+        free.reserveCapacity(new)
+        for slot in (old..<new).reversed() { free.append(Int32(slot)) }
+        return true
+    }
+}

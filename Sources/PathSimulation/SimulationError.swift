@@ -1,0 +1,51 @@
+/// What can go wrong in this room: options, scenarios and trace files that cannot be used.
+///
+/// The description names what was tried, on what, and how to mend it.
+public enum SimulationError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// An option key that no link has.
+    case unknownOption(key: String, value: String)
+    /// A known key with a value it cannot have; `mend` says what it takes.
+    case invalidOption(key: String, value: String, mend: String)
+    /// Options that are valid alone and contradict each other.
+    case conflictingOptions(keys: String, mend: String)
+    /// A file that could not be opened or read, with the system's reason.
+    case unreadableFile(path: String, reason: String)
+    /// A file that is not a Mahimahi trace; `line` counts from one.
+    case invalidTrace(path: String, line: Int, mend: String)
+    /// A scenario line that cannot be used; `line` counts from one.
+    case invalidScenario(file: String, line: Int, mend: String)
+    /// No scenario of that name in the file.
+    case unknownScenario(name: String, file: String, known: [String])
+
+    public var description: String {
+        switch self {
+        case .unknownOption(let key, let value):
+            return "link option '\(clipped(key))=\(clipped(value))': no such key; use one of "
+                + LinkOption.keys.joined(separator: ", ") + ", name, mtu"
+                + " (prefix f or r sets one direction only)"
+        case .invalidOption(let key, let value, let mend):
+            return "link option '\(clipped(key))=\(clipped(value))': \(mend)"
+        case .conflictingOptions(let keys, let mend):
+            return "link options \(keys): \(mend)"
+        case .unreadableFile(let path, let reason):
+            return "cannot read '\(clipped(path))': \(reason); check the name and the permissions"
+        case .invalidTrace(let path, let line, let mend):
+            return "trace '\(clipped(path))', line \(line): \(mend)"
+        case .invalidScenario(let file, let line, let mend):
+            return "scenario file '\(clipped(file))', line \(line): \(mend)"
+        case .unknownScenario(let name, let file, let known):
+            return "no scenario '\(clipped(name))' in '\(clipped(file))'; it has "
+                + known.joined(separator: ", ")
+        }
+    }
+}
+
+/// Text from outside, made fit for one line of a message.
+func clipped(_ text: String) -> String {
+    var result = ""
+    for (index, scalar) in text.unicodeScalars.enumerated() {
+        guard index < 120 else { return result + "..." }
+        result.unicodeScalars.append(scalar.value < 32 || scalar.value == 127 ? "?" : scalar)
+    }
+    return result
+}
