@@ -12,7 +12,7 @@ final class Scratch {
 
     init() {
         var template = Array("/tmp/pathwise-trace-XXXXXX".utf8CString)
-        path = mkdtemp(&template) == nil ? "/tmp" : String(cString: template)
+        path = mkdtemp(&template).map { String(cString: $0) } ?? "/tmp"
     }
 
     func file(_ name: String = "t.trace") -> String { path + "/" + name }
