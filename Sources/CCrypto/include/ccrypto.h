@@ -1,3 +1,76 @@
 #ifndef PATHWISE_CCRYPTO_H
 #define PATHWISE_CCRYPTO_H
+
+// A thin layer over OpenSSL 3's libcrypto: algorithms are fetched once a process, contexts are
+// kept by their owners, and a failed call leaves nothing in the thread's OpenSSL error queue.
+// Functions that return int give 1 for success and 0 for failure unless they say otherwise.
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define CCRYPTO_AEAD_AES_128_GCM 0
+#define CCRYPTO_AEAD_AES_256_GCM 1
+#define CCRYPTO_AEAD_CHACHA20_POLY1305 2
+
+#define CCRYPTO_TAG_LENGTH 16
+#define CCRYPTO_DIGEST_LENGTH 32
+#define CCRYPTO_X25519_LENGTH 32
+
+/// One AEAD key with its schedule set up. Not for use from two threads at once.
+typedef struct ccrypto_aead ccrypto_aead;
+
+/// One X25519 private key and its public key. Immutable, may be shared between threads.
+typedef struct ccrypto_x25519 ccrypto_x25519;
+
+/// Sets up `key` (16 or 32 bytes, by algorithm). Null when memory or the algorithm is missing.
+ccrypto_aead *ccrypto_aead_new(int algorithm, const uint8_t *key);
+
+/// Wipes and frees.
+void ccrypto_aead_free(ccrypto_aead *aead);
+
+/// Encrypts `payload` in place and writes the 16-byte tag behind it.
+///
+/// The nonce is the 12 bytes of `nonce_high` (4) and `nonce_low` (8), both big-endian.
+int ccrypto_aead_seal(
+    ccrypto_aead *aead, uint32_t nonce_high, uint64_t nonce_low, const uint8_t *header,
+    size_t header_length, uint8_t *payload, size_t payload_length);
+
+/// Decrypts `payload` in place; its tag lies behind it. On failure the payload is zeroed.
+int ccrypto_aead_open(
+    ccrypto_aead *aead, uint32_t nonce_high, uint64_t nonce_low, const uint8_t *header,
+    size_t header_length, uint8_t *payload, size_t payload_length);
+
+/// SHA-256 of the two pieces one after the other.
+int ccrypto_sha256(
+    const uint8_t *first, size_t first_length, const uint8_t *second, size_t second_length,
+    uint8_t digest[CCRYPTO_DIGEST_LENGTH]);
+
+/// HMAC-SHA256 (RFC 2104) of the two pieces one after the other.
+int ccrypto_hmac_sha256(
+    const uint8_t *key, size_t key_length, const uint8_t *first, size_t first_length,
+    const uint8_t *second, size_t second_length, uint8_t mac[CCRYPTO_DIGEST_LENGTH]);
+
+/// Keeps a private key. Null when memory or the algorithm is missing.
+ccrypto_x25519 *ccrypto_x25519_new(const uint8_t private_key[CCRYPTO_X25519_LENGTH]);
+
+/// Wipes and frees.
+void ccrypto_x25519_free(ccrypto_x25519 *key);
+
+int ccrypto_x25519_private(const ccrypto_x25519 *key, uint8_t out[CCRYPTO_X25519_LENGTH]);
+int ccrypto_x25519_public(const ccrypto_x25519 *key, uint8_t out[CCRYPTO_X25519_LENGTH]);
+
+/// X25519 of RFC 7748. -1 when the shared secret is all zero (a peer key of small order).
+int ccrypto_x25519_shared(
+    const ccrypto_x25519 *key, const uint8_t peer[CCRYPTO_X25519_LENGTH],
+    uint8_t out[CCRYPTO_X25519_LENGTH]);
+
+/// Bytes from libcrypto's generator for secrets, which the operating system seeds.
+int ccrypto_random(uint8_t *out, size_t length);
+
+/// Whether the bytes are equal, in a time that does not depend on them.
+int ccrypto_equal(const uint8_t *left, const uint8_t *right, size_t length);
+
+/// Overwrites with zeros in a way that the compiler does not remove.
+void ccrypto_wipe(void *bytes, size_t length);
+
 #endif

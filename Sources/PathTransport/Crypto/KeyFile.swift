@@ -1,0 +1,148 @@
+import Glibc
+
+/// Key files: one line of text, the base64 of 32 bytes, readable by its owner only.
+public enum KeyFile {
+    /// No key file is longer; what is longer is refused unread.
+    private static let sizeLimit = 1_024
+
+    /// Creates `path` with mode 0600; an existing file is never touched.
+    ///
+    /// Errors: `keyFileExists`, `keyFile` with the call that failed; then no file is left behind.
+    public static func write(_ key: PrivateKey, to path: String) throws(CryptoError) {
+        try create(path, holding: try key.base64)
+    }
+
+    /// Creates `path` with mode 0600; an existing file is never touched.
+    ///
+    /// Errors: `keyFileExists`, `keyFile` with the call that failed; then no file is left behind.
+    public static func write(_ key: PresharedKey, to path: String) throws(CryptoError) {
+        try create(path, holding: key.base64)
+    }
+
+    /// The private key in the file at `path`.
+    ///
+    /// Errors: `keyFileMissing`; `keyFileExposed` when group or others have any right to it;
+    /// `keyFileMalformed`; `keyFile` with the call that failed.
+    public static func readPrivateKey(from path: String) throws(CryptoError) -> PrivateKey {
+        var bytes = try read(path)
+        defer { Crypto.wipe(&bytes) }
+        guard let key = PrivateKey(bytes) else {
+            throw .backend(operation: "X25519 key set-up")
+        }
+        return key
+    }
+
+    /// The preshared key in the file at `path`; errors as for a private key.
+    public static func readPresharedKey(from path: String) throws(CryptoError) -> PresharedKey {
+        var bytes = try read(path)
+        defer { Crypto.wipe(&bytes) }
+        guard let key = PresharedKey(bytes) else {
+            throw .keyFileMalformed(path: path, problem: "the key has not 32 bytes")
+        }
+        return key
+    }
+
+    private static func create(_ path: String, holding base64: String) throws(CryptoError) {
+        var text = Array(base64.utf8)
+        text.append(UInt8(ascii: "\n"))
+        defer { Crypto.wipe(&text) }
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            let code = errno
+            throw code == EEXIST
+                ? .keyFileExists(path: path)
+                : .keyFile(operation: "create", path: path, code: code)
+        }
+        let code = store(text, in: descriptor)
+        close(descriptor)
+        guard code == 0 else {
+            unlink(path)
+            throw .keyFile(operation: "write", path: path, code: code)
+        }
+    }
+
+    /// Writes all and waits for the disk; returns errno, or 0.
+    private static func store(_ text: [UInt8], in descriptor: Int32) -> Int32 {
+        var written = 0
+        while written < text.count {
+            let count = unsafe text.withUnsafeBytes { bytes in
+                unsafe Glibc.write(
+                    descriptor, bytes.baseAddress.map { unsafe $0 + written },
+                    bytes.count &- written)
+            }
+            if count < 0 {
+                guard errno == EINTR else { return errno }
+            } else if count == 0 {
+                return ENOSPC
+            } else {
+                written &+= count
+            }
+        }
+        return fsync(descriptor) == 0 || errno == EINVAL || errno == EROFS ? 0 : errno
+    }
+
+    private static func read(_ path: String) throws(CryptoError) -> [UInt8] {
+        // Not blocking, so that a pipe at that place is refused instead of waited for.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else {
+            let code = errno
+            throw code == ENOENT
+                ? .keyFileMissing(path: path)
+                : .keyFile(operation: "open", path: path, code: code)
+        }
+        defer { close(descriptor) }
+        // The mode of the opened file, not of whatever the name stands for later.
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0 else {
+            throw .keyFile(operation: "inspect", path: path, code: errno)
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw .keyFileMalformed(path: path, problem: "not a regular file")
+        }
+        let mode = status.st_mode & 0o7777
+        guard mode & 0o077 == 0 else { throw .keyFileExposed(path: path, mode: mode) }
+        var content = try load(descriptor, path)
+        defer { Crypto.wipe(&content) }
+        return try parse(content, path)
+    }
+
+    private static func load(_ descriptor: Int32, _ path: String) throws(CryptoError) -> [UInt8] {
+        // Full size from the start: growing would leave copies of the key behind.
+        var content = [UInt8](repeating: 0, count: sizeLimit &+ 1)
+        var filled = 0
+        while filled < content.count {
+            let count = unsafe content.withUnsafeMutableBytes { bytes in
+                unsafe Glibc.read(
+                    descriptor, bytes.baseAddress.map { unsafe $0 + filled },
+                    bytes.count &- filled)
+            }
+            if count == 0 { break }
+            if count < 0 {
+                if errno == EINTR { continue }
+                let code = errno
+                Crypto.wipe(&content)
+                throw .keyFile(operation: "read", path: path, code: code)
+            }
+            filled &+= count
+        }
+        content.removeLast(content.count &- filled)
+        return content
+    }
+
+    private static func parse(_ content: [UInt8], _ path: String) throws(CryptoError) -> [UInt8] {
+        func isSpace(_ byte: UInt8) -> Bool { byte == 32 || (9...13).contains(byte) }
+        let line = content.drop(while: isSpace).reversed().drop(while: isSpace).reversed()
+        if content.count > sizeLimit {
+            throw .keyFileMalformed(path: path, problem: "longer than \(sizeLimit) bytes")
+        }
+        guard line.count == Base64.characters else {
+            throw .keyFileMalformed(
+                path: path,
+                problem: "\(line.count) characters, expected \(Base64.characters) of base64")
+        }
+        guard let bytes = Base64.decode(String(decoding: line, as: UTF8.self)) else {
+            throw .keyFileMalformed(path: path, problem: "not the base64 of 32 bytes")
+        }
+        return bytes
+    }
+}

@@ -1,0 +1,205 @@
+internal import CCrypto
+
+/// An X25519 public key (RFC 7748): the name of a peer, safe to show.
+public struct PublicKey: Hashable, Sendable {
+    /// Length in bytes.
+    public static let length = 32
+
+    let bytes: Bytes32
+
+    init(bytes: Bytes32) { self.bytes = bytes }
+
+    /// From 32 bytes; nil for any other length.
+    public init?(_ bytes: [UInt8]) {
+        guard let bytes = Bytes32(copying: bytes.span.bytes) else { return nil }
+        self.bytes = bytes
+    }
+
+    /// From 44 characters of base64, as WireGuard writes keys; nil for anything else.
+    public init?(base64: String) {
+        guard let bytes = Base64.decode(base64) else { return nil }
+        self.init(bytes)
+    }
+
+    /// The 32 bytes.
+    public var rawBytes: [UInt8] { bytes.array }
+    /// 44 characters.
+    public var base64: String { Base64.encode(bytes.array) }
+
+    public static func == (left: PublicKey, right: PublicKey) -> Bool {
+        Crypto.equal(left.bytes.storage.span.bytes, right.bytes.storage.span.bytes)
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        for index in 0..<PublicKey.length { hasher.combine(bytes.storage[index]) }
+    }
+}
+
+extension PublicKey: CustomStringConvertible {
+    public var description: String { base64 }
+}
+
+/// An X25519 private key with its public key.
+///
+/// It prints as `<private key>` everywhere.
+/// The bytes live in one place and are wiped when the last copy of the value goes.
+public struct PrivateKey: Sendable {
+    /// Length in bytes.
+    public static let length = 32
+
+    private let handle: KeyHandle
+    /// The public half, computed once.
+    public let publicKey: PublicKey
+
+    private init(secret: SecretBytes) throws(CryptoError) {
+        handle = try KeyHandle(secret)
+        publicKey = try handle.publicKey()
+    }
+
+    /// A new key from the operating system's randomness, clamped as RFC 7748 section 5 says.
+    ///
+    /// Errors: `backend` when the system gives no randomness.
+    public static func generate() throws(CryptoError) -> PrivateKey {
+        let secret = try unsafe SecretBytes {
+            (target: UnsafeMutablePointer<UInt8>) throws(CryptoError) in
+            guard unsafe ccrypto_random(target, SecretBytes.length) == 1 else {
+                throw .backend(operation: "random bytes")
+            }
+            unsafe target[0] &= 248
+            unsafe target[31] = target[31] & 127 | 64
+        }
+        return try PrivateKey(secret: secret)
+    }
+
+    /// From 32 bytes; nil for any other length, or when libcrypto has no memory left.
+    public init?(_ bytes: [UInt8]) {
+        guard let secret = SecretBytes(copying: bytes.span.bytes) else { return nil }
+        try? self.init(secret: secret)
+    }
+
+    /// From 44 characters of base64, as WireGuard writes keys; nil for anything else.
+    public init?(base64: String) {
+        guard var bytes = Base64.decode(base64) else { return nil }
+        defer { Crypto.wipe(&bytes) }
+        self.init(bytes)
+    }
+
+    /// 44 characters: the secret itself, for a key file and for nothing else.
+    public var base64: String {
+        get throws(CryptoError) {
+            var bytes = try handle.secret().array
+            defer { Crypto.wipe(&bytes) }
+            return Base64.encode(bytes)
+        }
+    }
+
+    /// The X25519 shared secret with `peer`.
+    ///
+    /// Errors: `weakPublicKey` when it is all zero (RFC 7748, section 6.1).
+    func sharedSecret(with peer: PublicKey) throws(CryptoError) -> SecretBytes {
+        try handle.sharedSecret(with: peer)
+    }
+}
+
+/// The owner of libcrypto's key object, which wipes the private half when it is freed.
+private final class KeyHandle: @unchecked Sendable {
+    private let key: OpaquePointer
+
+    init(_ secret: SecretBytes) throws(CryptoError) {
+        guard let key = unsafe secret.withBytes({ unsafe ccrypto_x25519_new($0) }) else {
+            throw .backend(operation: "X25519 key set-up")
+        }
+        unsafe self.key = key
+    }
+
+    deinit { unsafe ccrypto_x25519_free(key) }
+
+    func publicKey() throws(CryptoError) -> PublicKey {
+        var bytes = Bytes32()
+        let done = unsafe bytes.withMutableBytes { unsafe ccrypto_x25519_public(key, $0) }
+        guard done == 1 else { throw .backend(operation: "X25519 public key") }
+        return PublicKey(bytes: bytes)
+    }
+
+    func secret() throws(CryptoError) -> SecretBytes {
+        try unsafe SecretBytes { (target: UnsafeMutablePointer<UInt8>) throws(CryptoError) in
+            guard unsafe ccrypto_x25519_private(key, target) == 1 else {
+                throw .backend(operation: "X25519 private key")
+            }
+        }
+    }
+
+    func sharedSecret(with peer: PublicKey) throws(CryptoError) -> SecretBytes {
+        try unsafe SecretBytes { (target: UnsafeMutablePointer<UInt8>) throws(CryptoError) in
+            switch unsafe peer.bytes.withBytes({ unsafe ccrypto_x25519_shared(key, $0, target) }) {
+            case 1: return
+            case 0: throw .backend(operation: "X25519")
+            default: throw .weakPublicKey
+            }
+        }
+    }
+}
+
+/// 32 secret bytes that both peers were given beforehand; all zero is as good as none.
+public struct PresharedKey: Sendable {
+    /// Length in bytes.
+    public static let length = 32
+
+    let secret: SecretBytes
+
+    /// A new key from the operating system's randomness.
+    ///
+    /// Errors: `backend` when the system gives no randomness.
+    public static func generate() throws(CryptoError) -> PresharedKey {
+        PresharedKey(secret: try Crypto.randomSecret())
+    }
+
+    private init(secret: SecretBytes) { self.secret = secret }
+
+    /// From 32 bytes; nil for any other length.
+    public init?(_ bytes: [UInt8]) {
+        guard let secret = SecretBytes(copying: bytes.span.bytes) else { return nil }
+        self.secret = secret
+    }
+
+    /// From 44 characters of base64, as WireGuard writes keys; nil for anything else.
+    public init?(base64: String) {
+        guard var bytes = Base64.decode(base64) else { return nil }
+        defer { Crypto.wipe(&bytes) }
+        self.init(bytes)
+    }
+
+    /// 44 characters: the secret itself, for a key file and for nothing else.
+    public var base64: String {
+        var bytes = secret.array
+        defer { Crypto.wipe(&bytes) }
+        return Base64.encode(bytes)
+    }
+}
+
+/// The root of one direction's packet keys, from the handshake or from the previous generation.
+public struct TrafficSecret: Sendable {
+    let secret: SecretBytes
+
+    init(_ secret: SecretBytes) { self.secret = secret }
+
+    /// From 32 bytes; nil for any other length.
+    public init?(_ bytes: [UInt8]) {
+        guard let secret = SecretBytes(copying: bytes.span.bytes) else { return nil }
+        self.secret = secret
+    }
+}
+
+/// A type whose values must not reach a log: print, dump and interpolation show its name only.
+protocol Redacted: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {}
+
+extension Redacted {
+    public var description: String { "<private key>" }
+    public var debugDescription: String { "<private key>" }
+    public var customMirror: Mirror { Mirror(self, children: []) }
+}
+
+extension PrivateKey: Redacted {}
+extension PresharedKey: Redacted {}
+extension TrafficSecret: Redacted {}
+extension DirectionKeys: Redacted {}
