@@ -1,0 +1,1 @@
+// PathTrace: see docs/architecture.md.
