@@ -65,6 +65,9 @@ let package = Package(
         // Tests: one target a room.
         .testTarget(name: "PathTelemetryTests", dependencies: ["PathTelemetry"]),
         .testTarget(
+            name: "PathTraceTests",
+            dependencies: ["PathTrace", "PathTelemetry", "PathLearning", "CSQLite"]),
+        .testTarget(
             name: "PathTransportTests",
             dependencies: ["PathTransport", "PathTelemetry", "PathLearning"]),
         .testTarget(

@@ -1,0 +1,92 @@
+import PathTelemetry
+
+/// The tables of a trace; `docs/formats.md` describes them.
+public enum TraceFormat {
+    /// The version this program writes and reads: the file's `user_version`.
+    public static let version = 1
+    /// "PWTR", the file's `application_id`.
+    static let applicationID = 0x5057_5452
+    /// Decision numbers are below this; a row number is session times this plus the number.
+    static let decisionLimit: UInt64 = 1 << 40
+
+    static func row(session: SessionID, decision: UInt64) -> Int64? {
+        guard session.rawValue < SessionID.limit, decision < decisionLimit else { return nil }
+        return Int64(session.rawValue) << 40 | Int64(decision)
+    }
+
+    /// Columns of each table, in the order that the writer binds and the reader reads.
+    static let tables = """
+        CREATE TABLE meta (
+            key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE sessions (
+            id INTEGER PRIMARY KEY, started_unix_ns INTEGER NOT NULL, started_ns INTEGER NOT NULL,
+            ended_ns INTEGER, role TEXT NOT NULL, peer TEXT NOT NULL, policy TEXT NOT NULL,
+            model_hash TEXT NOT NULL, seed TEXT NOT NULL, program_version TEXT NOT NULL,
+            command TEXT NOT NULL);
+        CREATE TABLE paths (
+            session INTEGER NOT NULL, path INTEGER NOT NULL, name TEXT NOT NULL,
+            local TEXT NOT NULL, remote TEXT NOT NULL, weight REAL NOT NULL,
+            price_per_gb REAL NOT NULL, rate_limit REAL NOT NULL, backup INTEGER NOT NULL,
+            kind TEXT NOT NULL, added_ns INTEGER NOT NULL, removed_ns INTEGER);
+        CREATE TABLE decisions (
+            id INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL, class TEXT NOT NULL,
+            bytes INTEGER NOT NULL, deadline_ns INTEGER NOT NULL, current_path INTEGER,
+            action INTEGER NOT NULL, path INTEGER, propensity REAL, forced INTEGER NOT NULL,
+            chosen INTEGER NOT NULL, draw REAL, predicted_s REAL, candidate_paths INTEGER NOT NULL,
+            probabilities BLOB NOT NULL, actions BLOB NOT NULL, candidates BLOB NOT NULL,
+            features BLOB NOT NULL,
+            session INTEGER GENERATED ALWAYS AS (id >> 40) VIRTUAL,
+            number INTEGER GENERATED ALWAYS AS (id & 1099511627775) VIRTUAL);
+        CREATE TABLE outcomes (
+            decision INTEGER PRIMARY KEY, delivery_s REAL, late INTEGER NOT NULL,
+            deadline_s REAL, packets INTEGER NOT NULL, lost INTEGER NOT NULL,
+            closed_ns INTEGER NOT NULL,
+            session INTEGER GENERATED ALWAYS AS (decision >> 40) VIRTUAL);
+        CREATE TABLE path_samples (
+            session INTEGER NOT NULL, time_ns INTEGER NOT NULL, path INTEGER NOT NULL,
+            state TEXT NOT NULL, smoothed_rtt_ns INTEGER NOT NULL,
+            rtt_variation_ns INTEGER NOT NULL, latest_rtt_ns INTEGER NOT NULL,
+            min_rtt_ns INTEGER NOT NULL, bytes_in_flight INTEGER NOT NULL,
+            congestion_window INTEGER NOT NULL, pacing_rate REAL, delivery_rate REAL,
+            pacing_delay_ns INTEGER NOT NULL, oldest_unanswered_ns INTEGER, last_reply_ns INTEGER,
+            probe_timeouts INTEGER NOT NULL, weight REAL, price_per_gb REAL, rate_limit REAL,
+            backup INTEGER NOT NULL, kind TEXT NOT NULL);
+        CREATE TABLE events (
+            session INTEGER NOT NULL, time_ns INTEGER NOT NULL, kind TEXT NOT NULL, path INTEGER,
+            text TEXT NOT NULL, value REAL);
+        CREATE TABLE drops (
+            unix_ns INTEGER NOT NULL, ring INTEGER NOT NULL, decisions INTEGER NOT NULL,
+            outcomes INTEGER NOT NULL, samples INTEGER NOT NULL, events INTEGER NOT NULL);
+        """
+
+    static let tableNames = [
+        "meta", "sessions", "paths", "decisions", "outcomes", "path_samples", "events", "drops",
+    ]
+}
+
+extension LinkKind {
+    /// The word used in traces.
+    var word: StaticString {
+        switch self {
+        case .unknown: "unknown"
+        case .wired: "wired"
+        case .wifi: "wifi"
+        case .cellular: "cellular"
+        case .starlink: "starlink"
+        }
+    }
+
+    init?(word: String) {
+        guard let kind = LinkKind.allCases.first(where: { $0.word.description == word }) else {
+            return nil
+        }
+        self = kind
+    }
+}
+
+extension PathState {
+    init?(word: String) {
+        guard let state = PathState.allCases.first(where: { $0.name == word }) else { return nil }
+        self = state
+    }
+}

@@ -1,0 +1,64 @@
+extension TraceFormat {
+    /// Views that make the common questions one line; times in seconds of the session.
+    static let views = """
+        CREATE VIEW session_times AS
+            SELECT s.id AS session, s.role, s.policy, s.started_ns,
+                max(coalesce(s.ended_ns, s.started_ns),
+                    coalesce((SELECT d.time_ns FROM decisions d
+                        WHERE d.id BETWEEN (s.id << 40) AND (s.id << 40) + 1099511627775
+                        ORDER BY d.id DESC LIMIT 1), s.started_ns)) AS last_ns
+            FROM sessions s;
+        CREATE VIEW path_names AS
+            SELECT session, path, name FROM paths
+            GROUP BY session, path HAVING added_ns = max(added_ns);
+        CREATE VIEW decision_outcomes AS
+            SELECT d.session, d.number, (d.time_ns - s.started_ns) * 1e-9 AS time_s, d.class,
+                d.bytes, d.deadline_ns * 1e-9 AS deadline_s, d.path, n.name AS path_name,
+                d.action, d.propensity, d.forced, d.predicted_s, o.delivery_s, o.late,
+                CASE WHEN o.late IS NULL THEN NULL ELSE
+                    min(coalesce(o.delivery_s, o.deadline_s), o.deadline_s) END
+                    AS time_to_close_s,
+                o.packets, o.lost, (o.closed_ns - s.started_ns) * 1e-9 AS closed_s
+            FROM decisions d JOIN sessions s ON s.id = d.session
+                LEFT JOIN outcomes o ON o.decision = d.id
+                LEFT JOIN path_names n ON n.session = d.session AND n.path = d.path;
+        CREATE VIEW path_shares AS
+            SELECT session, CAST(time_s AS INTEGER) AS second, path, path_name,
+                count(*) AS decisions, sum(bytes) AS bytes,
+                sum(bytes) * 1.0 / sum(sum(bytes)) OVER
+                    (PARTITION BY session, CAST(time_s AS INTEGER)) AS share
+            FROM decision_outcomes WHERE path IS NOT NULL
+            GROUP BY session, second, path;
+        CREATE VIEW late_shares AS
+            SELECT session, class, path, path_name, count(*) AS decisions,
+                count(late) AS closed, sum(late) AS late, avg(late) AS late_share
+            FROM decision_outcomes GROUP BY session, class, path;
+        CREATE VIEW path_summaries AS
+            SELECT session, path, path_name, count(*) AS decisions, sum(bytes) AS bytes,
+                avg(delivery_s) AS mean_delivery_s, avg(predicted_s) AS mean_predicted_s,
+                avg(late) AS late_share, sum(packets) AS packets, sum(lost) AS lost
+            FROM decision_outcomes WHERE path IS NOT NULL GROUP BY session, path;
+        CREATE VIEW delivery_percentiles AS
+            SELECT session, class, count(*) AS closed,
+                max(CASE WHEN rank <= 0.50 THEN time_to_close_s END) AS p50_s,
+                max(CASE WHEN rank <= 0.95 THEN time_to_close_s END) AS p95_s,
+                max(CASE WHEN rank <= 0.99 THEN time_to_close_s END) AS p99_s
+            FROM (SELECT session, class, time_to_close_s, percent_rank() OVER
+                    (PARTITION BY session, class ORDER BY time_to_close_s) AS rank
+                FROM decision_outcomes WHERE late IS NOT NULL)
+            GROUP BY session, class;
+        CREATE VIEW timeline AS
+            SELECT e.session, (e.time_ns - s.started_ns) * 1e-9 AS time_s, e.kind, e.path,
+                n.name AS path_name, e.text, e.value
+            FROM events e JOIN sessions s ON s.id = e.session
+                LEFT JOIN path_names n ON n.session = e.session AND n.path = e.path
+            ORDER BY e.session, e.time_ns;
+        CREATE VIEW rtt_samples AS
+            SELECT p.session, (p.time_ns - s.started_ns) * 1e-9 AS time_s, p.path,
+                n.name AS path_name, p.state, p.smoothed_rtt_ns * 1e-9 AS smoothed_rtt_s,
+                p.latest_rtt_ns * 1e-9 AS latest_rtt_s, p.bytes_in_flight, p.congestion_window,
+                p.delivery_rate
+            FROM path_samples p JOIN sessions s ON s.id = p.session
+                LEFT JOIN path_names n ON n.session = p.session AND n.path = p.path;
+        """
+}

@@ -1,1 +1,0 @@
-// PathTrace: see docs/architecture.md.

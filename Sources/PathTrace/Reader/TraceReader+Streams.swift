@@ -1,0 +1,63 @@
+import PathTelemetry
+
+extension TraceReader {
+    /// Every path sample of one session, or of all, in the order of their recording.
+    public func forEachSample(
+        of session: SessionID? = nil,
+        _ body: (SessionID, PathSample) throws(TraceError) -> Void
+    ) throws(TraceError) {
+        try rows(
+            """
+            SELECT session, time_ns, path, state, smoothed_rtt_ns, rtt_variation_ns, latest_rtt_ns,
+                min_rtt_ns, bytes_in_flight, congestion_window, pacing_rate, delivery_rate,
+                pacing_delay_ns, oldest_unanswered_ns, last_reply_ns, probe_timeouts, weight,
+                price_per_gb, rate_limit, backup, kind
+                FROM path_samples \(TraceReader.condition(session)) ORDER BY rowid
+            """, while: "reading the path samples"
+        ) { row throws(TraceError) in
+            guard let state = PathState(word: row.text(3)) else {
+                throw damaged("a row of 'path_samples' has the state '\(row.text(3))'")
+            }
+            var snapshot = PathSnapshot(
+                path: try pathID(row.int(2), in: "path_samples"), state: state,
+                traits: try traits(row, first: 16, in: "path_samples"))
+            snapshot.smoothedRTT = TimeDelta(nanoseconds: row.int(4))
+            snapshot.rttVariation = TimeDelta(nanoseconds: row.int(5))
+            snapshot.latestRTT = TimeDelta(nanoseconds: row.int(6))
+            snapshot.minRTT = TimeDelta(nanoseconds: row.int(7))
+            snapshot.bytesInFlight = Int(row.int(8))
+            snapshot.congestionWindow = Int(row.int(9))
+            snapshot.pacingRate = row.double(10)
+            snapshot.deliveryRate = row.double(11)
+            snapshot.pacingDelay = TimeDelta(nanoseconds: row.int(12))
+            snapshot.oldestUnanswered = row.optionalInt(13).map { Instant(nanoseconds: $0) }
+            snapshot.lastReply = row.optionalInt(14).map { Instant(nanoseconds: $0) }
+            snapshot.probeTimeouts = Int(row.int(15))
+            try body(
+                try sessionID(row.int(0), in: "path_samples"),
+                PathSample(time: Instant(nanoseconds: row.int(1)), snapshot: snapshot))
+        }
+    }
+
+    /// Every event of one session, or of all, in the order of their recording.
+    public func forEachEvent(
+        of session: SessionID? = nil,
+        _ body: (SessionID, TraceEvent) throws(TraceError) -> Void
+    ) throws(TraceError) {
+        try rows(
+            """
+            SELECT session, time_ns, kind, path, text, value
+                FROM events \(TraceReader.condition(session)) ORDER BY rowid
+            """, while: "reading the events"
+        ) { row throws(TraceError) in
+            var path: PathID?
+            if let number = row.optionalInt(3) { path = try pathID(number, in: "events") }
+            try body(
+                try sessionID(row.int(0), in: "events"),
+                TraceEvent(
+                    time: Instant(nanoseconds: row.int(1)),
+                    kind: TraceEventKind(rawValue: row.text(2)), path: path, text: row.text(4),
+                    value: row.optionalDouble(5)))
+        }
+    }
+}

@@ -1,0 +1,192 @@
+import CSQLite
+import Glibc
+import PathTelemetry
+
+/// Reads one trace, read-only and without holding more than a row of it in memory.
+///
+/// A trace that is still being recorded, or whose recording was killed, reads up to its last
+/// commit.
+public final class TraceReader {
+    public let path: String
+    /// The features that the decisions hold.
+    public let schema: TraceWriter.Schema
+    /// The program that created the trace.
+    public let programVersion: String
+    let database: Database
+
+    /// Opens a trace and checks that it is one.
+    ///
+    /// - Throws: `TraceError.cannotOpen`, `.notATrace`, `.otherVersion` or `.damaged`.
+    public init(path: String) throws(TraceError) {
+        self.path = path
+        database = try TraceReader.open(path)
+        try TraceReader.checkFormat(of: database)
+        schema = TraceWriter.Schema(
+            hash: try TraceReader.meta("schema_hash", of: database),
+            text: try TraceReader.meta("schema", of: database),
+            names: try TraceReader.meta("feature_names", of: database)
+                .split(separator: ",").map(String.init))
+        programVersion = try TraceReader.meta("program_version", of: database)
+        let features = try TraceReader.meta("feature_count", of: database)
+        guard features == String(FeatureVector.count) else {
+            throw .otherSchema(
+                path: path, found: schema.hash + " with \(features) features",
+                expected: "\(FeatureVector.count) features")
+        }
+    }
+
+    private static func open(_ path: String) throws(TraceError) -> Database {
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            throw .cannotOpen(path: path, reason: String(cString: strerror(errno)))
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw .notATrace(path: path, reason: "it is no regular file")
+        }
+        guard status.st_size > 0 else {
+            throw .notATrace(path: path, reason: "the file is empty")
+        }
+        let database = try Database(path: path, mode: .readOnly)
+        let code = sqlite3_exec(database.handle, "SELECT 1 FROM sqlite_schema", nil, nil, nil)
+        // A killed recording in a folder that may not be written: there is nothing to recover
+        // when no `-wal` file lies beside it.
+        if code & 0xff == SQLITE_CANTOPEN, access(path + "-wal", F_OK) != 0 {
+            return try Database(path: path, mode: .immutable)
+        }
+        guard code == SQLITE_OK else {
+            throw database.readError(code, while: "opening it")
+        }
+        return database
+    }
+
+    /// Refuses what is no trace, is of another version, or has other tables.
+    static func checkFormat(of database: Database) throws(TraceError) {
+        let path = database.path
+        let doing = "reading the header"
+        let application = try database.integer("PRAGMA application_id", while: doing) ?? 0
+        guard application == Int64(TraceFormat.applicationID) else {
+            throw .notATrace(path: path, reason: "the SQLite database of another program")
+        }
+        let version = try database.integer("PRAGMA user_version", while: doing) ?? 0
+        guard version == Int64(TraceFormat.version) else {
+            throw .otherVersion(path: path, found: Int(version), supported: TraceFormat.version)
+        }
+        for name in TraceFormat.tableNames {
+            let kind = try database.text(
+                "SELECT type FROM sqlite_schema WHERE name = '\(name)'", while: doing)
+            guard kind == "table" else {
+                throw .damaged(path: path, what: "the table '\(name)' is missing")
+            }
+        }
+    }
+
+    static func meta(_ key: String, of database: Database) throws(TraceError) -> String {
+        let value = try database.text(
+            "SELECT value FROM meta WHERE key = '\(key)'", while: "reading the table 'meta'")
+        guard let value else {
+            throw .damaged(path: database.path, what: "'meta' has no '\(key)'")
+        }
+        return value
+    }
+
+    /// Calls `body` with every row of a query.
+    func rows(
+        _ sql: String, while doing: String,
+        _ body: (Statement) throws(TraceError) -> Void
+    ) throws(TraceError) {
+        let statement = try database.prepare(sql, while: doing)
+        while true {
+            let code = statement.step()
+            if code == SQLITE_DONE { return }
+            guard code == SQLITE_ROW else { throw database.readError(code, while: doing) }
+            try body(statement)
+        }
+    }
+
+    func damaged(_ what: String) -> TraceError { .damaged(path: path, what: what) }
+
+    // MARK: Sessions and paths
+
+    /// All sessions in the order of their numbers.
+    public func sessions() throws(TraceError) -> [RecordedSession] {
+        var sessions: [RecordedSession] = []
+        try rows(
+            """
+            SELECT id, started_unix_ns, started_ns, ended_ns, role, peer, policy, model_hash, seed,
+                program_version, command FROM sessions ORDER BY id
+            """, while: "reading the sessions"
+        ) { row throws(TraceError) in
+            let number = row.int(0)
+            guard number > 0, number < Int64(SessionID.limit) else {
+                throw damaged("a session has the number \(number)")
+            }
+            guard let seed = UInt64(row.text(8)) else {
+                throw damaged("session \(number) has the seed '\(row.text(8))'")
+            }
+            sessions.append(
+                RecordedSession(
+                    id: SessionID(rawValue: UInt32(number)),
+                    info: SessionInfo(
+                        startedWallClock: row.int(1),
+                        started: Instant(nanoseconds: row.int(2)),
+                        role: row.text(4), peer: row.text(5), policy: row.text(6),
+                        modelHash: row.text(7), seed: seed, programVersion: row.text(9),
+                        command: row.text(10)),
+                    ended: row.optionalInt(3).map { Instant(nanoseconds: $0) }))
+        }
+        return sessions
+    }
+
+    /// All paths of one session, or of all of them, in the order in which they were added.
+    public func paths(of session: SessionID? = nil) throws(TraceError) -> [RecordedPath] {
+        var paths: [RecordedPath] = []
+        try rows(
+            """
+            SELECT session, path, name, local, remote, weight, price_per_gb, rate_limit, backup,
+                kind, added_ns, removed_ns FROM paths \(TraceReader.condition(session))
+                ORDER BY session, rowid
+            """, while: "reading the paths"
+        ) { row throws(TraceError) in
+            paths.append(
+                RecordedPath(
+                    session: try sessionID(row.int(0), in: "paths"),
+                    info: PathInfo(
+                        path: try pathID(row.int(1), in: "paths"), name: row.text(2),
+                        local: row.text(3), remote: row.text(4),
+                        traits: try traits(row, first: 5, in: "paths"),
+                        added: Instant(nanoseconds: row.int(10))),
+                    removed: row.optionalInt(11).map { Instant(nanoseconds: $0) }))
+        }
+        return paths
+    }
+
+    static func condition(_ session: SessionID?) -> String {
+        session.map { "WHERE session = \($0.rawValue)" } ?? ""
+    }
+
+    func sessionID(_ number: Int64, in table: String) throws(TraceError) -> SessionID {
+        guard number > 0, number < Int64(SessionID.limit) else {
+            throw damaged("a row of '\(table)' has the session \(number)")
+        }
+        return SessionID(rawValue: UInt32(number))
+    }
+
+    func pathID(_ number: Int64, in table: String) throws(TraceError) -> PathID {
+        guard number >= 0, number < Int64(PathID.limit) else {
+            throw damaged("a row of '\(table)' has the path \(number)")
+        }
+        return PathID(rawValue: UInt8(number))
+    }
+
+    /// Five columns: weight, price, rate limit, backup, kind.
+    func traits(
+        _ row: Statement, first: Int32, in table: String
+    ) throws(TraceError) -> PathTraits {
+        guard let kind = LinkKind(word: row.text(first + 4)) else {
+            throw damaged("a row of '\(table)' has the kind '\(row.text(first + 4))'")
+        }
+        return PathTraits(
+            weight: row.double(first), pricePerGB: row.double(first + 1),
+            rateLimit: row.double(first + 2), isBackup: row.int(first + 3) != 0, kind: kind)
+    }
+}

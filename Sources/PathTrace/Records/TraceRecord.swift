@@ -1,0 +1,129 @@
+public import PathLearning
+public import PathTelemetry
+
+/// A path of a session, from when it was added.
+public struct PathInfo: Hashable, Sendable {
+    public var path: PathID
+    /// The name the user gave, or the interface's.
+    public var name: String
+    /// Addresses of both ends as text.
+    public var local: String
+    public var remote: String
+    public var traits: PathTraits
+    public var added: Instant
+
+    public init(
+        path: PathID, name: String, local: String, remote: String, traits: PathTraits,
+        added: Instant
+    ) {
+        self.path = path
+        self.name = name
+        self.local = local
+        self.remote = remote
+        self.traits = traits
+        self.added = added
+    }
+}
+
+/// A path as read from a trace.
+public struct RecordedPath: Hashable, Sendable {
+    public var session: SessionID
+    public var info: PathInfo
+    /// When it was removed; nil when it lived to the end of the recording.
+    public var removed: Instant?
+}
+
+/// What kind of thing an event tells of: one word, the same in tables, JSON and SQL.
+public struct TraceEventKind: RawRepresentable, Hashable, Sendable {
+    public var rawValue: String
+
+    public init(rawValue: String) { self.rawValue = rawValue }
+
+    /// A path changed its state; the text names the new state.
+    public static let pathState = TraceEventKind(rawValue: "path-state")
+    /// Data was moved off a path; the value is the time it took, seconds.
+    public static let failover = TraceEventKind(rawValue: "failover")
+    /// A failed path carries data again; the value is how long it was out, seconds.
+    public static let recovery = TraceEventKind(rawValue: "recovery")
+    /// The guard handed the choice to the fallback policy, or back to the learned one.
+    public static let fallback = TraceEventKind(rawValue: "fallback")
+    public static let restored = TraceEventKind(rawValue: "restored")
+    /// An address or interface of this machine came, went or changed.
+    public static let network = TraceEventKind(rawValue: "network")
+    /// Handshake, rekeying or close of the connection.
+    public static let connection = TraceEventKind(rawValue: "connection")
+    /// Anything else worth reading.
+    public static let note = TraceEventKind(rawValue: "note")
+}
+
+/// Something that happened at one moment, to one path or to the whole session.
+public struct TraceEvent: Hashable, Sendable {
+    /// Longer texts are cut at a character when recorded.
+    public static let textLimit = 1000
+
+    public var time: Instant
+    public var kind: TraceEventKind
+    public var path: PathID?
+    public var text: String
+    /// A number that belongs to the kind of event, mostly seconds.
+    public var value: Double?
+
+    public init(
+        time: Instant, kind: TraceEventKind, path: PathID? = nil, text: String = "",
+        value: Double? = nil
+    ) {
+        self.time = time
+        self.kind = kind
+        self.path = path
+        self.text = text
+        self.value = value
+    }
+}
+
+/// What the transport knew of one path at one moment.
+public struct PathSample: Sendable {
+    public var time: Instant
+    public var snapshot: PathSnapshot
+
+    public init(time: Instant, snapshot: PathSnapshot) {
+        self.time = time
+        self.snapshot = snapshot
+    }
+}
+
+/// Everything that can be put into a ring.
+public enum TraceRecord: Sendable {
+    case pathAdded(PathInfo)
+    case pathRemoved(PathID, at: Instant)
+    case decision(DecisionRecord)
+    case outcome(Outcome)
+    case sample(PathSample)
+    case event(TraceEvent)
+}
+
+/// A decision as read from a trace, with its outcome when that was recorded.
+public struct LoggedDecision: Sendable {
+    public var session: SessionID
+    public var record: DecisionRecord
+    public var outcome: Outcome?
+
+    public init(session: SessionID, record: DecisionRecord, outcome: Outcome?) {
+        self.session = session
+        self.record = record
+        self.outcome = outcome
+    }
+}
+
+extension LoggedDecision {
+    /// Room for a decision cursor to read into.
+    public static var empty: LoggedDecision {
+        LoggedDecision(
+            session: SessionID(rawValue: 0),
+            record: DecisionRecord(
+                number: 0, time: .zero,
+                burst: BurstContext(bytes: 0, deadline: .zero, trafficClass: .stream),
+                candidates: CandidateSet(),
+                decision: Decision(distribution: ActionDistribution(), chosen: 0), draw: 0),
+            outcome: nil)
+    }
+}

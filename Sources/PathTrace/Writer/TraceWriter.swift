@@ -1,0 +1,101 @@
+public import PathTelemetry
+
+/// Records into one trace file, on a thread of its own.
+///
+/// Make a ring for each thread that records, begin a session, then record into the ring; the
+/// writer's thread commits what the rings hold at least every 50 ms. A full disk or another write
+/// error stops the recording and nothing else: rings then count what they are given as dropped,
+/// and `close` reports the error.
+public final class TraceWriter: Sendable {
+    /// What to do when the file exists.
+    public enum IfExists: Sendable {
+        case refuse
+        case replace
+        /// Add sessions to it; it has to be a trace of this format version and schema.
+        case append
+    }
+
+    /// The features that decisions hold: what stands in the trace's `meta` table.
+    public struct Schema: Hashable, Sendable {
+        public var hash: String
+        /// Names, units and scaling, as text.
+        public var text: String
+        /// Names of the features in their order, where known.
+        public var names: [String]
+
+        public init(hash: String, text: String, names: [String] = []) {
+            self.hash = hash
+            self.text = text
+            self.names = names
+        }
+    }
+
+    /// What the writer's thread did so far.
+    public struct Statistics: Hashable, Sendable {
+        /// Rows handed to the database.
+        public var records = 0
+        public var commits = 0
+        /// Records that were there already or could not be stored as rows.
+        public var refused = 0
+        /// Processor time of the writer's thread.
+        public var cpuNanoseconds: Int64 = 0
+    }
+
+    public let path: String
+    private let core: WriterCore
+
+    /// Creates the file (or opens it to append) and starts the writer's thread.
+    ///
+    /// - Throws: `TraceError.exists`, `.cannotOpen`, `.otherSchema` and the like.
+    public init(
+        path: String, schema: Schema, programVersion: String, ifExists: IfExists = .refuse
+    ) throws(TraceError) {
+        self.path = path
+        let sink = try FrameSink(
+            path: path, schema: schema, programVersion: programVersion, ifExists: ifExists)
+        core = WriterCore(sink: sink)
+        core.start()
+    }
+
+    deinit { core.stop() }
+
+    /// A ring for one recording thread.
+    ///
+    /// - Parameter bytes: room for what is recorded between two visits of the writer; 16 MiB hold
+    ///   some 10,000 decisions over four paths.
+    public func makeRing(
+        bytes: Int = 16 << 20, whenFull: TraceRing.WhenFull = .drop
+    ) -> TraceRing {
+        let ring = TraceRing(bytes: bytes, whenFull: whenFull)
+        core.add(ring)
+        return ring
+    }
+
+    /// Starts a session; its number goes with every record of it.
+    public func beginSession(_ info: SessionInfo) -> SessionID { core.beginSession(info) }
+
+    /// Notes a session's end.
+    ///
+    /// Everything recorded of it before and after is kept.
+    public func endSession(_ session: SessionID, at time: Instant) {
+        core.enqueue(.end(session, time))
+    }
+
+    /// Why recording stopped early; nil while all is well.
+    public var error: TraceError? { core.gate.withLock { $0.error } }
+
+    public var statistics: Statistics { core.gate.withLock { $0.statistics } }
+
+    /// Waits until everything recorded before the call is in the file.
+    ///
+    /// - Throws: the error that stopped the recording.
+    public func flush() throws(TraceError) { try core.flush() }
+
+    /// Writes what is left, makes the trace a single file and ends the thread.
+    ///
+    /// - Throws: the error that stopped the recording.
+    public func close() throws(TraceError) {
+        core.stop()
+        if let error { throw error }
+    }
+}

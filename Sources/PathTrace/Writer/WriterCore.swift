@@ -1,0 +1,208 @@
+import Glibc
+import PathTelemetry
+
+/// The writer's thread and what it shares with the threads that record.
+final class WriterCore: @unchecked Sendable {
+    enum Control {
+        case begin(SessionID, SessionInfo)
+        case end(SessionID, Instant)
+    }
+
+    struct Shared {
+        var rings: [TraceRing] = []
+        var control: [Control] = []
+        var nextSession: UInt32
+        var stopRequested = false
+        var flushesRequested = 0
+        var flushesDone = 0
+        var finished = false
+        var joined = false
+        var error: TraceError?
+        var statistics = TraceWriter.Statistics()
+    }
+
+    /// A row is in the file at the latest this long after the first one of its transaction.
+    private static let commitInterval: Int64 = 40_000_000
+    /// How often the `-wal` file is copied into the trace, and at what size at the latest.
+    private static let checkpointInterval: Int64 = 1_000_000_000
+    private static let checkpointBytes = 64 << 20
+    /// Pauses between visits of the rings, after a visit that found something and one that did not.
+    private static let busyPause: Int64 = 4_000_000
+    private static let idlePause: Int64 = 20_000_000
+    /// Bytes taken from one ring before the others have their turn.
+    private static let drainLimit = 4 << 20
+
+    let gate: Gate<Shared>
+    // Handed from the starting thread to the writer's thread, then only used there.
+    private var sink: FrameSink?
+    private var thread = pthread_t()
+
+    init(sink: FrameSink) {
+        gate = Gate(Shared(nextSession: sink.nextSession))
+        self.sink = sink
+    }
+
+    func start() {
+        let context = Unmanaged.passRetained(self)
+        let code = pthread_create(
+            &thread, nil,
+            { context in
+                guard let context else { return nil }
+                Unmanaged<WriterCore>.fromOpaque(context).takeRetainedValue().run()
+                return nil
+            }, context.toOpaque())
+        guard code != 0 else { return }
+        context.release()
+        let path = sink?.path ?? ""
+        sink = nil
+        gate.signal {
+            $0.error = .writeFailed(
+                path: path, reason: "cannot start a thread: " + String(cString: strerror(code)))
+            $0.finished = true
+            $0.joined = true
+        }
+    }
+
+    func add(_ ring: TraceRing) {
+        gate.withLock {
+            $0.rings.append(ring)
+            if $0.finished || $0.stopRequested { ring.close() }
+        }
+    }
+
+    func beginSession(_ info: SessionInfo) -> SessionID {
+        gate.withLock {
+            let id = SessionID(rawValue: $0.nextSession)
+            $0.nextSession &+= 1
+            $0.control.append(.begin(id, info))
+            return id
+        }
+    }
+
+    func enqueue(_ control: Control) { gate.withLock { $0.control.append(control) } }
+
+    func flush() throws(TraceError) {
+        var ticket = 0
+        gate.signal {
+            $0.flushesRequested += 1
+            ticket = $0.flushesRequested
+        }
+        gate.wait { $0.flushesDone >= ticket || $0.finished }
+        if let error = gate.withLock({ $0.error }) { throw error }
+    }
+
+    func stop() {
+        gate.signal { $0.stopRequested = true }
+        gate.wait { $0.finished }
+        let mustJoin = gate.withLock { state in
+            defer { state.joined = true }
+            return !state.joined
+        }
+        if mustJoin { pthread_join(thread, nil) }
+    }
+
+    // MARK: The writer's thread
+
+    private func run() {
+        guard let sink else { return }
+        self.sink = nil
+        var failure: TraceError?
+        do throws(TraceError) {
+            try record(into: sink)
+            try sink.finish()
+        } catch {
+            failure = error
+        }
+        gate.signal {
+            for ring in $0.rings { ring.close() }
+            $0.error = failure
+            $0.statistics = sink.statistics
+            $0.statistics.cpuNanoseconds = nanoseconds(of: CLOCK_THREAD_CPUTIME_ID)
+            $0.finished = true
+        }
+    }
+
+    /// What one visit has to do.
+    private struct Visit {
+        var rings: [TraceRing]
+        var heads: [Int]
+        var control: [Control]
+        var isLast: Bool
+        var flushes: Int
+        var mustCommit: Bool
+    }
+
+    private func visit() -> Visit {
+        gate.withLock { state in
+            let isLast = state.stopRequested
+            if isLast { for ring in state.rings { ring.close() } }
+            // Positions before controls: a session then reaches the file before its records.
+            let heads = state.rings.map { $0.head }
+            defer { state.control.removeAll(keepingCapacity: true) }
+            return Visit(
+                rings: state.rings, heads: heads, control: state.control, isLast: isLast,
+                flushes: state.flushesRequested,
+                mustCommit: isLast || state.flushesRequested > state.flushesDone)
+        }
+    }
+
+    private func record(into sink: FrameSink) throws(TraceError) {
+        var drops: [TraceRing.Drops] = []
+        var lastCheckpoint = nanoseconds(of: CLOCK_MONOTONIC)
+        while true {
+            let visit = visit()
+            for control in visit.control { try sink.write(control) }
+            var bytes = 0
+            for (ring, head) in zip(visit.rings, visit.heads) {
+                repeat {
+                    bytes += try ring.drain(
+                        upTo: head, limit: WriterCore.drainLimit
+                    ) { (kind, session, frame) throws(TraceError) in
+                        try sink.write(kind, session: session, frame: frame)
+                    }
+                    try sink.commit(ifOlderThan: WriterCore.commitInterval)
+                } while visit.mustCommit && ring.tail < head
+            }
+            try noteDrops(of: visit.rings, seen: &drops, into: sink)
+            try sink.commit(ifOlderThan: visit.mustCommit ? 0 : WriterCore.commitInterval)
+            let now = nanoseconds(of: CLOCK_MONOTONIC)
+            if now - lastCheckpoint >= WriterCore.checkpointInterval
+                || sink.bytesSinceCheckpoint >= WriterCore.checkpointBytes
+            {
+                try sink.checkpoint()
+                lastCheckpoint = now
+            }
+            let statistics = sink.statistics
+            gate.signal {
+                $0.flushesDone = max($0.flushesDone, visit.flushes)
+                $0.statistics = statistics
+                $0.statistics.cpuNanoseconds = nanoseconds(of: CLOCK_THREAD_CPUTIME_ID)
+            }
+            if visit.isLast { return }
+            let pause = bytes > 0 ? WriterCore.busyPause : WriterCore.idlePause
+            if bytes < WriterCore.drainLimit {
+                gate.wait(nanoseconds: pause) {
+                    $0.stopRequested || $0.flushesRequested > $0.flushesDone
+                }
+            }
+        }
+    }
+
+    private func noteDrops(
+        of rings: [TraceRing], seen: inout [TraceRing.Drops], into sink: FrameSink
+    ) throws(TraceError) {
+        for (index, ring) in rings.enumerated() {
+            if index == seen.count { seen.append(TraceRing.Drops()) }
+            let now = ring.drops
+            guard now != seen[index] else { continue }
+            let before = seen[index]
+            try sink.write(
+                drops: TraceRing.Drops(
+                    decisions: now.decisions &- before.decisions,
+                    outcomes: now.outcomes &- before.outcomes,
+                    samples: now.samples &- before.samples,
+                    events: now.events &- before.events), ring: index)
+            seen[index] = now
+        }
+    }
+}
