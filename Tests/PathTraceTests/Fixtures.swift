@@ -75,7 +75,7 @@ extension SeededGenerator {
             candidate.rttVariation = anyDouble()
             candidate.unansweredAge = anyDouble()
             candidate.lossRate = anyDouble()
-            candidate.room = Int(truncatingIfNeeded: next())
+            candidate.room = below(1 << 54) - (1 << 53)
             candidate.bytesInFlight = below(1 << 20)
             candidate.congestionWindow = below(1 << 20)
             candidate.rate = anyDouble()
@@ -99,6 +99,24 @@ extension SeededGenerator {
             decision: Decision(
                 distribution: distribution, chosen: below(actions), isForced: below(8) == 0),
             draw: uniform())
+    }
+
+    /// A decision that a verification finds nothing wrong with.
+    mutating func soundDecision(number: UInt64, time: Instant) -> DecisionRecord {
+        var record = decision(number: number, time: time, candidates: 3)
+        for index in 0..<3 {
+            for feature in 0..<FeatureVector.count {
+                record.candidates[index].features[feature] = uniform()
+            }
+        }
+        record.burst.bytes = 1 + below(60_000)
+        record.burst.deadline = .milliseconds(150)
+        var distribution = ActionDistribution()
+        for (index, probability) in [0.5, 0.25, 0.25].enumerated() {
+            distribution.append(PathSet(PathID(index)), probability)
+        }
+        record.decision = Decision(distribution: distribution, chosen: below(3))
+        return record
     }
 
     mutating func outcome(of decision: UInt64, at time: Instant) -> Outcome {
@@ -194,4 +212,37 @@ func sessionInfo(policy: String = "earliest") -> SessionInfo {
         startedWallClock: 1_800_000_000_000_000_000, started: Instant(nanoseconds: 1_000),
         role: "send", peer: "abc", policy: policy, modelHash: "", seed: .max,
         programVersion: "0.1.0", command: "pathwise send 'ü'")
+}
+
+/// A trace of two sessions that a verification finds nothing wrong with.
+func writeSoundTrace(to path: String, decisions: Int = 100) throws {
+    var generator = SeededGenerator(seed: 77)
+    let writer = try TraceWriter(path: path, schema: testSchema, programVersion: "1")
+    let ring = writer.makeRing(whenFull: .wait)
+    for policy in ["earliest", "lin-ucb"] {
+        let session = writer.beginSession(sessionInfo(policy: policy))
+        for index in 0..<3 {
+            ring.record(
+                added: PathInfo(
+                    path: PathID(index), name: ["dsl", "lte", "sat"][index],
+                    local: "10.0.0.\(index)", remote: "192.0.2.1", traits: generator.traits(),
+                    added: Instant(nanoseconds: 1_000)), session: session)
+        }
+        for number in 0..<decisions {
+            let time = Instant(nanoseconds: 1_000 + Int64(number) * 50_000_000)
+            ring.record(
+                generator.soundDecision(number: UInt64(number), time: time), session: session)
+            var outcome = generator.outcome(
+                of: UInt64(number), at: time + .milliseconds(100))
+            outcome.lostPackets = min(outcome.lostPackets, outcome.packets)
+            if number % 10 != 9 { ring.record(outcome, session: session) }
+            ring.record(generator.sample(at: time), session: session)
+        }
+        ring.record(
+            TraceEvent(
+                time: Instant(nanoseconds: 500_000_000), kind: .failover, path: PathID(1),
+                text: "moved, 3 \"packets\"", value: 0.125), session: session)
+        writer.endSession(session, at: Instant(nanoseconds: Int64(decisions) * 50_000_000))
+    }
+    try writer.close()
 }

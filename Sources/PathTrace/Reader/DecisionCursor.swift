@@ -8,6 +8,8 @@ import PathTelemetry
 public struct DecisionCursor: ~Copyable {
     private let statement: Statement
     private let reader: TraceReader
+    /// True once the file itself could not be read any further.
+    private(set) var isBroken = false
 
     init(reader: TraceReader, session: SessionID?) throws(TraceError) {
         self.reader = reader
@@ -20,7 +22,8 @@ public struct DecisionCursor: ~Copyable {
             """
             SELECT d.id, d.time_ns, d.class, d.bytes, d.deadline_ns, d.current_path, d.forced,
                 d.chosen, d.draw, d.probabilities, d.actions, d.candidates, d.features,
-                o.decision, o.delivery_s, o.late, o.deadline_s, o.packets, o.lost, o.closed_ns
+                o.decision, o.delivery_s, o.late, o.deadline_s, o.packets, o.lost, o.closed_ns,
+                d.action, d.propensity, d.path
                 FROM decisions d LEFT JOIN outcomes o ON o.decision = d.id
                 \(condition) ORDER BY d.id
             """, while: "reading the decisions")
@@ -34,6 +37,7 @@ public struct DecisionCursor: ~Copyable {
         let code = statement.step()
         if code == SQLITE_DONE { return false }
         guard code == SQLITE_ROW else {
+            isBroken = true
             throw reader.database.readError(code, while: "reading the decisions")
         }
         let row = statement.int(0)
@@ -54,10 +58,18 @@ public struct DecisionCursor: ~Copyable {
             decision.outcome = Outcome(
                 decision: decision.record.number, delivery: statement.optionalDouble(14),
                 isLate: statement.int(15) != 0, deadline: statement.double(16),
-                packets: Int(statement.int(17)), lostPackets: Int(statement.int(18)),
+                packets: try reader.count(statement.int(17), "packets"),
+                lostPackets: try reader.count(statement.int(18), "lost"),
                 closedAt: Instant(nanoseconds: statement.int(19)))
         }
         return true
+    }
+
+    /// What the columns for SQL say of the decision read last.
+    var columns: DecisionChecks.Columns {
+        DecisionChecks.Columns(
+            action: statement.int(20), propensity: statement.double(21),
+            path: statement.optionalInt(22))
     }
 
     private func damaged(_ decision: borrowing LoggedDecision, _ what: String) -> TraceError {
@@ -78,7 +90,8 @@ public struct DecisionCursor: ~Copyable {
             current = PathID(rawValue: UInt8(path))
         }
         decision.record.burst = BurstContext(
-            bytes: Int(statement.int(3)), deadline: TimeDelta(nanoseconds: statement.int(4)),
+            bytes: try reader.count(statement.int(3), "bytes"),
+            deadline: TimeDelta(nanoseconds: statement.int(4)),
             trafficClass: trafficClass, currentPath: current)
     }
 
@@ -114,9 +127,9 @@ public struct DecisionCursor: ~Copyable {
             candidate.unansweredAge = reader.takeDouble()
             candidate.lossRate = reader.takeDouble()
             candidate.rate = reader.takeDouble()
-            candidate.room = Int(reader.takeInt())
-            candidate.bytesInFlight = Int(reader.takeInt())
-            candidate.congestionWindow = Int(reader.takeInt())
+            candidate.room = try self.reader.count(reader.takeInt(), "room")
+            candidate.bytesInFlight = try self.reader.count(reader.takeInt(), "bytes in flight")
+            candidate.congestionWindow = try self.reader.count(reader.takeInt(), "window")
             candidate.traits.weight = reader.takeDouble()
             candidate.traits.pricePerGB = reader.takeDouble()
             candidate.traits.rateLimit = reader.takeDouble()

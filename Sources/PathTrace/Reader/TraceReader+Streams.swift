@@ -25,14 +25,14 @@ extension TraceReader {
             snapshot.rttVariation = TimeDelta(nanoseconds: row.int(5))
             snapshot.latestRTT = TimeDelta(nanoseconds: row.int(6))
             snapshot.minRTT = TimeDelta(nanoseconds: row.int(7))
-            snapshot.bytesInFlight = Int(row.int(8))
-            snapshot.congestionWindow = Int(row.int(9))
+            snapshot.bytesInFlight = try count(row.int(8), "bytes_in_flight")
+            snapshot.congestionWindow = try count(row.int(9), "congestion_window")
             snapshot.pacingRate = row.double(10)
             snapshot.deliveryRate = row.double(11)
             snapshot.pacingDelay = TimeDelta(nanoseconds: row.int(12))
             snapshot.oldestUnanswered = row.optionalInt(13).map { Instant(nanoseconds: $0) }
             snapshot.lastReply = row.optionalInt(14).map { Instant(nanoseconds: $0) }
-            snapshot.probeTimeouts = Int(row.int(15))
+            snapshot.probeTimeouts = try count(row.int(15), "probe_timeouts")
             try body(
                 try sessionID(row.int(0), in: "path_samples"),
                 PathSample(time: Instant(nanoseconds: row.int(1)), snapshot: snapshot))

@@ -178,6 +178,14 @@ public final class TraceReader {
         return PathID(rawValue: UInt8(number))
     }
 
+    /// A count; beyond 2^53 nothing was recorded and arithmetic on it could overflow.
+    func count(_ number: Int64, _ column: String) throws(TraceError) -> Int {
+        guard number.magnitude <= 1 << 53 else {
+            throw damaged("a value of '\(column)' is \(number)")
+        }
+        return Int(number)
+    }
+
     /// Five columns: weight, price, rate limit, backup, kind.
     func traits(
         _ row: Statement, first: Int32, in table: String

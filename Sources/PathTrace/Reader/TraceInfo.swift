@@ -1,0 +1,109 @@
+import Glibc
+public import PathTelemetry
+
+/// What a trace holds, in numbers.
+public struct TraceInfo: Sendable {
+    /// One session and what was recorded of it.
+    public struct Session: Sendable {
+        public var session: RecordedSession
+        public var paths: [RecordedPath]
+        public var decisions: Int
+        public var outcomes: Int
+        /// Times of its first and last decision; nil without decisions.
+        public var firstDecision: Instant?
+        public var lastDecision: Instant?
+
+        /// Seconds from its start to its end, or to its last decision when it was cut off.
+        public var duration: Double {
+            let end = session.ended ?? lastDecision ?? session.info.started
+            return (end - session.info.started).seconds
+        }
+
+        /// Decisions per second between the first and the last one.
+        public var decisionRate: Double {
+            guard let firstDecision, let lastDecision, decisions > 1 else { return 0 }
+            let span = (lastDecision - firstDecision).seconds
+            return span > 0 ? Double(decisions - 1) / span : 0
+        }
+    }
+
+    public var path: String
+    /// Size of the file and its `-wal` file, bytes.
+    public var fileBytes: Int
+    public var formatVersion: Int
+    public var programVersion: String
+    public var schema: TraceWriter.Schema
+    public var sessions: [Session]
+    public var samples: Int
+    public var events: Int
+    /// Records that found the ring full.
+    public var drops: TraceRing.Drops
+
+    public var decisions: Int { sessions.reduce(0) { $0 + $1.decisions } }
+    public var outcomes: Int { sessions.reduce(0) { $0 + $1.outcomes } }
+
+    /// Names of the policies in the order of their first session.
+    public var policies: [String] {
+        var names: [String] = []
+        for session in sessions where !names.contains(session.session.info.policy) {
+            names.append(session.session.info.policy)
+        }
+        return names
+    }
+}
+
+extension TraceReader {
+    /// Counts what the trace holds.
+    public func info() throws(TraceError) -> TraceInfo {
+        let paths = try paths()
+        var summaries: [TraceInfo.Session] = []
+        for session in try sessions() {
+            let first = Int64(session.id.rawValue) << 40
+            let range = "BETWEEN \(first) AND \(first + (1 << 40) - 1)"
+            let doing = "counting the decisions"
+            let count = "SELECT count(*) FROM"
+            let edge = "SELECT time_ns FROM decisions WHERE id \(range) ORDER BY id"
+            summaries.append(
+                TraceInfo.Session(
+                    session: session,
+                    paths: paths.filter { $0.session == session.id },
+                    decisions: try integer("\(count) decisions WHERE id \(range)", while: doing),
+                    outcomes: try integer(
+                        "\(count) outcomes WHERE decision \(range)", while: doing),
+                    firstDecision: try database.integer("\(edge) LIMIT 1", while: doing)
+                        .map { Instant(nanoseconds: $0) },
+                    lastDecision: try database.integer("\(edge) DESC LIMIT 1", while: doing)
+                        .map { Instant(nanoseconds: $0) }))
+        }
+        return TraceInfo(
+            path: path, fileBytes: TraceReader.size(path) + TraceReader.size(path + "-wal"),
+            formatVersion: TraceFormat.version, programVersion: programVersion, schema: schema,
+            sessions: summaries,
+            samples: try integer("SELECT count(*) FROM path_samples", while: "counting samples"),
+            events: try integer("SELECT count(*) FROM events", while: "counting events"),
+            drops: try drops())
+    }
+
+    /// What the recording had to drop.
+    public func drops() throws(TraceError) -> TraceRing.Drops {
+        var drops = TraceRing.Drops()
+        try rows(
+            "SELECT decisions, outcomes, samples, events FROM drops", while: "reading the drops"
+        ) { row throws(TraceError) in
+            drops.decisions &+= UInt64(clamping: row.int(0))
+            drops.outcomes &+= UInt64(clamping: row.int(1))
+            drops.samples &+= UInt64(clamping: row.int(2))
+            drops.events &+= UInt64(clamping: row.int(3))
+        }
+        return drops
+    }
+
+    private func integer(_ sql: String, while doing: String) throws(TraceError) -> Int {
+        Int(try database.integer(sql, while: doing) ?? 0)
+    }
+
+    private static func size(_ path: String) -> Int {
+        var status = stat()
+        return stat(path, &status) == 0 ? Int(status.st_size) : 0
+    }
+}

@@ -1,0 +1,186 @@
+import PathLearning
+import PathTelemetry
+
+/// One thing in a trace that contradicts another.
+public struct TraceIssue: Hashable, Sendable, CustomStringConvertible {
+    /// What is wrong, as one word for counting.
+    public enum Kind: String, Hashable, Sendable, CaseIterable {
+        case file, session, path, probabilities, chosen, action, candidates, features, burst
+        case time, outcome, orphan, sample, event
+    }
+
+    public var kind: Kind
+    public var session: SessionID?
+    /// The decision's number, when it is about one.
+    public var decision: UInt64?
+    public var what: String
+
+    public var description: String {
+        var place = ""
+        if let session { place = "session \(session.rawValue)" }
+        if let decision { place += ", decision \(decision)" }
+        return place.isEmpty ? "\(kind.rawValue): \(what)" : "\(kind.rawValue): \(place): \(what)"
+    }
+}
+
+/// What a verification found.
+public struct TraceReport: Sendable {
+    /// Issues of each kind that are listed; further ones are only counted.
+    public static let listed = 20
+
+    public var issues: [TraceIssue] = []
+    public var counts: [TraceIssue.Kind: Int] = [:]
+    public var decisions = 0
+    public var outcomes = 0
+
+    public var isSound: Bool { counts.isEmpty }
+    public var issueCount: Int { counts.values.reduce(0, +) }
+
+    mutating func add(
+        _ kind: TraceIssue.Kind, session: SessionID? = nil, decision: UInt64? = nil, _ what: String
+    ) {
+        counts[kind, default: 0] += 1
+        guard counts[kind, default: 0] <= TraceReport.listed else { return }
+        issues.append(
+            TraceIssue(kind: kind, session: session, decision: decision, what: what))
+    }
+}
+
+/// Checks that a trace agrees with itself, in one pass and constant memory.
+public struct TraceVerifier {
+    /// How far probabilities may be from summing to one.
+    public static let tolerance = 1e-9
+
+    private let reader: TraceReader
+
+    public init(_ reader: TraceReader) { self.reader = reader }
+
+    /// Checks everything.
+    ///
+    /// - Throws: only when the file cannot be read at all; what is wrong in it is reported.
+    public func verify() throws(TraceError) -> TraceReport {
+        var report = TraceReport()
+        try checkFile(&report)
+        let sessions = try reader.sessions()
+        for session in sessions {
+            if let ended = session.ended, ended < session.info.started {
+                report.add(.session, session: session.id, "ended before it started")
+            }
+        }
+        let known = Set(sessions.map(\.id))
+        for path in try reader.paths() {
+            if !known.contains(path.session) {
+                report.add(.path, session: path.session, "a path of a session that is not there")
+            }
+            if let removed = path.removed, removed < path.info.added {
+                report.add(
+                    .path, session: path.session,
+                    "path \(path.info.path.rawValue) was removed before it was added")
+            }
+        }
+        try checkDecisions(known, &report)
+        try checkOrphans(&report)
+        try checkStreams(known, &report)
+        return report
+    }
+
+    private func checkFile(_ report: inout TraceReport) throws(TraceError) {
+        do throws(TraceError) {
+            try reader.rows("PRAGMA quick_check(20)", while: "checking the file") {
+                row throws(TraceError) in
+                let line = row.text(0)
+                if line != "ok" { report.add(.file, line) }
+            }
+        } catch {
+            report.add(.file, error.description)
+        }
+    }
+
+    private func checkDecisions(
+        _ known: Set<SessionID>, _ report: inout TraceReport
+    ) throws(TraceError) {
+        var cursor = try reader.decisions()
+        var decision = LoggedDecision.empty
+        var previous: (session: SessionID, time: Instant)?
+        while true {
+            do throws(TraceError) {
+                guard try cursor.next(into: &decision) else { return }
+            } catch {
+                report.add(.file, error.description)
+                if cursor.isBroken { return }
+                continue
+            }
+            report.decisions += 1
+            let number = decision.record.number
+            let session = decision.session
+            if previous?.session != session, !known.contains(session) {
+                report.add(.session, session: session, "decisions of a session that is not there")
+            }
+            if let before = previous, before.session == session,
+                decision.record.time < before.time
+            {
+                report.add(
+                    .time, session: session, decision: number, "earlier than the one before it")
+            }
+            previous = (session, decision.record.time)
+            for (kind, what) in DecisionChecks.issues(decision.record, columns: cursor.columns) {
+                report.add(kind, session: session, decision: number, what)
+            }
+            if let outcome = decision.outcome {
+                report.outcomes += 1
+                for what in DecisionChecks.issues(outcome, of: decision.record) {
+                    report.add(.outcome, session: session, decision: number, what)
+                }
+            }
+        }
+    }
+
+    private func checkOrphans(_ report: inout TraceReport) throws(TraceError) {
+        // An outcome whose decision was dropped is no contradiction.
+        var allowed = try reader.drops().decisions
+        do throws(TraceError) {
+            try reader.rows(
+                """
+                SELECT decision FROM outcomes
+                    WHERE NOT EXISTS (SELECT 1 FROM decisions WHERE id = decision)
+                """, while: "matching outcomes with decisions"
+            ) { row throws(TraceError) in
+                if allowed > 0 {
+                    allowed -= 1
+                    return
+                }
+                let id = row.int(0)
+                report.add(
+                    .orphan, session: SessionID(rawValue: UInt32(truncatingIfNeeded: id >> 40)),
+                    decision: UInt64(bitPattern: id & 0xff_ffff_ffff),
+                    "an outcome without its decision")
+            }
+        } catch {
+            report.add(.file, error.description)
+        }
+    }
+
+    private func checkStreams(
+        _ known: Set<SessionID>, _ report: inout TraceReport
+    ) throws(TraceError) {
+        do throws(TraceError) {
+            var last: [SessionID: Instant] = [:]
+            try reader.forEachSample { session, sample in
+                if !known.contains(session) {
+                    report.add(.sample, session: session, "of a session that is not there")
+                }
+                if let before = last[session], sample.time < before {
+                    report.add(.sample, session: session, "earlier than the one before it")
+                }
+                last[session] = sample.time
+            }
+            try reader.forEachEvent { session, event in
+                if !known.contains(session) {
+                    report.add(.event, session: session, "of a session that is not there")
+                }
+            }
+        } catch {
+            report.add(.file, error.description)
+        }
+    }
+}
