@@ -48,7 +48,8 @@ let package = Package(
             dependencies: ["DenseMath", "PathTelemetry", "PathLearning", "PathTrace"]),
         .target(name: "PathReport", dependencies: ["PathTelemetry", "PathTrace", "PathEvaluation"]),
         .target(
-            name: "PathNetwork", dependencies: ["CLinuxUDP", "PathTelemetry", "PathTransport"]),
+            name: "PathNetwork", dependencies: ["CLinuxUDP", "PathTelemetry", "PathTransport"],
+            swiftSettings: [.strictMemorySafety()]),
         .target(
             name: "Pathwise",
             dependencies: [
@@ -72,6 +73,8 @@ let package = Package(
             dependencies: ["PathTransport", "PathTelemetry", "PathLearning"]),
         .testTarget(
             name: "PathSimulationTests", dependencies: ["PathSimulation", "PathTelemetry"]),
+        .testTarget(
+            name: "PathNetworkTests", dependencies: ["PathNetwork", "PathTransport", "PathTelemetry"]),
     ],
     swiftLanguageModes: [.v6]
 )

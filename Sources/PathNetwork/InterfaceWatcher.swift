@@ -1,0 +1,155 @@
+internal import CLinuxUDP
+internal import Glibc
+public import PathTransport
+
+/// An address of an interface that datagrams can be sent from.
+public struct InterfaceAddress: Hashable, Sendable {
+    /// The address, with port 0.
+    public var address: SocketAddress
+    /// Bits of the network's prefix.
+    public var prefixLength: Int
+    /// An IPv6 privacy address (RFC 8981), which the system replaces after some hours.
+    public var isTemporary: Bool
+}
+
+/// A network interface that can carry a path: up, with carrier, with an address.
+public struct NetworkInterface: Hashable, Sendable {
+    public var index: UInt32
+    public var name: String
+    /// Bytes of IP packet.
+    public var mtu: Int
+    public var isLoopback: Bool
+    public var isPointToPoint: Bool
+    /// In the kernel's order, in which the first of a kind is the preferred one.
+    public var addresses: [InterfaceAddress]
+
+    /// The address to send from: the first of the family, a lasting one before a temporary one.
+    public func address(of family: SocketAddress.Family) -> SocketAddress? {
+        let candidates = addresses.filter { $0.address.family == family }
+        return (candidates.first { !$0.isTemporary } ?? candidates.first)?.address
+    }
+}
+
+/// A change of what the host can send through.
+public enum InterfaceChange: Hashable, Sendable {
+    /// An interface became usable.
+    case added(NetworkInterface)
+    /// An interface went away, went down, or lost its last address.
+    case removed(NetworkInterface)
+    /// A usable interface has other addresses, or another name or MTU.
+    case changed(from: NetworkInterface, to: NetworkInterface)
+    /// Routes changed: what could not be reached may now be, and the other way round.
+    case routesChanged
+}
+
+/// Lists the usable interfaces and tells when that list changes, through netlink.
+///
+/// Usable means up, with carrier, not loopback unless asked for, and with at least one address of
+/// global scope that is neither tentative, failed nor deprecated.
+public struct InterfaceWatcher: ~Copyable {
+    private let file: FileDescriptor
+    private let includesLoopback: Bool
+
+    /// The usable interfaces, by index, as of the latest `readChanges`.
+    public private(set) var interfaces: [NetworkInterface]
+
+    /// Subscribes, then lists, so that no change is missed in between.
+    public init(includingLoopback: Bool = false) throws(NetworkError) {
+        let file = try FileDescriptor(
+            clu_netlink_open(), .watchInterfaces, target: "network interfaces")
+        interfaces = try InterfaceWatcher.list(includingLoopback: includingLoopback)
+        includesLoopback = includingLoopback
+        self.file = file
+    }
+
+    /// The file descriptor, to watch with a `Poller`; readable when there may be changes.
+    public var descriptor: Int32 { file.raw }
+
+    /// Reads the kernel's messages and gives what is different from `interfaces`, if anything.
+    ///
+    /// Compares whole lists, so messages that the kernel had to drop do no harm, and a change that
+    /// was undone before this call is not seen.
+    public mutating func readChanges() throws(NetworkError) -> [InterfaceChange] {
+        let kinds = clu_netlink_read(file.raw)
+        try check(kinds, .watchInterfaces, target: "network interfaces")
+        guard kinds != 0 else { return [] }
+        let current = try InterfaceWatcher.list(includingLoopback: includesLoopback)
+        var changes = InterfaceWatcher.difference(from: interfaces, to: current)
+        interfaces = current
+        if kinds & Int32(CLU_ROUTE_CHANGED | CLU_OVERRUN) != 0 { changes.append(.routesChanged) }
+        return changes
+    }
+
+    static func difference(
+        from old: [NetworkInterface], to new: [NetworkInterface]
+    ) -> [InterfaceChange] {
+        var changes: [InterfaceChange] = []
+        for interface in old where !new.contains(where: { $0.index == interface.index }) {
+            changes.append(.removed(interface))
+        }
+        for interface in new {
+            guard let former = old.first(where: { $0.index == interface.index }) else {
+                changes.append(.added(interface))
+                continue
+            }
+            if former != interface { changes.append(.changed(from: former, to: interface)) }
+        }
+        return changes
+    }
+
+    /// The usable interfaces now, by index.
+    public static func list(
+        includingLoopback: Bool = false
+    ) throws(NetworkError) -> [NetworkInterface] {
+        let links = unsafe try entries(of: clu_interface()) { unsafe clu_list_interfaces($0, $1) }
+        let addresses = unsafe try entries(of: clu_interface_address()) {
+            unsafe clu_list_addresses($0, $1)
+        }
+        var usable: [NetworkInterface] = []
+        for link in links where link.up != 0 && link.carrier != 0 {
+            guard includingLoopback || link.loopback == 0 else { continue }
+            let own = addresses.compactMap { entry -> InterfaceAddress? in
+                guard entry.interface == link.index, entry.usable != 0,
+                    let address = SocketAddress(entry.address), !address.isLinkLocal,
+                    !address.isMulticast, includingLoopback || !address.isLoopback
+                else { return nil }
+                return InterfaceAddress(
+                    address: address, prefixLength: Int(entry.prefix),
+                    isTemporary: entry.temporary != 0)
+            }
+            guard !own.isEmpty else { continue }
+            usable.append(
+                NetworkInterface(
+                    index: link.index, name: name(of: link), mtu: Int(link.mtu),
+                    isLoopback: link.loopback != 0, isPointToPoint: link.point_to_point != 0,
+                    addresses: own))
+        }
+        return usable.sorted { $0.index < $1.index }
+    }
+
+    /// Calls the C function with more room until everything fits.
+    private static func entries<Entry>(
+        of empty: Entry, _ list: (UnsafeMutablePointer<Entry>?, Int32) -> Int32
+    ) throws(NetworkError) -> [Entry] {
+        var room = [Entry](repeating: empty, count: 64)
+        while true {
+            let count = unsafe room.withUnsafeMutableBufferPointer {
+                unsafe list($0.baseAddress, Int32(clamping: $0.count))
+            }
+            try check(count, .listInterfaces, target: "network interfaces")
+            if Int(count) <= room.count { return Array(room.prefix(Int(count))) }
+            guard count < 100_000 else {
+                throw .system(.listInterfaces, target: "network interfaces", code: E2BIG)
+            }
+            room = [Entry](repeating: empty, count: Int(count) * 2)
+        }
+    }
+
+    private static func name(of link: clu_interface) -> String {
+        var bytes: [UInt8] = []
+        unsafe withUnsafeBytes(of: link.name) { raw in
+            unsafe bytes.append(contentsOf: raw.prefix { $0 != 0 })
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

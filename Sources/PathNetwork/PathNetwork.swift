@@ -1,1 +1,0 @@
-// PathNetwork: see docs/architecture.md.

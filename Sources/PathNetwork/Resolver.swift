@@ -1,0 +1,74 @@
+internal import CLinuxUDP
+internal import Glibc
+public import PathTransport
+
+/// Finds the addresses behind names; blocks while it asks, so not for the packet path.
+public enum Resolver {
+    /// The addresses of `HOST:PORT`, best first (RFC 6724), without doubles.
+    ///
+    /// HOST is a name, an IPv4 address, or an IPv6 address in brackets, whose scope may be an
+    /// interface's name. With a `defaultPort`, the port may be left out.
+    /// - Throws: `NetworkError.malformedName` or `.unresolved`.
+    public static func resolve(
+        _ text: String, defaultPort: UInt16? = nil
+    ) throws(NetworkError) -> [SocketAddress] {
+        if let address = SocketAddress(parsing: text, defaultPort: defaultPort) {
+            return [address]
+        }
+        let (host, port) = try split(text, defaultPort: defaultPort)
+        return try lookUp(host).map { $0.with(port: port) }
+    }
+
+    private static func split(
+        _ text: String, defaultPort: UInt16?
+    ) throws(NetworkError) -> (host: String, port: UInt16) {
+        var host = Substring(text)
+        var port = defaultPort
+        if let colon = text.lastIndex(of: ":"), !text[colon...].contains("]") {
+            host = text[..<colon]
+            let digits = text[text.index(after: colon)...]
+            guard digits.utf8.allSatisfy({ (48...57).contains($0) }) else {
+                throw .malformedName(text)
+            }
+            port = UInt16(digits)
+        }
+        if host.first == "[", host.last == "]", host.contains(":") {
+            host = host.dropFirst().dropLast()
+        } else if host.contains(where: { ":[]".contains($0) }) {
+            throw .malformedName(text)
+        }
+        // 253 characters are the most that a domain name can have (RFC 1035, section 2.3.4).
+        guard let port, !host.isEmpty, host.utf8.count <= 253,
+            !host.utf8.contains(where: { $0 <= 32 || $0 == 127 })
+        else { throw .malformedName(text) }
+        return (String(host), port)
+    }
+
+    private static func lookUp(_ host: String) throws(NetworkError) -> [SocketAddress] {
+        var hints = unsafe addrinfo()
+        unsafe hints.ai_socktype = Int32(SOCK_DGRAM.rawValue)
+        var list: UnsafeMutablePointer<addrinfo>?
+        let status = unsafe getaddrinfo(host, nil, &hints, &list)
+        defer { if let list = unsafe list { unsafe freeaddrinfo(list) } }
+        guard status == 0 else {
+            let reason = unsafe String(cString: gai_strerror(status))
+            throw .unresolved(name: host, reason: reason)
+        }
+        var addresses: [SocketAddress] = []
+        var next = unsafe list
+        while let entry = unsafe next {
+            var raw = clu_address()
+            if let name = unsafe entry.pointee.ai_addr {
+                unsafe clu_read_sockaddr(name, Int(entry.pointee.ai_addrlen), &raw)
+            }
+            if let address = SocketAddress(raw), !addresses.contains(address) {
+                addresses.append(address)
+            }
+            unsafe next = entry.pointee.ai_next
+        }
+        guard !addresses.isEmpty else {
+            throw .unresolved(name: host, reason: "it has no IPv4 or IPv6 address")
+        }
+        return addresses
+    }
+}
