@@ -43,15 +43,18 @@ public enum CipherSuite: UInt8, Sendable, CaseIterable {
 }
 
 /// One AEAD key with its schedule set up and its context kept: no allocation after `init`.
-struct AEADContext: ~Copyable {
+@safe struct AEADContext: ~Copyable {
     private let context: OpaquePointer
 
     /// Errors: `backend` when libcrypto lacks memory or the algorithm.
     ///
     /// - Parameter key: 32 bytes, of which the suite takes its `keyLength` first ones.
     init(suite: CipherSuite, key: SecretBytes) throws(CryptoError) {
-        let made = unsafe key.withBytes { unsafe ccrypto_aead_new(suite.algorithm, $0) }
-        guard let made else { throw .backend(operation: "key set-up of \(suite.name)") }
+        guard
+            let made = unsafe key.withBytes({ key in
+                unsafe ccrypto_aead_new(suite.algorithm, key)
+            })
+        else { throw .backend(operation: "key set-up of \(suite.name)") }
         unsafe context = made
     }
 

@@ -13,23 +13,23 @@ public struct HandshakeMAC: Sendable {
     /// Errors: `backend` when libcrypto fails.
     public init(responder: PublicKey) throws(CryptoError) {
         let label = Array("pathwise mac1".utf8)
-        key = try Crypto.sha256(label.span.bytes, responder.bytes.storage.span.bytes)
+        key = try unsafe Crypto.sha256(label.span.bytes, responder.bytes.storage.span.bytes)
     }
 
     /// The MAC of a message without its MAC.
     ///
     /// Errors: `backend` when libcrypto fails.
     public func mac(of message: RawSpan) throws(CryptoError) -> [UInt8] {
-        let full = try Crypto.hmac(key: key.storage.span.bytes, message)
+        let full = try unsafe Crypto.hmac(key: key.storage.span.bytes, message)
         return Array(full.array.prefix(HandshakeMAC.length))
     }
 
     /// Whether `mac` belongs to `message`, in constant time; false for any other length.
     public func isValid(_ mac: RawSpan, of message: RawSpan) -> Bool {
-        guard let full = try? Crypto.hmac(key: key.storage.span.bytes, message) else {
+        guard let full = try? unsafe Crypto.hmac(key: key.storage.span.bytes, message) else {
             return false
         }
-        return Crypto.equal(
+        return unsafe Crypto.equal(
             mac, full.storage.span.bytes.extracting(0..<HandshakeMAC.length))
     }
 }
@@ -72,7 +72,7 @@ public struct CookieJar: Sendable {
         var valid = false
         for period in [present, present &- 1] {
             guard let full = try? self.cookie(for: address, period: period) else { return false }
-            let expected = full.storage.span.bytes.extracting(0..<CookieJar.length)
+            let expected = unsafe full.storage.span.bytes.extracting(0..<CookieJar.length)
             if Crypto.equal(cookie, expected) { valid = true }
         }
         return valid
@@ -89,6 +89,6 @@ public struct CookieJar: Sendable {
         for index in 0..<8 {
             number[index] = UInt8(truncatingIfNeeded: period &>> Int64(56 &- 8 &* index))
         }
-        return try Crypto.hmac(key: secret.secret, number.span.bytes, address)
+        return try unsafe Crypto.hmac(key: secret.secret, number.span.bytes, address)
     }
 }

@@ -46,7 +46,7 @@ public enum KeyFile {
         var text = Array(base64.utf8)
         text.append(UInt8(ascii: "\n"))
         defer { Crypto.wipe(&text) }
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             let code = errno
             throw code == EEXIST
@@ -56,7 +56,7 @@ public enum KeyFile {
         let code = store(text, in: descriptor)
         close(descriptor)
         guard code == 0 else {
-            unlink(path)
+            unsafe unlink(path)
             throw .keyFile(operation: "write", path: path, code: code)
         }
     }
@@ -83,7 +83,7 @@ public enum KeyFile {
 
     private static func read(_ path: String) throws(CryptoError) -> [UInt8] {
         // Not blocking, so that a pipe at that place is refused instead of waited for.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             let code = errno
             throw code == ENOENT

@@ -11,7 +11,7 @@ public struct PublicKey: Hashable, Sendable {
 
     /// From 32 bytes; nil for any other length.
     public init?(_ bytes: [UInt8]) {
-        guard let bytes = Bytes32(copying: bytes.span.bytes) else { return nil }
+        guard let bytes = unsafe Bytes32(copying: bytes.span.bytes) else { return nil }
         self.bytes = bytes
     }
 
@@ -27,7 +27,7 @@ public struct PublicKey: Hashable, Sendable {
     public var base64: String { Base64.encode(bytes.array) }
 
     public static func == (left: PublicKey, right: PublicKey) -> Bool {
-        Crypto.equal(left.bytes.storage.span.bytes, right.bytes.storage.span.bytes)
+        unsafe Crypto.equal(left.bytes.storage.span.bytes, right.bytes.storage.span.bytes)
     }
 
     public func hash(into hasher: inout Hasher) {
@@ -73,7 +73,7 @@ public struct PrivateKey: Sendable {
 
     /// From 32 bytes; nil for any other length, or when libcrypto has no memory left.
     public init?(_ bytes: [UInt8]) {
-        guard let secret = SecretBytes(copying: bytes.span.bytes) else { return nil }
+        guard let secret = unsafe SecretBytes(copying: bytes.span.bytes) else { return nil }
         try? self.init(secret: secret)
     }
 
@@ -102,7 +102,7 @@ public struct PrivateKey: Sendable {
 }
 
 /// The owner of libcrypto's key object, which wipes the private half when it is freed.
-private final class KeyHandle: @unchecked Sendable {
+@safe private final class KeyHandle: @unchecked Sendable {
     private let key: OpaquePointer
 
     init(_ secret: SecretBytes) throws(CryptoError) {
@@ -158,7 +158,7 @@ public struct PresharedKey: Sendable {
 
     /// From 32 bytes; nil for any other length.
     public init?(_ bytes: [UInt8]) {
-        guard let secret = SecretBytes(copying: bytes.span.bytes) else { return nil }
+        guard let secret = unsafe SecretBytes(copying: bytes.span.bytes) else { return nil }
         self.secret = secret
     }
 
@@ -185,7 +185,7 @@ public struct TrafficSecret: Sendable {
 
     /// From 32 bytes; nil for any other length.
     public init?(_ bytes: [UInt8]) {
-        guard let secret = SecretBytes(copying: bytes.span.bytes) else { return nil }
+        guard let secret = unsafe SecretBytes(copying: bytes.span.bytes) else { return nil }
         self.secret = secret
     }
 }

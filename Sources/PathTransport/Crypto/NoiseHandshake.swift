@@ -87,9 +87,9 @@ public struct NoiseHandshake: ~Copyable, Sendable {
     ) throws(CryptoError) -> SymmetricState {
         var state = try SymmetricState(
             protocolName: "Noise_\(pattern.name)_25519_\(cipher.name)_SHA256", cipher: cipher)
-        try state.mix(hash: prologue.span.bytes)
+        try unsafe state.mix(hash: prologue.span.bytes)
         // The pre-message `<- s`.
-        try state.mix(hash: responder.bytes.storage.span.bytes)
+        try unsafe state.mix(hash: responder.bytes.storage.span.bytes)
         return state
     }
 
@@ -135,7 +135,7 @@ public struct NoiseHandshake: ~Copyable, Sendable {
 
     /// Reads the next message of the peer and returns its payload.
     public mutating func readMessage(_ message: [UInt8]) throws(CryptoError) -> [UInt8] {
-        try readMessage(message.span.bytes)
+        try unsafe readMessage(message.span.bytes)
     }
 
     /// The secrets of both directions: what this side sends with, and what it receives with.
@@ -157,10 +157,10 @@ public struct NoiseHandshake: ~Copyable, Sendable {
         let ephemeral = try ownEphemeral()
         var message = try write(ephemeral.publicKey, into: &next)
         try next.mix(key: ephemeral.sharedSecret(with: remoteStaticKey))
-        try next.encryptAndHash(
+        try unsafe next.encryptAndHash(
             staticKey.publicKey.bytes.storage.span.bytes, appendingTo: &message)
         try next.mix(key: staticKey.sharedSecret(with: remoteStaticKey))
-        try next.encryptAndHash(payload.span.bytes, appendingTo: &message)
+        try unsafe next.encryptAndHash(payload.span.bytes, appendingTo: &message)
         (state, ephemeralKey, step) = (next, ephemeral, .readSecond)
         return message
     }
@@ -199,7 +199,7 @@ public struct NoiseHandshake: ~Copyable, Sendable {
         try next.mix(key: ephemeral.sharedSecret(with: remoteEphemeralKey))
         try next.mix(key: ephemeral.sharedSecret(with: remoteStaticKey))
         try mixPresharedKey(into: &next)
-        try next.encryptAndHash(payload.span.bytes, appendingTo: &message)
+        try unsafe next.encryptAndHash(payload.span.bytes, appendingTo: &message)
         finish(next)
         return message
     }
@@ -256,7 +256,7 @@ public struct NoiseHandshake: ~Copyable, Sendable {
     private func mix(
         _ ephemeral: PublicKey, into next: inout SymmetricState
     ) throws(CryptoError) {
-        try next.mix(hash: ephemeral.bytes.storage.span.bytes)
+        try unsafe next.mix(hash: ephemeral.bytes.storage.span.bytes)
         if pattern == .ikpsk2 { try next.mix(key: ephemeral) }
     }
 

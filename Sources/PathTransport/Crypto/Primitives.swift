@@ -55,7 +55,7 @@ package enum Crypto {
     /// HMAC-SHA256 whose key and result are secret.
     static func secretHMAC(
         key: SecretBytes, _ first: UnsafeBufferPointer<UInt8>,
-        _ second: UnsafeBufferPointer<UInt8> = UnsafeBufferPointer(start: nil, count: 0)
+        _ second: UnsafeBufferPointer<UInt8> = unsafe UnsafeBufferPointer(start: nil, count: 0)
     ) throws(CryptoError) -> SecretBytes {
         try unsafe SecretBytes { (mac: UnsafeMutablePointer<UInt8>) throws(CryptoError) in
             let done = unsafe key.withBytes { key in

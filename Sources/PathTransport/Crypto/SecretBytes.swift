@@ -3,7 +3,7 @@ internal import CCrypto
 /// 32 secret bytes that are wiped when the last owner lets go.
 ///
 /// Immutable once made.
-package final class SecretBytes: @unchecked Sendable {
+@safe package final class SecretBytes: @unchecked Sendable {
     /// Length in bytes of every secret: keys, chaining keys, shared secrets.
     package static let length = 32
 
@@ -21,7 +21,7 @@ package final class SecretBytes: @unchecked Sendable {
     /// A copy of 32 bytes; nil for any other length.
     convenience init?(copying bytes: RawSpan) {
         guard bytes.byteCount == SecretBytes.length else { return nil }
-        try? self.init { (target: UnsafeMutablePointer<UInt8>) throws(CryptoError) in
+        try? unsafe self.init { (target: UnsafeMutablePointer<UInt8>) throws(CryptoError) in
             for index in 0..<SecretBytes.length {
                 unsafe target[index] = bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self)
             }
@@ -43,7 +43,7 @@ package final class SecretBytes: @unchecked Sendable {
 
     /// A copy for a caller that must hand the bytes out (a key file).
     var array: [UInt8] {
-        withBytes { bytes in
+        unsafe withBytes { bytes in
             unsafe Array(UnsafeBufferPointer(start: bytes, count: SecretBytes.length))
         }
     }

@@ -37,12 +37,12 @@ struct SymmetricState {
         if name.count < Bytes32.length {
             name.append(contentsOf: repeatElement(0, count: Bytes32.length &- name.count))
         }
-        if let padded = Bytes32(copying: name.span.bytes) {
+        if let padded = unsafe Bytes32(copying: name.span.bytes) {
             hash = padded
         } else {
-            hash = try Crypto.sha256(name.span.bytes)
+            hash = try unsafe Crypto.sha256(name.span.bytes)
         }
-        guard let chainingKey = SecretBytes(copying: hash.storage.span.bytes) else {
+        guard let chainingKey = unsafe SecretBytes(copying: hash.storage.span.bytes) else {
             throw .wrongLength(what: "hash", expected: 32, found: 0)
         }
         self.chainingKey = chainingKey
@@ -50,7 +50,7 @@ struct SymmetricState {
 
     /// MixHash.
     mutating func mix(hash data: RawSpan) throws(CryptoError) {
-        hash = try Crypto.sha256(hash.storage.span.bytes, data)
+        hash = try unsafe Crypto.sha256(hash.storage.span.bytes, data)
     }
 
     /// MixKey with a secret: a Diffie-Hellman result.
@@ -84,7 +84,11 @@ struct SymmetricState {
                 input: UnsafeBufferPointer(start: bytes, count: SecretBytes.length))
         }
         chainingKey = next
-        try mix(hash: toHash.array.span.bytes)
+        hash = try unsafe toHash.withBytes {
+            (bytes: UnsafePointer<UInt8>) throws(CryptoError) in
+            let toHash = unsafe UnsafeRawBufferPointer(start: bytes, count: SecretBytes.length)
+            return try unsafe Crypto.sha256(hash.storage.span.bytes, toHash.bytes)
+        }
         (self.key, counter) = (key, 0)
     }
 
@@ -110,7 +114,7 @@ struct SymmetricState {
             }
             guard sealed else { throw .backend(operation: "AEAD of the handshake") }
         }
-        try mix(hash: message.span.bytes.extracting(start..<message.count))
+        try unsafe mix(hash: message.span.bytes.extracting(start..<message.count))
     }
 
     /// DecryptAndHash: the plaintext of `ciphertext` (with its tag once a key is there).
