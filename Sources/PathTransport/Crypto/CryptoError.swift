@@ -69,6 +69,7 @@ extension CryptoError: CustomStringConvertible {
             "all nonces of this key are used; start a new handshake"
         case .keyFile(let operation, let path, let code):
             "cannot \(operation) key file \(path): \(CryptoError.text(of: code))"
+                + CryptoError.remedy(for: code)
         case .keyFileMissing(let path):
             "no key file at \(path); make one with: pathwise keygen \(path)"
         case .keyFileExists(let path):
@@ -78,6 +79,16 @@ extension CryptoError: CustomStringConvertible {
                 + "run: chmod 600 \(path)"
         case .keyFileMalformed(let path, let problem):
             "\(path) is not a key file: \(problem); make one with: pathwise keygen FILE"
+        }
+    }
+
+    private static func remedy(for code: Int32) -> String {
+        switch code {
+        case ENOENT, ENOTDIR: "; make its folder first"
+        case EACCES, EPERM: "; use a file and folder that belong to you"
+        case ENOSPC, EDQUOT: "; free some space"
+        case EROFS: "; choose a folder that can be written"
+        default: ""
         }
     }
 

@@ -31,7 +31,10 @@ public struct PublicKey: Hashable, Sendable {
     }
 
     public func hash(into hasher: inout Hasher) {
-        for index in 0..<PublicKey.length { hasher.combine(bytes.storage[index]) }
+        unsafe bytes.withBytes { start in
+            unsafe hasher.combine(
+                bytes: UnsafeRawBufferPointer(start: start, count: PublicKey.length))
+        }
     }
 }
 

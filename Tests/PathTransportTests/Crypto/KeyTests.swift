@@ -29,6 +29,24 @@ import Testing
         }
     }
 
+    /// Damaged key text either is refused or spells its own 32 bytes.
+    @Test func damagedTextNeverSpellsAnotherKey() {
+        var generator = SeededGenerator(seed: 12)
+        var accepted = 0
+        for _ in 0..<20_000 {
+            var text = Array(Base64.encode(randomBytes(32, &generator)).utf8)
+            for _ in 0...(generator.next() % 3) {
+                let index = Int(generator.next() % UInt64(text.count))
+                text[index] = UInt8(truncatingIfNeeded: generator.next())
+            }
+            let damaged = String(decoding: text, as: UTF8.self)
+            guard let bytes = Base64.decode(damaged) else { continue }
+            #expect(bytes.count == 32 && Base64.encode(bytes) == damaged)
+            accepted += 1
+        }
+        #expect(accepted > 100 && accepted < 19_000)
+    }
+
     @Test(arguments: [
         "", "=", "AAAA", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
@@ -152,7 +170,7 @@ import Testing
         } catch {
             #expect(error == .keyFile(operation: "create", path: path, code: ENOENT))
             #expect("\(error)".contains(path))
-            #expect("\(error)".contains("No such file or directory"))
+            #expect("\(error)".contains("No such file or directory; make its folder first"))
         }
     }
 

@@ -97,6 +97,13 @@ private func seal(
         #expect(hexText(sealed) == expected)
     }
 
+    @Test func limitsAreThoseOfRFC9001() {
+        #expect(CipherSuite.aes128gcm.confidentialityLimit == 8_388_608)
+        #expect(CipherSuite.aes256gcm.confidentialityLimit == 8_388_608)
+        #expect(CipherSuite.aes128gcm.integrityLimit == 4_503_599_627_370_496)
+        #expect(CipherSuite.chacha20poly1305.integrityLimit == 68_719_476_736)
+    }
+
     @Test(arguments: CipherSuite.allCases)
     func namesLeadBackToTheSuite(suite: CipherSuite) {
         #expect(CipherSuite(name: suite.name) == suite)
