@@ -221,5 +221,6 @@ struct ReceiveStream: ~Copyable {
     /// Bytes of storage taken.
     var memoryBytes: Int { ring.capacity }
 
-    private var wantsMore: Bool { finalSize == nil && resetCode == nil && !isStopped }
+    /// The peer may have more to send that somebody wants.
+    var wantsMore: Bool { finalSize == nil && resetCode == nil && !isStopped }
 }

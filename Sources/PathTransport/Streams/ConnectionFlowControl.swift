@@ -1,0 +1,79 @@
+internal import PathTelemetry
+
+/// Flow control of a connection, both ways: the sum over all streams.
+///
+/// Sending counts new bytes only, receiving counts growth of each stream's highest offset, so
+/// that retransmissions and duplicates are free. Source: RFC 9000, section 4.1.
+struct ConnectionFlowControl: Sendable {
+    // Sending.
+    /// The peer's limit: MAX_DATA.
+    private(set) var peerLimit: UInt64
+    /// New bytes sent over all streams.
+    private(set) var sent: UInt64 = 0
+    private var blockedLimit: UInt64?
+
+    // Receiving.
+    private var window: ReceiveWindow
+    /// Sum of the highest offsets over all streams.
+    private(set) var received: UInt64 = 0
+    /// Bytes that applications have read, or that were given up.
+    private(set) var consumed: UInt64 = 0
+
+    /// - Parameters:
+    ///   - window: bytes advertised at first; it grows up to `maximumWindow`.
+    ///   - peerLimit: what the peer advertised.
+    init(window: UInt64, maximumWindow: UInt64, peerLimit: UInt64 = 0) {
+        self.window = ReceiveWindow(size: window, maximumSize: maximumWindow)
+        self.peerLimit = peerLimit
+    }
+
+    /// New bytes that may be sent now.
+    var credit: UInt64 { peerLimit &- sent }
+
+    /// Counts new bytes sent: at most `credit`.
+    mutating func handleSent(_ bytes: UInt64) { sent &+= min(bytes, credit) }
+
+    /// Takes a new limit of the peer; a lower one than before is ignored.
+    mutating func handleMaxData(_ limit: UInt64) { peerLimit = max(peerLimit, limit) }
+
+    /// The limit that stops us, for a DATA_BLOCKED frame: once for each limit.
+    mutating func blockedReport() -> UInt64? {
+        guard isBlockedReportDue else { return nil }
+        blockedLimit = peerLimit
+        return peerLimit
+    }
+
+    /// Whether `blockedReport` would return a limit.
+    var isBlockedReportDue: Bool { credit == 0 && blockedLimit != peerLimit }
+
+    /// Has a report on being stopped sent again, if it was lost and is still true.
+    mutating func handleBlockedLost(limit: UInt64) {
+        if blockedLimit == limit { blockedLimit = nil }
+    }
+
+    /// Throws if growth of a stream's highest offset would break the advertised limit.
+    func check(growth: UInt64) throws(StreamError) {
+        let (sum, overflow) = received.addingReportingOverflow(growth)
+        if overflow || sum > window.limit {
+            throw .flowControl(offset: overflow ? .max : sum, limit: window.limit)
+        }
+    }
+
+    /// Counts growth of a stream's highest offset, after `check`.
+    mutating func handleReceived(_ growth: UInt64) { received &+= growth }
+
+    /// Counts bytes that an application read or that will never be read.
+    mutating func handleConsumed(_ bytes: UInt64) { consumed &+= min(bytes, received &- consumed) }
+
+    /// A new limit for the peer, when half of the window is consumed.
+    mutating func windowUpdate(now: Instant, rtt: TimeDelta) -> UInt64? {
+        window.update(consumed: consumed, now: now, rtt: rtt)
+    }
+
+    /// Whether `windowUpdate` would return a limit.
+    var isWindowUpdateDue: Bool { window.isUpdateDue(consumed: consumed) }
+    /// The limit advertised last: MAX_DATA.
+    var maxData: UInt64 { window.limit }
+    /// Bytes of the window now.
+    var windowSize: UInt64 { window.size }
+}

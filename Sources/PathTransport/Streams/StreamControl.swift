@@ -1,0 +1,54 @@
+/// A frame about streams that carries no stream data; RFC 9000, sections 19.4, 19.5, 19.9-19.14.
+enum StreamControl: Hashable, Sendable {
+    case maxData(UInt64)
+    case maxStreamData(StreamID, UInt64)
+    case maxStreams(UInt64, isUnidirectional: Bool)
+    case reset(StreamID, StreamReset)
+    case stopSending(StreamID, code: UInt64)
+    case dataBlocked(UInt64)
+    case streamDataBlocked(StreamID, UInt64)
+    case streamsBlocked(UInt64, isUnidirectional: Bool)
+}
+
+/// What an application hears of its streams.
+enum StreamEvent: Hashable, Sendable {
+    /// There are bytes to read, or the end of the stream was reached.
+    case readable(StreamID)
+    /// A write that was cut short can go on.
+    case writable(StreamID)
+    /// The peer has all bytes and the end of the stream.
+    case delivered(StreamID)
+    /// The peer gave its sending half up.
+    case reset(StreamID, code: UInt64)
+    /// The peer wants no more of what we send; the sending half was reset.
+    case stopped(StreamID, code: UInt64)
+}
+
+/// A piece of a stream, with the stream.
+struct StreamFrame: Hashable, Sendable {
+    var id: StreamID
+    var chunk: StreamChunk
+}
+
+/// Limits and sizes of this side.
+struct StreamConfiguration: Sendable {
+    /// Bytes held for sending, a stream.
+    var sendCapacity = 8 << 20
+    /// Bytes advertised at first and at the most, a stream.
+    var streamWindow: UInt64 = 1 << 20
+    var maximumStreamWindow: UInt64 = 16 << 20
+    /// Bytes advertised at first and at the most, all streams.
+    var connectionWindow: UInt64 = 2 << 20
+    var maximumConnectionWindow: UInt64 = 32 << 20
+    /// Streams that the peer may have open at once, of each kind.
+    var maximumBidirectional: UInt64 = 128
+    var maximumUnidirectional: UInt64 = 128
+}
+
+/// What the peer advertised when the connection began.
+struct PeerStreamLimits: Hashable, Sendable {
+    var maxData: UInt64
+    var maxStreamData: UInt64
+    var maxBidirectional: UInt64
+    var maxUnidirectional: UInt64
+}

@@ -1,0 +1,129 @@
+/// What is sent next, and what became of it.
+extension StreamTable {
+    /// The next piece to send, of the stream whose turn it is.
+    ///
+    /// - Parameter limit: most bytes of data.
+    mutating func nextChunk(limit: Int) -> StreamFrame? {
+        nextRetransmission(limit: limit) ?? nextNew(limit: limit)
+    }
+
+    /// The next piece that has to be sent again.
+    mutating func nextRetransmission(limit: Int) -> StreamFrame? {
+        while let slot = retransmitting.first {
+            let chunk = slot.send.nextRetransmission(limit: limit)
+            if slot.send.hasRetransmissions {
+                retransmitting.rotate()
+            } else {
+                slot.isQueuedForRetransmission = false
+                _ = retransmitting.popFirst()
+            }
+            if let chunk { return StreamFrame(id: slot.id, chunk: chunk) }
+            if slot.isQueuedForRetransmission { return nil }
+        }
+        return nil
+    }
+
+    /// The next piece of bytes never sent, as far as the peer's limits allow.
+    mutating func nextNew(limit: Int) -> StreamFrame? {
+        while let slot = fresh.first {
+            let chunk = slot.send.nextNew(limit: limit, credit: flow.credit)
+            if slot.send.hasNew {
+                fresh.rotate()
+            } else {
+                slot.isQueuedForNew = false
+                _ = fresh.popFirst()
+                reportBlocked(slot)
+            }
+            if let chunk {
+                flow.handleSent(UInt64(chunk.length))
+                return StreamFrame(id: slot.id, chunk: chunk)
+            }
+            if slot.isQueuedForNew { return nil }
+        }
+        return nil
+    }
+
+    /// Copies the bytes of a piece into a buffer; false if some are not held any more.
+    func copy(_ frame: StreamFrame, into buffer: UnsafeMutableRawBufferPointer) -> Bool {
+        guard let slot = slot(frame.id) else { return false }
+        return slot.send.copy(frame.chunk, into: buffer)
+    }
+
+    /// The first part of a piece that has not been acknowledged; nil when nothing is left.
+    func unacknowledged(_ frame: StreamFrame) -> StreamFrame? {
+        guard let rest = slot(frame.id)?.send.unacknowledged(frame.chunk) else { return nil }
+        return StreamFrame(id: frame.id, chunk: rest)
+    }
+
+    /// Something lost waits to be sent again.
+    var hasRetransmissions: Bool { !retransmitting.isEmpty }
+
+    /// Something new can be sent now.
+    var hasNew: Bool {
+        guard let slot = fresh.first else { return false }
+        return flow.credit > 0 || slot.send.peekNewBytes == 0
+    }
+
+    /// Bytes that can be sent now, counted up to a limit: for the size of a burst.
+    func sendableBytes(upTo limit: Int) -> Int {
+        var again: UInt64 = 0
+        var new: UInt64 = 0
+        let most = UInt64(max(0, limit))
+        var index = 0
+        while again < most, let slot = retransmitting[index] {
+            again &+= slot.send.retransmissionBytes
+            index &+= 1
+        }
+        index = 0
+        let allowed = min(most, flow.credit)
+        while new < allowed, let slot = fresh[index] {
+            new &+= slot.send.peekNewBytes
+            index &+= 1
+        }
+        return Int(truncatingIfNeeded: min(most, again &+ min(new, allowed)))
+    }
+
+    mutating func queueForNew(_ slot: StreamSlot) {
+        if slot.isQueuedForNew { return }
+        guard slot.send.hasNew else {
+            reportBlocked(slot)
+            return
+        }
+        slot.isQueuedForNew = true
+        fresh.append(slot)
+    }
+
+    mutating func reportBlocked(_ slot: StreamSlot) {
+        if slot.send.isBlocked, slot.blockedLimit != slot.send.maxData { tell(slot, .blocked) }
+    }
+
+    // MARK: Acknowledgement and loss
+
+    /// Notes that a piece has arrived.
+    mutating func handleAcked(_ frame: StreamFrame) {
+        guard let slot = slot(frame.id), slot.sends else { return }
+        latest = slot
+        let wasDone = slot.send.isFullyAcknowledged
+        slot.send.handleAcked(
+            offset: frame.chunk.offset, length: frame.chunk.length, isFinal: frame.chunk.isFinal)
+        if slot.wantsRoom, slot.send.writableBytes >= slot.send.capacity / 4 {
+            slot.wantsRoom = false
+            raise(slot, .writable)
+        }
+        if !wasDone, slot.send.isFullyAcknowledged {
+            raise(slot, .delivered)
+            removeIfDone(slot)
+        }
+    }
+
+    /// Queues a piece again, as far as it has not arrived: for a loss and for re-injection.
+    mutating func handleLost(_ frame: StreamFrame) {
+        guard let slot = slot(frame.id), slot.sends else { return }
+        slot.send.handleLost(
+            offset: frame.chunk.offset, length: frame.chunk.length, isFinal: frame.chunk.isFinal)
+        if slot.send.hasRetransmissions, !slot.isQueuedForRetransmission {
+            slot.isQueuedForRetransmission = true
+            retransmitting.append(slot)
+        }
+    }
+}

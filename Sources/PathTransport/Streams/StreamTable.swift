@@ -1,0 +1,257 @@
+/// All streams of a connection: who may open them, whose turn it is to send, what to tell whom.
+///
+/// Streams take turns a piece at a time; what was lost goes before what is new. For one bulk
+/// stream each call costs O(1). A stream leaves the table when both halves are done.
+///
+/// *Application*: `open`, `accept`, `write`, `finish`, `reset`, `read`, `stop`, `nextEvent`.
+/// *Handle*: `handle...`. *Poll*: `nextControl`, then `nextChunk` with `copy`, until nil.
+struct StreamTable: ~Copyable {
+    /// Streams of one kind: how many were opened, and how many may be.
+    struct Kind {
+        var opened: UInt64 = 0
+        var limit: UInt64 = 0
+        /// How many of the peer's have ended.
+        var closed: UInt64 = 0
+        var maximum: UInt64 = 0
+        /// A frame about the limit has to be sent.
+        var isLimitDue = false
+        /// The limit that stopped an `open`, and has to be reported.
+        var isBlockedDue = false
+        var blockedLimit: UInt64?
+    }
+
+    let isServer: Bool
+    let configuration: StreamConfiguration
+    var flow: ConnectionFlowControl
+    var peerMaxStreamData: UInt64 = 0
+    var slots: [StreamID: StreamSlot] = [:]
+    /// The slot looked up last: for one bulk stream it is always this.
+    var latest: StreamSlot?
+    /// By kind: bit 0 of the index is unidirectional.
+    var local: [Kind]
+    var remote: [Kind]
+    var accepted = FIFO<StreamID>()
+    var retransmitting = FIFO<StreamSlot>()
+    var fresh = FIFO<StreamSlot>()
+    var controlling = FIFO<StreamSlot>()
+    var telling = FIFO<StreamSlot>()
+    var isMaxDataDue = false
+    /// Bytes that arrived again for streams that had ended.
+    var lateBytes: UInt64 = 0
+
+    init(isServer: Bool, configuration: StreamConfiguration = StreamConfiguration()) {
+        self.isServer = isServer
+        self.configuration = configuration
+        flow = ConnectionFlowControl(
+            window: configuration.connectionWindow,
+            maximumWindow: configuration.maximumConnectionWindow)
+        local = [Kind(), Kind()]
+        let maxima = [configuration.maximumBidirectional, configuration.maximumUnidirectional]
+        remote = maxima.map { maximum in
+            let bounded = min(maximum, StreamID.limit)
+            return Kind(limit: bounded, maximum: bounded)
+        }
+    }
+
+    /// How many streams are in the table.
+    var count: Int { slots.count }
+
+    /// The stream, unless it has ended or was never opened.
+    func slot(_ id: StreamID) -> StreamSlot? {
+        if let latest, latest.id == id { return latest }
+        return slots[id]
+    }
+
+    // MARK: Opening
+
+    /// Opens a stream, which the peer hears of with its first frame.
+    ///
+    /// - Throws: `streamLimit` when the peer allows no more now.
+    mutating func open(isUnidirectional: Bool = false) throws(StreamError) -> StreamID {
+        let kind = isUnidirectional ? 1 : 0
+        let index = local[kind].opened
+        guard index < local[kind].limit else {
+            if local[kind].blockedLimit != local[kind].limit { local[kind].isBlockedDue = true }
+            throw .streamLimit(index: index, limit: local[kind].limit)
+        }
+        local[kind].opened += 1
+        let id = StreamID(
+            index: index, isServerInitiated: isServer, isUnidirectional: isUnidirectional)
+        add(id)
+        return id
+    }
+
+    /// The next stream that the peer opened.
+    mutating func accept() -> StreamID? { accepted.popFirst() }
+
+    /// Takes the limits of the peer's handshake.
+    mutating func handlePeerLimits(_ limits: PeerStreamLimits) {
+        peerMaxStreamData = max(peerMaxStreamData, limits.maxStreamData)
+        handleMaxStreams(limits.maxBidirectional, isUnidirectional: false)
+        handleMaxStreams(limits.maxUnidirectional, isUnidirectional: true)
+        for slot in slots.values where slot.sends {
+            slot.send.handleMaxData(peerMaxStreamData)
+            queueForNew(slot)
+        }
+        handleMaxData(limits.maxData)
+    }
+
+    /// Takes MAX_STREAMS.
+    mutating func handleMaxStreams(_ limit: UInt64, isUnidirectional: Bool) {
+        let kind = isUnidirectional ? 1 : 0
+        local[kind].limit = max(local[kind].limit, min(limit, StreamID.limit))
+    }
+
+    private mutating func add(_ id: StreamID) {
+        let isOurs = id.isServerInitiated == isServer
+        slots[id] = StreamSlot(
+            id: id, sends: isOurs || !id.isUnidirectional,
+            receives: !isOurs || !id.isUnidirectional, configuration: configuration,
+            peerMaxStreamData: peerMaxStreamData)
+    }
+
+    /// The stream that a frame of the peer names: opened by it if the peer may, nil if it ended.
+    mutating func named(_ id: StreamID) throws(StreamError) -> StreamSlot? {
+        if let latest, latest.id == id { return latest }
+        let kind = id.isUnidirectional ? 1 : 0
+        if id.isServerInitiated == isServer {
+            guard id.index < local[kind].opened else { throw .streamState(id) }
+        } else {
+            guard id.index < remote[kind].limit else {
+                throw .streamLimit(index: id.index, limit: remote[kind].limit)
+            }
+            // All lower streams of the kind open with it: RFC 9000, section 3.2.
+            while remote[kind].opened <= id.index {
+                let opened = StreamID(
+                    index: remote[kind].opened, isServerInitiated: !isServer,
+                    isUnidirectional: id.isUnidirectional)
+                remote[kind].opened += 1
+                add(opened)
+                accepted.append(opened)
+            }
+        }
+        latest = slots[id]
+        return latest
+    }
+
+    mutating func removeIfDone(_ slot: StreamSlot) {
+        guard slot.isDone, !slot.isRemoved else { return }
+        slot.isRemoved = true
+        slots[slot.id] = nil
+        if latest === slot { latest = nil }
+        guard slot.id.isServerInitiated != isServer else { return }
+        let kind = slot.id.isUnidirectional ? 1 : 0
+        remote[kind].closed += 1
+        let limit = min(remote[kind].closed &+ remote[kind].maximum, StreamID.limit)
+        if limit &- remote[kind].limit >= max(1, remote[kind].maximum / 2) {
+            remote[kind].limit = limit
+            remote[kind].isLimitDue = true
+        }
+    }
+
+    // MARK: Application
+
+    /// Takes bytes to send, as many as there is room for; `writable` tells when there is more.
+    mutating func write(
+        _ id: StreamID, _ bytes: UnsafeRawBufferPointer
+    ) throws(StreamError) -> Int {
+        let slot = try known(id, sends: true)
+        if slot.send.isEnded { throw .streamState(id) }
+        let count = slot.send.write(bytes)
+        if count < bytes.count { slot.wantsRoom = true }
+        queueForNew(slot)
+        return count
+    }
+
+    /// Ends the sending half after what has been written.
+    mutating func finish(_ id: StreamID) throws(StreamError) {
+        let slot = try known(id, sends: true)
+        slot.send.finish()
+        queueForNew(slot)
+    }
+
+    /// Gives the sending half up.
+    mutating func reset(_ id: StreamID, code: UInt64) throws(StreamError) {
+        reset(try known(id, sends: true), code: code)
+    }
+
+    /// Takes bytes in order.
+    ///
+    /// - Returns: how many bytes, and whether the stream ended with them; it may be gone then.
+    mutating func read(
+        _ id: StreamID, into buffer: UnsafeMutableRawBufferPointer
+    ) throws(StreamError) -> (count: Int, isFinished: Bool) {
+        let slot = try known(id, sends: false)
+        let count = slot.receive.read(into: buffer)
+        flow.handleConsumed(UInt64(count))
+        if slot.receive.isWindowUpdateDue { tell(slot, .maxStreamData) }
+        let isFinished = slot.receive.isFinished
+        if isFinished {
+            slot.isEndReported = true
+            removeIfDone(slot)
+        }
+        return (count, isFinished)
+    }
+
+    /// Wants no more of what the peer sends.
+    mutating func stop(_ id: StreamID, code: UInt64) throws(StreamError) {
+        let slot = try known(id, sends: false)
+        guard !slot.receive.isStopped else { return }
+        let isOver = slot.receive.isComplete || slot.receive.resetCode != nil
+        flow.handleConsumed(slot.receive.stop())
+        slot.stopCode = code
+        if !isOver { tell(slot, .stopSending) }
+        removeIfDone(slot)
+    }
+
+    /// What the application has to hear next.
+    mutating func nextEvent() -> StreamEvent? {
+        while let slot = telling.first {
+            if slot.events.remove(.wasStopped) != nil {
+                return .stopped(slot.id, code: slot.stoppedCode)
+            }
+            if slot.events.remove(.wasReset) != nil {
+                slot.isResetReported = true
+                removeIfDone(slot)
+                return .reset(slot.id, code: slot.receive.resetCode ?? 0)
+            }
+            if slot.events.remove(.readable) != nil { return .readable(slot.id) }
+            if slot.events.remove(.writable) != nil { return .writable(slot.id) }
+            if slot.events.remove(.delivered) != nil { return .delivered(slot.id) }
+            slot.isQueuedForEvents = false
+            _ = telling.popFirst()
+        }
+        return nil
+    }
+
+    private mutating func known(
+        _ id: StreamID, sends: Bool
+    ) throws(StreamError) -> StreamSlot {
+        guard let slot = slot(id) else { throw .unknownStream(id) }
+        guard sends ? slot.sends : slot.receives else { throw .streamState(id) }
+        latest = slot
+        return slot
+    }
+
+    mutating func reset(_ slot: StreamSlot, code: UInt64) {
+        slot.send.reset(code: code)
+        if slot.send.pendingReset != nil { tell(slot, .reset) }
+    }
+
+    mutating func tell(_ slot: StreamSlot, _ control: StreamSlot.Notices) {
+        slot.controls.insert(control)
+        if slot.isQueuedForControl { return }
+        slot.isQueuedForControl = true
+        controlling.append(slot)
+    }
+
+    mutating func raise(_ slot: StreamSlot, _ event: StreamSlot.Notices) {
+        slot.events.insert(event)
+        if slot.isQueuedForEvents { return }
+        slot.isQueuedForEvents = true
+        telling.append(slot)
+    }
+}
+
+// Slots are reached through the table alone, so the table may move to another thread.
+extension StreamTable: @unchecked Sendable {}
