@@ -64,6 +64,9 @@ let package = Package(
             ]),
 
         // Tests: one target a room.
+        .testTarget(name: "DenseMathTests", dependencies: ["DenseMath"]),
+        .testTarget(
+            name: "PathLearningTests", dependencies: ["DenseMath", "PathTelemetry", "PathLearning"]),
         .testTarget(name: "PathTelemetryTests", dependencies: ["PathTelemetry"]),
         .testTarget(
             name: "PathTraceTests",

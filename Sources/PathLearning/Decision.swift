@@ -97,6 +97,9 @@ public struct ActionDistribution: Sendable {
         count += 1
     }
 
+    /// Empties the distribution for the next decision.
+    public mutating func removeAll() { count = 0 }
+
     public func action(_ index: Int) -> PathSet {
         precondition(index >= 0 && index < count)
         return actions[index]

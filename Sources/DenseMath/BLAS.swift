@@ -1,0 +1,116 @@
+import COpenBLAS
+
+/// The products of matrices, by OpenBLAS on one thread.
+///
+/// Whoever wants more threads gives each its own rows: for few columns OpenBLAS's own threads cost
+/// more than they bring. Results differ in the last bits between kinds of processor.
+public enum BLAS {
+    /// Evaluated before the first call of the library.
+    private static let ready: Void = openblas_set_num_threads(1)
+
+    /// The kernel that OpenBLAS chose for this processor, for measurements.
+    public static var coreName: String {
+        _ = ready
+        return openblas_get_corename().map { String(cString: $0) } ?? "unknown"
+    }
+
+    /// How many threads the library uses: one.
+    public static var threads: Int {
+        _ = ready
+        return Int(openblas_get_num_threads())
+    }
+
+    /// `C = alpha op(A) op(B) + beta C`.
+    public static func gemm(
+        alpha: Double = 1, _ a: Matrix, transposeA: Bool = false, _ b: Matrix,
+        transposeB: Bool = false, beta: Double = 0, into c: inout Matrix
+    ) throws(DenseMathError) {
+        let m = transposeA ? a.columns : a.rows
+        let k = transposeA ? a.rows : a.columns
+        let n = transposeB ? b.rows : b.columns
+        let inner = transposeB ? b.columns : b.rows
+        guard k == inner, c.rows == m, c.columns == n else {
+            throw .dimensionMismatch(
+                operation: "gemm", expected: "(\(m) x \(k)) (\(k) x \(n))",
+                actual: "B \(inner) x \(n), C \(c.rows) x \(c.columns)")
+        }
+        guard m > 0, n > 0 else { return }
+        _ = ready
+        cblas_dgemm(
+            CblasColMajor, transposeA ? CblasTrans : CblasNoTrans,
+            transposeB ? CblasTrans : CblasNoTrans, blasint(m), blasint(n), blasint(k), alpha,
+            a.elements, blasint(max(1, a.rows)), b.elements, blasint(max(1, b.rows)), beta,
+            &c.elements, blasint(max(1, c.rows)))
+    }
+
+    /// `y = alpha op(A) x + beta y`.
+    public static func gemv(
+        alpha: Double = 1, _ a: Matrix, transposed: Bool = false, _ x: [Double],
+        beta: Double = 0, into y: inout [Double]
+    ) throws(DenseMathError) {
+        let m = transposed ? a.columns : a.rows
+        let k = transposed ? a.rows : a.columns
+        guard x.count == k, y.count == m else {
+            throw .dimensionMismatch(
+                operation: "gemv", expected: "x of \(k), y of \(m)",
+                actual: "\(x.count) and \(y.count)")
+        }
+        guard m > 0 else { return }
+        guard k > 0 else {
+            for index in 0..<m { y[index] *= beta }
+            return
+        }
+        _ = ready
+        cblas_dgemv(
+            CblasColMajor, transposed ? CblasTrans : CblasNoTrans, blasint(a.rows),
+            blasint(a.columns), alpha, a.elements, blasint(a.rows), x, 1, beta, &y, 1)
+    }
+
+    /// `C = alpha A'A + beta C`, lower triangle only.
+    public static func gram(
+        alpha: Double = 1, _ a: Matrix, beta: Double = 0, into c: inout Matrix
+    ) throws(DenseMathError) {
+        guard c.rows == a.columns, c.columns == a.columns else {
+            throw .dimensionMismatch(
+                operation: "gram", expected: "\(a.columns) x \(a.columns)",
+                actual: "\(c.rows) x \(c.columns)")
+        }
+        gram(
+            alpha: alpha, a.elements, rows: a.rows, stride: max(1, a.rows), columns: a.columns,
+            beta: beta, into: &c.elements)
+    }
+
+    /// The same over the first `rows` rows of a block whose columns are `stride` apart.
+    static func gram(
+        alpha: Double, _ a: UnsafePointer<Double>, rows: Int, stride: Int, columns: Int,
+        beta: Double, into c: UnsafeMutablePointer<Double>
+    ) {
+        guard columns > 0 else { return }
+        _ = ready
+        cblas_dsyrk(
+            CblasColMajor, CblasLower, CblasTrans, blasint(columns), blasint(rows), alpha, a,
+            blasint(stride), beta, c, blasint(columns))
+    }
+
+    /// `B = B L^-T` for the rows of a panel; part of the blocked factorisation.
+    static func solvePanel(
+        lower: UnsafePointer<Double>, size: Int, panel: UnsafeMutablePointer<Double>, rows: Int,
+        stride: Int
+    ) {
+        _ = ready
+        cblas_dtrsm(
+            CblasColMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, blasint(rows),
+            blasint(size), 1, lower, blasint(stride), panel, blasint(stride))
+    }
+
+    /// `C = C - A A'`, lower triangle; part of the blocked factorisation.
+    static func downdate(
+        _ c: UnsafeMutablePointer<Double>, size: Int, panel: UnsafePointer<Double>, columns: Int,
+        stride: Int
+    ) {
+        _ = ready
+        cblas_dsyrk(
+            CblasColMajor, CblasLower, CblasNoTrans, blasint(size), blasint(columns), -1, panel,
+            blasint(stride), 1, c, blasint(stride))
+    }
+}

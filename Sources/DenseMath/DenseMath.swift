@@ -1,1 +1,0 @@
-// DenseMath: see docs/architecture.md.

@@ -1,0 +1,4 @@
+import Glibc
+
+/// The natural logarithm of the C library.
+func logarithm(_ x: Double) -> Double { log(x) }

@@ -1,0 +1,187 @@
+/// Kernels for small symmetric matrices, without allocation and without BLAS: below a size of
+/// about 64 the call into BLAS costs more than the work.
+///
+/// Matrices are column-major with `stride` doubles a column, vectors have `stride` elements;
+/// `stride` is the size rounded up to a multiple of four and the padding is zero, so that every
+/// loop runs over whole vectors. Written in column (axpy) order, which vectorises under strict
+/// floating point; no fused multiply-add, which is a library call on the baseline target.
+public enum SmallKernels {
+    @usableFromInline typealias Lanes = SIMD4<Double>
+
+    /// The size rounded up to whole vectors.
+    @inlinable
+    public static func stride(_ size: Int) -> Int { (size &+ 3) & ~3 }
+
+    @inline(__always)
+    static func load(_ pointer: UnsafePointer<Double>, _ index: Int) -> Lanes {
+        UnsafeRawPointer(pointer + index).loadUnaligned(as: Lanes.self)
+    }
+    @inline(__always)
+    static func store(_ value: Lanes, _ pointer: UnsafeMutablePointer<Double>, _ index: Int) {
+        UnsafeMutableRawPointer(pointer + index).storeBytes(of: value, as: Lanes.self)
+    }
+    @inline(__always)
+    static func sum(_ v: Lanes) -> Double { (v[0] + v[2]) + (v[1] + v[3]) }
+
+    /// `x'y` over padded vectors.
+    public static func dot(
+        _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>, stride: Int
+    ) -> Double {
+        var total = Lanes(repeating: 0)
+        var index = 0
+        while index < stride {
+            total += load(x, index) * load(y, index)
+            index &+= 4
+        }
+        return sum(total)
+    }
+
+    /// `y = A x` for symmetric A.
+    public static func multiply(
+        _ a: UnsafePointer<Double>, _ x: UnsafePointer<Double>, size: Int, stride: Int,
+        into y: UnsafeMutablePointer<Double>
+    ) {
+        var row = 0
+        while row &+ 16 <= stride {
+            var s0 = Lanes(repeating: 0)
+            var s1 = s0
+            var s2 = s0
+            var s3 = s0
+            var column = a + row
+            for index in 0..<size {
+                let factor = Lanes(repeating: x[index])
+                s0 += factor * load(column, 0)
+                s1 += factor * load(column, 4)
+                s2 += factor * load(column, 8)
+                s3 += factor * load(column, 12)
+                column += stride
+            }
+            store(s0, y, row)
+            store(s1, y, row &+ 4)
+            store(s2, y, row &+ 8)
+            store(s3, y, row &+ 12)
+            row &+= 16
+        }
+        while row < stride {
+            var s0 = Lanes(repeating: 0)
+            var column = a + row
+            for index in 0..<size {
+                s0 += Lanes(repeating: x[index]) * load(column, 0)
+                column += stride
+            }
+            store(s0, y, row)
+            row &+= 4
+        }
+    }
+
+    /// `x'A x` for symmetric A; nothing is stored.
+    public static func quadraticForm(
+        _ a: UnsafePointer<Double>, _ x: UnsafePointer<Double>, size: Int, stride: Int
+    ) -> Double {
+        var total = Lanes(repeating: 0)
+        var row = 0
+        while row &+ 16 <= stride {
+            var s0 = Lanes(repeating: 0)
+            var s1 = s0
+            var s2 = s0
+            var s3 = s0
+            var column = a + row
+            for index in 0..<size {
+                let factor = Lanes(repeating: x[index])
+                s0 += factor * load(column, 0)
+                s1 += factor * load(column, 4)
+                s2 += factor * load(column, 8)
+                s3 += factor * load(column, 12)
+                column += stride
+            }
+            total += s0 * load(x, row) + s1 * load(x, row &+ 4)
+            total += s2 * load(x, row &+ 8) + s3 * load(x, row &+ 12)
+            row &+= 16
+        }
+        while row &+ 12 <= stride {
+            var s0 = Lanes(repeating: 0)
+            var s1 = s0
+            var s2 = s0
+            var column = a + row
+            for index in 0..<size {
+                let factor = Lanes(repeating: x[index])
+                s0 += factor * load(column, 0)
+                s1 += factor * load(column, 4)
+                s2 += factor * load(column, 8)
+                column += stride
+            }
+            total += s0 * load(x, row) + s1 * load(x, row &+ 4) + s2 * load(x, row &+ 8)
+            row &+= 12
+        }
+        while row < stride {
+            var s0 = Lanes(repeating: 0)
+            var column = a + row
+            for index in 0..<size {
+                s0 += Lanes(repeating: x[index]) * load(column, 0)
+                column += stride
+            }
+            total += s0 * load(x, row)
+            row &+= 4
+        }
+        return sum(total)
+    }
+
+    /// `A = A + x x'`.
+    public static func addOuter(
+        _ a: UnsafeMutablePointer<Double>, _ x: UnsafePointer<Double>, size: Int, stride: Int
+    ) {
+        var column = a
+        for index in 0..<size {
+            let factor = Lanes(repeating: x[index])
+            var row = 0
+            while row < stride {
+                store(load(column, row) + factor * load(x, row), column, row)
+                row &+= 4
+            }
+            column += stride
+        }
+    }
+
+    /// The inverse and the solution after one more observation, older ones weighted by `decay`.
+    ///
+    /// From `P = A^-1` and `theta = A^-1 b` to those of `decay A + x x'` and `decay b + x y`:
+    /// `P = (P - v v' / s) / decay` with `v = P x`, `s = decay + x'v`, and
+    /// `theta = theta + v (y - theta'x) / s`. The result is symmetric to the last bit.
+    /// Source: Sherman and Morrison, 1950; recursive least squares with forgetting, Haykin,
+    /// "Adaptive Filter Theory", chapter 10.
+    ///
+    /// - Parameter scratch: `stride` doubles.
+    /// - Returns: `s`; not above zero or not finite when nothing could be done.
+    @discardableResult
+    public static func recursiveLeastSquares(
+        inverse p: UnsafeMutablePointer<Double>, theta: UnsafeMutablePointer<Double>,
+        _ x: UnsafePointer<Double>, target: Double, decay: Double, size: Int, stride: Int,
+        scratch: UnsafeMutablePointer<Double>
+    ) -> Double {
+        multiply(p, x, size: size, stride: stride, into: scratch)
+        let s = decay + dot(scratch, x, stride: stride)
+        guard s > 0, s.isFinite, decay > 0 else { return s.isFinite ? min(s, 0) : .nan }
+        let gain = Lanes(repeating: (target - dot(theta, x, stride: stride)) / s)
+        // Scaling v by a square root keeps v_i v_j and v_j v_i the same number.
+        let root = Lanes(repeating: (1 / s).squareRoot())
+        var row = 0
+        while row < stride {
+            let v = load(scratch, row)
+            store(load(theta, row) + gain * v, theta, row)
+            store(root * v, scratch, row)
+            row &+= 4
+        }
+        let growth = Lanes(repeating: 1 / decay)
+        var column = p
+        for index in 0..<size {
+            let factor = Lanes(repeating: scratch[index])
+            row = 0
+            while row < stride {
+                store((load(column, row) - factor * load(scratch, row)) * growth, column, row)
+                row &+= 4
+            }
+            column += stride
+        }
+        return s
+    }
+}

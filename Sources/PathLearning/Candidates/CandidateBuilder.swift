@@ -1,0 +1,95 @@
+public import PathTelemetry
+
+/// Fills the candidates of one decision from what the transport and its estimators know.
+///
+/// A value that lives as long as the connection. For each decision: `begin`, then `add` for every
+/// path, then `finish`. Only active paths become candidates; standby paths where none is active.
+public struct CandidateBuilder: Sendable {
+    /// The common distance of the clocks; its users may read it for absolute one-way delays.
+    public private(set) var clockOffset = ClockOffset()
+    /// UTC minus the clock of `now`, for features on a UTC grid.
+    public var utcOffset: TimeDelta
+    private let heuristic = DeliveryHeuristic()
+    private var hasActive = false
+
+    public init(utcOffset: TimeDelta = .zero) { self.utcOffset = utcOffset }
+
+    /// Starts a decision.
+    public mutating func begin(_ candidates: inout CandidateSet) {
+        candidates.removeAll()
+        hasActive = false
+    }
+
+    /// Offers a path, in any state.
+    public mutating func add(
+        _ snapshot: borrowing PathSnapshot, estimator: borrowing PathEstimator,
+        burst: BurstContext, now: Instant, to candidates: inout CandidateSet
+    ) {
+        clockOffset.update(path: snapshot.path, from: estimator)
+        switch snapshot.state {
+        case .active:
+            if !hasActive { candidates.removeAll() }
+            hasActive = true
+        case .standby:
+            if hasActive { return }
+        default:
+            return
+        }
+        guard candidates.count < PathID.limit else { return }
+        candidates.append(Candidate(path: snapshot.path, traits: snapshot.traits))
+        fill(
+            &candidates[candidates.count - 1], snapshot, estimator, burst: burst, now: now)
+    }
+
+    /// Completes the candidates: features that compare each with the best of the others.
+    public func finish(_ candidates: inout CandidateSet) {
+        guard candidates.count > 1 else { return }
+        var best = Double.infinity
+        var second = Double.infinity
+        for index in 0..<candidates.count {
+            let prediction = candidates[index].predictedDelivery
+            if prediction < best {
+                second = best
+                best = prediction
+            } else if prediction < second {
+                second = prediction
+            }
+        }
+        for index in 0..<candidates.count {
+            let prediction = candidates[index].predictedDelivery
+            FeatureSchema.setPredictionGap(
+                prediction, bestOther: prediction > best ? best : second,
+                in: &candidates[index].features)
+        }
+    }
+
+    /// Forgets a path that was removed.
+    public mutating func remove(path: PathID) { clockOffset.remove(path: path) }
+
+    private func fill(
+        _ candidate: inout Candidate, _ snapshot: borrowing PathSnapshot,
+        _ estimator: borrowing PathEstimator, burst: BurstContext, now: Instant
+    ) {
+        FeatureSchema.extract(
+            from: snapshot, estimator: estimator, burst: burst, utcOffset: utcOffset, now: now,
+            into: &candidate.features)
+        let age = snapshot.oldestUnanswered.map { max(0, (now - $0).seconds) } ?? 0
+        let rate = FeatureSchema.expectedRate(snapshot, estimator)
+        // Without stamps from the receiver, half the round trip.
+        var delay = snapshot.smoothedRTT.seconds / 2
+        if let raw = estimator.rawDelay { delay = clockOffset.delay(ofRaw: raw) }
+        candidate.smoothedRTT = snapshot.smoothedRTT.seconds
+        candidate.rttVariation = snapshot.rttVariation.seconds
+        candidate.unansweredAge = age
+        candidate.lossRate = estimator.lossShareLong
+        candidate.room =
+            snapshot.pacingDelay > .zero
+            ? 0 : max(0, snapshot.congestionWindow - snapshot.bytesInFlight)
+        candidate.bytesInFlight = snapshot.bytesInFlight
+        candidate.congestionWindow = snapshot.congestionWindow
+        candidate.rate = rate
+        candidate.predictedDelivery = heuristic.predict(
+            snapshot: snapshot, bytes: burst.bytes, rate: rate, delay: delay,
+            unansweredAge: age)
+    }
+}

@@ -1,0 +1,84 @@
+public import PathTelemetry
+
+/// A rule that turns candidates into a distribution over actions, and learns from outcomes.
+///
+/// Deterministic, no clock, no I/O and no allocation per decision. A policy never draws: it states
+/// probabilities and `PathSelector` samples them in one place, so that every propensity is known.
+public protocol Policy: Sendable {
+    /// Writes the distribution: first the single candidates in their order (probability zero for
+    /// those not wanted), then further actions. `distribution` comes in empty.
+    ///
+    /// - Parameter candidates: at least one.
+    mutating func distribution(
+        for candidates: borrowing CandidateSet, burst: BurstContext, now: Instant,
+        into distribution: inout ActionDistribution)
+
+    /// Takes in how an earlier decision turned out. Outcomes may come late and in any order.
+    mutating func learn(_ feedback: borrowing Feedback)
+
+    /// What the policy minimises, for one candidate.
+    func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double
+}
+
+extension Policy {
+    public mutating func learn(_ feedback: borrowing Feedback) {}
+}
+
+/// An outcome together with what was known when its decision was made.
+public struct Feedback: Sendable {
+    /// Features of the chosen candidate at the time of the decision.
+    public var features: FeatureVector
+    /// Its heuristic prediction h(x) at that time, seconds.
+    public var predictedDelivery: Double
+    public var burst: BurstContext
+    public var outcome: Outcome
+    /// The present: decides how much older evidence has faded.
+    public var now: Instant
+
+    public init(
+        features: FeatureVector, predictedDelivery: Double, burst: BurstContext, outcome: Outcome,
+        now: Instant
+    ) {
+        self.features = features
+        self.predictedDelivery = predictedDelivery
+        self.burst = burst
+        self.outcome = outcome
+        self.now = now
+    }
+}
+
+extension ActionDistribution {
+    /// All probability on one candidate.
+    mutating func choose(_ chosen: Int, among candidates: borrowing CandidateSet) {
+        for index in 0..<candidates.count {
+            append(PathSet(candidates[index].path), index == chosen ? 1 : 0)
+        }
+    }
+}
+
+extension CandidateSet {
+    /// True when a candidate can send now.
+    var hasRoom: Bool {
+        for index in 0..<count where self[index].room > 0 { return true }
+        return false
+    }
+
+    /// The candidate with the least score among those with room to send now; among all when none
+    /// has room. The first one of equals.
+    borrowing func leastWithRoom(_ score: (borrowing Candidate) -> Double) -> Int {
+        let needed = hasRoom ? 1 : Int.min
+        var best = -1
+        var bestScore = Double.infinity
+        for index in 0..<count where self[index].room >= needed {
+            let value = score(self[index])
+            if best < 0 {
+                best = index
+                bestScore = value
+            } else if value < bestScore {
+                best = index
+                bestScore = value
+            }
+        }
+        return max(0, best)
+    }
+}

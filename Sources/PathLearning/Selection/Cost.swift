@@ -1,0 +1,53 @@
+import PathTelemetry
+
+/// What a decision costs, in one place for learning, simulation and evaluation.
+///
+///     cost = residual + late + price
+///     residual = clip(ln(min(delivery, deadline) / h), -2 ... 3)
+///     late     = lateness if not delivered within the deadline, else 0
+///     price    = perUnit * price of the bytes of all copies
+///
+/// `h` is the heuristic's prediction for the chosen candidate at the decision. An unanswered burst
+/// is late at its deadline, never dropped. Costs are in units of log delivery time: 0.1 is about
+/// ten percent.
+public struct Cost: Sendable, Equatable {
+    /// What being late costs above the time it took.
+    public var lateness = 1.0
+    /// What one unit of the user's currency costs: a burst of 64 KB at 1 per GB costs 0.064.
+    public var perUnit = 1000.0
+
+    static let lowest = -2.0
+    static let highest = 3.0
+
+    public init() {}
+
+    /// Log delivery time against the prediction, with the penalty for lateness: what regression
+    /// predicts from features. Always finite.
+    public func residual(predictedDelivery: Double, outcome: borrowing Outcome) -> Double {
+        let prediction = predictedDelivery > 1e-4 ? min(predictedDelivery, 1e6) : 1e-4
+        let ratio = logDelivery(outcome) - naturalLogarithm(prediction)
+        let clipped = min(max(ratio, Cost.lowest), Cost.highest)
+        return clipped + (outcome.isLate ? lateness : 0)
+    }
+
+    /// The price of sending `bytes` on paths whose prices per 10^9 bytes sum to `pricePerGB`.
+    public func price(bytes: Int, pricePerGB: Double) -> Double {
+        perUnit * Double(bytes) * 1e-9 * pricePerGB
+    }
+
+    /// The cost of a whole decision: the log of its delivery time in seconds, lateness, and the
+    /// price of all copies. Not against a prediction, so that different choices compare.
+    public func total(
+        outcome: borrowing Outcome, bytes: Int, pricePerGB: Double
+    ) -> Double {
+        logDelivery(outcome) + (outcome.isLate ? lateness : 0)
+            + price(bytes: bytes, pricePerGB: pricePerGB)
+    }
+
+    /// ln of min(delivery, deadline) in seconds, within ln(1e-4) ... ln(1e6).
+    private func logDelivery(_ outcome: borrowing Outcome) -> Double {
+        let deadline = outcome.deadline > 1e-4 ? min(outcome.deadline, 1e6) : 1e-4
+        let delivery = outcome.delivery ?? deadline
+        return naturalLogarithm(delivery > 1e-4 ? min(delivery, deadline) : 1e-4)
+    }
+}

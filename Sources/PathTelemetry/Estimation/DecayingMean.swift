@@ -1,0 +1,58 @@
+import Glibc
+
+/// The factor by which evidence shrinks over `elapsed` with time constant `timeConstant` seconds.
+///
+/// `exp(-elapsed / timeConstant)`; one when no time has passed or the clock went back.
+func decayFactor(_ elapsed: TimeDelta, timeConstant: Double) -> Double {
+    elapsed.nanoseconds <= 0 ? 1 : exp(-elapsed.seconds / timeConstant)
+}
+
+/// A mean and a variance in which a sample's weight decays exponentially with its age.
+///
+/// `weight = factor * weight + 1`, so samples that come in one instant count alike, and a path
+/// that is idle keeps its mean while the weight of it fades. The caller passes the factor, because
+/// several estimators of one path share one exponential.
+/// Source: West, "Updating mean and variance estimates: an improved method", 1979, with decay.
+public struct DecayingMean: Sendable {
+    /// Weighted number of samples; zero before the first.
+    public private(set) var weight = 0.0
+    /// Weighted mean; zero before the first sample.
+    public private(set) var mean = 0.0
+    private var squares = 0.0
+
+    public init() {}
+
+    /// Variance of the samples about their mean, weighted alike.
+    public var variance: Double { weight > 0 ? max(0, squares / weight) : 0 }
+
+    /// Adds a sample after multiplying the weight of the older ones by `factor` (0...1).
+    public mutating func add(_ sample: Double, factor: Double) {
+        weight = weight * factor + 1
+        squares *= factor
+        let difference = sample - mean
+        mean += difference / weight
+        squares += difference * (sample - mean)
+    }
+}
+
+/// The share of lost packets, both counts decaying exponentially with age.
+///
+/// One packet's worth of "delivered" is assumed, so a single early loss is no certainty and old
+/// evidence fades to "no loss" while nothing is sent.
+public struct DecayingShare: Sendable {
+    private var lost = 0.0
+    private var delivered = 0.0
+
+    public init() {}
+
+    /// `lost / (lost + delivered + 1)`, in 0 ..< 1.
+    public var share: Double { lost / (lost + delivered + 1) }
+
+    public mutating func decay(_ factor: Double) {
+        lost *= factor
+        delivered *= factor
+    }
+
+    public mutating func add(lost count: Int) { lost += Double(max(0, count)) }
+    public mutating func add(delivered count: Int) { delivered += Double(max(0, count)) }
+}

@@ -1,0 +1,46 @@
+/// The least value of the last ten seconds, in constant time and space.
+///
+/// Ten slots of one second each; a value counts for nine to ten seconds. Time that goes back is
+/// treated as no time.
+public struct WindowedMinimum: Sendable {
+    private static let slots = 10
+    private static let slotLength: Int64 = 1_000_000_000
+
+    private var minima = InlineArray<10, Int64>(repeating: .max)
+    private var slot: Int64 = .min
+    private var least: Int64 = .max
+
+    public init() {}
+
+    /// The minimum, or nil when the window holds no value.
+    public var minimum: TimeDelta? { least == .max ? nil : TimeDelta(nanoseconds: least) }
+
+    public mutating func add(_ value: TimeDelta, now: Instant) {
+        advance(to: now)
+        let index = WindowedMinimum.index(slot)
+        if value.nanoseconds < minima[index] { minima[index] = value.nanoseconds }
+        if value.nanoseconds < least { least = value.nanoseconds }
+    }
+
+    /// Drops what has left the window.
+    public mutating func advance(to now: Instant) {
+        // Rounded down, also before the clock's origin.
+        let (quotient, remainder) = now.nanoseconds.quotientAndRemainder(
+            dividingBy: WindowedMinimum.slotLength)
+        let target = remainder < 0 ? quotient - 1 : quotient
+        guard target > slot else { return }
+        let (distance, overflow) = target.subtractingReportingOverflow(slot)
+        let steps = overflow ? Int64(WindowedMinimum.slots) : min(distance, 10)
+        for step in 0..<steps { minima[WindowedMinimum.index(target &- step)] = .max }
+        slot = target
+        least = .max
+        for index in 0..<WindowedMinimum.slots where minima[index] < least {
+            least = minima[index]
+        }
+    }
+
+    private static func index(_ slot: Int64) -> Int {
+        let remainder = Int(slot % 10)
+        return remainder < 0 ? remainder + 10 : remainder
+    }
+}

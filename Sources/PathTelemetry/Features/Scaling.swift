@@ -1,0 +1,76 @@
+/// How a raw quantity becomes a feature of about one.
+///
+/// The raw value is first held within `low ... high`; not-a-number becomes `low`.
+public struct Scaling: Hashable, Sendable {
+    public enum Curve: String, Sendable {
+        /// `x / divisor`
+        case linear
+        /// `ln(x / reference) / divisor`
+        case logarithm
+        /// `ln(1 + x / reference) / divisor`
+        case logarithmOfOnePlus
+    }
+
+    public var curve: Curve
+    public var low: Double
+    public var high: Double
+    public var reference: Double
+    public var divisor: Double
+
+    @inline(__always)
+    static func linear(_ low: Double, _ high: Double, divisor: Double = 1) -> Scaling {
+        Scaling(curve: .linear, low: low, high: high, reference: 1, divisor: divisor)
+    }
+    @inline(__always)
+    static func log(
+        _ low: Double, _ high: Double, reference: Double, divisor: Double = 1
+    ) -> Scaling {
+        Scaling(curve: .logarithm, low: low, high: high, reference: reference, divisor: divisor)
+    }
+    @inline(__always)
+    static func log1p(_ high: Double, reference: Double, divisor: Double = 1) -> Scaling {
+        Scaling(
+            curve: .logarithmOfOnePlus, low: 0, high: high, reference: reference,
+            divisor: divisor)
+    }
+
+    /// The feature of a raw value; finite for every input.
+    @inline(__always)
+    public func apply(_ raw: Double) -> Double {
+        let value = raw > low ? (raw < high ? raw : high) : low
+        switch curve {
+        case .linear: return value * (1 / divisor)
+        case .logarithm: return naturalLogarithm(value * (1 / reference)) * (1 / divisor)
+        case .logarithmOfOnePlus:
+            return naturalLogarithm(1 + value * (1 / reference)) * (1 / divisor)
+        }
+    }
+
+    /// The formula as the schema's text has it.
+    public var text: String {
+        switch curve {
+        case .linear: "x/\(divisor) on [\(low),\(high)]"
+        case .logarithm: "ln(x/\(reference))/\(divisor) on [\(low),\(high)]"
+        case .logarithmOfOnePlus: "ln(1+x/\(reference))/\(divisor) on [\(low),\(high)]"
+        }
+    }
+}
+
+/// The natural logarithm of a positive, finite, normal number, within 1e-13.
+///
+/// Written out so that it is inlined, vectorised, and the same on every machine: a recorded
+/// feature replays bit for bit whatever the C library. `x = m * 2^e` with m in [0.707, 1.414);
+/// `ln m = 2 artanh((m - 1) / (m + 1))` by its series.
+@inline(__always)
+public func naturalLogarithm(_ x: Double) -> Double {
+    let bits = x.bitPattern
+    // Distance of the exponent from that of sqrt(1/2), so that m is centred on one.
+    let shifted = bits &- 0x3fe6_a09e_667f_3bcd
+    let exponent = Int64(bitPattern: shifted) &>> 52
+    let m = Double(bitPattern: bits &- (UInt64(bitPattern: exponent) &<< 52))
+    let t = (m - 1) / (m + 1)
+    let s = t * t
+    let high = 2.0 / 9 + s * (2.0 / 11 + s * (2.0 / 13 + s * (2.0 / 15 + s * (2.0 / 17))))
+    let series = 2.0 + s * (2.0 / 3 + s * (2.0 / 5 + s * (2.0 / 7 + s * high)))
+    return Double(exponent) * 0.693_147_180_559_945_3 + t * series
+}

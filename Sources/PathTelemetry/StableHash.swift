@@ -1,0 +1,28 @@
+/// A 64-bit hash that is the same on every machine and in every run: FNV-1a.
+///
+/// It names schemas, models and streams of bytes in files; it is no protection against forgery.
+/// Source: Fowler, Noll and Vo; IETF draft-eastlake-fnv, 64-bit constants.
+public struct StableHash: Sendable {
+    /// The hash of everything added so far.
+    public private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325
+
+    public init() {}
+
+    /// The hash of some bytes.
+    public init(_ bytes: some Sequence<UInt8>) {
+        for byte in bytes { add(byte) }
+    }
+
+    /// The hash of a text's UTF-8 bytes.
+    public init(_ text: String) { self.init(text.utf8) }
+
+    public mutating func add(_ byte: UInt8) {
+        value = (value ^ UInt64(byte)) &* 0x0000_0100_0000_01b3
+    }
+
+    /// A hash as tables and files write it: 16 hexadecimal digits.
+    public static func text(_ value: UInt64) -> String {
+        let digits = String(value, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+}

@@ -1,0 +1,281 @@
+import PathLearning
+import PathTelemetry
+import Testing
+
+private let allPolicies = [
+    "single:1", "round-robin", "weighted", "min-rtt", "earliest", "steady", "redundant",
+    "lin-ucb", "lin-ucb:epsilon=0.2,alpha=1", "learned",
+]
+
+@Suite struct DistributionTests {
+    /// Random candidates with some of everything that goes wrong, and random feedback between.
+    @Test(arguments: allPolicies)
+    func sumToOneAndKeepTheRules(policy: String) throws {
+        var random = SeededGenerator(seed: 99)
+        var selector = try PathSelector.make(policy)
+        var now = Instant.zero
+        for step in 0..<500 {
+            now += .milliseconds(Int64(random.next() % 50))
+            let count = 1 + Int(random.next() % 16)
+            var set = CandidateSet()
+            for index in 0..<count {
+                var candidate = Candidate(
+                    path: PathID(index),
+                    traits: PathTraits(weight: random.uniform() * 3, pricePerGB: random.uniform()))
+                candidate.smoothedRTT = 0.005 + random.uniform() * 0.3
+                candidate.rttVariation = candidate.smoothedRTT * random.uniform() / 2
+                candidate.unansweredAge = random.next() % 3 == 0 ? random.uniform() : 0
+                candidate.predictedDelivery = 0.001 + random.uniform() * 0.3
+                candidate.room = Int(random.next() % 4) * 1000
+                for feature in 0..<FeatureSchema.count {
+                    candidate.features[feature] = random.uniform() * 2 - 1
+                }
+                set.append(candidate)
+            }
+            let context = burst(10_000, random.next() % 2 == 0 ? .stream : .message)
+            let (decision, draw) = selector.decide(set, burst: context, now: now)
+            let values = probabilities(decision.distribution)
+            #expect((values.reduce(0, +) - 1).magnitude <= 1e-12)
+            #expect(values.allSatisfy { $0 >= 0 && $0 <= 1 + 1e-12 })
+            #expect(draw >= 0 && draw < 1)
+            #expect(decision.propensity > 0)
+            #expect(decision.isForced == (count == 1))
+            #expect(values.count >= count)
+            let singles = (0..<count).allSatisfy {
+                decision.distribution.action($0) == PathSet(PathID($0))
+            }
+            #expect(singles)
+            let isLearned = policy.hasPrefix("lin") || policy == "learned"
+            if isLearned && count > 1 { checkSafety(set, values) }
+            if let path = decision.action.first, let chosen = set.index(of: path) {
+                let delivery = random.next() % 10 == 0 ? nil : random.uniform()
+                selector.learn(
+                    Feedback(
+                        features: set[chosen].features,
+                        predictedDelivery: set[chosen].predictedDelivery, burst: context,
+                        outcome: outcome(delivery), now: now))
+            }
+            if step == 0 { #expect(selector.name == policy.split(separator: ":")[0]) }
+        }
+        #expect(selector.overrides == 0)
+    }
+
+    /// A path whose reply is overdue is never tried while another's is not.
+    private func checkSafety(_ set: CandidateSet, _ values: [Double]) {
+        func overdue(_ index: Int) -> Bool {
+            set[index].unansweredAge
+                > set[index].smoothedRTT + max(4 * set[index].rttVariation, 0.01)
+        }
+        let someAnswer = (0..<set.count).contains { !overdue($0) }
+        for index in 0..<set.count where someAnswer && overdue(index) {
+            #expect(values[index] == 0)
+        }
+    }
+
+    @Test func samplesFollowTheProbabilities() throws {
+        var selector = try PathSelector.make("weighted", seed: 5)
+        var set = CandidateSet()
+        for (index, weight) in [1.0, 2, 5].enumerated() {
+            var candidate = Candidate(path: PathID(index), traits: PathTraits(weight: weight))
+            candidate.room = 1
+            set.append(candidate)
+        }
+        var counts = [0, 0, 0]
+        var propensities: Set<Double> = []
+        for _ in 0..<80_000 {
+            let (decision, _) = selector.decide(set, burst: burst(), now: .zero)
+            counts[decision.chosen] += 1
+            propensities.insert(decision.propensity)
+        }
+        #expect(propensities == [0.125, 0.25, 0.625])
+        for (count, expected) in zip(counts, [10_000.0, 20_000, 50_000]) {
+            #expect((Double(count) - expected).magnitude < 5 * expected.squareRoot())
+        }
+    }
+
+    @Test func sameSeedSameDraws() throws {
+        var one = try PathSelector.make("lin-ucb:epsilon=0.5", seed: 8)
+        var two = try PathSelector.make("lin-ucb:epsilon=0.5", seed: 8)
+        var differs = false
+        var other = try PathSelector.make("lin-ucb:epsilon=0.5", seed: 9)
+        for _ in 0..<200 {
+            let set = candidates([0.03, 0.031, 0.032])
+            let a = one.decide(set, burst: burst(), now: .zero)
+            let b = two.decide(set, burst: burst(), now: .zero)
+            #expect(a.draw == b.draw && a.decision.chosen == b.decision.chosen)
+            if other.decide(set, burst: burst(), now: .zero).draw != a.draw { differs = true }
+        }
+        #expect(differs)
+    }
+
+    @Test func noCandidateMeansWait() throws {
+        var selector = try PathSelector.make("steady")
+        let (decision, _) = selector.decide(CandidateSet(), burst: burst(), now: .zero)
+        #expect(decision.action == .wait && decision.isForced && decision.propensity == 1)
+    }
+}
+
+@Suite struct FixedPolicyTests {
+    private func chosen(_ selector: inout PathSelector, _ set: CandidateSet) -> Int {
+        selector.decide(set, burst: burst(), now: .zero).decision.chosen
+    }
+
+    @Test func singleStaysOnItsPathWhileItIsThere() throws {
+        var selector = try PathSelector.make("single:2")
+        #expect(chosen(&selector, candidates([0.01, 0.02, 0.03])) == 2)
+        #expect(chosen(&selector, candidates([0.01, 0.02])) == 0)
+    }
+
+    @Test func roundRobinTakesTurnsAmongPathsWithRoom() throws {
+        var selector = try PathSelector.make("round-robin")
+        var set = candidates([0.01, 0.02, 0.03])
+        #expect((0..<5).map { _ in chosen(&selector, set) } == [0, 1, 2, 0, 1])
+        set[0].room = 0
+        #expect((0..<4).map { _ in chosen(&selector, set) } == [2, 1, 2, 1])
+    }
+
+    @Test func minRTTSpillsWhenTheWindowIsFull() throws {
+        var selector = try PathSelector.make("min-rtt")
+        var set = candidates([0.03, 0.01, 0.02])
+        #expect(chosen(&selector, set) == 1)
+        set[1].room = 0
+        #expect(chosen(&selector, set) == 2)
+        set[0].room = 0
+        set[2].room = 0
+        #expect(chosen(&selector, set) == 1)
+    }
+
+    @Test func earliestFollowsThePrediction() throws {
+        var selector = try PathSelector.make("earliest")
+        var set = candidates([0.01, 0.02])
+        set[0].predictedDelivery = 0.5
+        #expect(chosen(&selector, set) == 1)
+    }
+
+    @Test func redundantIsOneActionOnAllPaths() throws {
+        var selector = try PathSelector.make("redundant")
+        let set = candidates([0.01, 0.02, 0.03])
+        let (decision, _) = selector.decide(set, burst: burst(), now: .zero)
+        #expect(probabilities(decision.distribution) == [0, 0, 0, 1])
+        #expect(decision.action.count == 3)
+    }
+
+    @Test func steadyMovesOnlyForAClearGain() throws {
+        var selector = try PathSelector.make("steady")
+        #expect(chosen(&selector, candidates([0.050, 0.060])) == 0)
+        // 50 / 1.2 - 5 = 36.7 ms is the bar.
+        #expect(chosen(&selector, candidates([0.050, 0.037])) == 0)
+        #expect(chosen(&selector, candidates([0.050, 0.036])) == 1)
+        #expect(chosen(&selector, candidates([0.050, 0.050])) == 1)
+    }
+
+    @Test func steadyLeavesASilentPathAndSpillsWithoutMoving() throws {
+        var selector = try PathSelector.make("steady")
+        var set = candidates([0.020, 0.100])
+        #expect(chosen(&selector, set) == 0)
+        set[0].room = 0
+        #expect(chosen(&selector, set) == 1)
+        set[0].room = 1000
+        #expect(chosen(&selector, set) == 0)
+        set[0].unansweredAge = 0.120
+        #expect(chosen(&selector, set) == 0)
+        set[0].unansweredAge = 0.130
+        #expect(chosen(&selector, set) == 1)
+        set[0].unansweredAge = 0
+        #expect(chosen(&selector, set) == 0)
+    }
+}
+
+@Suite struct SpecificationTests {
+    @Test func everyNameOfTheCatalogueParses() throws {
+        for (name, summary) in PolicySpecification.catalogue {
+            #expect(try PolicySpecification(parsing: name).name == name)
+            #expect(!summary.isEmpty)
+        }
+    }
+
+    @Test func parameters() throws {
+        guard
+            case .linUCB(let settings) = try PolicySpecification(
+                parsing: "lin-ucb:alpha=0.5,half-life=inf,epsilon=0")
+        else {
+            Issue.record("not lin-ucb")
+            return
+        }
+        #expect(settings.alpha == 0.5 && settings.halfLife == .infinity && settings.epsilon == 0)
+        #expect(settings.lambda == LinUCBSettings().lambda)
+    }
+
+    @Test func pathsByNameAreResolved() throws {
+        let named = try PolicySpecification(parsing: "single:lte")
+        #expect(named == .single(.name("lte")))
+        #expect(try named.resolved(names: ["dsl", "lte"]) == .single(.number(PathID(1))))
+        #expect(throws: LearningError.unknownPath(name: "lte", known: ["dsl"])) {
+            try named.resolved(names: ["dsl"])
+        }
+        #expect(throws: LearningError.self) { try PathSelector(named, seed: 1) }
+        #expect(try PolicySpecification(parsing: "single") == .single(.number(PathID(0))))
+        #expect(throws: LearningError.self) { try PolicySpecification(parsing: "single:16") }
+    }
+
+    @Test(arguments: [
+        ("minrtt", "there is no policy \"minrtt\": did you mean \"min-rtt\"?"),
+        ("steddy", "there is no policy \"steddy\": did you mean \"steady\"?"),
+        (
+            "zzzzzzzz",
+            "there is no policy \"zzzzzzzz\": policies: single, round-robin, weighted, min-rtt, "
+                + "earliest, steady, redundant, lin-ucb, learned"
+        ),
+        ("steady:x=1", "policy steady has no parameter \"x\": it takes none"),
+        (
+            "lin-ucb:beta=1",
+            "policy lin-ucb has no parameter \"beta\": it takes alpha, lambda, epsilon, "
+                + "half-life, ratio, slack"
+        ),
+        (
+            "lin-ucb:alpha=x",
+            "policy lin-ucb: alpha=x is not usable: give a number from 0 to 1000"
+        ),
+        (
+            "learned:half-life=0",
+            "policy learned: half-life=0 is not usable: give seconds above 0, or inf"
+        ),
+        (
+            "lin-ucb:epsilon=nan",
+            "policy lin-ucb: epsilon=nan is not usable: give a number from 0 to 1"
+        ),
+    ])
+    func refusalsSayHowToMend(text: String, message: String) {
+        do {
+            _ = try PolicySpecification(parsing: text)
+            Issue.record("\(text) was accepted")
+        } catch {
+            #expect(error.description == message)
+        }
+    }
+}
+
+@Suite struct CostTests {
+    @Test func residualIsTheLogOfDeliveryOverPrediction() {
+        let cost = Cost()
+        func residual(_ h: Double, _ outcome: Outcome) -> Double {
+            cost.residual(predictedDelivery: h, outcome: outcome)
+        }
+        #expect((residual(0.1, outcome(0.2)) - 0.6931471805599453).magnitude < 1e-12)
+        #expect(residual(0.1, outcome(0.1)).magnitude < 1e-12)
+        // Unanswered: the deadline's time, and late.
+        #expect((residual(0.5, outcome(nil)) - 1.6931471805599453).magnitude < 1e-12)
+        #expect(residual(10, outcome(1e-3)) == -2)
+        #expect(residual(1e-3, outcome(nil)) == 4)
+        #expect(residual(.nan, outcome(.nan)).isFinite)
+    }
+
+    @Test func totalComparesChoicesWithDifferentPredictions() {
+        let cost = Cost()
+        let fast = cost.total(outcome: outcome(0.05), bytes: 64_000, pricePerGB: 0)
+        let slow = cost.total(outcome: outcome(0.1), bytes: 64_000, pricePerGB: 0)
+        #expect((slow - fast - 0.6931471805599453).magnitude < 1e-12)
+        let priced = cost.total(outcome: outcome(0.05), bytes: 64_000, pricePerGB: 1)
+        #expect((priced - fast - 0.064).magnitude < 1e-12)
+    }
+}
