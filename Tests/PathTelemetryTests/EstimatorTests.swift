@@ -4,9 +4,9 @@ import Testing
 
 private func at(_ milliseconds: Int64) -> Instant { .zero + .milliseconds(milliseconds) }
 
-@Suite struct WindowedMinimumTests {
+@Suite struct SlidingMinimumTests {
     @Test func forgetsAfterTenSecondsAndNotBeforeNine() {
-        var window = WindowedMinimum()
+        var window = SlidingMinimum()
         #expect(window.minimum == nil)
         window.add(.milliseconds(5), now: at(500))
         window.add(.milliseconds(9), now: at(6_000))
@@ -22,7 +22,7 @@ private func at(_ milliseconds: Int64) -> Instant { .zero + .milliseconds(millis
     @Test(arguments: [1, 2, 3] as [UInt64])
     func liesBetweenTheMinimaOfNineAndTenSeconds(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
-        var window = WindowedMinimum()
+        var window = SlidingMinimum()
         var history: [(Instant, TimeDelta)] = []
         var now = Instant(nanoseconds: -3_000_000_000)
         for _ in 0..<300 {

@@ -16,8 +16,8 @@ public struct PathEstimator: Sendable {
     private var jitter = QuantileTracker(floor: 1e-5)
     private var previousRTT: TimeDelta?
 
-    private var rttWindow = WindowedMinimum()
-    private var delayWindow = WindowedMinimum()
+    private var rttWindow = SlidingMinimum()
+    private var delayWindow = SlidingMinimum()
     /// The first raw delay; averages hold differences to it, because a raw delay contains the
     /// distance of two clocks and would lose its nanoseconds in a Double.
     private var delayOrigin = TimeDelta.zero

@@ -2,7 +2,7 @@
 ///
 /// Ten slots of one second each; a value counts for nine to ten seconds. Time that goes back is
 /// treated as no time.
-public struct WindowedMinimum: Sendable {
+public struct SlidingMinimum: Sendable {
     private static let slots = 10
     private static let slotLength: Int64 = 1_000_000_000
 
@@ -17,7 +17,7 @@ public struct WindowedMinimum: Sendable {
 
     public mutating func add(_ value: TimeDelta, now: Instant) {
         advance(to: now)
-        let index = WindowedMinimum.index(slot)
+        let index = SlidingMinimum.index(slot)
         if value.nanoseconds < minima[index] { minima[index] = value.nanoseconds }
         if value.nanoseconds < least { least = value.nanoseconds }
     }
@@ -26,15 +26,15 @@ public struct WindowedMinimum: Sendable {
     public mutating func advance(to now: Instant) {
         // Rounded down, also before the clock's origin.
         let (quotient, remainder) = now.nanoseconds.quotientAndRemainder(
-            dividingBy: WindowedMinimum.slotLength)
+            dividingBy: SlidingMinimum.slotLength)
         let target = remainder < 0 ? quotient - 1 : quotient
         guard target > slot else { return }
         let (distance, overflow) = target.subtractingReportingOverflow(slot)
-        let steps = overflow ? Int64(WindowedMinimum.slots) : min(distance, 10)
-        for step in 0..<steps { minima[WindowedMinimum.index(target &- step)] = .max }
+        let steps = overflow ? Int64(SlidingMinimum.slots) : min(distance, 10)
+        for step in 0..<steps { minima[SlidingMinimum.index(target &- step)] = .max }
         slot = target
         least = .max
-        for index in 0..<WindowedMinimum.slots where minima[index] < least {
+        for index in 0..<SlidingMinimum.slots where minima[index] < least {
             least = minima[index]
         }
     }
