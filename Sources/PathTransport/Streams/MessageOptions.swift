@@ -1,0 +1,57 @@
+public import PathTelemetry
+
+/// How a message is to be sent.
+public struct MessageOptions: Hashable, Sendable {
+    /// After this time the message is of no use: it is dropped from sending, and reported.
+    ///
+    /// `Instant.distantFuture` means that it never expires.
+    public var deadline: Instant
+    /// Whether lost fragments are sent again, as long as the deadline allows.
+    ///
+    /// If not, the first loss ends the message.
+    public var isReliable: Bool
+
+    public init(deadline: Instant = .distantFuture, isReliable: Bool = true) {
+        self.deadline = deadline
+        self.isReliable = isReliable
+    }
+}
+
+/// What became of a message, as far as the sender knows.
+public enum MessageOutcome: Hashable, Sendable {
+    /// The peer has all of it.
+    case delivered(number: UInt64)
+    /// The deadline passed with some bytes not acknowledged, and some of those never sent.
+    case expired(number: UInt64, unacknowledged: Int, unsent: Int)
+    /// A fragment of a message that tolerates loss was lost.
+    case lost(number: UInt64)
+}
+
+/// A piece of a message that one packet carries.
+struct MessageChunk: Hashable, Sendable {
+    var number: UInt64
+    var offset: Int
+    var length: Int
+    /// Bytes of the whole message.
+    var total: Int
+    var deadline: Instant
+    /// Some of it was sent before.
+    var isRetransmission = false
+}
+
+/// Bounds on messages that both ends agree on.
+enum MessageLimits {
+    /// Most bytes of one message.
+    static let size = 60_000
+    /// How far back a receiver tells duplicates apart: a power of two.
+    ///
+    /// A sender has no message outstanding further below its newest.
+    static let window = 8192
+    /// No fragment is smaller unless it is the rest of its message or of a lost range.
+    static let fragment = 64
+    /// Most separate pieces of a message that a receiver keeps: fragments of least size, every
+    /// other one missing.
+    static let ranges = size / fragment / 2 + 1
+    /// Highest number of a message, and of anything coded as RFC 9000, section 16.
+    static let number: UInt64 = 1 << 62 - 1
+}

@@ -1,0 +1,281 @@
+internal import PathTelemetry
+
+/// Messages to be sent: cut into fragments, sent again while the deadline allows, and reported.
+///
+/// Messages go in the order they came, lost fragments first. *Application*: `enqueue`,
+/// `nextOutcome`. *Handle*: `handleAcked`, `handleLost`, `expire` (at `nextExpiry`). *Poll*:
+/// `nextChunk` or its two parts, each followed by `copy`; `head` tells what would be next.
+struct MessageSender: ~Copyable {
+    private struct Slot {
+        var number: UInt64 = 0
+        var total = 0
+        var options = MessageOptions()
+        /// Bytes from here on were never sent.
+        var sent: UInt64 = 0
+        var acknowledged = RangeSet()
+        var lost = RangeSet()
+        var isQueuedForRetransmission = false
+
+        /// Bytes to keep account of: an empty message counts as one byte.
+        var span: UInt64 { UInt64(max(1, total)) }
+    }
+
+    private var slots: [Slot]
+    private var free: [Int]
+    private var buffers: MessageBuffers
+    /// By number modulo the window: the slot of a message, or -1.
+    private var table: [Int32]
+    private var oldest: UInt64 = 0
+    private var next: UInt64 = 0
+    private var fresh = FIFO<UInt64>()
+    private var retransmitting = FIFO<UInt64>()
+    private var deadlines: DeadlineHeap
+    private var outcomes = FIFO<MessageOutcome>()
+    let maximumCount: Int
+    let maximumBytes: Int
+    /// Bytes of the messages held.
+    private(set) var queuedBytes = 0
+    private(set) var retransmittedBytes: UInt64 = 0
+    /// How many messages ended each way.
+    private(set) var deliveredMessages: UInt64 = 0
+    private(set) var expiredMessages: UInt64 = 0
+    private(set) var lostMessages: UInt64 = 0
+
+    /// - Parameters:
+    ///   - maximumCount: messages held at once, at most half of the window of numbers.
+    ///   - maximumBytes: bytes of them.
+    init(maximumCount: Int = 1024, maximumBytes: Int = 8 << 20) {
+        self.maximumCount = min(max(1, maximumCount), MessageLimits.window / 2)
+        self.maximumBytes = max(1, maximumBytes)
+        slots = Array(repeating: Slot(), count: self.maximumCount)
+        free = Array((0..<self.maximumCount).reversed())
+        buffers = MessageBuffers(slots: self.maximumCount, maximumIdleBytes: 1 << 20)
+        table = Array(repeating: -1, count: MessageLimits.window)
+        deadlines = DeadlineHeap(slots: self.maximumCount)
+    }
+
+    // MARK: Application
+
+    /// Takes a message.
+    ///
+    /// - Returns: its number.
+    /// - Throws: `messageSize` above 60,000 bytes, `messageQueueFull`.
+    mutating func enqueue(
+        _ bytes: UnsafeRawBufferPointer, options: MessageOptions, now: Instant
+    ) throws(StreamError) -> UInt64 {
+        guard bytes.count <= MessageLimits.size else {
+            throw .messageSize(bytes: bytes.count, limit: MessageLimits.size)
+        }
+        expire(now: now)
+        guard let slot = free.last, bytes.count <= maximumBytes - queuedBytes,
+            next &- oldest < UInt64(MessageLimits.window), next < MessageLimits.number
+        else { throw .messageQueueFull(messages: count, bytes: queuedBytes) }
+        free.removeLast()
+        let number = next
+        next &+= 1
+        slots[slot].number = number
+        slots[slot].total = bytes.count
+        slots[slot].options = options
+        slots[slot].sent = 0
+        buffers.take(slot, bytes: bytes.count)
+        unsafe buffers.store(slot, at: 0, bytes)
+        queuedBytes += bytes.count
+        table[place(number)] = Int32(truncatingIfNeeded: slot)
+        deadlines.insert(slot, options.deadline)
+        fresh.append(number)
+        return number
+    }
+
+    /// What became of messages; if nobody asks, the latest are kept and the totals count on.
+    mutating func nextOutcome() -> MessageOutcome? { outcomes.popFirst() }
+
+    // MARK: Handle
+
+    /// Notes that a fragment has arrived.
+    mutating func handleAcked(number: UInt64, offset: Int, length: Int) {
+        guard let slot = slot(of: number) else { return }
+        let range = sentRange(slot, offset, length)
+        if range.isEmpty { return }
+        slots[slot].acknowledged.insert(range)
+        slots[slot].lost.remove(range)
+        if slots[slot].acknowledged.length == slots[slot].span {
+            deliveredMessages &+= 1
+            end(slot, .delivered(number: number))
+        }
+    }
+
+    /// Queues a fragment again, as far as it has not arrived: for a loss and for re-injection.
+    ///
+    /// A message that tolerates loss ends here instead, unless the fragment had arrived.
+    mutating func handleLost(number: UInt64, offset: Int, length: Int) {
+        guard let slot = slot(of: number) else { return }
+        var rest = sentRange(slot, offset, length)
+        while let gap = slots[slot].acknowledged.firstGap(in: rest) {
+            guard slots[slot].options.isReliable else {
+                lostMessages &+= 1
+                end(slot, .lost(number: number))
+                return
+            }
+            slots[slot].lost.insert(gap)
+            rest = gap.upperBound..<max(gap.upperBound, rest.upperBound)
+        }
+        if !slots[slot].lost.isEmpty, !slots[slot].isQueuedForRetransmission {
+            slots[slot].isQueuedForRetransmission = true
+            retransmitting.append(number)
+        }
+    }
+
+    /// Drops the messages whose deadline has come.
+    mutating func expire(now: Instant) {
+        while let slot = deadlines.popExpired(now: now) {
+            expiredMessages &+= 1
+            let span = Int(truncatingIfNeeded: slots[slot].span)
+            let acknowledged = Int(truncatingIfNeeded: slots[slot].acknowledged.length)
+            let sent = Int(truncatingIfNeeded: slots[slot].sent)
+            let total = slots[slot].total
+            end(
+                slot,
+                .expired(
+                    number: slots[slot].number, unacknowledged: min(total, span - acknowledged),
+                    unsent: min(total, span - sent)))
+        }
+    }
+
+    /// When `expire` has to be called.
+    var nextExpiry: Instant { deadlines.earliest }
+
+    // MARK: Poll
+
+    /// The next fragment: what was lost first, then the messages in order.
+    ///
+    /// - Parameter limit: most bytes of data.
+    mutating func nextChunk(limit: Int, now: Instant) -> MessageChunk? {
+        nextRetransmission(limit: limit, now: now) ?? nextNew(limit: limit, now: now)
+    }
+
+    /// The next fragment that has to be sent again.
+    mutating func nextRetransmission(limit: Int, now: Instant) -> MessageChunk? {
+        expire(now: now)
+        while let number = retransmitting.first {
+            guard let slot = slot(of: number), let range = slots[slot].lost.first else {
+                if let slot = slot(of: number) { slots[slot].isQueuedForRetransmission = false }
+                _ = retransmitting.popFirst()
+                continue
+            }
+            let size = Int(truncatingIfNeeded: range.upperBound &- range.lowerBound)
+            let isEmpty = slots[slot].total == 0
+            if !isEmpty, limit < min(size, MessageLimits.fragment) { return nil }
+            guard let part = slots[slot].lost.popFirst(maxLength: UInt64(max(1, limit))) else {
+                return nil
+            }
+            let chunk = chunk(slot, part, isRetransmission: true)
+            retransmittedBytes &+= UInt64(chunk.length)
+            return chunk
+        }
+        return nil
+    }
+
+    /// The next fragment never sent.
+    mutating func nextNew(limit: Int, now: Instant) -> MessageChunk? {
+        expire(now: now)
+        while let number = fresh.first {
+            guard let slot = slot(of: number), slots[slot].sent < slots[slot].span else {
+                _ = fresh.popFirst()
+                continue
+            }
+            let from = slots[slot].sent
+            let left = Int(truncatingIfNeeded: slots[slot].span &- from)
+            let isEmpty = slots[slot].total == 0
+            if !isEmpty, limit < min(left, MessageLimits.fragment) { return nil }
+            let upper = from &+ UInt64(isEmpty ? 1 : min(left, limit))
+            slots[slot].sent = upper
+            if upper == slots[slot].span { _ = fresh.popFirst() }
+            return chunk(slot, from..<upper, isRetransmission: false)
+        }
+        return nil
+    }
+
+    /// Copies the bytes of a fragment; false if the message has ended since.
+    func copy(_ chunk: MessageChunk, into buffer: UnsafeMutableRawBufferPointer) -> Bool {
+        guard let slot = slot(of: chunk.number), chunk.length <= buffer.count else { return false }
+        unsafe buffers.load(
+            slot, at: chunk.offset,
+            into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<chunk.length]))
+        return true
+    }
+
+    /// The message whose fragment `nextChunk` would give, and how many bytes of it wait.
+    mutating func head(now: Instant) -> (number: UInt64, bytes: Int, options: MessageOptions)? {
+        expire(now: now)
+        while let number = retransmitting.first {
+            if let slot = slot(of: number), !slots[slot].lost.isEmpty {
+                let bytes = min(UInt64(slots[slot].total), slots[slot].lost.length)
+                return (number, Int(truncatingIfNeeded: bytes), slots[slot].options)
+            }
+            if let slot = slot(of: number) { slots[slot].isQueuedForRetransmission = false }
+            _ = retransmitting.popFirst()
+        }
+        while let number = fresh.first {
+            if let slot = slot(of: number), slots[slot].sent < slots[slot].span {
+                let bytes =
+                    UInt64(slots[slot].total)
+                    &- min(
+                        UInt64(slots[slot].total), slots[slot].sent)
+                return (number, Int(truncatingIfNeeded: bytes), slots[slot].options)
+            }
+            _ = fresh.popFirst()
+        }
+        return nil
+    }
+
+    // MARK: Read
+
+    /// How many messages are held.
+    var count: Int { maximumCount - free.count }
+    /// Whether a message is held still: neither delivered, nor expired, nor lost.
+    func isOutstanding(_ number: UInt64) -> Bool { slot(of: number) != nil }
+    /// Bytes of memory for messages in use.
+    var memoryBytes: Int { buffers.usedBytes }
+
+    private func place(_ number: UInt64) -> Int {
+        Int(truncatingIfNeeded: number & UInt64(MessageLimits.window - 1))
+    }
+
+    private func slot(of number: UInt64) -> Int? {
+        guard number >= oldest, number < next else { return nil }
+        let slot = Int(table[place(number)])
+        return slot < 0 ? nil : slot
+    }
+
+    /// The part of a fragment that was sent, as bytes to keep account of.
+    private func sentRange(_ slot: Int, _ offset: Int, _ length: Int) -> Range<UInt64> {
+        if slots[slot].total == 0 { return 0..<slots[slot].sent }
+        let lower = UInt64(max(0, offset))
+        let (sum, overflow) = lower.addingReportingOverflow(UInt64(max(0, length)))
+        let upper = min(overflow ? .max : sum, slots[slot].sent)
+        return min(lower, upper)..<upper
+    }
+
+    private func chunk(_ slot: Int, _ range: Range<UInt64>, isRetransmission: Bool) -> MessageChunk
+    {
+        let total = slots[slot].total
+        return MessageChunk(
+            number: slots[slot].number, offset: Int(truncatingIfNeeded: range.lowerBound),
+            length: total == 0 ? 0 : range.count, total: total,
+            deadline: slots[slot].options.deadline, isRetransmission: isRetransmission)
+    }
+
+    private mutating func end(_ slot: Int, _ outcome: MessageOutcome) {
+        deadlines.remove(slot)
+        buffers.give(slot)
+        queuedBytes -= slots[slot].total
+        slots[slot].isQueuedForRetransmission = false
+        slots[slot].acknowledged.removeAll()
+        slots[slot].lost.removeAll()
+        table[place(slots[slot].number)] = -1
+        free.append(slot)
+        while oldest < next, table[place(oldest)] < 0 { oldest &+= 1 }
+        if outcomes.count >= MessageLimits.window { _ = outcomes.popFirst() }
+        outcomes.append(outcome)
+    }
+}
