@@ -46,7 +46,7 @@ public enum InterfaceChange: Hashable, Sendable {
 ///
 /// Usable means up, with carrier, not loopback unless asked for, and with at least one address of
 /// global scope that is neither tentative, failed nor deprecated.
-public struct InterfaceWatcher: ~Copyable {
+public struct InterfaceWatcher: ~Copyable, Sendable {
     private let file: FileDescriptor
     private let includesLoopback: Bool
 

@@ -5,7 +5,7 @@ internal import Synchronization
 /// Waits for sockets, a deadline, or another thread's call: epoll with nanosecond time-outs.
 ///
 /// Level-triggered: what is not read is reported again. For one thread, but for the `Waker`.
-public struct Poller: ~Copyable {
+public struct Poller: ~Copyable, Sendable {
     /// What of a descriptor to wait for; faults are always reported.
     public struct Interest: OptionSet, Hashable, Sendable {
         public let rawValue: UInt32

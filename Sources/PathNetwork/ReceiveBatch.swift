@@ -8,8 +8,10 @@ public import PathTransport
 /// A *message* is what the kernel hands over in one piece: one datagram, or several of one flow
 /// joined by UDP_GRO. Its segments are the datagrams. The bytes may be changed in place
 /// (decrypted) until the batch is received into again.
+///
+/// May be handed to another thread: it alone owns what it points to.
 @safe
-public struct ReceiveBatch: ~Copyable {
+public struct ReceiveBatch: ~Copyable, @unchecked Sendable {
     private let bytes: UnsafeMutableRawBufferPointer
     private let stride: Int
     private let headers: OpaquePointer

@@ -7,7 +7,7 @@ public import PathTransport
 /// Nothing that happens on the network ends a socket: errors of sending are values
 /// (`send`), and ICMP errors of earlier datagrams come from `drainFaults`. Not for use from
 /// two threads at once.
-public struct UDPSocket: ~Copyable {
+public struct UDPSocket: ~Copyable, Sendable {
     /// How a socket is opened.
     public struct Options: Hashable, Sendable {
         /// Receive buffer wanted, bytes; the kernel may grant less (`receiveBufferBytes`).
