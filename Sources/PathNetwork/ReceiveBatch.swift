@@ -118,6 +118,9 @@ public struct ReceivedMessage {
     /// The index of the interface it came in through; zero if the kernel did not say.
     public let interface: UInt32
     /// When the kernel received it (the first, of joined datagrams).
+    ///
+    /// When it was read, for some milliseconds after the host's first stamping socket was opened:
+    /// the kernel switches stamps on behind the scenes.
     public let receivedAt: Instant
     /// Whether bytes at the end were cut off because the buffer was too small.
     public let isTruncated: Bool

@@ -30,12 +30,17 @@ struct UDPSocketTests {
     @Test func stampTellsArrivalNotReading() throws {
         var sender = try UDPSocket(local: ipv4Loopback)
         var receiver = try UDPSocket(local: ipv4Loopback)
-        #expect(sender.send([1], to: receiver.localAddress) == .sent(1))
-        try wait(for: receiver) { $0.isReadable }
-        usleep(30_000)
         var batch = try ReceiveBatch()
-        #expect(receiver.receive(into: &batch) == .received(1))
-        #expect(batch.receivedAt - batch.message(0).receivedAt >= .milliseconds(29))
+        var age = TimeDelta.zero
+        // The kernel begins to stamp a little after the host's first socket asks for it.
+        for _ in 0..<50 where age < .milliseconds(29) {
+            #expect(sender.send([1], to: receiver.localAddress) == .sent(1))
+            try wait(for: receiver) { $0.isReadable }
+            usleep(30_000)
+            #expect(receiver.receive(into: &batch) == .received(1))
+            age = batch.receivedAt - batch.message(0).receivedAt
+        }
+        #expect(age >= .milliseconds(29))
     }
 
     @Test func stampsThatCannotBeTrueAreNotBelieved() {
