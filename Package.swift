@@ -72,6 +72,12 @@ let package = Package(
             name: "PathTraceTests",
             dependencies: ["PathTrace", "PathTelemetry", "PathLearning", "CSQLite"]),
         .testTarget(
+            name: "PathEvaluationTests",
+            dependencies: ["PathEvaluation", "PathTrace", "PathTelemetry", "PathLearning"]),
+        .testTarget(
+            name: "PathReportTests", dependencies: ["PathReport", "PathTelemetry"],
+            exclude: ["Golden"]),
+        .testTarget(
             name: "PathTransportTests",
             dependencies: ["PathTransport", "PathTelemetry", "PathLearning"]),
         .testTarget(

@@ -1,1 +1,0 @@
-// PathEvaluation: see docs/architecture.md.

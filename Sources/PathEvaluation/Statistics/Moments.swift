@@ -1,0 +1,59 @@
+/// Count, mean and variance of numbers seen one at a time; several merge into one.
+///
+/// Squares are taken about the first number seen, so that equal numbers have a variance of exactly
+/// zero and a large mean costs no digits.
+public struct Moments: Hashable, Sendable {
+    public private(set) var count = 0
+    private var total = CompensatedSum()
+    private var origin = 0.0
+    private var first = CompensatedSum()
+    private var second = CompensatedSum()
+
+    public init() {}
+
+    @inline(__always)
+    public mutating func add(_ value: Double) {
+        if count == 0 { origin = value }
+        count &+= 1
+        total.add(value)
+        let distance = value - origin
+        first.add(distance)
+        second.add(distance * distance)
+    }
+
+    public mutating func merge(_ other: Moments) {
+        guard other.count > 0 else { return }
+        guard count > 0 else {
+            self = other
+            return
+        }
+        // Moves the other one's sums to this origin: (x - o) = (x - o') + d.
+        let shift = other.origin - origin
+        let number = Double(other.count)
+        second.merge(other.second)
+        second.add(2 * shift * other.first.value)
+        second.add(number * shift * shift)
+        first.merge(other.first)
+        first.add(number * shift)
+        total.merge(other.total)
+        count &+= other.count
+    }
+
+    public var sum: Double { total.value }
+
+    /// Not-a-number without numbers.
+    public var mean: Double { count == 0 ? .nan : total.value / Double(count) }
+
+    /// Variance of the population (divisor n - 1); zero below two numbers.
+    public var variance: Double {
+        guard count > 1 else { return 0 }
+        let number = Double(count)
+        let about = second.value - first.value * first.value / number
+        return max(0, about) / (number - 1)
+    }
+
+    /// Standard error of the mean.
+    public var standardError: Double {
+        count > 1 ? (variance / Double(count)).squareRoot() : 0
+    }
+}

@@ -1,1 +1,0 @@
-// PathReport: see docs/architecture.md.

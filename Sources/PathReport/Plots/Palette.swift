@@ -1,0 +1,22 @@
+/// Colours of series, the same for a name in every figure of a page.
+///
+/// Colours of the "vibrant" scheme of Paul Tol, which people with any colour vision tell apart, on
+/// white and on black.
+public struct Palette: Sendable {
+    static let colours = [
+        "#0077bb", "#ee7733", "#009988", "#cc3311", "#33bbee", "#ee3377", "#999933", "#888888",
+    ]
+
+    private let names: [String]
+
+    /// - Parameter names: in the order in which they get their colours.
+    public init(_ names: [String]) { self.names = names }
+
+    /// The colour of a name; of a name that is not known, one that depends on the name alone.
+    public func colour(of name: String) -> String {
+        let index =
+            names.firstIndex(of: name)
+            ?? Int(name.utf8.reduce(UInt32(2_166_136_261)) { ($0 ^ UInt32($1)) &* 16_777_619 } >> 8)
+        return Palette.colours[index % Palette.colours.count]
+    }
+}

@@ -1,0 +1,70 @@
+/// Shares that add up, over time: which path carried what.
+public struct StackedAreaPlot: Sendable {
+    public var title: String
+    public var x: Axis
+    public var label: String
+    /// Where each stretch begins, in rising order.
+    public var starts: [Double]
+    /// Where the last stretch ends.
+    public var end: Double
+    /// Values of each series, one a stretch; what is no number or negative counts as zero.
+    public var series: [(name: String, values: [Double])]
+    public var palette: Palette
+
+    public init(
+        title: String, x: Axis, label: String = "share", starts: [Double], end: Double,
+        series: [(name: String, values: [Double])], palette: Palette
+    ) {
+        self.title = title
+        self.x = x
+        self.label = label
+        self.starts = starts
+        self.end = end
+        self.series = series
+        self.palette = palette
+    }
+
+    public func svg() -> String {
+        let y = Axis(label, range: 0...1, format: .percent)
+        var canvas = PlotCanvas(
+            title: title, legend: series.map { ($0.name, palette.colour(of: $0.name)) })
+        var below = [Double](repeating: 0, count: starts.count)
+        let totals = starts.indices.map { index in
+            series.reduce(0) { $0 + StackedAreaPlot.value($1.values, index) }
+        }
+        for line in series {
+            var lower: [(x: Double, y: Double)] = []
+            var upper: [(x: Double, y: Double)] = []
+            // A stretch without any value is a gap: the areas before and after it are apart.
+            func finish() {
+                canvas.area(
+                    upper + lower.reversed(), colour: palette.colour(of: line.name))
+                lower = []
+                upper = []
+            }
+            for index in starts.indices {
+                guard totals[index] > 0 else {
+                    finish()
+                    continue
+                }
+                let share = StackedAreaPlot.value(line.values, index) / totals[index]
+                let from = canvas.x(starts[index], x)
+                let to = canvas.x(index + 1 < starts.count ? starts[index + 1] : end, x)
+                for at in [from, to] {
+                    lower.append((x: at, y: canvas.y(below[index], y)))
+                    upper.append((x: at, y: canvas.y(below[index] + share, y)))
+                }
+                below[index] += share
+            }
+            finish()
+        }
+        canvas.verticalAxis(y)
+        canvas.horizontalAxis(x)
+        return canvas.svg()
+    }
+
+    private static func value(_ values: [Double], _ index: Int) -> Double {
+        guard index < values.count, values[index] > 0, values[index].isFinite else { return 0 }
+        return values[index]
+    }
+}
