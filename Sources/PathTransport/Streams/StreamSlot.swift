@@ -1,4 +1,8 @@
 /// One stream in the table: both halves, and in which of the table's queues it stands.
+///
+/// The table is not copyable and reaches its slots in its own methods alone, one at a time, so
+/// access is exclusive already, and checking it again at run time (a quarter of the cost of a
+/// packet) is switched off where each packet passes.
 final class StreamSlot {
     /// What a stream has to tell, to the peer or to the application.
     struct Notices: OptionSet {
@@ -20,27 +24,27 @@ final class StreamSlot {
     /// Which halves exist on this side.
     let sends: Bool
     let receives: Bool
-    var send: SendStream
-    var receive: ReceiveStream
+    @exclusivity(unchecked) var send: SendStream
+    @exclusivity(unchecked) var receive: ReceiveStream
 
-    var isQueuedForRetransmission = false
-    var isQueuedForNew = false
-    var isQueuedForControl = false
-    var isQueuedForEvents = false
-    var controls: Notices = []
-    var events: Notices = []
+    @exclusivity(unchecked) var isQueuedForRetransmission = false
+    @exclusivity(unchecked) var isQueuedForNew = false
+    @exclusivity(unchecked) var isQueuedForControl = false
+    @exclusivity(unchecked) var isQueuedForEvents = false
+    @exclusivity(unchecked) var controls: Notices = []
+    @exclusivity(unchecked) var events: Notices = []
     /// A write was cut short, so the application wants to know when there is room.
-    var wantsRoom = false
+    @exclusivity(unchecked) var wantsRoom = false
     /// The peer's code in STOP_SENDING, and the application's.
     var stoppedCode: UInt64 = 0
     var stopCode: UInt64 = 0
     /// The limit that the last STREAM_DATA_BLOCKED named.
-    var blockedLimit: UInt64?
+    @exclusivity(unchecked) var blockedLimit: UInt64?
     /// The application has heard of the peer's reset.
     var isResetReported = false
     /// The application has read all and heard that this was the end.
     var isEndReported = false
-    var isRemoved = false
+    @exclusivity(unchecked) var isRemoved = false
 
     init(
         id: StreamID, sends: Bool, receives: Bool, configuration: StreamConfiguration,
