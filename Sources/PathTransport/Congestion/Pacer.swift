@@ -28,7 +28,8 @@ struct Pacer: Sendable {
         credit = Double(burst)
     }
 
-    private static func burst(rate: Double, maximumPacketSize: Int) -> Int {
+    /// The burst for a rate.
+    static func burst(rate: Double, maximumPacketSize: Int) -> Int {
         let size = Int(min(rate * burstTime.seconds, Double(maximumBurst)))
         return min(max(size, minimumBurstPackets * max(maximumPacketSize, 1)), maximumBurst)
     }

@@ -71,6 +71,8 @@ struct VirtualFlow<Controller: CongestionController> {
     var controller: Controller
     let settings: LinkSettings
     var workload = Workload.bulk
+    /// A time in which a bulk sender has only this much data.
+    var quiet: (start: TimeDelta, end: TimeDelta, bitsPerSecond: Double)?
     var packetSize = 1_500
     var ackEvery = 2
     var usesReceiveTimestamps = true
@@ -101,6 +103,8 @@ struct VirtualFlow<Controller: CongestionController> {
     private var lastSentTime = Instant.zero
     private var isFailed = false
     private var nextProbe = Instant.distantFuture
+    /// Bits per second that the application hands over; nil while it has data without end.
+    private var suppliedRate: Double?
     private var available = 0.0
     private var nextSupply = Instant.distantFuture
 
@@ -124,7 +128,7 @@ struct VirtualFlow<Controller: CongestionController> {
     mutating func run(seconds: Double) {
         let end = Instant.zero + TimeDelta(seconds: seconds)
         record = FlowRecord(duration: TimeDelta(seconds: seconds))
-        if case .constant = workload { nextSupply = .zero }
+        nextSupply = .zero
         var now = Instant.zero
         while now < end {
             send(now)
@@ -198,18 +202,27 @@ struct VirtualFlow<Controller: CongestionController> {
         return max(lastAckTime, sent[min(oldest, sent.count - 1)].sentTime) + timeout
     }
 
-    private var hasData: Bool {
-        if case .bulk = workload { return true }
-        return available >= Double(packetSize)
+    private var hasData: Bool { suppliedRate == nil || available >= Double(packetSize) }
+
+    private mutating func supply(_ now: Instant) {
+        if case .constant(let bits) = workload {
+            suppliedRate = bits
+        } else if let quiet {
+            let time = now - Instant.zero
+            suppliedRate = time >= quiet.start && time < quiet.end ? quiet.bitsPerSecond : nil
+        }
+        guard let bits = suppliedRate else {
+            nextSupply = quiet == nil ? .distantFuture : now + .milliseconds(1)
+            return
+        }
+        while nextSupply <= now {
+            available += bits / 8_000
+            nextSupply = nextSupply + .milliseconds(1)
+        }
     }
 
     private mutating func send(_ now: Instant) {
-        if case .constant(let bits) = workload {
-            while nextSupply <= now {
-                available += bits / 8_000
-                nextSupply = nextSupply + .milliseconds(1)
-            }
-        }
+        supply(now)
         if isFailed {
             if nextProbe <= now {
                 nextProbe = now + .milliseconds(100)
@@ -225,7 +238,7 @@ struct VirtualFlow<Controller: CongestionController> {
             pacer.budget(now: now) > 0
         {
             sendPacket(now)
-            if case .constant = workload { available -= Double(packetSize) }
+            if suppliedRate != nil { available -= Double(packetSize) }
         }
         if !hasData && bytesInFlight + packetSize <= controller.congestionWindow {
             rate.handleAppLimited(bytesInFlight: bytesInFlight)

@@ -1,0 +1,191 @@
+import PathTelemetry
+
+/// The phases of the model-based controller:
+///
+///     startup -> drain -> [ probeDown -> cruise -> probeUp -> probeDown ... ]
+///     cruise -> probeRTT -> cruise        when the minimum round trip is ten seconds old
+///     any -> outage -> restoring -> cruise | probeUp
+extension ModelBased {
+    /// Growth per round that shows that the pipe is not full, and the rounds without it that show
+    /// that it is (BBRStartupFullBwThresh, BBRStartupFullBwRounds).
+    static let growthThreshold = 1.25
+    static let fullRounds = 3
+    /// Growth by a probe that makes the next probe follow at once.
+    static let probeGrowthThreshold = 1.1
+    /// Rounds of cruise, varied so that flows do not probe in step.
+    static let shortestCruise = 4
+    /// Share of the earlier bandwidth that confirms it, and the rounds allowed for that.
+    static let confirmedShare = 0.8
+    static let restoreRounds = 5
+
+    mutating func enter(_ next: CongestionPhase, now: Instant) {
+        phase = next
+        phaseStart = now
+        phaseStartRound = roundCount
+    }
+
+    mutating func advancePhase(_ event: AckEvent) {
+        switch phase {
+        case .startup: checkStartup(event)
+        case .drain: checkDrain(event)
+        case .probeDown, .cruise, .probeUp: checkProbing(event)
+        case .probeRTT: checkProbeRTT(event)
+        case .restoring: checkRestoring(event)
+        default: break
+        }
+        if phase == .cruise && event.now - minimumRTTTime > ModelBased.minimumRTTWindow {
+            startProbeRTT(event)
+        }
+    }
+
+    // MARK: Startup
+
+    private mutating func checkStartup(_ event: AckEvent) {
+        if isRoundStart && !isPipeFull && !event.rateSample.isAppLimited {
+            if bandwidthFilter.value >= fullBandwidth * ModelBased.growthThreshold {
+                fullBandwidth = bandwidthFilter.value
+                roundsWithoutGrowth = 0
+            } else {
+                roundsWithoutGrowth &+= 1
+                // With a queue in sight one round is enough.
+                isPipeFull = hasStandingQueue || roundsWithoutGrowth >= ModelBased.fullRounds
+            }
+        }
+        if isPipeFull {
+            enter(.drain, now: event.now)
+            checkDrain(event)
+        }
+    }
+
+    private mutating func checkDrain(_ event: AckEvent) {
+        // A few rounds must do: the product may be too small for a path with jitter.
+        let isLong = roundCount &- phaseStartRound > 3
+        if isDrained(event) || isLong { startCruise(event) }
+    }
+
+    private func isDrained(_ event: AckEvent) -> Bool {
+        Double(event.bytesInFlight) <= bandwidthDelayProduct + 2 * Double(packetSize)
+    }
+
+    // MARK: Probing for bandwidth
+
+    private mutating func startCruise(_ event: AckEvent) {
+        randomLoss.end(delivered: event.rateSample.totalDelivered)
+        enter(.cruise, now: event.now)
+        cruiseRounds = ModelBased.shortestCruise &+ (cruiseRounds &+ 1) % 3
+    }
+
+    mutating func startUp(_ event: AckEvent) {
+        enter(.probeUp, now: event.now)
+        probeBaseline = bandwidthFilter.value
+        liftBound()
+    }
+
+    mutating func startDown(_ event: AckEvent) {
+        enter(.probeDown, now: event.now)
+        randomLoss.begin(delivered: event.rateSample.totalDelivered)
+        probeFeedbackEnd = event.rateSample.totalDelivered &+ event.bytesInFlight
+    }
+
+    /// The bound from losses gives way after some cycles, and fast where that costs nothing.
+    private mutating func liftBound() {
+        guard inflightBound.isFinite else { return }
+        if boundedProbesLeft > 0 {
+            boundedProbesLeft &-= 1
+            return
+        }
+        inflightBound *= ModelBased.upGain
+        if inflightBound > ModelBased.windowGain * 2 * bandwidthDelayProduct {
+            inflightBound = .infinity
+        }
+    }
+
+    private mutating func checkProbing(_ event: AckEvent) {
+        let elapsed = event.now - phaseStart
+        switch phase {
+        case .probeUp:
+            let target = ModelBased.upGain * bandwidthDelayProduct
+            let limit = min(target, window - Double(3 * packetSize))
+            let isFilled = Double(event.priorBytesInFlight) >= limit
+            let isLong = roundCount &- phaseStartRound > 3
+            if elapsed > minimumRTT && (isFilled || isLong || event.isAppLimited) {
+                startDown(event)
+            }
+        case .probeDown:
+            if continueWhileGrowing(event) { return }
+            // Where packets get lost, stay long enough to see how many are lost without a queue.
+            let isMeasured = roundLostPackets == 0 || elapsed > minimumRTT / 2
+            if (isDrained(event) && isMeasured) || elapsed > minimumRTT * Int64(2) {
+                startCruise(event)
+            }
+        default:
+            if continueWhileGrowing(event) { return }
+            if elapsed > minimumRTT * Int64(cruiseRounds) { startUp(event) }
+        }
+    }
+
+    /// Probes again at once when the last probe found more bandwidth and left no queue.
+    private mutating func continueWhileGrowing(_ event: AckEvent) -> Bool {
+        guard isRoundStart, !hasQueue, probeBaseline > 0,
+            bandwidthFilter.value >= probeBaseline * ModelBased.probeGrowthThreshold
+        else { return false }
+        // More bandwidth than the bound was set for.
+        boundedProbesLeft = 0
+        startUp(event)
+        return true
+    }
+
+    // MARK: Probing for the round trip
+
+    private mutating func startProbeRTT(_ event: AckEvent) {
+        enter(.probeRTT, now: event.now)
+        probeRTTHoldRound = nil
+        probeRTTMinimum = .infinite
+    }
+
+    private mutating func checkProbeRTT(_ event: AckEvent) {
+        // What the dip delivers is no measure of the bandwidth.
+        selfLimitedUntil = event.rateSample.totalDelivered &+ event.bytesInFlight
+        let target = max(bandwidthDelayProduct * ModelBased.probeRTTGain, minimumWindow)
+        if probeRTTHoldRound == nil && Double(event.bytesInFlight) <= target {
+            probeRTTHoldRound = roundCount
+        }
+        let isHeld = probeRTTHoldRound.map { roundCount &- $0 >= 2 } ?? false
+        guard isHeld || event.now - phaseStart >= ModelBased.probeRTTLimit else { return }
+        if probeRTTMinimum != .infinite { minimumRTT = probeRTTMinimum }
+        minimumRTTTime = event.now
+        startCruise(event)
+        window = max(window, bandwidthDelayProduct)
+    }
+
+    // MARK: Outages
+
+    /// Sends at the earlier rate from a small window that doubles each round.
+    mutating func startRestoring(now: Instant) {
+        restoreBandwidth = bandwidthFilter.value
+        minimumRTTTime = now
+        lastEventTime = now
+        roundBandwidth = 0
+        roundLostBytes = 0
+        roundLostPackets = 0
+        let initial = Double(packetSize * configuration.initialWindowPackets)
+        if restoreBandwidth > 0 && isPipeFull {
+            enter(.restoring, now: now)
+            window = max(min(window, max(initial, bandwidthDelayProduct / 2)), minimumWindow)
+        } else {
+            enter(.startup, now: now)
+            window = max(min(window, initial), minimumWindow)
+        }
+    }
+
+    private mutating func checkRestoring(_ event: AckEvent) {
+        let measured = max(roundBandwidth, lastRoundBandwidth)
+        if measured >= ModelBased.confirmedShare * restoreBandwidth {
+            startCruise(event)
+        } else if roundCount &- phaseStartRound > ModelBased.restoreRounds {
+            // The path came back with less: believe what was seen and look for more.
+            bandwidthFilter.reset(to: measured, at: activeTime)
+            startUp(event)
+        }
+    }
+}

@@ -1,0 +1,375 @@
+import PathTelemetry
+
+/// A controller that models the path by its bandwidth and its round trip without a queue.
+///
+/// The core is BBR (draft-ietf-ccwg-bbr): pace at the largest recent delivery rate, keep a small
+/// multiple of the bandwidth-delay product in flight, and probe for more in a cycle. What differs,
+/// for links of a bonded connection:
+///
+/// - A loss counts as congestion only with evidence: at 3 % of a round when a queue stands, at
+///   5 % above the usual while probing, at 20 % otherwise. It then bounds the inflight data for a few cycles, never below the
+///   bandwidth-delay product. BBRv3 reacts at 2 % of any loss, by 30 %.
+/// - Loss that also occurs while sending below the bandwidth is random; pacing makes up for it.
+/// - The bandwidth is the maximum of 12 minimum round trips *of time*, so that a path whose queue
+///   makes rounds last seconds lowers its rate within a quarter of a second.
+/// - Probing goes on from round to round while the bandwidth grows.
+/// - The minimum round trip counts as fresh when a sample comes close to it, and looking for it
+///   takes half the inflight data for one round trip (bbr_probe_rtt_cwnd_gain in Linux BBRv3).
+/// - Losses and silence of an outage change nothing; afterwards the old estimate is confirmed
+///   within a few rounds.
+///
+/// Phases and the calls between them are in `ModelBased+Phases.swift`.
+struct ModelBased: CongestionController {
+    /// Smallest gain that doubles the rate each round, 4 ln 2 (BBRStartupPacingGain).
+    static let startupGain = 2.77
+    /// Window in startup and steady state, in bandwidth-delay products (BBRDefaultCwndGain).
+    static let windowGain = 2.0
+    /// Empties in one round the queue that startup built, 1 / 2.89 (BBRDrainPacingGain).
+    static let drainGain = 0.35
+    /// Gains of the probing cycle (BBRv1; BBRv3 goes down with 0.9).
+    static let upGain = 1.25
+    static let downGain = 0.75
+    /// Mean pacing stays this much below the estimate (BBRPacingMarginPercent 1).
+    static let pacingMargin = 0.99
+    /// Inflight data while the minimum round trip is measured (BBRProbeRTTCwndGain).
+    static let probeRTTGain = 0.5
+    static let probeRTTLimit = TimeDelta.milliseconds(200)
+    /// How long a minimum round trip is trusted (MinRTTFilterLen).
+    static let minimumRTTWindow = TimeDelta.seconds(10)
+    /// Window of the bandwidth filter in minimum round trips, and its least length.
+    static let bandwidthWindowRounds: Int64 = 12
+    static let minimumBandwidthWindow = TimeDelta.milliseconds(50)
+    /// Least window in packets (BBRMinPipeCwnd).
+    static let minimumWindowPackets = 4
+    /// Share of lost bytes in a round that bounds inflight data: with a queue, while probing, and
+    /// without a queue; and the least number of lost packets (6 is BBRStartupFullLossCnt).
+    static let lossThresholdWithQueue = 0.03
+    static let lostPacketsWithQueue = 6
+    static let lossThresholdOfProbe = 0.05
+    static let lossThresholdWithoutQueue = 0.2
+    static let lostPacketsWithoutQueue = 12
+    /// Without a queue startup goes on up to this loss: pacing is far too fast for the link above.
+    static let startupLossThreshold = 0.4
+    /// Probes that respect a bound before it is lifted step by step.
+    static let boundedProbes = 3
+    /// Room above the bandwidth-delay product that a bound leaves, per unit of random loss.
+    static let slackPerLoss = 5.0
+    /// The most random loss that pacing makes up for.
+    static let maximumCompensatedLoss = 0.1
+    /// Decrease of the bound on inflight data (BBRBeta is 0.7).
+    static let inflightDecrease = 0.9
+    /// A round trip above the minimum by this factor means that a queue stands.
+    static let queueFactor = 1.25
+
+    let configuration: CongestionConfiguration
+    var packetSize: Int
+
+    // The model.
+    var bandwidthFilter = WindowedMaximum()
+    /// Time during which the bandwidth could be measured.
+    var activeTime = TimeDelta.zero
+    var lastEventTime: Instant?
+    var minimumRTT = TimeDelta.infinite
+    var minimumRTTTime = Instant.zero
+    var aggregation = AckAggregation()
+    /// Upper bound of inflight data from losses, bytes.
+    var inflightBound = Double.infinity
+    var boundedProbesLeft = 0
+    var randomLoss = RandomLossEstimator()
+
+    // Rounds: one passes when a packet sent after its start is acknowledged.
+    var roundCount = 0
+    var roundEnd = 0
+    var isRoundStart = false
+    var roundMinimumRTT = TimeDelta.infinite
+    var lastRoundMinimumRTT = TimeDelta.infinite
+    var roundBandwidth = 0.0
+    var lastRoundBandwidth = 0.0
+    var roundAckedBytes = 0.0
+    var roundLostBytes = 0.0
+    var roundLostPackets = 0
+    var isLossHandledInRound = false
+    var latestRTT = TimeDelta.zero
+
+    // Phases.
+    var phase = CongestionPhase.startup
+    var phaseStart = Instant.zero
+    var phaseStartRound = 0
+    var isPipeFull = false
+    var fullBandwidth = 0.0
+    var roundsWithoutGrowth = 0
+    /// Bandwidth when the last probe began.
+    var probeBaseline = 0.0
+    /// The last probe's packets are delivered when this many bytes are.
+    var probeFeedbackEnd = 0
+    var cruiseRounds = 0
+    var probeRTTHoldRound: Int?
+    var probeRTTMinimum = TimeDelta.infinite
+    /// Packets delivered before this count were limited by the sender's own probing.
+    var selfLimitedUntil = 0
+    var largestSent: UInt64 = 0
+    var outageEnd: UInt64?
+    var restoreBandwidth = 0.0
+
+    // Outputs.
+    var window: Double
+    var rate: Double
+
+    init(_ configuration: CongestionConfiguration) {
+        self.configuration = configuration
+        packetSize = configuration.maximumPacketSize
+        window = Double(configuration.initialWindow)
+        rate = CongestionLimits.pacingRate(
+            ModelBased.startupGain * window / configuration.initialPacingRTT.seconds)
+    }
+
+    // MARK: Handle
+
+    mutating func handleSent(now: Instant, bytes: Int, packetNumber: UInt64, bytesInFlight: Int) {
+        largestSent = max(largestSent, packetNumber)
+        // Nothing was under way: the pause is no time in which a rate could be seen.
+        if bytesInFlight <= 0 { lastEventTime = now }
+    }
+
+    mutating func handleAck(_ event: AckEvent) {
+        guard phase != .outage else { return }
+        updateRound(event)
+        updateMinimumRTT(event)
+        updateBandwidth(event)
+        randomLoss.handleAck(bytes: event.ackedBytes, sample: event.rateSample)
+        aggregation.handleAck(
+            now: event.now, bytes: event.ackedBytes, bandwidth: bandwidthFilter.value,
+            isRoundStart: isRoundStart)
+        if isLossExcessive && !isLossHandledInRound { handleExcessiveLoss(event) }
+        advancePhase(event)
+        updateRate()
+        updateWindow(event)
+    }
+
+    mutating func handleLoss(_ event: LossEvent) {
+        if let outageEnd, event.largestLost <= outageEnd { return }
+        randomLoss.handleLost(bytes: event.lostBytes)
+        roundLostBytes += Double(event.lostBytes)
+        roundLostPackets &+= event.lostPackets
+        if event.isPersistentCongestion { window = minimumWindow }
+    }
+
+    mutating func handleOutage(now: Instant) {
+        guard phase != .outage else { return }
+        enter(.outage, now: now)
+        outageEnd = largestSent
+    }
+
+    mutating func handleRestored(now: Instant) {
+        guard phase == .outage else { return }
+        outageEnd = largestSent
+        startRestoring(now: now)
+        updateRate()
+    }
+
+    mutating func handleMaximumPacketSize(_ bytes: Int) {
+        packetSize = max(bytes, CongestionLimits.smallestPacket)
+        window = max(window, minimumWindow)
+    }
+
+    // MARK: Read
+
+    var congestionWindow: Int { CongestionLimits.window(window, maximumPacketSize: packetSize) }
+    var pacingRate: Double { CongestionLimits.pacingRate(rate) }
+    var bandwidthEstimate: Double { bandwidthFilter.value }
+    var name: String { CongestionAlgorithm.modelBased.rawValue }
+}
+
+// MARK: - The model
+
+extension ModelBased {
+    var minimumWindow: Double { Double(ModelBased.minimumWindowPackets * packetSize) }
+
+    /// Bytes that fill the path without a queue; zero while unknown.
+    var bandwidthDelayProduct: Double {
+        minimumRTT == .infinite ? 0 : bandwidthFilter.value * minimumRTT.seconds
+    }
+
+    /// Whether the latest round trip shows a standing queue.
+    var hasQueue: Bool {
+        minimumRTT != .infinite
+            && latestRTT > minimumRTT * ModelBased.queueFactor + .milliseconds(1)
+    }
+
+    /// Whether a whole round has seen a queue; bursts of a growing rate do not show here.
+    var hasStandingQueue: Bool {
+        lastRoundMinimumRTT != .infinite
+            && min(lastRoundMinimumRTT, roundMinimumRTT)
+                > minimumRTT * ModelBased.queueFactor + .milliseconds(1)
+    }
+
+    private mutating func updateRound(_ event: AckEvent) {
+        isRoundStart = event.rateSample.priorDelivered >= roundEnd
+        if let rtt = event.latestRTT, rtt > .zero { latestRTT = rtt }
+        if isRoundStart {
+            roundEnd = event.rateSample.totalDelivered
+            roundCount &+= 1
+            lastRoundMinimumRTT = roundMinimumRTT
+            lastRoundBandwidth = roundBandwidth
+            roundMinimumRTT = .infinite
+            roundBandwidth = 0
+            // Losses of this ACK belong to the round that it ends; they count in both halves of
+            // a burst, which errs on the side of seeing it.
+            roundAckedBytes = 0
+            roundLostBytes = Double(event.rateSample.newlyLostBytes)
+            roundLostPackets = min(roundLostPackets, event.rateSample.newlyLostBytes / packetSize)
+            isLossHandledInRound = false
+        }
+        roundAckedBytes += Double(event.ackedBytes)
+        guard let rtt = event.latestRTT, rtt > .zero else { return }
+        roundMinimumRTT = min(roundMinimumRTT, rtt)
+    }
+
+    private mutating func updateMinimumRTT(_ event: AckEvent) {
+        guard let rtt = event.latestRTT, rtt > .zero else { return }
+        if rtt <= minimumRTT {
+            minimumRTT = rtt
+            minimumRTTTime = event.now
+        } else if rtt <= minimumRTT + minimumRTT / 16 {
+            // Near enough: the queue was empty, no need to look for the minimum.
+            minimumRTTTime = event.now
+        }
+        if phase == .probeRTT { probeRTTMinimum = min(probeRTTMinimum, rtt) }
+    }
+
+    private mutating func updateBandwidth(_ event: AckEvent) {
+        let sample = event.rateSample
+        let elapsed = lastEventTime.map { max(event.now - $0, .zero) } ?? .zero
+        lastEventTime = event.now
+        guard sample.rate > 0, sample.rate.isFinite else { return }
+        roundBandwidth = max(roundBandwidth, sample.rate)
+        // A whole round above twice the minimum is a full link, whatever the sender lacks.
+        let isLinkFull =
+            lastRoundMinimumRTT != .infinite
+            && min(lastRoundMinimumRTT, roundMinimumRTT)
+                > minimumRTT * Int64(2) + .milliseconds(5)
+        let isLimited =
+            (sample.isAppLimited && !isLinkFull) || sample.priorDelivered < selfLimitedUntil
+            || phase == .restoring
+        guard !isLimited || sample.rate >= bandwidthFilter.value else { return }
+        if !isLimited { activeTime = activeTime + elapsed }
+        let base = minimumRTT == .infinite ? TimeDelta.milliseconds(20) : minimumRTT
+        bandwidthFilter.update(
+            sample.rate, at: activeTime,
+            window: max(
+                base * ModelBased.bandwidthWindowRounds, ModelBased.minimumBandwidthWindow))
+    }
+
+    // MARK: Loss
+
+    var isLossExcessive: Bool {
+        let threshold: Double
+        var least = ModelBased.lostPacketsWithQueue
+        switch phase {
+        case .startup where hasStandingQueue: threshold = ModelBased.lossThresholdWithQueue
+        case .startup:
+            threshold = ModelBased.startupLossThreshold
+            least = ModelBased.lostPacketsWithoutQueue
+        case _ where hasQueue: threshold = ModelBased.lossThresholdWithQueue + usualLoss
+        case _ where isProbeFeedback:
+            threshold = ModelBased.lossThresholdOfProbe + usualLoss
+        default:
+            threshold = ModelBased.lossThresholdWithoutQueue
+            least = ModelBased.lostPacketsWithoutQueue
+        }
+        guard roundLostPackets >= least else { return false }
+        // A round that has just begun is judged by what a whole one would carry.
+        let carried = max(roundAckedBytes + roundLostBytes, bandwidthDelayProduct)
+        return roundLostBytes > threshold * carried
+    }
+
+    /// Whether what is reported now left during a probe: a round trip passes until then.
+    private var isProbeFeedback: Bool { phase == .probeUp || roundEnd < probeFeedbackEnd }
+
+    /// Random loss that a round shows now and then: three standard deviations above the mean.
+    private var usualLoss: Double { randomLoss.share + 3 * lossDeviation }
+
+    /// Standard deviation of the loss of one round under independent loss.
+    private var lossDeviation: Double {
+        let share = randomLoss.share
+        let packets = max(bandwidthDelayProduct / Double(packetSize), 1)
+        return (share * (1 - share) / packets).squareRoot()
+    }
+
+    private mutating func handleExcessiveLoss(_ event: AckEvent) {
+        isLossHandledInRound = true
+        boundedProbesLeft = ModelBased.boundedProbes
+        // On a lossy path a probe must stay possible, or the estimate decays with the losses.
+        let slack = min(ModelBased.slackPerLoss * randomLoss.share, ModelBased.upGain - 1)
+        let floor = bandwidthDelayProduct * (1 + slack) + 3 * Double(packetSize)
+        switch phase {
+        case .startup:
+            // What arrived is what the path holds (draft, 5.3.1.3).
+            inflightBound = max(floor, Double(event.rateSample.delivered))
+            isPipeFull = true
+        case _ where isProbeFeedback:
+            inflightBound = max(floor, Double(event.rateSample.bytesInFlightAtSend) * 0.85)
+            if phase == .probeUp { startDown(event) }
+        default:
+            let current = min(inflightBound, max(window, Double(event.priorBytesInFlight)))
+            inflightBound = max(floor, current * ModelBased.inflightDecrease)
+        }
+    }
+
+    // MARK: Outputs
+
+    mutating func updateRate() {
+        let bandwidth = phase == .restoring ? restoreBandwidth : bandwidthFilter.value
+        guard bandwidth > 0 else { return }
+        let gain: Double
+        switch phase {
+        case .startup: gain = ModelBased.startupGain
+        case .drain: gain = ModelBased.drainGain
+        case .probeUp: gain = ModelBased.upGain
+        case .probeDown: gain = ModelBased.downGain
+        default: gain = 1
+        }
+        let margin = phase == .startup ? 1 : ModelBased.pacingMargin
+        let wanted = gain * bandwidth * margin / (1 - compensatedLoss)
+        // Early samples are of a few packets: never slower before the pipe was full once.
+        if phase != .startup || wanted > rate { rate = wanted }
+    }
+
+    /// The loss that pacing makes up for.
+    ///
+    /// Less by one standard deviation of a round's loss: the maximum filter already picks the
+    /// rounds that lost little, and on a path of few packets that is all there is to gain.
+    private var compensatedLoss: Double {
+        guard randomLoss.share > 0, isPipeFull else { return 0 }
+        let loss = randomLoss.share - lossDeviation
+        return min(max(loss, 0), ModelBased.maximumCompensatedLoss)
+    }
+
+    private mutating func updateWindow(_ event: AckEvent) {
+        let product = bandwidthDelayProduct
+        let acked = Double(event.ackedBytes)
+        if phase == .probeRTT {
+            window = max(min(window, product * ModelBased.probeRTTGain), minimumWindow)
+            return
+        }
+        let allowance = min(aggregation.excess, aggregationLimit)
+        let burst = Double(Pacer.burst(rate: pacingRate, maximumPacketSize: packetSize))
+        var target = product * ModelBased.windowGain + allowance + 2 * burst
+        if phase == .restoring { target = product * ModelBased.upGain + 2 * burst }
+        if isPipeFull {
+            window = min(window + acked, target)
+        } else if window < target
+            || event.rateSample.totalDelivered < configuration.initialWindow
+        {
+            window += acked
+        }
+        if inflightBound.isFinite { window = min(window, max(inflightBound, product)) }
+        window = min(max(window, minimumWindow), Double(CongestionLimits.maximumWindow))
+    }
+
+    /// The most that aggregation may add: half a round trip of data, or 5 ms on short paths.
+    private var aggregationLimit: Double {
+        guard minimumRTT != .infinite else { return 0 }
+        return bandwidthFilter.value * max(minimumRTT / 2, .milliseconds(5)).seconds
+    }
+}

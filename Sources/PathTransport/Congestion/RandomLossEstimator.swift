@@ -1,0 +1,56 @@
+/// The share of packets that is lost whatever the sender does.
+///
+/// Measured on the packets that leave while the controller sends below the bandwidth to empty the
+/// queue: what is lost of them is not lost to a queue of its own, nor to a policer.
+struct RandomLossEstimator: Sendable {
+    /// Least weight of a measurement, taken once a probing cycle; the first ones weigh more.
+    static let weight = 1.0 / 8
+
+    /// The smoothed share, `0 ..< 1`.
+    private(set) var share = 0.0
+
+    // Packets whose prior delivery lies in this range were sent during the measurement.
+    private var start: Int?
+    private var end: Int?
+    private var isMeasuring = false
+    private var measurements = 0.0
+    private var acked = 0.0
+    private var lost = 0.0
+
+    /// Sending below the bandwidth begins; so much had been delivered.
+    mutating func begin(delivered: Int) {
+        finish()
+        start = delivered
+        end = nil
+    }
+
+    /// Sending below the bandwidth ends.
+    mutating func end(delivered: Int) {
+        if start != nil && end == nil { end = delivered }
+    }
+
+    mutating func handleLost(bytes: Int) {
+        if isMeasuring { lost += Double(bytes) }
+    }
+
+    mutating func handleAck(bytes: Int, sample: RateSample) {
+        guard let start else { return }
+        if let end, sample.priorDelivered >= end {
+            finish()
+            return
+        }
+        if sample.priorDelivered >= start { isMeasuring = true }
+        if isMeasuring { acked += Double(bytes) }
+    }
+
+    private mutating func finish() {
+        if isMeasuring && acked + lost > 0 {
+            measurements = min(measurements + 1, 1 / RandomLossEstimator.weight)
+            share += (lost / (acked + lost) - share) / measurements
+        }
+        start = nil
+        isMeasuring = false
+        acked = 0
+        lost = 0
+    }
+}
