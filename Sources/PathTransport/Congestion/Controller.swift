@@ -1,89 +1,65 @@
 import PathTelemetry
 
 /// The congestion controller of one path, chosen once and called without indirection.
-enum Controller: CongestionController {
-    case cubic(Cubic)
-    case modelBased(ModelBased)
+///
+/// Both algorithms are stored and one is used: an enum with the algorithm as payload would copy
+/// some 500 bytes out and back in each call, which costs more than the algorithm itself.
+struct Controller: CongestionController {
+    /// The algorithm in use.
+    let algorithm: CongestionAlgorithm
+    private var cubic: Cubic
+    private var model: ModelBased
 
     init(_ algorithm: CongestionAlgorithm, _ configuration: CongestionConfiguration = .init()) {
-        switch algorithm {
-        case .cubic: self = .cubic(Cubic(configuration))
-        case .modelBased: self = .modelBased(ModelBased(configuration))
-        }
-    }
-
-    /// Calls `body` on the controller in place; the value is moved out and back, not copied.
-    @inline(__always)
-    private mutating func update(
-        _ cubicBody: (inout Cubic) -> Void, _ modelBody: (inout ModelBased) -> Void
-    ) {
-        switch self {
-        case .cubic(var controller):
-            cubicBody(&controller)
-            self = .cubic(controller)
-        case .modelBased(var controller):
-            modelBody(&controller)
-            self = .modelBased(controller)
-        }
+        self.algorithm = algorithm
+        cubic = Cubic(configuration)
+        model = ModelBased(configuration)
     }
 
     mutating func handleSent(now: Instant, bytes: Int, packetNumber: UInt64, bytesInFlight: Int) {
-        update(
-            {
-                $0.handleSent(
-                    now: now, bytes: bytes, packetNumber: packetNumber,
-                    bytesInFlight: bytesInFlight)
-            },
-            {
-                $0.handleSent(
-                    now: now, bytes: bytes, packetNumber: packetNumber,
-                    bytesInFlight: bytesInFlight)
-            })
+        switch algorithm {
+        case .cubic:
+            cubic.handleSent(
+                now: now, bytes: bytes, packetNumber: packetNumber, bytesInFlight: bytesInFlight)
+        case .modelBased:
+            model.handleSent(
+                now: now, bytes: bytes, packetNumber: packetNumber, bytesInFlight: bytesInFlight)
+        }
     }
     mutating func handleAck(_ event: AckEvent) {
-        update({ $0.handleAck(event) }, { $0.handleAck(event) })
+        switch algorithm {
+        case .cubic: cubic.handleAck(event)
+        case .modelBased: model.handleAck(event)
+        }
     }
     mutating func handleLoss(_ event: LossEvent) {
-        update({ $0.handleLoss(event) }, { $0.handleLoss(event) })
+        switch algorithm {
+        case .cubic: cubic.handleLoss(event)
+        case .modelBased: model.handleLoss(event)
+        }
     }
     mutating func handleOutage(now: Instant) {
-        update({ $0.handleOutage(now: now) }, { $0.handleOutage(now: now) })
+        switch algorithm {
+        case .cubic: cubic.handleOutage(now: now)
+        case .modelBased: model.handleOutage(now: now)
+        }
     }
     mutating func handleRestored(now: Instant) {
-        update({ $0.handleRestored(now: now) }, { $0.handleRestored(now: now) })
+        switch algorithm {
+        case .cubic: cubic.handleRestored(now: now)
+        case .modelBased: model.handleRestored(now: now)
+        }
     }
     mutating func handleMaximumPacketSize(_ bytes: Int) {
-        update({ $0.handleMaximumPacketSize(bytes) }, { $0.handleMaximumPacketSize(bytes) })
+        switch algorithm {
+        case .cubic: cubic.handleMaximumPacketSize(bytes)
+        case .modelBased: model.handleMaximumPacketSize(bytes)
+        }
     }
 
-    var congestionWindow: Int {
-        switch self {
-        case .cubic(let controller): controller.congestionWindow
-        case .modelBased(let controller): controller.congestionWindow
-        }
-    }
-    var pacingRate: Double {
-        switch self {
-        case .cubic(let controller): controller.pacingRate
-        case .modelBased(let controller): controller.pacingRate
-        }
-    }
-    var bandwidthEstimate: Double {
-        switch self {
-        case .cubic(let controller): controller.bandwidthEstimate
-        case .modelBased(let controller): controller.bandwidthEstimate
-        }
-    }
-    var phase: CongestionPhase {
-        switch self {
-        case .cubic(let controller): controller.phase
-        case .modelBased(let controller): controller.phase
-        }
-    }
-    var name: String {
-        switch self {
-        case .cubic(let controller): controller.name
-        case .modelBased(let controller): controller.name
-        }
-    }
+    var congestionWindow: Int { algorithm == .cubic ? cubic.congestionWindow : model.congestionWindow }
+    var pacingRate: Double { algorithm == .cubic ? cubic.pacingRate : model.pacingRate }
+    var bandwidthEstimate: Double { algorithm == .cubic ? cubic.bandwidthEstimate : model.bandwidthEstimate }
+    var phase: CongestionPhase { algorithm == .cubic ? cubic.phase : model.phase }
+    var name: String { algorithm.rawValue }
 }
