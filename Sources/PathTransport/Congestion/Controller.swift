@@ -57,9 +57,13 @@ struct Controller: CongestionController {
         }
     }
 
-    var congestionWindow: Int { algorithm == .cubic ? cubic.congestionWindow : model.congestionWindow }
+    var congestionWindow: Int {
+        algorithm == .cubic ? cubic.congestionWindow : model.congestionWindow
+    }
     var pacingRate: Double { algorithm == .cubic ? cubic.pacingRate : model.pacingRate }
-    var bandwidthEstimate: Double { algorithm == .cubic ? cubic.bandwidthEstimate : model.bandwidthEstimate }
+    var bandwidthEstimate: Double {
+        algorithm == .cubic ? cubic.bandwidthEstimate : model.bandwidthEstimate
+    }
     var phase: CongestionPhase { algorithm == .cubic ? cubic.phase : model.phase }
     var name: String { algorithm.rawValue }
 }
