@@ -19,8 +19,10 @@ public struct Cholesky: Sendable {
         try self.init(matrix, jitter: 0)
     }
 
-    /// The factorisation with the least ridge, of 0, 1e-12, 1e-10 ... 1e-4 times the mean
-    /// diagonal, that makes the matrix positive definite with a condition below 1e14.
+    /// The factorisation after adding the least ridge that it needs.
+    ///
+    /// Tried are 0, 1e-12, 1e-10, 1e-8, 1e-6 and 1e-4 times the mean diagonal, until the matrix is
+    /// positive definite with a condition below 1e14.
     public static func regularized(_ matrix: Matrix) throws(DenseMathError) -> Cholesky {
         var mean = 0.0
         for index in 0..<min(matrix.rows, matrix.columns) { mean += matrix[index, index].magnitude }

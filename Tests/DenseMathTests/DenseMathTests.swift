@@ -13,7 +13,7 @@ struct Numbers {
         for index in m.elements.indices { m.elements[index] = next() }
         return m
     }
-    /// `X'X + I / 10`
+    /// A random Gram matrix with a tenth on the diagonal.
     mutating func positiveDefinite(_ size: Int) throws -> Matrix {
         var result = Matrix(diagonal: 0.1, size: size)
         try BLAS.gram(matrix(size + 3, size), beta: 1, into: &result)

@@ -1,13 +1,14 @@
 /// Parameters of lin-ucb.
 public struct LinUCBSettings: Hashable, Sendable {
-    /// Optimism: how many `sqrt(x' A^-1 x)` are taken off the predicted cost. Zero or more.
+    /// Optimism: how many `sqrt(x' A^-1 x)` are taken off the predicted cost; zero or more.
     public var alpha = 0.2
-    /// Prior precision of the weights where no model gives one: noise variance over the variance
-    /// expected of a weight. Above zero.
+    /// Prior precision of the weights, above zero.
+    ///
+    /// Noise variance over the variance expected of a weight.
     public var lambda = 4.0
-    /// Probability shared by all candidates of the safe set; the rest goes to the best. 0...1.
+    /// Probability shared by all candidates of the safe set, 0...1; the rest goes to the best.
     public var epsilon = 0.02
-    /// Time after which evidence counts half, seconds; infinite for none. Above zero.
+    /// Time after which evidence counts half, seconds, above zero; infinite: it never fades.
     public var halfLife = 20.0
     /// A candidate is safe if its predicted delivery is within `ratio` times the best one's plus
     /// `slack` seconds.
@@ -18,7 +19,7 @@ public struct LinUCBSettings: Hashable, Sendable {
 
     static let names = ["alpha", "lambda", "epsilon", "half-life", "ratio", "slack"]
 
-    /// From `name=value,name=value`; the empty text gives the defaults. Times are seconds.
+    /// From `name=value,name=value` with times in seconds; the empty text gives the defaults.
     public init(parsing text: String, policy: String) throws(LearningError) {
         self.init()
         for part in text.split(separator: ",", omittingEmptySubsequences: true) {

@@ -63,8 +63,9 @@ extension CandidateSet {
         return false
     }
 
-    /// The candidate with the least score among those with room to send now; among all when none
-    /// has room. The first one of equals.
+    /// The candidate with the least score among those with room to send now.
+    ///
+    /// Among all when none has room; the first one of equals.
     borrowing func leastWithRoom(_ score: (borrowing Candidate) -> Double) -> Int {
         let needed = hasRoom ? 1 : Int.min
         var best = -1

@@ -21,8 +21,9 @@ public struct Cost: Sendable, Equatable {
 
     public init() {}
 
-    /// Log delivery time against the prediction, with the penalty for lateness: what regression
-    /// predicts from features. Always finite.
+    /// What regression predicts from features: log delivery against the prediction, and lateness.
+    ///
+    /// Always finite.
     public func residual(predictedDelivery: Double, outcome: borrowing Outcome) -> Double {
         let prediction = predictedDelivery > 1e-4 ? min(predictedDelivery, 1e6) : 1e-4
         let ratio = logDelivery(outcome) - naturalLogarithm(prediction)
@@ -35,8 +36,9 @@ public struct Cost: Sendable, Equatable {
         perUnit * Double(bytes) * 1e-9 * pricePerGB
     }
 
-    /// The cost of a whole decision: the log of its delivery time in seconds, lateness, and the
-    /// price of all copies. Not against a prediction, so that different choices compare.
+    /// The cost of a whole decision: log of the delivery time in seconds, lateness and price.
+    ///
+    /// Not against a prediction, so that different choices compare; the price is of all copies.
     public func total(
         outcome: borrowing Outcome, bytes: Int, pricePerGB: Double
     ) -> Double {
@@ -44,7 +46,7 @@ public struct Cost: Sendable, Equatable {
             + price(bytes: bytes, pricePerGB: pricePerGB)
     }
 
-    /// ln of min(delivery, deadline) in seconds, within ln(1e-4) ... ln(1e6).
+    /// The logarithm of min(delivery, deadline) in seconds, each held within 1e-4 to 1e6.
     private func logDelivery(_ outcome: borrowing Outcome) -> Double {
         let deadline = outcome.deadline > 1e-4 ? min(outcome.deadline, 1e6) : 1e-4
         let delivery = outcome.delivery ?? deadline

@@ -20,14 +20,14 @@ public struct PathSelector: Sendable {
     private var generator: SeededGenerator
     // One of each, chosen by `specification`: a policy with arrays must be changed in place, and
     // taking it out of an enum's payload would copy them.
-    private var single = SinglePolicy(path: PathID(0))
-    private var roundRobin = RoundRobinPolicy()
-    private var weighted = WeightedPolicy()
-    private var minRTT = MinRTTPolicy()
-    private var earliest = EarliestPolicy()
-    private var steady = SteadyPolicy()
-    private var redundant = RedundantPolicy()
-    private var linUCB: LinUCBPolicy?
+    private(set) var single = SinglePolicy(path: PathID(0))
+    private(set) var roundRobin = RoundRobinPolicy()
+    private(set) var weighted = WeightedPolicy()
+    private(set) var minRTT = MinRTTPolicy()
+    private(set) var earliest = EarliestPolicy()
+    private(set) var steady = SteadyPolicy()
+    private(set) var redundant = RedundantPolicy()
+    private(set) var linUCB: LinUCBPolicy?
 
     /// As how many observations a model's prior counts at most.
     private static let priorLimit = 500.0

@@ -133,7 +133,8 @@ public struct FeatureSchema: Sendable {
         names = Feature.allCases.map(\.name)
         var text = "pathwise features version \(version)\n"
         for feature in Feature.allCases {
-            text += "\(feature.name)\t\(feature.unit)\t\(feature.scaling.text)\t\(feature.meaning)\n"
+            text += "\(feature.name)\t\(feature.unit)\t\(feature.scaling.text)\t"
+            text += "\(feature.meaning)\n"
         }
         self.text = text
         hash = StableHash(text).value

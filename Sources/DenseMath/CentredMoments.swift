@@ -1,0 +1,146 @@
+/// Weighted means and the weighted scatter matrix about them, of rows that stream by.
+///
+/// Rows are collected in blocks, columns apart; each block is centred by its own means before
+/// `syrk`, and blocks and whole accumulators are merged by the formula for two samples. So columns
+/// with a large mean and a small spread keep their digits (plain sums of products lose them), and
+/// parts made on different machines merge to what one pass gives, within rounding.
+/// Source: Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983.
+public struct CentredMoments: Sendable {
+    private static let capacity = 512
+
+    public let columns: Int
+    /// Rows taken in.
+    public private(set) var count: UInt64 = 0
+    /// Sum of their weights.
+    public private(set) var weight = 0.0
+
+    private var means: [Double]
+    /// `sum w (x - mean)(x - mean)'`, lower triangle.
+    private var scatter: Matrix
+
+    private var block: [Double]
+    private var weights: [Double]
+    private var filled = 0
+
+    /// - Precondition: `columns` is above zero.
+    public init(columns: Int) {
+        precondition(columns > 0)
+        self.columns = columns
+        means = [Double](repeating: 0, count: columns)
+        scatter = Matrix(rows: columns, columns: columns)
+        block = [Double](repeating: 0, count: columns * CentredMoments.capacity)
+        weights = [Double](repeating: 0, count: CentredMoments.capacity)
+    }
+
+    // MARK: Handle
+
+    /// Takes in one row.
+    ///
+    /// - Returns: false, and nothing is changed, when the row has the wrong length, a number is not
+    ///   finite, or the weight is negative. A weight of zero is taken in and counts nothing.
+    @discardableResult
+    public mutating func add(_ row: UnsafeBufferPointer<Double>, weight: Double = 1) -> Bool {
+        guard row.count == columns, weight >= 0, weight.isFinite else { return false }
+        for value in row where !value.isFinite { return false }
+        let slot = filled
+        block.withUnsafeMutableBufferPointer { block in
+            for column in 0..<columns { block[slot &+ column &* Self.capacity] = row[column] }
+        }
+        weights[slot] = weight
+        filled += 1
+        count &+= 1
+        if filled == CentredMoments.capacity { flush() }
+        return true
+    }
+
+    /// Takes in one row.
+    @discardableResult
+    public mutating func add(_ row: [Double], weight: Double = 1) -> Bool {
+        row.withUnsafeBufferPointer { add($0, weight: weight) }
+    }
+
+    /// Takes in all rows of another accumulator of as many columns.
+    public mutating func merge(_ other: CentredMoments) throws(DenseMathError) {
+        guard other.columns == columns else {
+            throw .dimensionMismatch(
+                operation: "CentredMoments.merge", expected: "\(columns) columns",
+                actual: "\(other.columns)")
+        }
+        var other = other
+        other.flush()
+        flush()
+        merge(weight: other.weight, means: other.means, scatter: other.scatter.elements)
+        count &+= other.count
+    }
+
+    // MARK: Read
+
+    /// Weighted means, and the scatter about them with both triangles filled.
+    public func result() -> (means: [Double], scatter: Matrix) {
+        var whole = self
+        whole.flush()
+        whole.scatter.mirrorLower()
+        return (whole.means, whole.scatter)
+    }
+
+    /// The sum of the weights, of rows still in the block too.
+    public var totalWeight: Double {
+        var sum = weight
+        for slot in 0..<filled { sum += weights[slot] }
+        return sum
+    }
+
+    // MARK: Blocks
+
+    private mutating func flush() {
+        let rows = filled
+        filled = 0
+        var total = CompensatedSum()
+        for slot in 0..<rows { total.add(weights[slot]) }
+        let blockWeight = total.value
+        guard blockWeight > 0 else { return }
+        var blockMeans = [Double](repeating: 0, count: columns)
+        var blockScatter = [Double](repeating: 0, count: columns * columns)
+        for slot in 0..<rows { weights[slot] = weights[slot].squareRoot() }
+        block.withUnsafeMutableBufferPointer { block in
+            for column in 0..<columns {
+                let start = column &* Self.capacity
+                var sum = 0.0
+                for slot in 0..<rows {
+                    sum += weights[slot] * weights[slot] * block[start &+ slot]
+                }
+                let mean = sum / blockWeight
+                for slot in 0..<rows {
+                    block[start &+ slot] = (block[start &+ slot] - mean) * weights[slot]
+                }
+                blockMeans[column] = mean
+            }
+            if let base = block.baseAddress {
+                BLAS.gram(
+                    alpha: 1, base, rows: rows, stride: Self.capacity, columns: columns, beta: 0,
+                    into: &blockScatter)
+            }
+        }
+        merge(weight: blockWeight, means: blockMeans, scatter: blockScatter)
+    }
+
+    private mutating func merge(weight other: Double, means: [Double], scatter: [Double]) {
+        guard other > 0 else { return }
+        let total = weight + other
+        let share = other / total
+        let factor = weight * share
+        let size = columns
+        let difference = (0..<size).map { means[$0] - self.means[$0] }
+        self.scatter.elements.withUnsafeMutableBufferPointer { target in
+            for column in 0..<size {
+                let scaled = factor * difference[column]
+                for row in column..<size {
+                    target[row &+ column &* size] +=
+                        scatter[row &+ column &* size] + scaled * difference[row]
+                }
+            }
+        }
+        for index in 0..<size { self.means[index] += share * difference[index] }
+        weight = total
+    }
+}

@@ -1,0 +1,97 @@
+import Foundation
+import PathLearning
+import PathTelemetry
+import Testing
+
+private func snapshot(_ path: Int, rtt: Int64, state: PathState = .active) -> PathSnapshot {
+    var snapshot = PathSnapshot(path: PathID(path), state: state, traits: PathTraits())
+    snapshot.smoothedRTT = .milliseconds(rtt)
+    snapshot.rttVariation = .milliseconds(rtt / 10)
+    snapshot.minRTT = .milliseconds(rtt)
+    snapshot.pacingRate = 1e6
+    snapshot.congestionWindow = 50_000
+    snapshot.lastReply = .zero
+    return snapshot
+}
+
+private func estimator(raw: Int64?, rtt: Int64) -> PathEstimator {
+    var estimator = PathEstimator()
+    estimator.handleAck(
+        rtt: .milliseconds(rtt), rawOneWayDelay: raw.map { .milliseconds($0) }, bytes: 1200,
+        deliveryRate: 1e6, now: .zero)
+    return estimator
+}
+
+private func build(
+    _ paths: [(PathSnapshot, PathEstimator)], bytes: Int = 10_000, now: Instant = .zero
+) -> CandidateSet {
+    var builder = CandidateBuilder()
+    var set = CandidateSet()
+    // Twice, so that every path's delay is known to the clock offset.
+    for _ in 0..<2 {
+        builder.begin(&set)
+        for (snapshot, estimator) in paths {
+            builder.add(
+                snapshot, estimator: estimator, burst: burst(bytes), now: now, to: &set)
+        }
+        builder.finish(&set)
+    }
+    return set
+}
+
+@Suite struct CandidateBuilderTests {
+    @Test func predictionIsWaitPlusTransferPlusDelay() {
+        // 30 ms out on the one, 100 ms on the other, clocks a day apart.
+        let day: Int64 = 86_400_000
+        let set = build([
+            (snapshot(0, rtt: 60), estimator(raw: day + 30, rtt: 60)),
+            (snapshot(1, rtt: 120), estimator(raw: day + 100, rtt: 120)),
+        ])
+        #expect((set[0].predictedDelivery - 0.040).magnitude < 1e-9)
+        #expect((set[1].predictedDelivery - 0.110).magnitude < 1e-9)
+        let gap = Feature.predictionGap.rawValue
+        #expect((set[0].features[gap] - log(0.040 / 0.110)).magnitude < 1e-9)
+        #expect((set[1].features[gap] - log(0.110 / 0.040)).magnitude < 1e-9)
+        #expect(set[0].room == 50_000 && set[0].rate == 1e6)
+    }
+
+    @Test func withoutStampsHalfTheRoundTrip() {
+        let set = build([(snapshot(0, rtt: 60), estimator(raw: nil, rtt: 60))])
+        #expect((set[0].predictedDelivery - 0.040).magnitude < 1e-9)
+        #expect(set[0].features[Feature.predictionGap.rawValue] == 0)
+    }
+
+    @Test func waitingForTheWindowAndThePacer() {
+        var full = snapshot(0, rtt: 60)
+        full.bytesInFlight = 45_000
+        full.pacingDelay = .milliseconds(2)
+        // 5 kB over the window at 1 MB/s is longer than the pacer's 2 ms.
+        let set = build([(full, estimator(raw: nil, rtt: 60))])
+        #expect((set[0].predictedDelivery - 0.045).magnitude < 1e-9)
+        #expect(set[0].room == 0, "the pacer lets nothing through now")
+    }
+
+    @Test func silenceMakesAPathWorseByItself() {
+        var quiet = snapshot(0, rtt: 60)
+        quiet.oldestUnanswered = .zero
+        let known = estimator(raw: nil, rtt: 60)
+        let early = build([(quiet, known)], now: .zero + .milliseconds(60))
+        let late = build([(quiet, known)], now: .zero + .milliseconds(266))
+        #expect((early[0].predictedDelivery - 0.040).magnitude < 1e-9)
+        #expect((late[0].predictedDelivery - 0.240).magnitude < 1e-9)
+        #expect((late[0].unansweredAge - 0.266).magnitude < 1e-12)
+    }
+
+    @Test func onlyActivePathsAndStandbyWhereNoneIs() {
+        let known = estimator(raw: nil, rtt: 60)
+        func paths(_ states: [PathState]) -> [Int] {
+            let set = build(
+                states.enumerated().map { (snapshot($0, rtt: 60, state: $1), known) })
+            return (0..<set.count).map { set[$0].path.index }
+        }
+        #expect(paths([.active, .standby, .failed, .active, .suspect]) == [0, 3])
+        #expect(paths([.standby, .active]) == [1])
+        #expect(paths([.failed, .standby, .probing, .standby]) == [1, 3])
+        #expect(paths([.failed, .validating]) == [])
+    }
+}
