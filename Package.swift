@@ -81,7 +81,8 @@ let package = Package(
             name: "PathTransportTests",
             dependencies: ["PathTransport", "PathTelemetry", "PathLearning"]),
         .testTarget(
-            name: "PathSimulationTests", dependencies: ["PathSimulation", "PathTelemetry"]),
+            name: "PathSimulationTests",
+            dependencies: ["PathSimulation", "PathTelemetry", "PathLearning", "PathTransport"]),
         .testTarget(
             name: "PathNetworkTests", dependencies: ["PathNetwork", "PathTransport", "PathTelemetry"]),
     ],

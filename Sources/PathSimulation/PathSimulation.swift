@@ -1,1 +1,0 @@
-// PathSimulation: see docs/architecture.md.

@@ -1,0 +1,199 @@
+public import PathLearning
+public import PathTelemetry
+public import PathTransport
+
+/// What runs on both ends of a world: writes into the client's connection, reads from the server's.
+public protocol WorldApplication {
+    /// Looks at the client; called after everything that happened to it.
+    mutating func handleClient(_ connection: inout Connection, now: Instant)
+    /// Looks at the server's connection; called after everything that happened to it.
+    mutating func handleServer(_ connection: inout Connection, now: Instant)
+    /// When it wants to be called although nothing happens.
+    var nextWake: Instant { get }
+    /// The run may end.
+    var isDone: Bool { get }
+}
+
+/// Two real endpoints over simulated links, in virtual time: what runs here is what ships.
+///
+/// Deterministic: same specification, same seed, same run. Sockets are link numbers; the two
+/// clocks differ by a fixed offset that neither side is told. See `Link` for what is not modelled;
+/// beyond that, hosts here compute in no time at all.
+public struct World<Application: WorldApplication>: ~Copyable {
+    public private(set) var now: Instant
+    public private(set) var links: [DuplexLink]
+    public var client: Connection
+    public private(set) var server: ServerEndpoint
+    public var application: Application
+    /// Added to the time that the server sees.
+    public let serverClockOffset: TimeDelta
+    /// Packets that reach the world's ends, for tests that look at the wire.
+    public private(set) var datagramsDelivered = 0
+
+    private var store: PacketStore
+    private let buffer: UnsafeMutableRawBufferPointer
+    private let addresses: [(client: SocketAddress, server: SocketAddress)]
+    private var transcript: UInt64 = 0xcbf2_9ce4_8422_2325
+
+    /// - Parameters:
+    ///   - links: one a path.
+    ///   - traits: of the client's paths, in the same order; empty for plain ones.
+    ///   - seed: of links and policies.
+    public init(
+        links specifications: [LinkSpecification], traits: [PathTraits] = [],
+        settings: WorldSettings, application: Application, seed: UInt64
+    ) throws {
+        let start = Instant(nanoseconds: 1_000_000_000_000)
+        let keys = try (PrivateKey.generate(), PrivateKey.generate())
+        var serverSetup = ServerConfiguration(
+            key: keys.0, clients: [keys.1.publicKey: nil], policy: .minRTT)
+        serverSetup.connection = settings.server
+        serverSetup.connection.seed = seed &+ 1
+        let server = try ServerEndpoint(serverSetup)
+        var clientSetup = settings.client
+        clientSetup.seed = seed
+        var client = try Connection(
+            client: ClientIdentity(key: keys.1, peer: keys.0.publicKey, suite: settings.suite),
+            configuration: clientSetup,
+            selector: try PathSelector(settings.policy, model: settings.model, seed: seed),
+            now: start)
+        var addresses: [(client: SocketAddress, server: SocketAddress)] = []
+        for index in specifications.indices {
+            let port = UInt16(index)
+            addresses.append((.loopback(port: 4000 + port), .loopback(port: 5000 + port)))
+            client.addPath(
+                PathID(index), traits: index < traits.count ? traits[index] : PathTraits(),
+                socket: index, remote: addresses[index].server,
+                datagramLimit: specifications[index].forward.maximumPacket - Link.ipv4Overhead,
+                now: start)
+        }
+        now = start
+        serverClockOffset = settings.serverClockOffset
+        links = specifications.enumerated().map {
+            DuplexLink($1, seed: seed, path: $0, origin: start)
+        }
+        self.client = client
+        self.server = server
+        self.application = application
+        self.addresses = addresses
+        store = PacketStore(slotSize: 9216)
+        buffer = .allocate(byteCount: 65_536, alignment: 16)
+    }
+
+    deinit { buffer.deallocate() }
+
+    /// Time since the start.
+    public var elapsed: TimeDelta { now - Instant(nanoseconds: 1_000_000_000_000) }
+    /// Hash over all datagrams that were delivered, with their times: equal for equal runs.
+    public var transcriptHash: UInt64 { transcript }
+    /// The server's connection, once there is one.
+    public var serverBox: ConnectionBox? { server.boxes.first }
+
+    /// Runs until the application is done or the time is over.
+    public mutating func run(for duration: TimeDelta) {
+        let end = Instant(nanoseconds: 1_000_000_000_000) + duration
+        while now < end, !application.isDone {
+            settle()
+            let next = min(nextEvent(), end)
+            now = max(now, next)
+            deliver()
+            timers()
+        }
+    }
+
+    /// Calls both applications, and sends everything that may be sent now.
+    private mutating func settle() {
+        application.handleClient(&client, now: now)
+        while let transmit = client.pollTransmit(into: buffer, now: now) {
+            send(transmit, forward: true)
+        }
+        let serverNow = now + serverClockOffset
+        while let transmit = server.pollReply(into: buffer) { send(transmit, forward: false) }
+        for box in server.boxes {
+            box.with { application.handleServer(&$0, now: now) }
+            while let transmit = box.with({ $0.pollTransmit(into: buffer, now: serverNow) }) {
+                send(transmit, forward: false)
+            }
+        }
+    }
+
+    private mutating func send(_ transmit: Transmit, forward: Bool) {
+        guard links.indices.contains(transmit.socket) else { return }
+        var offset = 0
+        while offset < transmit.length {
+            let count = min(transmit.segmentSize, transmit.length - offset)
+            let datagram = UnsafeRawBufferPointer(
+                rebasing: UnsafeRawBufferPointer(buffer)[offset..<offset + count])
+            offset += count
+            guard let slot = store.insert(datagram) else { continue }
+            let result =
+                forward
+                ? links[transmit.socket].forward.handleSend(bytes: count, token: slot, now: now)
+                : links[transmit.socket].backward.handleSend(bytes: count, token: slot, now: now)
+            store.settle(slot, result)
+        }
+    }
+
+    private func nextEvent() -> Instant {
+        var next = min(client.pollTimeout(now: now), application.nextWake)
+        for link in links.indices {
+            if let due = links[link].nextDelivery { next = min(next, due) }
+        }
+        for box in server.boxes {
+            let due = box.with { $0.pollTimeout(now: now + serverClockOffset) }
+            if due != .distantFuture { next = min(next, due - serverClockOffset) }
+        }
+        return next
+    }
+
+    private mutating func deliver() {
+        for index in links.indices {
+            while let delivery = links[index].forward.popDelivery(now: now) {
+                let packet = take(delivery)
+                _ = server.handleDatagram(
+                    packet, from: addresses[index].client, socket: index,
+                    receivedAt: delivery.time + serverClockOffset, now: now + serverClockOffset)
+            }
+            while let delivery = links[index].backward.popDelivery(now: now) {
+                let packet = take(delivery)
+                client.handleDatagram(
+                    packet, from: addresses[index].server, socket: index,
+                    receivedAt: delivery.time, now: now)
+            }
+        }
+    }
+
+    private mutating func take(_ delivery: Link.Delivery) -> UnsafeMutableRawBufferPointer {
+        let length = store.copy(delivery.token, damage: delivery.damage, into: buffer)
+        store.release(delivery.token)
+        datagramsDelivered += 1
+        transcript = (transcript ^ UInt64(length)) &* 0x100_0000_01b3
+        transcript =
+            (transcript ^ UInt64(bitPattern: delivery.time.nanoseconds)) &* 0x100_0000_01b3
+        return UnsafeMutableRawBufferPointer(rebasing: buffer[..<length])
+    }
+
+    private mutating func timers() {
+        if client.pollTimeout(now: now) <= now { client.handleTimeout(now: now) }
+        let serverNow = now + serverClockOffset
+        for box in server.boxes {
+            box.with { connection in
+                guard connection.pollTimeout(now: serverNow) <= serverNow else { return }
+                connection.handleTimeout(now: serverNow)
+            }
+        }
+    }
+}
+
+/// How the endpoints of a world are set up.
+public struct WorldSettings: Sendable {
+    public var policy = PolicySpecification.earliest
+    public var model: Model?
+    public var client = ConnectionConfiguration()
+    public var server = ConnectionConfiguration()
+    public var suite = CipherSuite.aes128gcm
+    /// The server's clock minus the client's.
+    public var serverClockOffset = TimeDelta.seconds(1234)
+
+    public init() {}
+}

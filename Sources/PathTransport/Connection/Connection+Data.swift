@@ -1,0 +1,273 @@
+import PathLearning
+public import PathTelemetry
+
+extension Connection {
+    /// Messages first, then repairs, then new stream data.
+    mutating func pollData(
+        into buffer: UnsafeMutableRawBufferPointer, now: Instant
+    ) -> Transmit? {
+        if session.messages.count > 0, let sent = pollMessages(into: buffer, now: now) {
+            return sent
+        }
+        if session.streams.hasRetransmissions, let sent = pollRepairs(into: buffer, now: now) {
+            return sent
+        }
+        if let sent = pollCopies(into: buffer, now: now) { return sent }
+        if session.streams.hasNew { return pollNewData(into: buffer, now: now) }
+        noteAppLimited(now: now)
+        return nil
+    }
+
+    /// Window and pacer would allow more than there is to send: rate samples are lower bounds.
+    private mutating func noteAppLimited(now: Instant) {
+        lastAppLimitedAt = now
+        for index in paths.indices where paths[index].isUsable {
+            paths[index].recovery.rate.handleAppLimited(
+                bytesInFlight: paths[index].recovery.bytesInFlight)
+        }
+    }
+
+    // MARK: new stream data: the policy decides
+
+    private mutating func pollNewData(
+        into buffer: UnsafeMutableRawBufferPointer, now: Instant
+    ) -> Transmit? {
+        let burst = BurstContext(
+            bytes: session.streams.sendableBytes(upTo: 65_536),
+            deadline: streamDeadline(), trafficClass: .stream,
+            currentPath: currentPath[Int(TrafficClass.stream.rawValue)])
+        guard let (index, action, number) = decide(burst, now: now) else { return nil }
+        lastAppLimitedAt = nil
+        let sent = fill(
+            index, buffer, decision: number, isRepair: false,
+            copyTo: action.subtracting(PathSet(paths[index].id)), now: now)
+        session.ledger.handleComplete(number, now: now)
+        return sent
+    }
+
+    /// Four round trips of the fastest path, within the configured bounds.
+    private func streamDeadline() -> TimeDelta {
+        var fastest = TimeDelta.infinite
+        for index in paths.indices where paths[index].isUsable {
+            fastest = min(fastest, paths[index].recovery.rtt.smoothed)
+        }
+        let range = configuration.streamDeadlineRange
+        return max(range.lowerBound, min(range.upperBound, fastest * Int64(4)))
+    }
+
+    /// Asks the policy for the burst's path. Nil when no path has room, or the policy waits.
+    mutating func decide(
+        _ burst: BurstContext, now: Instant
+    ) -> (index: Int, action: PathSet, number: UInt64)? {
+        guard fillCandidates(burst, now: now) else { return nil }
+        let (decision, draw) = selector.decide(candidates, burst: burst, now: now)
+        let action = decision.action
+        var chosen: Int?
+        var remaining = action
+        while let path = remaining.popFirst() {
+            guard let index = index(of: path), paths[index].room(now: now) > 0 else { continue }
+            if chosen == nil
+                || paths[index].recovery.rtt.smoothed < paths[chosen!].recovery.rtt.smoothed
+            {
+                chosen = index
+            }
+        }
+        guard let index = chosen, let position = candidates.index(of: paths[index].id) else {
+            return nil
+        }
+        let number = session.ledger.open(
+            burst, candidate: candidates[position], copies: max(1, action.count),
+            isForced: decision.isForced, now: now)
+        currentPath[Int(burst.trafficClass.rawValue)] = paths[index].id
+        paths[index].statistics.decisions += 1
+        statistics.decisions += 1
+        if decision.isForced { statistics.forcedDecisions += 1 }
+        if configuration.isRecording {
+            records.append(
+                .decision(
+                    DecisionRecord(
+                        number: number, time: now, burst: burst, candidates: candidates,
+                        decision: decision, draw: draw)))
+        }
+        return (index, action, number)
+    }
+
+    /// The paths a policy may choose from now. False when there is none.
+    private mutating func fillCandidates(_ burst: BurstContext, now: Instant) -> Bool {
+        session.builder.begin(&candidates)
+        var hasActive = false
+        for index in paths.indices where paths[index].state == .active { hasActive = true }
+        var hasRoom = false
+        for index in paths.indices {
+            guard paths[index].isUsable, paths[index].validation.isValidated,
+                paths[index].state == .active || !hasActive, isWanted(index)
+            else { continue }
+            let room = paths[index].room(now: now)
+            if room > 0 { hasRoom = true }
+            // A policy that sends everywhere needs all paths; any other chooses among those that
+            // can send now, since stream data wants all the capacity there is.
+            guard room > 0 || wantsAllPaths else { continue }
+            session.builder.add(
+                paths[index].snapshot(now: now), estimator: paths[index].estimator, burst: burst,
+                now: now, to: &candidates)
+        }
+        session.builder.finish(&candidates)
+        return hasRoom && !candidates.isEmpty
+    }
+
+    /// `single` means what it says: no other path, however long that takes.
+    private func isWanted(_ index: Int) -> Bool {
+        onlyPath.map { $0 == paths[index].id } ?? true
+    }
+
+    // MARK: repairs: the path that delivers first, not the one that lost it
+
+    private mutating func pollRepairs(
+        into buffer: UnsafeMutableRawBufferPointer, now: Instant
+    ) -> Transmit? {
+        guard let index = repairPath(now: now) else { return nil }
+        lastAppLimitedAt = nil
+        return fill(
+            index, buffer, decision: SentPacket.noDecision, isRepair: true, copyTo: .wait,
+            now: now)
+    }
+
+    func repairPath(now: Instant) -> Int? {
+        var best: Int?
+        var bestScore = Double.infinity
+        var hasActive = false
+        for index in paths.indices where paths[index].state == .active { hasActive = true }
+        for index in paths.indices {
+            guard paths[index].isUsable, paths[index].validation.isValidated,
+                paths[index].state == .active || !hasActive, isWanted(index),
+                paths[index].room(now: now) > 0
+            else { continue }
+            var score = paths[index].recovery.rtt.smoothed.seconds
+            if paths[index].id == lastLossPath { score += 1 }
+            if score < bestScore {
+                bestScore = score
+                best = index
+            }
+        }
+        return best
+    }
+
+    // MARK: copies of a redundant policy
+
+    private mutating func pollCopies(
+        into buffer: UnsafeMutableRawBufferPointer, now: Instant
+    ) -> Transmit? {
+        for index in paths.indices {
+            guard !paths[index].copies.isEmpty, paths[index].isUsable,
+                paths[index].room(now: now) > 0
+            else { continue }
+            if let sent = fillCopies(index, buffer, now: now) { return sent }
+        }
+        return nil
+    }
+
+    private mutating func fillCopies(
+        _ index: Int, _ buffer: UnsafeMutableRawBufferPointer, now: Instant
+    ) -> Transmit? {
+        var batch = Batch(size: paths[index].mtu.current, room: paths[index].room(now: now))
+        while batch.takesMore(buffer), let copy = paths[index].copies.popFirst() {
+            var packet = begin(index, batch.region(of: buffer), limit: batch.size, now: now)
+            guard let bytes = session.write(copy: copy.frame, to: &packet, now: now) else {
+                continue
+            }
+            packet.sent.decision = copy.decision
+            session.ledger.handleSent(copy.decision)
+            statistics.bytesDuplicated += UInt64(bytes)
+            batch.add(end(index, &packet, now: now))
+        }
+        return batch.length > 0
+            ? transmit(index, length: batch.length, segment: min(batch.size, batch.length)) : nil
+    }
+
+    // MARK: filling
+
+    /// Fills datagrams for one path with stream data, new or to be repaired.
+    private mutating func fill(
+        _ index: Int, _ buffer: UnsafeMutableRawBufferPointer, decision: UInt64, isRepair: Bool,
+        copyTo others: PathSet, now: Instant
+    ) -> Transmit? {
+        var batch = Batch(size: paths[index].mtu.current, room: paths[index].room(now: now))
+        let carriesAcks = ackPath(now: now) == index
+        while batch.takesMore(buffer) {
+            var packet = begin(index, batch.region(of: buffer), limit: batch.size, now: now)
+            if batch.count == 0 {
+                if carriesAcks { appendAcks(&packet, all: true, now: now) }
+                appendControl(&packet, index, now: now)
+            }
+            packet.sent.decision = decision
+            let bytes = appendStreamData(
+                &packet, isRepair: isRepair, decision: decision, copyTo: others)
+            if packet.isEmpty { break }
+            if bytes > 0 { session.lastDataAt = now }
+            if isRepair {
+                paths[index].statistics.bytesRetransmitted += UInt64(bytes)
+                statistics.streamBytesRetransmitted += UInt64(bytes)
+            } else {
+                statistics.streamBytesSent += UInt64(bytes)
+            }
+            if bytes > 0, decision != SentPacket.noDecision {
+                session.ledger.handleSent(decision)
+            } else {
+                packet.sent.decision = SentPacket.noDecision
+            }
+            let length = end(index, &packet, now: now)
+            guard length > 0 else { break }
+            batch.add(length)
+        }
+        return batch.length > 0
+            ? transmit(index, length: batch.length, segment: min(batch.size, batch.length)) : nil
+    }
+
+    /// Fills one packet; the bytes of stream data that went into it.
+    private mutating func appendStreamData(
+        _ packet: inout PacketBuilder, isRepair: Bool, decision: UInt64, copyTo others: PathSet
+    ) -> Int {
+        var bytes = 0
+        while packet.takesFrames, packet.room > 24 {
+            guard let frame = session.nextChunk(room: packet.room, isRepair: isRepair) else {
+                break
+            }
+            session.write(frame, to: &packet)
+            bytes += frame.chunk.length
+            addCopies(.stream(frame), decision: decision, to: others)
+        }
+        return bytes
+    }
+}
+
+/// Datagrams of equal size, one after the other in the caller's buffer.
+struct Batch {
+    /// Bytes of every datagram but the last.
+    let size: Int
+    private let room: Int
+    private(set) var length = 0
+    private(set) var count = 0
+    private var isClosed = false
+
+    init(size: Int, room: Int) {
+        self.size = size
+        self.room = room
+    }
+
+    /// A further datagram fits, and is allowed.
+    func takesMore(_ buffer: UnsafeMutableRawBufferPointer) -> Bool {
+        !isClosed && count < Connection.segmentLimit && length + size <= min(buffer.count, 65_000)
+            && (count == 0 || length + size <= room)
+    }
+
+    func region(of buffer: UnsafeMutableRawBufferPointer) -> UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(rebasing: buffer[length...])
+    }
+
+    /// A datagram that is not full ends the batch: only the last may be shorter.
+    mutating func add(_ bytes: Int) {
+        length += bytes
+        count += 1
+        if bytes < size { isClosed = true }
+    }
+}

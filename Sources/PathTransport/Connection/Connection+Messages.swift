@@ -1,0 +1,117 @@
+import PathLearning
+public import PathTelemetry
+
+/// The message that is being sent: all its fragments go the way that was decided for it.
+struct MessageBurst {
+    var number: UInt64
+    var path: PathID
+    var others: PathSet
+    var decision: UInt64
+}
+
+extension Connection {
+    /// Lost fragments go the way that delivers first, new messages the way the policy decides.
+    mutating func pollMessages(
+        into buffer: UnsafeMutableRawBufferPointer, now: Instant
+    ) -> Transmit? {
+        if let index = repairPath(now: now),
+            let sent = fillMessages(index, buffer, burst: nil, now: now)
+        {
+            return sent
+        }
+        guard let head = session.messages.head(now: now) else { return nil }
+        if let burst = messageBurst, burst.number == head.number, let index = index(of: burst.path),
+            paths[index].isUsable
+        {
+            guard paths[index].room(now: now) > 0 else { return nil }
+            return fillMessages(index, buffer, burst: burst, now: now)
+        }
+        let deadline = min(head.options.deadline - now, configuration.streamDeadlineRange.upperBound)
+        let burst = BurstContext(
+            bytes: head.bytes, deadline: max(.milliseconds(1), deadline), trafficClass: .message,
+            currentPath: currentPath[Int(TrafficClass.message.rawValue)])
+        completeMessageBurst(now: now)
+        guard let (index, action, number) = decide(burst, now: now) else { return nil }
+        let chosen = MessageBurst(
+            number: head.number, path: paths[index].id,
+            others: action.subtracting(PathSet(paths[index].id)), decision: number)
+        messageBurst = chosen
+        return fillMessages(index, buffer, burst: chosen, now: now)
+    }
+
+    private mutating func completeMessageBurst(now: Instant) {
+        guard let burst = messageBurst else { return }
+        messageBurst = nil
+        session.ledger.handleComplete(burst.decision, now: now)
+    }
+
+    /// Fills datagrams with the fragments of one message, or without a burst with lost fragments.
+    private mutating func fillMessages(
+        _ index: Int, _ buffer: UnsafeMutableRawBufferPointer, burst: MessageBurst?, now: Instant
+    ) -> Transmit? {
+        var batch = Batch(size: paths[index].mtu.current, room: paths[index].room(now: now))
+        while batch.takesMore(buffer) {
+            var packet = begin(index, batch.region(of: buffer), limit: batch.size, now: now)
+            let limit = packet.room - MessageData.maximumHeaderLength
+            if let burst, session.messages.head(now: now)?.number != burst.number { break }
+            guard
+                let chunk = burst == nil
+                    ? session.messages.nextRetransmission(limit: limit, now: now)
+                    : session.messages.nextNew(limit: limit, now: now)
+            else { break }
+            session.write(chunk, to: &packet, now: now)
+            if let burst {
+                packet.sent.decision = burst.decision
+                session.ledger.handleSent(burst.decision)
+                addCopies(.message(chunk), decision: burst.decision, to: burst.others)
+            }
+            session.lastDataAt = now
+            lastAppLimitedAt = nil
+            let length = end(index, &packet, now: now)
+            guard length > 0 else { break }
+            batch.add(length)
+        }
+        if let burst, session.messages.head(now: now)?.number != burst.number {
+            completeMessageBurst(now: now)
+        }
+        return batch.length > 0
+            ? transmit(index, length: batch.length, segment: min(batch.size, batch.length)) : nil
+    }
+
+    /// Queues copies of what was just sent on the other paths of a redundant action.
+    mutating func addCopies(_ frame: SentFrame, decision: UInt64, to others: PathSet) {
+        var remaining = others
+        while let path = remaining.popFirst() {
+            guard let other = index(of: path) else { continue }
+            paths[other].addCopy(FrameCopy(frame: frame, decision: decision))
+        }
+    }
+
+    /// Takes a fragment. False when it cannot be kept: its packet must not be acknowledged.
+    mutating func handleMessage(_ data: MessageData, now: Instant) throws(StreamError) -> Bool {
+        session.lastDataAt = now
+        do throws(StreamError) {
+            let arrival = try session.receivedMessages.handle(
+                number: data.number, offset: data.offset, total: data.total, data: data.data,
+                lifetime: data.lifetime, now: now)
+            if arrival == .complete { events.append(.messageReceived) }
+        } catch .tooManyRanges {
+            return false
+        }
+        return true
+    }
+
+    /// Drops what is past its deadline, and reports it.
+    mutating func expireMessages(now: Instant) {
+        session.messages.expire(now: now)
+        session.receivedMessages.expire(now: now)
+        while let outcome = session.messages.nextOutcome() {
+            switch outcome {
+            case .delivered: break
+            case .expired(let number, _, _), .lost(let number):
+                statistics.messagesExpired += 1
+                events.append(.messageExpired(number: number))
+            }
+        }
+    }
+}

@@ -1,0 +1,299 @@
+public import PathTelemetry
+
+extension Connection {
+    /// Takes one datagram. It is decrypted in place; the memory is the caller's again afterwards.
+    ///
+    /// - Parameters:
+    ///   - socket: number of the local socket that it came in by.
+    ///   - receivedAt: when it arrived, as exactly as the caller knows (a kernel's stamp).
+    public mutating func handleDatagram(
+        _ bytes: UnsafeMutableRawBufferPointer, from remote: SocketAddress, socket: Int,
+        receivedAt: Instant, now: Instant
+    ) {
+        guard !isClosed else { return }
+        let readable = UnsafeRawBufferPointer(bytes)
+        if case .closing = phase {
+            handleWhileClosing(bytes, now: now)
+            return
+        }
+        if let header = DataHeader(readable) {
+            handleData(
+                bytes, header, from: remote, socket: socket, receivedAt: receivedAt, now: now)
+        } else if handshake != nil {
+            handleHandshake(readable, from: remote, socket: socket, now: now)
+        }
+    }
+
+    /// The peer has not heard of the end yet, or has answered it.
+    private mutating func handleWhileClosing(
+        _ bytes: UnsafeMutableRawBufferPointer, now: Instant
+    ) {
+        guard let header = DataHeader(UnsafeRawBufferPointer(bytes)),
+            header.receiver == localIndex, let index = index(of: header.path),
+            let length = try? protection?.open(packet: bytes, header: header, now: now)
+        else { return }
+        var reader = FrameReader(
+            UnsafeRawBufferPointer(
+                rebasing: UnsafeRawBufferPointer(bytes)[
+                    DataHeader.length..<DataHeader.length + length]))
+        while let frame = try? reader.next() {
+            if case .close = frame {
+                phase = .closed
+                return
+            }
+        }
+        guard closeAnswers > 0 else { return }
+        closeAnswers -= 1
+        closeFramesDue |= 1 << index
+    }
+
+    // MARK: handshake
+
+    private mutating func handleHandshake(
+        _ bytes: UnsafeRawBufferPointer, from remote: SocketAddress, socket: Int, now: Instant
+    ) {
+        guard let kind = bytes.first,
+            let index = paths.firstIndex(where: { $0.socket == socket && $0.remote == remote })
+        else { return }
+        switch kind {
+        case HandshakeKind.retry:
+            handshake?.handleRetry(bytes, path: paths[index].id, now: now)
+        case HandshakeKind.refusal:
+            handshake?.handleRefusal(bytes, now: now)
+        case HandshakeKind.response:
+            guard let suite = handshake?.suite,
+                let answer = handshake?.handleResponse(bytes, now: now)
+            else { return }
+            handshake = nil
+            remoteIndex = answer.remoteIndex
+            do {
+                try establish(
+                    suite: suite, secrets: answer.keys, peer: answer.parameters, now: now)
+            } catch {
+                finish(.cryptography("\(error)"), now: now)
+                return
+            }
+            for other in paths.indices {
+                paths[other].recovery.peerAckDelay = answer.parameters.maximumAckDelay
+            }
+            handleValidated(index, now: now)
+            // Something has to be sent under the keys before the server answers with data.
+            paths[index].probeDue = true
+        default: break
+        }
+    }
+
+    // MARK: data
+
+    private mutating func handleData(
+        _ bytes: UnsafeMutableRawBufferPointer, _ header: DataHeader, from remote: SocketAddress,
+        socket: Int, receivedAt: Instant, now: Instant
+    ) {
+        guard header.receiver == localIndex, protection != nil else { return }
+        var known = index(of: header.path)
+        if let index = known, !paths[index].received.isNew(header.packetNumber) {
+            paths[index].statistics.replayed += 1
+            statistics.replayedPackets += 1
+            return
+        }
+        let length: Int?
+        do {
+            length = try protection?.open(packet: bytes, header: header, now: now)
+        } catch {
+            finish(.cryptography("\(error)"), now: now)
+            return
+        }
+        guard let length else {
+            if let index = known { paths[index].statistics.forged += 1 }
+            statistics.forgedPackets += 1
+            return
+        }
+        // Only now is it certain that the peer sent it: state may be made.
+        if known == nil {
+            guard isServer, paths.count < PathID.limit else { return }
+            makePath(
+                header.path, traits: PathTraits(), socket: socket, remote: remote,
+                datagramLimit: configuration.parameters.maximumDatagram, now: now)
+            known = paths.count - 1
+        }
+        guard let index = known else { return }
+        lastReceivedAt = now
+        if !isConfirmed {
+            // The client used the keys: it holds its key, and its address gets our packets.
+            isConfirmed = true
+            handleValidated(index, now: now)
+        }
+        noteArrival(
+            index, bytes: bytes.count, number: header.packetNumber, from: remote, socket: socket,
+            now: now)
+        let payload = UnsafeRawBufferPointer(
+            rebasing: UnsafeRawBufferPointer(bytes)[
+                DataHeader.length..<DataHeader.length + length])
+        handlePayload(
+            payload, index, number: header.packetNumber, receivedAt: receivedAt, now: now)
+    }
+
+    /// Books an authentic packet, and follows the peer to a new address once that is validated.
+    private mutating func noteArrival(
+        _ index: Int, bytes: Int, number: UInt64, from remote: SocketAddress, socket: Int,
+        now: Instant
+    ) {
+        paths[index].statistics.packetsReceived += 1
+        paths[index].statistics.bytesReceived += UInt64(bytes)
+        paths[index].lastReceivedAt = now
+        guard isServer else { return }
+        if paths[index].state == .closed {
+            // The client revived the number: everything about the way is new.
+            paths[index].validation = PathValidation()
+            paths[index].validation.isLimited = true
+            paths[index].remote = remote
+            paths[index].socket = socket
+            change(index, to: .validating, .added, now)
+        }
+        let isNewest = paths[index].received.isEmpty || number > paths[index].received.largest
+        if paths[index].remote != remote, isNewest {
+            // RFC 9000, section 9.3: nothing much is sent to the new address before it answers.
+            paths[index].remote = remote
+            paths[index].socket = socket
+            paths[index].validation = PathValidation()
+            paths[index].validation.isLimited = true
+            events.append(.pathMoved(paths[index].id, to: remote, at: now))
+        }
+        paths[index].validation.bytesReceived += bytes
+    }
+
+    private mutating func handlePayload(
+        _ payload: UnsafeRawBufferPointer, _ index: Int, number: UInt64, receivedAt: Instant,
+        now: Instant
+    ) {
+        var reader = FrameReader(payload)
+        var isAckEliciting = false
+        var wantsAnswerHere = false
+        do {
+            while let frame = try reader.next() {
+                if frame.isAckEliciting { isAckEliciting = true }
+                if case .ping = frame { wantsAnswerHere = true }
+                if !(try handleFrame(frame, index, now: now)) {
+                    // Data that cannot be kept: unacknowledged, it will be sent again.
+                    return
+                }
+                if closeReason != nil { return }
+            }
+        } catch let error as FrameError {
+            finish(.protocolViolation("frame: \(error)"), now: now)
+            return
+        } catch {
+            finish(.protocolViolation("\(error)"), now: now)
+            return
+        }
+        let stamp = max(TimeDelta.zero, receivedAt - origin).microseconds
+        paths[index].received.record(
+            number, isAckEliciting: isAckEliciting, stamp: UInt64(stamp), receivedAt: receivedAt,
+            now: now, wantsAckAtOnce: wantsAnswerHere)
+        if wantsAnswerHere { paths[index].answersHere = true }
+    }
+
+    /// False when the packet must not be acknowledged.
+    private mutating func handleFrame(
+        _ frame: Frame, _ index: Int, now: Instant
+    ) throws -> Bool {
+        switch frame {
+        case .padding, .ping: break
+        case .ack(let ack): handleAck(ack, now: now)
+        case .stream(let stream):
+            return try session.handleStream(stream, now: now)
+        case .message(let message):
+            return try handleMessage(message, now: now)
+        case .control(let control): try session.handleControl(control)
+        case .pathChallenge(let token): paths[index].pendingResponse = token
+        case .pathResponse(let token):
+            if paths[index].validation.handleResponse(token) {
+                handleValidated(index, now: now)
+            }
+        case .pathStatus(let path, let sequence, let status):
+            handlePathStatus(path, sequence, status, now: now)
+        case .ackFrequency(let packets, let delay):
+            paths[index].received.packetTolerance = Int(clamping: min(packets, 1024))
+            paths[index].received.ackDelay = min(delay, configuration.parameters.maximumAckDelay)
+        case .close(let code, let reason):
+            let text = String(decoding: reason, as: UTF8.self)
+            finish(.peer(code: code, reason: text), now: now)
+            // One answer, so that the peer need not wait.
+            closeFramesDue = 1 << index
+            phase = .closing(until: now + .milliseconds(20))
+        }
+        return true
+    }
+
+    private mutating func handlePathStatus(
+        _ path: PathID, _ sequence: UInt64, _ status: PathStatus, now: Instant
+    ) {
+        guard let index = index(of: path),
+            sequence > paths[index].peerStatusSequence || paths[index].peerStatusSequence == 0
+        else { return }
+        paths[index].peerStatusSequence = sequence
+        paths[index].peerStatus = status
+        switch (status, paths[index].state) {
+        case (.standby, .active): change(index, to: .standby, .peerRequest, now)
+        case (.available, .standby) where !paths[index].traits.isBackup:
+            change(index, to: .active, .peerRequest, now)
+        case (.abandoned, let state) where state != .closed:
+            paths[index].recovery.handleFailed(now: now, sink: &session)
+            change(index, to: .closed, .peerRequest, now)
+        default: break
+        }
+    }
+
+    private mutating func handleAck(_ ack: AckFrame, now: Instant) {
+        guard let index = index(of: ack.path) else { return }
+        let isAppLimited = lastAppLimitedAt != nil
+        guard
+            let result = paths[index].recovery.handleAck(
+                ack, now: now, isAppLimited: isAppLimited, sink: &session)
+        else {
+            finish(.protocolViolation("acknowledgement of a packet never sent"), now: now)
+            return
+        }
+        noteLosses(index, result, now: now)
+        guard result.ackedPackets > 0 || result.spuriousLosses > 0 else { return }
+        paths[index].statistics.spuriousLosses += UInt64(result.spuriousLosses)
+        if let size = result.mtuProbeAcknowledged {
+            paths[index].mtu.handleProbeAcknowledged(size, now: now)
+            paths[index].recovery.handleMaximumPacketSize(paths[index].mtu.current, now: now)
+        }
+        let raw = result.largestReceiveTime.flatMap { time in
+            result.largestSentAt.map {
+                Instant(nanoseconds: Int64(truncatingIfNeeded: time &* 1000)) - $0
+            }
+        }
+        paths[index].estimator.handleAck(
+            rtt: result.rttSample ?? .zero, rawOneWayDelay: raw, bytes: result.ackedBytes,
+            deliveryRate: result.isRateAppLimited ? nil : result.deliveryRate, now: now)
+        paths[index].estimator.handleDelivered(packets: result.ackedPackets, now: now)
+        takeOverSession(now: now)
+        updateAckFrequency(index)
+        handleReply(index, now: now)
+        watchSilence(now: now)
+        learnOutcomes(now: now)
+    }
+
+    mutating func noteLosses(_ index: Int, _ result: AckResult, now: Instant) {
+        if let size = result.mtuProbeLost { paths[index].mtu.handleProbeLost(size, now: now) }
+        guard result.lostPackets > 0 else { return }
+        paths[index].statistics.packetsLost += UInt64(result.lostPackets)
+        paths[index].estimator.handleLoss(
+            packets: result.lostPackets, longestRun: result.longestLossRun, now: now)
+        lastLossPath = paths[index].id
+    }
+
+    /// Asks for as many acknowledgements as the rate needs, and no more: about eight in a round
+    /// trip (draft-ietf-quic-ack-frequency, section 6).
+    private mutating func updateAckFrequency(_ index: Int) {
+        let packets = paths[index].recovery.controller.congestionWindow / paths[index].mtu.current
+        let wanted = max(2, min(64, packets / 8))
+        let asked = paths[index].requestedTolerance
+        guard wanted >= asked * 2 || wanted * 2 <= asked else { return }
+        paths[index].requestedTolerance = wanted
+        paths[index].toleranceToSend = wanted
+    }
+}

@@ -1,0 +1,233 @@
+import PathLearning
+public import PathTelemetry
+
+extension Connection {
+    /// When `handleTimeout` should be called next, if nothing else happens before. May change
+    /// after every other call.
+    public func pollTimeout(now: Instant) -> Instant {
+        switch phase {
+        case .closed: return .distantFuture
+        case .closing(let until): return until
+        case .handshaking: return handshakeTimeout
+        case .established: break
+        }
+        guard isConfirmed else { return lastReceivedAt + configuration.handshakeTimeout }
+        var next = lastReceivedAt + idleTimeout
+        next = min(next, session.ledger.timeout)
+        next = min(next, session.messages.nextExpiry)
+        next = min(next, session.receivedMessages.nextExpiry)
+        next = min(next, silenceTimeout(now: now))
+        if configuration.isRecording, configuration.sampleInterval > .zero {
+            next = min(next, nextSampleAt)
+        }
+        for index in paths.indices { next = min(next, pathTimeout(index)) }
+        if session.wantsToSend { next = min(next, departure(now: now)) }
+        return next
+    }
+
+    private var handshakeTimeout: Instant {
+        switch handshake {
+        case .some(let handshake): handshake.timeout
+        case .none: lastReceivedAt + configuration.handshakeTimeout
+        }
+    }
+
+    private func pathTimeout(_ index: Int) -> Instant {
+        guard paths[index].isAlive else { return .distantFuture }
+        var next = paths[index].received.ackDueAt
+        if !paths[index].validation.isValidated, paths[index].amplificationRoom >= 100 {
+            next = min(next, paths[index].validation.nextAttemptAt)
+        }
+        switch paths[index].state {
+        case .failed: next = min(next, paths[index].nextProbeAt)
+        case .closed: break
+        default: next = min(next, paths[index].recovery.timeout)
+        }
+        if paths[index].isUsable {
+            next = min(next, keepaliveDue(index))
+            next = min(next, paths[index].mtu.timeout)
+        }
+        return next
+    }
+
+    /// When a pacer lets the next data go; distant future when windows are what holds it back.
+    private func departure(now: Instant) -> Instant {
+        var next = Instant.distantFuture
+        for index in paths.indices where paths[index].isUsable {
+            guard paths[index].recovery.windowRoom >= PathMTU.base else { continue }
+            next = min(next, paths[index].recovery.pacer.nextDeparture(now: now, forBurst: true))
+        }
+        return next
+    }
+
+    var idleTimeout: TimeDelta {
+        min(configuration.parameters.idleTimeout, peerParameters?.idleTimeout ?? .infinite)
+    }
+
+    /// Does all that is due by now: losses, probes, silence, deadlines, time-outs of the whole.
+    public mutating func handleTimeout(now: Instant) {
+        switch phase {
+        case .closed: return
+        case .closing(let until):
+            if now >= until { phase = .closed }
+            return
+        case .handshaking:
+            checkHandshake(now: now)
+            return
+        case .established: break
+        }
+        guard isConfirmed else {
+            if now >= lastReceivedAt + configuration.handshakeTimeout {
+                finish(.handshakeTimeout, now: now)
+            }
+            return
+        }
+        if now >= lastReceivedAt + idleTimeout {
+            finish(.idleTimeout, now: now)
+            return
+        }
+        for index in paths.indices { handlePathTimeout(index, now: now) }
+        watchSilence(now: now)
+        session.ledger.handleTimeout(now: now)
+        expireMessages(now: now)
+        learnOutcomes(now: now)
+        takeOverSession(now: now)
+        sample(now: now)
+        changeKeysIfDue(now: now)
+    }
+
+    private mutating func checkHandshake(now: Instant) {
+        guard let due = handshake?.refusalDeadline, let deadline = handshake?.deadline,
+            now >= min(due, deadline)
+        else { return }
+        if let refusal = handshake?.refusal {
+            finish(.refused(refusal), now: now)
+        } else {
+            let isWrong = handshake?.sawWrongAnswer ?? false
+            finish(isWrong ? .handshakeFailed : .handshakeTimeout, now: now)
+        }
+    }
+
+    private mutating func handlePathTimeout(_ index: Int, now: Instant) {
+        switch paths[index].state {
+        case .failed, .closed: return
+        default: break
+        }
+        guard paths[index].recovery.timeout <= now else { return }
+        var result = AckResult()
+        let isProbe = paths[index].recovery.handleTimeout(
+            now: now, result: &result, sink: &session)
+        noteLosses(index, result, now: now)
+        guard isProbe else { return }
+        paths[index].probeDue = true
+        paths[index].mtu.handleProbeTimeouts(paths[index].recovery.probeTimeouts, now: now)
+        if paths[index].mtu.current == PathMTU.base {
+            paths[index].recovery.handleMaximumPacketSize(PathMTU.base, now: now)
+        }
+        // RFC 9002, section 6.2.4: the probe carries data if it can. It goes where it is answered.
+        if paths[index].isUsable, hasOtherUsable(than: index),
+            paths[index].recovery.probeTimeouts >= 2
+        {
+            suspect(index, .probeTimeout, now)
+        } else if paths[index].isUsable {
+            paths[index].recovery.reinject(now: now, sink: &session)
+        }
+    }
+
+    /// Takes over what packets brought to light that concerns the paths.
+    mutating func takeOverSession(now: Instant) {
+        if session.hasAcknowledgedAcks {
+            session.hasAcknowledgedAcks = false
+            for index in paths.indices {
+                let number = paths[index].id.index
+                guard let largest = session.acknowledgedAcks[number] else { continue }
+                session.acknowledgedAcks[number] = nil
+                paths[index].received.forget(upTo: largest)
+            }
+        }
+        if session.hasLostStatus {
+            session.hasLostStatus = false
+            for index in paths.indices {
+                let number = paths[index].id.index
+                guard let status = session.lostStatus[number] else { continue }
+                session.lostStatus[number] = nil
+                if paths[index].statusToSend == nil { paths[index].statusToSend = status }
+            }
+        }
+        var fastest = TimeDelta.infinite
+        for index in paths.indices where paths[index].isUsable {
+            fastest = min(fastest, paths[index].recovery.rtt.smoothed)
+        }
+        if fastest < .infinite { session.fastestRTT = fastest }
+    }
+
+    private mutating func sample(now: Instant) {
+        guard now >= nextSampleAt else { return }
+        nextSampleAt = now + max(configuration.sampleInterval, .milliseconds(10))
+        for index in paths.indices where paths[index].isAlive {
+            paths[index].estimator.tick(now)
+            if configuration.isRecording {
+                records.append(
+                    .sample(paths[index].snapshot(now: now), paths[index].statistics, at: now))
+            }
+        }
+    }
+
+    private mutating func changeKeysIfDue(now: Instant) {
+        let isDue =
+            switch protection {
+            case .some(let protection): protection.wantsChange(now: now)
+            case .none: false
+            }
+        if isDue { changeKeys(now: now) }
+    }
+
+    /// Starts sealing under new keys; the peer follows. Done by itself when the keys are worn.
+    public mutating func changeKeys(now: Instant) {
+        do {
+            try protection?.changeKeys(now: now)
+            statistics.keyChanges += 1
+            events.append(.keysChanged(generation: Int(statistics.keyChanges), at: now))
+        } catch {
+            finish(.cryptography("\(error)"), now: now)
+        }
+    }
+
+    /// Hands outcomes that became known to the policy and to the recorder.
+    mutating func learnOutcomes(now: Instant) {
+        while let closed = session.ledger.popClosed() {
+            if closed.outcome.isLate { statistics.lateOutcomes += 1 }
+            if !closed.open.isForced {
+                selector.learn(
+                    Feedback(
+                        features: closed.open.candidate.features,
+                        predictedDelivery: closed.open.candidate.predictedDelivery,
+                        burst: closed.open.burst, outcome: closed.outcome, now: now))
+            }
+            if configuration.isRecording { records.append(.outcome(closed.outcome)) }
+        }
+    }
+
+    // MARK: the end
+
+    /// Ends the connection: for a fault at once, for an orderly end after the peer was told.
+    mutating func finish(_ reason: CloseReason, now: Instant) {
+        guard closeReason == nil else { return }
+        closeReason = reason
+        events.append(.closed(reason))
+        handshake = nil
+        switch reason {
+        case .local, .protocolViolation:
+            guard case .established = phase else {
+                phase = .closed
+                return
+            }
+            for index in paths.indices where paths[index].isAlive {
+                closeFramesDue |= 1 << index
+            }
+            phase = .closing(until: now + .milliseconds(500))
+        default:
+            phase = .closed
+        }
+    }
+}

@@ -1,0 +1,319 @@
+public import PathTelemetry
+
+/// One run of equal datagrams for one path, ready for one segmented send call.
+public struct Transmit: Sendable {
+    public var path: PathID
+    /// Number of the local socket, as given with the path.
+    public var socket: Int
+    public var remote: SocketAddress
+    /// Bytes in all, at the start of the caller's buffer.
+    public var length: Int
+    /// Bytes of every datagram but the last, which may be shorter.
+    public var segmentSize: Int
+}
+
+extension Connection {
+    /// Datagrams in one `Transmit` at the most: what the kernel takes in one segmented call.
+    public static let segmentLimit = 64
+    /// Smallest buffer that `pollTransmit` can be given: one datagram of any path.
+    public static let smallestTransmitBuffer = 9216
+
+    /// Writes the next datagrams into the buffer; nil when nothing may be sent now.
+    public mutating func pollTransmit(
+        into buffer: UnsafeMutableRawBufferPointer, now: Instant
+    ) -> Transmit? {
+        guard buffer.count >= Connection.smallestTransmitBuffer else { return nil }
+        switch phase {
+        case .closed: return nil
+        case .handshaking: return pollInitiation(into: buffer, now: now)
+        case .closing: return pollClose(into: buffer, now: now)
+        case .established: break
+        }
+        guard isConfirmed else { return nil }
+        if let transmit = pollPathControl(into: buffer, now: now) { return transmit }
+        if let transmit = pollAcknowledgement(into: buffer, now: now) { return transmit }
+        if let transmit = pollData(into: buffer, now: now) { return transmit }
+        return pollControl(into: buffer, now: now)
+    }
+
+    // MARK: before and after
+
+    private mutating func pollInitiation(
+        into buffer: UnsafeMutableRawBufferPointer, now: Instant
+    ) -> Transmit? {
+        guard handshake != nil, !paths.isEmpty,
+            let due = handshake?.nextAttemptAt, due <= now, let attempt = handshake?.attempt
+        else { return nil }
+        let alive = paths.indices.filter { paths[$0].isAlive }
+        guard !alive.isEmpty else { return nil }
+        let index = alive[attempt % alive.count]
+        guard
+            handshake?.writeInitiation(
+                path: paths[index].id, pathCount: alive.count, to: buffer, now: now) == true
+        else { return nil }
+        note(index, datagrams: 1, bytes: InitiationPacket.length, now: now)
+        return transmit(index, length: InitiationPacket.length, segment: InitiationPacket.length)
+    }
+
+    private mutating func pollClose(
+        into buffer: UnsafeMutableRawBufferPointer, now: Instant
+    ) -> Transmit? {
+        guard closeFramesDue != 0, protection != nil else { return nil }
+        let index = closeFramesDue.trailingZeroBitCount
+        closeFramesDue &= closeFramesDue - 1
+        guard index < paths.count else { return nil }
+        var packet = begin(index, buffer, limit: PathMTU.base, now: now)
+        let (code, text): (UInt64, String) =
+            switch closeReason {
+            case .protocolViolation(let text): (1, text)
+            default: (0, "")
+            }
+        appendAcks(&packet, all: true, now: now)
+        packet.close(code: code, reason: text)
+        return single(index, &packet, now: now)
+    }
+
+    // MARK: what belongs on one path
+
+    private mutating func pollPathControl(
+        into buffer: UnsafeMutableRawBufferPointer, now: Instant
+    ) -> Transmit? {
+        for index in paths.indices where paths[index].isAlive {
+            guard paths[index].amplificationRoom >= 100 else { continue }
+            if let transmit = pollValidation(index, buffer, now: now) { return transmit }
+            if let transmit = pollProbe(index, buffer, now: now) { return transmit }
+            if let transmit = pollMTUProbe(index, buffer, now: now) { return transmit }
+        }
+        return nil
+    }
+
+    private mutating func pollValidation(
+        _ index: Int, _ buffer: UnsafeMutableRawBufferPointer, now: Instant
+    ) -> Transmit? {
+        let isDue = paths[index].validation.isDue(now: now)
+        let response = paths[index].pendingResponse
+        guard isDue || response != nil else { return nil }
+        let limit = min(PathMTU.base, paths[index].amplificationRoom)
+        var packet = begin(index, buffer, limit: limit, now: now)
+        if let response {
+            paths[index].pendingResponse = nil
+            packet.response(response)
+        }
+        if isDue {
+            if isServer, paths[index].validation.attempts >= PathValidation.attemptLimit,
+                paths[index].state == .validating
+            {
+                // Nobody answers there: forget the address.
+                change(index, to: .closed, .gaveUp, now)
+                return nil
+            }
+            let token = generator.next()
+            paths[index].validation.handleChallengeSent(token, now: now)
+            packet.challenge(token)
+        }
+        // RFC 9000, section 8.2.1: the way has to carry full datagrams.
+        packet.pad(to: limit)
+        return single(index, &packet, now: now)
+    }
+
+    private mutating func pollProbe(
+        _ index: Int, _ buffer: UnsafeMutableRawBufferPointer, now: Instant
+    ) -> Transmit? {
+        let path = paths[index]
+        let isFailedProbe = path.state == .failed && now >= path.nextProbeAt
+        let isKeepalive = path.isUsable && now >= keepaliveDue(index)
+        let answers = path.answersHere && path.received.owesAck
+        guard path.probeDue || isFailedProbe || isKeepalive || answers else { return nil }
+        if isFailedProbe {
+            paths[index].recovery.settle(now: now, sink: &session)
+            paths[index].nextProbeAt = now + configuration.failedProbeInterval
+        }
+        var packet = begin(index, buffer, limit: PathMTU.base, now: now)
+        if path.received.owesAck || !isFailedProbe { appendAck(&packet, index, now: now) }
+        paths[index].answersHere = false
+        if path.probeDue || isFailedProbe || isKeepalive {
+            paths[index].probeDue = false
+            packet.ping()
+        }
+        guard !packet.isEmpty else { return nil }
+        return single(index, &packet, now: now)
+    }
+
+    /// When an idle path is next probed, so that its figures stay fresh and NAT keeps its entry.
+    func keepaliveDue(_ index: Int) -> Instant {
+        let isBusy = session.lastDataAt.map { lastReceivedAt - $0 < .seconds(2) } ?? false
+        let interval =
+            isBusy
+            ? configuration.idleProbeInterval
+            : min(
+                configuration.keepaliveInterval,
+                min(
+                    configuration.parameters.idleTimeout,
+                    peerParameters?.idleTimeout ?? .infinite) / 3)
+        return max(paths[index].lastSentAt, paths[index].lastReplyAt ?? .zero) + interval
+    }
+
+    private mutating func pollMTUProbe(
+        _ index: Int, _ buffer: UnsafeMutableRawBufferPointer, now: Instant
+    ) -> Transmit? {
+        guard paths[index].isUsable, paths[index].validation.isValidated,
+            let size = paths[index].mtu.probeSize(now: now), size <= buffer.count,
+            paths[index].recovery.windowRoom >= size
+        else { return nil }
+        var packet = begin(index, buffer, limit: size, now: now)
+        packet.ping()
+        packet.pad(to: size)
+        packet.sent.isMTUProbe = true
+        paths[index].mtu.handleProbeSent(size)
+        return single(index, &packet, now: now)
+    }
+
+    // MARK: acknowledgements and control that may go anywhere
+
+    private mutating func pollAcknowledgement(
+        into buffer: UnsafeMutableRawBufferPointer, now: Instant
+    ) -> Transmit? {
+        var isDue = false
+        for index in paths.indices where paths[index].received.ackDueAt <= now { isDue = true }
+        guard isDue, let index = ackPath(now: now) else { return nil }
+        var packet = begin(index, buffer, limit: paths[index].mtu.current, now: now)
+        appendAcks(&packet, all: true, now: now)
+        appendControl(&packet, index, now: now)
+        // Acknowledgements are not acknowledged: ask now and then, so that a way that swallows
+        // them is noticed.
+        let interval = max(paths[index].recovery.rtt.smoothed, .milliseconds(20))
+        if now - lastAckPingAt >= interval {
+            lastAckPingAt = now
+            packet.ping()
+        }
+        guard !packet.isEmpty else { return nil }
+        return single(index, &packet, now: now)
+    }
+
+    /// The fastest working path: the one acknowledgements go by.
+    func ackPath(now: Instant) -> Int? {
+        var best: Int?
+        var bestScore = TimeDelta.infinite
+        for index in paths.indices {
+            guard paths[index].isUsable || paths[index].state == .suspect,
+                paths[index].amplificationRoom >= 100
+            else { continue }
+            var score = paths[index].recovery.rtt.smoothed
+            // A path that is heard from is better than one that was fast once.
+            let age = now - (paths[index].lastReceivedAt ?? .zero)
+            if age > max(.milliseconds(50), score * Int64(2)) { score = score + age }
+            if paths[index].state != .active { score = score + .seconds(10) }
+            if score < bestScore {
+                bestScore = score
+                best = index
+            }
+        }
+        return best
+    }
+
+    private mutating func pollControl(
+        into buffer: UnsafeMutableRawBufferPointer, now: Instant
+    ) -> Transmit? {
+        guard hasControl, let index = ackPath(now: now) else { return nil }
+        var packet = begin(index, buffer, limit: paths[index].mtu.current, now: now)
+        appendControl(&packet, index, now: now)
+        guard !packet.isEmpty else { return nil }
+        return single(index, &packet, now: now)
+    }
+
+    var hasControl: Bool {
+        if session.hasControl { return true }
+        for index in paths.indices
+        where paths[index].statusToSend != nil
+            || (paths[index].toleranceToSend != nil && paths[index].isUsable)
+        {
+            return true
+        }
+        return false
+    }
+
+    /// Frames that any path may carry, as many as fit.
+    mutating func appendControl(_ packet: inout PacketBuilder, _ index: Int, now: Instant) {
+        if let tolerance = paths[index].toleranceToSend {
+            paths[index].toleranceToSend = nil
+            let delay = min(
+                max(paths[index].recovery.rtt.minimum / 8, .milliseconds(1)), .milliseconds(5))
+            packet.ackFrequency(packets: tolerance, delay: delay)
+        }
+        for other in paths.indices {
+            guard packet.takesFrames, let status = paths[other].statusToSend else { continue }
+            paths[other].statusToSend = nil
+            statusSequence += 1
+            packet.status(status, of: paths[other].id, sequence: statusSequence)
+        }
+        session.appendControl(&packet, now: now)
+    }
+
+    /// The acknowledgement of one path's packets.
+    mutating func appendAck(_ packet: inout PacketBuilder, _ index: Int, now: Instant) {
+        guard packet.takesFrames,
+            let frame = paths[index].received.ackFrame(path: paths[index].id, now: now),
+            packet.room >= frame.maximumLength
+        else { return }
+        frame.write(to: &packet.writer)
+        packet.rememberAck(paths[index].id, largest: frame.largest)
+        paths[index].received.didAcknowledge()
+    }
+
+    /// Acknowledgements that are owed; with `all` also those that could still wait.
+    mutating func appendAcks(_ packet: inout PacketBuilder, all: Bool, now: Instant) {
+        for index in paths.indices {
+            guard paths[index].received.owesAck,
+                all || paths[index].received.ackDueAt <= now
+            else { continue }
+            appendAck(&packet, index, now: now)
+        }
+    }
+
+    // MARK: packets
+
+    mutating func begin(
+        _ index: Int, _ region: UnsafeMutableRawBufferPointer, limit: Int, now: Instant
+    ) -> PacketBuilder {
+        PacketBuilder(
+            region: region, limit: limit,
+            header: DataHeader(
+                phase: protection?.phase ?? 0, path: paths[index].id, receiver: remoteIndex,
+                packetNumber: paths[index].recovery.packets.next),
+            now: now)
+    }
+
+    /// Seals a packet and books it; the length of its datagram.
+    mutating func end(_ index: Int, _ packet: inout PacketBuilder, now: Instant) -> Int {
+        let length =
+            protection?.seal(
+                packet: packet.base, payloadLength: packet.payloadLength, path: paths[index].id,
+                number: packet.number) ?? 0
+        guard length > 0 else { return 0 }
+        packet.sent.bytes = Int32(truncatingIfNeeded: length)
+        paths[index].recovery.handleSent(packet.sent, now: now)
+        note(index, datagrams: 1, bytes: length, now: now)
+        return length
+    }
+
+    private mutating func single(
+        _ index: Int, _ packet: inout PacketBuilder, now: Instant
+    ) -> Transmit? {
+        let length = end(index, &packet, now: now)
+        return length > 0 ? transmit(index, length: length, segment: length) : nil
+    }
+
+    mutating func note(_ index: Int, datagrams: Int, bytes: Int, now: Instant) {
+        paths[index].statistics.packetsSent += UInt64(datagrams)
+        paths[index].statistics.bytesSent += UInt64(bytes)
+        paths[index].lastSentAt = now
+        paths[index].estimator.handleSent(bytes: bytes, now: now)
+        if !paths[index].validation.isValidated { paths[index].validation.bytesSent += bytes }
+    }
+
+    func transmit(_ index: Int, length: Int, segment: Int) -> Transmit {
+        Transmit(
+            path: paths[index].id, socket: paths[index].socket, remote: paths[index].remote,
+            length: length, segmentSize: segment)
+    }
+}

@@ -1,0 +1,217 @@
+public import PathLearning
+public import PathTelemetry
+
+/// One multipath connection, client or server: the protocol without sockets, clocks or threads.
+///
+/// Deterministic: it takes events and the time as arguments, and hands out packets, timers, events
+/// and records. Two endpoints that see the same calls do the same things. No call allocates per
+/// packet once its buffers have grown to what the traffic needs.
+///
+/// Its methods are of four kinds:
+///
+/// - *handle*, events in: `handleDatagram`, `handleTimeout`, `handleSocketFault`, `addPath`,
+///   `removePath`;
+/// - *application*: `openStream`, `write`, `finish`, `read`, `sendMessage`, `receiveMessage`,
+///   `close`;
+/// - *poll*, work out: `pollTransmit`, `pollTimeout`, `pollEvent`, `pollRecord`;
+/// - *read*, getters.
+///
+/// After any *handle* or *application* call, call `pollTransmit` until it has nothing, take events
+/// and records, then sleep until `pollTimeout`. Times passed in must not go backwards.
+public struct Connection: ~Copyable {
+    enum Phase {
+        case handshaking
+        case established
+        /// Close frames are still answered, so that the peer hears of the end.
+        case closing(until: Instant)
+        case closed
+    }
+
+    public let isServer: Bool
+    public let configuration: ConnectionConfiguration
+    /// Static key of the peer: given for a client, proved for a server.
+    public let peerKey: PublicKey
+
+    var phase: Phase
+    var handshake: ClientHandshake?
+    var protection: PacketProtection?
+    /// Index by which the peer addresses this side, and by which this side addresses the peer.
+    public internal(set) var localIndex: UInt32
+    var remoteIndex: UInt32 = 0
+    var peerParameters: TransportParameters?
+    /// A server sends no data before the client has proved that it holds the keys.
+    var isConfirmed: Bool
+
+    var paths: [Path] = []
+    var session: Session
+    var selector: PathSelector
+    /// A policy that sends everywhere is asked with every path, not only those with room.
+    let wantsAllPaths: Bool
+    /// The path that a `single` policy is bound to.
+    let onlyPath: PathID?
+    var generator: SeededGenerator
+    let origin: Instant
+
+    var events = EventQueue()
+    var records: [TransportRecord] = []
+    var closeReason: CloseReason?
+    /// Bit mask of the paths on which the end is still to be told.
+    var closeFramesDue = 0
+    /// How often a peer that goes on sending is told again.
+    var closeAnswers = 16
+    var statusSequence: UInt64 = 0
+    var lastReceivedAt: Instant
+    var lastAppLimitedAt: Instant?
+    var nextSampleAt: Instant
+    /// Path of the previous decision of each traffic class.
+    var currentPath: InlineArray<2, PathID?> = [nil, nil]
+    var messageBurst: MessageBurst?
+    /// Where the latest loss happened: its repair goes elsewhere if it can.
+    var lastLossPath: PathID?
+    var lastAckPath: PathID?
+    var lastAckPingAt: Instant
+    public internal(set) var statistics = ConnectionStatistics()
+    var candidates = CandidateSet()
+
+    /// A client's connection; add its paths, then poll.
+    ///
+    /// Errors: `backend` when libcrypto fails.
+    public init(
+        client identity: ClientIdentity, configuration: ConnectionConfiguration,
+        selector: PathSelector, now: Instant
+    ) throws(CryptoError) {
+        let handshake = try ClientHandshake(
+            identity: identity, parameters: configuration.parameters,
+            timeout: configuration.handshakeTimeout, now: now)
+        self.init(
+            isServer: false, peerKey: identity.peer, localIndex: handshake.index,
+            configuration: configuration, selector: selector, now: now)
+        self.handshake = consume handshake
+    }
+
+    /// A server's connection, made by `ServerEndpoint` from an initiation that it accepted.
+    init(
+        server accepted: AcceptedInitiation, configuration: ConnectionConfiguration,
+        selector: PathSelector, now: Instant
+    ) throws(CryptoError) {
+        self.init(
+            isServer: true, peerKey: accepted.clientKey, localIndex: accepted.localIndex,
+            configuration: configuration, selector: selector, now: now)
+        remoteIndex = accepted.remoteIndex
+        try establish(
+            suite: accepted.suite, secrets: accepted.secrets, peer: accepted.parameters, now: now)
+        isConfirmed = false
+        makePath(
+            accepted.path, traits: PathTraits(), socket: accepted.socket, remote: accepted.remote,
+            datagramLimit: configuration.parameters.maximumDatagram, now: now)
+        paths[0].validation.bytesReceived += InitiationPacket.length
+        paths[0].validation.bytesSent += accepted.responseLength
+    }
+
+    private init(
+        isServer: Bool, peerKey: PublicKey, localIndex: UInt32,
+        configuration: ConnectionConfiguration, selector: PathSelector, now: Instant
+    ) {
+        self.isServer = isServer
+        self.peerKey = peerKey
+        self.localIndex = localIndex
+        self.configuration = configuration
+        self.selector = selector
+        switch selector.specification {
+        case .single(.number(let path)):
+            onlyPath = path
+            wantsAllPaths = false
+        case .redundant:
+            onlyPath = nil
+            wantsAllPaths = true
+        default:
+            onlyPath = nil
+            wantsAllPaths = false
+        }
+        isConfirmed = !isServer
+        phase = .handshaking
+        generator = SeededGenerator(seed: configuration.seed ^ 0x5061_7468)
+        session = Session(isServer: isServer, configuration: configuration, now: now)
+        origin = now
+        lastReceivedAt = now
+        lastAckPingAt = now
+        nextSampleAt = now
+    }
+
+    /// The keys are known: the connection can carry data.
+    mutating func establish(
+        suite: CipherSuite, secrets: TrafficSecrets, peer: TransportParameters, now: Instant
+    ) throws(CryptoError) {
+        protection = try PacketProtection(
+            suite: suite, sending: secrets.sending, receiving: secrets.receiving, now: now)
+        peerParameters = peer
+        session.handlePeerParameters(peer)
+        phase = .established
+        lastReceivedAt = now
+        events.append(.established)
+    }
+
+    // MARK: read
+
+    public var isEstablished: Bool {
+        if case .established = phase { return true }
+        return false
+    }
+    public var isHandshaking: Bool {
+        if case .handshaking = phase { return true }
+        return false
+    }
+    /// Nothing is sent or received any more.
+    public var isClosed: Bool {
+        if case .closed = phase { return true }
+        return false
+    }
+    /// Closing or closed: the application can do nothing more with it.
+    public var isEnding: Bool { closeReason != nil }
+    public var reason: CloseReason? { closeReason }
+    public var policyName: String { selector.name }
+    public var modelHash: UInt64 { selector.modelHash }
+    /// The paths that exist, in the order of their making.
+    public var pathIDs: [PathID] { paths.filter { $0.isAlive }.map(\.id) }
+
+    public func snapshot(of path: PathID, now: Instant) -> PathSnapshot? {
+        index(of: path).map { paths[$0].snapshot(now: now) }
+    }
+    public func statistics(of path: PathID) -> PathStatistics? {
+        index(of: path).map { paths[$0].statistics }
+    }
+    /// Remote address, local socket and path MTU (UDP payload bytes).
+    public func endpoint(
+        of path: PathID
+    ) -> (remote: SocketAddress, socket: Int, maximumDatagram: Int)? {
+        index(of: path).map { (paths[$0].remote, paths[$0].socket, paths[$0].mtu.current) }
+    }
+
+    func index(of path: PathID) -> Int? {
+        for index in paths.indices where paths[index].id == path { return index }
+        return nil
+    }
+}
+
+/// Events that wait for the application; bounded, so that one who never polls costs no memory.
+struct EventQueue {
+    static let limit = 4096
+    private var storage: [ConnectionEvent] = []
+    private var head = 0
+
+    mutating func append(_ event: ConnectionEvent) {
+        guard storage.count - head < EventQueue.limit else { return }
+        storage.append(event)
+    }
+
+    mutating func popFirst() -> ConnectionEvent? {
+        guard head < storage.count else { return nil }
+        let event = storage[head]
+        head += 1
+        if head == storage.count {
+            storage.removeAll(keepingCapacity: true)
+            head = 0
+        }
+        return event
+    }
+}

@@ -1,0 +1,75 @@
+public import PathTelemetry
+
+/// How a connection ended.
+public enum CloseReason: Hashable, Sendable {
+    /// This side closed it.
+    case local
+    /// The peer closed it, with a code (zero means "done") and a text.
+    case peer(code: UInt64, reason: String)
+    /// Nothing authentic arrived for the idle time-out.
+    case idleTimeout
+    /// No answer to the handshake in time.
+    case handshakeTimeout
+    /// The server refuses this client.
+    case refused(RefusalReason)
+    /// The server's answer does not fit its key or the pre-shared key.
+    case handshakeFailed
+    /// The peer broke the protocol.
+    case protocolViolation(String)
+    /// The cryptography library failed.
+    case cryptography(String)
+
+    /// True when both sides said that they are done.
+    public var isOrderly: Bool {
+        switch self {
+        case .local: true
+        case .peer(let code, _): code == 0
+        default: false
+        }
+    }
+}
+
+/// Why a path changed its state.
+public enum PathChange: UInt8, Sendable, CaseIterable {
+    case added, validated, silent, probeTimeout, answered, restored, gaveUp, removed, peerRequest
+    case socketError
+
+    /// The word used in tables, JSON and traces.
+    public var name: String {
+        switch self {
+        case .added: "added"
+        case .validated: "validated"
+        case .silent: "silent while others answer"
+        case .probeTimeout: "probe time-out"
+        case .answered: "answered"
+        case .restored: "restored"
+        case .gaveUp: "no answer"
+        case .removed: "removed"
+        case .peerRequest: "peer request"
+        case .socketError: "socket error"
+        }
+    }
+}
+
+/// What the application and the recorder are told.
+public enum ConnectionEvent: Sendable {
+    case established
+    case pathChanged(PathID, from: PathState, to: PathState, cause: PathChange, at: Instant)
+    /// The usable path got a new address of the peer (NAT rebinding), validated.
+    case pathMoved(PathID, to: SocketAddress, at: Instant)
+    /// Bytes, or the end, can be read.
+    case streamReadable(StreamID)
+    /// A write that was cut short can go on.
+    case streamWritable(StreamID)
+    /// The peer has all bytes and the end of the stream.
+    case streamDelivered(StreamID)
+    /// The peer gave its sending half up.
+    case streamReset(StreamID, code: UInt64)
+    /// The peer wants no more of what this side sends.
+    case streamStopped(StreamID, code: UInt64)
+    case messageReceived
+    /// A message of this side was not delivered within its deadline.
+    case messageExpired(number: UInt64)
+    case keysChanged(generation: Int, at: Instant)
+    case closed(CloseReason)
+}

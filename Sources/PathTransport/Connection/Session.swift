@@ -1,0 +1,185 @@
+import PathLearning
+import PathTelemetry
+
+/// What a connection carries, whatever path it goes by: streams, messages, and the decisions whose
+/// outcome is open. Takes what becomes of every sent packet.
+struct Session: ~Copyable, SentFrameSink {
+    var streams: StreamTable
+    var messages: MessageSender
+    var receivedMessages: MessageReceiver
+    var ledger = BurstLedger()
+    var builder: CandidateBuilder
+    /// Latest moment at which stream or message data was sent or received.
+    var lastDataAt: Instant?
+    /// Largest acknowledged acknowledgement of each path, and those to be taken over.
+    var acknowledgedAcks: InlineArray<16, UInt64?> = InlineArray(repeating: nil)
+    var hasAcknowledgedAcks = false
+    /// Smoothed round trip of the fastest path, by which receive windows grow.
+    var fastestRTT = TimeDelta.milliseconds(100)
+    /// Path status frames that were lost.
+    var lostStatus: InlineArray<16, PathStatus?> = InlineArray(repeating: nil)
+    var hasLostStatus = false
+
+    init(isServer: Bool, configuration: ConnectionConfiguration, now: Instant) {
+        let parameters = configuration.parameters
+        var streams = StreamConfiguration()
+        streams.sendCapacity = configuration.streamSendCapacity
+        streams.streamWindow = min(parameters.maximumStreamData, streams.maximumStreamWindow)
+        streams.connectionWindow = min(parameters.maximumData, streams.maximumConnectionWindow)
+        streams.maximumBidirectional = parameters.maximumStreams
+        streams.maximumUnidirectional = parameters.maximumStreams
+        self.streams = StreamTable(isServer: isServer, configuration: streams)
+        messages = MessageSender()
+        receivedMessages = MessageReceiver()
+        builder = CandidateBuilder(utcOffset: configuration.utcOffset)
+    }
+
+    mutating func handlePeerParameters(_ peer: TransportParameters) {
+        streams.handlePeerLimits(
+            PeerStreamLimits(
+                maxData: peer.maximumData, maxStreamData: peer.maximumStreamData,
+                maxBidirectional: peer.maximumStreams, maxUnidirectional: peer.maximumStreams))
+    }
+
+    /// There is something that a path with room could take.
+    var wantsToSend: Bool {
+        streams.hasRetransmissions || streams.hasNew || messages.count > 0
+    }
+    var hasControl: Bool { streams.hasControl }
+
+    // MARK: frames of the peer
+
+    /// False when the data cannot be kept: its packet must not be acknowledged.
+    mutating func handleStream(_ data: StreamData, now: Instant) throws(StreamError) -> Bool {
+        lastDataAt = now
+        do throws(StreamError) {
+            try streams.handleStream(
+                data.stream, offset: data.offset, data: data.data, isFinal: data.isFinal)
+        } catch .tooManyRanges {
+            return false
+        }
+        return true
+    }
+
+    mutating func handleControl(_ control: StreamControl) throws(StreamError) {
+        switch control {
+        case .maxData(let limit): streams.handleMaxData(limit)
+        case .maxStreamData(let stream, let limit):
+            try streams.handleMaxStreamData(stream, limit)
+        case .maxStreams(let limit, let isUnidirectional):
+            streams.handleMaxStreams(limit, isUnidirectional: isUnidirectional)
+        case .reset(let stream, let reset): try streams.handleReset(stream, reset)
+        case .stopSending(let stream, let code):
+            try streams.handleStopSending(stream, code: code)
+        case .dataBlocked, .streamDataBlocked, .streamsBlocked: break
+        }
+    }
+
+    // MARK: sending
+
+    /// Writes frames about streams, as many as fit.
+    mutating func appendControl(_ packet: inout PacketBuilder, now: Instant) {
+        while packet.takesFrames, packet.room >= PacketBuilder.longestControl,
+            let control = streams.nextControl(now: now, rtt: fastestRTT)
+        {
+            packet.control(control)
+        }
+    }
+
+    /// The next piece of stream data that fits into `room` bytes with its header.
+    mutating func nextChunk(room: Int, isRepair: Bool) -> StreamFrame? {
+        let limit = room - StreamData.maximumHeaderLength
+        guard limit > 0 else { return nil }
+        // The header is usually shorter than the longest: use what that leaves.
+        return isRepair
+            ? streams.nextRetransmission(limit: limit) : streams.nextNew(limit: limit)
+    }
+
+    func write(_ frame: StreamFrame, to packet: inout PacketBuilder) {
+        StreamData.writeHeader(frame, to: &packet.writer)
+        if let target = packet.writer.claim(frame.chunk.length) {
+            // Bytes that were acknowledged meanwhile are gone, and nobody needs them.
+            _ = streams.copy(
+                frame, into: UnsafeMutableRawBufferPointer(start: target, count: frame.chunk.length)
+            )
+        }
+        packet.remember(.stream(frame))
+    }
+
+    func write(_ chunk: MessageChunk, to packet: inout PacketBuilder, now: Instant) {
+        MessageData.writeHeader(chunk, now: now, to: &packet.writer)
+        if let target = packet.writer.claim(chunk.length) {
+            _ = messages.copy(
+                chunk, into: UnsafeMutableRawBufferPointer(start: target, count: chunk.length))
+        }
+        packet.remember(.message(chunk))
+    }
+
+    /// Writes what is left of a copy into a packet; false when nothing is, or it does not fit.
+    mutating func write(copy: SentFrame, to packet: inout PacketBuilder, now: Instant) -> Int? {
+        switch copy {
+        case .stream(let piece):
+            guard let frame = streams.unacknowledged(piece),
+                packet.room >= StreamData.headerLength(frame) + frame.chunk.length
+            else { return nil }
+            write(frame, to: &packet)
+            return frame.chunk.length
+        case .message(let chunk):
+            guard messages.isOutstanding(chunk.number),
+                packet.room >= MessageData.maximumHeaderLength + chunk.length
+            else { return nil }
+            write(chunk, to: &packet, now: now)
+            return chunk.length
+        default: return nil
+        }
+    }
+
+    // MARK: what became of packets
+
+    mutating func handleAcknowledged(
+        _ packet: SentPacket, path: PathID, receiveTime: UInt64?, now: Instant
+    ) {
+        for index in 0..<Int(packet.frameCount) {
+            switch packet.frames[index] {
+            case .stream(let frame): streams.handleAcked(frame)
+            case .message(let chunk): 
+                messages.handleAcked(
+                    number: chunk.number, offset: chunk.offset, length: chunk.length)
+            case .control(let control): streams.handleControlAcked(control)
+            case .ack(let acked, let largest):
+                acknowledgedAcks[acked.index] = max(acknowledgedAcks[acked.index] ?? 0, largest)
+                hasAcknowledgedAcks = true
+            case .none, .pathStatus, .ackFrequency: break
+            }
+        }
+        guard packet.decision != SentPacket.noDecision else { return }
+        var arrival = now
+        if let receiveTime {
+            let received = Instant(nanoseconds: Int64(truncatingIfNeeded: receiveTime &* 1000))
+            let delay = builder.clockOffset.delay(ofRaw: received - packet.sentAt)
+            arrival = min(now, packet.sentAt + TimeDelta(seconds: delay))
+        }
+        ledger.handleAcknowledged(packet.decision, arrival: arrival, now: now)
+    }
+
+    mutating func handleLost(_ packet: SentPacket, path: PathID, isCertain: Bool, now: Instant) {
+        if isCertain, packet.decision != SentPacket.noDecision {
+            ledger.handleLost(packet.decision, now: now)
+        }
+        // What was queued elsewhere before is on its way there.
+        if isCertain, packet.isReinjected { return }
+        for index in 0..<Int(packet.frameCount) {
+            switch packet.frames[index] {
+            case .stream(let frame): streams.handleLost(frame)
+            case .message(let chunk): 
+                messages.handleLost(
+                    number: chunk.number, offset: chunk.offset, length: chunk.length)
+            case .control(let control): streams.handleControlLost(control)
+            case .pathStatus(let path, let status):
+                lostStatus[path.index] = status
+                hasLostStatus = true
+            case .none, .ack, .ackFrequency: break
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+import PathLearning
+import PathTelemetry
+
+/// Counters of one path, both directions, for tables and JSON.
+public struct PathStatistics: Sendable {
+    public var packetsSent: UInt64 = 0
+    public var bytesSent: UInt64 = 0
+    public var packetsReceived: UInt64 = 0
+    public var bytesReceived: UInt64 = 0
+    public var packetsLost: UInt64 = 0
+    /// Declared lost and acknowledged later.
+    public var spuriousLosses: UInt64 = 0
+    /// Bytes of stream data sent again on this path.
+    public var bytesRetransmitted: UInt64 = 0
+    /// Packets that failed authentication, and packets that were received before.
+    public var forged: UInt64 = 0
+    public var replayed: UInt64 = 0
+    /// Decisions that chose this path.
+    public var decisions: UInt64 = 0
+    public var failovers: UInt64 = 0
+
+    public init() {}
+}
+
+/// One path of a connection: addresses, life, recovery, and what was received on it.
+struct Path {
+    let id: PathID
+    var traits: PathTraits
+    /// Number of the local socket that the path uses.
+    var socket: Int
+    var remote: SocketAddress
+    private(set) var state: PathState
+    var stateChangedAt: Instant
+
+    var recovery: PathRecovery
+    var received = ReceivedPackets()
+    var mtu: PathMTU
+    var estimator: PathEstimator
+    var statistics = PathStatistics()
+
+    var validation = PathValidation()
+    /// Challenge of the peer that waits for its answer on this path.
+    var pendingResponse: UInt64?
+    /// The peer asked for an acknowledgement on this very path.
+    var answersHere = false
+
+    /// Arrival of the latest authenticated packet on this path.
+    var lastReceivedAt: Instant?
+    /// Latest proof that packets sent here arrive: an acknowledgement or a challenge answered.
+    var lastReplyAt: Instant?
+    var probeDue = false
+    var nextProbeAt = Instant.distantFuture
+    var probesAnswered = 0
+    /// What the peer said of the path.
+    var peerStatus = PathStatus.available
+    var peerStatusSequence: UInt64 = 0
+    /// Status to tell the peer of.
+    var statusToSend: PathStatus?
+    /// ACK_FREQUENCY last asked for, and the one to ask for now.
+    var requestedTolerance = 2
+    var toleranceToSend: Int?
+    /// Pieces that a redundant policy wants sent here too.
+    var copies = FIFO<FrameCopy>()
+    /// When the path was last used for anything.
+    var lastSentAt = Instant.zero
+
+    init(
+        id: PathID, traits: PathTraits, socket: Int, remote: SocketAddress, datagramLimit: Int,
+        algorithm: CongestionAlgorithm, initialWindowPackets: Int, now: Instant
+    ) {
+        self.id = id
+        self.traits = traits
+        self.socket = socket
+        self.remote = remote
+        state = .validating
+        stateChangedAt = now
+        recovery = PathRecovery(
+            path: id,
+            configuration: CongestionConfiguration(
+                maximumPacketSize: PathMTU.base, initialWindowPackets: initialWindowPackets),
+            algorithm: algorithm)
+        mtu = PathMTU(ceiling: datagramLimit)
+        estimator = PathEstimator()
+    }
+
+    mutating func setState(_ new: PathState, now: Instant) {
+        state = new
+        stateChangedAt = now
+    }
+
+    /// Data may be given to the path.
+    var isUsable: Bool { state == .active || state == .standby }
+    /// The path exists and may still become usable.
+    var isAlive: Bool { state != .closed }
+
+    /// Bytes that the 3x rule leaves a server before the address is validated (RFC 9000, 8.1).
+    var amplificationRoom: Int {
+        validation.isValidated || !validation.isLimited
+            ? .max : max(0, 3 * validation.bytesReceived - validation.bytesSent)
+    }
+
+    /// The silence after which a path is suspect while others answer: 1.5 round trips, with room
+    /// for the variation and for held-back acknowledgements.
+    var silenceLimit: TimeDelta {
+        let rtt = recovery.rtt
+        let steady = max(rtt.smoothed + rtt.smoothed / 2, rtt.smoothed + rtt.variation * Int64(4))
+        return max(steady + recovery.peerAckDelay, .milliseconds(10))
+    }
+
+    /// The silence after which a path is given up until a probe is answered.
+    var failureLimit: TimeDelta {
+        max(recovery.rtt.smoothed * Int64(3), .milliseconds(400))
+    }
+
+    /// Time since the oldest unanswered packet left or the last reply came, whichever is less.
+    func silence(now: Instant) -> TimeDelta? {
+        guard let oldest = recovery.oldestUnanswered else { return nil }
+        return now - max(oldest, lastReplyAt ?? .zero)
+    }
+
+    /// Queues a copy; a path far slower than the others drops its oldest.
+    mutating func addCopy(_ copy: FrameCopy) {
+        if copies.count >= FrameCopy.queueLimit { _ = copies.popFirst() }
+        copies.append(copy)
+    }
+
+    func snapshot(now: Instant) -> PathSnapshot {
+        var snapshot = PathSnapshot(path: id, state: state, traits: traits)
+        snapshot.smoothedRTT = recovery.rtt.smoothed
+        snapshot.rttVariation = recovery.rtt.variation
+        snapshot.latestRTT = recovery.rtt.latest
+        snapshot.minRTT = recovery.rtt.minimum
+        snapshot.bytesInFlight = recovery.bytesInFlight
+        snapshot.congestionWindow = recovery.controller.congestionWindow
+        snapshot.pacingRate = pacingRate
+        snapshot.deliveryRate = recovery.controller.bandwidthEstimate
+        snapshot.pacingDelay = recovery.pacer.delay(now: now)
+        snapshot.oldestUnanswered = recovery.oldestUnanswered
+        snapshot.lastReply = lastReplyAt
+        snapshot.probeTimeouts = recovery.probeTimeouts
+        return snapshot
+    }
+
+    /// The controller's pacing rate within the user's limit, bytes per second.
+    var pacingRate: Double { min(recovery.controller.pacingRate, traits.rateLimit) }
+
+    /// Bytes that congestion control and pacing let through now.
+    func room(now: Instant) -> Int {
+        guard !recovery.packets.isFull else { return 0 }
+        let budget = recovery.pacer.budget(now: now)
+        guard budget > 0 else { return 0 }
+        let window = recovery.windowRoom
+        guard window >= min(mtu.current, 1200) else { return 0 }
+        // A pacer with any credit lets one more whole packet go.
+        return min(window, max(budget, mtu.current))
+    }
+}
+
+/// A piece of a stream or a message that goes out on one more path.
+struct FrameCopy {
+    static let queueLimit = 1024
+    var frame: SentFrame
+    var decision: UInt64
+}
+
+/// The proof that the peer is reached at an address: RFC 9000, section 8.2.
+struct PathValidation {
+    static let retryInterval = TimeDelta.milliseconds(250)
+    static let attemptLimit = 8
+
+    private(set) var isValidated = false
+    /// A server's: nothing much is sent to an address that may not have asked for it.
+    var isLimited = false
+    private(set) var token: UInt64?
+    private(set) var attempts = 0
+    private(set) var nextAttemptAt = Instant.zero
+    var bytesReceived = 0
+    var bytesSent = 0
+
+    /// A challenge has to be sent now.
+    func isDue(now: Instant) -> Bool { !isValidated && now >= nextAttemptAt }
+
+    mutating func handleChallengeSent(_ token: UInt64, now: Instant) {
+        self.token = token
+        attempts += 1
+        let backoff = Int64(1) << Int64(min(attempts - 1, 2))
+        nextAttemptAt = now + PathValidation.retryInterval * backoff
+    }
+
+    /// True when the answer fits the latest challenge.
+    mutating func handleResponse(_ answer: UInt64) -> Bool {
+        guard !isValidated, answer == token else { return false }
+        handleValidated()
+        return true
+    }
+
+    mutating func handleValidated() {
+        isValidated = true
+        token = nil
+        nextAttemptAt = .distantFuture
+    }
+}

@@ -1,0 +1,101 @@
+import PathTelemetry
+
+/// The search for the largest datagram that a path carries: datagram packetization layer path MTU
+/// discovery, RFC 8899 with the QUIC rules of RFC 9000, section 14.3.
+struct PathMTU {
+    /// BASE_PLPMTU: every path that was validated carries this (RFC 8899, 5.1.2).
+    static let base = 1200
+    /// MAX_PROBES (RFC 8899, 5.1.2).
+    static let probeLimit = 3
+    /// PMTU_RAISE_TIMER (RFC 8899, 5.1.1).
+    static let raiseInterval = TimeDelta.seconds(600)
+    /// The search ends when it knows the size this closely.
+    static let tolerance = 16
+    /// Probe time-outs in a row with full-size packets before the size is doubted (4.3).
+    static let blackHoleTimeouts = 3
+
+    /// Largest UDP payload that is used.
+    private(set) var current = PathMTU.base
+    /// Largest that could work: limits of both ends and of the interface.
+    private var ceiling: Int
+    /// Smallest size known or believed to fail.
+    private var failing: Int
+    private var probed: Int?
+    private var failures = 0
+    private var nextProbeAt = Instant.zero
+    private var triesCeiling = true
+
+    init(ceiling: Int) {
+        self.ceiling = max(PathMTU.base, ceiling)
+        failing = self.ceiling + 1
+    }
+
+    /// The size to probe with now, if any.
+    func probeSize(now: Instant) -> Int? {
+        guard probed == nil, now >= nextProbeAt, current < ceiling else { return nil }
+        // Most paths carry what the interface does: one probe settles it.
+        if triesCeiling { return ceiling }
+        guard failing - current > PathMTU.tolerance else { return nil }
+        return current + (failing - current) / 2
+    }
+
+    /// When a probe may be due; distant future while the search rests or a probe is out.
+    var timeout: Instant {
+        guard probed == nil, current < ceiling,
+            triesCeiling || failing - current > PathMTU.tolerance
+        else { return .distantFuture }
+        return nextProbeAt
+    }
+
+    mutating func handleProbeSent(_ size: Int) { probed = size }
+
+    mutating func handleProbeAcknowledged(_ size: Int, now: Instant) {
+        guard size == probed || size > current else { return }
+        probed = nil
+        failures = 0
+        triesCeiling = false
+        current = max(current, min(size, ceiling))
+        failing = max(failing, current + 1)
+        rest(now)
+    }
+
+    mutating func handleProbeLost(_ size: Int, now: Instant) {
+        guard size == probed else { return }
+        probed = nil
+        failures += 1
+        // The first size is only a guess: one loss is enough to go on to the search.
+        guard failures >= PathMTU.probeLimit || triesCeiling else { return }
+        failures = 0
+        triesCeiling = false
+        failing = min(failing, size)
+        rest(now)
+    }
+
+    /// The system refused a datagram as too large (EMSGSIZE, or ICMP): `limit` bytes are carried.
+    mutating func handleTooBig(limit: Int, now: Instant) {
+        let bounded = max(PathMTU.base, limit)
+        triesCeiling = false
+        failing = min(failing, bounded + 1)
+        current = min(current, bounded)
+        probed = nil
+        rest(now)
+    }
+
+    /// Probe time-outs in a row: the path may have stopped carrying full-size packets (4.3).
+    mutating func handleProbeTimeouts(_ count: Int, now: Instant) {
+        probed = nil
+        guard count >= PathMTU.blackHoleTimeouts, current > PathMTU.base else { return }
+        failing = current
+        current = PathMTU.base
+        triesCeiling = false
+        failures = 0
+        nextProbeAt = now + .seconds(1)
+    }
+
+    private mutating func rest(_ now: Instant) {
+        let isSettled = failing - current <= PathMTU.tolerance
+        guard isSettled, current < ceiling else { return }
+        failing = ceiling + 1
+        nextProbeAt = now + PathMTU.raiseInterval
+    }
+}

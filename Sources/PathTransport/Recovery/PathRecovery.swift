@@ -1,0 +1,354 @@
+import PathTelemetry
+
+/// Takes what becomes of sent frames; the session of a connection.
+protocol SentFrameSink: ~Copyable {
+    /// A packet arrived. `receiveTime` is the receiver's stamp, microseconds of its clock.
+    mutating func handleAcknowledged(
+        _ packet: SentPacket, path: PathID, receiveTime: UInt64?, now: Instant)
+    /// A packet was declared lost, or its data is wanted on another path before that is known.
+    mutating func handleLost(_ packet: SentPacket, path: PathID, isCertain: Bool, now: Instant)
+}
+
+/// What one acknowledgement brought to light.
+struct AckResult {
+    var ackedPackets = 0
+    var ackedBytes = 0
+    /// Packets acknowledged after they had been declared lost.
+    var spuriousLosses = 0
+    var lostPackets = 0
+    var lostBytes = 0
+    /// Length of the longest run of lost packets.
+    var longestLossRun = 0
+    /// Round trip of the largest newly acknowledged packet, when it was ack-eliciting.
+    var rttSample: TimeDelta?
+    /// Send time and receiver's stamp of that packet.
+    var largestSentAt: Instant?
+    var largestReceiveTime: UInt64?
+    var deliveryRate = 0.0
+    var isRateAppLimited = false
+    var mtuProbeAcknowledged: Int?
+    var mtuProbeLost: Int?
+}
+
+/// Loss detection, round-trip times, congestion control and pacing of one path: RFC 9002 with one
+/// packet-number space a path.
+struct PathRecovery {
+    /// RFC 9002, 6.1.1; raised when losses turn out to be reordering, after RFC 8985.
+    static let initialPacketThreshold: UInt64 = 3
+    static let largestPacketThreshold: UInt64 = 128
+
+    let path: PathID
+    var packets = SentPacketRing()
+    var rtt = RTTEstimator()
+    var rate = DeliveryRateEstimator()
+    var controller: Controller
+    var pacer: Pacer
+    private(set) var bytesInFlight = 0
+    private(set) var largestAcked: UInt64?
+    private(set) var largestAckedSentAt = Instant.zero
+    /// Probe time-outs in a row.
+    private(set) var probeTimeouts = 0
+    private(set) var lastElicitingSentAt: Instant?
+    /// Ack-eliciting packets in flight.
+    private(set) var elicitingInFlight = 0
+    private var lossTime = Instant.distantFuture
+    private var packetThreshold = PathRecovery.initialPacketThreshold
+    /// In quarters of a round trip above one: RACK's reordering window, grown by spurious losses.
+    private var reorderingQuarters: Int64 = 0
+    /// No packet below this number is in flight.
+    private var firstInFlight: UInt64 = 0
+    /// Longest time the peer holds an acknowledgement back.
+    var peerAckDelay = TimeDelta.milliseconds(5)
+    private var maximumPacketSize: Int
+
+    init(
+        path: PathID, configuration: CongestionConfiguration, algorithm: CongestionAlgorithm
+    ) {
+        self.path = path
+        controller = Controller(algorithm, configuration)
+        pacer = Pacer(
+            rate: controller.pacingRate, maximumPacketSize: configuration.maximumPacketSize)
+        maximumPacketSize = configuration.maximumPacketSize
+    }
+
+    // MARK: read
+
+    /// Bytes that the congestion window leaves.
+    var windowRoom: Int { max(0, controller.congestionWindow - bytesInFlight) }
+
+    /// Send time of the oldest ack-eliciting packet without an answer.
+    var oldestUnanswered: Instant? {
+        guard elicitingInFlight > 0 else { return nil }
+        var number = max(firstInFlight, packets.first)
+        while number < packets.next {
+            let packet = packets[number]
+            if packet.state == .inFlight, packet.isAckEliciting { return packet.sentAt }
+            number += 1
+        }
+        return nil
+    }
+
+    /// The probe time-out with its back-off, RFC 9002 section 6.2.1.
+    var probeTimeoutInterval: TimeDelta {
+        let base = rtt.probeTimeout(maxAckDelay: peerAckDelay)
+        return min(base * (Int64(1) << Int64(min(probeTimeouts, 6))), .seconds(2))
+    }
+
+    /// The earlier of the time-threshold loss timer and the probe time-out.
+    var timeout: Instant {
+        if lossTime != .distantFuture { return lossTime }
+        guard elicitingInFlight > 0, let last = lastElicitingSentAt else { return .distantFuture }
+        return last + probeTimeoutInterval
+    }
+
+    // MARK: handle
+
+    /// Records a packet that leaves now under the number `packets.next`.
+    mutating func handleSent(_ sent: SentPacket, now: Instant) {
+        var packet = sent
+        let bytes = Int(packet.bytes)
+        if packet.isAckEliciting {
+            packet.delivery = rate.handleSent(bytes: bytes, bytesInFlight: bytesInFlight, now: now)
+            controller.handleSent(
+                now: now, bytes: bytes, packetNumber: packets.next, bytesInFlight: bytesInFlight)
+            bytesInFlight += bytes
+            elicitingInFlight += 1
+            lastElicitingSentAt = now
+        } else {
+            // Only acknowledged on the way with others, and never lost: nothing to keep.
+            packet.state = .forgotten
+        }
+        // Acknowledgements are not paced (RFC 9002, section 7.7).
+        if packet.isAckEliciting { pacer.handleSent(bytes: bytes, now: now) }
+        if packets.isEmpty { firstInFlight = packets.next }
+        // A side that only acknowledges hears little back: make room before growing.
+        if packets.needsGrowth { packets.dropSettled(lostBefore: now - rtt.lossDelay * Int64(2)) }
+        packets.append(packet)
+    }
+
+    /// Takes an acknowledgement of this path. Nil when it acknowledges packets never sent.
+    mutating func handleAck<Sink: SentFrameSink & ~Copyable>(
+        _ frame: AckFrame, now: Instant, isAppLimited: Bool, sink: inout Sink
+    ) -> AckResult? {
+        guard frame.largest < packets.next else { return nil }
+        var result = AckResult()
+        let priorInFlight = bytesInFlight
+        var largestNew: UInt64?
+        for index in 0..<frame.rangeCount {
+            let range = frame.range(index)
+            var number = max(range.first, packets.first)
+            while number <= range.last, number < packets.next {
+                switch packets[number].state {
+                case .inFlight:
+                    acknowledge(number, frame, now, &result, &sink)
+                    largestNew = max(largestNew ?? 0, number)
+                case .lost:
+                    acknowledgeLate(number, frame, now, &result, &sink)
+                default: break
+                }
+                number += 1
+            }
+        }
+        guard let largestNew else { return result }
+        let newest = packets[largestNew]
+        if largestNew >= largestAcked ?? 0 {
+            largestAcked = largestNew
+            largestAckedSentAt = newest.sentAt
+            let sample = now - newest.sentAt
+            rtt.update(
+                sample: sample, ackDelay: frame.delay, maxAckDelay: peerAckDelay, now: now)
+            result.rttSample = sample
+            result.largestSentAt = newest.sentAt
+            result.largestReceiveTime = frame.receiveTime(of: largestNew)
+        }
+        probeTimeouts = 0
+        detectLosses(now: now, result: &result, sink: &sink)
+        let sample = rate.takeSample(now: now, minimumRTT: rtt.minimum)
+        result.deliveryRate = sample.rate
+        result.isRateAppLimited = sample.isAppLimited
+        controller.handleAck(
+            AckEvent(
+                now: now, ackedBytes: result.ackedBytes, largestAcked: largestNew,
+                largestSent: packets.next &- 1, bytesInFlight: bytesInFlight,
+                priorBytesInFlight: priorInFlight, latestRTT: result.rttSample,
+                smoothedRTT: rtt.smoothed, minimumRTT: rtt.minimum, rateSample: sample,
+                isAppLimited: isAppLimited))
+        updatePacer(now)
+        packets.dropSettled(lostBefore: now - rtt.lossDelay * Int64(2))
+        firstInFlight = max(firstInFlight, packets.first)
+        return result
+    }
+
+    private mutating func updatePacer(_ now: Instant) {
+        pacer.update(
+            rate: controller.pacingRate, maximumPacketSize: maximumPacketSize, now: now)
+    }
+
+    private mutating func acknowledge<Sink: SentFrameSink & ~Copyable>(
+        _ number: UInt64, _ frame: AckFrame, _ now: Instant, _ result: inout AckResult,
+        _ sink: inout Sink
+    ) {
+        packets[number].state = .acknowledged
+        let packet = packets[number]
+        let bytes = Int(packet.bytes)
+        bytesInFlight -= bytes
+        elicitingInFlight -= 1
+        result.ackedPackets += 1
+        result.ackedBytes += bytes
+        if packet.isMTUProbe { result.mtuProbeAcknowledged = bytes }
+        let received = frame.receiveTime(of: number)
+        rate.handleAcked(
+            packet.delivery, sentTime: packet.sentAt, bytes: bytes, now: now,
+            receivedTime: received.map {
+                Instant(nanoseconds: Int64(truncatingIfNeeded: $0 &* 1000))
+            })
+        sink.handleAcknowledged(packet, path: frame.path, receiveTime: received, now: now)
+    }
+
+    /// A packet declared lost arrived after all: the thresholds were too tight (RFC 8985, 7).
+    private mutating func acknowledgeLate<Sink: SentFrameSink & ~Copyable>(
+        _ number: UInt64, _ frame: AckFrame, _ now: Instant, _ result: inout AckResult,
+        _ sink: inout Sink
+    ) {
+        packets[number].state = .acknowledged
+        result.spuriousLosses += 1
+        let distance = frame.largest &- number
+        packetThreshold = min(
+            max(packetThreshold, distance &+ 1), PathRecovery.largestPacketThreshold)
+        reorderingQuarters = min(reorderingQuarters + 1, 4)
+        sink.handleAcknowledged(
+            packets[number], path: frame.path, receiveTime: frame.receiveTime(of: number), now: now)
+    }
+
+    /// RFC 9002, section 6.1: by packet threshold and by time threshold.
+    private mutating func detectLosses<Sink: SentFrameSink & ~Copyable>(
+        now: Instant, result: inout AckResult, sink: inout Sink
+    ) {
+        lossTime = .distantFuture
+        guard let largestAcked else { return }
+        let delay = rtt.lossDelay + max(rtt.latest, rtt.smoothed) * reorderingQuarters / 4
+        let cutoff = now - delay
+        var event = LossEvent(
+            now: now, lostBytes: 0, lostPackets: 0, largestLost: 0,
+            largestSent: packets.next &- 1, bytesInFlight: 0, isPersistentCongestion: false)
+        var run = 0
+        var runStart = Instant.zero
+        let persistentPeriod = rtt.probeTimeout(maxAckDelay: peerAckDelay) * Int64(3)
+        var number = max(firstInFlight, packets.first)
+        var isPrefixSettled = true
+        while number < largestAcked {
+            let state = packets[number].state
+            if state != .inFlight {
+                if state != .forgotten { run = 0 }
+                if isPrefixSettled { firstInFlight = number + 1 }
+                number += 1
+                continue
+            }
+            let sentAt = packets[number].sentAt
+            guard sentAt <= cutoff || largestAcked - number >= packetThreshold else {
+                lossTime = min(lossTime, sentAt + delay)
+                isPrefixSettled = false
+                run = 0
+                number += 1
+                continue
+            }
+            let bytes = Int(packets[number].bytes)
+            if !packets[number].isMTUProbe {
+                run += 1
+                if run == 1 { runStart = sentAt }
+                result.longestLossRun = max(result.longestLossRun, run)
+                if rtt.hasSample, sentAt - runStart > persistentPeriod {
+                    event.isPersistentCongestion = true
+                }
+                event.lostBytes += bytes
+                event.lostPackets += 1
+                event.largestLost = number
+            }
+            lose(number, now, &result, &sink)
+            if isPrefixSettled { firstInFlight = number + 1 }
+            number += 1
+        }
+        guard event.lostPackets > 0 else { return }
+        result.lostPackets += event.lostPackets
+        result.lostBytes += event.lostBytes
+        event.bytesInFlight = bytesInFlight
+        controller.handleLoss(event)
+    }
+
+    private mutating func lose<Sink: SentFrameSink & ~Copyable>(
+        _ number: UInt64, _ now: Instant, _ result: inout AckResult, _ sink: inout Sink
+    ) {
+        packets[number].state = .lost
+        let packet = packets[number]
+        let bytes = Int(packet.bytes)
+        bytesInFlight -= bytes
+        if packet.isAckEliciting { elicitingInFlight -= 1 }
+        if packet.isMTUProbe {
+            result.mtuProbeLost = bytes
+        } else {
+            rate.handleLost(bytes: bytes)
+        }
+        sink.handleLost(packet, path: path, isCertain: true, now: now)
+    }
+
+    /// The loss timer or the probe time-out ran out. True when it was the latter: the caller then
+    /// sends a probe (RFC 9002, section 6.2.4).
+    mutating func handleTimeout<Sink: SentFrameSink & ~Copyable>(
+        now: Instant, result: inout AckResult, sink: inout Sink
+    ) -> Bool {
+        guard timeout <= now else { return false }
+        if lossTime <= now {
+            detectLosses(now: now, result: &result, sink: &sink)
+            updatePacer(now)
+            return false
+        }
+        probeTimeouts += 1
+        // The next time-out counts from now, also while nothing can be sent.
+        lastElicitingSentAt = now
+        return true
+    }
+
+    /// Hands the data of every unanswered packet to the sink, and leaves the packets in flight.
+    mutating func reinject<Sink: SentFrameSink & ~Copyable>(now: Instant, sink: inout Sink) {
+        var number = max(firstInFlight, packets.first)
+        while number < packets.next {
+            if packets[number].state == .inFlight, !packets[number].isReinjected {
+                packets[number].isReinjected = true
+                sink.handleLost(packets[number], path: path, isCertain: false, now: now)
+            }
+            number += 1
+        }
+    }
+
+    /// Settles every packet in flight as lost, without a word to the congestion controller: the
+    /// path failed, it was not congested.
+    mutating func handleFailed<Sink: SentFrameSink & ~Copyable>(now: Instant, sink: inout Sink) {
+        settle(now: now, sink: &sink)
+        controller.handleOutage(now: now)
+        updatePacer(now)
+    }
+
+    /// Gives up what is in flight on a path that is only probed.
+    mutating func settle<Sink: SentFrameSink & ~Copyable>(now: Instant, sink: inout Sink) {
+        var result = AckResult()
+        var number = max(firstInFlight, packets.first)
+        while number < packets.next {
+            if packets[number].state == .inFlight { lose(number, now, &result, &sink) }
+            number += 1
+        }
+        firstInFlight = packets.next
+        lossTime = .distantFuture
+    }
+
+    mutating func handleRestored(now: Instant) {
+        probeTimeouts = 0
+        controller.handleRestored(now: now)
+        updatePacer(now)
+    }
+
+    mutating func handleMaximumPacketSize(_ bytes: Int, now: Instant) {
+        maximumPacketSize = bytes
+        controller.handleMaximumPacketSize(bytes)
+        updatePacer(now)
+    }
+}

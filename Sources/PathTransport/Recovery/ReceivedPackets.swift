@@ -1,0 +1,159 @@
+import PathTelemetry
+
+/// The packets received on one path: replay window, acknowledgement ranges, receive stamps, and
+/// when an acknowledgement is due.
+struct ReceivedPackets {
+    /// Numbers this far below the largest are refused: 8,192, as in WireGuard.
+    static let windowBits: UInt64 = 8192
+
+    private var window = [UInt64](repeating: 0, count: Int(ReceivedPackets.windowBits / 64))
+    private(set) var largest: UInt64 = 0
+    private(set) var isEmpty = true
+    private var ranges = InlineArray<32, AckFrame.Range>(
+        repeating: AckFrame.Range(first: 0, last: 0))
+    private var rangeCount = 0
+    private var stamps = InlineArray<16, AckFrame.Stamp>(
+        repeating: AckFrame.Stamp(first: 0, time: 0))
+    private var stampCount = 0
+    private var largestReceivedAt = Instant.zero
+
+    /// Ack-eliciting packets since the last acknowledgement was written.
+    private(set) var unacknowledged = 0
+    /// When the acknowledgement has to leave; distant future when none is owed.
+    private(set) var ackDueAt = Instant.distantFuture
+    /// Asked for by the peer (ACK_FREQUENCY): packets before an acknowledgement, and delay.
+    var packetTolerance = 2
+    var ackDelay = TimeDelta.milliseconds(5)
+
+    var owesAck: Bool { unacknowledged > 0 }
+
+    // MARK: replay window, RFC 4303 section 3.4.3
+
+    /// True when the number was not seen yet and is not too old. Asked before opening a packet.
+    func isNew(_ number: UInt64) -> Bool {
+        if isEmpty || number > largest { return true }
+        guard largest - number < ReceivedPackets.windowBits else { return false }
+        return !bit(number)
+    }
+
+    @inline(__always)
+    private func bit(_ number: UInt64) -> Bool {
+        window[Int(number >> 6) & (window.count - 1)] & (1 &<< (number & 63)) != 0
+    }
+
+    private mutating func setBit(_ number: UInt64) {
+        window[Int(number >> 6) & (window.count - 1)] |= 1 &<< (number & 63)
+    }
+
+    private mutating func advanceWindow(to number: UInt64) {
+        let steps = (number >> 6) - (largest >> 6)
+        let words = UInt64(window.count)
+        for step in 0..<min(steps, words) {
+            window[Int((largest >> 6) + 1 + step) & (window.count - 1)] = 0
+        }
+        largest = number
+    }
+
+    // MARK: receiving
+
+    /// Records an opened packet, and decides whether an acknowledgement is due (RFC 9000, 13.2.1).
+    ///
+    /// - Parameter stamp: microseconds of the receiver's own clock.
+    mutating func record(
+        _ number: UInt64, isAckEliciting: Bool, stamp: UInt64, receivedAt: Instant, now: Instant,
+        wantsAckAtOnce: Bool
+    ) {
+        let isInOrder = isEmpty ? number == 0 : number == largest + 1
+        if isEmpty {
+            isEmpty = false
+            largest = number
+            largestReceivedAt = receivedAt
+            noteStamp(number, stamp)
+        } else if number > largest {
+            advanceWindow(to: number)
+            largestReceivedAt = receivedAt
+            noteStamp(number, stamp)
+        }
+        setBit(number)
+        insertRange(number)
+        guard isAckEliciting else { return }
+        unacknowledged += 1
+        if wantsAckAtOnce || !isInOrder || unacknowledged >= packetTolerance {
+            ackDueAt = min(ackDueAt, now)
+        } else {
+            ackDueAt = min(ackDueAt, now + ackDelay)
+        }
+    }
+
+    private mutating func noteStamp(_ number: UInt64, _ time: UInt64) {
+        if stampCount > 0, time <= stamps[0].time { return }
+        for index in stride(from: min(stampCount, 15), to: 0, by: -1) {
+            stamps[index] = stamps[index - 1]
+        }
+        stamps[0] = AckFrame.Stamp(first: number, time: time)
+        stampCount = min(stampCount + 1, AckFrame.maximumStamps)
+    }
+
+    private mutating func insertRange(_ number: UInt64) {
+        var index = 0
+        while index < rangeCount {
+            let range = ranges[index]
+            if number > range.last {
+                if number == range.last + 1 {
+                    ranges[index].last = number
+                    if index > 0, ranges[index - 1].first == number + 1 { merge(index) }
+                    return
+                }
+                break
+            }
+            if number >= range.first { return }
+            if number + 1 == range.first {
+                ranges[index].first = number
+                if index + 1 < rangeCount, ranges[index + 1].last + 1 == number {
+                    merge(index + 1)
+                }
+                return
+            }
+            index += 1
+        }
+        guard index < AckFrame.maximumRanges else { return }
+        for position in stride(
+            from: min(rangeCount, AckFrame.maximumRanges - 1), to: index, by: -1)
+        {
+            ranges[position] = ranges[position - 1]
+        }
+        ranges[index] = AckFrame.Range(first: number, last: number)
+        rangeCount = min(rangeCount + 1, AckFrame.maximumRanges)
+    }
+
+    /// Joins the range at `index` with the newer one before it.
+    private mutating func merge(_ index: Int) {
+        ranges[index - 1].first = ranges[index].first
+        for position in index..<rangeCount - 1 { ranges[position] = ranges[position + 1] }
+        rangeCount -= 1
+    }
+
+    // MARK: acknowledging
+
+    /// The acknowledgement as of now, nil when nothing was received. `took` it with `didAcknowledge`.
+    func ackFrame(path: PathID, now: Instant) -> AckFrame? {
+        guard rangeCount > 0 else { return nil }
+        var frame = AckFrame(path: path, delay: max(.zero, now - largestReceivedAt))
+        for index in 0..<rangeCount { frame.append(range: ranges[index]) }
+        for index in 0..<stampCount { frame.append(stamp: stamps[index]) }
+        return frame
+    }
+
+    /// An acknowledgement was written into a packet.
+    mutating func didAcknowledge() {
+        unacknowledged = 0
+        ackDueAt = .distantFuture
+        // The newest stamp stays: it is the base of the next frame.
+        stampCount = min(stampCount, 1)
+    }
+
+    /// The peer has seen an acknowledgement up to `largest`: older ranges need not be repeated.
+    mutating func forget(upTo acknowledged: UInt64) {
+        while rangeCount > 1, ranges[rangeCount - 1].last <= acknowledged { rangeCount -= 1 }
+    }
+}

@@ -1,0 +1,121 @@
+import PathTelemetry
+
+/// What of a sent packet has to be known when it is acknowledged or lost.
+enum SentFrame {
+    case none
+    case stream(StreamFrame)
+    case message(MessageChunk)
+    case control(StreamControl)
+    /// An acknowledgement of the peer's packets up to `largest`.
+    case ack(path: PathID, largest: UInt64)
+    case pathStatus(path: PathID, PathStatus)
+    case ackFrequency
+}
+
+/// One packet in flight: plain memory, copied about freely, kept in `SentPacketRing`.
+struct SentPacket {
+    enum State: UInt8 {
+        case inFlight, acknowledged, lost, forgotten
+    }
+
+    static let frameLimit = 4
+
+    var sentAt: Instant
+    /// Bytes of the datagram; what congestion control counts.
+    var bytes: Int32
+    var state: State
+    var isAckEliciting: Bool
+    /// Its data has been queued on other paths while it was still unanswered.
+    var isReinjected = false
+    /// A path MTU probe: its loss says nothing of congestion (RFC 8899, section 3).
+    var isMTUProbe = false
+    var frameCount: UInt8 = 0
+    var frames: InlineArray<4, SentFrame> = InlineArray(repeating: .none)
+    /// The decision that put it on this path; `noDecision` when none did.
+    var decision: UInt64 = SentPacket.noDecision
+    var delivery = DeliveryState(
+        delivered: 0, lost: 0, deliveredTime: .zero, firstSentTime: .zero, receivedTime: nil,
+        bytesInFlight: 0, isAppLimited: false)
+
+    static let noDecision = UInt64.max
+
+    init(sentAt: Instant, bytes: Int, isAckEliciting: Bool) {
+        self.sentAt = sentAt
+        self.bytes = Int32(truncatingIfNeeded: bytes)
+        self.isAckEliciting = isAckEliciting
+        state = .inFlight
+    }
+
+    var hasFrameRoom: Bool { frameCount < SentPacket.frameLimit }
+
+    mutating func add(_ frame: SentFrame) {
+        guard hasFrameRoom else { return }
+        frames[Int(frameCount)] = frame
+        frameCount += 1
+    }
+}
+
+/// The packets of one path that are not settled yet, by packet number. Grows by doubling up to
+/// `capacityLimit` and never allocates otherwise.
+struct SentPacketRing {
+    /// Packets in flight at the most: 2^16 of 1,400 bytes are 90 MB on one path.
+    static let capacityLimit = 1 << 16
+
+    private var storage: [SentPacket]
+    private var mask: Int
+    /// Number of the oldest packet kept.
+    private(set) var first: UInt64 = 0
+    /// Number of the next packet sent.
+    private(set) var next: UInt64 = 0
+
+    init() {
+        let empty = SentPacket(sentAt: .zero, bytes: 0, isAckEliciting: false)
+        storage = Array(repeating: empty, count: 256)
+        mask = 255
+    }
+
+    var isEmpty: Bool { first == next }
+    var count: Int { Int(next - first) }
+    var needsGrowth: Bool { count > mask }
+    var isFull: Bool { count >= SentPacketRing.capacityLimit }
+
+    subscript(number: UInt64) -> SentPacket {
+        @inline(__always) _read { yield storage[Int(truncatingIfNeeded: number) & mask] }
+        @inline(__always) _modify { yield &storage[Int(truncatingIfNeeded: number) & mask] }
+    }
+
+    func contains(_ number: UInt64) -> Bool { number >= first && number < next }
+
+    /// Appends the packet with the number `next`.
+    mutating func append(_ packet: SentPacket) {
+        if needsGrowth { grow() }
+        storage[Int(truncatingIfNeeded: next) & mask] = packet
+        next += 1
+    }
+
+    private mutating func grow() {
+        var larger = Array(
+            repeating: SentPacket(sentAt: .zero, bytes: 0, isAckEliciting: false),
+            count: storage.count * 2)
+        let largerMask = larger.count - 1
+        for number in first..<next {
+            larger[Int(truncatingIfNeeded: number) & largerMask] =
+                storage[Int(truncatingIfNeeded: number) & mask]
+        }
+        storage = larger
+        mask = largerMask
+    }
+
+    /// Drops settled packets from the front; lost ones stay until `cutoff`, so that a late
+    /// acknowledgement is recognised as such.
+    mutating func dropSettled(lostBefore cutoff: Instant) {
+        while first < next {
+            let packet = storage[Int(truncatingIfNeeded: first) & mask]
+            switch packet.state {
+            case .inFlight: return
+            case .lost where packet.sentAt > cutoff: return
+            default: first += 1
+            }
+        }
+    }
+}

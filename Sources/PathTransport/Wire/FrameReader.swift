@@ -1,0 +1,134 @@
+import PathTelemetry
+
+/// Why a packet's payload was refused; the connection is closed with it.
+enum FrameError: Error, Equatable {
+    case truncated(kind: UInt8)
+    case unknownKind(UInt8)
+    case outOfRange(kind: UInt8)
+}
+
+/// Takes the frames of an opened packet one after the other.
+struct FrameReader {
+    private var reader: ByteReader
+
+    init(_ payload: UnsafeRawBufferPointer) { reader = ByteReader(payload) }
+
+    /// The next frame, nil at the end of the payload.
+    mutating func next() throws(FrameError) -> Frame? {
+        guard let kind = reader.byte() else { return nil }
+        switch kind {
+        case FrameKind.padding:
+            while reader.peek() == FrameKind.padding { reader.skip(1) }
+            return .padding
+        case FrameKind.ping:
+            return .ping
+        case FrameKind.ack:
+            return .ack(try AckFrame(&reader))
+        case FrameKind.stream...FrameKind.stream + 3:
+            return .stream(try stream(kind))
+        case FrameKind.message:
+            return .message(try message())
+        case FrameKind.maxData, FrameKind.maxStreamData, FrameKind.maxStreams,
+            FrameKind.maxStreamsUnidirectional, FrameKind.resetStream, FrameKind.stopSending,
+            FrameKind.dataBlocked, FrameKind.streamDataBlocked, FrameKind.streamsBlocked,
+            FrameKind.streamsBlockedUnidirectional:
+            return .control(try control(kind))
+        case FrameKind.pathChallenge:
+            return .pathChallenge(try token(kind))
+        case FrameKind.pathResponse:
+            return .pathResponse(try token(kind))
+        case FrameKind.pathStatus:
+            return try pathStatus()
+        case FrameKind.ackFrequency:
+            let packets = try varint(kind)
+            let delay = try varint(kind)
+            guard packets > 0, delay <= 1_000_000 else { throw .outOfRange(kind: kind) }
+            return .ackFrequency(packets: packets, delay: .microseconds(Int64(delay)))
+        case FrameKind.close:
+            let code = try varint(kind)
+            let length = try varint(kind)
+            guard length <= 256 else { throw .outOfRange(kind: kind) }
+            return .close(code: code, reason: try bytes(Int(length), kind))
+        default:
+            throw .unknownKind(kind)
+        }
+    }
+
+    private mutating func varint(_ kind: UInt8) throws(FrameError) -> UInt64 {
+        guard let value = reader.varint() else { throw .truncated(kind: kind) }
+        return value
+    }
+
+    private mutating func token(_ kind: UInt8) throws(FrameError) -> UInt64 {
+        guard let value = reader.uint64() else { throw .truncated(kind: kind) }
+        return value
+    }
+
+    private mutating func bytes(
+        _ count: Int, _ kind: UInt8
+    ) throws(FrameError) -> UnsafeRawBufferPointer {
+        guard let bytes = reader.bytes(count) else { throw .truncated(kind: kind) }
+        return bytes
+    }
+
+    private mutating func control(_ kind: UInt8) throws(FrameError) -> StreamControl {
+        let first = try varint(kind)
+        switch kind {
+        case FrameKind.maxData: return .maxData(first)
+        case FrameKind.maxStreams: return .maxStreams(first, isUnidirectional: false)
+        case FrameKind.maxStreamsUnidirectional:
+            return .maxStreams(first, isUnidirectional: true)
+        case FrameKind.dataBlocked: return .dataBlocked(first)
+        case FrameKind.streamsBlocked: return .streamsBlocked(first, isUnidirectional: false)
+        case FrameKind.streamsBlockedUnidirectional:
+            return .streamsBlocked(first, isUnidirectional: true)
+        default: break
+        }
+        let stream = StreamID(rawValue: first)
+        let second = try varint(kind)
+        switch kind {
+        case FrameKind.maxStreamData: return .maxStreamData(stream, second)
+        case FrameKind.streamDataBlocked: return .streamDataBlocked(stream, second)
+        case FrameKind.stopSending: return .stopSending(stream, code: second)
+        default:
+            return .reset(stream, StreamReset(code: second, finalSize: try varint(kind)))
+        }
+    }
+
+    private mutating func stream(_ kind: UInt8) throws(FrameError) -> StreamData {
+        let number = StreamID(rawValue: try varint(kind))
+        let offset = try varint(kind)
+        let length = kind & 2 != 0 ? try varint(kind) : UInt64(reader.remaining)
+        guard length <= UInt64(reader.remaining) else { throw .truncated(kind: kind) }
+        return StreamData(
+            stream: number, offset: offset, data: try bytes(Int(length), kind),
+            isFinal: kind & 1 != 0)
+    }
+
+    private mutating func message() throws(FrameError) -> MessageData {
+        let kind = FrameKind.message
+        let number = try varint(kind)
+        let total = try varint(kind)
+        let offset = try varint(kind)
+        let lifetime = try varint(kind)
+        let length = try varint(kind)
+        guard total <= UInt64(Int32.max), offset <= total, length <= total - offset,
+            lifetime <= 3_600_000_000
+        else { throw .outOfRange(kind: kind) }
+        return MessageData(
+            number: number, offset: Int(offset), total: Int(total),
+            lifetime: lifetime == 0 ? .infinite : .microseconds(Int64(lifetime) - 1),
+            data: try bytes(Int(length), kind))
+    }
+
+    private mutating func pathStatus() throws(FrameError) -> Frame {
+        let kind = FrameKind.pathStatus
+        guard let path = reader.byte() else { throw .truncated(kind: kind) }
+        let sequence = try varint(kind)
+        guard let status = reader.byte() else { throw .truncated(kind: kind) }
+        guard path < PathID.limit, let status = PathStatus(rawValue: status) else {
+            throw .outOfRange(kind: kind)
+        }
+        return .pathStatus(path: PathID(rawValue: path), sequence: sequence, status: status)
+    }
+}

@@ -1,0 +1,83 @@
+public import PathTelemetry
+
+/// What each side tells the other of its limits, inside the handshake's encrypted payloads.
+///
+/// Written as (number, value) pairs of variable-length integers; unknown numbers are skipped, so
+/// that later versions may add some. docs/protocol.md, section 2.3.
+public struct TransportParameters: Equatable, Sendable {
+    /// Bytes of all streams together that the peer may send before it hears more (RFC 9000, 4.1).
+    public var maximumData: UInt64 = 16 << 20
+    /// Bytes of each stream that the peer may send before it hears more.
+    public var maximumStreamData: UInt64 = 16 << 20
+    /// Streams that the peer may open.
+    public var maximumStreams: UInt64 = 64
+    /// A connection without an answer for this long is over.
+    public var idleTimeout: TimeDelta = .seconds(10)
+    /// Longest time an acknowledgement is held back.
+    public var maximumAckDelay: TimeDelta = .milliseconds(5)
+    /// Largest datagram (UDP payload) that the sender of the parameter takes.
+    public var maximumDatagram: Int = 9000
+    /// Largest message that the sender of the parameter takes, bytes.
+    public var maximumMessage: Int = 60_000
+
+    public init() {}
+
+    private enum Number {
+        static let maximumData: UInt64 = 1
+        static let maximumStreamData: UInt64 = 2
+        static let maximumStreams: UInt64 = 3
+        static let idleTimeout: UInt64 = 4
+        static let maximumAckDelay: UInt64 = 5
+        static let maximumDatagram: UInt64 = 6
+        static let maximumMessage: UInt64 = 7
+    }
+
+    func encoded() -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: 128) { buffer, count in
+            var writer = ByteWriter(UnsafeMutableRawBufferPointer(buffer))
+            let pairs: InlineArray<7, (UInt64, UInt64)> = [
+                (Number.maximumData, maximumData),
+                (Number.maximumStreamData, maximumStreamData),
+                (Number.maximumStreams, maximumStreams),
+                (Number.idleTimeout, UInt64(max(0, idleTimeout.microseconds))),
+                (Number.maximumAckDelay, UInt64(max(0, maximumAckDelay.microseconds))),
+                (Number.maximumDatagram, UInt64(max(0, maximumDatagram))),
+                (Number.maximumMessage, UInt64(max(0, maximumMessage))),
+            ]
+            for index in pairs.indices {
+                writer.varint(pairs[index].0)
+                writer.varint(pairs[index].1)
+            }
+            count = writer.offset
+        }
+    }
+
+    /// Nil when a value is outside what any version allows.
+    init?(_ bytes: UnsafeRawBufferPointer) {
+        self.init()
+        var reader = ByteReader(bytes)
+        while !reader.isAtEnd {
+            guard let number = reader.varint(), let value = reader.varint() else { return nil }
+            switch number {
+            case Number.maximumData: maximumData = value
+            case Number.maximumStreamData: maximumStreamData = value
+            case Number.maximumStreams:
+                guard value <= 1 << 20 else { return nil }
+                maximumStreams = value
+            case Number.idleTimeout:
+                guard value >= 100_000, value <= 3_600_000_000 else { return nil }
+                idleTimeout = .microseconds(Int64(value))
+            case Number.maximumAckDelay:
+                guard value <= 1_000_000 else { return nil }
+                maximumAckDelay = .microseconds(Int64(value))
+            case Number.maximumDatagram:
+                guard value >= 1200, value <= 65_535 else { return nil }
+                maximumDatagram = Int(value)
+            case Number.maximumMessage:
+                guard value <= 1 << 24 else { return nil }
+                maximumMessage = Int(value)
+            default: break
+            }
+        }
+    }
+}
