@@ -16,6 +16,14 @@ let sharedFolder: String? = {
 
 let isSharedAbsent = "needs the reference folder `shared` above the package or PATHWISE_SHARED"
 
+/// How many times the usual number of mutated inputs is tried.
+let fuzzScale: Int = {
+    guard let text = getenv("PATHWISE_FUZZ"), let scale = Int(String(cString: text)) else {
+        return 1
+    }
+    return max(1, min(scale, 100_000))
+}()
+
 func at(_ seconds: Double) -> Instant { Instant.zero + TimeDelta(seconds: seconds) }
 
 func link(
