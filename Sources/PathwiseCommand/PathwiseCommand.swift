@@ -5,6 +5,22 @@ struct PathwiseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pathwise",
         abstract: "Send over several network paths, and learn which to use.",
-        version: "0.1.0"
+        discussion: """
+            A first run, on one machine:
+
+              pathwise keygen alice.key            prints alice's public key
+              pathwise keygen bob.key              prints bob's public key
+
+            Reports go to standard output (--json: one object), progress and errors to standard
+            error. Exit codes are those of sysexits(3), 130 after Ctrl-C.
+            """,
+        version: Program.version,
+        groupedSubcommands: [
+            CommandGroup(name: "Key", subcommands: [KeygenCommand.self, PubkeyCommand.self])
+        ]
     )
+
+    static func main() async {
+        await Program.run(Self.self, arguments: Array(CommandLine.arguments.dropFirst()))
+    }
 }

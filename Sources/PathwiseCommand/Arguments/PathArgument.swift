@@ -1,0 +1,124 @@
+import PathTelemetry
+import PathTransport
+
+/// What `--path` says of one path:
+/// `NAME=INTERFACE|ADDRESS[>REMOTE][,weight=W][,price=PER_GB][,limit=RATE][,kind=K][,backup]`.
+struct PathArgument: Equatable {
+    /// What the path leaves this host through.
+    enum Source: Equatable {
+        case interface(String)
+        /// A local address; port zero.
+        case address(SocketAddress)
+    }
+
+    /// In one line for help texts.
+    static let form =
+        "NAME=INTERFACE|ADDRESS[>HOST:PORT][,weight=W][,price=PER_GB][,limit=RATE][,kind=KIND]"
+        + "[,backup]"
+
+    var name: String
+    var source: Source
+    /// The server's address for this path alone, as HOST:PORT; nil for those of `--to`.
+    var remote: String?
+    var traits = PathTraits()
+
+    init(parsing text: String) throws(SyntaxProblem) {
+        let parts = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+        guard let equals = parts[0].firstIndex(of: "=") else {
+            throw SyntaxProblem("it has no NAME=; write dsl=eth0 or lte=192.0.2.7")
+        }
+        name = try PathArgument.checkedName(String(parts[0][..<equals]))
+        var place = parts[0][parts[0].index(after: equals)...]
+        if let arrow = place.firstIndex(of: ">") {
+            let remote = String(place[place.index(after: arrow)...])
+            guard remote.contains(":") else {
+                throw SyntaxProblem("after '>' stands HOST:PORT, not '\(remote)'")
+            }
+            self.remote = remote
+            place = place[..<arrow]
+        }
+        source = try PathArgument.source(String(place))
+        for part in parts.dropFirst() { try set(part) }
+    }
+
+    private static func checkedName(_ name: String) throws(SyntaxProblem) -> String {
+        let isPlain = name.utf8.allSatisfy {
+            switch $0 {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"),
+                UInt8(ascii: "."):
+                true
+            default: false
+            }
+        }
+        guard isPlain, (1...32).contains(name.utf8.count) else {
+            throw SyntaxProblem("a path's name has 1 to 32 of a-z A-Z 0-9 - _ .")
+        }
+        return name
+    }
+
+    private static func source(_ text: String) throws(SyntaxProblem) -> Source {
+        let bracketed = text.contains(":") && !text.hasPrefix("[") ? "[\(text)]" : text
+        if let address = SocketAddress(parsing: bracketed, defaultPort: 0) {
+            guard address.port == 0 else {
+                throw SyntaxProblem("the local address '\(text)' stands without a port")
+            }
+            return .address(address)
+        }
+        // IFNAMSIZ, with its closing zero.
+        guard (1...15).contains(text.utf8.count),
+            !text.utf8.contains(where: { $0 <= 32 || $0 == UInt8(ascii: "/") || $0 == 58 })
+        else {
+            throw SyntaxProblem(
+                "'\(text)' is neither an interface's name nor an address; 'ip address' lists them")
+        }
+        return .interface(text)
+    }
+
+    private mutating func set(_ option: String) throws(SyntaxProblem) {
+        let pair = option.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            .map(String.init)
+        let value = pair.count > 1 ? pair[1] : ""
+        switch pair[0] {
+        case "weight":
+            guard let weight = Double(value), weight > 0, weight <= 1e6 else {
+                throw SyntaxProblem("weight=\(value): give a number above 0, up to 10^6")
+            }
+            traits.weight = weight
+        case "price":
+            guard let price = Double(value), price >= 0, price <= 1e6 else {
+                throw SyntaxProblem("price=\(value): give the price of 10^9 bytes, 0 or more")
+            }
+            traits.pricePerGB = price
+        case "limit":
+            do throws(SyntaxProblem) {
+                traits.rateLimit = try RateArgument.bytesPerSecond(value)
+            } catch {
+                throw SyntaxProblem("limit=\(value): \(error.description)")
+            }
+        case "kind":
+            guard let kind = LinkKind.allCases.first(where: { "\($0)" == value }) else {
+                let known = LinkKind.allCases.map { "\($0)" }.joined(separator: ", ")
+                throw SyntaxProblem("kind=\(value): give one of \(known)")
+            }
+            traits.kind = kind
+        case "backup":
+            guard pair.count == 1 else { throw SyntaxProblem("'backup' stands without a value") }
+            traits.isBackup = true
+        default:
+            throw SyntaxProblem(
+                "'\(option)' is none of weight=, price=, limit=, kind=, backup")
+        }
+    }
+
+    /// Refuses more paths than a connection has room for, and one name for two of them.
+    static func check(_ paths: [PathArgument]) throws(SyntaxProblem) {
+        guard paths.count <= PathID.limit else {
+            throw SyntaxProblem("\(paths.count) paths; a connection has at most \(PathID.limit)")
+        }
+        var names: Set<String> = []
+        for path in paths where !names.insert(path.name).inserted {
+            throw SyntaxProblem("two paths are called '\(path.name)'; give each its own name")
+        }
+    }
+}

@@ -1,0 +1,50 @@
+import Glibc
+import PathLearning
+
+/// What `--policy` says: a policy by name with parameters, or a model file for the learned one.
+enum PolicyArgument: Equatable, CustomStringConvertible {
+    case named(PolicySpecification)
+    case model(file: String)
+
+    /// A name, unless it looks like a file's name or a file of that name is there.
+    init(parsing text: String) throws(LearningError) {
+        if text.contains("/") || text.hasSuffix(".safetensors") {
+            self = .model(file: text)
+            return
+        }
+        do throws(LearningError) {
+            self = .named(try PolicySpecification(parsing: text))
+        } catch {
+            guard case .unknownPolicy = error, access(text, F_OK) == 0 else { throw error }
+            self = .model(file: text)
+        }
+    }
+
+    /// The policy, its model where it is a file, and what tables call it.
+    func load() throws(LearningError) -> (
+        specification: PolicySpecification, model: Model?, label: String
+    ) {
+        switch self {
+        case .named(let specification):
+            return (specification, nil, specification.name)
+        case .model(let file):
+            let model = try Model.load(file)
+            let name = file.split(separator: "/").last.map(String.init) ?? file
+            return (.learned(LinUCBSettings()), model, name)
+        }
+    }
+
+    var description: String {
+        switch self {
+        case .named(let specification): specification.name
+        case .model(let file): file
+        }
+    }
+
+    /// The policies with a line each, for help texts.
+    static var catalogue: String {
+        PolicySpecification.catalogue.map { name, summary in
+            "  " + name + String(repeating: " ", count: max(1, 14 - name.count)) + summary
+        }.joined(separator: "\n")
+    }
+}

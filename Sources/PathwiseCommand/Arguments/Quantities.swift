@@ -1,0 +1,78 @@
+import PathTelemetry
+
+/// Why an argument cannot be read: what it is, and what to write instead.
+struct SyntaxProblem: Error, Equatable, CustomStringConvertible {
+    var description: String
+
+    init(_ description: String) { self.description = description }
+}
+
+/// A number with its unit, as people write it: `150ms`, `20mbit`, `64KiB`.
+private struct Quantity {
+    var number: Double
+    var unit: String
+
+    /// Nil for anything but a plain decimal number, not negative, with letters after it.
+    init?(_ text: String) {
+        let digits = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+        guard digits.count <= 20, let number = Double(digits), number.isFinite else { return nil }
+        self.number = number
+        unit = String(text[digits.endIndex...])
+    }
+}
+
+/// Times: a number and `us`, `ms`, `s`, `min` or `h`.
+extension TimeDelta {
+    init(argument text: String) throws(SyntaxProblem) {
+        let units = ["us": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600]
+        guard let quantity = Quantity(text), let unit = units[quantity.unit] else {
+            throw SyntaxProblem("write a time as 150ms, 2s, 1.5min or 1h")
+        }
+        let seconds = quantity.number * unit
+        guard seconds <= 1e8 else { throw SyntaxProblem("at most 10^8 seconds") }
+        self.init(seconds: seconds)
+    }
+}
+
+/// Rates: a number and `bit`, `kbit`, `mbit`, `gbit`, each a second.
+enum RateArgument {
+    /// Bytes per second.
+    static func bytesPerSecond(_ text: String) throws(SyntaxProblem) -> Double {
+        let units = ["bit": 1.0, "kbit": 1e3, "mbit": 1e6, "gbit": 1e9]
+        guard let quantity = Quantity(text), let unit = units[quantity.unit.lowercased()] else {
+            throw SyntaxProblem("write a rate as 500kbit, 20mbit or 1.5gbit (bits per second)")
+        }
+        let rate = quantity.number * unit / 8
+        guard rate > 0, rate <= 1e12 else {
+            throw SyntaxProblem("a rate is above zero and at most 8000gbit")
+        }
+        return rate
+    }
+}
+
+/// Sizes: a number of bytes, plain or with `B`, `kB`, `MB`, `GB`, `KiB`, `MiB`, `GiB`.
+enum SizeArgument {
+    static func bytes(_ text: String) throws(SyntaxProblem) -> Int {
+        let units: [String: Double] = [
+            "": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12,
+            "kib": 1024, "mib": 1_048_576, "gib": 1_073_741_824, "tib": 1_099_511_627_776,
+        ]
+        guard let quantity = Quantity(text), let unit = units[quantity.unit.lowercased()] else {
+            throw SyntaxProblem("write a size as 1500, 20MB or 64KiB")
+        }
+        let size = (quantity.number * unit).rounded()
+        guard size <= 9e15 else { throw SyntaxProblem("at most 9000TB") }
+        return Int(size)
+    }
+}
+
+/// A share of one: `0.2`, or `20%`.
+enum ShareArgument {
+    static func share(_ text: String) throws(SyntaxProblem) -> Double {
+        if let quantity = Quantity(text) {
+            let share = quantity.unit == "%" ? quantity.number / 100 : quantity.number
+            if quantity.unit.isEmpty || quantity.unit == "%", share <= 1 { return share }
+        }
+        throw SyntaxProblem("write a share as 0.2 or 20%")
+    }
+}

@@ -1,0 +1,104 @@
+import Glibc
+import Synchronization
+
+/// Ctrl-C and SIGTERM: the first asks for an orderly end, the second ends the program at once.
+enum Interruption {
+    fileprivate static let state = InterruptionState()
+
+    /// Begins to listen; before it a signal ends the program.
+    static func install() {
+        guard state.open() else { return }
+        var action = sigaction()
+        action.__sigaction_handler.sa_handler = { received($0) }
+        action.sa_flags = SA_RESTART
+        sigemptyset(&action.sa_mask)
+        sigaction(SIGINT, &action, nil)
+        sigaction(SIGTERM, &action, nil)
+    }
+
+    /// The signal that came; nil while none did.
+    static var signal: Int32? {
+        let number = state.signal.load(ordering: .acquiring)
+        return number == 0 ? nil : number
+    }
+
+    /// Calls `body` with the signal's number, on a thread of its own, when one comes or has come.
+    static func whenInterrupted(_ body: @escaping @Sendable (Int32) -> Void) {
+        install()
+        state.add(body)
+    }
+
+    /// Yields the signal's number when one comes or has come, and ends.
+    static var signals: AsyncStream<Int32> {
+        AsyncStream { continuation in
+            whenInterrupted { signal in
+                continuation.yield(signal)
+                continuation.finish()
+            }
+        }
+    }
+}
+
+/// Runs in the signal handler: atomics, `write` and `_exit` only.
+private func received(_ signal: Int32) {
+    let state = Interruption.state
+    let isFirst = state.signal.compareExchange(
+        expected: 0, desired: signal, ordering: .acquiringAndReleasing
+    ).exchanged
+    guard isFirst else { _exit(128 + signal) }
+    let kept = errno
+    var byte: UInt8 = 1
+    _ = write(state.writeEnd.load(ordering: .acquiring), &byte, 1)
+    errno = kept
+}
+
+private final class InterruptionState: Sendable {
+    let signal = Atomic<Int32>(0)
+    let writeEnd = Atomic<Int32>(-1)
+    private let isOpen = Atomic<Bool>(false)
+    private let listeners = Mutex<[@Sendable (Int32) -> Void]>([])
+
+    /// Makes the pipe and its reader; false when they are there already.
+    func open() -> Bool {
+        guard !isOpen.exchange(true, ordering: .acquiringAndReleasing) else { return false }
+        var ends: (Int32, Int32) = (-1, -1)
+        let result = withUnsafeMutableBytes(of: &ends) {
+            pipe($0.assumingMemoryBound(to: Int32.self).baseAddress)
+        }
+        guard result == 0 else { return true }
+        for end in [ends.0, ends.1] { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        writeEnd.store(ends.1, ordering: .releasing)
+        let readEnd = UnsafeMutableRawPointer(bitPattern: UInt(ends.0) + 1)
+        var thread = pthread_t()
+        let created = pthread_create(
+            &thread, nil,
+            { argument in
+                Interruption.state.wait(on: Int32(UInt(bitPattern: argument) - 1))
+                return nil
+            }, readEnd)
+        if created == 0 { pthread_detach(thread) }
+        return true
+    }
+
+    private func wait(on descriptor: Int32) {
+        var byte: UInt8 = 0
+        while read(descriptor, &byte, 1) < 0, errno == EINTR {}
+        tell()
+    }
+
+    func add(_ body: @escaping @Sendable (Int32) -> Void) {
+        listeners.withLock { $0.append(body) }
+        if signal.load(ordering: .acquiring) != 0 { tell() }
+    }
+
+    /// Calls each listener once.
+    private func tell() {
+        let number = signal.load(ordering: .acquiring)
+        let waiting = listeners.withLock { listeners in
+            let all = listeners
+            listeners = []
+            return all
+        }
+        for listener in waiting { listener(number) }
+    }
+}

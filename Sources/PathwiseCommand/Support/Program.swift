@@ -1,0 +1,69 @@
+import ArgumentParser
+import Glibc
+
+/// The program around its subcommands: what it is called, and how it ends.
+enum Program {
+    static let version = "0.1.0"
+
+    /// Parses the command line, runs the command and exits.
+    static func run(_ root: any AsyncParsableCommand.Type, arguments: [String]) async -> Never {
+        let status: ExitStatus
+        do {
+            var command = try parse(root, arguments)
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+            status = .success
+        } catch {
+            status = end(with: error, root, arguments)
+        }
+        exit(status.rawValue)
+    }
+
+    private static func parse<Root: AsyncParsableCommand>(
+        _ root: Root.Type, _ arguments: [String]
+    ) throws -> any ParsableCommand {
+        try root.parseAsRoot(arguments)
+    }
+
+    /// Prints what is to be said of an error: help on standard output, anything else as one line.
+    private static func end<Root: AsyncParsableCommand>(
+        with error: any Error, _ root: Root.Type, _ arguments: [String]
+    ) -> ExitStatus {
+        if let exit = error as? ExitCode { return ExitStatus(rawValue: exit.rawValue) ?? .software }
+        let code = root.exitCode(for: error)
+        if code == .success {
+            let width = Console.standardOutput.width ?? 100
+            try? Console.standardOutput.write(root.fullMessage(for: error, columns: width) + "\n")
+            return .success
+        }
+        var failure = CommandFailure(error)
+        if code == .validationFailure {
+            let command = commandPath(of: arguments, root)
+            let message = root.message(for: error)
+            failure = CommandFailure("\(message); see '\(command) --help'", .usage)
+        }
+        if !failure.message.isEmpty { try? Console.standardError.write(failure.line) }
+        return failure.status
+    }
+
+    /// The names of the command that the arguments mean, as typed to call it.
+    static func commandPath(
+        of arguments: [String], _ root: any ParsableCommand.Type
+    ) -> String {
+        var names = [root._commandName]
+        var command = root
+        for argument in arguments {
+            guard
+                let next = command.configuration.subcommands.first(where: {
+                    $0._commandName == argument
+                })
+            else { break }
+            names.append(argument)
+            command = next
+        }
+        return names.joined(separator: " ")
+    }
+}

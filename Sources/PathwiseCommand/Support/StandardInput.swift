@@ -1,0 +1,39 @@
+import Glibc
+import PathTransport
+
+/// Small things read from standard input.
+enum StandardInput {
+    /// A private key as `keygen` prints it.
+    static func privateKey() throws(CommandFailure) -> PrivateKey {
+        // A key has 44 characters; what is longer than this is none.
+        var bytes = [UInt8](repeating: 0, count: 256)
+        defer { wipe(&bytes) }
+        var filled = 0
+        while filled < bytes.count {
+            let count = bytes.withUnsafeMutableBytes {
+                read(STDIN_FILENO, $0.baseAddress.map { $0 + filled }, $0.count - filled)
+            }
+            if count == 0 { break }
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw CommandFailure(
+                    "cannot read standard input: \(systemText(errno))", .inputOutput)
+            }
+            filled += count
+        }
+        let text = String(decoding: bytes[..<filled], as: UTF8.self)
+        let words = text.split(whereSeparator: \.isWhitespace)
+        guard words.count == 1, let key = PrivateKey(base64: String(words[0])) else {
+            throw CommandFailure(
+                "standard input does not hold one private key of 44 characters of base64; "
+                    + "pipe the file of 'pathwise keygen' into it", .dataError)
+        }
+        return key
+    }
+
+    private static func wipe(_ bytes: inout [UInt8]) {
+        bytes.withUnsafeMutableBytes { room in
+            if let start = room.baseAddress { explicit_bzero(start, room.count) }
+        }
+    }
+}
