@@ -46,7 +46,9 @@ let package = Package(
         .target(
             name: "PathEvaluation",
             dependencies: ["DenseMath", "PathTelemetry", "PathLearning", "PathTrace"]),
-        .target(name: "PathReport", dependencies: ["PathTelemetry", "PathTrace", "PathEvaluation"]),
+        .target(
+            name: "PathReport",
+            dependencies: ["PathTelemetry", "PathLearning", "PathTrace", "PathEvaluation"]),
         .target(
             name: "PathNetwork", dependencies: ["CLinuxUDP", "PathTelemetry", "PathTransport"],
             swiftSettings: [.strictMemorySafety()]),
@@ -75,7 +77,10 @@ let package = Package(
             name: "PathEvaluationTests",
             dependencies: ["PathEvaluation", "PathTrace", "PathTelemetry", "PathLearning"]),
         .testTarget(
-            name: "PathReportTests", dependencies: ["PathReport", "PathTelemetry"],
+            name: "PathReportTests",
+            dependencies: [
+                "PathReport", "PathEvaluation", "PathTrace", "PathLearning", "PathTelemetry",
+            ],
             exclude: ["Golden"]),
         .testTarget(
             name: "PathTransportTests",

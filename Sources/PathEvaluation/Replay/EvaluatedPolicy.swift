@@ -1,0 +1,40 @@
+public import PathLearning
+
+/// A policy to be evaluated on logged decisions.
+public struct EvaluatedPolicy: Sendable {
+    /// Whether a learning policy learns from the log while it is replayed.
+    public enum Mode: Hashable, Sendable {
+        /// It stays as its model made it.
+        case frozen
+        /// It takes in the logged outcomes when they closed, as the live sender did.
+        case online
+    }
+
+    enum Kind: Sendable {
+        case logged
+        case policy(PolicySpecification, Model?, Mode)
+    }
+
+    /// The name in tables.
+    public var label: String
+    let kind: Kind
+
+    private init(label: String, kind: Kind) {
+        self.label = label
+        self.kind = kind
+    }
+
+    /// The policy that wrote the log, by the probabilities it recorded.
+    public static let logged = EvaluatedPolicy(label: "logged", kind: .logged)
+
+    /// A policy by its specification.
+    ///
+    /// - Parameter model: what a learned policy starts from.
+    public static func policy(
+        _ specification: PolicySpecification, model: Model? = nil, mode: Mode = .frozen,
+        label: String? = nil
+    ) -> EvaluatedPolicy {
+        EvaluatedPolicy(
+            label: label ?? specification.name, kind: .policy(specification, model, mode))
+    }
+}

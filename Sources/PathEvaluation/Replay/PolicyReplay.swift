@@ -1,0 +1,112 @@
+public import PathLearning
+import PathTelemetry
+public import PathTrace
+
+/// Runs a policy over the decisions of one session as if it had been asked, in their order.
+///
+/// The shipped selector decides; only its distribution is used. Ask for *every* decision of the
+/// session, forced ones too, so that policies with a memory see what a live sender sees.
+public struct PolicyReplay: Sendable {
+    private let isLogged: Bool
+    private let learnsOnline: Bool
+    private var selector: PathSelector?
+    private var pending = FeedbackQueue()
+
+    /// - Parameters:
+    ///   - pathNames: names of the session's paths; the position is the number.
+    ///   - cost: what the policy minimises.
+    /// - Throws: when the policy names a path that the session does not have.
+    public init(
+        _ policy: EvaluatedPolicy, pathNames: [String], cost: Cost = Cost()
+    ) throws(LearningError) {
+        switch policy.kind {
+        case .logged:
+            isLogged = true
+            learnsOnline = false
+        case .policy(let specification, let model, let mode):
+            isLogged = false
+            learnsOnline = mode == .online
+            selector = try PathSelector(
+                try specification.resolved(names: pathNames), model: model, seed: 0, cost: cost)
+        }
+    }
+
+    /// The distribution over actions that the policy would have drawn from.
+    public mutating func distribution(
+        for decision: borrowing LoggedDecision
+    ) -> ActionDistribution {
+        let record = decision.record
+        guard !isLogged else { return record.decision.distribution }
+        if learnsOnline {
+            while let feedback = pending.pop(closedBy: record.time) { selector?.learn(feedback) }
+            push(decision)
+        }
+        return selector?.decide(record.candidates, burst: record.burst, now: record.time)
+            .decision.distribution ?? record.decision.distribution
+    }
+
+    private mutating func push(_ decision: borrowing LoggedDecision) {
+        let record = decision.record
+        guard !record.decision.isForced, let outcome = decision.outcome,
+            record.decision.action.count == 1, let path = record.decision.action.first,
+            let index = record.candidates.index(of: path)
+        else { return }
+        let candidate = record.candidates[index]
+        let early = pending.push(
+            Feedback(
+                features: candidate.features, predictedDelivery: candidate.predictedDelivery,
+                burst: record.burst, outcome: outcome, now: outcome.closedAt))
+        if let early { selector?.learn(early) }
+    }
+}
+
+/// Outcomes that have not closed yet, the earliest first.
+struct FeedbackQueue: Sendable {
+    /// A log whose outcomes close later than this many decisions has them taken in early.
+    private static let limit = 100_000
+
+    // A binary heap.
+    private var heap: [Feedback] = []
+
+    private static func isBefore(_ left: Feedback, _ right: Feedback) -> Bool {
+        left.outcome.closedAt == right.outcome.closedAt
+            ? left.outcome.decision < right.outcome.decision
+            : left.outcome.closedAt < right.outcome.closedAt
+    }
+
+    /// - Returns: the earliest one when there are too many.
+    mutating func push(_ feedback: Feedback) -> Feedback? {
+        heap.append(feedback)
+        var child = heap.count - 1
+        while child > 0 {
+            let parent = (child - 1) / 2
+            guard FeedbackQueue.isBefore(heap[child], heap[parent]) else { break }
+            heap.swapAt(child, parent)
+            child = parent
+        }
+        return heap.count > FeedbackQueue.limit ? pop() : nil
+    }
+
+    /// The earliest outcome if it had closed by then.
+    mutating func pop(closedBy time: Instant) -> Feedback? {
+        guard let first = heap.first, first.outcome.closedAt <= time else { return nil }
+        return pop()
+    }
+
+    private mutating func pop() -> Feedback? {
+        guard let last = heap.popLast() else { return nil }
+        guard let first = heap.first else { return last }
+        heap[0] = last
+        var parent = 0
+        while true {
+            var least = parent
+            for child in [2 * parent + 1, 2 * parent + 2]
+            where child < heap.count && FeedbackQueue.isBefore(heap[child], heap[least]) {
+                least = child
+            }
+            if least == parent { return first }
+            heap.swapAt(least, parent)
+            parent = least
+        }
+    }
+}

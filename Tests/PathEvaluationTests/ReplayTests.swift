@@ -1,0 +1,260 @@
+import Foundation
+import PathEvaluation
+import PathLearning
+import PathTelemetry
+import PathTrace
+import Testing
+
+/// A world of three paths in which the truth is known: delivery is h times a factor that one
+/// feature announces and another hides.
+struct World {
+    var generator: SeededGenerator
+
+    mutating func candidates(_ count: Int) -> CandidateSet {
+        var set = CandidateSet()
+        for index in 0..<count {
+            var candidate = Candidate(
+                path: PathID(index), traits: PathTraits(pricePerGB: Double(index) * 0.1))
+            for feature in 0..<FeatureVector.count {
+                candidate.features[feature] = generator.uniform() - 0.5
+            }
+            candidate.predictedDelivery = 0.02 + 0.02 * generator.uniform()
+            candidate.smoothedRTT = 0.02 + 0.01 * generator.uniform()
+            candidate.rttVariation = 0.002
+            candidate.room = 100_000
+            candidate.rate = 1e6
+            set.append(candidate)
+        }
+        return set
+    }
+
+    /// What happens when the burst goes on this candidate.
+    mutating func outcome(
+        _ candidate: Candidate, number: UInt64, at time: Instant
+    ) -> Outcome {
+        let factor = exp(
+            candidate.features[3] + 0.5 * Double(candidate.path.index)
+                + 0.4 * (generator.uniform() - 0.5))
+        let delivery = candidate.predictedDelivery * factor
+        let late = delivery > 0.08
+        return Outcome(
+            decision: number, delivery: late ? nil : delivery, isLate: late, deadline: 0.08,
+            packets: 3, lostPackets: 0,
+            closedAt: time + TimeDelta(seconds: late ? 0.08 : delivery))
+    }
+}
+
+/// What a log was made with, and what is true of it.
+struct WorldLog {
+    var path: String
+    /// Mean reward had every decision taken path 0.
+    var truthOfFirst = 0.0
+}
+
+/// Records `count` decisions of a policy that learns as a live sender does.
+func record(
+    _ specification: PolicySpecification, count: Int, seed: UInt64, to path: String,
+    sessions: Int = 1
+) throws -> WorldLog {
+    var world = World(generator: SeededGenerator(seed: seed))
+    var truth = SeededGenerator(seed: seed &+ 1)
+    let cost = Cost()
+    var log = WorldLog(path: path)
+    let writer = try TraceWriter(path: path, schema: .current, programVersion: "1")
+    let ring = writer.makeRing(whenFull: .wait)
+    for _ in 0..<sessions {
+        let session = writer.beginSession(
+            SessionInfo(startedWallClock: 0, started: .zero, role: "simulate", policy: "x"))
+        for index in 0..<3 {
+            ring.record(
+                added: PathInfo(
+                    path: PathID(index), name: ["dsl", "lte", "sat"][index], local: "",
+                    remote: "", traits: PathTraits(), added: .zero), session: session)
+        }
+        var selector = try PathSelector(specification, seed: seed)
+        var pending: [Feedback] = []
+        for number in 0..<count {
+            let now = Instant(nanoseconds: Int64(number) * 7_000_001)
+            pending.sort { $0.outcome.closedAt < $1.outcome.closedAt }
+            while let first = pending.first, first.outcome.closedAt <= now {
+                selector.learn(first)
+                pending.removeFirst()
+            }
+            let set = world.candidates(number % 50 == 17 ? 1 : 3)
+            let burst = BurstContext(
+                bytes: 20_000, deadline: .milliseconds(80), trafficClass: .message)
+            let (decision, draw) = selector.decide(set, burst: burst, now: now)
+            ring.record(
+                DecisionRecord(
+                    number: UInt64(number), time: now, burst: burst, candidates: set,
+                    decision: decision, draw: draw), session: session)
+            if !decision.isForced {
+                var other = World(generator: truth)
+                let first = other.outcome(set[0], number: 0, at: now)
+                truth = other.generator
+                log.truthOfFirst -= cost.total(outcome: first, bytes: 20_000, pricePerGB: 0)
+            }
+            guard let taken = decision.action.first, let index = set.index(of: taken) else {
+                continue
+            }
+            let outcome = world.outcome(set[index], number: UInt64(number), at: now)
+            if number % 97 == 5 { continue }
+            ring.record(outcome, session: session)
+            if !decision.isForced {
+                pending.append(
+                    Feedback(
+                        features: set[index].features,
+                        predictedDelivery: set[index].predictedDelivery, burst: burst,
+                        outcome: outcome, now: outcome.closedAt))
+            }
+        }
+        writer.endSession(session, at: Instant(nanoseconds: Int64(count) * 7_000_001))
+    }
+    try writer.close()
+    let taken = Double(sessions) * Double(count - (count + 32) / 50)
+    log.truthOfFirst /= taken
+    return log
+}
+
+@Suite struct ReplayTests {
+    private let folder = FileManager.default.temporaryDirectory
+        .appending(path: "pathwise-evaluation-\(UUID().uuidString)")
+
+    private func file(_ name: String) throws -> String {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        return folder.appending(path: name).path
+    }
+
+    private func explorer() throws -> PolicySpecification {
+        try PolicySpecification(parsing: "lin-ucb:epsilon=0.6,ratio=100,slack=10")
+    }
+
+    @Test func theLoggingPolicyHasTheRecordedMeanExactly() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = try file("a.trace")
+        let specification = try explorer()
+        _ = try record(specification, count: 600, seed: 8, to: path, sessions: 2)
+        let report = try TraceEvaluation().evaluate(
+            [TraceReader(path: path)],
+            policies: [.logged, .policy(specification, mode: .online)])
+        #expect(report.decisions == 1200)
+        #expect(report.forced == 24)
+        #expect(report.withoutOutcome == 14)
+        #expect(report.refused == 0)
+        for policy in report.policies {
+            #expect(policy.rows.largestWeight == 1, "\(policy.label)")
+            #expect(policy.rows.estimate(.ips).value == report.recorded.value)
+            #expect(policy.rows.estimate(.snips).value == report.recorded.value)
+            for estimator in [Estimator.dm, .dr] {
+                let bounds = policy.rows.estimate(estimator).interval(confidence: 0.99)
+                #expect(bounds.low <= report.recorded.value)
+                #expect(report.recorded.value <= bounds.high)
+            }
+            #expect(policy.verdict.level == .trust, "\(policy.verdict.reasons)")
+            #expect(policy.unsupportedShare == 0)
+        }
+    }
+
+    @Test(arguments: 1...3 as ClosedRange<UInt64>)
+    func theTruthLiesWithinTheIntervals(seed: UInt64) throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = try file("b\(seed).trace")
+        let log = try record(explorer(), count: 1500, seed: seed * 100, to: path)
+        let report = try TraceEvaluation().evaluate(
+            [TraceReader(path: path)], policies: [.policy(.single(.name("dsl")))])
+        let policy = report.policies[0]
+        // Four standard errors: three seeds of three estimators may not fail by chance.
+        for estimator in [Estimator.ips, .snips, .dr] {
+            let estimate = policy.rows.estimate(estimator)
+            #expect(
+                (estimate.value - log.truthOfFirst).magnitude <= 4 * estimate.standardError,
+                "\(estimator): \(estimate), truth \(log.truthOfFirst)")
+        }
+        // The model explains what the features announce, and DR is sharper for it.
+        let fit = try #require(report.model)
+        #expect(fit.explained > 0.2)
+        #expect(
+            policy.rows.estimate(.dr).standardError
+                < 0.8 * policy.rows.estimate(.ips).standardError)
+        #expect(policy.verdict.level == .trust, "\(policy.verdict.reasons)")
+    }
+
+    @Test func latenessIsARewardOfItsOwn() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = try file("late.trace")
+        _ = try record(explorer(), count: 800, seed: 3, to: path)
+        var evaluation = TraceEvaluation()
+        evaluation.target = .late
+        let reader = try TraceReader(path: path)
+        let report = try evaluation.evaluate([reader], policies: [.logged])
+        var late = 0.0
+        var count = 0.0
+        try reader.forEachDecision { decision in
+            guard let outcome = decision.outcome, !decision.record.decision.isForced else { return }
+            count += 1
+            late += outcome.isLate ? 1 : 0
+        }
+        #expect(report.recorded.value == -late / count)
+        #expect(report.recorded.value < 0)
+    }
+
+    @Test func whatTheLogCouldNotDoIsNotToBeTrusted() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = try file("c.trace")
+        _ = try record(explorer(), count: 600, seed: 5, to: path)
+        let fixed = try file("d.trace")
+        _ = try record(.minRTT, count: 600, seed: 5, to: fixed)
+        let copies = try TraceEvaluation().evaluate(
+            [TraceReader(path: path)], policies: [.policy(.redundant)]
+        ).policies[0]
+        #expect(copies.unsupportedShare == 1)
+        #expect(copies.verdict.level == .doNotTrust)
+        let other = try TraceEvaluation().evaluate(
+            [TraceReader(path: fixed)], policies: [.policy(.earliest), .policy(.minRTT)])
+        #expect(other.policies[0].verdict.level == .doNotTrust)
+        #expect(other.policies[0].unsupportedShare > 0.4)
+        #expect(other.policies[1].rows.estimate(.ips).value == other.recorded.value)
+    }
+
+    @Test func severalTracesAreOneLog() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let first = try file("e.trace")
+        let second = try file("f.trace")
+        _ = try record(explorer(), count: 400, seed: 6, to: first)
+        _ = try record(explorer(), count: 500, seed: 7, to: second)
+        var calls: [(Int, Int)] = []
+        let report = try TraceEvaluation().evaluate(
+            [TraceReader(path: first), TraceReader(path: second)], policies: [.logged],
+            progress: { calls.append(($0, $1)) })
+        #expect(report.decisions == 900)
+        #expect(calls.last?.0 == 1800 && calls.last?.1 == 1800)
+    }
+
+    @Test func whatCannotBeEvaluatedIsRefused() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = try file("g.trace")
+        _ = try record(explorer(), count: 60, seed: 9, to: path)
+        #expect(throws: EvaluationError.self) {
+            try TraceEvaluation().evaluate(
+                [TraceReader(path: path)], policies: [.policy(.single(.name("fibre")))])
+        }
+        let empty = try file("h.trace")
+        try TraceWriter(path: empty, schema: .current, programVersion: "1").close()
+        #expect(
+            throws: EvaluationError.nothingToEvaluate(
+                decisions: 0, forced: 0, withoutOutcome: 0, refused: 0)
+        ) {
+            try TraceEvaluation().evaluate([TraceReader(path: empty)], policies: [.logged])
+        }
+        let other = try file("i.trace")
+        let schema = TraceWriter.Schema(hash: "other", text: "")
+        try TraceWriter(path: other, schema: schema, programVersion: "1").close()
+        #expect(
+            throws: EvaluationError.trace(
+                .otherSchema(
+                    path: other, found: "other", expected: TraceWriter.Schema.current.hash))
+        ) {
+            try TraceEvaluation().evaluate([TraceReader(path: other)], policies: [.logged])
+        }
+    }
+}
