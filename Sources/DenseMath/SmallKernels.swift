@@ -23,13 +23,13 @@ public enum SmallKernels {
     @inline(__always)
     static func sum(_ v: Lanes) -> Double { (v[0] + v[2]) + (v[1] + v[3]) }
 
-    /// `x'y` over padded vectors.
+    /// `x'y` over `length` elements, a multiple of four.
     public static func dot(
-        _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>, stride: Int
+        _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>, length: Int
     ) -> Double {
         var total = Lanes(repeating: 0)
         var index = 0
-        while index < stride {
+        while index < length {
             total += load(x, index) * load(y, index)
             index &+= 4
         }
@@ -74,53 +74,37 @@ public enum SmallKernels {
         }
     }
 
-    /// `x'A x` for symmetric A; nothing is stored.
+    /// `x'A x` for symmetric A, from its lower triangle by blocks of four; nothing is stored.
+    ///
+    /// - Parameter length: elements of x to use, a multiple of four.
     public static func quadraticForm(
-        _ a: UnsafePointer<Double>, _ x: UnsafePointer<Double>, size: Int, stride: Int
+        _ a: UnsafePointer<Double>, _ x: UnsafePointer<Double>, length: Int, stride: Int
     ) -> Double {
         var total = Lanes(repeating: 0)
         var row = 0
-        while row &+ 16 <= stride {
+        while row < length {
+            // Four columns at a time into four sums, so that additions do not wait for each other.
             var s0 = Lanes(repeating: 0)
             var s1 = s0
             var s2 = s0
             var s3 = s0
             var column = a + row
-            for index in 0..<size {
-                let factor = Lanes(repeating: x[index])
-                s0 += factor * load(column, 0)
-                s1 += factor * load(column, 4)
-                s2 += factor * load(column, 8)
-                s3 += factor * load(column, 12)
-                column += stride
-            }
-            total += s0 * load(x, row) + s1 * load(x, row &+ 4)
-            total += s2 * load(x, row &+ 8) + s3 * load(x, row &+ 12)
-            row &+= 16
-        }
-        while row &+ 12 <= stride {
-            var s0 = Lanes(repeating: 0)
-            var s1 = s0
-            var s2 = s0
-            var column = a + row
-            for index in 0..<size {
-                let factor = Lanes(repeating: x[index])
-                s0 += factor * load(column, 0)
-                s1 += factor * load(column, 4)
-                s2 += factor * load(column, 8)
-                column += stride
-            }
-            total += s0 * load(x, row) + s1 * load(x, row &+ 4) + s2 * load(x, row &+ 8)
-            row &+= 12
-        }
-        while row < stride {
-            var s0 = Lanes(repeating: 0)
-            var column = a + row
-            for index in 0..<size {
+            var index = 0
+            while index < row {
                 s0 += Lanes(repeating: x[index]) * load(column, 0)
-                column += stride
+                s1 += Lanes(repeating: x[index &+ 1]) * load(column, stride)
+                s2 += Lanes(repeating: x[index &+ 2]) * load(column, 2 &* stride)
+                s3 += Lanes(repeating: x[index &+ 3]) * load(column, 3 &* stride)
+                column += 4 &* stride
+                index &+= 4
             }
-            total += s0 * load(x, row)
+            let below = (s0 + s1) + (s2 + s3)
+            // The block on the diagonal counts once, what lies below it twice.
+            s0 = Lanes(repeating: x[index]) * load(column, 0)
+            s1 = Lanes(repeating: x[index &+ 1]) * load(column, stride)
+            s2 = Lanes(repeating: x[index &+ 2]) * load(column, 2 &* stride)
+            s3 = Lanes(repeating: x[index &+ 3]) * load(column, 3 &* stride)
+            total += load(x, row) * ((below + below) + ((s0 + s1) + (s2 + s3)))
             row &+= 4
         }
         return sum(total)
@@ -159,9 +143,9 @@ public enum SmallKernels {
         scratch: UnsafeMutablePointer<Double>
     ) -> Double {
         multiply(p, x, size: size, stride: stride, into: scratch)
-        let s = decay + dot(scratch, x, stride: stride)
+        let s = decay + dot(scratch, x, length: stride)
         guard s > 0, s.isFinite, decay > 0 else { return s.isFinite ? min(s, 0) : .nan }
-        let gain = Lanes(repeating: (target - dot(theta, x, stride: stride)) / s)
+        let gain = Lanes(repeating: (target - dot(theta, x, length: stride)) / s)
         // Scaling v by a square root keeps v_i v_j and v_j v_i the same number.
         let root = Lanes(repeating: (1 / s).squareRoot())
         var row = 0

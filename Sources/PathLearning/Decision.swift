@@ -40,16 +40,18 @@ public struct Candidate: Sendable {
 /// The candidates of one decision, kept inline: `0 ..< count` are valid.
 public struct CandidateSet: Sendable {
     public private(set) var count = 0
-    private var storage: InlineArray<16, Candidate>
+    var storage: InlineArray<16, Candidate>
 
     public init() { storage = InlineArray(repeating: Candidate(path: PathID(0))) }
 
     @inlinable public var isEmpty: Bool { count == 0 }
 
     public subscript(index: Int) -> Candidate {
-        _read {
+        // A getter, and through the span, which borrows in place: a reading coroutine allocates
+        // its frame, and indexing the array itself copies all of it.
+        get {
             precondition(index >= 0 && index < count)
-            yield storage[index]
+            return storage.span[index]
         }
         _modify {
             precondition(index >= 0 && index < count)
@@ -68,7 +70,8 @@ public struct CandidateSet: Sendable {
 
     /// The position of a path among the candidates.
     public func index(of path: PathID) -> Int? {
-        for index in 0..<count where storage[index].path == path { return index }
+        let all = storage.span
+        for index in 0..<count where all[index].path == path { return index }
         return nil
     }
 }

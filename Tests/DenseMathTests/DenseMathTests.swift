@@ -127,9 +127,16 @@ func largestDifference(_ a: [Double], _ b: [Double]) -> Double {
         SmallKernels.multiply(padded, x, size: size, stride: stride, into: &y)
         #expect(largestDifference(Array(y.prefix(size)), expected) < 1e-12)
         #expect(y.dropFirst(size).allSatisfy { $0 == 0 })
-        let form = zip(short, expected).reduce(0) { $0 + $1.0 * $1.1 }
-        let kernel = SmallKernels.quadraticForm(padded, x, size: size, stride: stride)
+        let whole = size & ~3
+        var form = 0.0
+        for column in 0..<whole {
+            for row in 0..<whole { form += x[row] * x[column] * a[row, column] }
+        }
+        let kernel = SmallKernels.quadraticForm(padded, x, length: whole, stride: stride)
         #expect((kernel - form).magnitude < 1e-11)
+        let product = SmallKernels.dot(x, y, length: stride)
+        let truth = zip(short, expected).reduce(0) { $0 + $1.0 * $1.1 }
+        #expect((product - truth).magnitude < 1e-11)
 
         // Recursive least squares against a fresh factorisation.
         let decay = 0.9

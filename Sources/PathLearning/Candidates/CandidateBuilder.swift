@@ -44,10 +44,12 @@ public struct CandidateBuilder: Sendable {
     /// Completes the candidates: features that compare each with the best of the others.
     public func finish(_ candidates: inout CandidateSet) {
         guard candidates.count > 1 else { return }
+        let count = candidates.count
+        var all = candidates.storage.mutableSpan
         var best = Double.infinity
         var second = Double.infinity
-        for index in 0..<candidates.count {
-            let prediction = candidates[index].predictedDelivery
+        for index in 0..<count {
+            let prediction = all[index].predictedDelivery
             if prediction < best {
                 second = best
                 best = prediction
@@ -55,11 +57,11 @@ public struct CandidateBuilder: Sendable {
                 second = prediction
             }
         }
-        for index in 0..<candidates.count {
-            let prediction = candidates[index].predictedDelivery
+        for index in 0..<count {
+            let prediction = all[index].predictedDelivery
             FeatureSchema.setPredictionGap(
                 prediction, bestOther: prediction > best ? best : second,
-                in: &candidates[index].features)
+                in: &all[index].features)
         }
     }
 

@@ -7,7 +7,7 @@ public struct SinglePolicy: Policy {
     public init(path: PathID) { self.path = path }
 
     public mutating func distribution(
-        for candidates: borrowing CandidateSet, burst: BurstContext, now: Instant,
+        for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
         let found = candidates.index(of: path)
@@ -26,7 +26,7 @@ public struct RoundRobinPolicy: Policy {
     public init() {}
 
     public mutating func distribution(
-        for candidates: borrowing CandidateSet, burst: BurstContext, now: Instant,
+        for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
         let chosen = candidates.leastWithRoom { score(of: $0, burst: burst) }
@@ -47,7 +47,7 @@ public struct WeightedPolicy: Policy {
     public init() {}
 
     public mutating func distribution(
-        for candidates: borrowing CandidateSet, burst: BurstContext, now: Instant,
+        for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
         let needed = candidates.hasRoom ? 1 : Int.min
@@ -78,7 +78,7 @@ public struct MinRTTPolicy: Policy {
     public init() {}
 
     public mutating func distribution(
-        for candidates: borrowing CandidateSet, burst: BurstContext, now: Instant,
+        for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
         distribution.choose(
@@ -95,7 +95,7 @@ public struct EarliestPolicy: Policy {
     public init() {}
 
     public mutating func distribution(
-        for candidates: borrowing CandidateSet, burst: BurstContext, now: Instant,
+        for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
         var best = 0
@@ -116,7 +116,7 @@ public struct RedundantPolicy: Policy {
     public init() {}
 
     public mutating func distribution(
-        for candidates: borrowing CandidateSet, burst: BurstContext, now: Instant,
+        for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
         var all = PathSet.wait

@@ -38,7 +38,7 @@ public struct LinUCBPolicy: Policy {
     }
 
     public mutating func distribution(
-        for candidates: borrowing CandidateSet, burst: BurstContext, now: Instant,
+        for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
         let count = candidates.count
@@ -46,7 +46,10 @@ public struct LinUCBPolicy: Policy {
         var deliveries = InlineArray<16, Double>(repeating: 0)
         var overdue: UInt32 = 0
         for index in 0..<count {
-            let estimate = evaluate(candidates[index], burst: burst)
+            let estimate = evaluate(
+                candidates[index].features.span,
+                prediction: candidates[index].predictedDelivery,
+                pricePerGB: candidates[index].traits.pricePerGB, burst: burst)
             costs[index] = estimate.cost
             deliveries[index] = estimate.delivery
             if SteadyPolicy.isSuspicious(candidates[index]) { overdue |= 1 &<< UInt32(index) }
@@ -96,24 +99,28 @@ public struct LinUCBPolicy: Policy {
     }
 
     public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
-        evaluate(candidate, burst: burst).cost
+        evaluate(
+            candidate.features.span, prediction: candidate.predictedDelivery,
+            pricePerGB: candidate.traits.pricePerGB, burst: burst
+        ).cost
     }
 
     /// The cost by which candidates are ranked, and the delivery expected of this one, seconds.
+    @inline(__always)
     private func evaluate(
-        _ candidate: borrowing Candidate, burst: BurstContext
+        _ features: Span<Double>, prediction: Double, pricePerGB: Double, burst: BurstContext
     ) -> (cost: Double, delivery: Double) {
-        var x = LinUCBPolicy.padded(candidate.features)
-        let (mean, spread) = withUnsafePointer(to: &x) { pointer in
-            pointer.withMemoryRebound(to: Double.self, capacity: LinUCBPolicy.stride) {
-                posterior.predict($0)
-            }
+        let (mean, spread) = features.withUnsafeBufferPointer { buffer in
+            buffer.baseAddress.map { posterior.predictAffine($0) } ?? (mean: 0, spread: 0)
         }
         let residual = min(max(mean, Cost.lowest), Cost.highest + cost.lateness)
-        let h = max(candidate.predictedDelivery, 1e-4)
-        let price = cost.price(bytes: burst.bytes, pricePerGB: candidate.traits.pricePerGB)
+        let h = max(prediction, 1e-4)
         let bonus = settings.alpha * max(0, spread).squareRoot()
-        return (naturalLogarithm(h) + residual - bonus + price, h * exp(residual))
+        return (
+            naturalLogarithm(h) + residual - bonus
+                + cost.price(bytes: burst.bytes, pricePerGB: pricePerGB),
+            h * exp(residual)
+        )
     }
 
     /// The features, a one, and zeros up to whole vectors.

@@ -10,7 +10,7 @@ public protocol Policy: Sendable {
     ///
     /// - Parameter candidates: at least one.
     mutating func distribution(
-        for candidates: borrowing CandidateSet, burst: BurstContext, now: Instant,
+        for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution)
 
     /// Takes in how an earlier decision turned out. Outcomes may come late and in any order.
@@ -49,14 +49,20 @@ public struct Feedback: Sendable {
 
 extension ActionDistribution {
     /// All probability on one candidate.
-    mutating func choose(_ chosen: Int, among candidates: borrowing CandidateSet) {
+    mutating func choose(_ chosen: Int, among candidates: Span<Candidate>) {
         for index in 0..<candidates.count {
             append(PathSet(candidates[index].path), index == chosen ? 1 : 0)
         }
     }
 }
 
-extension CandidateSet {
+extension Span where Element == Candidate {
+    /// The position of a path among the candidates.
+    func index(of path: PathID) -> Int? {
+        for index in 0..<count where self[index].path == path { return index }
+        return nil
+    }
+
     /// True when a candidate can send now.
     var hasRoom: Bool {
         for index in 0..<count where self[index].room > 0 { return true }
@@ -66,7 +72,7 @@ extension CandidateSet {
     /// The candidate with the least score among those with room to send now.
     ///
     /// Among all when none has room; the first one of equals.
-    borrowing func leastWithRoom(_ score: (borrowing Candidate) -> Double) -> Int {
+    func leastWithRoom(_ score: (borrowing Candidate) -> Double) -> Int {
         let needed = hasRoom ? 1 : Int.min
         var best = -1
         var bestScore = Double.infinity

@@ -18,7 +18,7 @@ public struct SteadyPolicy: Policy {
     public init() {}
 
     public mutating func distribution(
-        for candidates: borrowing CandidateSet, burst: BurstContext, now: Instant,
+        for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
         var best = 0

@@ -187,11 +187,41 @@ public struct LinearPosterior: Sendable {
         return storage.withUnsafeBufferPointer { buffer in
             guard let base = buffer.baseAddress else { return (0, 0) }
             return (
-                SmallKernels.dot(base + layout.theta, x, stride: stride),
-                SmallKernels.quadraticForm(
-                    base + layout.inverse, x, size: size, stride: stride)
+                SmallKernels.dot(base + layout.theta, x, length: stride),
+                form(base + layout.inverse, x)
             )
         }
+    }
+
+    /// The same for `(x, 1)`, where `size` is one more than the elements of x.
+    ///
+    /// - Parameter x: `size - 1` doubles, which must be a multiple of four.
+    func predictAffine(_ x: UnsafePointer<Double>) -> (mean: Double, spread: Double) {
+        let layout = Layout(size: size, stride: stride)
+        let length = size &- 1
+        return storage.withUnsafeBufferPointer { buffer in
+            guard let base = buffer.baseAddress else { return (0, 0) }
+            let theta = base + layout.theta
+            let inverse = base + layout.inverse
+            let last = inverse + length &* stride
+            return (
+                SmallKernels.dot(theta, x, length: length) + theta[length],
+                SmallKernels.quadraticForm(inverse, x, length: length, stride: stride)
+                    + 2 * SmallKernels.dot(last, x, length: length) + last[length]
+            )
+        }
+    }
+
+    /// `x'A x` where the last block of columns may reach beyond the matrix.
+    private func form(_ a: UnsafePointer<Double>, _ x: UnsafePointer<Double>) -> Double {
+        let whole = size & ~3
+        var result = SmallKernels.quadraticForm(a, x, length: whole, stride: stride)
+        for column in whole..<size {
+            let current = a + column &* stride
+            result += 2 * x[column] * SmallKernels.dot(current, x, length: whole)
+            for row in whole..<size { result += x[column] * x[row] * current[row] }
+        }
+        return result
     }
 
     /// The weights.

@@ -71,6 +71,14 @@ public struct PathSelector: Sendable {
     public mutating func decide(
         _ candidates: borrowing CandidateSet, burst: BurstContext, now: Instant
     ) -> (decision: Decision, draw: Double) {
+        decide(
+            among: candidates.storage.span.extracting(first: candidates.count), burst: burst,
+            now: now)
+    }
+
+    private mutating func decide(
+        among candidates: Span<Candidate>, burst: BurstContext, now: Instant
+    ) -> (decision: Decision, draw: Double) {
         let draw = generator.uniform()
         var distribution = ActionDistribution()
         guard candidates.count > 1 else {
@@ -94,7 +102,7 @@ public struct PathSelector: Sendable {
     }
 
     private mutating func fill(
-        _ distribution: inout ActionDistribution, _ candidates: borrowing CandidateSet,
+        _ distribution: inout ActionDistribution, _ candidates: Span<Candidate>,
         burst: BurstContext, now: Instant
     ) {
         switch specification {
