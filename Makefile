@@ -1,0 +1,85 @@
+# Pathwise
+#
+#   make help      this list
+#   make setup     install the Debian packages that are missing; nothing when all are there
+#   make build     release build of the library and the command: .build/release/pathwise
+#   make demo      set up, build, and run `pathwise demo`: emulated paths on this machine alone
+#   make test      set up and run all tests
+#   make check     format lint, then all tests
+#   make bench     set up and run the benchmarks of Benchmarks/ (figures, no verdict)
+#   make format    format all Swift files in place
+#   make clean     remove everything that was built
+#
+# Variables: DEMO="--seconds 20 --report demo.html" (arguments of the demo),
+# FILTER=Name (only tests whose name matches), JOBS=2 (compilers at once).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test check lint bench format clean
+
+# What the rooms link against, what compiles their C parts, and `ip` for the tests in network
+# namespaces, which run for root alone.
+PACKAGES := libopenblas-dev libssl-dev libsqlite3-dev pkg-config gcc libc6-dev make iproute2
+
+JOBS ?= $(shell nproc)
+DEMO ?=
+FILTER ?=
+
+# One configuration for all tests: optimised, because scenarios in virtual time take minutes in
+# a debug build and seconds here; checks of bounds and overflow stay on. Its folder is its own, so
+# that `make build` and `make test` do not undo each other's work.
+TEST_FLAGS := -c release -Xswiftc -enable-testing --scratch-path .build-tests
+
+# Small matrices lose time to BLAS threads, and results should not depend on their number.
+export OPENBLAS_NUM_THREADS := 1
+
+help:
+	@sed -n '3,15s/^# \{0,1\}//p' Makefile
+
+setup:
+	@if ! command -v swift >/dev/null; then \
+	    echo "setup: Swift 6.2 or newer is missing: see https://www.swift.org/install" >&2; exit 1; \
+	fi
+	@if ! command -v dpkg-query >/dev/null; then \
+	    echo "setup: not a Debian system; needed are the equivalents of: $(PACKAGES)"; exit 0; \
+	fi; \
+	missing=""; \
+	for package in $(PACKAGES); do \
+	    state=$$(dpkg-query -W -f='$${db:Status-Status}' $$package 2>/dev/null || true); \
+	    [ "$$state" = installed ] || missing="$$missing $$package"; \
+	done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	sudo=""; \
+	if [ "$$(id -u)" != 0 ]; then \
+	    command -v sudo >/dev/null || { \
+	        echo "setup: become root, then: apt-get install$$missing" >&2; exit 1; }; \
+	    sudo=sudo; \
+	fi; \
+	echo "setup: installing$$missing"; \
+	$$sudo apt-get update -q; \
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends$$missing
+
+build: setup
+	swift build -c release -j $(JOBS) --product pathwise
+
+demo: build
+	.build/release/pathwise demo $(DEMO)
+
+test: setup
+	swift build --build-tests -j $(JOBS) $(TEST_FLAGS)
+	swift test --skip-build $(TEST_FLAGS) $(if $(FILTER),--filter '$(FILTER)')
+
+check: lint test
+
+lint:
+	swift format lint --strict --parallel --recursive Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
+
+bench: setup
+	$(MAKE) --no-print-directory -C Benchmarks
+
+format:
+	swift format --in-place --parallel --recursive Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
+
+clean:
+	rm -rf .build .build-tests Benchmarks/.build
