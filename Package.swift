@@ -65,7 +65,8 @@ let package = Package(
                 "PathSimulation", "PathEvaluation", "PathReport", "PathNetwork", argumentParser,
             ]),
 
-        // Tests: one target a room.
+        // Tests: one target a room, and one that holds the sources to the rules.
+        .testTarget(name: "ArchitectureTests"),
         .testTarget(name: "DenseMathTests", dependencies: ["DenseMath"]),
         .testTarget(
             name: "PathLearningTests", dependencies: ["DenseMath", "PathTelemetry", "PathLearning"]),

@@ -10,6 +10,7 @@ public struct CompensatedSum: Sendable {
 
     public var value: Double { sum + correction }
 
+    /// Takes in one number.
     public mutating func add(_ term: Double) {
         let next = sum + term
         if sum.magnitude >= term.magnitude {
@@ -20,6 +21,7 @@ public struct CompensatedSum: Sendable {
         sum = next
     }
 
+    /// Takes in another sum with what rounding took off it.
     public mutating func add(_ other: CompensatedSum) {
         add(other.sum)
         add(other.correction)

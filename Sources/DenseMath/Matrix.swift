@@ -33,6 +33,7 @@ public struct Matrix: Sendable, Equatable {
         for index in 0..<size { self[index, index] = diagonal }
     }
 
+    /// An element; both indices count from zero and are checked.
     public subscript(row: Int, column: Int) -> Double {
         get {
             precondition(row >= 0 && row < rows && column >= 0 && column < columns)

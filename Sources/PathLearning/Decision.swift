@@ -46,6 +46,7 @@ public struct CandidateSet: Sendable {
 
     @inlinable public var isEmpty: Bool { count == 0 }
 
+    /// The candidate at a position below `count`.
     public subscript(index: Int) -> Candidate {
         // A getter, and through the span, which borrows in place: a reading coroutine allocates
         // its frame, and indexing the array itself copies all of it.
@@ -59,6 +60,7 @@ public struct CandidateSet: Sendable {
         }
     }
 
+    /// Empties the set for the next decision.
     public mutating func removeAll() { count = 0 }
 
     /// Appends a candidate; ignored when `PathID.limit` are there already.
@@ -93,6 +95,7 @@ public struct ActionDistribution: Sendable {
         probabilities = InlineArray(repeating: 0)
     }
 
+    /// Adds an action; ignored when `capacity` are there already.
     public mutating func append(_ action: PathSet, _ probability: Double) {
         guard count < ActionDistribution.capacity else { return }
         actions[count] = action
@@ -103,11 +106,13 @@ public struct ActionDistribution: Sendable {
     /// Empties the distribution for the next decision.
     public mutating func removeAll() { count = 0 }
 
+    /// The action at a position below `count`.
     public func action(_ index: Int) -> PathSet {
         precondition(index >= 0 && index < count)
         return actions[index]
     }
 
+    /// The probability of the action at a position below `count`.
     public subscript(index: Int) -> Double {
         get {
             precondition(index >= 0 && index < count)
@@ -126,6 +131,7 @@ public struct Decision: Sendable {
     /// Index into `distribution` of the action taken.
     public var chosen: Int
     /// True when a rule above the policy left only this action (one path usable, for example).
+    ///
     /// Forced decisions are recorded but neither learned from nor evaluated.
     public var isForced: Bool
 
@@ -147,7 +153,9 @@ public struct Outcome: Sendable {
     /// Decision to arrival of the burst's last packet at the receiver, seconds; nil when the
     /// deadline passed first.
     public var delivery: Double?
-    /// True when not delivered within the deadline. Unanswered is late, never dropped.
+    /// True when not delivered within the deadline.
+    ///
+    /// Unanswered is late, never dropped.
     public var isLate: Bool
     /// The deadline it was held to, seconds: the censoring time of `delivery`.
     public var deadline: Double

@@ -5,7 +5,9 @@ public typealias FeatureVector = InlineArray<24, Double>
 public struct BurstContext: Sendable {
     /// Bytes of payload that the decision is about.
     public var bytes: Int
-    /// Time from now within which delivery is useful. An unanswered burst is late at its end.
+    /// Time from now within which delivery is useful.
+    ///
+    /// An unanswered burst is late at its end.
     public var deadline: TimeDelta
     public var trafficClass: TrafficClass
     /// The path of the previous decision of the same class, if it is still usable.

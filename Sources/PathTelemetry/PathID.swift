@@ -19,7 +19,9 @@ public struct PathID: RawRepresentable, Hashable, Comparable, Sendable {
     public static func < (left: PathID, right: PathID) -> Bool { left.rawValue < right.rawValue }
 }
 
-/// A set of paths. As an action of a policy: the paths that carry a copy each; empty means *wait*.
+/// A set of paths.
+///
+/// As an action of a policy: the paths that carry a copy each; empty means *wait*.
 public struct PathSet: OptionSet, Hashable, Sendable {
     public var rawValue: UInt16
 
@@ -33,6 +35,7 @@ public struct PathSet: OptionSet, Hashable, Sendable {
     @inlinable
     public static var wait: PathSet { PathSet(rawValue: 0) }
 
+    /// Whether the path is in the set.
     @inlinable
     public func contains(_ path: PathID) -> Bool { rawValue & (1 &<< UInt16(path.rawValue)) != 0 }
     /// The number of paths in the set.

@@ -1,4 +1,6 @@
-/// Where a path stands in its life. Only `active` and `standby` paths are offered to policies.
+/// Where a path stands in its life.
+///
+/// Only `active` and `standby` paths are offered to policies.
 public enum PathState: UInt8, Sendable, CaseIterable {
     /// Known, but its address has not answered a challenge yet.
     case validating
@@ -36,9 +38,13 @@ public enum LinkKind: UInt8, Sendable, CaseIterable {
 
 /// What the user says of a path; constant while the path lives.
 public struct PathTraits: Hashable, Sendable {
-    /// Share wanted by the `weighted` policy, relative to the other paths. Positive.
+    /// Share wanted by the `weighted` policy, relative to the other paths.
+    ///
+    /// Positive.
     public var weight: Double
-    /// Price of a gigabyte (10^9 bytes), in the user's currency. Zero or positive.
+    /// Price of a gigabyte (10^9 bytes), in the user's currency.
+    ///
+    /// Zero or positive.
     public var pricePerGB: Double
     /// Highest rate to send at, bytes per second; infinite when unlimited.
     public var rateLimit: Double
@@ -59,7 +65,9 @@ public struct PathTraits: Hashable, Sendable {
 }
 
 /// What the transport knows of one path at one instant: input of the feature schema, row of a
-/// status table, and sample in a trace. Bytes are bytes of UDP payload.
+/// status table, and sample in a trace.
+///
+/// Bytes are bytes of UDP payload.
 public struct PathSnapshot: Sendable {
     public var path: PathID
     public var state: PathState

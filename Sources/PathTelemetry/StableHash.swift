@@ -16,6 +16,7 @@ public struct StableHash: Sendable {
     /// The hash of a text's UTF-8 bytes.
     public init(_ text: String) { self.init(text.utf8) }
 
+    /// Takes in one byte.
     public mutating func add(_ byte: UInt8) {
         value = (value ^ UInt64(byte)) &* 0x0000_0100_0000_01b3
     }

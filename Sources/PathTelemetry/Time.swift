@@ -66,14 +66,17 @@ public struct TimeDelta: Hashable, Comparable, Sendable {
     public static let zero = TimeDelta(nanoseconds: 0)
     public static let infinite = TimeDelta(nanoseconds: .max)
 
+    /// From whole seconds.
     @inlinable
     public static func seconds(_ value: Int64) -> TimeDelta {
         TimeDelta(nanoseconds: value * 1_000_000_000)
     }
+    /// From whole milliseconds.
     @inlinable
     public static func milliseconds(_ value: Int64) -> TimeDelta {
         TimeDelta(nanoseconds: value * 1_000_000)
     }
+    /// From whole microseconds.
     @inlinable
     public static func microseconds(_ value: Int64) -> TimeDelta {
         TimeDelta(nanoseconds: value * 1_000)

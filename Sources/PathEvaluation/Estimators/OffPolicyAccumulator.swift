@@ -40,6 +40,7 @@ public struct OffPolicyAccumulator: Sendable {
 
     public var count: Int { logged.count }
 
+    /// Takes in one logged decision.
     @inline(__always)
     public mutating func add(_ row: OffPolicyRow) {
         if logged.count == 0 { origin = row.reward }
@@ -58,6 +59,7 @@ public struct OffPolicyAccumulator: Sendable {
         largestWeight = max(largestWeight, row.weight)
     }
 
+    /// Takes in all rows of another accumulator.
     public mutating func merge(_ other: OffPolicyAccumulator) {
         guard other.count > 0 else { return }
         guard count > 0 else {
@@ -82,6 +84,7 @@ public struct OffPolicyAccumulator: Sendable {
 
     // MARK: Estimates
 
+    /// One estimator's value over the rows taken in, with its standard error.
     public func estimate(_ estimator: Estimator) -> Estimate {
         switch estimator {
         case .ips: OffPolicyAccumulator.estimate(.ips, inverse)

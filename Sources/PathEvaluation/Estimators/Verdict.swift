@@ -1,5 +1,6 @@
 /// Whether an estimate deserves belief, and why not.
 public struct Verdict: Hashable, Sendable {
+    /// How much an estimate is worth, the best first.
     public enum Level: Int, Hashable, Comparable, Sendable {
         case trust, weak, doNotTrust
 

@@ -10,6 +10,7 @@ public struct CompensatedSum: Hashable, Sendable {
 
     public var value: Double { sum + lost }
 
+    /// Takes in one number.
     @inline(__always)
     public mutating func add(_ term: Double) {
         let next = sum + term
@@ -18,6 +19,7 @@ public struct CompensatedSum: Hashable, Sendable {
         sum = next
     }
 
+    /// Takes in another sum with what rounding took off it.
     public mutating func merge(_ other: CompensatedSum) {
         add(other.sum)
         add(other.lost)

@@ -11,6 +11,7 @@ public struct Moments: Hashable, Sendable {
 
     public init() {}
 
+    /// Takes in one number.
     @inline(__always)
     public mutating func add(_ value: Double) {
         if count == 0 { origin = value }
@@ -21,6 +22,7 @@ public struct Moments: Hashable, Sendable {
         second.add(distance * distance)
     }
 
+    /// Takes in all numbers that the other one saw.
     public mutating func merge(_ other: Moments) {
         guard other.count > 0 else { return }
         guard count > 0 else {

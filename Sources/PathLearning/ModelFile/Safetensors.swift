@@ -41,6 +41,7 @@ public struct Safetensors: Sendable, Equatable {
         self.tensors = tensors
     }
 
+    /// The tensor of that name.
     public subscript(name: String) -> Tensor? { tensors.first { $0.name == name } }
 
     // MARK: Reading

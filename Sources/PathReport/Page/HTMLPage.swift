@@ -1,7 +1,9 @@
 /// A page in one file: no scripts, no other files, readable on light and on dark screens.
 public struct HTMLPage: Sendable {
+    /// What a verdict's colour says.
     public enum Tone: String, Sendable { case good, warn, bad }
 
+    /// A part of the page, from top to bottom.
     public enum Block: Sendable {
         case heading(String)
         case paragraph(String)
@@ -25,6 +27,7 @@ public struct HTMLPage: Sendable {
         self.blocks = blocks
     }
 
+    /// The page as the text of one HTML file.
     public func html() -> String {
         var body = "<h1>\(Markup.escape(title))</h1>\n"
         if !subtitle.isEmpty { body += "<p class=\"sub\">\(Markup.escape(subtitle))</p>\n" }

@@ -1,5 +1,6 @@
 /// Shares of values up to x (empirical distributions) over a logarithmic axis.
 public struct DistributionPlot: Sendable {
+    /// The values of one curve.
     public struct Series: Sendable {
         public var name: String
         /// Any order; infinite values count but are not shown (never delivered, for example).

@@ -1,7 +1,9 @@
 /// Values with intervals, one a line: bars from zero, or dots where zero means nothing.
 public struct IntervalPlot: Sendable {
+    /// How a value is drawn.
     public enum Mark: Sendable { case bar, dot }
 
+    /// A value with its interval: one line of the plot.
     public struct Item: Sendable {
         public var label: String
         public var value: Double

@@ -1,5 +1,6 @@
 /// Values over time, or any y over x, as lines or steps.
 public struct LinePlot: Sendable {
+    /// The points of one line.
     public struct Series: Sendable {
         public var name: String
         public var points: [(x: Double, y: Double)]

@@ -87,5 +87,6 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
     public static func optional(_ value: Int?) -> JSONValue {
         value.map { .int(Int64($0)) } ?? .null
     }
+    /// A count as a number.
     public static func count(_ value: Int) -> JSONValue { .int(Int64(value)) }
 }

@@ -1,7 +1,9 @@
 /// A table of text with aligned columns, for terminals and plain files.
 public struct TextTable: Sendable {
+    /// Where the text of a column stands.
     public enum Alignment: Sendable { case left, right }
 
+    /// A column's heading, and how its cells are aligned.
     public struct Column: Sendable {
         public var title: String
         public var alignment: Alignment

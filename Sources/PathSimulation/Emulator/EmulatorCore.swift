@@ -15,6 +15,7 @@ public import PathTransport
 /// The links are those of the simulation; time zero of their outages and traces is `origin`.
 /// Memory is bounded by the number of clients and by the packets held.
 public struct EmulatorCore: Sendable {
+    /// A datagram to be sent on, and where to.
     public struct Delivery: Hashable, Sendable {
         public var path: Int
         public var direction: LinkDirection
@@ -29,6 +30,7 @@ public struct EmulatorCore: Sendable {
         public var isCorrupted: Bool
     }
 
+    /// What bounds the memory.
     public struct Limits: Hashable, Sendable {
         /// Clients of all paths together.
         public var clients = 256

@@ -20,6 +20,7 @@ public struct DuplexLink: Sendable {
             overhead: overhead)
     }
 
+    /// The link of one direction.
     public subscript(direction: LinkDirection) -> Link {
         _read {
             switch direction {

@@ -31,6 +31,7 @@ public struct Link: Sendable {
         case dropped(DropReason)
     }
 
+    /// Why a packet went no further.
     public enum DropReason: Sendable, Hashable, CaseIterable {
         case queueFull
         case loss

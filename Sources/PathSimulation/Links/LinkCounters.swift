@@ -3,6 +3,7 @@
 /// At all times `sent + duplicated = delivered + dropped + queued + in flight`, in packets and in
 /// bytes. A packet that is lost behind the bottleneck counts as queued until it leaves there.
 public struct LinkCounters: Sendable, Hashable {
+    /// Packets, and their size together.
     public struct Volume: Sendable, Hashable {
         public var packets = 0
         public var bytes = 0

@@ -32,6 +32,7 @@ public struct LinkSpecification: Sendable, Hashable {
         self.backward = backward
     }
 
+    /// The parameters of one direction.
     public subscript(direction: LinkDirection) -> LinkParameters {
         direction == .forward ? forward : backward
     }

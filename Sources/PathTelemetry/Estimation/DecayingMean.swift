@@ -48,11 +48,14 @@ public struct DecayingShare: Sendable {
     /// `lost / (lost + delivered + 1)`, in 0 ..< 1.
     public var share: Double { lost / (lost + delivered + 1) }
 
+    /// Multiplies both counts by a factor in 0 ... 1.
     public mutating func decay(_ factor: Double) {
         lost *= factor
         delivered *= factor
     }
 
+    /// Counts packets declared lost.
     public mutating func add(lost count: Int) { lost += Double(max(0, count)) }
+    /// Counts packets acknowledged.
     public mutating func add(delivered count: Int) { delivered += Double(max(0, count)) }
 }

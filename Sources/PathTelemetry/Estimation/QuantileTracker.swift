@@ -17,6 +17,7 @@ public struct QuantileTracker: Sendable {
     /// - Parameter floor: smallest value the estimate takes; keeps the steps from dying out.
     public init(floor: Double) { self.floor = floor }
 
+    /// Moves the estimate a step towards a sample.
     public mutating func add(_ sample: Double) {
         guard value > 0 else {
             value = max(floor, sample)

@@ -15,6 +15,7 @@ public struct SlidingMinimum: Sendable {
     /// The minimum, or nil when the window holds no value.
     public var minimum: TimeDelta? { least == .max ? nil : TimeDelta(nanoseconds: least) }
 
+    /// Takes in a value seen now.
     public mutating func add(_ value: TimeDelta, now: Instant) {
         advance(to: now)
         let index = SlidingMinimum.index(slot)

@@ -2,6 +2,7 @@
 ///
 /// The raw value is first held within `low ... high`; not-a-number becomes `low`.
 public struct Scaling: Hashable, Sendable {
+    /// The shape of the map.
     public enum Curve: String, Sendable {
         /// `x / divisor`
         case linear

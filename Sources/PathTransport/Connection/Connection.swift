@@ -174,9 +174,11 @@ public struct Connection: ~Copyable {
     /// The paths that exist, in the order of their making.
     public var pathIDs: [PathID] { paths.filter { $0.isAlive }.map(\.id) }
 
+    /// What is known of a path now; nil when it does not exist.
     public func snapshot(of path: PathID, now: Instant) -> PathSnapshot? {
         index(of: path).map { paths[$0].snapshot(now: now) }
     }
+    /// The counters of a path; nil when it does not exist.
     public func statistics(of path: PathID) -> PathStatistics? {
         index(of: path).map { paths[$0].statistics }
     }

@@ -1,0 +1,98 @@
+import Testing
+
+/// The sources held to the rules of docs/architecture.md and CONTRIBUTING.md.
+struct ArchitectureTests {
+    private let tree = SourceTree()
+
+    private func sources() throws -> [SourceTree.File] {
+        try tree.files("Sources", endings: ["swift"])
+    }
+
+    private func expectNone(_ violations: [Rules.Violation]) {
+        for violation in violations { Issue.record("\(violation)") }
+    }
+
+    @Test func sourcesAreFound() throws {
+        let rooms = Set(try sources().compactMap(\.room))
+        #expect(rooms.isSuperset(of: House.packetPath))
+    }
+
+    @Test func dependenciesPointDown() throws {
+        let targets = Manifest(try tree.text("Package.swift")).targets
+        #expect(targets.count > House.order.count)
+        for problem in Rules.upwardArrows(targets, order: House.order) {
+            Issue.record("\(problem)")
+        }
+    }
+
+    @Test func everyRoomHasAPlace() throws {
+        let declared = Set(
+            Manifest(try tree.text("Package.swift")).targets.filter { $0.kind != .testTarget }
+                .map(\.name))
+        #expect(declared == Set(House.order))
+    }
+
+    @Test func roomsImportOnlyWhatPackageSwiftSays() throws {
+        let manifest = Manifest(try tree.text("Package.swift"))
+        for file in try sources() {
+            let room = try #require(file.room)
+            let target = try #require(manifest.target(room), "\(file.path) is in no target")
+            var allowed = House.systemModules.union(target.dependencies)
+            if !House.packetPath.contains(room) { allowed.formUnion(["Foundation", "Dispatch"]) }
+            expectNone(
+                Rules.strangeImports(SwiftText(file.source), file: file.path, allowed: allowed))
+        }
+    }
+
+    @Test func nothingTrapsOnDemand() throws {
+        for file in try sources() {
+            expectNone(Rules.traps(SwiftText(file.source), file: file.path))
+        }
+    }
+
+    @Test func packetPathHasNoExistentials() throws {
+        for file in try sources() where House.packetPath.contains(file.room ?? "") {
+            expectNone(Rules.existentials(SwiftText(file.source), file: file.path))
+        }
+    }
+
+    @Test func packetPathHasNoClassesButThoseNamed() throws {
+        var seen: Set<String> = []
+        for file in try sources() where House.packetPath.contains(file.room ?? "") {
+            for (name, at) in Rules.classes(SwiftText(file.source), file: file.path) {
+                seen.insert(name)
+                if House.classes[name] == nil { expectNone([at]) }
+            }
+        }
+        #expect(Set(House.classes.keys).subtracting(seen).isEmpty, "named, but not there any more")
+    }
+
+    @Test(arguments: ["Sources", "Tests", "Benchmarks"])
+    func filesAreShort(folder: String) throws {
+        for file in try tree.files(folder, endings: ["swift", "c", "h"]) {
+            expectNone(Rules.length(file.source, file: file.path, limit: House.longestFile))
+        }
+    }
+
+    @Test func textSpeaksOfTheProjectAlone() throws {
+        var files: [SourceTree.File] = []
+        for folder in [
+            "Sources", "Tests", "Benchmarks", "docs", "models", "datasets", "notebooks-exported",
+        ] {
+            files += try tree.files(folder, endings: ["swift", "c", "h", "md", "toml", "sh"])
+        }
+        for name in ["Package.swift", "Makefile", ".ci/run", "README.md", "CONTRIBUTING.md"] {
+            files.append(SourceTree.File(path: name, source: try tree.text(name)))
+        }
+        #expect(files.count > 200)
+        for file in files { expectNone(Rules.strayWords(file.source, file: file.path)) }
+    }
+
+    @Test func publicDeclarationsAreDocumented() throws {
+        for file in try sources() {
+            expectNone(
+                Rules.undocumented(
+                    SwiftText(file.source), file: file.path, witnesses: House.witnesses))
+        }
+    }
+}

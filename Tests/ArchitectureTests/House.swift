@@ -1,0 +1,41 @@
+/// What the rules allow, room by room: the one place to change when the house changes.
+enum House {
+    /// The rooms from the lowest to the highest.
+    ///
+    /// A room may only depend on rooms before it; which of them it does depend on stands in
+    /// Package.swift.
+    static let order = [
+        "COpenBLAS", "CSQLite", "CLibCrypto", "CCrypto", "CLinuxUDP",
+        "DenseMath", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
+        "PathSimulation", "PathEvaluation", "PathReport", "PathNetwork", "Pathwise",
+        "PathwiseCommand",
+    ]
+
+    /// Modules of the system and the toolchain that every room may import.
+    static let systemModules: Set<String> = ["Glibc", "Synchronization"]
+
+    /// Rooms that packets and decisions pass through: no Foundation, no existential, no class but
+    /// those named below.
+    static let packetPath: Set<String> = [
+        "DenseMath", "PathTelemetry", "PathLearning", "PathTransport", "PathNetwork",
+    ]
+
+    /// Classes of the packet path's rooms, each with the reason why it is one.
+    static let classes: [String: String] = [
+        "SecretBytes": "its deinit wipes the bytes when the last holder lets go; one a secret",
+        "KeyHandle": "owns a key of libcrypto and frees it; one a key, not on a packet's way",
+        "ConnectionBox":
+            "a server keeps many connections, which are not copyable; one a connection",
+        "StreamSlot": "queues of the stream table name the same slot; one a stream",
+        "Waker": "shared with the threads that end a wait; one a poller",
+    ]
+
+    /// Public functions that a documented protocol asks for: its text is theirs.
+    static let witnesses: Set<String> = [
+        "distribution", "score", "learn", "hash", "next", "encode", "svg", "run", "validate",
+        "handleClient", "handleServer",
+    ]
+
+    /// The most lines of a file.
+    static let longestFile = 600
+}

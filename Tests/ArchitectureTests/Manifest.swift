@@ -1,0 +1,79 @@
+/// The targets of Package.swift with what each depends on, as the text says.
+struct Manifest {
+    struct Target: Equatable {
+        enum Kind: String, CaseIterable {
+            case systemLibrary, target, executableTarget, testTarget
+        }
+        var name: String
+        var kind: Kind
+        var dependencies: [String]
+    }
+
+    let targets: [Target]
+
+    /// Reads `.target(name: "X", dependencies: [...])` and its like.
+    ///
+    /// A dependency is a string, or a constant of the form `let x: Target.Dependency =
+    /// .product(name: "Module", ...)`.
+    init(_ source: String) {
+        let products = Manifest.products(source)
+        var found: [(position: String.Index, target: Target)] = []
+        for kind in Target.Kind.allCases {
+            var from = source.startIndex
+            while let range = source[from...].firstRange(of: ".\(kind.rawValue)(") {
+                from = range.upperBound
+                let call = Manifest.balanced(source[range.upperBound...], "(", ")")
+                guard let name = Manifest.strings(after: "name:", in: call).first else { continue }
+                var dependencies: [String] = []
+                if let list = call.firstRange(of: "dependencies: [") {
+                    let text = Manifest.balanced(call[list.upperBound...], "[", "]")
+                    for item in text.split(separator: ",") {
+                        let word = item.drop { $0.isWhitespace }.prefix { !$0.isWhitespace }
+                        if word.hasPrefix("\"") {
+                            dependencies.append(String(word.dropFirst().dropLast()))
+                        } else if let product = products[String(word)] {
+                            dependencies.append(product)
+                        }
+                    }
+                }
+                let target = Target(name: name, kind: kind, dependencies: dependencies)
+                found.append((range.lowerBound, target))
+            }
+        }
+        targets = found.sorted { $0.position < $1.position }.map(\.target)
+    }
+
+    func target(_ name: String) -> Target? { targets.first { $0.name == name } }
+
+    /// Text up to the bracket that closes one opened just before it.
+    private static func balanced(
+        _ text: Substring, _ open: Character, _ close: Character
+    ) -> Substring {
+        var depth = 1
+        for index in text.indices {
+            if text[index] == open { depth += 1 }
+            if text[index] == close { depth -= 1 }
+            if depth == 0 { return text[..<index] }
+        }
+        return text
+    }
+
+    /// The string literal after a label.
+    private static func strings(after label: String, in text: Substring) -> [String] {
+        guard let range = text.firstRange(of: label) else { return [] }
+        let parts = text[range.upperBound...].split(
+            separator: "\"", maxSplits: 2, omittingEmptySubsequences: false)
+        return parts.count > 1 ? [String(parts[1])] : []
+    }
+
+    private static func products(_ source: String) -> [String: String] {
+        var result: [String: String] = [:]
+        for line in source.split(separator: "\n") {
+            guard line.hasPrefix("let "), line.contains(": Target.Dependency"),
+                let module = strings(after: "name:", in: line[...]).first
+            else { continue }
+            result[String(line.dropFirst(4).prefix { $0 != ":" })] = module
+        }
+        return result
+    }
+}

@@ -1,0 +1,138 @@
+import Testing
+
+/// Each rule, shown to find what it is for and to leave the rest alone.
+struct RuleTests {
+    private func text(_ source: String) -> SwiftText { SwiftText(source) }
+
+    @Test func blankingKeepsCodeAlone() {
+        let source = #"""
+            let a = "try! \(f("as!")) x" // any
+            /* class A /* nested */ class B */ let b = 1
+            let c = #"raw "any" \(x) "# + d
+            """#
+        let code = SwiftText(source).code
+        #expect(code.count == 3)
+        #expect(!code.joined().contains("try!") && !code.joined().contains("as!"))
+        #expect(!code.joined().contains("any") && !code.joined().contains("class"))
+        #expect(code[0].hasPrefix("let a = \"") && code[1].hasSuffix("let b = 1"))
+        #expect(code[2].hasSuffix("+ d"))
+        #expect(zip(code, SwiftText(source).lines).allSatisfy { $0.count == $1.count })
+    }
+
+    @Test func blankingOfLongStrings() {
+        let quotes = "\"\"\""
+        let code = SwiftText("let a = \(quotes)\n  say \"try!\"\n  \(quotes)\nlet b = 2").code
+        #expect(code[1].allSatisfy { $0 == " " })
+        #expect(code[3] == "let b = 2")
+    }
+
+    @Test func importsOfAllForms() {
+        let source = """
+            import Glibc
+            public import PathTelemetry
+            @preconcurrency internal import struct PathLearning.Decision
+            // import Nothing
+            let important = 1
+            """
+        let found = Rules.imports(text(source))
+        #expect(found.map(\.module) == ["Glibc", "PathTelemetry", "PathLearning"])
+        #expect(found.map(\.line) == [1, 2, 3])
+        let strange = Rules.strangeImports(
+            text(source), file: "f", allowed: ["Glibc", "PathTelemetry"])
+        #expect(strange.map(\.line) == [3])
+    }
+
+    @Test func arrowsThatPointUp() {
+        let manifest = Manifest(
+            """
+            let parser: Target.Dependency = .product(name: "ArgumentParser", package: "parser")
+            let package = Package(targets: [
+                .systemLibrary(name: "C", pkgConfig: "c"),
+                .target(name: "Low", dependencies: ["C", "High"]),
+                .target(
+                    name: "High",
+                    dependencies: [
+                        "Low", parser,
+                    ]),
+                .target(name: "Lost"),
+                .testTarget(name: "LowTests", dependencies: ["Low", "High"]),
+            ])
+            """)
+        #expect(manifest.targets.map(\.name) == ["C", "Low", "High", "Lost", "LowTests"])
+        #expect(manifest.target("High")?.dependencies == ["Low", "ArgumentParser"])
+        let problems = Rules.upwardArrows(manifest.targets, order: ["C", "Low", "High"])
+        #expect(problems.count == 2)
+        #expect(problems.contains("Low points up to High"))
+        #expect(problems.contains { $0.hasPrefix("Lost ") })
+    }
+
+    @Test func trapsAreFound() {
+        let source = """
+            let a = try! f()
+            let b = c as! Int
+            fatalError("no")
+            let d = try f() as? Int // try! as!
+            myfatalError(1)
+            """
+        #expect(Set(Rules.traps(text(source), file: "f").map(\.line)) == [1, 2, 3])
+    }
+
+    @Test func existentialsAreFound() {
+        let source = """
+            let a: any Policy
+            let b: [any P] = []
+            let company = anyone.any
+            static func any(port: UInt16) -> Address
+            """
+        #expect(Rules.existentials(text(source), file: "f").map(\.line) == [1, 2])
+    }
+
+    @Test func classesAreFound() {
+        let source = """
+            public final class A<T> {
+            struct B { class func f() {} }
+            @unchecked private class C: D {
+                class var x: Int { 1 }
+            actor E {}
+            protocol F: AnyObject {}
+            """
+        #expect(Rules.classes(text(source), file: "f").map(\.name) == ["A", "C", "E"])
+    }
+
+    @Test func lengthCountsLines() {
+        #expect(Rules.length("a\nb\n", file: "f", limit: 2).isEmpty)
+        #expect(Rules.length("a\nb\nc", file: "f", limit: 2).first?.line == 3)
+    }
+
+    @Test func strayWordsAreFound() {
+        let folder = "/" + "root/"
+        let source = """
+            see \(folder)x
+            network\(folder)y is part of a path
+            // TO\("")DO: later
+            a method, and forever
+            """
+        #expect(Rules.strayWords(source, file: "f").map(\.line) == [1, 3])
+    }
+
+    @Test func missingDocumentationIsFound() {
+        let source = """
+            /// Good.
+            @inlinable
+            public struct A {
+                public var x: Int
+                public init() {}
+                public func f() {}
+                /// Good.
+                public mutating func g() {}
+                public static func < (a: A, b: A) -> Bool { true }
+                public func learn() {}
+                func h() {}
+                public subscript(i: Int) -> Int { 0 }
+            }
+            public enum B {}
+            """
+        let found = Rules.undocumented(text(source), file: "f", witnesses: ["learn"])
+        #expect(found.map(\.line) == [6, 12, 14])
+    }
+}

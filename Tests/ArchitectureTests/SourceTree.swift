@@ -1,0 +1,42 @@
+import Foundation
+
+/// The files of the package, found from where this file was when it was compiled.
+struct SourceTree {
+    struct File {
+        /// Relative to the package.
+        var path: String
+        var source: String
+        /// The target whose folder the file lies in; nil outside Sources.
+        var room: String? {
+            let parts = path.split(separator: "/")
+            return parts.count > 2 && parts[0] == "Sources" ? String(parts[1]) : nil
+        }
+    }
+
+    let root: URL
+
+    init() {
+        root = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath()
+            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    }
+
+    func text(_ path: String) throws -> String {
+        try String(contentsOf: root.appendingPathComponent(path), encoding: .utf8)
+    }
+
+    /// All files of a folder whose name ends so, in the order of their paths; what is built and
+    /// what is hidden is left out.
+    func files(_ folder: String, endings: Set<String>) throws -> [File] {
+        let start = root.appendingPathComponent(folder)
+        guard
+            let walk = FileManager.default.enumerator(
+                at: start, includingPropertiesForKeys: nil, options: [.skipsHiddenFiles])
+        else { return [] }
+        var files: [File] = []
+        for case let url as URL in walk where endings.contains(url.pathExtension) {
+            let path = String(url.path.dropFirst(root.path.count + 1))
+            files.append(File(path: path, source: try text(path)))
+        }
+        return files.sorted { $0.path < $1.path }
+    }
+}
