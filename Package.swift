@@ -38,7 +38,9 @@ let package = Package(
         .target(name: "DenseMath", dependencies: ["COpenBLAS"]),
         .target(name: "PathTelemetry"),
         .target(name: "PathLearning", dependencies: ["DenseMath", "PathTelemetry"]),
-        .target(name: "PathTransport", dependencies: ["CCrypto", "PathTelemetry", "PathLearning"]),
+        .target(
+            name: "PathTransport",
+            dependencies: ["CCrypto", "PathTelemetry", "PathLearning", histogram]),
         .target(name: "PathTrace", dependencies: ["CSQLite", "PathTelemetry", "PathLearning"]),
         .target(
             name: "PathSimulation",

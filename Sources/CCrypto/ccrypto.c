@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NONCE_LENGTH 12
@@ -133,6 +134,33 @@ int ccrypto_sha256(
         context, NULL, 0, first, first_length, second, second_length, digest);
     EVP_MD_CTX_free(context);
     return done;
+}
+
+struct ccrypto_digest { EVP_MD_CTX *context; };
+
+ccrypto_digest *ccrypto_digest_new(void) {
+    ccrypto_digest *digest = malloc(sizeof *digest);
+    if (digest == NULL) return NULL;
+    digest->context = new_digest();
+    if (digest->context == NULL || EVP_DigestInit_ex(digest->context, sha256, NULL) != 1) {
+        ccrypto_digest_free(digest);
+        return NULL;
+    }
+    return digest;
+}
+
+void ccrypto_digest_free(ccrypto_digest *digest) {
+    if (digest == NULL) return;
+    EVP_MD_CTX_free(digest->context);
+    free(digest);
+}
+
+int ccrypto_digest_update(ccrypto_digest *digest, const void *bytes, size_t length) {
+    return EVP_DigestUpdate(digest->context, bytes, length) == 1;
+}
+
+int ccrypto_digest_finish(ccrypto_digest *digest, uint8_t out[CCRYPTO_DIGEST_LENGTH]) {
+    return EVP_DigestFinal_ex(digest->context, out, NULL) == 1;
 }
 
 // EVP_MAC costs several times the two hashes for short messages, hence by hand.

@@ -26,6 +26,7 @@ public enum NetworkError: Error, Hashable, Sendable {
         case wait = "wait on"
         case listInterfaces = "list"
         case watchInterfaces = "watch for changes of"
+        case startThread = "start a thread for"
     }
 
     /// The errno of a failed system call, else nil.

@@ -45,6 +45,13 @@ int ccrypto_sha256(
     const uint8_t *first, size_t first_length, const uint8_t *second, size_t second_length,
     uint8_t digest[CCRYPTO_DIGEST_LENGTH]);
 
+/// A SHA-256 that takes its input piece by piece. Null when memory or the algorithm is missing.
+typedef struct ccrypto_digest ccrypto_digest;
+ccrypto_digest *ccrypto_digest_new(void);
+void ccrypto_digest_free(ccrypto_digest *digest);
+int ccrypto_digest_update(ccrypto_digest *digest, const void *bytes, size_t length);
+int ccrypto_digest_finish(ccrypto_digest *digest, uint8_t out[CCRYPTO_DIGEST_LENGTH]);
+
 /// HMAC-SHA256 (RFC 2104) of the two pieces one after the other.
 int ccrypto_hmac_sha256(
     const uint8_t *key, size_t key_length, const uint8_t *first, size_t first_length,

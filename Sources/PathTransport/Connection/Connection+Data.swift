@@ -236,6 +236,8 @@ extension Connection {
             bytes += frame.chunk.length
             addCopies(.stream(frame), decision: decision, to: others)
         }
+        // A few bytes that no frame fits into: datagrams of one size go out in one call.
+        if bytes > 0, packet.room <= PacketBuilder.waste { packet.pad() }
         return bytes
     }
 }

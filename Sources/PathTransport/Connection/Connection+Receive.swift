@@ -1,3 +1,4 @@
+import PathLearning
 public import PathTelemetry
 
 extension Connection {
@@ -269,6 +270,10 @@ extension Connection {
         paths[index].estimator.handleAck(
             rtt: result.rttSample ?? .zero, rawOneWayDelay: raw, bytes: result.ackedBytes,
             deliveryRate: result.isRateAppLimited ? nil : result.deliveryRate, now: now)
+        if let sample = result.rttSample {
+            paths[index].delays.record(
+                rtt: sample, oneWay: raw.map { session.builder.clockOffset.delay(ofRaw: $0) })
+        }
         paths[index].estimator.handleDelivered(packets: result.ackedPackets, now: now)
         takeOverSession(now: now)
         updateAckFrequency(index)

@@ -161,6 +161,8 @@ public struct Connection: ~Copyable {
         if case .handshaking = phase { return true }
         return false
     }
+    /// The peer has proved that it holds the keys; always true of a client's connection.
+    public var isConfirmedByPeer: Bool { isConfirmed }
     /// Nothing is sent or received any more.
     public var isClosed: Bool {
         if case .closed = phase { return true }
@@ -182,6 +184,12 @@ public struct Connection: ~Copyable {
     public func statistics(of path: PathID) -> PathStatistics? {
         index(of: path).map { paths[$0].statistics }
     }
+    /// How the delays of a path are distributed.
+    public func delays(of path: PathID) -> PathDelays? {
+        index(of: path).map { paths[$0].delays }
+    }
+    /// When the connection was made.
+    public var startedAt: Instant { origin }
     /// Remote address, local socket and path MTU (UDP payload bytes).
     public func endpoint(
         of path: PathID

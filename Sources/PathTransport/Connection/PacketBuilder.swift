@@ -43,6 +43,12 @@ struct PacketBuilder {
     /// Fills the datagram up to `length` bytes.
     mutating func pad(to length: Int) { writer.zeros(min(room, length - datagramLength)) }
 
+    /// Room that is filled up rather than left over.
+    static let waste = 32
+
+    /// Fills the datagram up to its limit.
+    mutating func pad() { writer.zeros(room) }
+
     mutating func challenge(_ token: UInt64) {
         guard room >= 9 else { return }
         writer.byte(FrameKind.pathChallenge)

@@ -16,9 +16,9 @@ public final class ConnectionBox {
 
     /// Lends the connection for one call.
     @inline(never)
-    public func with<Result>(
-        _ body: (inout Connection) throws -> Result
-    ) rethrows -> Result {
+    public func with<Result, Failure: Error>(
+        _ body: (inout Connection) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
         try body(&connection)
     }
 }

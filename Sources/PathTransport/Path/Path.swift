@@ -37,6 +37,7 @@ struct Path {
     var mtu: PathMTU
     var estimator: PathEstimator
     var statistics = PathStatistics()
+    var delays = PathDelays()
 
     var validation = PathValidation()
     /// Challenge of the peer that waits for its answer on this path.
@@ -148,7 +149,9 @@ struct Path {
     func room(now: Instant) -> Int {
         guard !recovery.packets.isFull else { return 0 }
         let budget = recovery.pacer.budget(now: now)
-        guard budget > 0 else { return 0 }
+        // Half a burst at least: an acknowledgement that comes in between must not cut what one
+        // segmented call could carry into single packets.
+        guard budget * 2 >= recovery.pacer.burst else { return 0 }
         let window = recovery.windowRoom
         guard window >= min(mtu.current, 1200) else { return 0 }
         // A pacer with any credit lets one more whole packet go.

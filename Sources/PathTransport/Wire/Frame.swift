@@ -62,8 +62,8 @@ struct StreamData {
     var data: UnsafeRawBufferPointer
     var isFinal: Bool
 
-    /// Bytes that the longest header takes.
-    static let maximumHeaderLength = 1 + 8 + 8 + 2
+    /// Bytes that the longest header takes: stream numbers stay below 2^30, as `MAX_STREAMS` does.
+    static let maximumHeaderLength = 1 + 4 + 8 + 2
     /// Bytes that the header of a piece takes.
     static func headerLength(_ frame: StreamFrame) -> Int {
         1 + varintLength(frame.id.rawValue) + varintLength(frame.chunk.offset) + 2

@@ -1,0 +1,103 @@
+public import PathTelemetry
+public import PathTransport
+
+/// Turns what the user asks for and what the host has into paths, now and after every change of
+/// the host's interfaces.
+public struct PathPlanner: Sendable {
+    /// Where a path leaves the host.
+    public enum Source: Hashable, Sendable {
+        case interface(String)
+        case address(SocketAddress)
+        /// The system chooses.
+        case any
+    }
+
+    /// One path as the user asked for it.
+    public struct Rule: Hashable, Sendable {
+        public var name: String
+        public var source: Source
+        /// The server's address for this path; nil takes the servers in turn.
+        public var remote: SocketAddress?
+        public var traits: PathTraits
+
+        public init(
+            name: String, source: Source, remote: SocketAddress? = nil,
+            traits: PathTraits = PathTraits()
+        ) {
+            self.name = name
+            self.source = source
+            self.remote = remote
+            self.traits = traits
+        }
+    }
+
+    /// Addresses of the server, in the order given.
+    public var remotes: [SocketAddress]
+    /// Paths asked for; without any, every usable interface is one.
+    public var rules: [Rule]
+
+    public init(remotes: [SocketAddress], rules: [Rule] = []) {
+        self.remotes = remotes
+        self.rules = rules
+    }
+
+    /// The paths possible with the given interfaces, at most `PathID.limit`.
+    public func plans(_ interfaces: [NetworkInterface]) -> [PathPlan] {
+        guard !remotes.isEmpty else { return [] }
+        let all =
+            rules.isEmpty
+            ? automatic(interfaces)
+            : rules.indices.compactMap { plan(rules[$0], number: $0, interfaces) }
+        return Array(all.prefix(PathID.limit))
+    }
+
+    /// Every usable interface is a path; to a server on this host there is one for each address.
+    private func automatic(_ interfaces: [NetworkInterface]) -> [PathPlan] {
+        if remotes.allSatisfy(\.isLoopback) {
+            return remotes.enumerated().map {
+                PathPlan(name: "path\($0 + 1)", remote: $1)
+            }
+        }
+        var plans: [PathPlan] = []
+        for interface in interfaces where !interface.isLoopback {
+            let rule = Rule(name: interface.name, source: .interface(interface.name))
+            if let plan = plan(rule, number: plans.count, interfaces) { plans.append(plan) }
+        }
+        return plans
+    }
+
+    private func plan(
+        _ rule: Rule, number: Int, _ interfaces: [NetworkInterface]
+    ) -> PathPlan? {
+        let choices = rule.remote.map { [$0] } ?? rotated(by: number)
+        switch rule.source {
+        case .any:
+            return choices.first.map {
+                PathPlan(name: rule.name, remote: $0, traits: rule.traits)
+            }
+        case .interface(let name):
+            guard let interface = interfaces.first(where: { $0.name == name }) else { return nil }
+            for remote in choices {
+                guard let local = interface.address(of: remote.family) else { continue }
+                return PathPlan(
+                    name: rule.name, interface: name, local: local, remote: remote,
+                    traits: rule.traits)
+            }
+            return nil
+        case .address(let local):
+            let isThere = interfaces.contains { interface in
+                interface.addresses.contains { $0.address.host == local.host }
+            }
+            // All of 127.0.0.0/8 is there without being listed.
+            guard isThere || local.isLoopback,
+                let remote = choices.first(where: { $0.family == local.family })
+            else { return nil }
+            return PathPlan(name: rule.name, local: local, remote: remote, traits: rule.traits)
+        }
+    }
+
+    private func rotated(by number: Int) -> [SocketAddress] {
+        let start = number % remotes.count
+        return Array(remotes[start...] + remotes[..<start])
+    }
+}

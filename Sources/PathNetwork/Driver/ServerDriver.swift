@@ -1,0 +1,206 @@
+public import PathTelemetry
+public import PathTransport
+
+/// Runs a server's endpoint and all its connections over real sockets, on one thread.
+///
+/// *Any thread*: `with`, `statistics`, `close`, `stop`. Events are handed to the closure given, on
+/// the driver's thread, with the connection they are about.
+public final class ServerDriver: @unchecked Sendable {
+    public typealias EventHandler = @Sendable (ServedConnection, ConnectionEvent) -> Void
+    public typealias RecordHandler =
+        @Sendable (ServedConnection.ID, borrowing TransportRecord) -> Void
+
+    private let lock = DriverLock()
+    private var endpoint: ServerEndpoint
+    private var sockets: SocketSet
+    private let poller: Poller
+    /// Of the driver's thread alone.
+    private var ready = Poller.Events()
+    private var served: [ObjectIdentifier: ServedConnection] = [:]
+    private var isStopping = false
+    private let waker: Waker
+    private let onEvent: EventHandler
+    private let onRecord: RecordHandler
+    private var pendingEvents: [(ServedConnection, ConnectionEvent)] = []
+    private var nextID = 0
+    public let localAddresses: [SocketAddress]
+
+    /// Opens the sockets and starts the thread.
+    ///
+    /// - Throws: `NetworkError` when an address cannot be listened on.
+    public init(
+        configuration: ServerConfiguration, listen: [SocketAddress],
+        options: UDPSocket.Options = UDPSocket.Options(), onEvent: @escaping EventHandler,
+        onRecord: @escaping RecordHandler
+    ) throws {
+        let endpoint = try ServerEndpoint(configuration)
+        let poller = try Poller()
+        var sockets = try SocketSet()
+        var addresses: [SocketAddress] = []
+        for address in listen {
+            let number = try sockets.add(local: address, interface: nil, options: options, poller: poller)
+            addresses.append(sockets.localAddress(of: number) ?? address)
+        }
+        waker = poller.waker
+        self.poller = poller
+        localAddresses = addresses
+        self.endpoint = endpoint
+        self.sockets = sockets
+        self.onEvent = onEvent
+        self.onRecord = onRecord
+        guard startThread(named: "pathwise-server", { [self] in run() }) else {
+            throw NetworkError.system(.startThread, target: "the server's driver", code: 11)
+        }
+    }
+
+    // MARK: any thread
+
+    /// Lends a connection to the caller, then lets the driver see to what that brought.
+    func with<Result, Failure: Error>(
+        _ served: ServedConnection,
+        _ body: (inout Connection, Instant) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        lock.lock()
+        defer {
+            lock.unlock()
+            waker.wake()
+        }
+        let now = MonotonicClock.now()
+        return try served.box.with { (connection: inout Connection) throws(Failure) in
+            try body(&connection, now)
+        }
+    }
+
+    public var statistics: ServerStatistics {
+        lock.lock()
+        defer { lock.unlock() }
+        return endpoint.statistics
+    }
+
+    /// Tells all clients that it is over; the events say when each connection has ended.
+    public func close() {
+        lock.lock()
+        let now = MonotonicClock.now()
+        for box in endpoint.boxes { box.with { $0.close(now: now) } }
+        lock.unlock()
+        waker.wake()
+    }
+
+    /// Ends the thread at once; clients hear nothing.
+    public func stop() {
+        lock.lock()
+        isStopping = true
+        lock.unlock()
+        waker.wake()
+    }
+
+    // MARK: the driver's thread
+
+    private func run() {
+        Poller.setTimerSlack(.microseconds(1))
+        while true {
+            lock.lockAsDriver()
+            let deadline = isStopping ? nil : work()
+            let events = pendingEvents
+            pendingEvents.removeAll(keepingCapacity: true)
+            lock.unlock()
+            for (connection, event) in events { onEvent(connection, event) }
+            guard let deadline else { return }
+            do throws(NetworkError) {
+                try poller.wait(until: deadline, into: &ready)
+            } catch {
+                return
+            }
+        }
+    }
+
+    private func work() -> Instant {
+        var now = MonotonicClock.now()
+        unsafe sockets.receive(
+            ready,
+            datagram: { bytes, message, socket in
+                _ = unsafe endpoint.handleDatagram(
+                    bytes, from: message.remote, socket: socket, receivedAt: message.receivedAt,
+                    now: now)
+            },
+            fault: { _, _ in })
+        while let reply = unsafe endpoint.pollReply(into: sockets.transmitBuffer) {
+            _ = sockets.send(reply)
+        }
+        var next = Instant.distantFuture
+        for box in endpoint.boxes {
+            now = MonotonicClock.now()
+            let due = serve(box, now)
+            if let due { next = min(next, due) }
+        }
+        return next
+    }
+
+    /// One connection's round; when it is due again, nil when it has ended.
+    private func serve(_ box: ConnectionBox, _ start: Instant) -> Instant? {
+        let key = ObjectIdentifier(box)
+        let isConfirmed = box.with { $0.isConfirmedByPeer }
+        if isConfirmed, served[key] == nil {
+            served[key] = ServedConnection(id: nextID, box: box, driver: self)
+            nextID += 1
+        }
+        let connection = served[key]
+        let due: Instant? = box.with { core in
+            var now = start
+            if core.pollTimeout(now: now) <= now { core.handleTimeout(now: now) }
+            while let transmit = unsafe core.pollTransmit(into: sockets.transmitBuffer, now: now) {
+                if let trouble = sockets.send(transmit) {
+                    ServerDriver.report(trouble, transmit, &core, now)
+                }
+                now = MonotonicClock.now()
+            }
+            if let connection {
+                core.drainRecords { onRecord(connection.id, $0) }
+                while let event = core.pollEvent() { pendingEvents.append((connection, event)) }
+            }
+            return core.isClosed ? nil : core.pollTimeout(now: now)
+        }
+        if due == nil {
+            endpoint.remove(box)
+            served[key] = nil
+        }
+        return due
+    }
+
+    private static func report(
+        _ trouble: SendResult, _ transmit: Transmit, _ connection: inout Connection, _ now: Instant
+    ) {
+        let headers = transmit.remote.family == .ipv6 ? 48 : 28
+        switch trouble {
+        case .tooBig(let mtu):
+            let limit = mtu > 0 ? mtu - headers : transmit.segmentSize - 1
+            connection.handleSocketFault(transmit.path, datagramLimit: limit, now: now)
+        case .unreachable, .failed:
+            connection.handleSocketFault(transmit.path, datagramLimit: nil, now: now)
+        default: break
+        }
+    }
+}
+
+/// One client's connection, as the application of a server sees it.
+public final class ServedConnection: Sendable {
+    public typealias ID = Int
+
+    /// Counted from zero in the order in which clients proved themselves.
+    public let id: ID
+    nonisolated(unsafe) let box: ConnectionBox
+    private let driver: ServerDriver
+
+    init(id: ID, box: ConnectionBox, driver: ServerDriver) {
+        self.id = id
+        unsafe self.box = box
+        self.driver = driver
+    }
+
+    /// Lends the connection to the caller, then lets the driver see to what that brought.
+    public func with<Result, Failure: Error>(
+        _ body: (inout Connection, Instant) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try driver.with(self, body)
+    }
+}

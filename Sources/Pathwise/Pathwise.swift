@@ -1,1 +1,0 @@
-// Pathwise: see docs/architecture.md.

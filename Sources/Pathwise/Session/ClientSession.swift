@@ -1,0 +1,178 @@
+public import PathLearning
+public import PathNetwork
+public import PathTelemetry
+public import PathTransport
+internal import Synchronization
+
+/// What a client is set up with.
+public struct ClientOptions: Sendable {
+    public var identity: ClientIdentity
+    /// The paths to open; see `PathPlanner` for how to find those of this machine.
+    public var plans: [PathPlan]
+    public var policy: PolicySpecification
+    public var model: Model?
+    public var connection = ConnectionConfiguration()
+    /// Where to record to; nil records nothing.
+    public var recorder: SessionRecorder?
+    /// Follows interfaces and addresses that come and go; nil keeps to the plans.
+    public var planner: PathPlanner?
+
+    public init(identity: ClientIdentity, plans: [PathPlan], policy: PolicySpecification) {
+        self.identity = identity
+        self.plans = plans
+        self.policy = policy
+    }
+}
+
+/// A client's connection for applications: streams and messages over all paths, from any task.
+///
+///     let session = try await ClientSession.connect(options)
+///     let stream = try session.openStream()
+///     try await stream.write(bytes)
+///     try await stream.finish()
+///     await session.close()
+public final class ClientSession: Sendable {
+    private let driver: ClientDriver
+    let hub: EventHub
+    private let journal: EventJournal
+    public let recorder: SessionRecorder?
+
+    private init(
+        driver: ClientDriver, hub: EventHub, journal: EventJournal, recorder: SessionRecorder?
+    ) {
+        self.driver = driver
+        self.hub = hub
+        self.journal = journal
+        self.recorder = recorder
+    }
+
+    /// Opens the paths and shakes hands over them.
+    ///
+    /// - Throws: `ended` when the server does not answer or refuses; `network` when no path can be
+    ///   opened; `crypto` when libcrypto fails.
+    public static func connect(_ options: ClientOptions) async throws(SessionError) -> ClientSession
+    {
+        let session = try start(options)
+        await session.hub.wait(for: .established)
+        if let reason = session.hub.reason {
+            session.driver.stop()
+            throw .ended(reason)
+        }
+        return session
+    }
+
+    /// As `connect`, but returns before the handshake: `waitUntilEstablished` waits for it.
+    public static func start(_ options: ClientOptions) throws(SessionError) -> ClientSession {
+        let hub = EventHub()
+        let journal = EventJournal()
+        let recorder = options.recorder
+        var configuration = options.connection
+        configuration.isRecording = recorder != nil
+        let driver: ClientDriver
+        do {
+            let selector = try PathSelector(
+                options.policy, model: options.model, seed: configuration.seed)
+            recorder?.begin(
+                role: "send", peer: options.identity.peer.base64, selector: selector,
+                seed: configuration.seed)
+            let connection = try Connection(
+                client: options.identity, configuration: configuration, selector: selector,
+                now: MonotonicClock.now())
+            driver = try ClientDriver(
+                connection: connection, plans: options.plans, planner: options.planner,
+                onEvent: { event in
+                    journal.note(event)
+                    recorder?.record(event)
+                    hub.handle(event)
+                }, onRecord: { record in recorder?.record(record) })
+        } catch let error as NetworkError {
+            throw .network(error)
+        } catch let error as CryptoError {
+            throw .crypto(error)
+        } catch {
+            throw .transfer("\(error)")
+        }
+        recorder?.record(paths: driver)
+        return ClientSession(driver: driver, hub: hub, journal: journal, recorder: recorder)
+    }
+
+    /// Returns after the handshake.
+    public func waitUntilEstablished() async throws(SessionError) {
+        await hub.wait(for: .established)
+        if let reason = hub.reason {
+            driver.stop()
+            throw .ended(reason)
+        }
+    }
+
+    // MARK: streams and messages
+
+    /// Opens a stream that both sides can write to.
+    public func openStream() throws(SessionError) -> SessionStream {
+        try checkOpen()
+        do throws(StreamError) {
+            let id = try driver.with { (connection, _) throws(StreamError) in
+                try connection.openStream()
+            }
+            return SessionStream(id: id, hub: hub, access: .client(driver))
+        } catch {
+            throw .stream(error)
+        }
+    }
+
+    /// Queues a message for delivery within its deadline; its number.
+    public func sendMessage(
+        _ bytes: [UInt8], deadline: TimeDelta, isReliable: Bool = true
+    ) throws(SessionError) -> UInt64 {
+        try checkOpen()
+        do throws(StreamError) {
+            return try driver.with { (connection, now) throws(StreamError) in
+                try bytes.span.withMessageBytes { (raw) throws(StreamError) in
+                    try connection.sendMessage(
+                        raw,
+                        options: MessageOptions(deadline: now + deadline, isReliable: isReliable),
+                        now: now)
+                }
+            }
+        } catch {
+            throw .stream(error)
+        }
+    }
+
+    private func checkOpen() throws(SessionError) {
+        if let reason = hub.reason { throw .ended(reason) }
+    }
+
+    // MARK: the end and the status
+
+    /// Tells the peer that it is over, and waits until it knows.
+    public func close() async {
+        driver.with { connection, now in connection.close(now: now) }
+        while !driver.read({ connection, _ in connection.isClosed }) {
+            try? await Task.sleep(for: .milliseconds(2))
+        }
+        recorder?.end()
+    }
+
+    /// Why the connection ended, if it did.
+    public var closeReason: CloseReason? { hub.reason }
+
+    /// Everything a user may want to know of the session now.
+    public func status() -> SessionStatus {
+        let names = driver.pathNames
+        var status = driver.read { connection, now in
+            SessionStatus(of: connection, names: names, now: now)
+        }
+        status.changes = journal.changes
+        return status
+    }
+}
+
+extension Span where Element == UInt8 {
+    /// The bytes as the transport takes them.
+    func withMessageBytes<Result, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try withUnsafeBytes { (raw: UnsafeRawBufferPointer) throws(Failure) in try body(raw) }
+    }
+}

@@ -1,0 +1,74 @@
+public import PathNetwork
+public import PathTransport
+
+/// Why a session could not begin, or ended before its work was done.
+public enum SessionError: Error, Sendable {
+    /// The connection ended; the text says how.
+    case ended(CloseReason)
+    case network(NetworkError)
+    case crypto(CryptoError)
+    case stream(StreamError)
+    /// The peer broke the transfer protocol.
+    case transfer(String)
+    /// The peer reports that it could not take what was sent.
+    case refusedByPeer(String)
+    /// What arrived is not what was sent.
+    case digestMismatch(name: String)
+}
+
+extension SessionError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .ended(let reason): SessionError.text(of: reason)
+        case .network(let error): "\(error)"
+        case .crypto(let error): "\(error)"
+        case .stream(let error): "\(error)"
+        case .transfer(let text):
+            "the peer does not keep to the transfer protocol (\(text)); "
+                + "use the same version on both sides"
+        case .refusedByPeer(let text): "the receiver could not take it: \(text)"
+        case .digestMismatch(let name):
+            "\(name) arrived with another SHA-256 than was sent; send it again, and report this"
+        }
+    }
+
+    static func text(of reason: CloseReason) -> String {
+        switch reason {
+        case .local: "the connection was closed by this side"
+        case .peer(let code, let reason):
+            code == 0
+                ? "the peer closed the connection before all was done"
+                : "the peer closed the connection with code \(code)"
+                    + (reason.isEmpty ? "" : ": \(reason)")
+        case .idleTimeout:
+            "the peer stopped answering on every path; "
+                + "check that it still runs, and the network in between"
+        case .handshakeTimeout:
+            "no answer from the server; check its address and port, that it runs, and that "
+                + "firewalls let UDP through"
+        case .refused(let reason): SessionError.text(of: reason)
+        case .handshakeFailed:
+            "the server's answer does not fit its key or the pre-shared key; check --peer and "
+                + "--psk on this side, and the key and --psk of the server"
+        case .protocolViolation(let text):
+            "the peer broke the protocol (\(text)); use the same version on both sides"
+        case .cryptography(let text): "cryptography failed: \(text)"
+        }
+    }
+
+    private static func text(of reason: RefusalReason) -> String {
+        switch reason {
+        case .wrongServerKey:
+            "the server has another key than --peer says; "
+                + "get its public key with 'pathwise pubkey' there"
+        case .unknownClient:
+            "the server does not allow this client's key; add its public key there with --allow"
+        case .version: "the server speaks another protocol version; update the older side"
+        case .busy: "the server has all the connections it takes; try again later"
+        case .cipherSuite: "the server does not take this cipher suite; choose another"
+        case .presharedKey:
+            "the pre-shared key is not the one that the server has for this client; "
+                + "give both sides the same --psk file"
+        }
+    }
+}

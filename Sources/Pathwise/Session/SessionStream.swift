@@ -1,0 +1,97 @@
+internal import PathNetwork
+internal import PathTelemetry
+public import PathTransport
+
+/// One stream of a session, for one reading and one writing task.
+public final class SessionStream: Sendable {
+    /// Which driver the stream's connection belongs to.
+    enum Access: Sendable {
+        case client(ClientDriver)
+        case server(ServedConnection)
+    }
+
+    public let id: StreamID
+    private let hub: EventHub
+    private let access: Access
+
+    init(id: StreamID, hub: EventHub, access: Access) {
+        self.id = id
+        self.hub = hub
+        self.access = access
+    }
+
+    private func with<Result>(
+        _ body: (inout Connection) throws(StreamError) -> Result
+    ) throws(SessionError) -> Result {
+        do throws(StreamError) {
+            switch access {
+            case .client(let driver):
+                return try driver.with { (connection, _) throws(StreamError) in
+                    try body(&connection)
+                }
+            case .server(let served):
+                return try served.with { (connection, _) throws(StreamError) in
+                    try body(&connection)
+                }
+            }
+        } catch {
+            if let reason = hub.reason { throw .ended(reason) }
+            throw .stream(error)
+        }
+    }
+
+    /// Writes all bytes; waits while the peer, or the paths, are slower.
+    public func write(_ bytes: UnsafeRawBufferPointer) async throws(SessionError) {
+        var offset = 0
+        while offset < bytes.count {
+            if let reason = hub.reason { throw .ended(reason) }
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[offset...])
+            let accepted = try with { (connection) throws(StreamError) in
+                try connection.write(id, rest)
+            }
+            offset += accepted
+            if offset < bytes.count { await hub.wait(for: .writable(id)) }
+        }
+    }
+
+    /// Writes all bytes; waits while the peer, or the paths, are slower.
+    public func write(_ bytes: [UInt8]) async throws(SessionError) {
+        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
+        defer { copy.deallocate() }
+        copy.copyBytes(from: bytes)
+        try await write(UnsafeRawBufferPointer(copy))
+    }
+
+    /// Ends the stream after what was written.
+    public func finish() throws(SessionError) {
+        try with { (connection) throws(StreamError) in try connection.finish(id) }
+    }
+
+    /// Reads what has arrived, at least one byte; zero at the end of the stream.
+    public func read(into buffer: UnsafeMutableRawBufferPointer) async throws(SessionError) -> Int {
+        while true {
+            let result = try? with { (connection) throws(StreamError) in
+                try connection.read(id, into: buffer)
+            }
+            if let result {
+                if result.count > 0 { return result.count }
+                if result.isFinished { return 0 }
+            }
+            if let reason = hub.reason { throw .ended(reason) }
+            if result == nil { throw .stream(.unknownStream(id)) }
+            await hub.wait(for: .readable(id))
+        }
+    }
+
+    /// Returns when the peer has all bytes and the end of the stream.
+    public func waitUntilDelivered() async throws(SessionError) {
+        await hub.wait(for: .delivered(id))
+        if let reason = hub.reason, !reason.isOrderly { throw .ended(reason) }
+    }
+
+    /// Gives both halves up.
+    public func cancel(code: UInt64) {
+        try? with { (connection) throws(StreamError) in try connection.reset(id, code: code) }
+        try? with { (connection) throws(StreamError) in try connection.stop(id, code: code) }
+    }
+}
