@@ -55,6 +55,9 @@ let package = Package(
             name: "PathNetwork", dependencies: ["CLinuxUDP", "PathTelemetry", "PathTransport"],
             swiftSettings: [.strictMemorySafety()]),
         .target(
+            name: "PathEmulation",
+            dependencies: ["PathTelemetry", "PathTransport", "PathSimulation", "PathNetwork"]),
+        .target(
             name: "Pathwise",
             dependencies: [
                 "PathTelemetry", "PathLearning", "PathTransport", "PathTrace", "PathNetwork",
@@ -64,7 +67,8 @@ let package = Package(
             name: "PathwiseCommand",
             dependencies: [
                 "Pathwise", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
-                "PathSimulation", "PathEvaluation", "PathReport", "PathNetwork", argumentParser,
+                "PathSimulation", "PathEvaluation", "PathReport", "PathNetwork", "PathEmulation",
+                argumentParser,
             ]),
 
         // Tests: one target a room, and one that holds the sources to the rules.

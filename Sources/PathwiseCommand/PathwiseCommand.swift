@@ -16,7 +16,10 @@ struct PathwiseCommand: AsyncParsableCommand {
             """,
         version: Program.version,
         groupedSubcommands: [
-            CommandGroup(name: "Key", subcommands: [KeygenCommand.self, PubkeyCommand.self])
+            CommandGroup(
+                name: "Learning", subcommands: [TraceCommand.self, ModelCommand.self]),
+            CommandGroup(name: "Network", subcommands: [EmulateCommand.self]),
+            CommandGroup(name: "Key", subcommands: [KeygenCommand.self, PubkeyCommand.self]),
         ]
     )
 

@@ -28,7 +28,19 @@ extension TimeDelta {
         guard let quantity = Quantity(text), let unit = units[quantity.unit] else {
             throw SyntaxProblem("write a time as 150ms, 2s, 1.5min or 1h")
         }
-        let seconds = quantity.number * unit
+        try self.init(checked: quantity.number * unit)
+    }
+
+    /// For options whose name says seconds: a plain number will do.
+    init(secondsArgument text: String) throws(SyntaxProblem) {
+        if let quantity = Quantity(text), quantity.unit.isEmpty {
+            try self.init(checked: quantity.number)
+        } else {
+            try self.init(argument: text)
+        }
+    }
+
+    private init(checked seconds: Double) throws(SyntaxProblem) {
         guard seconds <= 1e8 else { throw SyntaxProblem("at most 10^8 seconds") }
         self.init(seconds: seconds)
     }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Standard output or standard error: is a person reading, how wide, and in colour?
+/// Standard output or standard error, and what kind of reader it has.
 struct Console: Sendable {
     static let standardOutput = Console(descriptor: STDOUT_FILENO, name: "standard output")
     static let standardError = Console(descriptor: STDERR_FILENO, name: "standard error")

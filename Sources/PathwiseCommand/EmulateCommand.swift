@@ -1,0 +1,114 @@
+import ArgumentParser
+import PathEmulation
+import PathNetwork
+import PathSimulation
+import PathTelemetry
+import PathTransport
+
+struct EmulateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "emulate",
+        abstract: "Emulate links between a sender and a receiver, without privileges.",
+        discussion: """
+            Each link gets a local UDP port; what comes in there goes to --to as the link delivers
+            it, and answers go the way back. Give the printed --path options to the sender.
+
+            A link is KEY=VALUE joined by commas; f and r before a key set one direction only:
+              name=NAME  rate=MBIT  rtt=MS  delay=MS  queue=BYTESb|PACKETSp  loss=P
+              ge=P:R     burst loss, good to bad and back     jitter=MS  reorder=1
+              down=S-E[/PERIOD]  outage in seconds from the start   rate@S=MBIT  new rate
+              duplicate=P  corrupt=P  mtu=BYTES  trace=FILE  Mahimahi trace instead of a rate
+
+            Examples:
+              pathwise emulate --to 127.0.0.1:5000 --listen 127.0.0.1:7001 \\
+                  --link name=dsl,rate=20,rtt=20 --link name=lte,rate=40,rtt=60,ge=0.01:0.3
+              pathwise emulate --to 127.0.0.1:5000 --scenario scenarios.conf --name S1 --seconds 30
+            """
+    )
+
+    @Option(help: ArgumentHelp("A link, as above; repeat for more.", valueName: "spec"))
+    var link: [String] = []
+
+    @Option(help: ArgumentHelp("A file of scenarios instead of --link.", valueName: "file"))
+    var scenario: String?
+
+    @Option(help: "The scenario's name in that file.")
+    var name: String?
+
+    @Option(help: ArgumentHelp("The receiver's address.", valueName: "host:port"))
+    var to: String
+
+    @Option(
+        help: ArgumentHelp(
+            "Where the first link listens, the next ones on the ports after it; with port 0 the "
+                + "system chooses.", valueName: "addr:port"))
+    var listen = "127.0.0.1:0"
+
+    @Option(help: "Seed of all random draws.")
+    var seed: UInt64 = 1
+
+    @Option(
+        help: ArgumentHelp("Stop after this time; else with Ctrl-C.", valueName: "time"),
+        transform: { try TimeDelta(secondsArgument: $0) })
+    var seconds: TimeDelta?
+
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        let emulation = try Emulation(try options())
+        Interruption.install()
+        let console = output.json ? Console.standardError : Console.standardOutput
+        try console.write(EmulationText.paths(of: emulation))
+        var display = ProgressDisplay()
+        let end = seconds.map { emulation.started + $0 }
+        while Interruption.signal == nil {
+            let now = MonotonicClock.now()
+            if let end, now >= end { break }
+            display.update(EmulationText.live(emulation))
+            let rest = end.map { $0 - now } ?? .milliseconds(50)
+            try await Task.sleep(for: .nanoseconds(min(rest, .milliseconds(50)).nanoseconds))
+        }
+        let status = emulation.stop()
+        display.clear()
+        try output.print {
+            EmulationText.summary(of: emulation, status)
+        } json: {
+            EmulationText.json(of: emulation, status, seed: seed)
+        }
+        if let signal = Interruption.signal { throw CommandFailure.interrupted(by: signal) }
+    }
+
+    private func options() throws -> Emulation.Options {
+        let links = try links()
+        let target = try Resolver.resolve(to)
+        let base = try Resolver.resolve(listen, defaultPort: 0)
+        guard Int(base[0].port) + links.count - 1 <= Int(UInt16.max) else {
+            throw CommandFailure(
+                "--listen \(listen): \(links.count) links need ports up to "
+                    + "\(Int(base[0].port) + links.count - 1); choose a lower one", .usage)
+        }
+        return Emulation.Options(links: links, target: target[0], listen: base[0], seed: seed)
+    }
+
+    private func links() throws -> [LinkSpecification] {
+        if let scenario {
+            guard link.isEmpty else {
+                throw CommandFailure("--link and --scenario together; leave one out", .usage)
+            }
+            let file = try ScenarioFile(file: scenario)
+            guard let name else {
+                let known = file.scenarios.map(\.name).joined(separator: ", ")
+                throw CommandFailure(
+                    "which scenario of '\(scenario)'? give --name, one of \(known)", .usage)
+            }
+            let free = LinkSpecification(forward: LinkParameters(), backward: LinkParameters())
+            return try file.scenario(named: name).paths().map { $0 ?? free }
+        }
+        guard (1...ScenarioFile.maximumPaths).contains(link.count) else {
+            throw CommandFailure(
+                "\(link.count) links; give 1 to \(ScenarioFile.maximumPaths) with --link, "
+                    + "as --link rate=20,rtt=20", .usage)
+        }
+        return try link.map { try LinkSpecification(parsing: $0) }
+    }
+}

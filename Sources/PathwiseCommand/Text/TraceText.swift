@@ -1,0 +1,111 @@
+import PathReport
+import PathTelemetry
+import PathTrace
+
+/// What `trace` prints.
+enum TraceText {
+    static func info(_ info: TraceInfo) -> String {
+        var text = """
+            \(info.path): \(NumberText.bytes(Double(info.fileBytes))), format \
+            \(info.formatVersion), recorded by pathwise \(info.programVersion)
+            feature schema \(info.schema.hash), \(info.schema.names.count) features
+
+            """
+        text += "\(NumberText.count(info.decisions)) decisions, "
+        text += "\(NumberText.count(info.outcomes)) with an outcome, "
+        text += "\(NumberText.count(info.samples)) path samples, "
+        text += "\(NumberText.count(info.events)) events\n"
+        if info.drops.total > 0 {
+            text += "dropped while recording: \(info.drops.decisions) decisions, "
+            text += "\(info.drops.outcomes) outcomes, \(info.drops.samples) samples, "
+            text += "\(info.drops.events) events\n"
+        }
+        var sessions = TextTable([
+            TextTable.Column("session"), TextTable.Column("role", .left),
+            TextTable.Column("policy", .left), TextTable.Column("duration"),
+            TextTable.Column("decisions"), TextTable.Column("a second"),
+            TextTable.Column("paths", .left), TextTable.Column("end", .left),
+        ])
+        for session in info.sessions {
+            sessions.add([
+                String(session.session.id.rawValue), session.session.info.role,
+                session.session.info.policy, NumberText.time(session.duration),
+                NumberText.count(session.decisions), NumberText.short(session.decisionRate),
+                session.paths.map(\.info.name).joined(separator: ", "),
+                session.session.ended == nil ? "cut off" : "orderly",
+            ])
+        }
+        return text + "\n" + sessions.text()
+    }
+
+    static func json(_ info: TraceInfo) -> JSONValue {
+        [
+            "trace": .string(info.path), "bytes": .count(info.fileBytes),
+            "format_version": .count(info.formatVersion),
+            "program_version": .string(info.programVersion),
+            "schema": .string(info.schema.hash),
+            "features": .array(info.schema.names.map { .string($0) }),
+            "decisions": .count(info.decisions), "outcomes": .count(info.outcomes),
+            "samples": .count(info.samples), "events": .count(info.events),
+            "dropped": [
+                "decisions": .int(Int64(clamping: info.drops.decisions)),
+                "outcomes": .int(Int64(clamping: info.drops.outcomes)),
+                "samples": .int(Int64(clamping: info.drops.samples)),
+                "events": .int(Int64(clamping: info.drops.events)),
+            ],
+            "sessions": .array(info.sessions.map(json)),
+        ]
+    }
+
+    private static func json(_ session: TraceInfo.Session) -> JSONValue {
+        let info = session.session.info
+        return [
+            "session": .count(Int(session.session.id.rawValue)),
+            "role": .string(info.role), "peer": .string(info.peer),
+            "policy": .string(info.policy), "model_hash": .string(info.modelHash),
+            "seed": .string(String(info.seed)), "program_version": .string(info.programVersion),
+            "command": .string(info.command),
+            "started_unix_seconds": .number(Double(info.startedWallClock) * 1e-9),
+            "seconds": .number(session.duration), "ended": .bool(session.session.ended != nil),
+            "decisions": .count(session.decisions), "outcomes": .count(session.outcomes),
+            "decisions_per_second": .number(session.decisionRate),
+            "paths": .array(
+                session.paths.map { path in
+                    [
+                        "path": .count(path.info.path.index), "name": .string(path.info.name),
+                        "local": .string(path.info.local), "remote": .string(path.info.remote),
+                        "weight": .number(path.info.traits.weight),
+                        "price_per_gb": .number(path.info.traits.pricePerGB),
+                        "rate_limit": .number(path.info.traits.rateLimit),
+                        "backup": .bool(path.info.traits.isBackup),
+                        "kind": .string("\(path.info.traits.kind)"),
+                        "removed": .bool(path.removed != nil),
+                    ]
+                }),
+        ]
+    }
+
+    static func report(_ report: TraceReport, trace: String) -> String {
+        var text = "\(trace): \(NumberText.count(report.decisions)) decisions, "
+        text += "\(NumberText.count(report.outcomes)) outcomes, "
+        guard !report.isSound else { return text + "sound\n" }
+        text += "\(NumberText.count(report.issueCount)) contradictions\n"
+        for issue in report.issues { text += "  \(issue)\n" }
+        let unlisted = report.issueCount - report.issues.count
+        if unlisted > 0 { text += "  and \(NumberText.count(unlisted)) more\n" }
+        return text
+    }
+
+    static func json(_ report: TraceReport, trace: String) -> JSONValue {
+        [
+            "trace": .string(trace), "sound": .bool(report.isSound),
+            "decisions": .count(report.decisions), "outcomes": .count(report.outcomes),
+            "contradictions": .count(report.issueCount),
+            "counts": .object(
+                TraceIssue.Kind.allCases.compactMap { kind in
+                    report.counts[kind].map { (key: kind.rawValue, value: .count($0)) }
+                }),
+            "listed": .array(report.issues.map { .string($0.description) }),
+        ]
+    }
+}
