@@ -7,7 +7,8 @@ enum House {
     static let order = [
         "COpenBLAS", "CSQLite", "CLibCrypto", "CCrypto", "CLinuxUDP",
         "DenseMath", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
-        "PathSimulation", "PathEvaluation", "PathReport", "PathNetwork", "Pathwise",
+        "PathSimulation", "PathEvaluation", "PathReport", "PathNetwork", "PathEmulation",
+        "Pathwise",
         "PathwiseCommand",
     ]
 
