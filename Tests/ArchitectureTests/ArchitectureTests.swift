@@ -3,10 +3,12 @@ import Testing
 /// The sources held to the rules of docs/architecture.md and CONTRIBUTING.md.
 struct ArchitectureTests {
     private let tree = SourceTree()
-
-    private func sources() throws -> [SourceTree.File] {
-        try tree.files("Sources", endings: ["swift"])
+    /// Read once for all tests.
+    private static let allSources = Result {
+        try SourceTree().files("Sources", endings: ["swift"])
     }
+
+    private func sources() throws -> [SourceTree.File] { try Self.allSources.get() }
 
     private func expectNone(_ violations: [Rules.Violation]) {
         for violation in violations { Issue.record("\(violation)") }
@@ -40,26 +42,26 @@ struct ArchitectureTests {
             var allowed = House.systemModules.union(target.dependencies)
             if !House.packetPath.contains(room) { allowed.formUnion(["Foundation", "Dispatch"]) }
             expectNone(
-                Rules.strangeImports(SwiftText(file.source), file: file.path, allowed: allowed))
+                Rules.strangeImports(file.text, file: file.path, allowed: allowed))
         }
     }
 
     @Test func nothingTrapsOnDemand() throws {
         for file in try sources() {
-            expectNone(Rules.traps(SwiftText(file.source), file: file.path))
+            expectNone(Rules.traps(file.text, file: file.path))
         }
     }
 
     @Test func packetPathHasNoExistentials() throws {
         for file in try sources() where House.packetPath.contains(file.room ?? "") {
-            expectNone(Rules.existentials(SwiftText(file.source), file: file.path))
+            expectNone(Rules.existentials(file.text, file: file.path))
         }
     }
 
     @Test func packetPathHasNoClassesButThoseNamed() throws {
         var seen: Set<String> = []
         for file in try sources() where House.packetPath.contains(file.room ?? "") {
-            for (name, at) in Rules.classes(SwiftText(file.source), file: file.path) {
+            for (name, at) in Rules.classes(file.text, file: file.path) {
                 seen.insert(name)
                 if House.classes[name] == nil { expectNone([at]) }
             }
@@ -82,7 +84,8 @@ struct ArchitectureTests {
             files += try tree.files(folder, endings: ["swift", "c", "h", "md", "toml", "sh"])
         }
         for name in ["Package.swift", "Makefile", ".ci/run", "README.md", "CONTRIBUTING.md"] {
-            files.append(SourceTree.File(path: name, source: try tree.text(name)))
+            let source = try tree.text(name)
+            files.append(SourceTree.File(path: name, source: source, text: SwiftText("")))
         }
         #expect(files.count > 200)
         for file in files { expectNone(Rules.strayWords(file.source, file: file.path)) }
@@ -92,7 +95,7 @@ struct ArchitectureTests {
         for file in try sources() {
             expectNone(
                 Rules.undocumented(
-                    SwiftText(file.source), file: file.path, witnesses: House.witnesses))
+                    file.text, file: file.path, witnesses: House.witnesses))
         }
     }
 }

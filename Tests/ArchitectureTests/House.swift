@@ -28,6 +28,12 @@ enum House {
         "ConnectionBox":
             "a server keeps many connections, which are not copyable; one a connection",
         "StreamSlot": "queues of the stream table name the same slot; one a stream",
+        "ClientDriver": "shared by its thread and the callers; one a connection",
+        "ServerDriver": "shared by its thread and the callers; one a server",
+        "DriverLock": "the lock between the two; one a driver",
+        "Box": "carries a closure into a new thread; one a thread",
+        "ServedConnection": "a server's connection as its callers know it; one a connection",
+        "Slot": "owns a socket of the driver's set; one a socket",
         "Waker": "shared with the threads that end a wait; one a poller",
     ]
 

@@ -126,7 +126,7 @@ enum Rules {
         _ text: SwiftText, file: String, witnesses: Set<String>
     ) -> [Violation] {
         let kinds: Set<String> = [
-            "struct", "enum", "class", "actor", "protocol", "typealias", "func", "subscript",
+            "struct", "enum", "class", "actor", "protocol", "func", "subscript",
         ]
         var found: [Violation] = []
         for (index, line) in text.code.enumerated() {

@@ -6,6 +6,8 @@ struct SourceTree {
         /// Relative to the package.
         var path: String
         var source: String
+        /// The source with comments and strings blanked; of the rooms only.
+        var text: SwiftText
         /// The target whose folder the file lies in; nil outside Sources.
         var room: String? {
             let parts = path.split(separator: "/")
@@ -35,7 +37,10 @@ struct SourceTree {
         var files: [File] = []
         for case let url as URL in walk where endings.contains(url.pathExtension) {
             let path = String(url.path.dropFirst(root.path.count + 1))
-            files.append(File(path: path, source: try text(path)))
+            let source = try text(path)
+            files.append(
+                File(path: path, source: source, text: SwiftText(folder == "Sources" ? source : ""))
+            )
         }
         return files.sorted { $0.path < $1.path }
     }

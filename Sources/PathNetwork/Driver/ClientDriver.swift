@@ -136,6 +136,7 @@ public final class ClientDriver: @unchecked Sendable {
         return plans.mapValues(\.name)
     }
 
+    /// The local address of a path's socket; nil when the path does not exist.
     public func localAddress(of path: PathID) -> SocketAddress? {
         lock.lock()
         defer { lock.unlock() }

@@ -102,6 +102,7 @@ public final class ServedSession: Sendable {
     /// Why the connection ended, if it did.
     public var closeReason: CloseReason? { hub.reason }
 
+    /// Everything a user may want to know of the session now.
     public func status() -> SessionStatus {
         var status = served.with { connection, now in
             SessionStatus(of: connection, names: [:], now: now)

@@ -63,6 +63,7 @@ final class OpenFile: @unchecked Sendable {
 
 /// What could not be done with a file, and how to mend it.
 public struct FileError: Error, Hashable, Sendable {
+    /// What was tried.
     public enum Operation: String, Sendable {
         case open, create, read, write, rename, list
     }
