@@ -65,10 +65,10 @@ struct BenchmarkTests {
         var records = decisions(4)
         let writer = try TraceWriter(
             path: scratch.file(), schema: testSchema, programVersion: "1")
-        let ring = writer.makeRing(bytes: 64 << 20)
+        let ring = writer.makeRing(bytes: 8 << 20)
         let session = writer.beginSession(sessionInfo())
         var best = Double.infinity
-        for round in 0..<10 {
+        for round in 0..<20 {
             let start = seconds(CLOCK_THREAD_CPUTIME_ID)
             for number in 0..<4_000 {
                 let index = number & 63
