@@ -10,12 +10,15 @@ struct PathwiseCommand: AsyncParsableCommand {
 
               pathwise keygen alice.key            prints alice's public key
               pathwise keygen bob.key              prints bob's public key
+              pathwise receive --listen 127.0.0.1:7000 --key bob.key --allow ALICES_PUBLIC_KEY
+              pathwise send FILE --to 127.0.0.1:7000 --key alice.key --peer BOBS_PUBLIC_KEY
 
             Reports go to standard output (--json: one object), progress and errors to standard
             error. Exit codes are those of sysexits(3), 130 after Ctrl-C.
             """,
         version: Program.version,
         groupedSubcommands: [
+            CommandGroup(name: "Transfer", subcommands: [SendCommand.self, ReceiveCommand.self]),
             CommandGroup(
                 name: "Learning", subcommands: [TraceCommand.self, ModelCommand.self]),
             CommandGroup(name: "Network", subcommands: [EmulateCommand.self]),

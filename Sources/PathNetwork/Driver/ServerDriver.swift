@@ -156,7 +156,11 @@ public final class ServerDriver: @unchecked Sendable {
             }
             if let connection {
                 core.drainRecords { onRecord(connection.id, $0) }
-                while let event = core.pollEvent() { pendingEvents.append((connection, event)) }
+                // The end is the last that is heard of a connection.
+                while !connection.hasEnded, let event = core.pollEvent() {
+                    pendingEvents.append((connection, event))
+                    if case .closed = event { connection.hasEnded = true }
+                }
             }
             return core.isClosed ? nil : core.pollTimeout(now: now)
         }
@@ -189,6 +193,8 @@ public final class ServedConnection: Sendable {
     /// Counted from zero in the order in which clients proved themselves.
     public let id: ID
     nonisolated(unsafe) let box: ConnectionBox
+    /// Of the driver's thread alone: its end was reported.
+    nonisolated(unsafe) var hasEnded = false
     private let driver: ServerDriver
 
     init(id: ID, box: ConnectionBox, driver: ServerDriver) {

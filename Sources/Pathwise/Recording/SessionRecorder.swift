@@ -90,7 +90,7 @@ public final class SessionRecorder: Sendable {
     }
 
     /// Ends the session; the file is complete after `close`.
-    func end() {
+    public func end() {
         guard let id = session.withLock({ $0 }) else { return }
         writer.endSession(id, at: MonotonicClock.now())
     }

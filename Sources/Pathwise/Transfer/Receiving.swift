@@ -21,6 +21,9 @@ public struct ReceivedItem: Sendable {
     public var isComplete: Bool
     /// Why it is not complete.
     public var problem: String?
+
+    /// The digest as text.
+    public var hexDigest: String { hexadecimal(digest) }
 }
 
 /// Stores what arrives: under a partial name until all of it is there and on the disk.

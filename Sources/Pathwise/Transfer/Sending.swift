@@ -8,12 +8,14 @@ public struct TransferReport: Sendable {
     public var digest: [UInt8]
 
     /// The digest as text.
-    public var hexDigest: String {
-        digest.map { byte in
-            let text = String(byte, radix: 16)
-            return text.count == 1 ? "0" + text : text
-        }.joined()
-    }
+    public var hexDigest: String { hexadecimal(digest) }
+}
+
+func hexadecimal(_ bytes: [UInt8]) -> String {
+    bytes.map { byte in
+        let text = String(byte, radix: 16)
+        return text.count == 1 ? "0" + text : text
+    }.joined()
 }
 
 extension ClientSession {

@@ -1,9 +1,10 @@
 import ArgumentParser
 import Glibc
+import Pathwise
 
 /// The program around its subcommands: what it is called, and how it ends.
 enum Program {
-    static let version = "0.1.0"
+    static let version = PathwiseVersion.text
 
     /// Parses the command line, runs the command and exits.
     static func run(_ root: any AsyncParsableCommand.Type, arguments: [String]) async -> Never {

@@ -1,0 +1,53 @@
+import ArgumentParser
+import PathLearning
+import PathTelemetry
+import Pathwise
+
+struct SendCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "send",
+        abstract: "Send files, directories or standard input over all paths.",
+        discussion: """
+            Without --path every usable interface is a path; paths come and go with their
+            interfaces. The receiver confirms each item with its SHA-256.
+
+            A path is \(PathArgument.form)
+
+            Policies, for --policy:
+            \(PolicyArgument.catalogue)
+              FILE.safetensors, the learned policy starting from a trained model
+
+            Examples:
+              pathwise send film.mkv --to server:7000 --key alice.key --peer BOBS_PUBLIC_KEY
+              tar c . | pathwise send - --to server:7000 --key alice.key --peer bob.pub
+              pathwise send data/ --to 192.0.2.1:7000 --to 198.51.100.1:7000 --key alice.key \\
+                --peer bob.pub --path dsl=eth0 --path lte=wwan0,price=5 --record run.trace
+            """
+    )
+
+    @Argument(help: "A file, a directory, or - for standard input.")
+    var inputs: [String]
+
+    @Option(help: ArgumentHelp("The server; repeat for each of its addresses.", valueName: "host:port"))
+    var to: [String]
+
+    @Option(help: ArgumentHelp("The server's public key, or a file with it.", valueName: "key"))
+    var peer: String
+
+    @OptionGroup var transfer: TransferOptions
+
+    @Option(help: ArgumentHelp("A path to use; repeat for each.", valueName: "spec"))
+    var path: [String] = []
+
+    @Option(help: ArgumentHelp("How paths are chosen: a name or a model file.", valueName: "policy"))
+    var policy = "learned"
+
+    @Option(help: "Seed of the policy's random choices.")
+    var seed: UInt64 = 1
+
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        try await SendJob(self).run()
+    }
+}

@@ -1,0 +1,160 @@
+import PathReport
+import PathTelemetry
+import PathTransport
+import Pathwise
+
+/// A session in text and in JSON: the same figures for `send` and `receive`.
+enum SessionSummary {
+    // MARK: text
+
+    /// A line per path while data flows.
+    static func liveLines(_ status: SessionStatus) -> [String] {
+        status.paths.map { path in
+            let share = status.decisionShare(of: path) * 100
+            return "  " + pad(path.name, 12) + pad(path.snapshot.state.name, 11)
+                + "RTT " + pad(milliseconds(path.snapshot.smoothedRTT), 10)
+                + "loss " + pad(percent(lossShare(path)), 8) + "share " + percent(share / 100)
+        }
+    }
+
+    /// The table of paths at the end.
+    static func table(_ status: SessionStatus) -> String {
+        var table = TextTable([
+            TextTable.Column("path", .left), TextTable.Column("state", .left),
+            TextTable.Column("sent"), TextTable.Column("packets"), TextTable.Column("lost"),
+            TextTable.Column("again"), TextTable.Column("RTT ms p50"),
+            TextTable.Column("p95"), TextTable.Column("p99"), TextTable.Column("one-way ms p50"),
+            TextTable.Column("share"),
+        ])
+        for path in status.paths {
+            let rtt = path.rttPercentiles
+            table.add([
+                path.name, path.snapshot.state.name, bytes(path.statistics.bytesSent),
+                "\(path.statistics.packetsSent)", percent(lossShare(path)),
+                bytes(path.statistics.bytesRetransmitted), number(rtt?.p50), number(rtt?.p95),
+                number(rtt?.p99), number(path.oneWayPercentiles?.p50),
+                percent(status.decisionShare(of: path)),
+            ])
+        }
+        return table.text(styled: false)
+    }
+
+    /// A line for every time that a path was given up or came back.
+    static func changeLines(_ status: SessionStatus) -> [String] {
+        status.changes.filter { isNotable($0) }.prefix(20).map { change in
+            let name = status.paths.first { $0.path == change.path }?.name ?? "\(change.path)"
+            return "  at \(fixed(change.after.seconds, 3)) s: \(name) \(change.from.name) -> "
+                + "\(change.to.name) (\(change.cause.name))"
+        }
+    }
+
+    private static func isNotable(_ change: PathChangeReport) -> Bool {
+        switch change.cause {
+        case .silent, .probeTimeout, .gaveUp, .restored, .removed, .socketError: true
+        case .added, .validated, .answered, .peerRequest: false
+        }
+    }
+
+    // MARK: JSON
+
+    static func json(_ status: SessionStatus) -> [(String, JSONValue)] {
+        [
+            ("policy", .string(status.policy)),
+            ("seconds", .number(status.elapsed.seconds)),
+            ("decisions", .int(Int64(clamping: status.statistics.decisions))),
+            ("forced_decisions", .int(Int64(clamping: status.statistics.forcedDecisions))),
+            ("late_outcomes", .int(Int64(clamping: status.statistics.lateOutcomes))),
+            ("bytes_retransmitted", .int(Int64(clamping: status.statistics.streamBytesRetransmitted))),
+            ("bytes_duplicated", .int(Int64(clamping: status.statistics.bytesDuplicated))),
+            ("forged_packets", .int(Int64(clamping: status.statistics.forgedPackets))),
+            ("replayed_packets", .int(Int64(clamping: status.statistics.replayedPackets))),
+            ("key_changes", .int(Int64(status.statistics.keyChanges))),
+            ("failovers", .array(status.changes.filter { $0.to == .suspect }.map(change))),
+            ("path_changes", .array(status.changes.map(change))),
+            ("paths", .array(status.paths.map { path($0, in: status) })),
+        ]
+    }
+
+    private static func path(_ path: PathStatusReport, in status: SessionStatus) -> JSONValue {
+        let statistics = path.statistics
+        return .object([
+            ("name", .string(path.name)),
+            ("remote", .string(path.remote)),
+            ("state", .string(path.snapshot.state.name)),
+            ("bytes_sent", .int(Int64(clamping: statistics.bytesSent))),
+            ("packets_sent", .int(Int64(clamping: statistics.packetsSent))),
+            ("bytes_received", .int(Int64(clamping: statistics.bytesReceived))),
+            ("packets_received", .int(Int64(clamping: statistics.packetsReceived))),
+            ("packets_lost", .int(Int64(clamping: statistics.packetsLost))),
+            ("bytes_retransmitted", .int(Int64(clamping: statistics.bytesRetransmitted))),
+            ("failovers", .int(Int64(clamping: statistics.failovers))),
+            ("smoothed_rtt_ms", .number(path.snapshot.smoothedRTT.milliseconds)),
+            ("rtt_ms", percentiles(path.rttPercentiles)),
+            ("one_way_delay_ms", percentiles(path.oneWayPercentiles)),
+            ("decision_share", .number(status.decisionShare(of: path))),
+            ("maximum_datagram", .int(Int64(path.maximumDatagram))),
+        ])
+    }
+
+    private static func percentiles(_ value: DelayPercentiles?) -> JSONValue {
+        guard let value else { return .null }
+        return .object([
+            ("p50", .number(value.p50)), ("p95", .number(value.p95)), ("p99", .number(value.p99)),
+        ])
+    }
+
+    private static func change(_ change: PathChangeReport) -> JSONValue {
+        .object([
+            ("path", .int(Int64(change.path.rawValue))),
+            ("after_seconds", .number(change.after.seconds)),
+            ("from", .string(change.from.name)), ("to", .string(change.to.name)),
+            ("cause", .string(change.cause.name)),
+        ])
+    }
+
+    // MARK: figures
+
+    static func lossShare(_ path: PathStatusReport) -> Double {
+        path.statistics.packetsSent == 0
+            ? 0 : Double(path.statistics.packetsLost) / Double(path.statistics.packetsSent)
+    }
+
+    static func bytes(_ value: UInt64) -> String {
+        let units = ["B", "kB", "MB", "GB", "TB"]
+        var scaled = Double(value)
+        var unit = 0
+        while scaled >= 1000, unit < units.count - 1 {
+            scaled /= 1000
+            unit += 1
+        }
+        return (unit == 0 ? "\(value)" : fixed(scaled, 1)) + " " + units[unit]
+    }
+
+    /// A rate of bytes per second in bits per second.
+    static func rate(_ bytesPerSecond: Double) -> String {
+        let bits = bytesPerSecond * 8
+        if bits >= 1e9 { return fixed(bits / 1e9, 2) + " Gbit/s" }
+        if bits >= 1e6 { return fixed(bits / 1e6, 1) + " Mbit/s" }
+        return fixed(bits / 1e3, 0) + " kbit/s"
+    }
+
+    static func milliseconds(_ time: TimeDelta) -> String { fixed(time.milliseconds, 1) + " ms" }
+    static func percent(_ share: Double) -> String { fixed(share * 100, share < 0.01 ? 2 : 1) + "%" }
+    private static func number(_ value: Double?) -> String { value.map { fixed($0, 1) } ?? "-" }
+
+    static func fixed(_ value: Double, _ digits: Int) -> String {
+        guard value.isFinite, value.magnitude < 1e15 else { return "-" }
+        var scale = 1.0
+        for _ in 0..<digits { scale *= 10 }
+        let scaled = Int64((value.magnitude * scale).rounded())
+        let whole = scaled / Int64(scale)
+        let rest = String(scaled % Int64(scale))
+        let sign = value < 0 && scaled != 0 ? "-" : ""
+        guard digits > 0 else { return "\(sign)\(whole)" }
+        return "\(sign)\(whole)." + String(repeating: "0", count: digits - rest.count) + rest
+    }
+
+    static func pad(_ text: String, _ width: Int) -> String {
+        text + String(repeating: " ", count: max(1, width - text.count))
+    }
+}

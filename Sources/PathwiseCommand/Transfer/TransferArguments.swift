@@ -1,0 +1,152 @@
+import ArgumentParser
+import Glibc
+import PathNetwork
+import PathTelemetry
+import PathTransport
+import Pathwise
+
+/// What `send` and `receive` have in common on the command line.
+struct TransferOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp("This side's private key.", valueName: "file"))
+    var key: String
+
+    @Option(help: ArgumentHelp("A pre-shared key that both sides have.", valueName: "file"))
+    var psk: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Record decisions and outcomes to a new trace file.", valueName: "trace"))
+    var record: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Give the peer up after this long without a sign of life (default 10s).",
+            valueName: "time"))
+    var idleTimeout: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Congestion control: model-based (default) or cubic.", valueName: "name"))
+    var congestion: String?
+
+    func privateKey() throws -> PrivateKey { try KeyFile.readPrivateKey(from: key) }
+
+    func presharedKey() throws -> PresharedKey? {
+        try psk.map { try KeyFile.readPresharedKey(from: $0) }
+    }
+
+    func connection() throws -> ConnectionConfiguration {
+        var configuration = ConnectionConfiguration()
+        if let text = idleTimeout {
+            let time: TimeDelta
+            do {
+                time = try TimeDelta(argument: text)
+            } catch {
+                throw CommandFailure("--idle-timeout '\(text)': \(error)", .usage)
+            }
+            guard time >= .milliseconds(500), time <= .seconds(3600) else {
+                throw CommandFailure(
+                    "--idle-timeout '\(text)' is out of range; give 500ms to 1h", .usage)
+            }
+            configuration.parameters.idleTimeout = time
+        }
+        if let name = congestion {
+            guard let algorithm = CongestionAlgorithm(rawValue: name) else {
+                let known = CongestionAlgorithm.allCases.map(\.rawValue).joined(separator: " or ")
+                throw CommandFailure("--congestion '\(name)' is not known; use \(known)", .usage)
+            }
+            configuration.congestion = algorithm
+        }
+        return configuration
+    }
+
+    /// Opens the trace if one is asked for.
+    func recorder() throws -> SessionRecorder? {
+        guard let record else { return nil }
+        do {
+            return try SessionRecorder(path: record, command: CommandLine.arguments.joinedSafely)
+        } catch {
+            throw CommandFailure(recording: error)
+        }
+    }
+}
+
+extension [String] {
+    /// The command line for a trace; keys are given as files, so nothing in it is secret.
+    fileprivate var joinedSafely: String {
+        String(joined(separator: " ").prefix(1000))
+    }
+}
+
+/// A public key as base64, or as the name of a file that holds it.
+enum PeerKeyArgument {
+    static func parse(_ text: String, option: String) throws -> PublicKey {
+        if let key = PublicKey(base64: text) { return key }
+        guard access(text, R_OK) == 0, let file = fopen(text, "re") else {
+            throw CommandFailure(
+                "\(option) '\(text)' is neither a public key (44 characters of base64) nor a file "
+                    + "with one; print it with 'pathwise pubkey' on the other side", .usage)
+        }
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 256)
+        let content = fgets(&line, 255, file).map { String(cString: $0) } ?? ""
+        let word = content.split(whereSeparator: \.isWhitespace).first.map(String.init) ?? ""
+        guard let key = PublicKey(base64: word) else {
+            throw CommandFailure(
+                "\(text) holds no public key; it should be one line of 44 characters of base64",
+                .dataError)
+        }
+        return key
+    }
+}
+
+/// Addresses with ports, resolved.
+enum AddressArgument {
+    static func resolve(_ text: String, option: String) throws -> SocketAddress {
+        do {
+            guard let address = try Resolver.resolve(text).first else {
+                throw CommandFailure("\(option) '\(text)' has no address", .unavailable)
+            }
+            return address
+        } catch let error as NetworkError {
+            throw CommandFailure("\(option) '\(text)': \(error)", ExitStatus(error))
+        }
+    }
+}
+
+extension ExitStatus {
+    /// What the end of a connection means to whoever called the program.
+    init(_ reason: CloseReason) {
+        switch reason {
+        case .local: self = .success
+        case .peer, .idleTimeout, .handshakeTimeout: self = .unavailable
+        case .refused(.busy): self = .temporary
+        case .refused(.version): self = .unavailable
+        case .refused, .handshakeFailed: self = .noPermission
+        case .protocolViolation: self = .software
+        case .cryptography: self = .software
+        }
+    }
+}
+
+extension CommandFailure {
+    /// The failure of a transfer.
+    init(transfer error: any Error) {
+        switch error {
+        case let error as FileError:
+            let isOutput = error.operation == .create || error.operation == .write
+            self.init(
+                error.description,
+                isOutput ? ExitStatus(writing: error.code) : ExitStatus(reading: error.code))
+        case SessionError.ended(let reason):
+            self.init(SessionError.ended(reason).description, ExitStatus(reason))
+        case SessionError.network(let error): self.init(error)
+        case SessionError.crypto(let error): self.init(error)
+        case SessionError.refusedByPeer(let text):
+            self.init("the receiver could not take it: \(text)", .cannotCreate)
+        case let error as SessionError: self.init(error.description, .software)
+        default: self.init(error)
+        }
+    }
+}
