@@ -18,6 +18,13 @@ let package = Package(
     name: "pathwise",
     products: [
         .library(name: "Pathwise", targets: ["Pathwise"]),
+        // The rooms one by one, for Benchmarks/ and for tools: no promise of stability.
+        .library(
+            name: "PathwiseRooms",
+            targets: [
+                "DenseMath", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
+                "PathSimulation", "PathEvaluation", "PathReport", "PathNetwork",
+            ]),
         .executable(name: "pathwise", targets: ["PathwiseCommand"]),
     ],
     dependencies: [
