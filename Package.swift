@@ -11,7 +11,8 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
-let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let argumentParser: Target.Dependency = .product(
+    name: "ArgumentParser", package: "swift-argument-parser")
 let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
 
 let package = Package(
@@ -35,8 +36,10 @@ let package = Package(
         // System libraries and thin C shims.
         .systemLibrary(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
-        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
-        .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(
+            name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(
+            name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CCrypto", dependencies: ["CLibCrypto"]),
         .target(name: "CLinuxUDP"),
 
@@ -103,7 +106,8 @@ let package = Package(
             name: "PathSimulationTests",
             dependencies: ["PathSimulation", "PathTelemetry", "PathLearning", "PathTransport"]),
         .testTarget(
-            name: "PathNetworkTests", dependencies: ["PathNetwork", "PathTransport", "PathTelemetry"]),
+            name: "PathNetworkTests",
+            dependencies: ["PathNetwork", "PathTransport", "PathTelemetry"]),
     ],
     swiftLanguageModes: [.v6]
 )

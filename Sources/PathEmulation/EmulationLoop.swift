@@ -41,8 +41,11 @@ final class EmulationLoop {
         var listeners: [SocketBox] = []
         for index in links.indices {
             let base = options.listen.port
-            let port = base == 0 ? 0 : base.addingReportingOverflow(UInt16(index))
-                .partialValue
+            let port =
+                base == 0
+                ? 0
+                : base.addingReportingOverflow(UInt16(index))
+                    .partialValue
             let socket = try UDPSocket(local: options.listen.with(port: port))
             try poller.add(socket.descriptor, token: UInt64(index))
             listeners.append(SocketBox(socket))

@@ -28,7 +28,8 @@ struct SendCommand: AsyncParsableCommand {
     @Argument(help: "A file, a directory, or - for standard input.")
     var inputs: [String]
 
-    @Option(help: ArgumentHelp("The server; repeat for each of its addresses.", valueName: "host:port"))
+    @Option(
+        help: ArgumentHelp("The server; repeat for each of its addresses.", valueName: "host:port"))
     var to: [String]
 
     @Option(help: ArgumentHelp("The server's public key, or a file with it.", valueName: "key"))
@@ -39,7 +40,8 @@ struct SendCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("A path to use; repeat for each.", valueName: "spec"))
     var path: [String] = []
 
-    @Option(help: ArgumentHelp("How paths are chosen: a name or a model file.", valueName: "policy"))
+    @Option(
+        help: ArgumentHelp("How paths are chosen: a name or a model file.", valueName: "policy"))
     var policy = "learned"
 
     @Option(help: "Seed of the policy's random choices.")

@@ -66,13 +66,16 @@ struct Manifest {
         return parts.count > 1 ? [String(parts[1])] : []
     }
 
+    /// Constants of the form `let x: Target.Dependency = .product(name: "Module", ...)`.
     private static func products(_ source: String) -> [String: String] {
+        let mark = ": Target.Dependency = .product("
         var result: [String: String] = [:]
-        for line in source.split(separator: "\n") {
-            guard line.hasPrefix("let "), line.contains(": Target.Dependency"),
-                let module = strings(after: "name:", in: line[...]).first
-            else { continue }
-            result[String(line.dropFirst(4).prefix { $0 != ":" })] = module
+        var from = source.startIndex
+        while let range = source[from...].firstRange(of: mark) {
+            let name = source[..<range.lowerBound].reversed().prefix { $0 != " " }.reversed()
+            let call = balanced(source[range.upperBound...], "(", ")")
+            result[String(name)] = strings(after: "name:", in: call).first
+            from = range.upperBound
         }
         return result
     }

@@ -45,21 +45,23 @@ struct RuleTests {
     @Test func arrowsThatPointUp() {
         let manifest = Manifest(
             """
-            let parser: Target.Dependency = .product(name: "ArgumentParser", package: "parser")
+            let parser: Target.Dependency = .product(
+                name: "ArgumentParser", package: "parser")
+            let other: Target.Dependency = .product(name: "Other", package: "other")
             let package = Package(targets: [
                 .systemLibrary(name: "C", pkgConfig: "c"),
                 .target(name: "Low", dependencies: ["C", "High"]),
                 .target(
                     name: "High",
                     dependencies: [
-                        "Low", parser,
+                        "Low", parser, other,
                     ]),
                 .target(name: "Lost"),
                 .testTarget(name: "LowTests", dependencies: ["Low", "High"]),
             ])
             """)
         #expect(manifest.targets.map(\.name) == ["C", "Low", "High", "Lost", "LowTests"])
-        #expect(manifest.target("High")?.dependencies == ["Low", "ArgumentParser"])
+        #expect(manifest.target("High")?.dependencies == ["Low", "ArgumentParser", "Other"])
         let problems = Rules.upwardArrows(manifest.targets, order: ["C", "Low", "High"])
         #expect(problems.count == 2)
         #expect(problems.contains("Low points up to High"))

@@ -217,8 +217,9 @@ public final class ClientDriver: @unchecked Sendable {
         }
     }
 
-    /// One round: everything that arrived, is due, and may be sent. When to come again, nil when
-    /// the connection is over.
+    /// One round: everything that arrived, is due, and may be sent.
+    ///
+    /// When to come again, nil when the connection is over.
     private func work() -> Instant? {
         for index in 0..<ready.count where ready[index].token == SocketSet.watcherToken {
             followInterfaces()

@@ -2,8 +2,10 @@ internal import CLinuxUDP
 internal import Glibc
 internal import Synchronization
 
-/// The lock between a driver's thread and its callers. The driver lets callers go first: it holds
-/// the lock nearly all the time when it is busy, and a plain mutex would starve them.
+/// The lock between a driver's thread and its callers.
+///
+/// The driver lets callers go first: it holds the lock nearly all the time when it is busy, and a
+/// plain mutex would starve them.
 final class DriverLock: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let waiting = Atomic<Int>(0)
@@ -52,13 +54,15 @@ func startThread(named name: String, _ body: @escaping @Sendable () -> Void) -> 
     }
     var thread = pthread_t()
     let argument = unsafe Unmanaged.passRetained(Box(body, name)).toOpaque()
-    let result = unsafe pthread_create(&thread, nil, { argument in
-        guard let argument = unsafe argument else { return nil }
-        let box = unsafe Unmanaged<Box>.fromOpaque(argument).takeRetainedValue()
-        _ = unsafe clu_thread_name(box.name)
-        box.body()
-        return nil
-    }, argument)
+    let result = unsafe pthread_create(
+        &thread, nil,
+        { argument in
+            guard let argument = unsafe argument else { return nil }
+            let box = unsafe Unmanaged<Box>.fromOpaque(argument).takeRetainedValue()
+            _ = unsafe clu_thread_name(box.name)
+            box.body()
+            return nil
+        }, argument)
     if result != 0 {
         unsafe Unmanaged<Box>.fromOpaque(argument).release()
         return false

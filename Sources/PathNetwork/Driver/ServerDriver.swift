@@ -38,7 +38,8 @@ public final class ServerDriver: @unchecked Sendable {
         var sockets = try SocketSet()
         var addresses: [SocketAddress] = []
         for address in listen {
-            let number = try sockets.add(local: address, interface: nil, options: options, poller: poller)
+            let number = try sockets.add(
+                local: address, interface: nil, options: options, poller: poller)
             addresses.append(sockets.localAddress(of: number) ?? address)
         }
         waker = poller.waker

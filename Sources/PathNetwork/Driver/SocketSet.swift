@@ -94,8 +94,10 @@ struct SocketSet: ~Copyable {
 
     // MARK: sending
 
-    /// Sends what the core wrote. Datagrams that cannot be sent are lost, as on a network; faults
-    /// that say something of the way are returned.
+    /// Sends what the core wrote.
+    ///
+    /// Datagrams that cannot be sent are lost, as on a network; faults that say something of the
+    /// way are returned.
     mutating func send(_ transmit: Transmit) -> SendResult? {
         guard slots.indices.contains(transmit.socket), let slot = slots[transmit.socket] else {
             return nil

@@ -48,7 +48,7 @@ public struct DecayingShare: Sendable {
     /// `lost / (lost + delivered + 1)`, in 0 ..< 1.
     public var share: Double { lost / (lost + delivered + 1) }
 
-    /// Multiplies both counts by a factor in 0 ... 1.
+    /// Multiplies both counts by a factor from zero to one.
     public mutating func decay(_ factor: Double) {
         lost *= factor
         delivered *= factor

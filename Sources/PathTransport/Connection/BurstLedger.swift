@@ -80,7 +80,9 @@ struct BurstLedger {
         storage[slot(number)].packets += 1
     }
 
-    /// All packets of the decision have left. One that sent nothing is forgotten.
+    /// All packets of the decision have left.
+    ///
+    /// One that sent nothing is forgotten.
     mutating func handleComplete(_ number: UInt64, now: Instant) {
         guard isOpen(number) else { return }
         storage[slot(number)].isComplete = true

@@ -1,7 +1,9 @@
 import PathTelemetry
 
-/// The client's side of the handshake: one Noise message, sent again and over other paths until
-/// an answer fits it. docs/protocol.md, section 2.
+/// The client's side of the handshake: one Noise message, sent again and over other paths until an
+/// answer fits it.
+///
+/// docs/protocol.md, section 2.
 struct ClientHandshake: ~Copyable {
     static let firstInterval = TimeDelta.milliseconds(200)
     /// A refusal is not authenticated; it is believed when nothing better came for this long.
@@ -94,7 +96,9 @@ struct ClientHandshake: ~Copyable {
         refusedAt = min(refusedAt, now)
     }
 
-    /// The server's answer. Nil when it does not fit: a true one may still come.
+    /// The server's answer.
+    ///
+    /// Nil when it does not fit: a true one may still come.
     mutating func handleResponse(
         _ bytes: UnsafeRawBufferPointer, now: Instant
     ) -> (remoteIndex: UInt32, parameters: TransportParameters, keys: TrafficSecrets)? {

@@ -69,8 +69,9 @@ extension Connection {
 
     // MARK: the end, events and records
 
-    /// Ends the connection; the peer is told. What was not acknowledged may be lost: wait for
-    /// `streamDelivered` first.
+    /// Ends the connection; the peer is told.
+    ///
+    /// What was not acknowledged may be lost: wait for `streamDelivered` first.
     public mutating func close(now: Instant) { finish(.local, now: now) }
 
     /// The next thing that happened.

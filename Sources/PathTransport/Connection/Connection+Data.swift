@@ -55,7 +55,9 @@ extension Connection {
         return max(range.lowerBound, min(range.upperBound, fastest * Int64(4)))
     }
 
-    /// Asks the policy for the burst's path. Nil when no path has room, or the policy waits.
+    /// Asks the policy for the burst's path.
+    ///
+    /// Nil when no path has room, or the policy waits.
     mutating func decide(
         _ burst: BurstContext, now: Instant
     ) -> (index: Int, action: PathSet, number: UInt64)? {
@@ -92,7 +94,9 @@ extension Connection {
         return (index, action, number)
     }
 
-    /// The paths a policy may choose from now. False when there is none.
+    /// The paths a policy may choose from now.
+    ///
+    /// False when there is none.
     private mutating func fillCandidates(_ burst: BurstContext, now: Instant) -> Bool {
         session.builder.begin(&candidates)
         var hasActive = false

@@ -26,7 +26,8 @@ extension Connection {
             guard paths[index].room(now: now) > 0 else { return nil }
             return fillMessages(index, buffer, burst: burst, now: now)
         }
-        let deadline = min(head.options.deadline - now, configuration.streamDeadlineRange.upperBound)
+        let deadline = min(
+            head.options.deadline - now, configuration.streamDeadlineRange.upperBound)
         let burst = BurstContext(
             bytes: head.bytes, deadline: max(.milliseconds(1), deadline), trafficClass: .message,
             currentPath: currentPath[Int(TrafficClass.message.rawValue)])
@@ -87,7 +88,9 @@ extension Connection {
         }
     }
 
-    /// Takes a fragment. False when it cannot be kept: its packet must not be acknowledged.
+    /// Takes a fragment.
+    ///
+    /// False when it cannot be kept: its packet must not be acknowledged.
     mutating func handleMessage(_ data: MessageData, now: Instant) throws(StreamError) -> Bool {
         session.lastDataAt = now
         do throws(StreamError) {

@@ -2,7 +2,9 @@ import PathLearning
 public import PathTelemetry
 
 extension Connection {
-    /// Adds a path, or puts a removed one back into life under its number. A client's call.
+    /// Adds a path, or puts a removed one back into life under its number.
+    ///
+    /// A client's call.
     ///
     /// The peer hears of it by the first packet on it. False when `PathID.limit` paths exist or
     /// the number is in use.

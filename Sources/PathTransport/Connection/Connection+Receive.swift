@@ -2,7 +2,9 @@ import PathLearning
 public import PathTelemetry
 
 extension Connection {
-    /// Takes one datagram. It is decrypted in place; the memory is the caller's again afterwards.
+    /// Takes one datagram.
+    ///
+    /// It is decrypted in place; the memory is the caller's again afterwards.
     ///
     /// - Parameters:
     ///   - socket: number of the local socket that it came in by.

@@ -2,8 +2,9 @@ import PathLearning
 public import PathTelemetry
 
 extension Connection {
-    /// When `handleTimeout` should be called next, if nothing else happens before. May change
-    /// after every other call.
+    /// When `handleTimeout` should be called next, if nothing else happens before.
+    ///
+    /// May change after every other call.
     public func pollTimeout(now: Instant) -> Instant {
         switch phase {
         case .closed: return .distantFuture
@@ -182,7 +183,9 @@ extension Connection {
         if isDue { changeKeys(now: now) }
     }
 
-    /// Starts sealing under new keys; the peer follows. Done by itself when the keys are worn.
+    /// Starts sealing under new keys; the peer follows.
+    ///
+    /// Done by itself when the keys are worn.
     public mutating func changeKeys(now: Instant) {
         do {
             try protection?.changeKeys(now: now)

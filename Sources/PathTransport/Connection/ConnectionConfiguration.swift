@@ -11,7 +11,9 @@ public struct ConnectionConfiguration: Sendable {
     /// Bytes that each stream buffers until they are acknowledged.
     public var streamSendCapacity = 16 << 20
     /// Bounds of the time within which a burst of stream data should arrive; in between it is four
-    /// round trips. Outcomes later than this count as late.
+    /// round trips.
+    ///
+    /// Outcomes later than this count as late.
     public var streamDeadlineRange = TimeDelta.milliseconds(100)...TimeDelta.seconds(2)
     /// Time that a client tries to reach the server.
     public var handshakeTimeout = TimeDelta.seconds(5)

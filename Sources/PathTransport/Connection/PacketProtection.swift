@@ -1,8 +1,10 @@
 import PathTelemetry
 
 /// The packet ciphers of both directions, and their change while packets fly, after RFC 9001,
-/// section 6. Two bits of the header name the key's generation, not one: with several paths,
-/// packets of the old and the new key arrive in any order, and all must be told apart.
+/// section 6.
+///
+/// Two bits of the header name the key's generation, not one: with several paths, packets of the
+/// old and the new key arrive in any order, and all must be told apart.
 struct PacketProtection: ~Copyable {
     /// Packets under one key at the most, over all paths: far below the limits of AES-GCM for
     /// 2^16-byte packets (RFC 9001, section 6.6 and appendix B).
@@ -84,7 +86,9 @@ struct PacketProtection: ~Copyable {
         receiveGeneration += 1
     }
 
-    /// Seals in place; `packet` holds header, payload and room for the tag. The sealed length.
+    /// Seals in place; `packet` holds header, payload and room for the tag.
+    ///
+    /// The sealed length.
     mutating func seal(
         packet: UnsafeMutableRawBufferPointer, payloadLength: Int, path: PathID, number: UInt64
     ) -> Int {
@@ -101,7 +105,8 @@ struct PacketProtection: ~Copyable {
         let path = UInt32(header.path.rawValue)
         let number = header.packetNumber
         var length: Int?
-        switch (header.phase &- UInt8(truncatingIfNeeded: receiveGeneration)) & DataHeader.phaseMask {
+        switch (header.phase &- UInt8(truncatingIfNeeded: receiveGeneration)) & DataHeader.phaseMask
+        {
         case 0:
             length = receiveCipher.open(
                 packet: packet, headerLength: DataHeader.length, path: path, packetNumber: number)

@@ -2,7 +2,9 @@ import PathLearning
 import PathTelemetry
 
 /// What a connection carries, whatever path it goes by: streams, messages, and the decisions whose
-/// outcome is open. Takes what becomes of every sent packet.
+/// outcome is open.
+///
+/// Takes what becomes of every sent packet.
 struct Session: ~Copyable, SentFrameSink {
     var streams: StreamTable
     var messages: MessageSender
@@ -142,7 +144,7 @@ struct Session: ~Copyable, SentFrameSink {
         for index in 0..<Int(packet.frameCount) {
             switch packet.frames[index] {
             case .stream(let frame): streams.handleAcked(frame)
-            case .message(let chunk): 
+            case .message(let chunk):
                 messages.handleAcked(
                     number: chunk.number, offset: chunk.offset, length: chunk.length)
             case .control(let control): streams.handleControlAcked(control)
@@ -171,7 +173,7 @@ struct Session: ~Copyable, SentFrameSink {
         for index in 0..<Int(packet.frameCount) {
             switch packet.frames[index] {
             case .stream(let frame): streams.handleLost(frame)
-            case .message(let chunk): 
+            case .message(let chunk):
                 messages.handleLost(
                     number: chunk.number, offset: chunk.offset, length: chunk.length)
             case .control(let control): streams.handleControlLost(control)

@@ -1,7 +1,9 @@
 public import PathLearning
 public import PathTelemetry
 
-/// What a connection hands out for recording. Times are those passed in by the caller.
+/// What a connection hands out for recording.
+///
+/// Times are those passed in by the caller.
 public enum TransportRecord: Sendable {
     /// A burst was given to a path.
     case decision(DecisionRecord)

@@ -126,7 +126,9 @@ struct PathRecovery {
         packets.append(packet)
     }
 
-    /// Takes an acknowledgement of this path. Nil when it acknowledges packets never sent.
+    /// Takes an acknowledgement of this path.
+    ///
+    /// Nil when it acknowledges packets never sent.
     mutating func handleAck<Sink: SentFrameSink & ~Copyable>(
         _ frame: AckFrame, now: Instant, isAppLimited: Bool, sink: inout Sink
     ) -> AckResult? {
@@ -291,8 +293,9 @@ struct PathRecovery {
         sink.handleLost(packet, path: path, isCertain: true, now: now)
     }
 
-    /// The loss timer or the probe time-out ran out. True when it was the latter: the caller then
-    /// sends a probe (RFC 9002, section 6.2.4).
+    /// The loss timer or the probe time-out ran out.
+    ///
+    /// True when it was the latter: the caller then sends a probe (RFC 9002, section 6.2.4).
     mutating func handleTimeout<Sink: SentFrameSink & ~Copyable>(
         now: Instant, result: inout AckResult, sink: inout Sink
     ) -> Bool {

@@ -29,7 +29,9 @@ struct ReceivedPackets {
 
     // MARK: replay window, RFC 4303 section 3.4.3
 
-    /// True when the number was not seen yet and is not too old. Asked before opening a packet.
+    /// True when the number was not seen yet and is not too old.
+    ///
+    /// Asked before opening a packet.
     func isNew(_ number: UInt64) -> Bool {
         if isEmpty || number > largest { return true }
         guard largest - number < ReceivedPackets.windowBits else { return false }
@@ -135,7 +137,9 @@ struct ReceivedPackets {
 
     // MARK: acknowledging
 
-    /// The acknowledgement as of now, nil when nothing was received. `took` it with `didAcknowledge`.
+    /// The acknowledgement as of now, nil when nothing was received.
+    ///
+    /// `took` it with `didAcknowledge`.
     func ackFrame(path: PathID, now: Instant) -> AckFrame? {
         guard rangeCount > 0 else { return nil }
         var frame = AckFrame(path: path, delay: max(.zero, now - largestReceivedAt))

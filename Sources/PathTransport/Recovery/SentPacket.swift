@@ -55,8 +55,9 @@ struct SentPacket {
     }
 }
 
-/// The packets of one path that are not settled yet, by packet number. Grows by doubling up to
-/// `capacityLimit` and never allocates otherwise.
+/// The packets of one path that are not settled yet, by packet number.
+///
+/// Grows by doubling up to `capacityLimit` and never allocates otherwise.
 struct SentPacketRing {
     /// Packets in flight at the most: 2^16 of 1,400 bytes are 90 MB on one path.
     static let capacityLimit = 1 << 16

@@ -1,7 +1,9 @@
 import PathTelemetry
 
 /// An acknowledgement: ranges of received packet numbers of one path, newest first, and the
-/// receiver's stamps of the newest runs of packets. docs/protocol.md, section 4.2.
+/// receiver's stamps of the newest runs of packets.
+///
+/// docs/protocol.md, section 4.2.
 struct AckFrame {
     static let maximumRanges = 32
     static let maximumStamps = 16

@@ -46,7 +46,9 @@ struct ByteWriter {
         offset += 8
     }
 
-    /// A variable-length integer, RFC 9000 section 16. Values above 2^62 - 1 are cut to it.
+    /// A variable-length integer, RFC 9000 section 16.
+    ///
+    /// Values above 2^62 - 1 are cut to it.
     mutating func varint(_ value: UInt64) {
         if value < 1 << 6 {
             byte(UInt8(truncatingIfNeeded: value))

@@ -1,6 +1,8 @@
 import PathTelemetry
 
-/// The clear header of a data packet; authenticated, not encrypted. docs/protocol.md, section 3.
+/// The clear header of a data packet; authenticated, not encrypted.
+///
+/// docs/protocol.md, section 3.
 ///
 /// 1 byte kind and key generation, 1 byte path, 4 bytes receiver index, 6 bytes packet number.
 struct DataHeader {

@@ -1,6 +1,8 @@
 import PathTelemetry
 
-/// The frames of a data packet's payload. docs/protocol.md, section 4.
+/// The frames of a data packet's payload.
+///
+/// docs/protocol.md, section 4.
 enum FrameKind {
     static let padding: UInt8 = 0x00
     static let ping: UInt8 = 0x01
@@ -9,7 +11,7 @@ enum FrameKind {
     static let maxStreamData: UInt8 = 0x05
     static let maxStreams: UInt8 = 0x06
     static let resetStream: UInt8 = 0x07
-    /// 0x08 ... 0x0b: bit 0 is FIN, bit 1 says that a length follows.
+    /// Types 0x08 to 0x0b: bit 0 is FIN, bit 1 says that a length follows.
     static let stream: UInt8 = 0x08
     static let stopSending: UInt8 = 0x0c
     static let maxStreamsUnidirectional: UInt8 = 0x0d
@@ -32,7 +34,9 @@ enum PathStatus: UInt8 {
     case abandoned = 2
 }
 
-/// A parsed frame. Byte runs point into the packet and live as long as it does.
+/// A parsed frame.
+///
+/// Byte runs point into the packet and live as long as it does.
 enum Frame {
     case padding
     case ping
@@ -69,7 +73,9 @@ struct StreamData {
         1 + varintLength(frame.id.rawValue) + varintLength(frame.chunk.offset) + 2
     }
 
-    /// Writes the header; the data follows. The length is always written, in two bytes.
+    /// Writes the header; the data follows.
+    ///
+    /// The length is always written, in two bytes.
     static func writeHeader(_ frame: StreamFrame, to writer: inout ByteWriter) {
         writer.byte(FrameKind.stream | 2 | (frame.chunk.isFinal ? 1 : 0))
         writer.varint(frame.id.rawValue)
@@ -91,8 +97,10 @@ struct MessageData {
     /// Bytes that the longest header takes.
     static let maximumHeaderLength = 1 + 8 + 4 + 4 + 8 + 2
 
-    /// Writes the header; the data follows. A lifetime of zero stands for a message that never
-    /// expires; all others are written one microsecond longer.
+    /// Writes the header; the data follows.
+    ///
+    /// A lifetime of zero stands for a message that never expires; all others are written one
+    /// microsecond longer.
     static func writeHeader(_ chunk: MessageChunk, now: Instant, to writer: inout ByteWriter) {
         writer.byte(FrameKind.message)
         writer.varint(chunk.number)

@@ -1,6 +1,8 @@
 import PathTelemetry
 
-/// Datagrams before there are keys. docs/protocol.md, section 2.
+/// Datagrams before there are keys.
+///
+/// docs/protocol.md, section 2.
 enum HandshakeKind {
     static let initiation: UInt8 = 0x01
     static let response: UInt8 = 0x02
@@ -8,8 +10,10 @@ enum HandshakeKind {
     static let refusal: UInt8 = 0x04
 }
 
-/// Why a server refuses. A hint only: the datagram is not authenticated, so a client goes on
-/// trying for a while before it believes it.
+/// Why a server refuses.
+///
+/// A hint only: the datagram is not authenticated, so a client goes on trying for a while before it
+/// believes it.
 public enum RefusalReason: UInt8, Sendable {
     /// The initiation was made for another server key.
     case wrongServerKey = 1

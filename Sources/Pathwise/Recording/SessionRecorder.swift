@@ -71,8 +71,10 @@ public final class SessionRecorder: Sendable {
         switch event {
         case .pathChanged(let path, let from, let to, let cause, let time):
             let kind: TraceEventKind =
-                to == .suspect ? .failover : to == .active && from != .validating
-                ? .recovery : .pathState
+                to == .suspect
+                ? .failover
+                : to == .active && from != .validating
+                    ? .recovery : .pathState
             entry = TraceEvent(
                 time: time, kind: kind, path: path,
                 text: "\(from.name) -> \(to.name): \(cause.name)")

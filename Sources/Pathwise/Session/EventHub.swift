@@ -1,8 +1,10 @@
 internal import PathTransport
 internal import Synchronization
 
-/// Lets tasks wait for what a driver's thread reports. A signal that comes before its waiter is
-/// kept, so that none is missed; every waiter checks its condition again.
+/// Lets tasks wait for what a driver's thread reports.
+///
+/// A signal that comes before its waiter is kept, so that none is missed; every waiter checks its
+/// condition again.
 final class EventHub: Sendable {
     /// What can be waited for.
     enum Signal: Hashable, Sendable {

@@ -51,7 +51,9 @@ public final class Server: Sendable {
     public var localAddresses: [SocketAddress] { driver.localAddresses }
     public var statistics: ServerStatistics { driver.statistics }
 
-    /// Each client that has proved itself, in turn; ends with `close`. For one task.
+    /// Each client that has proved itself, in turn; ends with `close`.
+    ///
+    /// For one task.
     public func nextClients() -> AsyncStream<ServedSession> { clients }
 
     /// Tells all clients that it is over, and stops.

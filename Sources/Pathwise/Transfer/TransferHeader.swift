@@ -1,4 +1,5 @@
 /// What a sender says of one item before its bytes, and what the receiver answers after them.
+///
 /// Each item has a stream of its own. docs/protocol.md, "Transfers".
 struct TransferHeader: Equatable, Sendable {
     enum Kind: UInt8, Sendable {

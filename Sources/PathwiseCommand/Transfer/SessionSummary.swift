@@ -64,7 +64,10 @@ enum SessionSummary {
             ("decisions", .int(Int64(clamping: status.statistics.decisions))),
             ("forced_decisions", .int(Int64(clamping: status.statistics.forcedDecisions))),
             ("late_outcomes", .int(Int64(clamping: status.statistics.lateOutcomes))),
-            ("bytes_retransmitted", .int(Int64(clamping: status.statistics.streamBytesRetransmitted))),
+            (
+                "bytes_retransmitted",
+                .int(Int64(clamping: status.statistics.streamBytesRetransmitted))
+            ),
             ("bytes_duplicated", .int(Int64(clamping: status.statistics.bytesDuplicated))),
             ("forged_packets", .int(Int64(clamping: status.statistics.forgedPackets))),
             ("replayed_packets", .int(Int64(clamping: status.statistics.replayedPackets))),
@@ -139,7 +142,9 @@ enum SessionSummary {
     }
 
     static func milliseconds(_ time: TimeDelta) -> String { fixed(time.milliseconds, 1) + " ms" }
-    static func percent(_ share: Double) -> String { fixed(share * 100, share < 0.01 ? 2 : 1) + "%" }
+    static func percent(_ share: Double) -> String {
+        fixed(share * 100, share < 0.01 ? 2 : 1) + "%"
+    }
     private static func number(_ value: Double?) -> String { value.map { fixed($0, 1) } ?? "-" }
 
     static func fixed(_ value: Double, _ digits: Int) -> String {

@@ -4,8 +4,9 @@ import PathTelemetry
 import PathTransport
 import Testing
 
-/// The reference scenarios in virtual time: real endpoints over simulated links. Limits are those
-/// of 1,432 payload bytes in each packet of 1,500 bytes.
+/// The reference scenarios in virtual time: real endpoints over simulated links.
+///
+/// Limits are those of 1,432 payload bytes in each packet of 1,500 bytes.
 @Suite struct BulkScenarioTests {
     private func world(
         _ paths: [String], policy: PolicySpecification = .earliest, total: Int? = nil,
@@ -22,7 +23,9 @@ import Testing
         world.application.rate(from: .seconds(2), to: .seconds(end)) / 1e6
     }
 
-    /// S1: two equal paths. Limit 38.2 Mbit/s.
+    /// S1: two equal paths.
+    ///
+    /// Limit 38.2 Mbit/s.
     @Test func s1AggregatesEqualPaths() throws {
         var world = try world(["rate=20,rtt=20", "rate=20,rtt=20"])
         world.run(for: .seconds(10))
@@ -30,7 +33,9 @@ import Testing
         #expect(!world.application.isCorrupt)
     }
 
-    /// S2: unequal rate and delay. Limit 57.3 Mbit/s.
+    /// S2: unequal rate and delay.
+    ///
+    /// Limit 57.3 Mbit/s.
     @Test func s2AggregatesUnequalPaths() throws {
         var world = try world(["rate=50,rtt=20", "rate=10,rtt=100"])
         world.run(for: .seconds(10))
@@ -38,7 +43,9 @@ import Testing
         #expect(!world.application.isCorrupt)
     }
 
-    /// S3: one path loses 2 % in bursts of four. Limit 42.4 Mbit/s.
+    /// S3: one path loses 2 % in bursts of four.
+    ///
+    /// Limit 42.4 Mbit/s.
     @Test(arguments: [UInt64(1), 2, 3])
     func s3ToleratesBurstsOfLoss(seed: UInt64) throws {
         var world = try world(["rate=30,rtt=40,ge=0.0051:0.25", "rate=15,rtt=15"], seed: seed)
@@ -47,7 +54,9 @@ import Testing
         #expect(!world.application.isCorrupt)
     }
 
-    /// S4: one path is silently down from 10 to 15 s. Mean limit 34.4 Mbit/s over 25 s.
+    /// S4: one path is silently down from 10 to 15 s.
+    ///
+    /// Mean limit 34.4 Mbit/s over 25 s.
     @Test func s4FailsOverAndReturns() throws {
         var world = try world(["rate=20,rtt=20,down=10-15", "rate=20,rtt=20"])
         world.run(for: .seconds(25))
