@@ -1,4 +1,6 @@
 internal import Glibc
+internal import PathNetwork
+public import PathTelemetry
 public import PathTransport
 
 /// Where received items are put.
@@ -21,6 +23,8 @@ public struct ReceivedItem: Sendable {
     public var isComplete: Bool
     /// Why it is not complete.
     public var problem: String?
+    /// Longest time in which no byte of it arrived, after the first.
+    public var longestGap = TimeDelta.zero
 
     /// The digest as text.
     public var hexDigest: String { hexadecimal(digest) }
@@ -138,9 +142,13 @@ public final class ItemStore: Sendable {
         let buffer = UnsafeMutableRawBufferPointer.allocate(
             byteCount: ItemStore.pieceLength, alignment: 64)
         defer { buffer.deallocate() }
+        var last: Instant?
         while true {
             let count = try await stream.read(into: buffer)
             if count == 0 { break }
+            let now = MonotonicClock.now()
+            if let last { item.longestGap = max(item.longestGap, now - last) }
+            last = now
             let piece = UnsafeRawBufferPointer(rebasing: buffer[..<count])
             try digest.update(piece)
             try file.write(piece)

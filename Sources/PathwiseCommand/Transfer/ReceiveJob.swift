@@ -206,6 +206,7 @@ final class ReceiveResults: Sendable {
                             ("bytes", .int(Int64(clamping: item.bytes))),
                             ("sha256", .string(item.hexDigest)),
                             ("complete", .bool(item.isComplete)),
+                            ("longest_gap_ms", .number(item.longestGap.milliseconds)),
                             ("problem", item.problem.map { .string($0) } ?? .null),
                         ])
                     })

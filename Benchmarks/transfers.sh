@@ -1,0 +1,156 @@
+#!/bin/bash
+# Real transfers between two processes on this machine: `send` and `receive` over loopback, bare or
+# through `pathwise emulate`. Prints figures, no verdict; needs no privileges.
+#
+#   Benchmarks/transfers.sh                 all of them
+#   Benchmarks/transfers.sh file            1 GB file, two paths, learned policy: SHA-256, memory
+#   Benchmarks/transfers.sh bulk            8 GB of zeros to /dev/null, two paths: Gbit/s
+#   Benchmarks/transfers.sh emulated        20 MB over two paths of 20 Mbit/s, 20 ms RTT, five times
+#   Benchmarks/transfers.sh blackhole       one of two paths down for 5 s, each in turn
+#   Benchmarks/transfers.sh outage          both paths down for 3 s
+#
+# PATHWISE names another binary, POLICY another policy, REPEATS another number of repeats.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+PATHWISE=${PATHWISE:-$PWD/.build/release/pathwise}
+POLICY=${POLICY:-learned}
+[ -x "$PATHWISE" ] || { echo "build first: make build" >&2; exit 1; }
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/pathwise-transfers.XXXXXX")
+started=()
+finish() {
+    for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
+    rm -rf "$work"
+}
+trap finish EXIT
+"$PATHWISE" keygen "$work/server.key" > "$work/server.pub"
+"$PATHWISE" keygen "$work/client.key" > "$work/client.pub"
+
+# The largest resident memory that a process had, MB; asked while it runs.
+watch_memory() {
+    local peak=0 now
+    while now=$(awk '/VmHWM/ { print $2 }' "/proc/$1/status" 2>/dev/null) && [ -n "$now" ]; do
+        peak=$now
+        sleep 0.05
+    done
+    echo $((peak / 1024)) > "$2"
+}
+
+# Starts a receiver of one client; RECEIVER is its pid, PORTS its addresses.
+receive() {
+    "$PATHWISE" receive --listen 127.0.0.1:0 --listen 127.0.0.1:0 --key "$work/server.key" \
+        --allow "$work/client.pub" --once --json "$@" > "$work/received.json" 2> "$work/receive.err" &
+    RECEIVER=$!
+    started+=("$RECEIVER")
+    for _ in $(seq 100); do
+        [ "$(grep -c '^listening' "$work/receive.err")" = 2 ] && break
+        sleep 0.05
+    done
+    mapfile -t PORTS < <(sed -n 's/^listening on //p' "$work/receive.err")
+}
+
+# Sends and waits for both sides; further arguments go to `send`.
+send() {
+    "$PATHWISE" send "$@" --key "$work/client.key" --peer "$work/server.pub" \
+        --policy "$POLICY" --json > "$work/sent.json" &
+    local sender=$!
+    watch_memory "$sender" "$work/sender.mb" & local one=$!
+    watch_memory "$RECEIVER" "$work/receiver.mb" & local two=$!
+    wait "$sender"
+    wait "$RECEIVER" || true
+    wait "$one" "$two"
+}
+
+# A number of a JSON file, the first of that name.
+value() { sed -n "s/.*\"$2\": \([-0-9.e+]*\).*/\1/p" "$1" | head -n 1; }
+rate() { awk -v r="$(value "$work/sent.json" goodput_bits_per_second)" -v u="$1" 'BEGIN { printf "%.2f", r / u }'; }
+median() { sort -g | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }'; }
+
+measure_file() {
+    head -c 1000000000 /dev/urandom > "$work/file"
+    receive --output "$work/arrived"
+    send "$work/file" --to "${PORTS[0]}" --to "${PORTS[1]}"
+    local same=different
+    cmp -s "$work/file" "$work/arrived" && same=same
+    echo "1 GB file, two paths on loopback: $(rate 1e9) Gbit/s with writing and SHA-256, bytes $same," \
+        "resident memory: sender $(cat "$work/sender.mb") MB, receiver $(cat "$work/receiver.mb") MB"
+    rm -f "$work/file" "$work/arrived"
+}
+
+measure_bulk() {
+    truncate -s 8G "$work/zeros"
+    for _ in $(seq "${REPEATS:-3}"); do
+        "$PATHWISE" receive --listen 127.0.0.1:0 --listen 127.0.0.1:0 --key "$work/server.key" \
+            --allow "$work/client.pub" --once --output - > /dev/null 2> "$work/receive.err" &
+        RECEIVER=$!
+        started+=("$RECEIVER")
+        sleep 0.5
+        mapfile -t PORTS < <(sed -n 's/^listening on //p' "$work/receive.err")
+        send "$work/zeros" --to "${PORTS[0]}" --to "${PORTS[1]}"
+        rate 1e9 >> "$work/rates"
+        echo >> "$work/rates"
+    done
+    echo "8 GB on loopback, AES-128-GCM, both sides hash: median $(median < "$work/rates") Gbit/s" \
+        "of $(tr '\n' ' ' < "$work/rates")"
+}
+
+# emulated LABEL LINK LINK FILE: one transfer through two emulated links.
+through_links() {
+    receive --output "$work/arrived"
+    local port=$((20000 + RANDOM % 20000))
+    "$PATHWISE" emulate --link "$1" --link "$2" --to "${PORTS[0]}" --listen "127.0.0.1:$port" \
+        --seconds 120s > "$work/emulate.out" 2>&1 &
+    local emulator=$!
+    started+=("$emulator")
+    sleep 0.3
+    send "$3" --path "one=127.0.0.1>127.0.0.1:$port" --path "two=127.0.0.1>127.0.0.1:$((port + 1))" \
+        --to "127.0.0.1:$port"
+    kill "$emulator"
+    wait "$emulator" 2>/dev/null || true
+    SAME=different
+    cmp -s "$3" "$work/arrived" && SAME=same
+    rm -f "$work/arrived"
+}
+
+measure_emulated() {
+    head -c 20000000 /dev/urandom > "$work/file"
+    local link=rate=20,rtt=20,queue=150000b
+    for _ in $(seq "${REPEATS:-5}"); do
+        through_links $link $link "$work/file"
+        rate 1e6 >> "$work/emulated"
+        echo >> "$work/emulated"
+    done
+    echo "20 MB over two emulated paths of 20 Mbit/s: median $(median < "$work/emulated") Mbit/s" \
+        "of $(tr '\n' ' ' < "$work/emulated")(bytes $SAME)"
+}
+
+# What became of the paths after the first second.
+changes() {
+    awk -F'[:,]' '/"after_seconds"/ { t = $2 } /"from"/ { from = $2 } /"to"/ { to = $2 }
+        /"cause"/ { if (t > 1 && !seen[t]++) printf "%.2f s%s ->%s; ", t, from, to }' \
+        "$work/sent.json" | tr -d '"'
+}
+
+measure_blackhole() {
+    head -c 60000000 /dev/urandom > "$work/file"
+    local steady=rate=20,rtt=20,queue=150000b
+    for down in first second; do
+        local one=$steady two=$steady
+        [ $down = first ] && one=$steady,down=4-9 || two=$steady,down=4-9
+        through_links $one $two "$work/file"
+        echo "$down path down from 4 to 9 s: bytes $SAME, $(rate 1e6) Mbit/s," \
+            "longest gap $(value "$work/received.json" longest_gap_ms) ms;" \
+            "$(changes)"
+    done
+}
+
+measure_outage() {
+    head -c 30000000 /dev/urandom > "$work/file"
+    local link=rate=20,rtt=20,queue=150000b,down=3-6
+    through_links $link $link "$work/file"
+    echo "both paths down from 3 to 6 s: bytes $SAME," \
+        "longest gap $(value "$work/received.json" longest_gap_ms) ms"
+}
+
+date -u '+%F %T UTC'; uname -srm; nproc | sed 's/$/ processors/'
+for what in ${1:-file bulk emulated blackhole outage}; do "measure_$what"; done
