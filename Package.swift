@@ -73,12 +73,18 @@ let package = Package(
                 "PathTelemetry", "PathLearning", "PathTransport", "PathTrace", "PathNetwork",
                 histogram,
             ]),
+        .target(
+            name: "PathDemo",
+            dependencies: [
+                "Pathwise", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
+                "PathSimulation", "PathEvaluation", "PathReport", "PathNetwork", "PathEmulation",
+            ]),
         .executableTarget(
             name: "PathwiseCommand",
             dependencies: [
                 "Pathwise", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
                 "PathSimulation", "PathEvaluation", "PathReport", "PathNetwork", "PathEmulation",
-                argumentParser,
+                "PathDemo", argumentParser,
             ]),
 
         // Tests: one target a room, and one that holds the sources to the rules.
@@ -93,6 +99,12 @@ let package = Package(
         .testTarget(
             name: "PathEvaluationTests",
             dependencies: ["PathEvaluation", "PathTrace", "PathTelemetry", "PathLearning"]),
+        .testTarget(
+            name: "PathDemoTests",
+            dependencies: [
+                "PathDemo", "PathEvaluation", "PathReport", "PathTrace", "PathLearning",
+                "PathSimulation", "PathTelemetry", "Pathwise",
+            ]),
         .testTarget(
             name: "PathReportTests",
             dependencies: [

@@ -18,6 +18,7 @@ struct PathwiseCommand: AsyncParsableCommand {
             """,
         version: Program.version,
         groupedSubcommands: [
+            CommandGroup(name: "Start", subcommands: [DemoCommand.self]),
             CommandGroup(name: "Transfer", subcommands: [SendCommand.self, ReceiveCommand.self]),
             CommandGroup(
                 name: "Learning", subcommands: [TraceCommand.self, ModelCommand.self]),

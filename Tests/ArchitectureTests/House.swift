@@ -8,8 +8,7 @@ enum House {
         "COpenBLAS", "CSQLite", "CLibCrypto", "CCrypto", "CLinuxUDP",
         "DenseMath", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
         "PathSimulation", "PathEvaluation", "PathReport", "PathNetwork", "PathEmulation",
-        "Pathwise",
-        "PathwiseCommand",
+        "Pathwise", "PathDemo", "PathwiseCommand",
     ]
 
     /// Modules of the system and the toolchain that every room may import.

@@ -120,7 +120,9 @@ public struct RidgeAccumulator: Sendable {
         var result = Matrix(rows: size + 1, columns: size + 1)
         for column in 0..<size {
             for row in 0..<size {
-                result[row, column] = scatter[row, column] + weight * means[row] * means[column]
+                // The product of the means first: exactly symmetric.
+                result[row, column] =
+                    scatter[row, column] + weight * (means[row] * means[column])
             }
             result[size, column] = weight * means[column]
             result[column, size] = weight * means[column]

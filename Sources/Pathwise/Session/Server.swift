@@ -64,6 +64,8 @@ public final class Server: Sendable {
         }
         finishClients()
         driver.stop()
+        // A client that did not say goodbye in time: nobody will tell its tasks any more.
+        for session in sessions.withLock({ Array($0.values) }) { session.end() }
     }
 }
 
@@ -84,6 +86,9 @@ public final class ServedSession: Sendable {
         hub.handle(event)
     }
 
+    /// Ends every wait of the application's tasks.
+    func end() { hub.end(.local) }
+
     /// The client's key, which it proved to hold.
     public var peerKey: PublicKey { served.with { connection, _ in connection.peerKey } }
 
@@ -95,6 +100,17 @@ public final class ServedSession: Sendable {
             }
             if hub.reason != nil { return nil }
             await hub.wait(for: .opened)
+        }
+    }
+
+    /// The next message that arrived whole; nil when the connection has ended. For one task.
+    public func nextMessage() async -> (number: UInt64, bytes: [UInt8])? {
+        while true {
+            if let message = served.with({ connection, _ in connection.receiveMessage() }) {
+                return message
+            }
+            if hub.reason != nil { return nil }
+            await hub.wait(for: .message)
         }
     }
 

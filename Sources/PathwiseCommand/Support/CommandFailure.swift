@@ -1,3 +1,4 @@
+import PathDemo
 import PathEvaluation
 import PathLearning
 import PathNetwork
@@ -31,8 +32,19 @@ struct CommandFailure: Error {
         case let error as TraceError: self.init(error.description, ExitStatus(error))
         case let error as SimulationError: self.init(error.description, ExitStatus(error))
         case let error as NetworkError: self.init(error.description, ExitStatus(error))
+        case let error as DemoError: self = CommandFailure(demo: error)
         case let error as SyntaxProblem: self.init(error.description, .usage)
         default: self.init("\(error)", .software)
+        }
+    }
+
+    private init(demo error: DemoError) {
+        if let cause = error.cause {
+            self.init(cause)
+        } else if case .file(_, _, let code) = error {
+            self.init(error.description, ExitStatus(writing: code))
+        } else {
+            self.init(error.description, .software)
         }
     }
 

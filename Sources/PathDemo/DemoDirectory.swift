@@ -1,0 +1,57 @@
+import Glibc
+import PathLearning
+
+/// Where a demonstration keeps its files.
+struct DemoDirectory: Sendable {
+    let root: String
+    private let isTemporary: Bool
+
+    /// - Parameter named: made if it is not there; nil makes a temporary directory.
+    init(_ named: String?) throws(DemoError) {
+        if let named {
+            guard mkdir(named, 0o755) == 0 || errno == EEXIST else {
+                throw .file("make", named, errno)
+            }
+            guard access(named, W_OK | X_OK) == 0 else { throw .file("write to", named, errno) }
+            root = named
+            isTemporary = false
+            return
+        }
+        let base = getenv("TMPDIR").map { String(cString: $0) } ?? ""
+        var template = Array(((base.isEmpty ? "/tmp" : base) + "/pathwise-demo-XXXXXX").utf8CString)
+        guard mkdtemp(&template) != nil else {
+            throw .file("make a directory in", base.isEmpty ? "/tmp" : base, errno)
+        }
+        root = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        isTemporary = true
+    }
+
+    func path(of name: String) -> String { root + "/" + name }
+
+    /// A directory to receive into.
+    func inbox(_ policy: String) throws(DemoError) -> String {
+        let path = path(of: "received-" + policy)
+        guard mkdir(path, 0o755) == 0 || errno == EEXIST else { throw .file("make", path, errno) }
+        return path
+    }
+
+    /// Removes the file that was sent and what arrived of it.
+    func removeTransferred() {
+        unlink(path(of: "file.bin"))
+        for policy in Demo.policies {
+            let inbox = path(of: "received-" + policy.name)
+            for name in ["file.bin", "file.bin.partial"] { unlink(inbox + "/" + name) }
+            rmdir(inbox)
+        }
+    }
+
+    /// Removes everything if nobody asked for the place.
+    func removeIfTemporary() {
+        guard isTemporary else { return }
+        for policy in Demo.policies {
+            for suffix in ["", "-wal", "-shm"] { unlink(path(of: policy.name + ".trace" + suffix)) }
+        }
+        unlink(path(of: "model.safetensors"))
+        rmdir(root)
+    }
+}

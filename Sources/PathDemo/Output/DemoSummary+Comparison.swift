@@ -1,0 +1,79 @@
+import PathReport
+
+/// The learned policy beside the fixed ones, as its figures say.
+extension DemoSummary {
+    /// The share by which a figure must differ to be called better or worse.
+    private static let tolerance = 0.05
+
+    /// One figure of two runs: the smaller, the better.
+    private struct Figure {
+        var name: String
+        var learned: Double
+        var other: Double
+        var text: (Double) -> String
+
+        /// Below zero when the learned run is better, zero within the tolerance.
+        var sign: Int {
+            if learned == other { return 0 }
+            let bar = DemoSummary.tolerance * other
+            return learned < other - bar ? -1 : learned > other + bar ? 1 : 0
+        }
+        var words: String { "\(name) \(text(learned)) against \(text(other))" }
+    }
+
+    private func figures(_ learned: PolicyRun, _ other: PolicyRun) -> [Figure] {
+        func time(_ value: Double) -> String {
+            value.isFinite ? NumberText.time(value) : "never"
+        }
+        return [
+            Figure(
+                name: "late messages", learned: learned.lateShare, other: other.lateShare,
+                text: { NumberText.percent($0) }),
+            Figure(
+                name: "p95", learned: learned.delivery(percentile: 0.95),
+                other: other.delivery(percentile: 0.95), text: time),
+            Figure(
+                name: "p99", learned: learned.delivery(percentile: 0.99),
+                other: other.delivery(percentile: 0.99), text: time),
+            Figure(
+                name: "longest gap", learned: learned.longestGap, other: other.longestGap,
+                text: time),
+            Figure(
+                name: "file", learned: learned.fileSeconds, other: other.fileSeconds,
+                text: { NumberText.fixed($0, 2) + " s" }),
+        ]
+    }
+
+    /// What the learned policy does better and worse than each fixed one.
+    public var comparison: String {
+        guard let learned = runs.last else { return "" }
+        return runs.dropLast().map { other in
+            let figures = figures(learned, other)
+            func part(_ title: String, _ sign: Int) -> String? {
+                let words = figures.filter { $0.sign == sign }.map(\.words)
+                return words.isEmpty ? nil : title + " in " + words.joined(separator: ", ")
+            }
+            let parts = [part("better", -1), part("worse", 1), part("even", 0)].compactMap { $0 }
+            return "\(learned.policy) against \(other.policy): "
+                + parts.joined(separator: "; ") + "."
+        }.joined(separator: " ")
+    }
+
+    /// True when no figure of the learned run is worse than that of any fixed policy.
+    public var learnedIsNowhereWorse: Bool {
+        guard let learned = runs.last else { return false }
+        return runs.dropLast().allSatisfy { other in
+            figures(learned, other).allSatisfy { $0.sign <= 0 }
+        }
+    }
+}
+
+extension PolicyRun {
+    /// The run in one line.
+    public var headline: String {
+        let p95 = delivery(percentile: 0.95)
+        return "\(policy), \(NumberText.percent(lateShare)) of the messages late, p95 "
+            + (p95.isFinite ? NumberText.time(p95) : "never")
+            + ", file in \(NumberText.fixed(fileSeconds, 2)) s"
+    }
+}

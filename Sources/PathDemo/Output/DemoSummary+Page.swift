@@ -1,0 +1,150 @@
+public import PathReport
+import PathSimulation
+import PathTelemetry
+public import PathTrace
+
+/// A summary as a page in one file, with plots.
+extension DemoSummary {
+    /// Reads the recordings again for what happened over time.
+    public func page() throws(TraceError) -> HTMLPage {
+        let palette = Palette(
+            runs.map(\.policy) + scenario.links.map { $0.specification.name ?? "" })
+        var page = HTMLPage(
+            title: "Pathwise: learned path choice against fixed rules",
+            subtitle: "Real datagrams over three emulated paths on one machine; seed "
+                + "\(scenario.seed), stream of \(NumberText.short(scenario.seconds)) s, file of "
+                + NumberText.bytes(Double(scenario.fileBytes)))
+        page.blocks = [
+            .verdict(learnedIsNowhereWorse ? .good : .warn, comparison),
+            .table(table),
+            .paragraph(whatWasSent),
+            .paragraph(DemoSummary.columns),
+            .heading("The paths"),
+            .table(pathTable),
+            .code(
+                scenario.links.map { "pathwise emulate --link " + $0.text }
+                    .joined(separator: "\n")),
+        ]
+        page.blocks += streamBlocks(palette)
+        page.blocks += try pathBlocks(palette)
+        page.blocks += fileBlocks(palette)
+        page.blocks += try learningBlocks(palette)
+        return page
+    }
+
+    // MARK: the stream
+
+    private func streamBlocks(_ palette: Palette) -> [HTMLPage.Block] {
+        let distribution = DistributionPlot(
+            title: "Delivery time of messages", label: "time from sending to arrival",
+            series: runs.map { DistributionPlot.Series($0.policy, $0.deliveries) },
+            palette: palette
+        ).svg()
+        let slowest = runs.map { LinePlot.Series($0.policy, DemoSummary.slowest($0)) }
+        let overTime = LinePlot(
+            title: "Slowest message of each tenth of a second",
+            x: Axis("seconds since the start of the stream", range: 0...scenario.seconds),
+            y: Axis(
+                "delivery time", covering: slowest.flatMap { $0.points.map(\.y) },
+                format: .time, logarithmic: true),
+            series: slowest, stepped: true, palette: palette
+        ).svg()
+        let half = NumberText.short(0.5 * scenario.seconds)
+        return [
+            .heading("The stream of messages"),
+            .figure(
+                svg: distribution,
+                caption: "Which share of all messages had arrived within which time; further left "
+                    + "and higher is better. A curve that ends below 100 % dropped messages at "
+                    + "their deadline of \(NumberText.time(scenario.deadline.seconds))."),
+            .figure(
+                svg: overTime,
+                caption: "Lower is better; a message that never arrived counts as its deadline. "
+                    + "The fastest path dies at \(half) s and comes back after "
+                    + "\(NumberText.short(0.8 * scenario.seconds)) s; dsl is at 3 Mbit/s from "
+                    + "\(NumberText.short(0.6 * scenario.seconds)) to "
+                    + "\(NumberText.short(0.85 * scenario.seconds)) s."),
+        ]
+    }
+
+    /// The slowest delivery in each tenth of a second of sending.
+    private static func slowest(_ run: PolicyRun) -> [(x: Double, y: Double)] {
+        let deadline = run.deadline
+        var slowest: [Double] = []
+        for (time, delivery) in zip(run.sendTimes, run.deliveries) where time >= 0 {
+            let index = min(Int(time * 10), 1_000_000)
+            while slowest.count <= index { slowest.append(0) }
+            slowest[index] = max(slowest[index], min(delivery, max(deadline, 1e-3)))
+        }
+        return slowest.enumerated().map { (x: Double($0.offset) / 10, y: max($0.element, 1e-4)) }
+    }
+
+    // MARK: the paths over time
+
+    private func pathBlocks(_ palette: Palette) throws(TraceError) -> [HTMLPage.Block] {
+        var figures = TraceFigures()
+        for run in runs {
+            let trace = try TraceReader(path: run.trace)
+            for session in try trace.info().sessions {
+                try figures.add(trace, session: session, label: run.policy)
+            }
+        }
+        var blocks: [HTMLPage.Block] = [.heading("Which path carried what")]
+        let fileStart = NumberText.short(scenario.fileStart)
+        for (label, svg) in figures.sharePlots(palette: palette) {
+            blocks.append(
+                .figure(
+                    svg: svg,
+                    caption: "\(label): the stream up to \(fileStart) s, then the file. White is "
+                        + "no traffic."))
+        }
+        blocks.append(.table(shareTable))
+        return blocks
+    }
+
+    // MARK: the file
+
+    private func fileBlocks(_ palette: Palette) -> [HTMLPage.Block] {
+        let series = runs.map { LinePlot.Series($0.policy, $0.fileProgress) }
+        let longest = runs.map(\.fileSeconds).max() ?? 1
+        let svg = LinePlot(
+            title: "Progress of the file", x: Axis("seconds since its start", range: 0...longest),
+            y: Axis(
+                "bytes arrived", covering: [0, Double(scenario.fileBytes)], format: .bytes,
+                includeZero: true),
+            series: series, palette: palette
+        ).svg()
+        return [
+            .heading("The file"),
+            .figure(
+                svg: svg,
+                caption: "In order at the receiver; steeper is better. The fastest path is dead "
+                    + "from 1.2 s to 3.2 s: a flat line is a stall."),
+        ]
+    }
+
+    // MARK: training and evaluation
+
+    private func learningBlocks(_ palette: Palette) throws(TraceError) -> [HTMLPage.Block] {
+        var blocks: [HTMLPage.Block] = [.heading("Training"), .paragraph(trained)]
+        if let learned = runs.last {
+            let trace = try TraceReader(path: learned.trace)
+            for session in try trace.info().sessions {
+                blocks.append(
+                    .figure(
+                        svg: try TraceFigures.rttPlot(trace, session: session, palette: palette),
+                        caption: "What the learned policy had to find out: the round trips of the "
+                            + "paths during its run."))
+            }
+        }
+        blocks.append(.heading("Other policies, estimated on the learned policy's recording"))
+        blocks.append(
+            .paragraph(
+                "Without sending again: what each policy would have earned at the recorded "
+                    + "decisions. The value is minus the cost (log of the delivery time in "
+                    + "seconds, and 1 if late), so higher is better. A verdict says whether the "
+                    + "recording has enough of what that policy would do."))
+        blocks += evaluation.blocks(confidence: 0.95, palette: palette)
+        return blocks
+    }
+}

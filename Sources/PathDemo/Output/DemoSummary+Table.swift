@@ -1,0 +1,127 @@
+import PathLearning
+public import PathReport
+import PathSimulation
+import PathTelemetry
+import PathTransport
+import Pathwise
+
+/// A summary as people read it on a terminal.
+extension DemoSummary {
+    /// One row a policy: the file, then the stream, then what it took.
+    public var table: TextTable {
+        var table = TextTable([
+            TextTable.Column("policy", .left), TextTable.Column("file"),
+            TextTable.Column("goodput"), TextTable.Column("p50"), TextTable.Column("p95"),
+            TextTable.Column("p99"), TextTable.Column("longest gap"), TextTable.Column("late"),
+            TextTable.Column("extra bytes"), TextTable.Column("failovers"),
+        ])
+        for run in runs {
+            table.add([
+                run.policy, NumberText.fixed(run.fileSeconds, 2) + " s",
+                NumberText.rate(bytesPerSecond: run.goodput), time(run, 0.5), time(run, 0.95),
+                time(run, 0.99), NumberText.time(run.longestGap),
+                NumberText.percent(run.lateShare), NumberText.percent(run.extraShare),
+                String(run.failovers),
+            ])
+        }
+        return table
+    }
+
+    /// The paths as they were emulated.
+    public var pathTable: TextTable {
+        var table = TextTable([
+            TextTable.Column("path", .left), TextTable.Column("what it is", .left),
+        ])
+        for link in scenario.links { table.add([link.specification.name ?? "", link.summary]) }
+        return table
+    }
+
+    /// Where each policy sent its bytes: one row a policy, one column a path.
+    public var shareTable: TextTable {
+        let names = scenario.links.map { $0.specification.name ?? "" }
+        var table = TextTable(
+            [TextTable.Column("share of bytes", .left)] + names.map { TextTable.Column($0) })
+        for run in runs {
+            let total = Double(max(1, run.wireBytes))
+            let cells = names.map { name in
+                let path = run.status.paths.first { $0.name == name }
+                return NumberText.percent(
+                    Double(path?.statistics.bytesSent ?? 0) / total, digits: 0)
+            }
+            table.add([run.policy] + cells)
+        }
+        return table
+    }
+
+    /// A percentile, or that it is beyond the deadline after which messages are dropped.
+    private func time(_ run: PolicyRun, _ share: Double) -> String {
+        let value = run.delivery(percentile: share)
+        return value.isFinite ? NumberText.time(value) : "never"
+    }
+
+    /// What was sent, in one sentence.
+    public var whatWasSent: String {
+        "Each policy sent a stream of \(NumberText.count(scenario.messageCount)) messages "
+            + "(\(scenario.messageRate) a second of \(NumberText.count(scenario.messageBytes)) B, "
+            + "of use for \(NumberText.time(scenario.deadline.seconds))) and then a file of "
+            + "\(NumberText.bytes(Double(scenario.fileBytes))), over the same three emulated "
+            + "paths, seed \(scenario.seed). All files arrived with the right SHA-256."
+    }
+
+    /// What the columns of the table mean.
+    public static let columns =
+        "file, goodput: the file's transfer. p50, p95, p99: within what time that share of the "
+        + "messages was delivered. longest gap: without any message arriving. late: messages "
+        + "delivered after their deadline, or dropped at it. extra bytes: sent beyond the data "
+        + "itself (headers, acknowledgements, repeats). failovers: times a path was given up."
+
+    /// What was trained, in one sentence.
+    public var trained: String {
+        let metrics = training.metrics
+        let factor = { (error: Double) in NumberText.short(error) }
+        return "A ridge regression on \(NumberText.count(Int(metrics.decisions))) recorded "
+            + "decisions of \(training.policies.joined(separator: " and ")): error of predicted "
+            + "log delivery time \(factor(metrics.heldOutError)) on held-out blocks, "
+            + "\(factor(metrics.heuristicError)) for the heuristic alone. The learned policy "
+            + "started from it and went on learning."
+    }
+
+    /// The whole report as text.
+    ///
+    /// - Parameter styled: bold titles by terminal codes.
+    public func text(styled: Bool = false) -> String {
+        func title(_ text: String) -> String {
+            styled ? "\u{1b}[1m\(text)\u{1b}[0m\n" : text + "\n"
+        }
+        func wrapped(_ text: String) -> String { DemoText.wrapped(text, width: 100) }
+        var text = title("Paths") + pathTable.text(styled: styled) + "\n"
+        text += title("Policies") + wrapped(whatWasSent) + "\n" + table.text(styled: styled)
+        text += "\n" + wrapped(DemoSummary.columns) + "\n"
+        text += wrapped(comparison) + "\n"
+        text += shareTable.text(styled: styled) + "\n"
+        text += title("Training") + wrapped(trained) + "\n"
+        text += title("What others would have done on the learned policy's recording")
+        text += evaluation.table(confidence: 0.95).text(styled: styled)
+        for remark in evaluation.remarks { text += wrapped(remark) }
+        text += wrapped("The value is minus the cost: log of the delivery time, and 1 if late.")
+        text += "\nTraces and model: \(directory)\n"
+        text += "Took \(NumberText.fixed(elapsed, 1)) s.\n"
+        return text
+    }
+}
+
+/// Text broken into lines.
+enum DemoText {
+    static func wrapped(_ text: String, width: Int) -> String {
+        var lines = ""
+        var line = ""
+        for word in text.split(separator: " ") {
+            if !line.isEmpty, line.count + 1 + word.count > width {
+                lines += line + "\n"
+                line = ""
+            }
+            line += (line.isEmpty ? "" : " ") + word
+        }
+        return lines + line + "\n"
+    }
+}

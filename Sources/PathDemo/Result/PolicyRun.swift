@@ -1,0 +1,111 @@
+public import PathEmulation
+import PathTelemetry
+import PathTransport
+public import Pathwise
+
+/// What one policy's run came to, as measured at the receiving side.
+public struct PolicyRun: Sendable {
+    /// The policy's name.
+    public var policy: String
+    /// Messages handed over; all of them count below, also those that never arrived.
+    public var messages: Int
+    /// From handing a message over to having it whole at the other side, seconds, in the order of
+    /// sending; infinite where it never arrived, because its deadline passed first.
+    public var deliveries: [Double]
+    /// When each message was handed over, seconds after the start of the stream.
+    public var sendTimes: [Double]
+    /// Within what time a message is of use, seconds.
+    public var deadline: Double
+    /// Messages that arrived after their deadline or not at all.
+    public var late: Int
+    /// The longest time without an arriving message, while the stream ran.
+    public var longestGap: Double
+    /// Messages that arrived with other bytes than were sent.
+    public var damaged: Int
+    public var fileBytes: Int
+    /// From the start of the file's transfer until all of it was stored, seconds.
+    public var fileSeconds: Double
+    /// The longest time without new bytes of the file.
+    public var fileGap: Double
+    /// Bytes of the file that had arrived, by seconds since its start.
+    public var fileProgress: [(x: Double, y: Double)]
+    /// SHA-256 of what was sent, and of what arrived.
+    public var sentDigest: [UInt8]
+    public var receivedDigest: [UInt8]
+    /// Bytes of all datagrams of the sender, headers and repeated data included.
+    public var wireBytes: UInt64
+    public var payloadBytes: Int
+    /// The session as it stood after the file.
+    public var status: SessionStatus
+    /// What the emulated links did, in the order of the scenario.
+    public var links: [EmulationStatus.Path]
+    /// Records that the recording had to drop.
+    public var dropped: UInt64 = 0
+    /// The recording.
+    public var trace = ""
+
+    /// Bytes of the file a second.
+    public var goodput: Double { fileSeconds > 0 ? Double(fileBytes) / fileSeconds : 0 }
+    public var lateShare: Double { Double(late) / Double(max(1, messages)) }
+    /// What was sent beyond the data itself, as a share of it.
+    public var extraShare: Double {
+        Double(wireBytes) / Double(max(1, payloadBytes)) - 1
+    }
+    public var failovers: UInt64 { status.statistics.failovers }
+
+    /// The time within which this share of all messages was delivered; infinite when fewer
+    /// arrived at all.
+    public func delivery(percentile share: Double) -> Double {
+        let sorted = deliveries.sorted()
+        guard !sorted.isEmpty else { return .infinity }
+        let rank = Int((share * Double(sorted.count)).rounded(.up))
+        return sorted[min(max(1, rank), sorted.count) - 1]
+    }
+}
+
+extension PolicyRun {
+    init(
+        policy: String, scenario: DemoScenario, log: ArrivalLog.State, offered: Int,
+        streamStart: Instant, fileStart: Instant, sent: TransferReport, status: SessionStatus
+    ) {
+        self.policy = policy
+        messages = offered
+        let interval = 1 / Double(scenario.messageRate)
+        var deliveries = [Double](repeating: .infinity, count: offered)
+        var sendTimes = (0..<offered).map { Double($0) * interval }
+        for arrival in log.messages where deliveries.indices.contains(arrival.number) {
+            deliveries[arrival.number] = (arrival.arrived - arrival.sent).seconds
+            sendTimes[arrival.number] = (arrival.sent - streamStart).seconds
+        }
+        deadline = scenario.deadline.seconds
+        late = deliveries.count { $0 > scenario.deadline.seconds }
+        self.deliveries = deliveries
+        self.sendTimes = sendTimes
+        let arrivals = log.messages.map { ($0.arrived - streamStart).seconds }
+        longestGap = PolicyRun.longestGap(arrivals, until: scenario.seconds)
+        damaged = log.damaged
+        self.fileBytes = Int(sent.bytes)
+        let end = log.finished ?? fileStart
+        fileSeconds = (end - fileStart).seconds
+        let progress = log.progress.map { (x: ($0.at - fileStart).seconds, y: Double($0.bytes)) }
+        fileProgress = [(x: 0, y: 0)] + progress
+        fileGap = PolicyRun.longestGap(progress.map(\.x), until: progress.last?.x ?? 0)
+        sentDigest = sent.digest
+        receivedDigest = log.item?.digest ?? []
+        wireBytes = status.paths.reduce(0) { $0 + $1.statistics.bytesSent }
+        payloadBytes = offered * scenario.messageBytes + Int(sent.bytes)
+        self.status = status
+        links = []
+    }
+
+    /// The longest stretch without a time, from zero to the end.
+    static func longestGap(_ times: [Double], until end: Double) -> Double {
+        var previous = 0.0
+        var longest = 0.0
+        for time in times.sorted() {
+            longest = max(longest, time - previous)
+            previous = max(previous, time)
+        }
+        return max(longest, end - previous)
+    }
+}

@@ -1,0 +1,72 @@
+import PathReport
+public import PathSimulation
+public import PathTelemetry
+
+/// The world that every policy meets: three unlike links, when they fail, and what is sent.
+///
+/// The same options give the same world. Times count from the start of the emulation.
+public struct DemoScenario: Sendable {
+    /// One link, and what is special about it in words.
+    public struct DemoLink: Sendable {
+        public var specification: LinkSpecification
+        /// The specification as an option of `pathwise emulate`.
+        public var text: String
+        public var summary: String
+    }
+
+    /// Between the start of the emulation and that of the stream: the handshake and path checks.
+    static let warmUp = 0.6
+    /// Between the end of the stream and the file, so that the last messages arrive.
+    static let pause = 0.4
+
+    public let seconds: Double
+    public let fileBytes: Int
+    public let seed: UInt64
+    /// In the order of the paths' numbers.
+    public let links: [DemoLink]
+
+    /// Messages a second, the bytes of each, and within what time they are of use.
+    public let messageRate = 100
+    public let messageBytes = 8000
+    public let deadline = TimeDelta.milliseconds(100)
+
+    /// - Throws: only if the links' own text were wrong.
+    public init(_ options: DemoOptions) throws(SimulationError) {
+        seconds = options.seconds
+        fileBytes = options.fileBytes
+        seed = options.seed
+        let stream = DemoScenario.warmUp
+        let file = stream + options.seconds + DemoScenario.pause
+        func time(_ seconds: Double) -> String { NumberText.fixed(seconds, 3) }
+        let slow = (stream + 0.15 * options.seconds, stream + 0.4 * options.seconds)
+        let away = (stream + 0.5 * options.seconds, stream + 0.8 * options.seconds)
+        let awayAgain = (file + 1.2, file + 3.2)
+        func link(_ text: String, _ summary: String) throws(SimulationError) -> DemoLink {
+            DemoLink(
+                specification: try LinkSpecification(parsing: text), text: text, summary: summary)
+        }
+        links = [
+            try link(
+                "name=dsl,rate=15,rtt=20,queue=300000b,"
+                    + "rate@\(time(slow.0))=1.5,rate@\(time(slow.1))=15",
+                "bloated: 15 Mbit/s, 20 ms, a queue of 300 kB; 1.5 Mbit/s for a quarter of the "
+                    + "stream"),
+            try link(
+                "name=wifi,rate=20,rtt=16,queue=100000b,ge=0.015:0.3",
+                "lossy: 20 Mbit/s, 16 ms, 4.8 % of packets lost in bursts of 3"),
+            try link(
+                "name=cable,rate=25,rtt=18,queue=100000b,"
+                    + "down=\(time(away.0))-\(time(away.1));"
+                    + "\(time(awayAgain.0))-\(time(awayAgain.1))",
+                "fails: 25 Mbit/s, 18 ms, dead for \(NumberText.short(away.1 - away.0)) s from "
+                    + "half-way of the stream, and for 2 s of the file"),
+        ]
+    }
+
+    /// When the file's transfer begins.
+    var fileStart: Double { DemoScenario.warmUp + seconds + DemoScenario.pause }
+    /// Messages of one run.
+    public var messageCount: Int { Int(seconds * Double(messageRate)) }
+    /// Bytes of messages and file that one run is to deliver.
+    public var payloadBytes: Int { messageCount * messageBytes + fileBytes }
+}

@@ -1,0 +1,78 @@
+import PathNetwork
+import PathTelemetry
+import Pathwise
+import Synchronization
+
+/// One message that arrived.
+struct Arrival: Sendable {
+    var number: Int
+    var sent: Instant
+    var arrived: Instant
+}
+
+/// What the receiving side sees of one run, written by its tasks and read by whoever shows it.
+final class ArrivalLog: Sendable {
+    struct State: Sendable {
+        var messages: [Arrival] = []
+        /// Messages whose bytes were not those sent.
+        var damaged = 0
+        var fileBytes = 0
+        /// Bytes of the file so far, whenever some arrived.
+        var progress: [(at: Instant, bytes: Int)] = []
+        var item: ReceivedItem?
+        /// When all of the file was there.
+        var finished: Instant?
+    }
+
+    private let state = Mutex(State())
+    private let messageBytes: Int
+
+    init(messageBytes: Int) { self.messageBytes = messageBytes }
+
+    var snapshot: State { state.withLock { $0 } }
+    /// Messages and bytes of the file that are there.
+    var counts: (messages: Int, fileBytes: Int) {
+        state.withLock { ($0.messages.count, $0.fileBytes) }
+    }
+
+    /// Takes in all that the first client of a server sends, until its connection ends.
+    func serve(_ server: Server, into store: ItemStore) async {
+        for await client in server.nextClients() {
+            async let messages: Void = takeMessages(client)
+            async let items: Void = takeItems(client, store)
+            _ = await (messages, items)
+        }
+    }
+
+    private func takeMessages(_ client: ServedSession) async {
+        while let message = await client.nextMessage() {
+            let now = MonotonicClock.now()
+            let parsed = MessageFeed.parse(message.bytes, count: messageBytes)
+            state.withLock { state in
+                guard let parsed else {
+                    state.damaged += 1
+                    return
+                }
+                state.messages.append(
+                    Arrival(number: parsed.number, sent: parsed.sent, arrived: now))
+            }
+        }
+    }
+
+    private func takeItems(_ client: ServedSession, _ store: ItemStore) async {
+        while let stream = await client.acceptStream() {
+            let item = await store.receive(stream) { count in
+                let now = MonotonicClock.now()
+                self.state.withLock { state in
+                    state.fileBytes += count
+                    state.progress.append((now, state.fileBytes))
+                }
+            }
+            let now = MonotonicClock.now()
+            state.withLock { state in
+                state.item = item
+                state.finished = now
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+import Glibc
+import PathEmulation
+import PathLearning
+import PathNetwork
+import PathSimulation
+import PathTelemetry
+import PathTransport
+import Pathwise
+import Synchronization
+
+/// One run: emulated links, a server behind them, and a client with one policy that sends the
+/// stream of messages and then the file. Everything is made anew, and recorded.
+final class DemoWorld: Sendable {
+    let scenario: DemoScenario
+    let policy: PolicySpecification
+    let log: ArrivalLog
+
+    private let emulation: Emulation
+    private let server: Server
+    private let recorder: SessionRecorder
+    private let options: ClientOptions
+
+    /// - Parameter trace: where the run is recorded.
+    init(
+        _ scenario: DemoScenario, policy: PolicySpecification, model: Model?, trace: String
+    ) throws {
+        self.scenario = scenario
+        self.policy = policy
+        log = ArrivalLog(messageBytes: scenario.messageBytes)
+        let key = try PrivateKey.generate()
+        let clientKey = try PrivateKey.generate()
+        let server = try Server(
+            ServerConfiguration(
+                key: key, clients: [clientKey.publicKey: .none], policy: .minRTT),
+            listen: [.loopback(port: 0)])
+        self.server = server
+        guard let target = server.localAddresses.first else {
+            throw DemoError.other("the server listens nowhere")
+        }
+        let emulation = try Emulation(
+            Emulation.Options(
+                links: scenario.links.map(\.specification), target: target, seed: scenario.seed))
+        self.emulation = emulation
+        recorder = try SessionRecorder(path: trace, command: "pathwise demo")
+        var options = ClientOptions(
+            identity: ClientIdentity(key: clientKey, peer: key.publicKey),
+            plans: emulation.paths.map { PathPlan(name: $0.name, remote: $0.address) },
+            policy: policy)
+        options.model = model
+        options.connection.seed = scenario.seed
+        options.recorder = recorder
+        self.options = options
+    }
+
+    /// Carries the run out and ends everything that it started, also when it fails.
+    ///
+    /// - Parameter file: what is sent.
+    /// - Parameter inbox: the directory that it is received into.
+    func run(file: String, inbox: String) async throws -> PolicyRun {
+        let receiving = Task { [log, server] in
+            await log.serve(server, into: ItemStore(target: .directory(inbox)))
+        }
+        let result: Result<PolicyRun, any Error>
+        do {
+            result = .success(try await exchange(file))
+        } catch {
+            result = .failure(error)
+        }
+        await server.close()
+        await receiving.value
+        let links = emulation.stop()
+        do {
+            try recorder.close()
+        } catch {
+            // The first failure is the one to tell.
+            if case .success = result { throw error }
+        }
+        var run = try result.get()
+        run.links = links.paths
+        run.dropped = recorder.dropped
+        return run
+    }
+
+    private func exchange(_ file: String) async throws -> PolicyRun {
+        let session = try await ClientSession.connect(options)
+        do {
+            let run = try await withTaskCancellationHandler {
+                try await send(file, over: session)
+            } onCancel: {
+                // Every wait of the session ends with its connection.
+                Task { await session.close() }
+            }
+            await session.close()
+            return run
+        } catch {
+            await session.close()
+            throw Task.isCancelled ? DemoError.interrupted : error
+        }
+    }
+
+    private func send(_ file: String, over session: ClientSession) async throws -> PolicyRun {
+        let start = emulation.started + TimeDelta(seconds: DemoScenario.warmUp)
+        let offered = try await MessageFeed(scenario: scenario).run(over: session, from: start)
+        let fileStart = emulation.started + TimeDelta(seconds: scenario.fileStart)
+        try await sleep(until: fileStart)
+        let began = MonotonicClock.now()
+        var reports: [TransferReport] = []
+        for item in try OutgoingItems.list(file) { reports.append(try await session.send(item)) }
+        guard let sent = reports.first else {
+            throw DemoError.damaged(policy: policy.name, what: "nothing was sent")
+        }
+        let status = session.status()
+        return PolicyRun(
+            policy: policy.name, scenario: scenario, log: log.snapshot, offered: offered,
+            streamStart: start, fileStart: began, sent: sent, status: status)
+    }
+}

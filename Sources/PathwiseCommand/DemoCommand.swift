@@ -1,0 +1,70 @@
+import ArgumentParser
+import PathDemo
+import PathReport
+
+struct DemoCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "demo",
+        abstract: "Learned path choice against fixed rules, over emulated paths on this machine.",
+        discussion: """
+            Three unlike paths are emulated on loopback: one bloated, one lossy in bursts, one that
+            fails half-way. A stream of messages and a file of 20 MB go over them with min-rtt, with
+            round-robin and with the learned policy. All is recorded; a model is trained on the
+            first two recordings and evaluated on the third. Takes half a minute, no privileges.
+
+            Examples:
+              pathwise demo
+              pathwise demo --seconds 20 --report demo.html --directory demo
+            """
+    )
+
+    @Option(help: ArgumentHelp("Length of the stream in each run, 1 to 120.", valueName: "n"))
+    var seconds = 5.0
+
+    @Option(help: ArgumentHelp("Write a page with plots.", valueName: "file.html"))
+    var report: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Keep traces and model there; else in a temporary directory.", valueName: "dir"))
+    var directory: String?
+
+    @Option(help: "Seed of the links, the policies and the file.")
+    var seed: UInt64 = 1
+
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        guard DemoOptions.secondsRange.contains(seconds) else {
+            throw ValidationError("--seconds \(seconds): choose 1 to 120")
+        }
+    }
+
+    func run() async throws {
+        Interruption.install()
+        var options = DemoOptions()
+        options.seconds = seconds
+        options.directory = directory
+        options.seed = seed
+        var page = try report.map { path throws(CommandFailure) in try OutputFile(path) }
+        let demo = try Demo(options)
+        let work = Task { try await demo.run() }
+        Interruption.whenInterrupted { _ in work.cancel() }
+        let watching = Task { await DemoProgressText.show(demo) }
+        let result = await work.result
+        watching.cancel()
+        await watching.value
+        if let signal = Interruption.signal { throw CommandFailure.interrupted(by: signal) }
+        let summary = try result.get()
+        if page != nil {
+            try page?.write(try summary.page().html())
+            try page?.close()
+        }
+        try output.print {
+            summary.text(styled: Console.standardOutput.isColoured)
+                + (report.map { "Report: \($0)\n" } ?? "")
+        } json: {
+            summary.json
+        }
+    }
+}

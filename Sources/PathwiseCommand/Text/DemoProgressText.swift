@@ -1,0 +1,32 @@
+import PathDemo
+
+/// The progress of a demonstration on standard error: a bar on a terminal, a line a step elsewhere.
+enum DemoProgressText {
+    /// Shows it until the task is cancelled.
+    static func show(_ demo: Demo) async {
+        var display = ProgressDisplay()
+        var told = 0
+        while !Task.isCancelled {
+            let progress = demo.progress
+            if display.isActive {
+                display.update(lines(progress))
+            } else if told < progress.runs.count {
+                for run in progress.runs[told...] {
+                    try? Console.standardError.write(line(run) + "\n")
+                }
+                told = progress.runs.count
+            }
+            try? await Task.sleep(for: .milliseconds(50))
+        }
+        display.clear()
+    }
+
+    private static func lines(_ progress: DemoProgress) -> [String] {
+        progress.runs.map(line) + [
+            ProgressDisplay.bar("demo", done: Int(progress.share * 1000), of: 1000)
+                + "  " + progress.step
+        ]
+    }
+
+    private static func line(_ run: PolicyRun) -> String { "done: " + run.headline }
+}

@@ -1,0 +1,126 @@
+import Glibc
+import PathEvaluation
+import PathLearning
+import PathReport
+import PathTrace
+import Pathwise
+import Testing
+
+@testable import PathDemo
+
+/// One short demonstration over real sockets on loopback, and what it must leave behind.
+@Suite(.serialized)
+struct DemoTests {
+    private func temporaryDirectory() throws -> String {
+        var template = Array("/tmp/pathwise-demo-test-XXXXXX".utf8CString)
+        try #require(mkdtemp(&template) != nil)
+        return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    private func remove(_ directory: String) {
+        let names = ["min-rtt.trace", "round-robin.trace", "learned.trace", "model.safetensors"]
+        for name in names { unlink(directory + "/" + name) }
+        rmdir(directory)
+    }
+
+    @Test func everyPolicyDeliversAndIsRecorded() async throws {
+        let directory = try temporaryDirectory()
+        defer { remove(directory) }
+        var options = DemoOptions()
+        options.seconds = 1
+        options.fileBytes = 2_000_000
+        options.seed = 7
+        options.directory = directory
+        let demo = try Demo(options)
+        let summary = try await demo.run()
+
+        #expect(summary.runs.map(\.policy) == ["min-rtt", "round-robin", "learned"])
+        let file = try GeneratedFile.write(directory + "/again", bytes: 2_000_000, seed: 7)
+        unlink(directory + "/again")
+        for run in summary.runs {
+            #expect(run.sentDigest == file)
+            #expect(run.receivedDigest == file)
+            #expect(run.fileBytes == 2_000_000)
+            #expect(run.messages == summary.scenario.messageCount)
+            #expect(run.deliveries.count == run.messages)
+            #expect(run.deliveries.count { $0.isFinite } > run.messages / 2)
+            #expect(run.damaged == 0)
+            #expect(run.dropped == 0)
+            #expect(run.goodput > 0)
+            #expect(run.extraShare > 0, "headers and acknowledgements are bytes, too")
+            #expect(run.status.paths.count == 3)
+            let trace = try TraceReader(path: run.trace)
+            let report = try TraceVerifier(trace).verify()
+            #expect(report.isSound, "\(report.issues)")
+            #expect(report.decisions > 100)
+            #expect(try trace.info().policies == [run.policy])
+        }
+        #expect(demo.progress.share == 1)
+        #expect(demo.progress.runs.count == 3)
+
+        // The model is the one that the learned run began with.
+        let model = try Model.load(summary.training.path)
+        #expect(model == summary.training.model)
+        #expect(summary.run(of: "learned")?.status.modelHash == model.hash)
+        #expect(summary.evaluation.policies.map(\.label) == [
+            "min-rtt", "round-robin", "trained model",
+        ])
+
+        // What was sent is gone, what was learned is kept.
+        #expect(access(directory + "/file.bin", F_OK) != 0)
+        #expect(access(directory + "/received-learned", F_OK) != 0)
+
+        try checkReport(summary)
+    }
+
+    private func checkReport(_ summary: DemoSummary) throws {
+        let text = summary.text()
+        for policy in ["min-rtt", "round-robin", "learned"] {
+            #expect(text.contains("\n\(policy) "), "no row for \(policy)")
+        }
+        #expect(text.contains(summary.directory))
+        #expect(!text.contains("\u{1b}"))
+        let html = try summary.page().html()
+        // Delivery times, the slowest over time, shares of three runs, progress, RTT, evaluation.
+        #expect(html.components(of: "<svg").count - 1 == 8)
+        for title in [
+            "Delivery time of messages", "Share of bytes by path: learned", "Progress of the file",
+        ] {
+            #expect(html.contains(title))
+        }
+        #expect(!html.contains("src="), "a page in one file")
+        let json = summary.json.text()
+        #expect(json.contains("\"policy\":\"learned\""))
+        #expect(json.contains("\"verdict\""))
+    }
+
+    @Test func cancellingLeavesNothingBehind() async throws {
+        let directory = try temporaryDirectory()
+        defer { remove(directory) }
+        var options = DemoOptions()
+        options.seconds = 60
+        options.fileBytes = 100_000
+        options.directory = directory
+        let demo = try Demo(options)
+        let work = Task { try await demo.run() }
+        while demo.progress.share < 0.005 { try await Task.sleep(for: .milliseconds(10)) }
+        work.cancel()
+        let result = await work.result
+        #expect(throws: DemoError.self) { try result.get() }
+        guard case .failure(let error) = result, case .interrupted? = error as? DemoError else {
+            Issue.record("not said to be interrupted: \(result)")
+            return
+        }
+        #expect(access(directory + "/file.bin", F_OK) != 0)
+        #expect(access(directory + "/received-min-rtt", F_OK) != 0)
+        // The recording up to there is whole.
+        let trace = try TraceReader(path: directory + "/min-rtt.trace")
+        #expect(try TraceVerifier(trace).verify().isSound)
+    }
+}
+
+extension String {
+    fileprivate func components(of separator: String) -> [Substring] {
+        split(separator: separator, omittingEmptySubsequences: false)
+    }
+}
