@@ -61,7 +61,10 @@ public struct PathPlanner: Sendable {
         var plans: [PathPlan] = []
         for interface in interfaces where !interface.isLoopback {
             let rule = Rule(name: interface.name, source: .interface(interface.name))
-            if let plan = plan(rule, number: plans.count, interfaces) { plans.append(plan) }
+            // By the interface's own number: a path must not move because another one went away.
+            if let plan = plan(rule, number: Int(interface.index), interfaces) {
+                plans.append(plan)
+            }
         }
         return plans
     }
@@ -77,7 +80,10 @@ public struct PathPlanner: Sendable {
             }
         case .interface(let name):
             guard let interface = interfaces.first(where: { $0.name == name }) else { return nil }
-            for remote in choices {
+            let near = choices.filter { remote in
+                interface.addresses.contains { $0.isOnLink(remote) }
+            }
+            for remote in near + choices {
                 guard let local = interface.address(of: remote.family) else { continue }
                 return PathPlan(
                     name: rule.name, interface: name, local: local, remote: remote,
@@ -99,5 +105,20 @@ public struct PathPlanner: Sendable {
     private func rotated(by number: Int) -> [SocketAddress] {
         let start = number % remotes.count
         return Array(remotes[start...] + remotes[..<start])
+    }
+}
+
+extension InterfaceAddress {
+    /// Another address lies in the same network: no router is needed to reach it.
+    func isOnLink(_ other: SocketAddress) -> Bool {
+        guard other.family == address.family, prefixLength > 0 else { return false }
+        let one = address.addressBytes
+        let two = other.addressBytes
+        let length = address.family == .ipv4 ? 32 : 128
+        for bit in 0..<min(prefixLength, length) {
+            let mask: UInt8 = 0x80 >> UInt8(bit % 8)
+            if (one[bit / 8] ^ two[bit / 8]) & mask != 0 { return false }
+        }
+        return true
     }
 }
