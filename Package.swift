@@ -118,6 +118,18 @@ let package = Package(
             name: "PathSimulationTests",
             dependencies: ["PathSimulation", "PathTelemetry", "PathLearning", "PathTransport"]),
         .testTarget(
+            name: "PathEmulationTests",
+            dependencies: [
+                "PathEmulation", "PathNetwork", "PathSimulation", "PathTransport", "PathTelemetry",
+            ]),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: [
+                "PathwiseCommand", "PathNetwork", "PathTrace", "PathTransport", "PathLearning",
+                "PathTelemetry",
+            ],
+            exclude: ["Golden"]),
+        .testTarget(
             name: "PathNetworkTests",
             dependencies: ["PathNetwork", "PathTransport", "PathTelemetry"]),
     ],

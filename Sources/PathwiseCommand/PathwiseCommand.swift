@@ -1,4 +1,5 @@
 import ArgumentParser
+import Pathwise
 
 @main
 struct PathwiseCommand: AsyncParsableCommand {
@@ -16,12 +17,15 @@ struct PathwiseCommand: AsyncParsableCommand {
             Reports go to standard output (--json: one object), progress and errors to standard
             error. Exit codes are those of sysexits(3), 130 after Ctrl-C.
             """,
-        version: Program.version,
+        version: PathwiseVersion.text,
         groupedSubcommands: [
             CommandGroup(name: "Start", subcommands: [DemoCommand.self]),
             CommandGroup(name: "Transfer", subcommands: [SendCommand.self, ReceiveCommand.self]),
             CommandGroup(
-                name: "Learning", subcommands: [TraceCommand.self, ModelCommand.self]),
+                name: "Learning",
+                subcommands: [
+                    TrainCommand.self, EvaluateCommand.self, TraceCommand.self, ModelCommand.self,
+                ]),
             CommandGroup(name: "Network", subcommands: [EmulateCommand.self]),
             CommandGroup(name: "Key", subcommands: [KeygenCommand.self, PubkeyCommand.self]),
         ]

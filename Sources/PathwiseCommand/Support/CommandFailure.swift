@@ -5,6 +5,7 @@ import PathNetwork
 import PathSimulation
 import PathTrace
 import PathTransport
+import Pathwise
 
 /// Why a command ends: one line for the user and an exit code.
 struct CommandFailure: Error {
@@ -33,6 +34,11 @@ struct CommandFailure: Error {
         case let error as SimulationError: self.init(error.description, ExitStatus(error))
         case let error as NetworkError: self.init(error.description, ExitStatus(error))
         case let error as DemoError: self = CommandFailure(demo: error)
+        case .trace(let error) as EvaluationError: self.init(error)
+        case .learning(let error) as EvaluationError: self.init(error)
+        case let error as EvaluationError: self.init(error.description, .dataError)
+        case let error as SessionError: self.init(error.description, ExitStatus(error))
+        case let error as StreamError: self.init("\(error)", .software)
         case let error as SyntaxProblem: self.init(error.description, .usage)
         default: self.init("\(error)", .software)
         }
@@ -124,6 +130,27 @@ extension ExitStatus {
         case .malformedName, .malformedInterface: self = .usage
         case .unresolved: self = .unavailable
         case .system(_, _, let code): self = ExitStatus(socket: code)
+        }
+    }
+
+    init(_ error: SessionError) {
+        switch error {
+        case .ended(let reason): self = ExitStatus(reason)
+        case .network(let error): self = ExitStatus(error)
+        case .crypto(let error): self = ExitStatus(error)
+        case .stream, .transfer: self = .software
+        case .refusedByPeer: self = .cannotCreate
+        case .digestMismatch: self = .dataError
+        }
+    }
+
+    init(_ reason: CloseReason) {
+        switch reason {
+        case .local, .peer, .idleTimeout, .handshakeTimeout: self = .unavailable
+        case .refused(.busy): self = .temporary
+        case .refused(.version), .refused(.cipherSuite): self = .configuration
+        case .refused, .handshakeFailed: self = .noPermission
+        case .protocolViolation, .cryptography: self = .software
         }
     }
 }

@@ -44,7 +44,8 @@ enum Program {
         if code == .validationFailure {
             let command = commandPath(of: arguments, root)
             let message = root.message(for: error)
-            failure = CommandFailure("\(message); see '\(command) --help'", .usage)
+            let joint = message.hasSuffix("?") || message.hasSuffix(".") ? " See" : "; see"
+            failure = CommandFailure("\(message)\(joint) '\(command) --help'", .usage)
         }
         if !failure.message.isEmpty { try? Console.standardError.write(failure.line) }
         return failure.status

@@ -1,0 +1,135 @@
+import Glibc
+import PathLearning
+import PathTelemetry
+import PathTrace
+import Testing
+
+/// Trains and evaluates on a recording of a world whose truth is known.
+struct LearningTests {
+    private let scratch = Scratch()
+    private var trace: String { scratch.file("world.trace") }
+    private var model: String { scratch.file("model.safetensors") }
+
+    @Test func trainingBeatsTheHeuristic() throws {
+        var world = World(seed: 11)
+        let written = try world.write(6_000, to: trace)
+        let json = try JSONReading(try Pathwise.run("train", trace, "--output", model, "--json"))
+        #expect(try json.number("decisions") == 6_000)
+        #expect(try json.number("forced") == Double(written.forced))
+        #expect(try json.number("late") == Double(written.late))
+        #expect(try json.number("trained") + json.number("held_out") == 6_000 - 240)
+        // The last fifth of the decisions, less every 25th.
+        #expect(try json.number("held_out") == 1_200 - 48)
+        // Noise of 0.2 and half a percent of late ones are left to the model; the weights' share,
+        // a variance of sum w^2 / 3, is what the heuristic does not know.
+        let heuristic = try json.number("holdout", "heuristic_rmse")
+        let trained = try json.number("holdout", "model_rmse")
+        #expect(trained < 0.8 * heuristic)
+        #expect(trained < 0.5)
+        #expect(try json.number("cross_validated", "model_rmse") < 0.5)
+
+        let loaded = try Model.load(model)
+        for (index, weight) in World.weights.enumerated() {
+            #expect((loaded.ridge.weights[index] - weight).magnitude < 0.05)
+        }
+        for index in World.weights.count..<FeatureSchema.count {
+            #expect(loaded.ridge.weights[index].magnitude < 0.05)
+        }
+        #expect(loaded.notes["holdout_decisions"] == "1152")
+        #expect(loaded.notes["traces"]?.hasSuffix(" \(trace)") == true)
+    }
+
+    @Test func aPersonReadsWhatTrainingDid() throws {
+        var world = World(seed: 12)
+        try world.write(2_000, to: trace)
+        let run = try Pathwise.run("train", trace, "--output", model, "--lambda", "10")
+        #expect(run.status == 0)
+        #expect(run.errors.isEmpty)
+        let lines = run.output.split(separator: "\n", omittingEmptySubsequences: false)
+        #expect(lines[0] == "2 000 decisions: 1 536 train, 384 held out, 80 forced")
+        #expect(run.output.contains("held-out end of the sessions"))
+        #expect(run.output.contains("penalty 10, model "))
+
+        let info = try Pathwise.run("model", "info", model)
+        #expect(info.status == 0)
+        #expect(info.output.contains("smoothed_rtt"))
+        let json = try JSONReading(try Pathwise.run("model", "info", model, "--json"))
+        #expect(try json.text("kind") == "ridge")
+        #expect(try json.number("lambda") == 10)
+        #expect(try json.text("schema") == StableHash.text(FeatureSchema.current.hash))
+        #expect(try (json.number("weights", "smoothed_rtt") - 0.6).magnitude < 0.1)
+    }
+
+    @Test func withoutHoldoutAllDecisionsTrain() throws {
+        var world = World(seed: 13)
+        try world.write(1_000, to: trace)
+        let json = try JSONReading(
+            try Pathwise.run("train", trace, "--output", model, "--holdout", "0", "--json"))
+        #expect(try json.number("trained") == 960)
+        #expect(try json.number("held_out") == 0)
+    }
+
+    @Test func tooFewDecisions() throws {
+        var world = World(seed: 14)
+        try world.write(20, to: trace)
+        let run = try Pathwise.run("train", trace, "--output", model)
+        #expect(run.status == 65)
+        #expect(run.errorLine?.hasPrefix("pathwise: training: ") == true)
+        #expect(access(model, F_OK) != 0)
+    }
+
+    @Test func theLoggingPolicyEarnsTheMean() throws {
+        var world = World(seed: 15)
+        try world.write(4_000, to: trace)
+        let json = try JSONReading(
+            try Pathwise.run("evaluate", trace, "--policy", "logged", "--json"))
+        let mean = try json.number("recorded", "value")
+        #expect(try json.text("policies", 0, "estimates", 0, "estimator") == "ips")
+        #expect(try json.number("policies", 0, "estimates", 0, "value") == mean)
+        #expect(try json.number("policies", 0, "estimates", 1, "value") == mean)
+        #expect(try json.text("policies", 0, "verdict") == "trust")
+    }
+
+    @Test func estimatesAgreeWithTheTruth() throws {
+        var world = World(seed: 16)
+        let written = try world.write(8_000, to: trace)
+        let json = try JSONReading(
+            try Pathwise.run("evaluate", trace, "--policy", "earliest", "--json"))
+        #expect(try json.count("policies", 0, "estimates") == 4)
+        for index in 0..<4 {
+            let name = try json.text("policies", 0, "estimates", index, "estimator")
+            // The direct method's error is the model's, which its standard error does not know.
+            if name == "dm" { continue }
+            let value = try json.number("policies", 0, "estimates", index, "value")
+            let error = try json.number("policies", 0, "estimates", index, "standard_error")
+            #expect(error > 0)
+            #expect((value - written.earliest).magnitude < 4 * error, "\(name)")
+        }
+        #expect(try json.number("policies", 0, "gain_over_recorded", "interval", 0) > 0)
+    }
+
+    @Test func aModelIsAPolicy() throws {
+        var world = World(seed: 17)
+        try world.write(4_000, to: trace)
+        _ = try Pathwise.run("train", trace, "--output", model)
+        let page = scratch.file("page.html")
+        let run = try Pathwise.run(
+            "evaluate", trace, "--policy", model, "--policy", "earliest", "--estimator", "dr",
+            "--report", page)
+        #expect(run.status == 0)
+        #expect(run.errors.isEmpty)
+        #expect(run.output.contains("model.safetensors"))
+        #expect(!run.output.contains("snips"))
+        #expect(text(of: page).hasPrefix("<!DOCTYPE html>"))
+        #expect(text(of: page).contains("<svg"))
+        let json = try JSONReading(
+            try Pathwise.run(
+                "evaluate", trace, "--policy", model, "--policy", "earliest", "--estimator", "dr",
+                "--json"))
+        #expect(try json.count("policies", 0, "estimates") == 1)
+        // It knows the truth that the heuristic does not.
+        #expect(
+            try json.number("policies", 0, "estimates", 0, "value")
+                > json.number("policies", 1, "estimates", 0, "value"))
+    }
+}
