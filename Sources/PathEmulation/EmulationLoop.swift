@@ -41,11 +41,7 @@ final class EmulationLoop {
         var listeners: [SocketBox] = []
         for index in links.indices {
             let base = options.listen.port
-            let port =
-                base == 0
-                ? 0
-                : base.addingReportingOverflow(UInt16(index))
-                    .partialValue
+            let port = base == 0 ? 0 : base &+ UInt16(truncatingIfNeeded: index)
             let socket = try UDPSocket(local: options.listen.with(port: port))
             try poller.add(socket.descriptor, token: UInt64(index))
             listeners.append(SocketBox(socket))

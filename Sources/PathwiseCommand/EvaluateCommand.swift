@@ -33,7 +33,11 @@ struct EvaluateCommand: ParsableCommand {
 
     /// The estimators to report.
     enum Choice: String, CaseIterable, ExpressibleByArgument {
-        case ips, snips, dm, dr, all
+        case ips
+        case snips
+        case dm
+        case dr
+        case all
     }
 
     @Argument(help: ArgumentHelp("Traces written by --record.", valueName: "trace"))
@@ -50,7 +54,7 @@ struct EvaluateCommand: ParsableCommand {
     var estimator = Choice.all
 
     @Option(
-        help: ArgumentHelp("Confidence of the intervals.", valueName: "share"),
+        help: ArgumentHelp("Confidence of the intervals (default: 0.95).", valueName: "share"),
         transform: { try ShareArgument.share($0) })
     var confidence = 0.95
 
@@ -83,7 +87,11 @@ struct EvaluateCommand: ParsableCommand {
             try file.write(try text.page(readers).html())
             try file.close()
         }
-        try output.print { text.summary } json: { text.json }
+        try output.print {
+            text.summary
+        } json: {
+            text.json
+        }
     }
 
     private func evaluated(_ subject: Subject) throws(LearningError) -> EvaluatedPolicy {

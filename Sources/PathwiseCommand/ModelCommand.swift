@@ -5,6 +5,10 @@ struct ModelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "model",
         abstract: "Look into model files.",
+        discussion: """
+            Example:
+              pathwise model info model.safetensors
+            """,
         subcommands: [Info.self]
     )
 

@@ -33,7 +33,7 @@ struct TrainCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Share of each session, from its end, that measures and does not train.",
+            "Share of each session, from its end, that measures and does not train (default: 0.2).",
             valueName: "share"),
         transform: { try ShareArgument.share($0) })
     var holdout = 0.2

@@ -1,8 +1,8 @@
 import Glibc
 import PathLearning
-import PathTransport
 import PathNetwork
 import PathTelemetry
+import PathTransport
 import Testing
 
 /// Bad input of every kind: one line on standard error that says how to mend it, nothing on
@@ -70,7 +70,8 @@ struct RefusalTests {
     @Test func folderThatTakesNoFiles() throws {
         let run = try Pathwise.run("keygen", "/proc/self/key")
         #expect(run.status == 73)
-        #expect(run.errorLine?.hasPrefix("pathwise: cannot create key file /proc/self/key: ") == true)
+        let line = "pathwise: cannot create key file /proc/self/key: "
+        #expect(run.errorLine?.hasPrefix(line) == true)
     }
 
     @Test func fullDisk() throws {
@@ -117,7 +118,7 @@ struct RefusalTests {
                 + "mtu (prefix f or r sets one direction only)")
         try expect(
             ["emulate", "--to", "127.0.0.1:9", "--link", "loss=2"], 64,
-            "link option 'loss=2': use a probability from 0 to 1")
+            "link option 'loss=2': use a probability from 0 to 1, as 0.01 for 1 %")
         try expect(
             ["emulate", "--to", "127.0.0.1:9"], 64,
             "0 links; give 1 to 16 with --link, as --link rate=20,rtt=20")

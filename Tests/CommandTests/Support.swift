@@ -45,7 +45,8 @@ struct Pathwise {
         if let path = getenv("PATHWISE_BINARY") { return String(cString: path) }
         var room = [CChar](repeating: 0, count: 4096)
         let count = readlink("/proc/self/exe", &room, room.count - 1)
-        let bundle = String(decoding: room[..<max(0, count)].map(UInt8.init(bitPattern:)), as: UTF8.self)
+        let bytes = room[..<max(0, count)].map(UInt8.init(bitPattern:))
+        let bundle = String(decoding: bytes, as: UTF8.self)
         return bundle.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 } + "/pathwise"
     }()
 

@@ -58,8 +58,7 @@ struct PathArgument: Equatable {
     }
 
     private static func source(_ text: String) throws(SyntaxProblem) -> Source {
-        let bracketed = text.contains(":") && !text.hasPrefix("[") ? "[\(text)]" : text
-        if let address = SocketAddress(parsing: bracketed, defaultPort: 0) {
+        if let address = SocketAddress(parsing: text, defaultPort: 0) {
             guard address.port == 0 else {
                 throw SyntaxProblem("the local address '\(text)' stands without a port")
             }
