@@ -143,14 +143,4 @@ extension ExitStatus {
         case .digestMismatch: self = .dataError
         }
     }
-
-    init(_ reason: CloseReason) {
-        switch reason {
-        case .local, .peer, .idleTimeout, .handshakeTimeout: self = .unavailable
-        case .refused(.busy): self = .temporary
-        case .refused(.version), .refused(.cipherSuite): self = .configuration
-        case .refused, .handshakeFailed: self = .noPermission
-        case .protocolViolation, .cryptography: self = .software
-        }
-    }
 }
