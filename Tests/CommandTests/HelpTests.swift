@@ -13,7 +13,8 @@ struct HelpTests {
     }
 
     @Test(arguments: [
-        "", "keygen", "pubkey", "train", "evaluate", "emulate", "trace", "trace info",
+        "", "demo", "send", "receive", "keygen", "pubkey", "train", "evaluate", "emulate", "trace",
+        "trace info",
         "trace export", "trace verify", "model", "model info",
     ])
     func help(command: String) throws {

@@ -78,6 +78,7 @@ struct Pathwise {
 
     /// What it has printed so far.
     var output: String { text(of: folder.file("out")) }
+    var errorText: String { text(of: folder.file("err")) }
 
     func interrupt() { kill(process, SIGINT) }
 

@@ -1,0 +1,238 @@
+import Glibc
+import Testing
+
+/// `send` and `receive` as two processes over real sockets on loopback.
+@Suite(.serialized) struct TransferTests {
+    /// Two key pairs in a folder, and their public keys.
+    private struct Keys {
+        let folder = Scratch()
+        let server: String
+        let client: String
+
+        init() throws {
+            server = try Keys.make(folder.file("server.key"))
+            client = try Keys.make(folder.file("client.key"))
+        }
+
+        private static func make(_ file: String) throws -> String {
+            let run = try Pathwise.run("keygen", file)
+            #expect(run.status == 0)
+            return run.output.split(separator: "\n").first.map(String.init) ?? ""
+        }
+
+        var serverFile: String { folder.file("server.key") }
+        var clientFile: String { folder.file("client.key") }
+    }
+
+    /// A receiver that listens on two ports of its own choice.
+    private struct Receiver {
+        let process: Pathwise
+        let ports: [String]
+
+        init(_ keys: Keys, output: String, _ more: String...) throws {
+            process = try Pathwise(
+                [
+                    "receive", "--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0", "--key",
+                    keys.serverFile, "--allow", keys.client, "--output", output,
+                ] + more)
+            var found: [String] = []
+            for _ in 0..<500 where found.count < 2 {
+                usleep(20_000)
+                found = process.errorText.split(separator: "\n").compactMap { line in
+                    line.hasPrefix("listening on ") ? String(line.dropFirst(13)) : nil
+                }
+            }
+            try #require(found.count == 2, "the receiver does not listen: \(process.errorText)")
+            ports = found
+        }
+
+        var to: [String] { ports.flatMap { ["--to", $0] } }
+    }
+
+    private func send(_ keys: Keys, _ input: String, _ more: [String]) throws -> Pathwise {
+        try Pathwise(
+            ["send", input, "--key", keys.clientFile, "--peer", keys.server] + more)
+    }
+
+    /// Bytes unlike their neighbours, the same in every run.
+    private func content(_ count: Int) -> [UInt8] {
+        var state: UInt64 = 0x9e37_79b9_7f4a_7c15
+        return (0..<count).map { _ in
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return UInt8(truncatingIfNeeded: state >> 56)
+        }
+    }
+
+    @Test func fileArrivesOverTwoPathsAndIsRecorded() throws {
+        let keys = try Keys()
+        let source = keys.folder.file("data")
+        let bytes = content(5_000_000)
+        write(bytes, to: source)
+        let trace = keys.folder.file("run.trace")
+        let target = keys.folder.file("arrived")
+        let receiver = try Receiver(keys, output: target, "--once", "--json")
+        let sent = try send(keys, source, receiver.to + ["--record", trace, "--json"]).wait()
+        #expect(sent.status == 0)
+        #expect(sent.errors == "")
+        #expect(sent.output.contains("\"complete\": true"))
+        let received = receiver.process.wait()
+        #expect(received.status == 0)
+        #expect(Pathwise.bytesAreEqual(target, bytes))
+        let verified = try Pathwise.run("trace", "verify", trace)
+        #expect(verified.status == 0)
+        #expect(verified.output.contains("sound"))
+    }
+
+    @Test func standardInputToStandardOutput() throws {
+        let keys = try Keys()
+        let receiver = try Receiver(keys, output: "-", "--once")
+        let text = "over several paths, in order\n"
+        let sent = try Pathwise(
+            ["send", "-", "--key", keys.clientFile, "--peer", keys.server] + receiver.to,
+            input: text
+        ).wait()
+        #expect(sent.status == 0)
+        let received = receiver.process.wait()
+        #expect(received.status == 0)
+        #expect(received.output == text)
+    }
+
+    @Test func aKilledReceiverIsNoticedAndThePartIsNamed() throws {
+        let keys = try Keys()
+        let source = keys.folder.file("endless")
+        // Sparse: long enough that it cannot be through before the receiver is gone.
+        write([0], to: source)
+        #expect(truncate(source, 1 << 36) == 0)
+        let receiver = try Receiver(keys, output: keys.folder.file("part"))
+        let sender = try send(keys, source, receiver.to + ["--idle-timeout", "1s"])
+        for _ in 0..<500 where access(keys.folder.file("part.partial"), F_OK) != 0 {
+            usleep(20_000)
+        }
+        kill(receiver.process.process, SIGKILL)
+        _ = receiver.process.wait()
+        let sent = sender.wait()
+        #expect(sent.status == 69)
+        #expect(sent.errorLine?.contains("stopped answering") == true)
+        #expect(access(keys.folder.file("part.partial"), F_OK) == 0)
+        #expect(access(keys.folder.file("part"), F_OK) != 0)
+    }
+
+    @Test func interruptedSenderLeavesACompleteTrace() throws {
+        let keys = try Keys()
+        let source = keys.folder.file("endless")
+        write([0], to: source)
+        #expect(truncate(source, 1 << 36) == 0)
+        let trace = keys.folder.file("run.trace")
+        let receiver = try Receiver(keys, output: keys.folder.file("part"))
+        let sender = try send(keys, source, receiver.to + ["--record", trace])
+        for _ in 0..<500 where access(keys.folder.file("part.partial"), F_OK) != 0 {
+            usleep(20_000)
+        }
+        usleep(300_000)
+        sender.interrupt()
+        let sent = sender.wait()
+        #expect(sent.status == 130)
+        #expect(sent.output.contains("handed over"))
+        let verified = try Pathwise.run("trace", "verify", trace)
+        #expect(verified.status == 0)
+        receiver.process.interrupt()
+        let received = receiver.process.wait()
+        #expect(received.status == 130)
+        #expect(received.output.contains("partial: "))
+    }
+
+    @Test func interruptedReceiverTellsTheSender() throws {
+        let keys = try Keys()
+        let source = keys.folder.file("endless")
+        write([0], to: source)
+        #expect(truncate(source, 1 << 36) == 0)
+        let receiver = try Receiver(keys, output: keys.folder.file("part"))
+        let sender = try send(keys, source, receiver.to)
+        for _ in 0..<500 where access(keys.folder.file("part.partial"), F_OK) != 0 {
+            usleep(20_000)
+        }
+        receiver.process.interrupt()
+        #expect(receiver.process.wait().status == 130)
+        let sent = sender.wait()
+        #expect(sent.status == 69)
+        #expect(sent.errorLine?.contains("closed the connection") == true)
+    }
+
+    @Test func strangersAndWrongKeysAreRefused() throws {
+        let keys = try Keys()
+        let source = keys.folder.file("data")
+        write(content(1000), to: source)
+        let target = keys.folder.file("arrived")
+        let receiver = try Receiver(keys, output: target)
+        let stranger = keys.folder.file("stranger.key")
+        _ = try Pathwise.run("keygen", stranger)
+        let shared = keys.folder.file("shared.key")
+        _ = try Pathwise.run("keygen", "--psk", shared)
+
+        let unknown = try Pathwise(
+            ["send", source, "--key", stranger, "--peer", keys.server] + receiver.to
+        ).wait()
+        #expect(unknown.status == 77)
+        #expect(unknown.errorLine?.contains("--allow") == true)
+        let wrongServer = try Pathwise(
+            ["send", source, "--key", keys.clientFile, "--peer", keys.client] + receiver.to
+        ).wait()
+        #expect(wrongServer.status == 77)
+        #expect(wrongServer.errorLine?.contains("--peer") == true)
+        let wrongSecret = try send(keys, source, receiver.to + ["--psk", shared]).wait()
+        #expect(wrongSecret.status == 77)
+        #expect(wrongSecret.errorLine?.contains("--psk") == true)
+
+        receiver.process.interrupt()
+        let received = receiver.process.wait()
+        #expect(received.status == 130)
+        #expect(received.output.contains("0 of 0 items"))
+        #expect(access(target, F_OK) != 0)
+    }
+
+    @Test func whatCannotWorkIsRefusedInOneLine() throws {
+        let keys = try Keys()
+        let source = keys.folder.file("data")
+        write([1], to: source)
+        func refused(_ arguments: [String], _ status: Int32, _ part: String) throws {
+            let run = try Pathwise(arguments).wait()
+            #expect(run.status == status, "\(arguments): \(run.errors)")
+            #expect(run.errorLine?.contains(part) == true, "\(arguments): \(run.errors)")
+        }
+        let base = ["--key", keys.clientFile, "--peer", keys.server]
+        try refused(["send", "/none", "--to", "127.0.0.1:9"] + base, 66, "/none")
+        try refused(["send", source, "--to", "127.0.0.1"] + base, 64, "--to")
+        try refused(
+            ["send", source, "--to", "127.0.0.1:9", "--key", "/none", "--peer", keys.server], 66,
+            "/none")
+        try refused(
+            ["send", source, "--to", "127.0.0.1:9", "--path", "x"] + base, 64, "--path 'x'")
+        try refused(
+            ["send", source, "--to", "127.0.0.1:9", "--policy", "lerned"] + base, 64, "learned")
+        try refused(
+            ["send", source, "--to", "127.0.0.1:9", "--policy", source + "/x.safetensors"] + base,
+            66, "x.safetensors")
+        try refused(
+            ["send", source, "--to", "127.0.0.1:9", "--path", "a=none0"] + base, 69,
+            "none of the paths")
+        try refused(
+            [
+                "receive", "--listen", "127.0.0.1:0", "--key", keys.serverFile, "--allow",
+                keys.client, "--output", "/none/deep/",
+            ], 73, "/none/deep/")
+        let receiver = try Receiver(keys, output: keys.folder.file("x"))
+        try refused(
+            [
+                "receive", "--listen", receiver.ports[0], "--key", keys.serverFile, "--allow",
+                keys.client, "--output", keys.folder.file("y"),
+            ], 69, "in use")
+        receiver.process.interrupt()
+        _ = receiver.process.wait()
+    }
+}
+
+extension Pathwise {
+    static func bytesAreEqual(_ path: String, _ expected: [UInt8]) -> Bool {
+        bytes(of: path) == expected
+    }
+}
