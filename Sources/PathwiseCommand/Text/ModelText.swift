@@ -17,7 +17,9 @@ enum ModelText {
             text += "\n"
             for (name, value) in model.notes.sorted(by: { $0.key < $1.key }) {
                 let space = String(repeating: " ", count: widest - name.count)
-                text += "\(name)\(space)  \(value)\n"
+                let lines = value.split(separator: "\n", omittingEmptySubsequences: false)
+                let indent = "\n" + String(repeating: " ", count: widest + 2)
+                text += "\(name)\(space)  \(lines.joined(separator: indent))\n"
             }
         }
         var table = TextTable([

@@ -1,4 +1,3 @@
-import DenseMath
 import PathLearning
 import PathTelemetry
 import PathTrace
@@ -98,27 +97,10 @@ struct TraceTraining {
         return try result(of: pass, sources: sources, programVersion: programVersion)
     }
 
-    /// The model with a precision that equals its transpose to the last bit, as model files must
-    /// have it: products taken in another order differ by their rounding.
-    private func symmetric(_ model: RidgeModel) throws(ModelProblem) -> RidgeModel {
-        var precision = model.precision
-        for column in 0..<precision.columns {
-            for row in 0..<column {
-                let mean = (precision[row, column] + precision[column, row]) / 2
-                precision[row, column] = mean
-                precision[column, row] = mean
-            }
-        }
-        return try RidgeModel(
-            weights: model.weights, intercept: model.intercept, precision: precision,
-            totalWeight: model.totalWeight, lambda: model.lambda)
-    }
-
     private func result(
         of pass: TrainingPass, sources: [Source], programVersion: String
     ) throws -> Result {
-        let (trained, metrics) = try pass.trainer.train()
-        let ridge = try symmetric(trained)
+        let (ridge, metrics) = try pass.trainer.train()
         var counts = pass.counts
         counts.refused = Int(clamping: metrics.refused &+ pass.measured.refused)
         var measured: Measured?
