@@ -55,6 +55,10 @@ struct Pacer: Sendable {
     /// Bytes that may go now; a packet may start while this is above zero.
     func budget(now: Instant) -> Int { max(Int(credit(at: now).rounded(.down)), 0) }
 
+    /// Whether enough is there to be worth a send call: half a burst. An acknowledgement that comes
+    /// while the bucket fills must not cut what one call could carry into single packets.
+    func hasBurst(now: Instant) -> Bool { budget(now: now) &* 2 >= burst }
+
     /// Takes a sent packet out of the bucket.
     mutating func handleSent(bytes: Int, now: Instant) {
         refill(now)
@@ -67,7 +71,7 @@ struct Pacer: Sendable {
     /// wakes once a burst and not once a packet.
     func delay(now: Instant, forBurst: Bool = false) -> TimeDelta {
         let available = credit(at: now)
-        if available >= 1 { return .zero }
+        if forBurst ? hasBurst(now: now) : available >= 1 { return .zero }
         let wanted = forBurst ? Double(burst) : 1
         // Rounded up by a nanosecond, so that waking at that time finds the bucket filled.
         return TimeDelta(seconds: (wanted - available) / rate) + TimeDelta(nanoseconds: 1)

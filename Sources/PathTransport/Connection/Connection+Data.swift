@@ -33,7 +33,7 @@ extension Connection {
         into buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Transmit? {
         let burst = BurstContext(
-            bytes: session.streams.sendableBytes(upTo: 65_536),
+            bytes: session.streams.sendableBytes(upTo: largestRoom(now: now)),
             deadline: streamDeadline(), trafficClass: .stream,
             currentPath: currentPath[Int(TrafficClass.stream.rawValue)])
         guard let (index, action, number) = decide(burst, now: now) else { return nil }
@@ -275,5 +275,17 @@ struct Batch {
         length += bytes
         count += 1
         if bytes < size { isClosed = true }
+    }
+}
+
+extension Connection {
+    /// The most that one path would take now: what a burst can be, so that the time predicted for
+    /// it is the time of what is sent.
+    fileprivate func largestRoom(now: Instant) -> Int {
+        var most = 1
+        for index in paths.indices where paths[index].isUsable {
+            most = max(most, min(paths[index].room(now: now), 65_536))
+        }
+        return most
     }
 }

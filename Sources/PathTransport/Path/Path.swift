@@ -148,10 +148,8 @@ struct Path {
     /// Bytes that congestion control and pacing let through now.
     func room(now: Instant) -> Int {
         guard !recovery.packets.isFull else { return 0 }
+        guard recovery.pacer.hasBurst(now: now) else { return 0 }
         let budget = recovery.pacer.budget(now: now)
-        // Half a burst at least: an acknowledgement that comes in between must not cut what one
-        // segmented call could carry into single packets.
-        guard budget * 2 >= recovery.pacer.burst else { return 0 }
         let window = recovery.windowRoom
         guard window >= min(mtu.current, 1200) else { return 0 }
         // A pacer with any credit lets one more whole packet go.

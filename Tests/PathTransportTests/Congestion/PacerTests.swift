@@ -27,6 +27,22 @@ import Testing
         #expect(Pacer(rate: 1e9, maximumPacketSize: 1_500).burst == 65_536)
     }
 
+    /// Who wakes at the time said finds a burst worth sending, and is not told to wake before.
+    @Test(arguments: [1e4, 2.43e6, 6.25e6, 125e6])
+    func wakingForABurstFindsOne(rate: Double) {
+        var pacer = Pacer(rate: rate, maximumPacketSize: 1_472)
+        var generator = SeededGenerator(seed: 3)
+        var now = Instant.zero
+        for _ in 0..<1_000 {
+            now += TimeDelta(nanoseconds: Int64(generator.next() % 3_000_000))
+            let wait = pacer.delay(now: now, forBurst: true)
+            #expect((wait == .zero) == pacer.hasBurst(now: now))
+            now += wait
+            #expect(pacer.hasBurst(now: now))
+            pacer.handleSent(bytes: 1_472, now: now)
+        }
+    }
+
     @Test func idleTimeSavesNoMoreThanOneBurst() {
         var pacer = Pacer(rate: 6.25e6, maximumPacketSize: 1_500)
         pacer.handleSent(bytes: 1_500, now: .zero)
