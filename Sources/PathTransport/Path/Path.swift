@@ -80,6 +80,7 @@ struct Path {
             configuration: CongestionConfiguration(
                 maximumPacketSize: PathMTU.base, initialWindowPackets: initialWindowPackets),
             algorithm: algorithm)
+        recovery.rateLimit = traits.rateLimit
         mtu = PathMTU(ceiling: datagramLimit)
         estimator = PathEstimator()
     }

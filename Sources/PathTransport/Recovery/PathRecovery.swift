@@ -57,6 +57,13 @@ struct PathRecovery {
     private var reorderingQuarters: Int64 = 0
     /// No packet below this number is in flight.
     private var firstInFlight: UInt64 = 0
+    /// The user's limit of the path, bytes per second.
+    var rateLimit = Double.infinity {
+        didSet {
+            pacer = Pacer(
+                rate: min(controller.pacingRate, rateLimit), maximumPacketSize: maximumPacketSize)
+        }
+    }
     /// Longest time the peer holds an acknowledgement back.
     var peerAckDelay = TimeDelta.milliseconds(5)
     private var maximumPacketSize: Int
@@ -183,7 +190,8 @@ struct PathRecovery {
 
     private mutating func updatePacer(_ now: Instant) {
         pacer.update(
-            rate: controller.pacingRate, maximumPacketSize: maximumPacketSize, now: now)
+            rate: min(controller.pacingRate, rateLimit), maximumPacketSize: maximumPacketSize,
+            now: now)
     }
 
     private mutating func acknowledge<Sink: SentFrameSink & ~Copyable>(
