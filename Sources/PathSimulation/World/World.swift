@@ -12,6 +12,27 @@ public protocol WorldApplication {
     var nextWake: Instant { get }
     /// The run may end.
     var isDone: Bool { get }
+
+    /// Sees every datagram as it arrives, and may change it; false drops it.
+    mutating func inspect(
+        _ datagram: UnsafeMutableRawBufferPointer, path: Int, direction: LinkDirection,
+        now: Instant
+    ) -> Bool
+    /// Where the server sees a path's packets come from: a NAT may change it.
+    func clientAddress(path: Int, usual: SocketAddress, now: Instant) -> SocketAddress
+}
+
+extension WorldApplication {
+    /// Everything passes.
+    public mutating func inspect(
+        _ datagram: UnsafeMutableRawBufferPointer, path: Int, direction: LinkDirection,
+        now: Instant
+    ) -> Bool { true }
+
+    /// The address that the path has.
+    public func clientAddress(
+        path: Int, usual: SocketAddress, now: Instant
+    ) -> SocketAddress { usual }
 }
 
 /// Two real endpoints over simulated links, in virtual time: what runs here is what ships.
@@ -29,6 +50,16 @@ public struct World<Application: WorldApplication>: ~Copyable {
     public let serverClockOffset: TimeDelta
     /// Packets that reach the world's ends, for tests that look at the wire.
     public private(set) var datagramsDelivered = 0
+    /// UDP payload bytes that the server sent, and those that reached it.
+    public private(set) var serverBytes = (sent: 0, received: 0)
+    /// Why the run ended early; nil when it did not.
+    ///
+    /// Set when an endpoint asked to be called again and again without time passing, or sent
+    /// without end: a fault of the endpoint.
+    public private(set) var stall: String?
+    /// Rounds at one instant that no run needs.
+    private static var roundLimit: Int { 1000 }
+    private static var transmitLimit: Int { 200_000 }
 
     private var store: PacketStore
     private let buffer: UnsafeMutableRawBufferPointer
@@ -44,16 +75,18 @@ public struct World<Application: WorldApplication>: ~Copyable {
         settings: WorldSettings, application: Application, seed: UInt64
     ) throws {
         let start = Instant(nanoseconds: 1_000_000_000_000)
-        let keys = try (PrivateKey.generate(), PrivateKey.generate())
+        let credentials = try settings.credentials ?? WorldCredentials()
         var serverSetup = ServerConfiguration(
-            key: keys.0, clients: [keys.1.publicKey: nil], policy: .minRTT)
+            key: credentials.serverKey, clients: credentials.clients, policy: settings.serverPolicy)
         serverSetup.connection = settings.server
         serverSetup.connection.seed = seed &+ 1
         let server = try ServerEndpoint(serverSetup)
         var clientSetup = settings.client
         clientSetup.seed = seed
         var client = try Connection(
-            client: ClientIdentity(key: keys.1, peer: keys.0.publicKey, suite: settings.suite),
+            client: ClientIdentity(
+                key: credentials.clientKey, peer: credentials.expectedServer,
+                presharedKey: credentials.presharedKey, suite: settings.suite),
             configuration: clientSetup,
             selector: try PathSelector(settings.policy, model: settings.model, seed: seed),
             now: start)
@@ -64,7 +97,8 @@ public struct World<Application: WorldApplication>: ~Copyable {
             client.addPath(
                 PathID(index), traits: index < traits.count ? traits[index] : PathTraits(),
                 socket: index, remote: addresses[index].server,
-                datagramLimit: specifications[index].forward.maximumPacket - Link.ipv4Overhead,
+                datagramLimit: settings.datagramLimit
+                    ?? specifications[index].forward.maximumPacket - Link.ipv4Overhead,
                 now: start)
         }
         now = start
@@ -92,33 +126,91 @@ public struct World<Application: WorldApplication>: ~Copyable {
     /// Runs until the application is done or the time is over.
     public mutating func run(for duration: TimeDelta) {
         let end = Instant(nanoseconds: 1_000_000_000_000) + duration
-        while now < end, !application.isDone {
+        var rounds = 0
+        while now < end, !application.isDone, stall == nil {
             settle()
             let next = min(nextEvent(), end)
+            rounds = next > now ? 0 : rounds + 1
+            if rounds > World.roundLimit { stall = describeStall() }
             now = max(now, next)
             deliver()
             timers()
         }
     }
 
+    private func describeStall() -> String {
+        let serverNow = now + serverClockOffset
+        var text = "no time passes at \(elapsed.seconds) s:"
+        let clientDue = client.pollTimeout(now: now)
+        if clientDue <= now { text += " client due \((now - clientDue).seconds) s ago;" }
+        for box in server.boxes {
+            let due = box.with { $0.pollTimeout(now: serverNow) }
+            if due <= serverNow { text += " server due \((serverNow - due).seconds) s ago;" }
+        }
+        if application.nextWake <= now { text += " application due;" }
+        for path in client.pathIDs {
+            if let snapshot = client.snapshot(of: path, now: now) {
+                text += " path \(path.index) \(snapshot.state.name)"
+            }
+        }
+        return text
+    }
+
     /// Calls both applications, and sends everything that may be sent now.
     private mutating func settle() {
         application.handleClient(&client, now: now)
+        var sent = 0
         while let transmit = client.pollTransmit(into: buffer, now: now) {
             send(transmit, forward: true)
+            sent += 1
+            if sent > World.transmitLimit {
+                stall = "the client sends without end at \(elapsed.seconds) s"
+                return
+            }
         }
         let serverNow = now + serverClockOffset
         while let transmit = server.pollReply(into: buffer) { send(transmit, forward: false) }
         for box in server.boxes {
             box.with { application.handleServer(&$0, now: now) }
+            sent = 0
             while let transmit = box.with({ $0.pollTransmit(into: buffer, now: serverNow) }) {
                 send(transmit, forward: false)
+                sent += 1
+                if sent > World.transmitLimit {
+                    stall = "the server sends without end at \(elapsed.seconds) s"
+                    return
+                }
             }
+            if box.with({ $0.isClosed }) { server.remove(box) }
+        }
+    }
+
+    /// Gives the server a datagram from outside, now.
+    public mutating func injectToServer(
+        _ bytes: [UInt8], path: Int, from remote: SocketAddress? = nil
+    ) {
+        var bytes = bytes
+        serverBytes.received += bytes.count
+        let serverNow = now + serverClockOffset
+        let address = remote ?? addresses[path].client
+        bytes.withUnsafeMutableBytes {
+            _ = server.handleDatagram(
+                $0, from: address, socket: path, receivedAt: serverNow, now: serverNow)
+        }
+    }
+
+    /// Gives the client a datagram from outside, now.
+    public mutating func injectToClient(_ bytes: [UInt8], path: Int) {
+        var bytes = bytes
+        let address = addresses[path].server
+        bytes.withUnsafeMutableBytes {
+            client.handleDatagram($0, from: address, socket: path, receivedAt: now, now: now)
         }
     }
 
     private mutating func send(_ transmit: Transmit, forward: Bool) {
         guard links.indices.contains(transmit.socket) else { return }
+        if !forward { serverBytes.sent += transmit.length }
         var offset = 0
         while offset < transmit.length {
             let count = min(transmit.segmentSize, transmit.length - offset)
@@ -150,12 +242,21 @@ public struct World<Application: WorldApplication>: ~Copyable {
         for index in links.indices {
             while let delivery = links[index].forward.popDelivery(now: now) {
                 let packet = take(delivery)
+                guard
+                    application.inspect(packet, path: index, direction: .forward, now: now)
+                else { continue }
+                serverBytes.received += packet.count
+                let address = application.clientAddress(
+                    path: index, usual: addresses[index].client, now: now)
                 _ = server.handleDatagram(
-                    packet, from: addresses[index].client, socket: index,
+                    packet, from: address, socket: index,
                     receivedAt: delivery.time + serverClockOffset, now: now + serverClockOffset)
             }
             while let delivery = links[index].backward.popDelivery(now: now) {
                 let packet = take(delivery)
+                guard
+                    application.inspect(packet, path: index, direction: .backward, now: now)
+                else { continue }
                 client.handleDatagram(
                     packet, from: addresses[index].server, socket: index,
                     receivedAt: delivery.time, now: now)
@@ -192,8 +293,36 @@ public struct WorldSettings: Sendable {
     public var client = ConnectionConfiguration()
     public var server = ConnectionConfiguration()
     public var suite = CipherSuite.aes128gcm
+    /// Chooses the paths of what the server sends.
+    public var serverPolicy = PolicySpecification.minRTT
+    /// Keys of both sides; nil makes fitting ones.
+    public var credentials: WorldCredentials?
+    /// Largest UDP payload that the client's interfaces take; nil is what the links carry.
+    public var datagramLimit: Int?
     /// The server's clock minus the client's.
     public var serverClockOffset = TimeDelta.seconds(1234)
 
     public init() {}
+}
+
+/// The keys of a world: fitting ones, to be changed by who wants to see a refusal.
+public struct WorldCredentials: Sendable {
+    /// The server's own key.
+    public var serverKey: PrivateKey
+    /// The client's own key.
+    public var clientKey: PrivateKey
+    /// The key that the client expects of the server.
+    public var expectedServer: PublicKey
+    /// What the client holds.
+    public var presharedKey: PresharedKey?
+    /// What the server lets in.
+    public var clients: [PublicKey: PresharedKey?]
+
+    /// Fresh keys that fit, without a pre-shared key.
+    public init() throws(CryptoError) {
+        serverKey = try PrivateKey.generate()
+        clientKey = try PrivateKey.generate()
+        expectedServer = serverKey.publicKey
+        clients = [clientKey.publicKey: nil]
+    }
 }

@@ -99,13 +99,8 @@ extension Connection {
     /// False when there is none.
     private mutating func fillCandidates(_ burst: BurstContext, now: Instant) -> Bool {
         session.builder.begin(&candidates)
-        var hasActive = false
-        for index in paths.indices where paths[index].state == .active { hasActive = true }
         var hasRoom = false
-        for index in paths.indices {
-            guard paths[index].isUsable, paths[index].validation.isValidated,
-                paths[index].state == .active || !hasActive, isWanted(index)
-            else { continue }
+        for index in paths.indices where takesData(index) {
             let room = paths[index].room(now: now)
             if room > 0 { hasRoom = true }
             // A policy that sends everywhere needs all paths; any other chooses among those that
@@ -119,9 +114,23 @@ extension Connection {
         return hasRoom && !candidates.isEmpty
     }
 
-    /// `single` means what it says: no other path, however long that takes.
-    private func isWanted(_ index: Int) -> Bool {
-        onlyPath.map { $0 == paths[index].id } ?? true
+    /// Data may be given to the path: it works, its address is proved, and it is its turn.
+    ///
+    /// Standby paths wait until no active path is left; `single` means no other, however long.
+    func takesData(_ index: Int) -> Bool {
+        guard paths[index].isUsable, paths[index].validation.isValidated,
+            onlyPath == nil || onlyPath == paths[index].id
+        else { return false }
+        return paths[index].state == .active || !hasActive
+    }
+
+    /// A path that carries data by rights is in service.
+    private var hasActive: Bool {
+        for index in paths.indices
+        where paths[index].state == .active && paths[index].validation.isValidated {
+            return true
+        }
+        return false
     }
 
     // MARK: repairs: the path that delivers first, not the one that lost it
@@ -139,13 +148,8 @@ extension Connection {
     func repairPath(now: Instant) -> Int? {
         var best: Int?
         var bestScore = Double.infinity
-        var hasActive = false
-        for index in paths.indices where paths[index].state == .active { hasActive = true }
         for index in paths.indices {
-            guard paths[index].isUsable, paths[index].validation.isValidated,
-                paths[index].state == .active || !hasActive, isWanted(index),
-                paths[index].room(now: now) > 0
-            else { continue }
+            guard takesData(index), paths[index].room(now: now) > 0 else { continue }
             var score = paths[index].recovery.rtt.smoothed.seconds
             if paths[index].id == lastLossPath { score += 1 }
             if score < bestScore {
@@ -179,6 +183,7 @@ extension Connection {
             guard let bytes = session.write(copy: copy.frame, to: &packet, now: now) else {
                 continue
             }
+            paths[index].lastPayloadAt = now
             packet.sent.decision = copy.decision
             session.ledger.handleSent(copy.decision)
             statistics.bytesDuplicated += UInt64(bytes)
@@ -207,7 +212,10 @@ extension Connection {
             let bytes = appendStreamData(
                 &packet, isRepair: isRepair, decision: decision, copyTo: others)
             if packet.isEmpty { break }
-            if bytes > 0 { session.lastDataAt = now }
+            if bytes > 0 {
+                session.lastDataAt = now
+                paths[index].lastPayloadAt = now
+            }
             if isRepair {
                 paths[index].statistics.bytesRetransmitted += UInt64(bytes)
                 statistics.streamBytesRetransmitted += UInt64(bytes)

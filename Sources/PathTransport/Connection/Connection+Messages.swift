@@ -67,6 +67,7 @@ extension Connection {
                 addCopies(.message(chunk), decision: burst.decision, to: burst.others)
             }
             session.lastDataAt = now
+            paths[index].lastPayloadAt = now
             lastAppLimitedAt = nil
             let length = end(index, &packet, now: now)
             guard length > 0 else { break }

@@ -25,7 +25,9 @@ extension Connection {
         guard let number = path ?? free, number.rawValue < PathID.limit else { return nil }
         if let index = index(of: number) {
             guard !paths[index].isAlive else { return nil }
-            reviveRemoved(index, traits: traits, socket: socket, remote: remote, now: now)
+            revive(
+                index, traits: traits, socket: socket, remote: remote,
+                datagramLimit: datagramLimit, now: now)
         } else {
             makePath(
                 number, traits: traits, socket: socket, remote: remote,
@@ -38,12 +40,10 @@ extension Connection {
         _ number: PathID, traits: PathTraits, socket: Int, remote: SocketAddress,
         datagramLimit: Int, now: Instant
     ) {
-        let limit = min(
-            datagramLimit,
-            min(configuration.parameters.maximumDatagram, peerParameters?.maximumDatagram ?? .max))
         paths.append(
             Path(
-                id: number, traits: traits, socket: socket, remote: remote, datagramLimit: limit,
+                id: number, traits: traits, socket: socket, remote: remote,
+                datagramLimit: allowed(datagramLimit),
                 algorithm: configuration.congestion,
                 initialWindowPackets: configuration.initialWindowPackets, now: now))
         paths[paths.count - 1].validation.isLimited = isServer
@@ -54,15 +54,34 @@ extension Connection {
             .pathChanged(number, from: .closed, to: .validating, cause: .added, at: now))
     }
 
-    /// A removed path comes back: its packet numbers go on, so that no nonce is used twice.
-    private mutating func reviveRemoved(
-        _ index: Int, traits: PathTraits, socket: Int, remote: SocketAddress, now: Instant
+    /// Largest datagram within what both ends take.
+    private func allowed(_ datagramLimit: Int) -> Int {
+        min(
+            datagramLimit,
+            min(configuration.parameters.maximumDatagram, peerParameters?.maximumDatagram ?? .max))
+    }
+
+    /// A removed path comes back.
+    mutating func revive(
+        _ index: Int, traits: PathTraits, socket: Int, remote: SocketAddress, datagramLimit: Int,
+        now: Instant
     ) {
-        paths[index].traits = traits
-        paths[index].socket = socket
-        paths[index].remote = remote
-        paths[index].validation = PathValidation()
+        paths[index].revive(
+            traits: traits, socket: socket, remote: remote, datagramLimit: allowed(datagramLimit),
+            algorithm: configuration.congestion,
+            initialWindowPackets: configuration.initialWindowPackets, now: now)
+        paths[index].validation.isLimited = isServer
+        if !isServer {
+            // Overtakes what was said of the path before.
+            paths[index].statusToSend = currentStatus(index)
+        }
         change(index, to: .validating, .added, now)
+    }
+
+    /// What the peer has to know of a path.
+    func currentStatus(_ index: Int) -> PathStatus {
+        if !paths[index].isAlive { return .abandoned }
+        return paths[index].traits.isBackup ? .standby : .available
     }
 
     /// Takes a path out of service for good: its interface or address is gone.
@@ -113,6 +132,10 @@ extension Connection {
     mutating func handleValidated(_ index: Int, now: Instant) {
         paths[index].validation.handleValidated()
         paths[index].lastReplyAt = now
+        if paths[index].hasMoved {
+            paths[index].hasMoved = false
+            events.append(.pathMoved(paths[index].id, to: paths[index].remote, at: now))
+        }
         guard paths[index].state == .validating else { return }
         change(index, to: workingState(index), .validated, now)
         if paths[index].traits.isBackup { paths[index].statusToSend = .standby }
@@ -161,7 +184,11 @@ extension Connection {
             guard let silence = paths[index].silence(now: now) else { continue }
             switch paths[index].state {
             case .active, .standby:
+                reinjectStale(index, now: now)
                 guard silence >= paths[index].silenceLimit else { continue }
+                if silence < paths[index].failureLimit, paths[index].onlyListens(now: now) {
+                    continue
+                }
                 if othersAnswered(since: now - silence, than: index) {
                     suspect(index, .silent, now)
                 } else if silence >= paths[index].failureLimit * Int64(2),
@@ -176,6 +203,18 @@ extension Connection {
             case .probing where now - paths[index].stateChangedAt >= paths[index].failureLimit:
                 fail(index, now)
             default: break
+            }
+        }
+    }
+
+    /// Late is as bad as lost for the data behind it: what a slow path holds goes out elsewhere.
+    private mutating func reinjectStale(_ index: Int, now: Instant) {
+        guard paths[index].lastPayloadAt != nil else { return }
+        let limit = paths[index].staleLimit
+        for other in paths.indices where other != index && paths[other].state == .active {
+            if paths[other].recovery.rtt.smoothed * Int64(3) <= limit {
+                paths[index].recovery.reinject(now: now, sentBy: now - limit, sink: &session)
+                return
             }
         }
     }
@@ -197,7 +236,10 @@ extension Connection {
             case .active, .standby:
                 // Past its limit while all are quiet, only an acknowledgement elsewhere or a
                 // long silence changes anything.
-                let due = start + paths[index].silenceLimit
+                let limit =
+                    paths[index].onlyListens(now: now)
+                    ? paths[index].failureLimit : paths[index].silenceLimit
+                let due = start + limit
                 earliest = min(
                     earliest, due > now ? due : start + paths[index].failureLimit * Int64(2))
             case .suspect:

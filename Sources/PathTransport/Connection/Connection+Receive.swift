@@ -33,14 +33,20 @@ extension Connection {
     ) {
         guard let header = DataHeader(UnsafeRawBufferPointer(bytes)),
             header.receiver == localIndex, let index = index(of: header.path),
+            paths[index].received.isNew(header.packetNumber),
             let length = try? protection?.open(packet: bytes, header: header, now: now)
         else { return }
+        paths[index].received.record(
+            header.packetNumber, isAckEliciting: false, stamp: 0, receivedAt: now, now: now,
+            wantsAckAtOnce: false)
         var reader = FrameReader(
             UnsafeRawBufferPointer(
                 rebasing: UnsafeRawBufferPointer(bytes)[
                     DataHeader.length..<DataHeader.length + length]))
         while let frame = try? reader.next() {
             if case .close = frame {
+                // The peer repeats itself until it hears the answer, which may still have to go.
+                if case .peer = closeReason { return }
                 phase = .closed
                 return
             }
@@ -109,6 +115,9 @@ extension Connection {
         guard let length else {
             if let index = known { paths[index].statistics.forged += 1 }
             statistics.forgedPackets += 1
+            if protection?.isWornByForgeries == true {
+                finish(.cryptography("more forged packets than a key may see"), now: now)
+            }
             return
         }
         // Only now is it certain that the peer sent it: state may be made.
@@ -121,14 +130,16 @@ extension Connection {
         }
         guard let index = known else { return }
         lastReceivedAt = now
-        if !isConfirmed {
-            // The client used the keys: it holds its key, and its address gets our packets.
-            isConfirmed = true
-            handleValidated(index, now: now)
-        }
+        // The client used the keys, so it holds its own and has our answer.
+        isConfirmed = true
         noteArrival(
             index, bytes: bytes.count, number: header.packetNumber, from: remote, socket: socket,
             now: now)
+        if index == 0, handshakeRemote == remote {
+            // The answer went to this address alone: it gets our packets.
+            handshakeRemote = nil
+            handleValidated(index, now: now)
+        }
         let payload = UnsafeRawBufferPointer(
             rebasing: UnsafeRawBufferPointer(bytes)[
                 DataHeader.length..<DataHeader.length + length])
@@ -145,14 +156,6 @@ extension Connection {
         paths[index].statistics.bytesReceived += UInt64(bytes)
         paths[index].lastReceivedAt = now
         guard isServer else { return }
-        if paths[index].state == .closed {
-            // The client revived the number: everything about the way is new.
-            paths[index].validation = PathValidation()
-            paths[index].validation.isLimited = true
-            paths[index].remote = remote
-            paths[index].socket = socket
-            change(index, to: .validating, .added, now)
-        }
         let isNewest = paths[index].received.isEmpty || number > paths[index].received.largest
         if paths[index].remote != remote, isNewest {
             // RFC 9000, section 9.3: nothing much is sent to the new address before it answers.
@@ -160,7 +163,7 @@ extension Connection {
             paths[index].socket = socket
             paths[index].validation = PathValidation()
             paths[index].validation.isLimited = true
-            events.append(.pathMoved(paths[index].id, to: remote, at: now))
+            paths[index].hasMoved = true
         }
         paths[index].validation.bytesReceived += bytes
     }
@@ -176,6 +179,15 @@ extension Connection {
             while let frame = try reader.next() {
                 if frame.isAckEliciting { isAckEliciting = true }
                 if case .ping = frame { wantsAnswerHere = true }
+                if case .pathChallenge = frame, isServer, paths[index].state == .closed {
+                    // The client revived the number. Late packets of its earlier life carry no
+                    // challenge.
+                    revive(
+                        index, traits: PathTraits(), socket: paths[index].socket,
+                        remote: paths[index].remote,
+                        datagramLimit: configuration.parameters.maximumDatagram, now: now)
+                    paths[index].validation.bytesReceived = payload.count
+                }
                 if !(try handleFrame(frame, index, now: now)) {
                     // Data that cannot be kept: unacknowledged, it will be sent again.
                     return
@@ -220,6 +232,7 @@ extension Connection {
             paths[index].received.ackDelay = min(delay, configuration.parameters.maximumAckDelay)
         case .close(let code, let reason):
             let text = String(decoding: reason, as: UTF8.self)
+            guard closeReason == nil else { return true }
             finish(.peer(code: code, reason: text), now: now)
             // One answer, so that the peer need not wait.
             closeFramesDue = 1 << index
@@ -243,6 +256,7 @@ extension Connection {
         case (.abandoned, let state) where state != .closed:
             paths[index].recovery.handleFailed(now: now, sink: &session)
             change(index, to: .closed, .peerRequest, now)
+            session.builder.remove(path: path)
         default: break
         }
     }

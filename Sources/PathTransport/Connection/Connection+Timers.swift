@@ -8,7 +8,7 @@ extension Connection {
     public func pollTimeout(now: Instant) -> Instant {
         switch phase {
         case .closed: return .distantFuture
-        case .closing(let until): return until
+        case .closing(let until): return min(until, nextCloseAt)
         case .handshaking: return handshakeTimeout
         case .established: break
         }
@@ -21,8 +21,9 @@ extension Connection {
         if configuration.isRecording, configuration.sampleInterval > .zero {
             next = min(next, nextSampleAt)
         }
-        for index in paths.indices { next = min(next, pathTimeout(index)) }
-        if session.wantsToSend { next = min(next, departure(now: now)) }
+        for index in paths.indices { next = min(next, pathTimeout(index, now: now)) }
+        next = min(next, acknowledgementTimeout(now: now))
+        next = min(next, departure(now: now))
         return next
     }
 
@@ -33,32 +34,45 @@ extension Connection {
         }
     }
 
-    private func pathTimeout(_ index: Int) -> Instant {
+    private func pathTimeout(_ index: Int, now: Instant) -> Instant {
         guard paths[index].isAlive else { return .distantFuture }
-        var next = paths[index].received.ackDueAt
-        if !paths[index].validation.isValidated, paths[index].amplificationRoom >= 100 {
+        var next = Instant.distantFuture
+        // What cannot be sent now must not wake the caller: only an event can change that.
+        let maySend = paths[index].amplificationRoom >= 100
+        if !paths[index].validation.isValidated, maySend {
             next = min(next, paths[index].validation.nextAttemptAt)
         }
         switch paths[index].state {
-        case .failed: next = min(next, paths[index].nextProbeAt)
+        case .failed: if maySend { next = min(next, paths[index].nextProbeAt) }
         case .closed: break
         default: next = min(next, paths[index].recovery.timeout)
         }
-        if paths[index].isUsable {
-            next = min(next, keepaliveDue(index))
-            next = min(next, paths[index].mtu.timeout)
-        }
+        if paths[index].isUsable, maySend { next = min(next, keepaliveDue(index)) }
+        if takesMTUProbe(index, now: now) { next = min(next, paths[index].mtu.timeout) }
         return next
+    }
+
+    /// When the first acknowledgement has to leave, if a path can take it.
+    private func acknowledgementTimeout(now: Instant) -> Instant {
+        var next = Instant.distantFuture
+        for index in paths.indices { next = min(next, paths[index].received.ackDueAt) }
+        return next == .distantFuture || ackPath(now: now) == nil ? .distantFuture : next
     }
 
     /// When a pacer lets the next data go; distant future when windows are what holds it back.
     private func departure(now: Instant) -> Instant {
         var next = Instant.distantFuture
-        for index in paths.indices where paths[index].isUsable {
-            guard paths[index].recovery.windowRoom >= PathMTU.base else { continue }
+        let wantsToSend = session.wantsToSend
+        for index in paths.indices {
+            guard
+                wantsToSend && takesData(index)
+                    || !paths[index].copies.isEmpty && paths[index].isUsable,
+                paths[index].hasWindow
+            else { continue }
             next = min(next, paths[index].recovery.pacer.nextDeparture(now: now, forBurst: true))
         }
-        return next
+        // Whoever had nothing to send at this very moment has nothing to be woken for.
+        return next > lastEmptyPollAt ? next : lastEmptyPollAt + .milliseconds(10)
     }
 
     var idleTimeout: TimeDelta {
@@ -70,7 +84,11 @@ extension Connection {
         switch phase {
         case .closed: return
         case .closing(let until):
-            if now >= until { phase = .closed }
+            if now >= until {
+                phase = .closed
+            } else if now >= nextCloseAt {
+                repeatClose(now: now)
+            }
             return
         case .handshaking:
             checkHandshake(now: now)
@@ -126,9 +144,11 @@ extension Connection {
             paths[index].recovery.handleMaximumPacketSize(PathMTU.base, now: now)
         }
         // RFC 9002, section 6.2.4: the probe carries data if it can. It goes where it is answered.
-        if paths[index].isUsable, hasOtherUsable(than: index),
+        let isDoubtful =
             paths[index].recovery.probeTimeouts >= 2
-        {
+            && (!paths[index].onlyListens(now: now)
+                || paths[index].silence(now: now) ?? .zero >= paths[index].failureLimit)
+        if paths[index].isUsable, hasOtherUsable(than: index), isDoubtful {
             suspect(index, .probeTimeout, now)
         } else if paths[index].isUsable {
             paths[index].recovery.reinject(now: now, sink: &session)
@@ -150,9 +170,10 @@ extension Connection {
             session.hasLostStatus = false
             for index in paths.indices {
                 let number = paths[index].id.index
-                guard let status = session.lostStatus[number] else { continue }
+                guard session.lostStatus[number] != nil else { continue }
                 session.lostStatus[number] = nil
-                if paths[index].statusToSend == nil { paths[index].statusToSend = status }
+                // What was lost may be out of date: say how it is now.
+                paths[index].statusToSend = currentStatus(index)
             }
         }
         var fastest = TimeDelta.infinite
@@ -188,7 +209,7 @@ extension Connection {
     /// Done by itself when the keys are worn.
     public mutating func changeKeys(now: Instant) {
         do {
-            try protection?.changeKeys(now: now)
+            guard try protection?.changeKeys(now: now) == true else { return }
             statistics.keyChanges += 1
             events.append(.keysChanged(generation: Int(statistics.keyChanges), at: now))
         } catch {
@@ -225,12 +246,18 @@ extension Connection {
                 phase = .closed
                 return
             }
-            for index in paths.indices where paths[index].isAlive {
-                closeFramesDue |= 1 << index
-            }
             phase = .closing(until: now + .milliseconds(500))
+            repeatClose(now: now)
         default:
             phase = .closed
         }
+    }
+
+    /// Tells the end on every path; again until it is answered, since nobody acknowledges it.
+    private mutating func repeatClose(now: Instant) {
+        for index in paths.indices where paths[index].isAlive { closeFramesDue |= 1 << index }
+        closeRepeats -= 1
+        let interval = max(session.fastestRTT + session.fastestRTT / 2, .milliseconds(50))
+        nextCloseAt = closeRepeats > 0 ? now + interval : .distantFuture
     }
 }

@@ -33,7 +33,9 @@ extension Connection {
         if let transmit = pollPathControl(into: buffer, now: now) { return transmit }
         if let transmit = pollAcknowledgement(into: buffer, now: now) { return transmit }
         if let transmit = pollData(into: buffer, now: now) { return transmit }
-        return pollControl(into: buffer, now: now)
+        if let transmit = pollControl(into: buffer, now: now) { return transmit }
+        lastEmptyPollAt = now
+        return nil
     }
 
     // MARK: before and after
@@ -81,6 +83,7 @@ extension Connection {
         for index in paths.indices where paths[index].isAlive {
             guard paths[index].amplificationRoom >= 100 else { continue }
             if let transmit = pollValidation(index, buffer, now: now) { return transmit }
+            guard paths[index].isAlive else { continue }
             if let transmit = pollProbe(index, buffer, now: now) { return transmit }
             if let transmit = pollMTUProbe(index, buffer, now: now) { return transmit }
         }
@@ -119,19 +122,19 @@ extension Connection {
     private mutating func pollProbe(
         _ index: Int, _ buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Transmit? {
-        let path = paths[index]
-        let isFailedProbe = path.state == .failed && now >= path.nextProbeAt
-        let isKeepalive = path.isUsable && now >= keepaliveDue(index)
-        let answers = path.answersHere && path.received.owesAck
-        guard path.probeDue || isFailedProbe || isKeepalive || answers else { return nil }
+        let isFailedProbe = paths[index].state == .failed && now >= paths[index].nextProbeAt
+        let isKeepalive = paths[index].isUsable && now >= keepaliveDue(index)
+        let answers = paths[index].answersHere && paths[index].received.owesAck
+        let probes = paths[index].probeDue || isFailedProbe || isKeepalive
+        guard probes || answers else { return nil }
         if isFailedProbe {
             paths[index].recovery.settle(now: now, sink: &session)
             paths[index].nextProbeAt = now + configuration.failedProbeInterval
         }
         var packet = begin(index, buffer, limit: PathMTU.base, now: now)
-        if path.received.owesAck || !isFailedProbe { appendAck(&packet, index, now: now) }
+        if paths[index].received.owesAck || !isFailedProbe { appendAck(&packet, index, now: now) }
         paths[index].answersHere = false
-        if path.probeDue || isFailedProbe || isKeepalive {
+        if probes {
             paths[index].probeDue = false
             packet.ping()
         }
@@ -156,9 +159,8 @@ extension Connection {
     private mutating func pollMTUProbe(
         _ index: Int, _ buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Transmit? {
-        guard paths[index].isUsable, paths[index].validation.isValidated,
-            let size = paths[index].mtu.probeSize(now: now), size <= buffer.count,
-            paths[index].recovery.windowRoom >= size
+        guard takesMTUProbe(index, now: now),
+            let size = paths[index].mtu.probeSize(now: now), size <= buffer.count
         else { return nil }
         var packet = begin(index, buffer, limit: size, now: now)
         packet.ping()
@@ -166,6 +168,12 @@ extension Connection {
         packet.sent.isMTUProbe = true
         paths[index].mtu.handleProbeSent(size)
         return single(index, &packet, now: now)
+    }
+
+    /// The path may send a probe of its MTU, if one is due.
+    func takesMTUProbe(_ index: Int, now: Instant) -> Bool {
+        paths[index].isUsable && paths[index].validation.isValidated
+            && paths[index].recovery.windowRoom >= paths[index].mtu.probeSize(now: now) ?? 0
     }
 
     // MARK: acknowledgements and control that may go anywhere
@@ -191,18 +199,26 @@ extension Connection {
     }
 
     /// The fastest working path: the one acknowledgements go by.
+    ///
+    /// Where none works, any that might.
     func ackPath(now: Instant) -> Int? {
         var best: Int?
         var bestScore = TimeDelta.infinite
         for index in paths.indices {
-            guard paths[index].isUsable || paths[index].state == .suspect,
-                paths[index].amplificationRoom >= 100
-            else { continue }
+            guard paths[index].isAlive, paths[index].amplificationRoom >= 100 else { continue }
             var score = paths[index].recovery.rtt.smoothed
             // A path that is heard from is better than one that was fast once.
             let age = now - (paths[index].lastReceivedAt ?? .zero)
             if age > max(.milliseconds(50), score * Int64(2)) { score = score + age }
-            if paths[index].state != .active { score = score + .seconds(10) }
+            // What goes out there may not arrive.
+            if let silence = paths[index].silence(now: now), silence > paths[index].silenceLimit {
+                score = score + silence
+            }
+            switch paths[index].state {
+            case .active: break
+            case .standby, .suspect: score = score + .seconds(10)
+            default: score = score + .seconds(100)
+            }
             if score < bestScore {
                 bestScore = score
                 best = index

@@ -70,6 +70,13 @@ public struct Connection: ~Copyable {
     var lastLossPath: PathID?
     var lastAckPath: PathID?
     var lastAckPingAt: Instant
+    /// When `pollTransmit` last had nothing.
+    var lastEmptyPollAt = Instant.zero
+    /// A server's: address of the first message, proved by the first use of the keys from there.
+    var handshakeRemote: SocketAddress?
+    /// When a closing side says so again, and how often it still does.
+    var nextCloseAt = Instant.distantFuture
+    var closeRepeats = 6
     public internal(set) var statistics = ConnectionStatistics()
     var candidates = CandidateSet()
 
@@ -101,6 +108,7 @@ public struct Connection: ~Copyable {
         try establish(
             suite: accepted.suite, secrets: accepted.secrets, peer: accepted.parameters, now: now)
         isConfirmed = false
+        handshakeRemote = accepted.remote
         makePath(
             accepted.path, traits: PathTraits(), socket: accepted.socket, remote: accepted.remote,
             datagramLimit: configuration.parameters.maximumDatagram, now: now)

@@ -60,11 +60,19 @@ struct PacketProtection: ~Copyable {
     }
 
     /// Starts sealing under the next key; the peer follows when it opens the first such packet.
-    mutating func changeKeys(now: Instant) throws(CryptoError) {
+    ///
+    /// False, and nothing happens, while the peer has not followed the change before: it could not
+    /// tell what is two generations ahead.
+    mutating func changeKeys(now: Instant) throws(CryptoError) -> Bool {
+        guard isConfirmed else { return false }
         try advanceSending(now: now)
         try advanceReceiving()
         isConfirmed = false
+        return true
     }
+
+    /// So much was forged that the key's integrity is no longer certain (RFC 9001, section 6.6).
+    var isWornByForgeries: Bool { forgeries >= PacketProtection.forgeryLimit }
 
     private mutating func advanceSending(now: Instant) throws(CryptoError) {
         sendKeys = try sendKeys.next()

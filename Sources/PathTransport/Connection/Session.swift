@@ -45,7 +45,7 @@ struct Session: ~Copyable, SentFrameSink {
 
     /// There is something that a path with room could take.
     var wantsToSend: Bool {
-        streams.hasRetransmissions || streams.hasNew || messages.count > 0
+        streams.hasRetransmissions || streams.hasNew || messages.hasUnsent
     }
     var hasControl: Bool { streams.hasControl }
 

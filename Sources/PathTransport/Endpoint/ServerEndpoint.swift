@@ -47,7 +47,9 @@ public struct ServerEndpoint: ~Copyable {
     public private(set) var statistics = ServerStatistics()
     /// By the index that clients put into their packets.
     private var connections: [UInt32: ConnectionBox] = [:]
-    private var halfOpen: [InitiationIdentity: UInt32] = [:]
+    /// Of every connection, so that a repeated or late first message makes no second one.
+    private var initiations: [InitiationIdentity: UInt32] = [:]
+    private var halfOpenCount = 0
     private var replies: [Reply] = []
     private let mac: HandshakeMAC
     private let cookies: CookieJar
@@ -85,7 +87,7 @@ public struct ServerEndpoint: ~Copyable {
             let wasConfirmed = box.connection.isConfirmed
             box.connection.handleDatagram(
                 bytes, from: remote, socket: socket, receivedAt: receivedAt, now: now)
-            if !wasConfirmed, box.connection.isConfirmed { halfOpen[box.initiation] = nil }
+            if !wasConfirmed, box.connection.isConfirmed { halfOpenCount -= 1 }
             return box
         }
         return handleInitiation(
@@ -94,8 +96,9 @@ public struct ServerEndpoint: ~Copyable {
 
     /// Forgets a connection that has ended.
     public mutating func remove(_ box: ConnectionBox) {
-        connections[box.connection.localIndex] = nil
-        halfOpen[box.initiation] = nil
+        guard connections.removeValue(forKey: box.connection.localIndex) != nil else { return }
+        initiations[box.initiation] = nil
+        if !box.connection.isConfirmed { halfOpenCount -= 1 }
     }
 
     /// The next answer to a stranger, copied into the buffer.
@@ -139,8 +142,11 @@ public struct ServerEndpoint: ~Copyable {
         }
         let identity = InitiationIdentity(
             index: packet.sender, ephemeral: Array(packet.noise.prefix(32)))
-        if let index = halfOpen[identity], let box = connections[index] {
+        if let index = initiations[identity], let box = connections[index] {
             statistics.repeated += 1
+            guard !box.connection.isConfirmed else { return nil }
+            // Two addresses have the answer now: neither is proved by the use of the keys.
+            if box.connection.handshakeRemote != remote { box.connection.handshakeRemote = nil }
             reply(box.response, remote, socket)
             return nil
         }
@@ -155,7 +161,7 @@ public struct ServerEndpoint: ~Copyable {
     ) -> Bool {
         let isLoaded =
             load.add(now: now) > configuration.handshakesBeforeCookies
-            || halfOpen.count >= configuration.halfOpenLimit / 2
+            || halfOpenCount >= configuration.halfOpenLimit / 2
         guard isLoaded else { return true }
         let address = remote.bytes
         let cookie = UnsafeRawBufferPointer(rebasing: bytes[InitiationPacket.cookieOffset...])
@@ -182,7 +188,7 @@ public struct ServerEndpoint: ~Copyable {
             return nil
         }
         guard connections.count < configuration.connectionLimit,
-            halfOpen.count < configuration.halfOpenLimit
+            halfOpenCount < configuration.halfOpenLimit
         else {
             statistics.refusedBusy += 1
             refuse(.busy, packet.sender, remote, socket, now)
@@ -248,7 +254,8 @@ public struct ServerEndpoint: ~Copyable {
                 now: now),
             initiation: identity, response: response)
         connections[accepted.localIndex] = box
-        halfOpen[identity] = accepted.localIndex
+        initiations[identity] = accepted.localIndex
+        halfOpenCount += 1
         statistics.accepted += 1
         reply(response, accepted.remote, accepted.socket)
         return box

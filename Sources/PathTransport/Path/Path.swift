@@ -40,6 +40,8 @@ struct Path {
     var delays = PathDelays()
 
     var validation = PathValidation()
+    /// The peer's address changed, and the new one is not validated yet.
+    var hasMoved = false
     /// Challenge of the peer that waits for its answer on this path.
     var pendingResponse: UInt64?
     /// The peer asked for an acknowledgement on this very path.
@@ -62,6 +64,8 @@ struct Path {
     var toleranceToSend: Int?
     /// Pieces that a redundant policy wants sent here too.
     var copies = FIFO<FrameCopy>()
+    /// When the path was last given stream or message data.
+    var lastPayloadAt: Instant?
     /// When the path was last used for anything.
     var lastSentAt = Instant.zero
 
@@ -79,8 +83,7 @@ struct Path {
             path: id,
             configuration: CongestionConfiguration(
                 maximumPacketSize: PathMTU.base, initialWindowPackets: initialWindowPackets),
-            algorithm: algorithm)
-        recovery.rateLimit = traits.rateLimit
+            algorithm: algorithm, rateLimit: traits.rateLimit)
         mtu = PathMTU(ceiling: datagramLimit)
         estimator = PathEstimator()
     }
@@ -114,6 +117,18 @@ struct Path {
         max(recovery.rtt.smoothed * Int64(3), .milliseconds(400))
     }
 
+    /// The path only acknowledges and probes, and hears the peer: an answer may wait in the peer's
+    /// queue behind its data, so silence says little.
+    func onlyListens(now: Instant) -> Bool {
+        if let sent = lastPayloadAt, now - sent < .seconds(1) { return false }
+        guard let heard = lastReceivedAt else { return false }
+        return now - heard < max(.milliseconds(50), recovery.rtt.smoothed)
+    }
+
+    /// Data that is unanswered for this long, while other paths answer far sooner, is sent there
+    /// too: the path still carries something, but so late that the stream waits for it.
+    var staleLimit: TimeDelta { max(.milliseconds(150), recovery.rtt.minimum * Int64(3)) }
+
     /// Time since the oldest unanswered packet left or the last reply came, whichever is less.
     func silence(now: Instant) -> TimeDelta? {
         guard let oldest = recovery.oldestUnanswered else { return nil }
@@ -144,17 +159,39 @@ struct Path {
     }
 
     /// The controller's pacing rate within the user's limit, bytes per second.
-    var pacingRate: Double { min(recovery.controller.pacingRate, traits.rateLimit) }
+    var pacingRate: Double { recovery.pacingRate }
 
     /// Bytes that congestion control and pacing let through now.
     func room(now: Instant) -> Int {
-        guard !recovery.packets.isFull else { return 0 }
-        guard recovery.pacer.hasBurst(now: now) else { return 0 }
+        guard hasWindow, recovery.pacer.hasBurst(now: now) else { return 0 }
         let budget = recovery.pacer.budget(now: now)
-        let window = recovery.windowRoom
-        guard window >= min(mtu.current, 1200) else { return 0 }
         // A pacer with any credit lets one more whole packet go.
-        return min(window, max(budget, mtu.current))
+        return min(recovery.windowRoom, max(budget, mtu.current))
+    }
+
+    /// The congestion window lets a packet through.
+    var hasWindow: Bool {
+        !recovery.packets.isFull && recovery.windowRoom >= PathMTU.base
+    }
+
+    /// Puts a removed path back into life under its number.
+    ///
+    /// Everything about the way is new, but packet numbers go on, so that no nonce is used twice,
+    /// and so does the replay window.
+    mutating func revive(
+        traits: PathTraits, socket: Int, remote: SocketAddress, datagramLimit: Int,
+        algorithm: CongestionAlgorithm, initialWindowPackets: Int, now: Instant
+    ) {
+        var fresh = Path(
+            id: id, traits: traits, socket: socket, remote: remote, datagramLimit: datagramLimit,
+            algorithm: algorithm, initialWindowPackets: initialWindowPackets, now: now)
+        fresh.recovery.continueNumbers(of: recovery)
+        fresh.received = received
+        fresh.statistics = statistics
+        fresh.delays = delays
+        fresh.peerStatusSequence = peerStatusSequence
+        fresh.state = .closed
+        self = fresh
     }
 }
 

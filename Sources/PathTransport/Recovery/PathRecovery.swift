@@ -57,29 +57,29 @@ struct PathRecovery {
     private var reorderingQuarters: Int64 = 0
     /// No packet below this number is in flight.
     private var firstInFlight: UInt64 = 0
-    /// The user's limit of the path, bytes per second.
-    var rateLimit = Double.infinity {
-        didSet {
-            pacer = Pacer(
-                rate: min(controller.pacingRate, rateLimit), maximumPacketSize: maximumPacketSize)
-        }
-    }
     /// Longest time the peer holds an acknowledgement back.
     var peerAckDelay = TimeDelta.milliseconds(5)
     private var maximumPacketSize: Int
+    /// The user's limit, bytes per second.
+    let rateLimit: Double
 
     init(
-        path: PathID, configuration: CongestionConfiguration, algorithm: CongestionAlgorithm
+        path: PathID, configuration: CongestionConfiguration, algorithm: CongestionAlgorithm,
+        rateLimit: Double = .infinity
     ) {
         self.path = path
+        self.rateLimit = rateLimit
         controller = Controller(algorithm, configuration)
         pacer = Pacer(
-            rate: controller.pacingRate, maximumPacketSize: configuration.maximumPacketSize)
+            rate: min(controller.pacingRate, rateLimit),
+            maximumPacketSize: configuration.maximumPacketSize)
         maximumPacketSize = configuration.maximumPacketSize
     }
 
     // MARK: read
 
+    /// The controller's rate within the user's limit, bytes per second.
+    var pacingRate: Double { min(controller.pacingRate, rateLimit) }
     /// Bytes that the congestion window leaves.
     var windowRoom: Int { max(0, controller.congestionWindow - bytesInFlight) }
 
@@ -189,9 +189,14 @@ struct PathRecovery {
     }
 
     private mutating func updatePacer(_ now: Instant) {
-        pacer.update(
-            rate: min(controller.pacingRate, rateLimit), maximumPacketSize: maximumPacketSize,
-            now: now)
+        pacer.update(rate: pacingRate, maximumPacketSize: maximumPacketSize, now: now)
+    }
+
+    /// Goes on with the packet numbers of a path that was removed; all of its packets are settled.
+    mutating func continueNumbers(of earlier: PathRecovery) {
+        packets = earlier.packets
+        firstInFlight = packets.next
+        peerAckDelay = earlier.peerAckDelay
     }
 
     private mutating func acknowledge<Sink: SentFrameSink & ~Copyable>(
@@ -319,10 +324,13 @@ struct PathRecovery {
         return true
     }
 
-    /// Hands the data of every unanswered packet to the sink, and leaves the packets in flight.
-    mutating func reinject<Sink: SentFrameSink & ~Copyable>(now: Instant, sink: inout Sink) {
+    /// Hands the data of every unanswered packet that left by `cutoff` to the sink, and leaves the
+    /// packets in flight.
+    mutating func reinject<Sink: SentFrameSink & ~Copyable>(
+        now: Instant, sentBy cutoff: Instant = .distantFuture, sink: inout Sink
+    ) {
         var number = max(firstInFlight, packets.first)
-        while number < packets.next {
+        while number < packets.next, packets[number].sentAt <= cutoff {
             if packets[number].state == .inFlight, !packets[number].isReinjected {
                 packets[number].isReinjected = true
                 sink.handleLost(packets[number], path: path, isCertain: false, now: now)

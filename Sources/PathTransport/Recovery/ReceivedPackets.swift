@@ -19,6 +19,8 @@ struct ReceivedPackets {
 
     /// Ack-eliciting packets since the last acknowledgement was written.
     private(set) var unacknowledged = 0
+    /// Smallest number that came since the last acknowledgement was written.
+    private var smallestUnreported = UInt64.max
     /// When the acknowledgement has to leave; distant future when none is owed.
     private(set) var ackDueAt = Instant.distantFuture
     /// Asked for by the peer (ACK_FREQUENCY): packets before an acknowledgement, and delay.
@@ -78,6 +80,7 @@ struct ReceivedPackets {
         }
         setBit(number)
         insertRange(number)
+        smallestUnreported = min(smallestUnreported, number)
         guard isAckEliciting else { return }
         unacknowledged += 1
         if wantsAckAtOnce || !isInOrder || unacknowledged >= packetTolerance {
@@ -151,6 +154,7 @@ struct ReceivedPackets {
     /// An acknowledgement was written into a packet.
     mutating func didAcknowledge() {
         unacknowledged = 0
+        smallestUnreported = .max
         ackDueAt = .distantFuture
         // The newest stamp stays: it is the base of the next frame.
         stampCount = min(stampCount, 1)
@@ -158,6 +162,9 @@ struct ReceivedPackets {
 
     /// The peer has seen an acknowledgement up to `largest`: older ranges need not be repeated.
     mutating func forget(upTo acknowledged: UInt64) {
-        while rangeCount > 1, ranges[rangeCount - 1].last <= acknowledged { rangeCount -= 1 }
+        // What filled a gap since then is not known to the peer yet.
+        guard smallestUnreported > 0 else { return }
+        let limit = min(acknowledged, smallestUnreported - 1)
+        while rangeCount > 1, ranges[rangeCount - 1].last <= limit { rangeCount -= 1 }
     }
 }

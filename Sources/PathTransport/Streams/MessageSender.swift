@@ -232,6 +232,8 @@ struct MessageSender: ~Copyable {
 
     /// How many messages are held.
     var count: Int { maximumCount - free.count }
+    /// Whether a path with room could take a fragment.
+    var hasUnsent: Bool { !fresh.isEmpty || !retransmitting.isEmpty }
     /// Whether a message is held still: neither delivered, nor expired, nor lost.
     func isOutstanding(_ number: UInt64) -> Bool { slot(of: number) != nil }
     /// Bytes of memory for messages in use.
