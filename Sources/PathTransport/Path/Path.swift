@@ -109,7 +109,7 @@ struct Path {
     var silenceLimit: TimeDelta {
         let rtt = recovery.rtt
         let steady = max(rtt.smoothed + rtt.smoothed / 2, rtt.smoothed + rtt.variation * Int64(4))
-        return max(steady + recovery.peerAckDelay, .milliseconds(10))
+        return max(steady + recovery.peerAckDelay, .milliseconds(30))
     }
 
     /// The silence after which a path is given up until a probe is answered.
