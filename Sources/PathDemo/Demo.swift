@@ -36,8 +36,10 @@ public final class Demo: Sendable {
         .minRTT, .roundRobin, .learned(LinUCBSettings()),
     ]
 
-    /// Carries out all runs. A cancelled task ends them in order and leaves no files behind, but
-    /// for those in a directory that the caller named.
+    /// Carries out all runs.
+    ///
+    /// A cancelled task ends them in order and leaves no files behind, but for those in a directory
+    /// that the caller named.
     public func run() async throws(DemoError) -> DemoSummary {
         let started = MonotonicClock.now()
         let place = try DemoDirectory(options.directory)

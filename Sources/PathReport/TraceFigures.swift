@@ -103,7 +103,8 @@ public struct TraceFigures: Sendable {
             points[path.path.index].append(
                 (
                     x: (sample.time - started).seconds,
-                    y: path.state == .closed ? .nan : path.smoothedRTT.seconds
+                    y: path.state == .closed || path.minRTT == .infinite
+                        ? .nan : path.smoothedRTT.seconds
                 ))
         }
         var series: [LinePlot.Series] = []

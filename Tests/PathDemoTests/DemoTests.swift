@@ -62,9 +62,10 @@ struct DemoTests {
         let model = try Model.load(summary.training.path)
         #expect(model == summary.training.model)
         #expect(summary.run(of: "learned")?.status.modelHash == model.hash)
-        #expect(summary.evaluation.policies.map(\.label) == [
-            "min-rtt", "round-robin", "trained model",
-        ])
+        #expect(
+            summary.evaluation.policies.map(\.label) == [
+                "min-rtt", "round-robin", "trained model",
+            ])
 
         // What was sent is gone, what was learned is kept.
         #expect(access(directory + "/file.bin", F_OK) != 0)

@@ -72,7 +72,8 @@ extension DemoSummary {
     public static let columns =
         "file, goodput: the file's transfer. p50, p95, p99: within what time that share of the "
         + "messages was delivered. longest gap: without any message arriving. late: messages "
-        + "delivered after their deadline, or dropped at it. extra bytes: sent beyond the data "
+        + "delivered after their deadline, or dropped at it (never)."
+        + " extra bytes: sent beyond the data "
         + "itself (headers, acknowledgements, repeats). failovers: times a path was given up."
 
     /// What was trained, in one sentence.

@@ -27,8 +27,8 @@ public struct DemoScenario: Sendable {
 
     /// Messages a second, the bytes of each, and within what time they are of use.
     public let messageRate = 100
-    public let messageBytes = 8000
-    public let deadline = TimeDelta.milliseconds(100)
+    public let messageBytes = 10_000
+    public let deadline = TimeDelta.milliseconds(50)
 
     /// - Throws: only if the links' own text were wrong.
     public init(_ options: DemoOptions) throws(SimulationError) {
@@ -52,8 +52,8 @@ public struct DemoScenario: Sendable {
                 "bloated: 15 Mbit/s, 20 ms, a queue of 300 kB; 1.5 Mbit/s for a quarter of the "
                     + "stream"),
             try link(
-                "name=wifi,rate=20,rtt=16,queue=100000b,ge=0.015:0.3",
-                "lossy: 20 Mbit/s, 16 ms, 4.8 % of packets lost in bursts of 3"),
+                "name=wifi,rate=14,rtt=12,queue=100000b,ge=0.02:0.4",
+                "lossy: 14 Mbit/s, 12 ms, 4.8 % of packets lost in bursts of 2.5"),
             try link(
                 "name=cable,rate=25,rtt=18,queue=100000b,"
                     + "down=\(time(away.0))-\(time(away.1));"

@@ -8,8 +8,10 @@ import PathTransport
 import Pathwise
 import Synchronization
 
-/// One run: emulated links, a server behind them, and a client with one policy that sends the
-/// stream of messages and then the file. Everything is made anew, and recorded.
+/// One run of one policy, in a world made anew.
+///
+/// Emulated links, a server behind them, and a client that sends the stream of messages and then
+/// the file; all of it recorded.
 final class DemoWorld: Sendable {
     let scenario: DemoScenario
     let policy: PolicySpecification
