@@ -21,12 +21,16 @@ struct DemoCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Length of the stream in each run, 1 to 120.", valueName: "n"))
     var seconds = 5.0
 
-    @Option(help: ArgumentHelp("Write a page with plots.", valueName: "file.html"))
+    @Option(
+        help: ArgumentHelp(
+            "Where to write a page with plots; else report.html beside the traces.",
+            valueName: "file.html"))
     var report: String?
 
     @Option(
         help: ArgumentHelp(
-            "Keep traces and model there; else in a temporary directory.", valueName: "dir"))
+            "Keep traces, model and report there; else in a temporary directory.", valueName: "dir")
+    )
     var directory: String?
 
     @Option(help: "Seed of the links, the policies and the file.")
@@ -56,13 +60,13 @@ struct DemoCommand: AsyncParsableCommand {
         await watching.value
         if let signal = Interruption.signal { throw CommandFailure.interrupted(by: signal) }
         let summary = try result.get()
-        if page != nil {
-            try page?.write(try summary.page().html())
-            try page?.close()
-        }
+        let place = report ?? summary.directory + "/report.html"
+        if page == nil { page = try OutputFile(place) }
+        try page?.write(try summary.page().html())
+        try page?.close()
         try output.print {
             summary.text(styled: Console.standardOutput.isColoured)
-                + (report.map { "Report: \($0)\n" } ?? "")
+                + "Report: \(place)\n"
         } json: {
             summary.json
         }

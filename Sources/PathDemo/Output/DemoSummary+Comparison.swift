@@ -2,8 +2,8 @@ import PathReport
 
 /// The learned policy beside the fixed ones, as its figures say.
 extension DemoSummary {
-    /// The share by which a figure must differ to be called better or worse.
-    private static let tolerance = 0.05
+    /// The share by which a figure must differ to be called better or worse; less is chance.
+    private static let tolerance = 0.1
 
     /// One figure of two runs: the smaller, the better.
     private struct Figure {
@@ -15,6 +15,7 @@ extension DemoSummary {
         /// Below zero when the learned run is better, zero within the tolerance.
         var sign: Int {
             if learned == other { return 0 }
+            if other == .infinity { return -1 }
             let bar = DemoSummary.tolerance * other
             return learned < other - bar ? -1 : learned > other + bar ? 1 : 0
         }
@@ -45,26 +46,29 @@ extension DemoSummary {
     }
 
     /// What the learned policy does better and worse than each fixed one.
-    public var comparison: String {
-        guard let learned = runs.last else { return "" }
+    ///
+    /// One sentence a fixed policy, and whether no figure is worse.
+    public var comparisons: [(text: String, isNowhereWorse: Bool)] {
+        guard let learned = runs.last else { return [] }
         return runs.dropLast().map { other in
             let figures = figures(learned, other)
             func part(_ title: String, _ sign: Int) -> String? {
                 let words = figures.filter { $0.sign == sign }.map(\.words)
-                return words.isEmpty ? nil : title + " in " + words.joined(separator: ", ")
+                return words.isEmpty ? nil : title + ": " + words.joined(separator: ", ")
             }
-            let parts = [part("better", -1), part("worse", 1), part("even", 0)].compactMap { $0 }
-            return "\(learned.policy) against \(other.policy): "
+            let parts = [part("better", -1), part("worse", 1), part("within 10 %", 0)].compactMap {
+                $0
+            }
+            let text =
+                "\(learned.policy) against \(other.policy): "
                 + parts.joined(separator: "; ") + "."
-        }.joined(separator: " ")
+            return (text, figures.allSatisfy { $0.sign <= 0 })
+        }
     }
 
     /// True when no figure of the learned run is worse than that of any fixed policy.
     public var learnedIsNowhereWorse: Bool {
-        guard let learned = runs.last else { return false }
-        return runs.dropLast().allSatisfy { other in
-            figures(learned, other).allSatisfy { $0.sign <= 0 }
-        }
+        comparisons.allSatisfy(\.isNowhereWorse)
     }
 }
 

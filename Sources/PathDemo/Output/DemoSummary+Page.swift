@@ -15,8 +15,12 @@ extension DemoSummary {
                 + "\(scenario.seed), stream of \(NumberText.short(scenario.seconds)) s, file of "
                 + NumberText.bytes(Double(scenario.fileBytes)))
         page.blocks = [
-            .verdict(learnedIsNowhereWorse ? .good : .warn, comparison),
-            .table(table),
+            .table(table)
+        ]
+        for (text, isNowhereWorse) in comparisons {
+            page.blocks.append(.verdict(isNowhereWorse ? .good : .warn, text))
+        }
+        page.blocks += [
             .paragraph(whatWasSent),
             .paragraph(DemoSummary.columns),
             .heading("The paths"),

@@ -98,7 +98,8 @@ extension DemoSummary {
         var text = title("Paths") + pathTable.text(styled: styled) + "\n"
         text += title("Policies") + wrapped(whatWasSent) + "\n" + table.text(styled: styled)
         text += "\n" + wrapped(DemoSummary.columns) + "\n"
-        text += wrapped(comparison) + "\n"
+        for (sentence, _) in comparisons { text += wrapped(sentence) }
+        text += "\n"
         text += shareTable.text(styled: styled) + "\n"
         text += title("Training") + wrapped(trained) + "\n"
         text += title("What others would have done on the learned policy's recording")
