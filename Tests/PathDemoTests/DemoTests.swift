@@ -43,7 +43,9 @@ struct DemoTests {
             #expect(run.fileBytes == 2_000_000)
             #expect(run.messages == summary.scenario.messageCount)
             #expect(run.deliveries.count == run.messages)
-            #expect(run.deliveries.count { $0.isFinite } > 0)
+            // How many arrive in time depends on the machine; that some do does not.
+            #expect(run.deliveries.contains { $0.isFinite })
+            #expect(run.late >= run.deliveries.count { !$0.isFinite })
             #expect(run.damaged == 0)
             #expect(run.dropped == 0)
             #expect(run.goodput > 0)

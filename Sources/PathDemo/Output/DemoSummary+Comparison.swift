@@ -10,13 +10,15 @@ extension DemoSummary {
         var name: String
         var learned: Double
         var other: Double
+        /// A difference up to this is chance.
+        var noise = 0.0
         var text: (Double) -> String
 
         /// Below zero when the learned run is better, zero within the tolerance.
         var sign: Int {
             if learned == other { return 0 }
             if other == .infinity { return -1 }
-            let bar = DemoSummary.tolerance * other
+            let bar = max(noise, DemoSummary.tolerance * other)
             return learned < other - bar ? -1 : learned > other + bar ? 1 : 0
         }
         var words: String { "\(name) \(text(learned)) against \(text(other))" }
@@ -29,7 +31,7 @@ extension DemoSummary {
         return [
             Figure(
                 name: "late messages", learned: learned.lateShare, other: other.lateShare,
-                text: { NumberText.percent($0) }),
+                noise: DemoSummary.noise(learned, other), text: { NumberText.percent($0) }),
             Figure(
                 name: "p95", learned: learned.delivery(percentile: 0.95),
                 other: other.delivery(percentile: 0.95), text: time),
@@ -45,6 +47,14 @@ extension DemoSummary {
         ]
     }
 
+    /// Two standard errors of the difference of the shares of late messages.
+    private static func noise(_ one: PolicyRun, _ other: PolicyRun) -> Double {
+        func variance(_ run: PolicyRun) -> Double {
+            run.lateShare * (1 - run.lateShare) / Double(max(1, run.messages))
+        }
+        return 2 * (variance(one) + variance(other)).squareRoot()
+    }
+
     /// What the learned policy does better and worse than each fixed one.
     ///
     /// One sentence a fixed policy, and whether no figure is worse.
@@ -56,9 +66,10 @@ extension DemoSummary {
                 let words = figures.filter { $0.sign == sign }.map(\.words)
                 return words.isEmpty ? nil : title + ": " + words.joined(separator: ", ")
             }
-            let parts = [part("better", -1), part("worse", 1), part("within 10 %", 0)].compactMap {
-                $0
-            }
+            let parts = [part("better", -1), part("worse", 1), part("no clear difference", 0)]
+                .compactMap {
+                    $0
+                }
             let text =
                 "\(learned.policy) against \(other.policy): "
                 + parts.joined(separator: "; ") + "."

@@ -74,7 +74,7 @@ extension DemoSummary {
         + "messages was delivered. longest gap: without any message arriving. late: messages "
         + "delivered after their deadline, or dropped at it (never)."
         + " extra bytes: sent beyond the data "
-        + "itself (headers, acknowledgements, repeats). failovers: times a path was given up."
+        + "that arrived (headers, acknowledgements, repeats). failovers: times a path was given up."
 
     /// What was trained, in one sentence.
     public var trained: String {

@@ -34,6 +34,7 @@ public struct PolicyRun: Sendable {
     public var receivedDigest: [UInt8]
     /// Bytes of all datagrams of the sender, headers and repeated data included.
     public var wireBytes: UInt64
+    /// Bytes of the messages that arrived and of the file.
     public var payloadBytes: Int
     /// The session as it stood after the file.
     public var status: SessionStatus
@@ -47,7 +48,7 @@ public struct PolicyRun: Sendable {
     /// Bytes of the file a second.
     public var goodput: Double { fileSeconds > 0 ? Double(fileBytes) / fileSeconds : 0 }
     public var lateShare: Double { Double(late) / Double(max(1, messages)) }
-    /// What was sent beyond the data itself, as a share of it.
+    /// What was sent beyond the data that arrived, as a share of it.
     public var extraShare: Double {
         Double(wireBytes) / Double(max(1, payloadBytes)) - 1
     }
@@ -93,7 +94,8 @@ extension PolicyRun {
         sentDigest = sent.digest
         receivedDigest = log.item?.digest ?? []
         wireBytes = status.paths.reduce(0) { $0 + $1.statistics.bytesSent }
-        payloadBytes = offered * scenario.messageBytes + Int(sent.bytes)
+        let arrived = self.deliveries.count { $0.isFinite }
+        payloadBytes = arrived * scenario.messageBytes + Int(sent.bytes)
         self.status = status
         links = []
     }
