@@ -92,6 +92,16 @@ public enum BLAS {
             blasint(stride), beta, c, blasint(columns))
     }
 
+    /// `C = C + A'A`, lower triangle, of a block in column order whose columns are `stride` apart.
+    ///
+    /// - Parameter c: `columns` x `columns`.
+    public static func accumulateGram(
+        _ a: UnsafePointer<Double>, rows: Int, stride: Int, columns: Int,
+        into c: UnsafeMutablePointer<Double>
+    ) {
+        gram(alpha: 1, a, rows: rows, stride: stride, columns: columns, beta: 1, into: c)
+    }
+
     /// `B = B L^-T` for the rows of a panel; part of the blocked factorisation.
     static func solvePanel(
         lower: UnsafePointer<Double>, size: Int, panel: UnsafeMutablePointer<Double>, rows: Int,

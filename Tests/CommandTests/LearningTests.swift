@@ -30,10 +30,10 @@ struct LearningTests {
 
         let loaded = try Model.load(model)
         for (index, weight) in World.weights.enumerated() {
-            #expect((loaded.ridge.weights[index] - weight).magnitude < 0.05)
+            #expect(((loaded.residual?.weights[index] ?? .nan) - weight).magnitude < 0.05)
         }
         for index in World.weights.count..<FeatureSchema.count {
-            #expect(loaded.ridge.weights[index].magnitude < 0.05)
+            #expect((loaded.residual?.weights[index] ?? .nan).magnitude < 0.05)
         }
         #expect(loaded.notes["holdout_decisions"] == "1152")
         #expect(loaded.notes["traces"]?.hasSuffix(" \(trace)") == true)
@@ -55,9 +55,9 @@ struct LearningTests {
         #expect(info.output.contains("smoothed_rtt"))
         let json = try JSONReading(try Pathwise.run("model", "info", model, "--json"))
         #expect(try json.text("kind") == "ridge")
-        #expect(try json.number("lambda") == 10)
+        #expect(try json.number("residual", "lambda") == 10)
         #expect(try json.text("schema") == StableHash.text(FeatureSchema.current.hash))
-        #expect(try (json.number("weights", "smoothed_rtt") - 0.6).magnitude < 0.1)
+        #expect(try (json.number("residual", "weights", "smoothed_rtt") - 0.6).magnitude < 0.1)
     }
 
     @Test func withoutHoldoutAllDecisionsTrain() throws {

@@ -180,7 +180,7 @@ struct RidgeReferenceTests {
 
     @Test func aPriorFromAModelSteersTheFirstDecision() throws {
         let ridge = try Self.trainer(decisions: 4000, noise: 0.2).train().model
-        let model = Model(ridge: ridge, notes: [:])
+        let model = try Model(residual: ridge, notes: [:])
         // Feature 9 lowers the residual: the path with it is faster than its prediction says.
         var set = candidates([0.040, 0.041])
         set[1].features[9] = 1

@@ -35,7 +35,7 @@ public struct ModelTraining: Sendable {
             policies = runs.map(\.policy)
             var notes = metrics.notes
             notes["trained_on"] = "pathwise demo: " + policies.joined(separator: ", ")
-            model = Model(ridge: ridge, notes: notes)
+            model = try Model(residual: ridge, notes: notes)
             try model.save(path)
             self.metrics = metrics
             self.path = path

@@ -3,19 +3,21 @@ import PathTelemetry
 
 /// A trained model with what is known of its making.
 ///
-/// The file is safetensors. Metadata: `format` "pathwise", `kind` "ridge", `version`, `schema` (hash
-/// of the feature schema), `features` (their names), and notes (training data, metrics). Tensors,
-/// F64 when written, F64 or F32 when read: `weights` [24], `intercept` [1], `precision` [25, 25],
-/// `total_weight` [1], `lambda` [1].
+/// Up to three heads: `residual`, a linear model of how much longer a delivery takes than the
+/// heuristic predicts; `late`, a logistic model of missing the deadline; `neural`, a network of the
+/// residual with a linear last layer. At least one is there. `docs/formats.md` has the file.
 public struct Model: Sendable, Equatable {
-    /// Version of the file's layout.
-    public static let version = 1
-    private static let reserved: Set<String> = ["format", "kind", "version", "schema", "features"]
+    /// Version of the file's layout; version 1, which has the residual head alone, is read too.
+    public static let version = 2
 
-    /// What kind of regression it is; this version knows "ridge".
+    /// The heads there are, by the names that `pathwise train --kind` takes, comma between them.
     public let kind: String
-    /// The regression that learned policies start from.
-    public let ridge: RidgeModel
+    /// The linear residual; what learned policies start from.
+    public let residual: RidgeModel?
+    /// The probability of being late.
+    public let late: LogisticModel?
+    /// The neural-linear residual.
+    public let neural: NeuralLinearModel?
     /// Hash of the schema it was trained on; equal to that of this program.
     public let schemaHash: UInt64
     /// What it was trained on, metrics, and other notes, by name.
@@ -24,13 +26,34 @@ public struct Model: Sendable, Equatable {
     public let hash: UInt64
 
     /// A model to be saved; names of notes that the format uses itself are left out.
-    public init(ridge: RidgeModel, notes: [String: String]) {
-        let notes = notes.filter { !Model.reserved.contains($0.key) }
-        kind = "ridge"
-        self.ridge = ridge
+    ///
+    /// - Throws: `LearningError.training` without a head.
+    public init(
+        residual: RidgeModel? = nil, late: LogisticModel? = nil,
+        neural: NeuralLinearModel? = nil, notes: [String: String]
+    ) throws(LearningError) {
+        let heads = Model.kinds(residual, late, neural)
+        guard !heads.isEmpty else { throw .training("a model needs at least one head") }
+        let notes = notes.filter { !ModelLayout.reserved.contains($0.key) }
+        kind = heads.joined(separator: ",")
+        self.residual = residual
+        self.late = late
+        self.neural = neural
         self.notes = notes
         schemaHash = FeatureSchema.current.hash
-        hash = StableHash(Model.safetensors(ridge, notes).bytes()).value
+        hash =
+            StableHash(
+                ModelLayout.contents(
+                    kind: kind, residual: residual, late: late, neural: neural, notes: notes
+                ).bytes()
+            ).value
+    }
+
+    private static func kinds(
+        _ residual: RidgeModel?, _ late: LogisticModel?, _ neural: NeuralLinearModel?
+    ) -> [String] {
+        (residual == nil ? [] : ["ridge"]) + (late == nil ? [] : ["late"])
+            + (neural == nil ? [] : ["neural-linear"])
     }
 
     /// Reads a file.
@@ -52,7 +75,11 @@ public struct Model: Sendable, Equatable {
     }
 
     /// The file's bytes.
-    public func bytes() -> [UInt8] { Model.safetensors(ridge, notes).bytes() }
+    public func bytes() -> [UInt8] {
+        ModelLayout.contents(
+            kind: kind, residual: residual, late: late, neural: neural, notes: notes
+        ).bytes()
+    }
 
     /// From a file's bytes.
     public init(bytes: [UInt8]) throws(ModelProblem) {
@@ -61,65 +88,31 @@ public struct Model: Sendable, Equatable {
         guard metadata["format"] == "pathwise" else {
             throw .notAModel("its metadata does not say format \"pathwise\"")
         }
-        guard let version = metadata["version"], version == String(Model.version) else {
+        guard let version = metadata["version"], version == "1" || version == String(Model.version)
+        else {
             throw .notAModel(
-                "layout version \(metadata["version"] ?? "none"), this program reads "
+                "layout version \(metadata["version"] ?? "none"), this program reads 1 and "
                     + "\(Model.version)")
-        }
-        guard let kind = metadata["kind"], kind == "ridge" else {
-            throw .notAModel("kind \"\(metadata["kind"] ?? "none")\", this program reads \"ridge\"")
         }
         let expected = StableHash.text(FeatureSchema.current.hash)
         guard let schema = metadata["schema"], schema == expected else {
             throw .wrongSchema(expected: expected, actual: metadata["schema"] ?? "none")
         }
-        let size = FeatureSchema.count + 1
-        func values(_ name: String, _ shape: [Int]) throws(ModelProblem) -> [Double] {
-            guard let tensor = file[name] else { throw .notAModel("no tensor \"\(name)\"") }
-            guard tensor.shape == shape else {
-                throw .notAModel("tensor \"\(name)\" has shape \(tensor.shape), not \(shape)")
-            }
-            return tensor.values
+        guard let kind = metadata["kind"] else { throw .notAModel("it does not say its kind") }
+        let names = kind.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+        for name in names where !["ridge", "late", "neural-linear"].contains(name) {
+            throw .notAModel(
+                "kind \"\(kind)\", this program reads ridge, late and neural-linear")
         }
-        let elements = try values("precision", [size, size])
-        var precision = Matrix(rows: size, columns: size)
-        for row in 0..<size {
-            for column in 0..<size { precision[row, column] = elements[row * size + column] }
+        residual = names.contains("ridge") ? try ModelLayout.residual(file) : nil
+        late = names.contains("late") ? try ModelLayout.late(file) : nil
+        neural = names.contains("neural-linear") ? try ModelLayout.neural(file) : nil
+        guard kind == Model.kinds(residual, late, neural).joined(separator: ",") else {
+            throw .notAModel("kind \"\(kind)\" names a head twice or out of order")
         }
-        for row in 0..<size {
-            for column in 0..<row where precision[row, column] != precision[column, row] {
-                throw .notAModel("its precision is not symmetric")
-            }
-        }
-        ridge = try RidgeModel(
-            weights: try values("weights", [FeatureSchema.count]),
-            intercept: try values("intercept", [1])[0], precision: precision,
-            totalWeight: try values("total_weight", [1])[0],
-            lambda: try values("lambda", [1])[0])
         self.kind = kind
-        notes = metadata.filter { !Model.reserved.contains($0.key) }
+        notes = metadata.filter { !ModelLayout.reserved.contains($0.key) }
         schemaHash = FeatureSchema.current.hash
         hash = StableHash(bytes).value
-    }
-
-    private static func safetensors(_ ridge: RidgeModel, _ notes: [String: String]) -> Safetensors {
-        let size = FeatureSchema.count + 1
-        var metadata = notes
-        metadata["format"] = "pathwise"
-        metadata["kind"] = "ridge"
-        metadata["version"] = String(version)
-        metadata["schema"] = StableHash.text(FeatureSchema.current.hash)
-        metadata["features"] = FeatureSchema.current.names.joined(separator: ",")
-        return Safetensors(
-            metadata: metadata,
-            tensors: [
-                Tensor(name: "weights", shape: [FeatureSchema.count], values: ridge.weights),
-                Tensor(name: "intercept", shape: [1], values: [ridge.intercept]),
-                // Symmetric, so column-major is row-major.
-                Tensor(
-                    name: "precision", shape: [size, size], values: ridge.precision.elements),
-                Tensor(name: "total_weight", shape: [1], values: [ridge.totalWeight]),
-                Tensor(name: "lambda", shape: [1], values: [ridge.lambda]),
-            ])
     }
 }

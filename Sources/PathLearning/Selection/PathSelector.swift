@@ -50,7 +50,7 @@ public struct PathSelector: Sendable {
         case .single(.name(let name)):
             throw .unknownPath(name: name, known: [])
         case .linUCB(let settings), .learned(let settings):
-            let prior = try model?.ridge.prior(
+            let prior = try model?.residual?.prior(
                 limit: PathSelector.priorLimit, lambda: settings.lambda)
             linUCB = LinUCBPolicy(settings: settings, cost: cost, prior: prior)
             modelHash = model?.hash ?? 0

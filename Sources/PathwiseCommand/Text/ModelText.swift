@@ -7,11 +7,20 @@ enum ModelText {
     static func info(_ model: Model, file: String) -> String {
         var text = """
             \(file): \(model.kind), hash \(StableHash.text(model.hash))
-            feature schema \(StableHash.text(model.schemaHash)), penalty \
-            \(NumberText.short(model.ridge.lambda)), \
-            \(NumberText.count(Int(model.ridge.totalWeight.rounded()))) decisions
+            feature schema \(StableHash.text(model.schemaHash))
 
             """
+        for (name, head) in heads(model) {
+            text += "\(name): penalty \(NumberText.short(head.lambda)), "
+            text += "\(NumberText.count(Int(clamping: head.totalWeight))) decisions\n"
+        }
+        if let neural = model.neural {
+            let widths = neural.layers.layers.map { String($0.outputs) }
+            text += "network: \(neural.layers.inputs)-\(widths.joined(separator: "-"))-1, tanh\n"
+        }
+        if let fourier = model.late?.fourier {
+            text += "late: \(fourier.count) random Fourier features beside the linear ones\n"
+        }
         if !model.notes.isEmpty {
             let widest = model.notes.keys.reduce(0) { max($0, $1.count) }
             text += "\n"
@@ -22,31 +31,65 @@ enum ModelText {
                 text += "\(name)\(space)  \(lines.joined(separator: indent))\n"
             }
         }
-        var table = TextTable([
-            TextTable.Column("feature", .left), TextTable.Column("weight"),
-            TextTable.Column("meaning", .left),
-        ])
-        for feature in Feature.allCases {
-            table.add([
-                feature.name, signed(model.ridge.weights[feature.rawValue]), feature.meaning,
-            ])
+        if let weights = weights(model) { text += "\n" + weights }
+        if let calibration = model.late?.calibration, calibration.count > 0 {
+            text += "\n" + CalibrationText.table(calibration)
         }
-        table.add(["(intercept)", signed(model.ridge.intercept), ""])
-        return text + "\n" + table.text()
+        return text
+    }
+
+    /// The linear weights of the heads that have one a feature.
+    private static func weights(_ model: Model) -> String? {
+        guard model.residual != nil || model.late != nil else { return nil }
+        var columns = [TextTable.Column("feature", .left)]
+        if model.residual != nil { columns.append(TextTable.Column("residual")) }
+        if model.late != nil { columns.append(TextTable.Column("late")) }
+        columns.append(TextTable.Column("meaning", .left))
+        var table = TextTable(columns)
+        func row(_ name: String, _ meaning: String, _ weight: (LinearHead) -> Double) {
+            let cells = [model.residual?.head, model.late?.head].compactMap { head in
+                head.map { signed(weight($0)) }
+            }
+            table.add([name] + cells + [meaning])
+        }
+        for feature in Feature.allCases {
+            row(feature.name, feature.meaning) { $0.weights[feature.rawValue] }
+        }
+        row("(intercept)", "") { $0.intercept }
+        return table.text()
+    }
+
+    private static func heads(_ model: Model) -> [(name: String, head: LinearHead)] {
+        [
+            ("residual", model.residual?.head), ("late", model.late?.head),
+            ("neural", model.neural?.head),
+        ].compactMap { name, head in head.map { (name, $0) } }
     }
 
     static func json(_ model: Model, file: String) -> JSONValue {
-        [
+        func linear(_ head: LinearHead) -> JSONValue {
+            [
+                "lambda": .number(head.lambda), "total_weight": .number(head.totalWeight),
+                "intercept": .number(head.intercept),
+                "weights": .object(
+                    Feature.allCases.map {
+                        (key: $0.name, value: .number(head.weights[$0.rawValue]))
+                    }),
+            ]
+        }
+        return [
             "file": .string(file), "kind": .string(model.kind),
             "hash": .string(StableHash.text(model.hash)),
             "schema": .string(StableHash.text(model.schemaHash)),
-            "lambda": .number(model.ridge.lambda),
-            "total_weight": .number(model.ridge.totalWeight),
-            "intercept": .number(model.ridge.intercept),
-            "weights": .object(
-                Feature.allCases.map {
-                    (key: $0.name, value: .number(model.ridge.weights[$0.rawValue]))
-                }),
+            "residual": model.residual.map { linear($0.head) } ?? .null,
+            "late": model.late.map { linear($0.head) } ?? .null,
+            "neural": model.neural.map { neural in
+                [
+                    "lambda": .number(neural.head.lambda),
+                    "total_weight": .number(neural.head.totalWeight),
+                    "widths": .array(neural.layers.layers.map { .count($0.outputs) }),
+                ]
+            } ?? .null,
             "notes": .object(
                 model.notes.sorted { $0.key < $1.key }.map {
                     (key: $0.key, value: .string($0.value))
@@ -56,5 +99,32 @@ enum ModelText {
 
     private static func signed(_ value: Double) -> String {
         (value < 0 ? "" : "+") + NumberText.fixed(value, 4)
+    }
+}
+
+/// The table of predicted against observed lateness.
+enum CalibrationText {
+    static func table(_ calibration: ConformalCalibration) -> String {
+        var table = TextTable([
+            TextTable.Column("P(late) from"), TextTable.Column("to"),
+            TextTable.Column("decisions"), TextTable.Column("late"),
+            TextTable.Column("predicted"), TextTable.Column("observed"),
+        ])
+        for row in calibration.table() {
+            table.add([
+                NumberText.percent(row.from), NumberText.percent(row.to),
+                NumberText.count(Int(clamping: row.decisions)),
+                NumberText.count(Int(clamping: row.late)),
+                NumberText.percent(row.predicted), NumberText.percent(row.observed),
+            ])
+        }
+        return table.text()
+    }
+}
+
+extension Int {
+    /// The nearest integer; a number out of range or none at all becomes the nearest there is.
+    init(clamping value: Double) {
+        self = value.isNaN ? 0 : value >= 9e18 ? .max : value <= -9e18 ? .min : Int(value.rounded())
     }
 }

@@ -126,7 +126,7 @@ struct TraceTraining {
             notes["holdout_heuristic_rmse"] = String(measured.heuristic)
         }
         return Result(
-            model: Model(ridge: ridge, notes: notes), counts: counts, metrics: metrics,
+            model: try Model(residual: ridge, notes: notes), counts: counts, metrics: metrics,
             measured: measured, sources: sources)
     }
 }

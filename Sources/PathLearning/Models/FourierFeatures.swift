@@ -1,0 +1,72 @@
+import Glibc
+public import PathTelemetry
+
+/// Random Fourier features: a linear model of them is a kernel machine with a Gaussian kernel.
+///
+/// `phi_i(x) = sqrt(2 / D) cos(omega_i'x + b_i)` with `omega` normal of deviation `1 / width` and
+/// `b` uniform in 0 ..< 2 pi; `E phi(x)'phi(y) = exp(-|x - y|^2 / (2 width^2))`.
+/// Source: Rahimi and Recht, "Random features for large-scale kernel machines", 2007.
+public struct FourierFeatures: Sendable, Equatable {
+    /// `count` rows of `FeatureSchema.count` frequencies, row after row.
+    public let frequencies: [Double]
+    /// One a feature.
+    public let phases: [Double]
+    private let scale: Double
+
+    /// How many features it makes.
+    public var count: Int { phases.count }
+
+    /// Draws the frequencies from a seed: same seed, same features.
+    ///
+    /// - Precondition: `count` and `width` are above zero.
+    public init(count: Int, width: Double, seed: UInt64) {
+        precondition(count > 0 && width > 0)
+        var generator = SeededGenerator(seed: seed)
+        var frequencies: [Double] = []
+        frequencies.reserveCapacity(count * FeatureSchema.count)
+        for _ in 0..<(count * FeatureSchema.count) {
+            frequencies.append(FourierFeatures.normal(&generator) / width)
+        }
+        self.frequencies = frequencies
+        phases = (0..<count).map { _ in 2 * Double.pi * generator.uniform() }
+        scale = (2 / Double(count)).squareRoot()
+    }
+
+    /// From numbers that a file holds.
+    ///
+    /// - Throws: `ModelProblem.notAModel` when the sizes do not fit.
+    public init(frequencies: [Double], phases: [Double]) throws(ModelProblem) {
+        guard !phases.isEmpty, frequencies.count == phases.count * FeatureSchema.count else {
+            throw .notAModel("\(phases.count) phases with \(frequencies.count) frequencies")
+        }
+        self.frequencies = frequencies
+        self.phases = phases
+        scale = (2 / Double(phases.count)).squareRoot()
+    }
+
+    /// The feature at a position below `count`.
+    @inline(__always)
+    func value(_ index: Int, of features: borrowing FeatureVector) -> Double {
+        let start = index &* FeatureSchema.count
+        var angle = phases[index]
+        for feature in 0..<FeatureSchema.count {
+            angle += frequencies[start &+ feature] * features[feature]
+        }
+        return scale * cos(angle)
+    }
+
+    /// Writes all features; nothing is allocated.
+    ///
+    /// - Parameter target: room for `count` doubles.
+    public func write(
+        _ features: borrowing FeatureVector, into target: UnsafeMutablePointer<Double>
+    ) {
+        for index in 0..<count { target[index] = value(index, of: features) }
+    }
+
+    /// A standard normal number, by Box and Muller.
+    static func normal(_ generator: inout SeededGenerator) -> Double {
+        let radius = (-2 * log(1 - generator.uniform())).squareRoot()
+        return radius * cos(2 * Double.pi * generator.uniform())
+    }
+}

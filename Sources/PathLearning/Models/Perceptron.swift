@@ -1,0 +1,179 @@
+import Glibc
+public import PathTelemetry
+
+/// A feed-forward network whose outputs are the features of a linear last layer.
+///
+/// `h_0 = x`, `h_l = tanh(h_(l-1) W_l + b_l)`. Layers are at most `widthLimit` wide, so that a
+/// prediction works in scratch of fixed size and allocates nothing.
+public struct Perceptron: Sendable, Equatable {
+    /// The widest layer.
+    public static let widthLimit = 256
+    /// The most layers.
+    public static let depthLimit = 4
+
+    /// One layer: `h = tanh(x W + b)` with W of `inputs` x `outputs`, row after row.
+    public struct Layer: Sendable, Equatable {
+        public let inputs: Int
+        public let outputs: Int
+        public let weights: [Double]
+        public let biases: [Double]
+
+        /// - Throws: `ModelProblem` when sizes do not fit or a number is not finite.
+        public init(
+            inputs: Int, outputs: Int, weights: [Double], biases: [Double]
+        ) throws(ModelProblem) {
+            guard inputs > 0, outputs > 0, inputs <= Perceptron.widthLimit,
+                outputs <= Perceptron.widthLimit, weights.count == inputs * outputs,
+                biases.count == outputs
+            else { throw .notAModel("a layer of \(inputs) x \(outputs) with other sizes") }
+            guard weights.allSatisfy(\.isFinite), biases.allSatisfy(\.isFinite) else {
+                throw .nonFinite(tensor: "neural")
+            }
+            self.inputs = inputs
+            self.outputs = outputs
+            self.weights = weights
+            self.biases = biases
+        }
+
+        /// Writes the layer's outputs; in the order of columns, which vectorises.
+        @inline(__always)
+        func write(_ x: UnsafePointer<Double>, into result: UnsafeMutablePointer<Double>) {
+            weights.withUnsafeBufferPointer { weights in
+                guard var row = weights.baseAddress else { return }
+                for index in 0..<outputs { result[index] = biases[index] }
+                for input in 0..<inputs {
+                    let value = x[input]
+                    for index in 0..<outputs { result[index] += value * row[index] }
+                    row += outputs
+                }
+            }
+            for index in 0..<outputs { result[index] = tanh(result[index]) }
+        }
+    }
+
+    public let layers: [Layer]
+
+    /// - Throws: `ModelProblem.notAModel` when a layer does not take what the one before gives.
+    public init(layers: [Layer]) throws(ModelProblem) {
+        guard !layers.isEmpty, layers.count <= Perceptron.depthLimit else {
+            throw .notAModel("a network of \(layers.count) layers")
+        }
+        for (layer, next) in zip(layers, layers.dropFirst()) where layer.outputs != next.inputs {
+            throw .notAModel(
+                "a layer of \(next.inputs) inputs after one of \(layer.outputs) outputs")
+        }
+        self.layers = layers
+    }
+
+    public var inputs: Int { layers[0].inputs }
+    public var outputs: Int { layers[layers.count - 1].outputs }
+
+    /// Writes the outputs of the last layer; nothing is allocated.
+    ///
+    /// - Parameters:
+    ///   - x: `inputs` doubles.
+    ///   - target: room for `outputs` doubles.
+    public func write(_ x: UnsafePointer<Double>, into target: UnsafeMutablePointer<Double>) {
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * Perceptron.widthLimit) {
+            scratch in
+            guard let base = scratch.baseAddress else { return }
+            var source = x
+            for index in layers.indices {
+                let isLast = index == layers.count - 1
+                let result =
+                    isLast ? target : base + (index & 1) * Perceptron.widthLimit
+                layers[index].write(source, into: result)
+                source = UnsafePointer(result)
+            }
+        }
+    }
+}
+
+/// A network of the residual whose last layer is Bayesian linear: neural-linear regression.
+///
+/// The layers are trained offline and stay; the last layer is the prior of a `LinearPosterior` and
+/// goes on learning online, with exact uncertainty given the layers.
+/// Source: Riquelme, Tucker and Snoek, "Deep Bayesian bandits showdown", 2018, section 4.
+public struct NeuralLinearModel: Sendable, Equatable {
+    public let layers: Perceptron
+    /// The last layer, over the outputs of the layers.
+    public let head: LinearHead
+
+    /// - Throws: `ModelProblem.notAModel` when layers, head and schema do not fit.
+    public init(layers: Perceptron, head: LinearHead) throws(ModelProblem) {
+        guard layers.inputs == FeatureSchema.count else {
+            throw .notAModel("a network of \(layers.inputs) inputs, not \(FeatureSchema.count)")
+        }
+        guard head.weights.count == layers.outputs else {
+            throw .notAModel(
+                "a last layer of \(head.weights.count) weights on \(layers.outputs) outputs")
+        }
+        self.layers = layers
+        self.head = head
+    }
+
+    /// The residual expected for these features; nothing is allocated.
+    public func predict(_ features: FeatureVector) -> Double {
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: layers.outputs) { hidden in
+            guard let hidden = hidden.baseAddress else { return head.intercept }
+            write(features, into: hidden)
+            var sum = head.intercept
+            for index in 0..<layers.outputs { sum += head.weights[index] * hidden[index] }
+            return sum
+        }
+    }
+
+    /// Writes the features of the last layer.
+    ///
+    /// - Parameter hidden: room for `layers.outputs` doubles.
+    public func write(
+        _ features: FeatureVector, into hidden: UnsafeMutablePointer<Double>
+    ) {
+        features.span.withUnsafeBufferPointer { buffer in
+            if let base = buffer.baseAddress { layers.write(base, into: hidden) }
+        }
+    }
+}
+
+/// A neural-linear model that goes on learning in its last layer; no allocation after `init`.
+public struct NeuralLinearPosterior: Sendable {
+    private let model: NeuralLinearModel
+    /// The last layer, the constant last.
+    public private(set) var posterior: LinearPosterior
+
+    /// - Parameter limit: as how many observations the trained last layer counts at most.
+    public init(
+        _ model: NeuralLinearModel, limit: Double, lambda: Double
+    ) throws(LearningError) {
+        self.model = model
+        posterior = LinearPosterior(
+            prior: try model.head.prior(limit: limit, lambda: lambda))
+    }
+
+    /// The expected residual and `x' A^-1 x` of the last layer.
+    public func predict(_ features: FeatureVector) -> (mean: Double, spread: Double) {
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: posterior.stride) { row in
+            guard let row = row.baseAddress else { return (0, 0) }
+            fill(row, features)
+            return posterior.predict(row)
+        }
+    }
+
+    /// Takes in one outcome after fading the older ones by `decay`.
+    public mutating func learn(
+        _ features: FeatureVector, target: Double, decay: Double
+    ) {
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: posterior.stride) { row in
+            guard let row = row.baseAddress else { return }
+            fill(row, features)
+            posterior.learn(row, target: target, decay: decay)
+        }
+    }
+
+    private func fill(_ row: UnsafeMutablePointer<Double>, _ features: FeatureVector) {
+        let size = model.layers.outputs
+        model.write(features, into: row)
+        row[size] = 1
+        for index in (size + 1)..<max(size + 1, posterior.stride) { row[index] = 0 }
+    }
+}
