@@ -28,6 +28,10 @@ enum Benchmarks {
         if !Allocations.areCounted {
             print("allocations are not counted: preload malloc-counter.so (make does)")
         }
-        for benchmark in chosen { try benchmark.run() }
+        for benchmark in chosen {
+            try benchmark.run()
+            // Seen at once also through a pipe.
+            fflush(nil)
+        }
     }
 }

@@ -24,6 +24,9 @@ public final class ServerDriver: @unchecked Sendable {
     private var pendingEvents: [(ServedConnection, ConnectionEvent)] = []
     private var nextID = 0
     public let localAddresses: [SocketAddress]
+    /// Sockets that take what is sent to any address of the host: answers have to leave from that
+    /// address, or the client does not know them.
+    private let takesMany: [Bool]
 
     /// Opens the sockets and starts the thread.
     ///
@@ -45,6 +48,7 @@ public final class ServerDriver: @unchecked Sendable {
         waker = poller.waker
         self.poller = poller
         localAddresses = addresses
+        takesMany = addresses.map(\.isUnspecified)
         self.endpoint = endpoint
         self.sockets = sockets
         self.onEvent = onEvent
@@ -121,8 +125,8 @@ public final class ServerDriver: @unchecked Sendable {
             ready,
             datagram: { bytes, message, socket in
                 _ = unsafe endpoint.handleDatagram(
-                    bytes, from: message.remote, socket: socket, receivedAt: message.receivedAt,
-                    now: now)
+                    bytes, from: message.remote, to: takesMany[socket] ? message.local : nil,
+                    socket: socket, receivedAt: message.receivedAt, now: now)
             },
             fault: { _, _ in })
         while let reply = unsafe endpoint.pollReply(into: sockets.transmitBuffer) {

@@ -108,7 +108,8 @@ struct SocketSet: ~Copyable {
             let rest = unsafe UnsafeRawBufferPointer(
                 rebasing: UnsafeRawBufferPointer(transmitBuffer)[offset..<transmit.length])
             let result = unsafe slot.socket.send(
-                rest, segmentSize: transmit.segmentSize, to: transmit.remote)
+                rest, segmentSize: transmit.segmentSize, to: transmit.remote,
+                from: transmit.local)
             switch result {
             case .sent(let count):
                 guard count > 0 else { return nil }

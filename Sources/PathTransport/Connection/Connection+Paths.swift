@@ -38,7 +38,7 @@ extension Connection {
 
     mutating func makePath(
         _ number: PathID, traits: PathTraits, socket: Int, remote: SocketAddress,
-        datagramLimit: Int, now: Instant
+        local: SocketAddress? = nil, datagramLimit: Int, now: Instant
     ) {
         paths.append(
             Path(
@@ -46,6 +46,7 @@ extension Connection {
                 datagramLimit: allowed(datagramLimit),
                 algorithm: configuration.congestion,
                 initialWindowPackets: configuration.initialWindowPackets, now: now))
+        paths[paths.count - 1].local = local
         paths[paths.count - 1].validation.isLimited = isServer
         if let peerParameters {
             paths[paths.count - 1].recovery.peerAckDelay = peerParameters.maximumAckDelay

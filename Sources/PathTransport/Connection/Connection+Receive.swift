@@ -7,11 +7,13 @@ extension Connection {
     /// It is decrypted in place; the memory is the caller's again afterwards.
     ///
     /// - Parameters:
+    ///   - local: the address it was sent to, where the socket takes those of several: what is
+    ///     sent back on its path goes out from there.
     ///   - socket: number of the local socket that it came in by.
     ///   - receivedAt: when it arrived, as exactly as the caller knows (a kernel's stamp).
     public mutating func handleDatagram(
-        _ bytes: UnsafeMutableRawBufferPointer, from remote: SocketAddress, socket: Int,
-        receivedAt: Instant, now: Instant
+        _ bytes: UnsafeMutableRawBufferPointer, from remote: SocketAddress,
+        to local: SocketAddress? = nil, socket: Int, receivedAt: Instant, now: Instant
     ) {
         guard !isClosed else { return }
         let readable = UnsafeRawBufferPointer(bytes)
@@ -21,7 +23,8 @@ extension Connection {
         }
         if let header = DataHeader(readable) {
             handleData(
-                bytes, header, from: remote, socket: socket, receivedAt: receivedAt, now: now)
+                bytes, header, from: remote, to: local, socket: socket, receivedAt: receivedAt,
+                now: now)
         } else if handshake != nil {
             handleHandshake(readable, from: remote, socket: socket, now: now)
         }
@@ -62,11 +65,14 @@ extension Connection {
         _ bytes: UnsafeRawBufferPointer, from remote: SocketAddress, socket: Int, now: Instant
     ) {
         guard let kind = bytes.first,
-            let index = paths.firstIndex(where: { $0.socket == socket && $0.remote == remote })
+            let index = paths.indices.first(where: {
+                paths[$0].socket == socket && paths[$0].remote == remote
+            })
         else { return }
+        let path = paths[index].id
         switch kind {
         case HandshakeKind.retry:
-            handshake?.handleRetry(bytes, path: paths[index].id, now: now)
+            handshake?.handleRetry(bytes, path: path, now: now)
         case HandshakeKind.refusal:
             handshake?.handleRefusal(bytes, now: now)
         case HandshakeKind.response:
@@ -96,7 +102,7 @@ extension Connection {
 
     private mutating func handleData(
         _ bytes: UnsafeMutableRawBufferPointer, _ header: DataHeader, from remote: SocketAddress,
-        socket: Int, receivedAt: Instant, now: Instant
+        to local: SocketAddress?, socket: Int, receivedAt: Instant, now: Instant
     ) {
         guard header.receiver == localIndex, protection != nil else { return }
         var known = index(of: header.path)
@@ -124,7 +130,7 @@ extension Connection {
         if known == nil {
             guard isServer, paths.count < PathID.limit else { return }
             makePath(
-                header.path, traits: PathTraits(), socket: socket, remote: remote,
+                header.path, traits: PathTraits(), socket: socket, remote: remote, local: local,
                 datagramLimit: configuration.parameters.maximumDatagram, now: now)
             known = paths.count - 1
         }
@@ -133,8 +139,8 @@ extension Connection {
         // The client used the keys, so it holds its own and has our answer.
         isConfirmed = true
         noteArrival(
-            index, bytes: bytes.count, number: header.packetNumber, from: remote, socket: socket,
-            now: now)
+            index, bytes: bytes.count, number: header.packetNumber, from: remote, to: local,
+            socket: socket, now: now)
         if index == 0, handshakeRemote == remote {
             // The answer went to this address alone: it gets our packets.
             handshakeRemote = nil
@@ -149,8 +155,8 @@ extension Connection {
 
     /// Books an authentic packet, and follows the peer to a new address once that is validated.
     private mutating func noteArrival(
-        _ index: Int, bytes: Int, number: UInt64, from remote: SocketAddress, socket: Int,
-        now: Instant
+        _ index: Int, bytes: Int, number: UInt64, from remote: SocketAddress,
+        to local: SocketAddress?, socket: Int, now: Instant
     ) {
         paths[index].statistics.packetsReceived += 1
         paths[index].statistics.bytesReceived += UInt64(bytes)
@@ -161,6 +167,7 @@ extension Connection {
             // RFC 9000, section 9.3: nothing much is sent to the new address before it answers.
             paths[index].remote = remote
             paths[index].socket = socket
+            paths[index].local = local
             paths[index].validation = PathValidation()
             paths[index].validation.isLimited = true
             paths[index].hasMoved = true

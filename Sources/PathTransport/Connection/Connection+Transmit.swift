@@ -6,6 +6,8 @@ public struct Transmit: Sendable {
     /// Number of the local socket, as given with the path.
     public var socket: Int
     public var remote: SocketAddress
+    /// The address to send from, where the socket has several; nil leaves it to the system.
+    public var local: SocketAddress?
     /// Bytes in all, at the start of the caller's buffer.
     public var length: Int
     /// Bytes of every datagram but the last, which may be shorter.
@@ -49,9 +51,10 @@ extension Connection {
         let alive = paths.indices.filter { paths[$0].isAlive }
         guard !alive.isEmpty else { return nil }
         let index = alive[attempt % alive.count]
+        let path = paths[index].id
         guard
             handshake?.writeInitiation(
-                path: paths[index].id, pathCount: alive.count, to: buffer, now: now) == true
+                path: path, pathCount: alive.count, to: buffer, now: now) == true
         else { return nil }
         note(index, datagrams: 1, bytes: InitiationPacket.length, now: now)
         return transmit(index, length: InitiationPacket.length, segment: InitiationPacket.length)
@@ -301,9 +304,10 @@ extension Connection {
 
     /// Seals a packet and books it; the length of its datagram.
     mutating func end(_ index: Int, _ packet: inout PacketBuilder, now: Instant) -> Int {
+        let path = paths[index].id
         let length =
             protection?.seal(
-                packet: packet.base, payloadLength: packet.payloadLength, path: paths[index].id,
+                packet: packet.base, payloadLength: packet.payloadLength, path: path,
                 number: packet.number) ?? 0
         guard length > 0 else { return 0 }
         packet.sent.bytes = Int32(truncatingIfNeeded: length)
@@ -330,6 +334,6 @@ extension Connection {
     func transmit(_ index: Int, length: Int, segment: Int) -> Transmit {
         Transmit(
             path: paths[index].id, socket: paths[index].socket, remote: paths[index].remote,
-            length: length, segmentSize: segment)
+            local: paths[index].local, length: length, segmentSize: segment)
     }
 }

@@ -42,7 +42,7 @@ public struct Connection: ~Copyable {
     /// A server sends no data before the client has proved that it holds the keys.
     var isConfirmed: Bool
 
-    var paths: [Path] = []
+    var paths = PathTable()
     var session: Session
     var selector: PathSelector
     /// A policy that sends everywhere is asked with every path, not only those with room.
@@ -111,7 +111,7 @@ public struct Connection: ~Copyable {
         handshakeRemote = accepted.remote
         makePath(
             accepted.path, traits: PathTraits(), socket: accepted.socket, remote: accepted.remote,
-            datagramLimit: configuration.parameters.maximumDatagram, now: now)
+            local: accepted.local, datagramLimit: configuration.parameters.maximumDatagram, now: now)
         paths[0].validation.bytesReceived += InitiationPacket.length
         paths[0].validation.bytesSent += accepted.responseLength
     }
@@ -182,7 +182,9 @@ public struct Connection: ~Copyable {
     public var policyName: String { selector.name }
     public var modelHash: UInt64 { selector.modelHash }
     /// The paths that exist, in the order of their making.
-    public var pathIDs: [PathID] { paths.filter { $0.isAlive }.map(\.id) }
+    public var pathIDs: [PathID] {
+        paths.indices.filter { paths[$0].isAlive }.map { paths[$0].id }
+    }
 
     /// What is known of a path now; nil when it does not exist.
     public func snapshot(of path: PathID, now: Instant) -> PathSnapshot? {

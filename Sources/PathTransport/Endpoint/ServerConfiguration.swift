@@ -54,6 +54,7 @@ struct AcceptedInitiation {
     var path: PathID
     var socket: Int
     var remote: SocketAddress
+    var local: SocketAddress?
     var responseLength: Int
 }
 

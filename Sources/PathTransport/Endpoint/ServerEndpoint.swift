@@ -37,8 +37,14 @@ public struct ServerEndpoint: ~Copyable {
     /// A stateless answer that waits to be sent.
     private struct Reply {
         var bytes: [UInt8]
-        var socket: Int
+        var origin: Origin
+    }
+
+    /// Where a datagram came from, and by which of our addresses.
+    private struct Origin {
         var remote: SocketAddress
+        var local: SocketAddress?
+        var socket: Int
     }
 
     static let replyLimit = 256
@@ -79,19 +85,20 @@ public struct ServerEndpoint: ~Copyable {
 
     /// Takes one datagram; the connection that it belonged to, which then has to be polled.
     public mutating func handleDatagram(
-        _ bytes: UnsafeMutableRawBufferPointer, from remote: SocketAddress, socket: Int,
-        receivedAt: Instant, now: Instant
+        _ bytes: UnsafeMutableRawBufferPointer, from remote: SocketAddress,
+        to local: SocketAddress? = nil, socket: Int, receivedAt: Instant, now: Instant
     ) -> ConnectionBox? {
         if let header = DataHeader(UnsafeRawBufferPointer(bytes)) {
             guard let box = connections[header.receiver] else { return nil }
             let wasConfirmed = box.connection.isConfirmed
             box.connection.handleDatagram(
-                bytes, from: remote, socket: socket, receivedAt: receivedAt, now: now)
+                bytes, from: remote, to: local, socket: socket, receivedAt: receivedAt, now: now)
             if !wasConfirmed, box.connection.isConfirmed { halfOpenCount -= 1 }
             return box
         }
         return handleInitiation(
-            UnsafeRawBufferPointer(bytes), from: remote, socket: socket, now: now)
+            UnsafeRawBufferPointer(bytes),
+            from: Origin(remote: remote, local: local, socket: socket), now: now)
     }
 
     /// Forgets a connection that has ended.
@@ -108,14 +115,14 @@ public struct ServerEndpoint: ~Copyable {
         guard reply.bytes.count <= buffer.count else { return nil }
         buffer.copyBytes(from: reply.bytes)
         return Transmit(
-            path: PathID(0), socket: reply.socket, remote: reply.remote,
-            length: reply.bytes.count, segmentSize: reply.bytes.count)
+            path: PathID(0), socket: reply.origin.socket, remote: reply.origin.remote,
+            local: reply.origin.local, length: reply.bytes.count, segmentSize: reply.bytes.count)
     }
 
     // MARK: handshakes
 
     private mutating func handleInitiation(
-        _ bytes: UnsafeRawBufferPointer, from remote: SocketAddress, socket: Int, now: Instant
+        _ bytes: UnsafeRawBufferPointer, from origin: Origin, now: Instant
     ) -> ConnectionBox? {
         guard bytes.count == InitiationPacket.length, bytes[0] == HandshakeKind.initiation else {
             statistics.dropped += 1
@@ -128,12 +135,12 @@ public struct ServerEndpoint: ~Copyable {
             rebasing: bytes[InitiationPacket.authenticatorOffset..<InitiationPacket.cookieOffset])
         let sender = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
         guard bytes[1] == InitiationPacket.version else {
-            refuse(.version, sender, remote, socket, now)
+            refuse(.version, sender, origin)
             return nil
         }
         guard mac.isValid(tag.bytes, of: authenticated.bytes) else {
             statistics.refusedWrongKey += 1
-            refuse(.wrongServerKey, sender, remote, socket, now)
+            refuse(.wrongServerKey, sender, origin)
             return nil
         }
         guard let packet = InitiationPacket(bytes), packet.noise.count >= 32 else {
@@ -146,33 +153,32 @@ public struct ServerEndpoint: ~Copyable {
             statistics.repeated += 1
             guard !box.connection.isConfirmed else { return nil }
             // Two addresses have the answer now: neither is proved by the use of the keys.
-            if box.connection.handshakeRemote != remote { box.connection.handshakeRemote = nil }
-            reply(box.response, remote, socket)
+            if box.connection.handshakeRemote != origin.remote { box.connection.handshakeRemote = nil }
+            reply(box.response, origin)
             return nil
         }
-        guard provesAddress(bytes, remote, socket, packet.sender, now: now) else { return nil }
-        return accept(packet, identity, remote, socket, now: now)
+        guard provesAddress(bytes, origin, packet.sender, now: now) else { return nil }
+        return accept(packet, identity, origin, now: now)
     }
 
     /// Under load a client has to send back the cookie of its address before anything is computed.
     private mutating func provesAddress(
-        _ bytes: UnsafeRawBufferPointer, _ remote: SocketAddress, _ socket: Int, _ sender: UInt32,
-        now: Instant
+        _ bytes: UnsafeRawBufferPointer, _ origin: Origin, _ sender: UInt32, now: Instant
     ) -> Bool {
         let isLoaded =
             load.add(now: now) > configuration.handshakesBeforeCookies
             || halfOpenCount >= configuration.halfOpenLimit / 2
         guard isLoaded else { return true }
-        let address = remote.bytes
+        let address = origin.remote.bytes
         let cookie = UnsafeRawBufferPointer(rebasing: bytes[InitiationPacket.cookieOffset...])
         guard cookies.isValid(cookie.bytes, for: address.span.bytes, now: now) else {
             if let fresh = try? cookies.cookie(for: address.span.bytes, now: now) {
                 statistics.retries += 1
-                reply(RetryPacket.encode(receiver: sender, cookie: fresh), remote, socket)
+                reply(RetryPacket.encode(receiver: sender, cookie: fresh), origin)
             }
             return false
         }
-        guard limiter.allows(remote, limit: configuration.handshakesPerAddress, now: now) else {
+        guard limiter.allows(origin.remote, limit: configuration.handshakesPerAddress, now: now) else {
             statistics.dropped += 1
             return false
         }
@@ -180,18 +186,17 @@ public struct ServerEndpoint: ~Copyable {
     }
 
     private mutating func accept(
-        _ packet: InitiationPacket, _ identity: InitiationIdentity, _ remote: SocketAddress,
-        _ socket: Int, now: Instant
+        _ packet: InitiationPacket, _ identity: InitiationIdentity, _ origin: Origin, now: Instant
     ) -> ConnectionBox? {
         guard let suite = CipherSuite(rawValue: packet.suite) else {
-            refuse(.cipherSuite, packet.sender, remote, socket, now)
+            refuse(.cipherSuite, packet.sender, origin)
             return nil
         }
         guard connections.count < configuration.connectionLimit,
             halfOpenCount < configuration.halfOpenLimit
         else {
             statistics.refusedBusy += 1
-            refuse(.busy, packet.sender, remote, socket, now)
+            refuse(.busy, packet.sender, origin)
             return nil
         }
         do throws(CryptoError) {
@@ -209,7 +214,7 @@ public struct ServerEndpoint: ~Copyable {
                 let parameters = HandshakePayload.parameters(payload)
             else {
                 statistics.refusedPresharedKey += 1
-                refuse(.presharedKey, packet.sender, remote, socket, now)
+                refuse(.presharedKey, packet.sender, origin)
                 return nil
             }
             noise.setPresharedKey(key)
@@ -223,12 +228,12 @@ public struct ServerEndpoint: ~Copyable {
                 AcceptedInitiation(
                     clientKey: client, localIndex: index, remoteIndex: packet.sender, suite: suite,
                     secrets: TrafficSecrets(sending: secrets.send, receiving: secrets.receive),
-                    parameters: parameters, path: packet.path, socket: socket, remote: remote,
-                    responseLength: response.count),
-                identity, response, now: now)
+                    parameters: parameters, path: packet.path, socket: origin.socket,
+                    remote: origin.remote, local: origin.local, responseLength: response.count),
+                identity, response, origin, now: now)
         } catch .peerRefused {
             statistics.refusedUnknownClient += 1
-            refuse(.unknownClient, packet.sender, remote, socket, now)
+            refuse(.unknownClient, packet.sender, origin)
         } catch {
             statistics.dropped += 1
         }
@@ -237,7 +242,7 @@ public struct ServerEndpoint: ~Copyable {
 
     private mutating func connect(
         _ accepted: AcceptedInitiation, _ identity: InitiationIdentity, _ response: [UInt8],
-        now: Instant
+        _ origin: Origin, now: Instant
     ) throws(CryptoError) -> ConnectionBox? {
         let selector: PathSelector
         do {
@@ -257,7 +262,7 @@ public struct ServerEndpoint: ~Copyable {
         initiations[identity] = accepted.localIndex
         halfOpenCount += 1
         statistics.accepted += 1
-        reply(response, accepted.remote, accepted.socket)
+        reply(response, origin)
         return box
     }
 
@@ -268,15 +273,14 @@ public struct ServerEndpoint: ~Copyable {
         }
     }
 
-    private mutating func reply(_ bytes: [UInt8], _ remote: SocketAddress, _ socket: Int) {
+    private mutating func reply(_ bytes: [UInt8], _ origin: Origin) {
         guard replies.count < ServerEndpoint.replyLimit else { return }
-        replies.append(Reply(bytes: bytes, socket: socket, remote: remote))
+        replies.append(Reply(bytes: bytes, origin: origin))
     }
 
     private mutating func refuse(
-        _ reason: RefusalReason, _ sender: UInt32, _ remote: SocketAddress, _ socket: Int,
-        _ now: Instant
+        _ reason: RefusalReason, _ sender: UInt32, _ origin: Origin
     ) {
-        reply(RefusalPacket.encode(receiver: sender, reason: reason), remote, socket)
+        reply(RefusalPacket.encode(receiver: sender, reason: reason), origin)
     }
 }

@@ -23,12 +23,14 @@ public struct PathStatistics: Sendable {
 }
 
 /// One path of a connection: addresses, life, recovery, and what was received on it.
-struct Path {
+struct Path: ~Copyable {
     let id: PathID
     var traits: PathTraits
     /// Number of the local socket that the path uses.
     var socket: Int
     var remote: SocketAddress
+    /// A server's: the address that the client sends to, where the socket takes those of several.
+    var local: SocketAddress?
     private(set) var state: PathState
     var stateChangedAt: Instant
 
@@ -190,6 +192,7 @@ struct Path {
         fresh.statistics = statistics
         fresh.delays = delays
         fresh.peerStatusSequence = peerStatusSequence
+        fresh.local = local
         fresh.state = .closed
         self = fresh
     }

@@ -38,7 +38,7 @@ struct ByteRing: ~Copyable {
                 let to = Int(truncatingIfNeeded: offset) & (grown &- 1)
                 let left = Int(truncatingIfNeeded: held.upperBound &- offset)
                 let run = min(left, capacity &- from, grown &- to)
-                unsafe (fresh + to).copyMemory(from: old + from, byteCount: run)
+                unsafe ByteRing.copy(old + from, to: fresh + to, count: run)
                 offset &+= UInt64(run)
             }
             unsafe old.deallocate()
@@ -54,9 +54,9 @@ struct ByteRing: ~Copyable {
         precondition(bytes.count <= capacity, "more bytes than the ring has storage for")
         let from = Int(truncatingIfNeeded: offset) & (capacity &- 1)
         let run = min(bytes.count, capacity &- from)
-        unsafe (base + from).copyMemory(from: source, byteCount: run)
+        unsafe ByteRing.copy(source, to: base + from, count: run)
         if run < bytes.count {
-            unsafe base.copyMemory(from: source + run, byteCount: bytes.count &- run)
+            unsafe ByteRing.copy(source + run, to: base, count: bytes.count &- run)
         }
     }
 
@@ -66,9 +66,9 @@ struct ByteRing: ~Copyable {
         precondition(buffer.count <= capacity, "more bytes than the ring has storage for")
         let from = Int(truncatingIfNeeded: offset) & (capacity &- 1)
         let run = min(buffer.count, capacity &- from)
-        unsafe target.copyMemory(from: base + from, byteCount: run)
+        unsafe ByteRing.copy(base + from, to: target, count: run)
         if run < buffer.count {
-            unsafe (target + run).copyMemory(from: base, byteCount: buffer.count &- run)
+            unsafe ByteRing.copy(base, to: target + run, count: buffer.count &- run)
         }
     }
 
@@ -77,6 +77,27 @@ struct ByteRing: ~Copyable {
         unsafe base?.deallocate()
         unsafe base = nil
         capacity = 0
+    }
+
+    /// Copies in pieces below the size from which the C library takes `rep movsb`: on AMD's Zen that
+    /// instruction takes about twice the time of the loop over vector registers.
+    private static func copy(
+        _ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, count: Int
+    ) {
+        var done = 0
+        while done < count {
+            let run = min(2048, count &- done)
+            unsafe copyPiece(source + done, to: target + done, count: run)
+            done &+= run
+        }
+    }
+
+    /// Apart, because the optimiser would join the pieces to one again.
+    @inline(never)
+    private static func copyPiece(
+        _ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, count: Int
+    ) {
+        unsafe target.copyMemory(from: source, byteCount: count)
     }
 
     private static func powerOfTwo(atLeast bytes: Int) -> Int {

@@ -17,6 +17,9 @@ struct SendStream: ~Copyable {
         case none, unsent, inFlight, acknowledged
     }
 
+    /// Bytes that may wait unsent whatever is in flight.
+    static let leastAhead = 512 * 1024
+
     private var ring: ByteRing
     /// Most bytes held, sent or not.
     let capacity: Int
@@ -227,12 +230,22 @@ struct SendStream: ~Copyable {
         resetState == .none ? Int(truncatingIfNeeded: writtenOffset &- firstUnackedOffset) : 0
     }
     /// Bytes that `write` would take now.
+    ///
+    /// As much may wait unsent as is in flight: enough for the window to double, and little enough
+    /// to stay in the processor's cache on a fast link.
     var writableBytes: Int {
         guard end == .open, resetState == .none else { return 0 }
-        return min(
-            capacity &- bufferedBytes,
-            Int(truncatingIfNeeded: StreamChunk.maximumOffset &- writtenOffset))
+        let inFlight = Int(truncatingIfNeeded: nextOffset &- firstUnackedOffset)
+        let unsent = Int(truncatingIfNeeded: writtenOffset &- nextOffset)
+        let ahead = max(SendStream.leastAhead, inFlight)
+        return max(
+            0,
+            min(
+                capacity &- bufferedBytes, ahead &- unsent,
+                Int(truncatingIfNeeded: StreamChunk.maximumOffset &- writtenOffset)))
     }
+    /// The room from which on a writer that waits is told of it: not for every packet.
+    var wakeRoom: Int { min(capacity, SendStream.leastAhead) / 4 }
     /// Bytes of storage taken.
     var memoryBytes: Int { ring.capacity }
 

@@ -106,7 +106,7 @@ extension StreamTable {
         let wasDone = slot.send.isFullyAcknowledged
         slot.send.handleAcked(
             offset: frame.chunk.offset, length: frame.chunk.length, isFinal: frame.chunk.isFinal)
-        if slot.wantsRoom, slot.send.writableBytes >= slot.send.capacity / 4 {
+        if slot.wantsRoom, slot.send.writableBytes >= slot.send.wakeRoom {
             slot.wantsRoom = false
             raise(slot, .writable)
         }
