@@ -2,6 +2,12 @@
 import PackageDescription
 
 // A package of its own, so that users of Pathwise never resolve or build it.
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
 let package = Package(
     name: "pathwise-benchmarks",
     dependencies: [.package(name: "pathwise", path: "..")],
@@ -9,11 +15,12 @@ let package = Package(
         .executableTarget(
             name: "PathwiseBenchmarks",
             dependencies: [.product(name: "PathwiseRooms", package: "pathwise")],
-            swiftSettings: [
-                .enableUpcomingFeature("ExistentialAny"),
-                .enableUpcomingFeature("InternalImportsByDefault"),
-                .enableUpcomingFeature("MemberImportVisibility"),
-            ])
+            swiftSettings: settings),
+        // Used by transfers.sh.
+        .executableTarget(
+            name: "HandshakeFlood",
+            dependencies: [.product(name: "PathwiseRooms", package: "pathwise")],
+            swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]
 )

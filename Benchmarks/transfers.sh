@@ -8,6 +8,7 @@
 #   Benchmarks/transfers.sh emulated        20 MB over two paths of 20 Mbit/s, 20 ms RTT, five times
 #   Benchmarks/transfers.sh blackhole       one of two paths down for 5 s, each in turn
 #   Benchmarks/transfers.sh outage          both paths down for 3 s
+#   Benchmarks/transfers.sh flood           a transfer while 10,000 handshakes/s of unknown keys come
 #
 # PATHWISE names another binary, POLICY another policy, REPEATS another number of repeats.
 set -euo pipefail
@@ -41,6 +42,19 @@ receive() {
     "$PATHWISE" receive --listen 127.0.0.1:0 --listen 127.0.0.1:0 --key "$work/server.key" \
         --allow "$work/client.pub" --once --json "$@" > "$work/received.json" 2> "$work/receive.err" &
     RECEIVER=$!
+    listening
+}
+
+# The same, throwing away what arrives.
+receive_nowhere() {
+    "$PATHWISE" receive --listen 127.0.0.1:0 --listen 127.0.0.1:0 --key "$work/server.key" \
+        --allow "$work/client.pub" --once --output - > /dev/null 2> "$work/receive.err" &
+    RECEIVER=$!
+    listening
+}
+
+# Waits until the receiver listens.
+listening() {
     started+=("$RECEIVER")
     for _ in $(seq 100); do
         [ "$(grep -c '^listening' "$work/receive.err")" = 2 ] && break
@@ -82,12 +96,7 @@ measure_bulk() {
     head -c 4000000000 /dev/zero > "$work/bulk"
     cat "$work/bulk" > /dev/null
     for _ in $(seq "${REPEATS:-3}"); do
-        "$PATHWISE" receive --listen 127.0.0.1:0 --listen 127.0.0.1:0 --key "$work/server.key" \
-            --allow "$work/client.pub" --once --output - > /dev/null 2> "$work/receive.err" &
-        RECEIVER=$!
-        started+=("$RECEIVER")
-        sleep 0.5
-        mapfile -t PORTS < <(sed -n 's/^listening on //p' "$work/receive.err")
+        receive_nowhere
         send "$work/bulk" --to "${PORTS[0]}" --to "${PORTS[1]}"
         rate 1e9 >> "$work/rates"
         echo >> "$work/rates"
@@ -155,5 +164,44 @@ measure_outage() {
         "longest gap $(value "$work/received.json" longest_gap_ms) ms"
 }
 
+# One transfer of 1 GB over two paths held to LIMIT each, alone or under the flood.
+flooded() {
+    receive_nowhere
+    if [ "$2" = flood ]; then
+        [ -p "$work/go" ] || mkfifo "$work/go"
+        exec 9<> "$work/go"
+        Benchmarks/.build/release/HandshakeFlood "${PORTS[0]}" "$(cat "$work/server.pub")" 10000 60 \
+            < "$work/go" > "$work/flood.out" &
+        FLOOD=$!
+        started+=("$FLOOD")
+        until grep -qs ready "$work/flood.out"; do sleep 0.1; done
+        # The transfer is established before the flood begins.
+        { sleep 0.5; echo go >&9; } &
+    fi
+    send "$work/bulk" --path "one=127.0.0.1>${PORTS[0]}$1" --path "two=127.0.0.1>${PORTS[1]}$1" \
+        --to "${PORTS[0]}"
+    if [ "$2" = flood ]; then kill "$FLOOD"; wait "$FLOOD" 2>/dev/null || true; fi
+}
+
+measure_flood() {
+    make -s -C Benchmarks flood > "$work/build.out" || { cat "$work/build.out" >&2; exit 1; }
+    head -c 1000000000 /dev/zero > "$work/bulk"
+    for limit in ",limit=500mbit" ""; do
+        rm -f "$work/alone" "$work/flooded"
+        for _ in $(seq "${REPEATS:-3}"); do
+            flooded "$limit" alone
+            rate 1e9 >> "$work/alone"; echo >> "$work/alone"
+            flooded "$limit" flood
+            rate 1e9 >> "$work/flooded"; echo >> "$work/flooded"
+        done
+        echo "the flood: $(tail -n 1 "$work/flood.out")"
+        awk -v a="$(median < "$work/alone")" -v f="$(median < "$work/flooded")" \
+            -v l="${limit:-no limit}" 'BEGIN {
+            printf "10,000 handshakes/s of unknown keys, 1 GB (%s a path): %s Gbit/s alone, ", l, a
+            printf "%s under the flood: %.1f %% of the rate lost\n", f, 100 * (1 - f / a) }'
+    done
+    rm -f "$work/bulk"
+}
+
 date -u '+%F %T UTC'; uname -srm; nproc | sed 's/$/ processors/'
-for what in ${1:-file bulk emulated blackhole outage}; do "measure_$what"; done
+for what in ${1:-file bulk emulated blackhole outage flood}; do "measure_$what"; done

@@ -55,8 +55,10 @@ struct Pacer: Sendable {
     /// Bytes that may go now; a packet may start while this is above zero.
     func budget(now: Instant) -> Int { max(Int(credit(at: now).rounded(.down)), 0) }
 
-    /// Whether enough is there to be worth a send call: half a burst. An acknowledgement that comes
-    /// while the bucket fills must not cut what one call could carry into single packets.
+    /// Whether enough is there to be worth a send call: half a burst.
+    ///
+    /// An acknowledgement that comes while the bucket fills must not cut what one call could carry
+    /// into single packets.
     func hasBurst(now: Instant) -> Bool { budget(now: now) &* 2 >= burst }
 
     /// Takes a sent packet out of the bucket.

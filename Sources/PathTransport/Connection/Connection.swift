@@ -111,7 +111,8 @@ public struct Connection: ~Copyable {
         handshakeRemote = accepted.remote
         makePath(
             accepted.path, traits: PathTraits(), socket: accepted.socket, remote: accepted.remote,
-            local: accepted.local, datagramLimit: configuration.parameters.maximumDatagram, now: now)
+            local: accepted.local, datagramLimit: configuration.parameters.maximumDatagram, now: now
+        )
         paths[0].validation.bytesReceived += InitiationPacket.length
         paths[0].validation.bytesSent += accepted.responseLength
     }

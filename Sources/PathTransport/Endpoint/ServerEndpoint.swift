@@ -153,7 +153,9 @@ public struct ServerEndpoint: ~Copyable {
             statistics.repeated += 1
             guard !box.connection.isConfirmed else { return nil }
             // Two addresses have the answer now: neither is proved by the use of the keys.
-            if box.connection.handshakeRemote != origin.remote { box.connection.handshakeRemote = nil }
+            if box.connection.handshakeRemote != origin.remote {
+                box.connection.handshakeRemote = nil
+            }
             reply(box.response, origin)
             return nil
         }
@@ -178,7 +180,8 @@ public struct ServerEndpoint: ~Copyable {
             }
             return false
         }
-        guard limiter.allows(origin.remote, limit: configuration.handshakesPerAddress, now: now) else {
+        guard limiter.allows(origin.remote, limit: configuration.handshakesPerAddress, now: now)
+        else {
             statistics.dropped += 1
             return false
         }

@@ -3,8 +3,10 @@ import PathTelemetry
 /// The packets received on one path: replay window, acknowledgement ranges, receive stamps, and
 /// when an acknowledgement is due.
 struct ReceivedPackets {
-    /// Numbers this far below the largest are refused: 8,192, as in WireGuard.
-    static let windowBits: UInt64 = 8192
+    private static let windowBits: UInt64 = 8192
+    /// Numbers this far below the largest are refused, as in WireGuard: a word less than the bits
+    /// kept, because the oldest word gives way as soon as the largest number enters the next.
+    static let windowSize = windowBits - 64
 
     private var window = [UInt64](repeating: 0, count: Int(ReceivedPackets.windowBits / 64))
     private(set) var largest: UInt64 = 0
@@ -36,7 +38,7 @@ struct ReceivedPackets {
     /// Asked before opening a packet.
     func isNew(_ number: UInt64) -> Bool {
         if isEmpty || number > largest { return true }
-        guard largest - number < ReceivedPackets.windowBits else { return false }
+        guard largest - number < ReceivedPackets.windowSize else { return false }
         return !bit(number)
     }
 

@@ -1,0 +1,120 @@
+import PathTelemetry
+import Testing
+
+@testable import PathTransport
+
+@Suite struct ReceivedPacketsTests {
+    private func record(
+        _ received: inout ReceivedPackets, _ number: UInt64, at milliseconds: Int64 = 0,
+        atOnce: Bool = false
+    ) {
+        let time = Instant.zero + .milliseconds(milliseconds)
+        received.record(
+            number, isAckEliciting: true, stamp: UInt64(milliseconds) * 1000, receivedAt: time,
+            now: time, wantsAckAtOnce: atOnce)
+    }
+
+    private func ranges(_ received: borrowing ReceivedPackets) -> [ClosedRange<UInt64>] {
+        guard let frame = received.ackFrame(path: PathID(0), now: .zero) else { return [] }
+        return (0..<frame.rangeCount).map { frame.range($0).first...frame.range($0).last }
+    }
+
+    /// Against a set: each number is taken once, and none that is 8,128 below the largest.
+    @Test(arguments: Array(UInt64(1)...10))
+    func replayWindowAgreesWithASet(seed: UInt64) {
+        var generator = SeededGenerator(seed: seed)
+        var received = ReceivedPackets()
+        var seen: Set<UInt64> = []
+        var largest: UInt64 = 0
+        for _ in 0..<20_000 {
+            // Mostly forwards, some far behind, now and then a jump beyond the whole window.
+            let kind = generator.uniform()
+            let number: UInt64 =
+                kind < 0.7
+                ? largest + UInt64(generator.uniform() * 4)
+                : kind < 0.99
+                    ? largest - min(largest, UInt64(generator.uniform() * 9000))
+                    : largest + UInt64(generator.uniform() * 20_000)
+            let isTooOld = !seen.isEmpty && number < largest && largest - number >= 8128
+            let expected = !seen.contains(number) && !isTooOld
+            #expect(received.isNew(number) == expected)
+            guard expected else { continue }
+            record(&received, number)
+            seen.insert(number)
+            largest = max(largest, number)
+        }
+        #expect(received.largest == largest)
+    }
+
+    @Test func rangesJoinWhenGapsAreFilled() {
+        var received = ReceivedPackets()
+        for number: UInt64 in [0, 1, 5, 3, 7] { record(&received, number) }
+        #expect(ranges(received) == [7...7, 5...5, 3...3, 0...1])
+        record(&received, 2)
+        #expect(ranges(received) == [7...7, 5...5, 0...3])
+        record(&received, 6)
+        record(&received, 4)
+        #expect(ranges(received) == [0...7])
+    }
+
+    /// Any order of arrival gives the ranges of the set, as far as they are kept.
+    @Test(arguments: Array(UInt64(1)...10))
+    func rangesAgreeWithASet(seed: UInt64) {
+        var generator = SeededGenerator(seed: seed)
+        var received = ReceivedPackets()
+        var seen: Set<UInt64> = []
+        for _ in 0..<300 {
+            let number = UInt64(generator.uniform() * 60)
+            guard received.isNew(number) else { continue }
+            record(&received, number)
+            seen.insert(number)
+            var expected: [ClosedRange<UInt64>] = []
+            for number in seen.sorted() {
+                if let last = expected.last, last.upperBound + 1 == number {
+                    expected[expected.count - 1] = last.lowerBound...number
+                } else {
+                    expected.append(number...number)
+                }
+            }
+            #expect(ranges(received) == expected.reversed())
+        }
+    }
+
+    // RFC 9000, section 13.2.1.
+    @Test func acknowledgesEverySecondPacketAndDisorderAtOnce() {
+        var received = ReceivedPackets()
+        record(&received, 0, at: 10)
+        #expect(received.ackDueAt == .zero + .milliseconds(15))
+        record(&received, 1, at: 11)
+        #expect(received.ackDueAt == .zero + .milliseconds(11))
+        received.didAcknowledge()
+        #expect(!received.owesAck && received.ackDueAt == .distantFuture)
+        record(&received, 3, at: 20)
+        #expect(received.ackDueAt == .zero + .milliseconds(20), "a gap is told at once")
+        received.didAcknowledge()
+        record(&received, 4, at: 30, atOnce: true)
+        #expect(received.ackDueAt == .zero + .milliseconds(30))
+    }
+
+    @Test func whatThePeerKnowsIsNotRepeatedButNewsBelowIt() {
+        var received = ReceivedPackets()
+        for number: UInt64 in [0, 2, 4] { record(&received, number) }
+        received.didAcknowledge()
+        record(&received, 1)
+        received.forget(upTo: 4)
+        #expect(ranges(received) == [4...4, 0...2], "1 arrived after the acknowledgement")
+        received.didAcknowledge()
+        received.forget(upTo: 4)
+        #expect(ranges(received) == [4...4])
+    }
+
+    /// The newest run of stamps leads; a packet between two stamps has that of its own run.
+    @Test func stampsNameTheArrival() throws {
+        var received = ReceivedPackets()
+        for number in UInt64(0)..<4 { record(&received, number, at: Int64(number) * 10) }
+        let frame = try #require(received.ackFrame(path: PathID(0), now: .zero))
+        for number in UInt64(0)..<4 {
+            #expect(frame.receiveTime(of: number) == number * 10_000)
+        }
+    }
+}
