@@ -1,27 +1,27 @@
 /// A sum whose rounding error does not grow with the number of terms.
 ///
 /// Source: Neumaier, "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen",
-/// 1974 (Kahan's method, right also when a term is larger than the sum).
-public struct CompensatedSum: Sendable {
-    private var sum = 0.0
-    private var correction = 0.0
+/// 1974 (Kahan's method, right also when a term is larger than the sum), with Knuth's branch-free
+/// two-sum.
+public struct CompensatedSum: Hashable, Sendable {
+    @usableFromInline var sum = 0.0
+    @usableFromInline var correction = 0.0
 
-    public init() {}
+    @inlinable public init() {}
 
-    public var value: Double { sum + correction }
+    @inlinable public var value: Double { sum + correction }
 
     /// Takes in one number.
+    @inlinable
     public mutating func add(_ term: Double) {
         let next = sum + term
-        if sum.magnitude >= term.magnitude {
-            correction += (sum - next) + term
-        } else {
-            correction += (term - next) + sum
-        }
+        let part = next - sum
+        correction += (sum - (next - part)) + (term - part)
         sum = next
     }
 
     /// Takes in another sum with what rounding took off it.
+    @inlinable
     public mutating func add(_ other: CompensatedSum) {
         add(other.sum)
         add(other.correction)

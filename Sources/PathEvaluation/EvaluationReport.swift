@@ -1,7 +1,7 @@
 /// What one policy would have achieved on the log.
 public struct PolicyEvaluation: Sendable {
     public var label: String
-    public var rows: OffPolicyAccumulator
+    public var rows: OffPolicySums
     /// Probability that the policy puts, on average, on actions the log could not have taken.
     public var unsupportedShare: Double
     /// Probability that it puts, on average, on the action that was taken.
@@ -34,7 +34,7 @@ public struct EvaluationReport: Sendable {
 
     /// The estimators that this report has.
     public var estimators: [Estimator] {
-        model == nil ? [.ips, .snips] : [.ips, .snips, .dm, .dr]
+        model == nil ? [.ips, .snips] : [.ips, .snips, .dm, .dr, .sndr]
     }
 
     /// The estimator to quote: DR with a reward model, else SNIPS.

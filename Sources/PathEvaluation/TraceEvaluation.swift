@@ -1,3 +1,4 @@
+import DenseMath
 public import PathLearning
 import PathTelemetry
 public import PathTrace
@@ -116,7 +117,10 @@ struct EvaluationPass {
         self.model = model
         self.total = total
         self.policies = policies
-        rows = policies.map { _ in OffPolicyAccumulator() }
+        rows = policies.map { _ in
+            OffPolicyAccumulator(
+                scores: Estimator.scores(for: Estimator.all), hasModel: model != nil)
+        }
         unsupported = policies.map { _ in CompensatedSum() }
         agreement = policies.map { _ in CompensatedSum() }
         counts = EvaluationReport(target: reward.target, model: model?.fit)
@@ -269,13 +273,14 @@ struct EvaluationPass {
     var report: EvaluationReport {
         var report = counts
         for (index, policy) in policies.enumerated() {
-            let number = Double(max(1, rows[index].count))
+            let sums = rows[index].sums
+            let number = Double(max(1, sums.count))
             let share = unsupported[index].value / number
             report.policies.append(
                 PolicyEvaluation(
-                    label: policy.label, rows: rows[index], unsupportedShare: share,
+                    label: policy.label, rows: sums, unsupportedShare: share,
                     agreement: agreement[index].value / number,
-                    verdict: Verdict(rows[index], unsupportedShare: share)))
+                    verdict: Verdict(sums, unsupportedShare: share)))
         }
         return report
     }

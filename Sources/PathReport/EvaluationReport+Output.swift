@@ -22,9 +22,9 @@ extension EvaluationReport {
         row("(recorded)", "mean", recorded, "")
         for policy in policies {
             for (index, estimator) in estimators.enumerated() {
+                guard let estimate = policy.rows.estimate(estimator) else { continue }
                 row(
-                    index == 0 ? policy.label : "", estimator.rawValue,
-                    policy.rows.estimate(estimator),
+                    index == 0 ? policy.label : "", estimator.text, estimate,
                     index == 0 ? policy.verdict.level.words : "")
             }
         }
@@ -60,7 +60,7 @@ extension EvaluationReport {
                 "standard_error": .number(estimate.standardError),
                 "interval": [.number(bounds.low), .number(bounds.high)],
                 "interval_method": .string(
-                    estimate.estimator == .snips ? "normal, delta method" : "normal"),
+                    estimate.normal(confidence: confidence).method),
             ]
         }
         return [
@@ -89,8 +89,10 @@ extension EvaluationReport {
                             "agreement": .number(policy.agreement),
                         ],
                         "estimates": .array(
-                            estimators.map {
-                                number(policy.rows.estimate($0), name: $0.rawValue)
+                            estimators.compactMap { estimator in
+                                policy.rows.estimate(estimator).map {
+                                    number($0, name: estimator.text)
+                                }
                             }),
                         "gain_over_recorded": number(
                             policy.rows.gainOverLogged, name: "dr"),
@@ -101,8 +103,8 @@ extension EvaluationReport {
 
     /// Values of all policies by the preferred estimator, with the recorded mean as a line.
     public func figure(confidence: Double, palette: Palette) -> String {
-        let items = policies.map { policy in
-            let estimate = policy.rows.estimate(preferred)
+        let items = policies.compactMap { policy -> IntervalPlot.Item? in
+            guard let estimate = policy.rows.estimate(preferred) else { return nil }
             let bounds = estimate.interval(confidence: confidence)
             return IntervalPlot.Item(
                 policy.label, value: estimate.value, low: bounds.low, high: bounds.high)
@@ -132,7 +134,7 @@ extension EvaluationReport {
         blocks.append(
             .figure(
                 svg: figure(confidence: confidence, palette: palette),
-                caption: "\(preferred.rawValue.uppercased()) with "
+                caption: "\(preferred.text.uppercased()) with "
                     + "\(NumberText.short(confidence * 100)) % intervals; the dashed line is what "
                     + "was recorded. Further right is better."))
         blocks.append(.table(table(confidence: confidence)))

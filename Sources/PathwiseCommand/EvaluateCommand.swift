@@ -37,6 +37,7 @@ struct EvaluateCommand: ParsableCommand {
         case snips
         case dm
         case dr
+        case sndr
         case all
     }
 
@@ -105,11 +106,11 @@ struct EvaluateCommand: ParsableCommand {
     }
 
     private func chosen(from report: EvaluationReport) throws -> [Estimator] {
-        guard let wanted = Estimator(rawValue: estimator.rawValue) else { return report.estimators }
+        guard let wanted = Estimator(parsing: estimator.rawValue) else { return report.estimators }
         guard report.estimators.contains(wanted) else {
             throw CommandFailure(
                 "no reward model could be fitted to \(report.evaluated) decisions, so "
-                    + "\(wanted.rawValue) is not to be had; record more, or use --estimator snips",
+                    + "\(wanted) is not to be had; record more, or use --estimator snips",
                 .dataError)
         }
         return [wanted]

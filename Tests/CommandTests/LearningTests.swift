@@ -95,8 +95,8 @@ struct LearningTests {
         let written = try world.write(8_000, to: trace)
         let json = try JSONReading(
             try Pathwise.run("evaluate", trace, "--policy", "earliest", "--json"))
-        #expect(try json.count("policies", 0, "estimates") == 4)
-        for index in 0..<4 {
+        #expect(try json.count("policies", 0, "estimates") == 5)
+        for index in 0..<5 {
             let name = try json.text("policies", 0, "estimates", index, "estimator")
             // The direct method's error is the model's, which its standard error does not know.
             if name == "dm" { continue }

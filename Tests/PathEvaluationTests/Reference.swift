@@ -32,8 +32,20 @@ enum Reference {
         return numbers
     }
 
+    private static let files: [String: [String: [Double]]] = {
+        var files: [String: [String: [Double]]] = [:]
+        for name in ["binary.csv", "continuous.csv", "poor_overlap.csv"] {
+            files[name] = try? read(name)
+        }
+        return files
+    }()
+
     /// A CSV file's columns by name.
     static func columns(_ file: String) throws -> [String: [Double]] {
+        try #require(files[file])
+    }
+
+    private static func read(_ file: String) throws -> [String: [Double]] {
         let text = try String(
             contentsOf: URL(filePath: folder + "/reference/ope/" + file), encoding: .utf8)
         let lines = text.split(separator: "\n")
@@ -50,7 +62,9 @@ enum Reference {
     /// Weights, rewards, q of the logged action and the direct term of a log.
     static func log(
         _ name: String
-    ) throws -> (weights: [Double], rewards: [Double], modelled: [Double], direct: [Double]) {
+    ) throws -> (
+        weights: [Double], rewards: [Double], modelled: [Double], direct: [Double], matches: [Bool]
+    ) {
         let columns = try columns(name + ".csv")
         let rewards = try #require(columns["reward"])
         let actions = try #require(columns["action"]).map { Int($0) }
@@ -61,7 +75,11 @@ enum Reference {
         return (
             rows.map { policy[actions[$0]][$0] / propensities[$0] }, rewards,
             rows.map { model[actions[$0]][$0] },
-            rows.map { row in (0..<4).reduce(0) { $0 + policy[$1][row] * model[$1][row] } }
+            rows.map { row in (0..<4).reduce(0) { $0 + policy[$1][row] * model[$1][row] } },
+            rows.map { row in
+                let greatest = (0..<4).reduce(0) { policy[$1][row] > policy[$0][row] ? $1 : $0 }
+                return actions[row] == greatest
+            }
         )
     }
 }

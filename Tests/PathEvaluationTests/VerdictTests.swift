@@ -2,12 +2,12 @@ import PathEvaluation
 import Testing
 
 @Suite struct VerdictTests {
-    private func rows(_ weights: [Double]) -> OffPolicyAccumulator {
-        OffPolicyAccumulator(weights: weights, rewards: weights.map { _ in 0.5 })
+    private func rows(_ weights: [Double]) -> OffPolicySums {
+        OffPolicySums(weights: weights, rewards: weights.map { _ in 0.5 })
     }
 
     @Test func nothingToEvaluate() {
-        let verdict = Verdict(OffPolicyAccumulator(), unsupportedShare: 0)
+        let verdict = Verdict(OffPolicySums(), unsupportedShare: 0)
         #expect(verdict.level == .doNotTrust)
         #expect(verdict.reasons == ["no decision can be evaluated"])
     }

@@ -16,7 +16,7 @@ import Testing
         report.model = RewardModelFit(rows: 1000, squaredError: 25, scatter: 100)
         let weights = (0..<1000).map { $0 % 2 == 0 ? 0.5 : 1.5 }
         let rewards = (0..<1000).map { -1 - Double($0 % 4) * 0.25 }
-        let rows = OffPolicyAccumulator(
+        let rows = OffPolicySums(
             weights: weights, rewards: rewards, modelled: rewards, direct: rewards)
         report.policies = [
             PolicyEvaluation(
@@ -36,6 +36,7 @@ import Testing
                             snips      -1.4375      0.0093  -1.4558 ... -1.4192
                             dm         -1.3750      0.0088  -1.3923 ... -1.3577
                             dr         -1.3750      0.0088  -1.3923 ... -1.3577
+                            sndr       -1.3750      0.0088  -1.3923 ... -1.3577
 
                 """)
         #expect(
@@ -56,7 +57,7 @@ import Testing
         #expect(policy["verdict"] as? String == "do not trust")
         let estimates = try #require(policy["estimates"] as? [[String: Any]])
         #expect(
-            estimates.compactMap { $0["estimator"] as? String } == ["ips", "snips", "dm", "dr"])
+            estimates.compactMap { $0["estimator"] as? String } == ["ips", "snips", "dm", "dr", "sndr"])
         #expect(estimates.allSatisfy { ($0["interval"] as? [Double])?.count == 2 })
         let diagnostics = try #require(policy["diagnostics"] as? [String: Any])
         #expect(diagnostics["effective_sample_size"] as? Double == 800)

@@ -39,7 +39,7 @@ public struct Verdict: Hashable, Sendable {
 
     /// - Parameter unsupportedShare: how much probability the evaluated policy puts, on average, on
     ///   actions that the log could not have taken.
-    public init(_ rows: OffPolicyAccumulator, unsupportedShare: Double) {
+    public init(_ rows: OffPolicySums, unsupportedShare: Double) {
         guard rows.count > 0 else {
             note(.doNotTrust, "no decision can be evaluated")
             return

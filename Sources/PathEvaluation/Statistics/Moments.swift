@@ -1,11 +1,14 @@
-/// Count, mean and variance of numbers seen one at a time; several merge into one.
+import DenseMath
+
+/// Count, mean and variance of numbers seen one at a time or in blocks; several merge into one.
 ///
 /// Squares are taken about the first number seen, so that equal numbers have a variance of exactly
 /// zero and a large mean costs no digits.
 public struct Moments: Hashable, Sendable {
     public private(set) var count = 0
+    /// The first number seen.
+    public private(set) var origin = 0.0
     private var total = CompensatedSum()
-    private var origin = 0.0
     private var first = CompensatedSum()
     private var second = CompensatedSum()
 
@@ -22,6 +25,22 @@ public struct Moments: Hashable, Sendable {
         second.add(distance * distance)
     }
 
+    /// Takes in a block's sums: of the numbers, of their distances from `origin`, of the squares of
+    /// those. The first block must have been announced by `begin`.
+    @inline(__always)
+    mutating func add(count number: Int, total sum: Double, first: Double, second: Double) {
+        count &+= number
+        total.add(sum)
+        self.first.add(first)
+        self.second.add(second)
+    }
+
+    /// Sets the origin for blocks; no effect once there are numbers.
+    @inline(__always)
+    mutating func begin(at value: Double) {
+        if count == 0 { origin = value }
+    }
+
     /// Takes in all numbers that the other one saw.
     public mutating func merge(_ other: Moments) {
         guard other.count > 0 else { return }
@@ -32,12 +51,12 @@ public struct Moments: Hashable, Sendable {
         // Moves the other one's sums to this origin: (x - o) = (x - o') + d.
         let shift = other.origin - origin
         let number = Double(other.count)
-        second.merge(other.second)
+        second.add(other.second)
         second.add(2 * shift * other.first.value)
         second.add(number * shift * shift)
-        first.merge(other.first)
+        first.add(other.first)
         first.add(number * shift)
-        total.merge(other.total)
+        total.add(other.total)
         count &+= other.count
     }
 
@@ -46,13 +65,14 @@ public struct Moments: Hashable, Sendable {
     /// Not-a-number without numbers.
     public var mean: Double { count == 0 ? .nan : total.value / Double(count) }
 
-    /// Variance of the population (divisor n - 1); zero below two numbers.
-    public var variance: Double {
+    /// Sum of squared distances from the mean.
+    public var scatter: Double {
         guard count > 1 else { return 0 }
-        let number = Double(count)
-        let about = second.value - first.value * first.value / number
-        return max(0, about) / (number - 1)
+        return max(0, second.value - first.value * first.value / Double(count))
     }
+
+    /// Variance of the population (divisor n - 1); zero below two numbers.
+    public var variance: Double { count > 1 ? scatter / Double(count - 1) : 0 }
 
     /// Standard error of the mean.
     public var standardError: Double {

@@ -23,11 +23,12 @@ struct EvaluationText {
             for (index, estimator) in estimators.enumerated() {
                 let isFirst = index == 0
                 let gain = policy.rows.gainOverLogged
+                guard let estimate = policy.rows.estimate(estimator) else { continue }
                 table.add(
                     [
                         isFirst ? policy.label : "", isFirst ? policy.verdict.level.words : "",
-                        estimator.rawValue,
-                    ] + cells(policy.rows.estimate(estimator))
+                        estimator.text,
+                    ] + cells(estimate)
                         + (estimator == .dr ? [signed(gain.value), interval(gain)] : ["", ""]))
             }
         }
@@ -36,7 +37,7 @@ struct EvaluationText {
 
     /// The report's object, with the chosen estimators only.
     var json: JSONValue {
-        let names = Set(estimators.map(\.rawValue))
+        let names = Set(estimators.map(\.text))
         return report.json(confidence: confidence).mapping("policies") { policy in
             policy.mapping("estimates", isList: false) { estimates in
                 guard case .array(let items) = estimates else { return estimates }

@@ -1,0 +1,178 @@
+import DenseMath
+
+/// What all estimators of one policy need of the decisions: constant memory, and parts merge.
+///
+/// With w = 1 throughout (a policy on its own log) IPS and SNIPS equal the recorded mean exactly,
+/// and with a constant reward of 1 SNIPS and SNDR are exactly 1 with an interval of no width.
+public struct OffPolicySums: Sendable {
+    /// Rewards as they were recorded.
+    public private(set) var logged = Moments()
+    public private(set) var weights = Moments()
+    public private(set) var inverse = Moments()
+    public private(set) var direct = Moments()
+    public private(set) var doublyRobust = Moments()
+    /// DR score less recorded reward, by decision.
+    public private(set) var gain = Moments()
+    /// Scores kept beside IPS and DR.
+    public let scores: [Score]
+    private(set) var moments: [Moments]
+    /// False when there is no reward model.
+    public let hasModel: Bool
+
+    /// Sums of the squares of weights, and of weights with residuals.
+    private(set) var weightSquares = CompensatedSum()
+    /// w^2 (r - origin) and w^2 (r - origin)^2, with the origin of `logged`.
+    private(set) var squaresDistance = CompensatedSum()
+    private(set) var squaresDistanceSquare = CompensatedSum()
+    /// u = w (r - q): u, u^2, u w; and with d' the distance of the direct term from its origin,
+    /// d' u and d' w.
+    private(set) var residual = CompensatedSum()
+    private(set) var residualSquares = CompensatedSum()
+    private(set) var residualWeight = CompensatedSum()
+    private(set) var directResidual = CompensatedSum()
+    private(set) var directWeight = CompensatedSum()
+    /// Decisions whose action the policy most probably takes, with their rewards.
+    public private(set) var matched = Moments()
+    public private(set) var largestWeight = 0.0
+    public private(set) var leastReward = Double.infinity
+    public private(set) var greatestReward = -Double.infinity
+
+    /// - Parameter scores: kept beside IPS and DR, as `Estimator.scores(for:)` says.
+    public init(scores: [Score] = [], hasModel: Bool = true) {
+        let own = scores.filter {
+            $0 != Score(.plain, .reward) && $0 != Score(.plain, .residual)
+                && (hasModel || $0.base == .reward)
+        }
+        self.scores = own
+        self.hasModel = hasModel
+        moments = own.map { _ in Moments() }
+    }
+
+    public var count: Int { logged.count }
+
+    /// Takes in a block of decisions.
+    public mutating func add(_ block: borrowing RowBlock) {
+        let count = block.count
+        guard count > 0 else { return }
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: 4 * RowBlock.capacity) { room in
+            guard let base = room.baseAddress else { return }
+            block.weights.withUnsafeBufferPointer { w in
+                block.rewards.withUnsafeBufferPointer { r in
+                    guard let w = w.baseAddress, let r = r.baseAddress else { return }
+                    addWeighted(w, r, count, base)
+                    if hasModel { addModelled(block, w, r, count, base) }
+                }
+            }
+        }
+        for index in 0..<count where block.matches[index] != 0 {
+            matched.add(block.rewards[index])
+        }
+    }
+
+    private mutating func addWeighted(
+        _ w: Kernels.Column, _ r: Kernels.Column, _ count: Int, _ room: Kernels.Output
+    ) {
+        Kernels.add(r, count, to: &logged)
+        Kernels.add(w, count, to: &weights)
+        for i in 0..<count { room[i] = w[i] * r[i] }
+        Kernels.add(room, count, to: &inverse)
+        let origin = logged.origin
+        for i in 0..<count { room[i] = w[i] * (r[i] - origin) }
+        weightSquares.add(Kernels.dot(w, w, count))
+        squaresDistance.add(Kernels.dot(w, room, count))
+        squaresDistanceSquare.add(Kernels.dot(room, room, count))
+        largestWeight = max(largestWeight, Kernels.maximum(w, count))
+        for i in 0..<count {
+            leastReward = r[i] < leastReward ? r[i] : leastReward
+            greatestReward = r[i] > greatestReward ? r[i] : greatestReward
+        }
+        for index in scores.indices where scores[index].base == .reward {
+            Kernels.scores(scores[index].rule, w, r, nil, count, into: room)
+            Kernels.add(room, count, to: &moments[index])
+        }
+    }
+
+    private mutating func addModelled(
+        _ block: borrowing RowBlock, _ w: Kernels.Column, _ r: Kernels.Column, _ count: Int,
+        _ room: Kernels.Output
+    ) {
+        let (u, e, z) = (
+            room + RowBlock.capacity, room + 2 * RowBlock.capacity, room + 3 * RowBlock.capacity
+        )
+        block.direct.withUnsafeBufferPointer { d in
+            block.modelled.withUnsafeBufferPointer { q in
+                guard let d = d.baseAddress, let q = q.baseAddress else { return }
+                Kernels.add(d, count, to: &direct)
+                for i in 0..<count { e[i] = r[i] - q[i] }
+                for i in 0..<count { u[i] = w[i] * e[i] }
+                for i in 0..<count { z[i] = d[i] + u[i] }
+                Kernels.add(z, count, to: &doublyRobust)
+                for i in 0..<count { z[i] = z[i] - r[i] }
+                Kernels.add(z, count, to: &gain)
+                let origin = direct.origin
+                for i in 0..<count { z[i] = d[i] - origin }
+                residual.add(Kernels.sum(u, count))
+                residualSquares.add(Kernels.dot(u, u, count))
+                residualWeight.add(Kernels.dot(u, w, count))
+                directResidual.add(Kernels.dot(z, u, count))
+                directWeight.add(Kernels.dot(z, w, count))
+                for index in scores.indices where scores[index].base == .residual {
+                    Kernels.scores(scores[index].rule, w, e, d, count, into: room)
+                    Kernels.add(room, count, to: &moments[index])
+                }
+            }
+        }
+        for index in scores.indices where scores[index].base == .robustResidual {
+            block.robustDirect.withUnsafeBufferPointer { d in
+                for i in 0..<count { e[i] = r[i] - block.robustModelled[i] }
+                Kernels.scores(scores[index].rule, w, e, d.baseAddress, count, into: room)
+            }
+            Kernels.add(room, count, to: &moments[index])
+        }
+    }
+
+    /// Takes in all rows of other sums with the same scores.
+    public mutating func merge(_ other: OffPolicySums) {
+        precondition(scores == other.scores)
+        guard other.count > 0 else { return }
+        guard count > 0 else {
+            self = other
+            return
+        }
+        let shift = other.logged.origin - logged.origin
+        squaresDistanceSquare.add(other.squaresDistanceSquare)
+        squaresDistanceSquare.add(2 * shift * other.squaresDistance.value)
+        squaresDistanceSquare.add(shift * shift * other.weightSquares.value)
+        squaresDistance.add(other.squaresDistance)
+        squaresDistance.add(shift * other.weightSquares.value)
+        weightSquares.add(other.weightSquares)
+        let step = other.direct.origin - direct.origin
+        directResidual.add(other.directResidual)
+        directResidual.add(step * other.residual.value)
+        directWeight.add(other.directWeight)
+        directWeight.add(step * other.weights.sum)
+        residual.add(other.residual)
+        residualSquares.add(other.residualSquares)
+        residualWeight.add(other.residualWeight)
+        logged.merge(other.logged)
+        weights.merge(other.weights)
+        inverse.merge(other.inverse)
+        direct.merge(other.direct)
+        doublyRobust.merge(other.doublyRobust)
+        gain.merge(other.gain)
+        matched.merge(other.matched)
+        for index in moments.indices { moments[index].merge(other.moments[index]) }
+        largestWeight = max(largestWeight, other.largestWeight)
+        leastReward = min(leastReward, other.leastReward)
+        greatestReward = max(greatestReward, other.greatestReward)
+    }
+
+    /// The moments of a score; nil when it was not kept.
+    public func moments(of score: Score) -> Moments? {
+        switch (score.rule, score.base) {
+        case (.plain, .reward): return inverse
+        case (.plain, .residual): return hasModel ? doublyRobust : nil
+        default: return scores.firstIndex(of: score).map { moments[$0] }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+/// One decision as the estimators see it.
+public struct OffPolicyRow: Hashable, Sendable {
+    /// w: probability of the logged action under the evaluated policy over its propensity.
+    public var weight: Double
+    /// r: what the logged action earned.
+    public var reward: Double
+    /// q(x, a): what the reward model expects of the logged action.
+    public var modelled: Double
+    /// What the reward model expects of the evaluated policy: sum over actions of pi(a) q(x, a).
+    public var direct: Double
+    /// The same two of the model that makes the variance of DR small.
+    public var robustModelled: Double
+    public var robustDirect: Double
+    /// True when the logged action is the one that the evaluated policy most probably takes.
+    public var isMatch: Bool
+
+    public init(
+        weight: Double, reward: Double, modelled: Double = 0, direct: Double = 0,
+        robustModelled: Double = 0, robustDirect: Double = 0, isMatch: Bool = false
+    ) {
+        self.weight = weight
+        self.reward = reward
+        self.modelled = modelled
+        self.direct = direct
+        self.robustModelled = robustModelled
+        self.robustDirect = robustDirect
+        self.isMatch = isMatch
+    }
+}
+
+/// Up to 256 decisions, columns apart, as the kernels take them.
+public struct RowBlock: Sendable {
+    /// Most rows of a block.
+    public static let capacity = 256
+
+    public internal(set) var count = 0
+    var weights = [Double](repeating: 0, count: capacity)
+    var rewards = [Double](repeating: 0, count: capacity)
+    var modelled = [Double](repeating: 0, count: capacity)
+    var direct = [Double](repeating: 0, count: capacity)
+    var robustModelled = [Double](repeating: 0, count: capacity)
+    var robustDirect = [Double](repeating: 0, count: capacity)
+    var matches = [Double](repeating: 0, count: capacity)
+
+    public init() {}
+
+    public var isFull: Bool { count == RowBlock.capacity }
+
+    /// Forgets its rows.
+    public mutating func removeAll() { count = 0 }
+
+    /// Takes in one row.
+    ///
+    /// - Precondition: it is not full.
+    @inline(__always)
+    public mutating func append(_ row: OffPolicyRow) {
+        weights[count] = row.weight
+        rewards[count] = row.reward
+        modelled[count] = row.modelled
+        direct[count] = row.direct
+        robustModelled[count] = row.robustModelled
+        robustDirect[count] = row.robustDirect
+        matches[count] = row.isMatch ? 1 : 0
+        count &+= 1
+    }
+
+    /// The DR score d + w (r - q) of a row.
+    public func doublyRobust(_ row: Int) -> Double {
+        direct[row] + weights[row] * (rewards[row] - modelled[row])
+    }
+
+    /// A row as it was appended.
+    public func row(_ index: Int) -> OffPolicyRow {
+        OffPolicyRow(
+            weight: weights[index], reward: rewards[index], modelled: modelled[index],
+            direct: direct[index], robustModelled: robustModelled[index],
+            robustDirect: robustDirect[index], isMatch: matches[index] != 0)
+    }
+}

@@ -1,0 +1,138 @@
+import Glibc
+
+/// A range that is meant to hold the true value.
+public struct Interval: Hashable, Sendable {
+    public var low: Double
+    public var high: Double
+    /// How it was made, in words.
+    public var method: String
+
+    public init(_ low: Double, _ high: Double, method: String) {
+        self.low = low
+        self.high = high
+        self.method = method
+    }
+
+    /// True when it holds the value.
+    public func contains(_ value: Double) -> Bool { low <= value && value <= high }
+}
+
+/// The ways to an interval.
+public enum IntervalMethod: String, Hashable, Sendable, CaseIterable {
+    /// What suits the estimator: normal, or the delta method, or empirical likelihood.
+    case automatic = "auto"
+    /// Normal, with the delta method for self-normalised estimators.
+    case normal
+    /// The same with Student's t.
+    case student = "t"
+    /// Honest for any number of decisions, from the largest weight possible. Wide.
+    case hoeffding
+    /// Honest too, and narrower where the variance is small.
+    case maurerPontil = "maurer-pontil"
+    /// Empirical likelihood; needs no variance.
+    case cressieRead = "cressie-read"
+    /// Resamples decisions.
+    case bootstrap
+    /// Resamples stretches of time: for decisions that resemble their neighbours.
+    case blockBootstrap = "block-bootstrap"
+    /// Student's t on the means of stretches of time.
+    case batchMeans = "batch-means"
+    /// Holds at all times at once; rewards in a known range.
+    case betting
+    /// Holds at all times at once, for many decisions.
+    case asymptotic
+}
+
+/// The closed intervals.
+extension Estimate {
+    /// The normal interval.
+    public func normal(confidence: Double) -> Interval {
+        let (low, high) = interval(confidence: confidence)
+        return Interval(low, high, method: isSelfNormalised ? "normal, delta method" : "normal")
+    }
+
+    /// Student's t with n - 1 degrees of freedom.
+    public func student(confidence: Double) -> Interval {
+        let width =
+            StudentDistribution.quantile(0.5 + confidence / 2, freedom: Double(max(1, count - 1)))
+            * standardError
+        return Interval(
+            value - width, value + width, method: isSelfNormalised ? "t, delta method" : "t")
+    }
+
+    private var isSelfNormalised: Bool { estimator.name == .snips || estimator.name == .sndr }
+}
+
+/// Bounds for means of numbers in a known range.
+///
+/// True for any count and any distribution inside the range; the range must be declared, not taken
+/// from the sample.
+public enum FiniteSample {
+    /// Hoeffding's interval, two-sided.
+    /// Source: Hoeffding, "Probability inequalities for sums of bounded random variables", 1963.
+    public static func hoeffding(
+        mean: Double, count: Int, range: ClosedRange<Double>, confidence: Double
+    ) -> Interval {
+        let level = log(2 / (1 - confidence))
+        let width =
+            (range.upperBound - range.lowerBound) * (level / (2 * Double(count))).squareRoot()
+        return Interval(mean - width, mean + width, method: "Hoeffding")
+    }
+
+    /// The empirical Bernstein interval, two-sided: each side at half the error.
+    /// Source: Maurer and Pontil, "Empirical Bernstein bounds and sample variance penalization",
+    /// 2009, theorem 4.
+    public static func maurerPontil(
+        _ moments: Moments, range: ClosedRange<Double>, confidence: Double
+    ) -> Interval {
+        let width = range.upperBound - range.lowerBound
+        let level = log(4 / (1 - confidence))
+        let number = Double(moments.count)
+        guard moments.count > 1, width > 0 else {
+            return Interval(range.lowerBound, range.upperBound, method: "Maurer-Pontil")
+        }
+        let variance = moments.variance / (width * width)
+        let half =
+            width * ((2 * variance * level / number).squareRoot() + 7 * level / (3 * (number - 1)))
+        return Interval(moments.mean - half, moments.mean + half, method: "Maurer-Pontil")
+    }
+
+    /// One-sided lower bounds at 1 - delta as Open Bandit Pipeline 0.5.7 has them.
+    ///
+    /// It takes the range from the sample, so the first two promise nothing: they are here to
+    /// compare with it.
+    public static func compatibleLowerBounds(
+        _ moments: Moments, greatest: Double, delta: Double
+    ) -> (hoeffding: Double, bernstein: Double, student: Double) {
+        let number = Double(moments.count)
+        let mean = moments.mean
+        let variance = moments.scatter / number
+        let hoeffding = greatest * (log(1 / delta) / (2 * number)).squareRoot()
+        let level = log(2 / delta)
+        let bernstein =
+            7 * greatest * level / (3 * (number - 1))
+            + (2 * level * variance / (number - 1)).squareRoot()
+        let student =
+            (variance / (number - 1)).squareRoot()
+            * StudentDistribution.quantile(1 - delta, freedom: number - 1)
+        return (mean - hoeffding, mean - bernstein, mean - student)
+    }
+}
+
+/// The standard error of SNIPS by leaving out one decision at a time.
+public enum Jackknife {
+    /// sqrt((n - 1) / n sum (v_(i) - mean)^2), with v_(i) the estimate without decision i.
+    /// Source: Efron, "The jackknife, the bootstrap and other resampling plans", 1982.
+    public static func selfNormalised(weights: [Double], rewards: [Double]) -> Estimate {
+        let sums = OffPolicySums(weights: weights, rewards: rewards)
+        let (top, bottom) = (sums.inverse.sum, sums.weights.sum)
+        var left = Moments()
+        for (weight, reward) in zip(weights, rewards) {
+            left.add((top - weight * reward) / (bottom - weight))
+        }
+        let number = Double(max(1, left.count))
+        return Estimate(
+            estimator: .snips, value: top / bottom,
+            standardError: ((number - 1) / number * left.scatter).squareRoot(), count: left.count)
+    }
+}
