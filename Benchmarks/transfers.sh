@@ -39,6 +39,8 @@ watch_memory() {
 
 # Starts a receiver of one client; RECEIVER is its pid, PORTS its addresses.
 receive() {
+    # What the receiver before said must not be taken for this one's.
+    rm -f "$work/receive.err"
     "$PATHWISE" receive --listen 127.0.0.1:0 --listen 127.0.0.1:0 --key "$work/server.key" \
         --allow "$work/client.pub" --once --json "$@" > "$work/received.json" 2> "$work/receive.err" &
     RECEIVER=$!
@@ -47,6 +49,7 @@ receive() {
 
 # The same, throwing away what arrives.
 receive_nowhere() {
+    rm -f "$work/receive.err"
     "$PATHWISE" receive --listen 127.0.0.1:0 --listen 127.0.0.1:0 --key "$work/server.key" \
         --allow "$work/client.pub" --once --output - > /dev/null 2> "$work/receive.err" &
     RECEIVER=$!
@@ -57,7 +60,7 @@ receive_nowhere() {
 listening() {
     started+=("$RECEIVER")
     for _ in $(seq 100); do
-        [ "$(grep -c '^listening' "$work/receive.err")" = 2 ] && break
+        [ "$(grep -sc '^listening' "$work/receive.err")" = 2 ] && break
         sleep 0.05
     done
     mapfile -t PORTS < <(sed -n 's/^listening on //p' "$work/receive.err")

@@ -2,13 +2,16 @@ import PathTelemetry
 
 /// Spreads the packets of one path over time (RFC 9002, 7.7).
 ///
-/// A bucket of one burst: it fills at the pacing rate, each packet takes its size out, and sending
-/// is allowed while it is not empty. The burst is what a sender hands to the kernel in one call, so
-/// it is worth about a millisecond of the rate; an idle path does not save up more than one burst.
+/// A bucket that fills at the pacing rate; each packet takes its size out, and sending is allowed
+/// while it is not empty. The burst is what a sender hands to the kernel in one call, so it is worth
+/// about a millisecond of the rate. The bucket holds a burst and what is earned while a sender wakes
+/// up late: without that, each late timer would lower the mean rate. An idle path saves up no more.
 /// Debt is allowed for the last packet of a burst, so the mean rate holds whatever sizes are sent.
 struct Pacer: Sendable {
     /// One burst is worth this much of the rate.
     static let burstTime = TimeDelta.milliseconds(1)
+    /// How late a sender may wake without losing what was earned meanwhile.
+    static let lateness = TimeDelta.milliseconds(2)
     /// One burst is at least this many packets.
     static let minimumBurstPackets = 2
     /// One burst is at most this, bytes: what one segmented send call takes.
@@ -16,8 +19,10 @@ struct Pacer: Sendable {
 
     /// Bytes per second.
     private(set) var rate: Double
-    /// The most that may leave at once, bytes.
+    /// What a sender waits for, bytes.
     private(set) var burst: Int
+    /// The most that is saved up, bytes.
+    private(set) var capacity: Double
     /// The bucket's content at `time`, bytes; below zero means debt.
     private var credit: Double
     private var time: Instant?
@@ -25,6 +30,7 @@ struct Pacer: Sendable {
     init(rate: Double, maximumPacketSize: Int) {
         self.rate = CongestionLimits.pacingRate(rate)
         burst = Pacer.burst(rate: self.rate, maximumPacketSize: maximumPacketSize)
+        capacity = Double(burst) + self.rate * Pacer.lateness.seconds
         credit = Double(burst)
     }
 
@@ -39,12 +45,13 @@ struct Pacer: Sendable {
         refill(now)
         rate = CongestionLimits.pacingRate(newRate)
         burst = Pacer.burst(rate: rate, maximumPacketSize: maximumPacketSize)
-        credit = min(credit, Double(burst))
+        capacity = Double(burst) + rate * Pacer.lateness.seconds
+        credit = min(credit, capacity)
     }
 
     private func credit(at now: Instant) -> Double {
         guard let time, now > time else { return credit }
-        return min(credit + (now - time).seconds * rate, Double(burst))
+        return min(credit + (now - time).seconds * rate, capacity)
     }
 
     private mutating func refill(_ now: Instant) {

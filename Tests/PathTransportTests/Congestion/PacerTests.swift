@@ -43,10 +43,29 @@ import Testing
         }
     }
 
-    @Test func idleTimeSavesNoMoreThanOneBurst() {
+    /// One burst and the two milliseconds that a timer may be late.
+    @Test func idleTimeSavesNoMoreThanABurstAndTheLateness() {
         var pacer = Pacer(rate: 6.25e6, maximumPacketSize: 1_500)
         pacer.handleSent(bytes: 1_500, now: .zero)
-        #expect(pacer.budget(now: .zero + .seconds(100)) == 6_250)
+        #expect(pacer.budget(now: .zero + .seconds(100)) == 6_250 + 12_500)
+    }
+
+    /// A sender whose timers fire up to two milliseconds late sends at the full rate all the same.
+    @Test(arguments: [2.43e6, 6.25e6, 125e6])
+    func lateTimersDoNotLowerTheRate(rate: Double) {
+        var pacer = Pacer(rate: rate, maximumPacketSize: 1_458)
+        var generator = SeededGenerator(seed: 5)
+        var now = Instant.zero
+        var sent = 0
+        while now < .zero + .seconds(5) {
+            while pacer.budget(now: now) > 0 {
+                pacer.handleSent(bytes: 1_458, now: now)
+                sent += 1_458
+            }
+            now = pacer.nextDeparture(now: now, forBurst: true)
+            now += TimeDelta(nanoseconds: Int64(generator.uniform() * 2e6))
+        }
+        #expect(abs(Double(sent) / (now - .zero).seconds / rate - 1) < 0.005)
     }
 
     @Test func rateChangeDoesNotRewriteThePast() {
