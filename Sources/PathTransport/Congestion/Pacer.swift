@@ -12,6 +12,8 @@ struct Pacer: Sendable {
     static let burstTime = TimeDelta.milliseconds(1)
     /// How late a sender may wake without losing what was earned meanwhile.
     static let lateness = TimeDelta.milliseconds(2)
+    /// The most that is saved up beyond a burst, bytes: more would overflow buffers on the way.
+    static let maximumSaving = 4 * 65_536
     /// One burst is at least this many packets.
     static let minimumBurstPackets = 2
     /// One burst is at most this, bytes: what one segmented send call takes.
@@ -30,7 +32,7 @@ struct Pacer: Sendable {
     init(rate: Double, maximumPacketSize: Int) {
         self.rate = CongestionLimits.pacingRate(rate)
         burst = Pacer.burst(rate: self.rate, maximumPacketSize: maximumPacketSize)
-        capacity = Double(burst) + self.rate * Pacer.lateness.seconds
+        capacity = Pacer.capacity(burst: burst, rate: self.rate)
         credit = Double(burst)
     }
 
@@ -40,12 +42,16 @@ struct Pacer: Sendable {
         return min(max(size, minimumBurstPackets * max(maximumPacketSize, 1)), maximumBurst)
     }
 
+    private static func capacity(burst: Int, rate: Double) -> Double {
+        Double(burst) + min(rate * lateness.seconds, Double(maximumSaving))
+    }
+
     /// Sets the rate; what was earned until `now` was earned at the old one.
     mutating func update(rate newRate: Double, maximumPacketSize: Int, now: Instant) {
         refill(now)
         rate = CongestionLimits.pacingRate(newRate)
         burst = Pacer.burst(rate: rate, maximumPacketSize: maximumPacketSize)
-        capacity = Double(burst) + rate * Pacer.lateness.seconds
+        capacity = Pacer.capacity(burst: burst, rate: rate)
         credit = min(credit, capacity)
     }
 

@@ -33,7 +33,8 @@ extension Connection {
         into buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Transmit? {
         let burst = BurstContext(
-            bytes: session.streams.sendableBytes(upTo: largestRoom(now: now)),
+            // The end of a stream may go alone; no burst is of no size.
+            bytes: max(1, session.streams.sendableBytes(upTo: largestRoom(now: now))),
             deadline: streamDeadline(), trafficClass: .stream,
             currentPath: currentPath[Int(TrafficClass.stream.rawValue)])
         guard let (index, action, number) = decide(burst, now: now) else { return nil }

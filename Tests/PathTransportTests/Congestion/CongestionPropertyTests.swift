@@ -97,7 +97,7 @@ import Testing
                 && controller.pacingRate.isFinite && controller.pacingRate > 0
                 && controller.bandwidthEstimate.isFinite && controller.bandwidthEstimate >= 0
                 && pacer.delay(now: now) >= .zero
-                && pacer.budget(now: now) <= Pacer.maximumBurst
+                && pacer.budget(now: now) <= Pacer.maximumBurst + Pacer.maximumSaving
             guard isBounded else {
                 Issue.record("event \(event): \(controller), \(pacer)")
                 return
