@@ -53,8 +53,9 @@ struct Pathwise {
     let process: pid_t
     private let folder = Scratch()
 
-    /// Starts the program with its standard output and standard error in files.
-    init(_ arguments: [String], input: String? = nil) throws {
+    /// Starts the program with its standard output and standard error in files, in a network
+    /// namespace if one is named.
+    init(_ arguments: [String], input: String? = nil, namespace: String? = nil) throws {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -65,13 +66,15 @@ struct Pathwise {
             posix_spawn_file_actions_addopen(
                 &actions, descriptor, folder.file(name), O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         }
-        var words = ([Pathwise.binary] + arguments).map { strdup($0) } + [nil]
+        let launcher = namespace.map { ["/bin/sh", "-c", "exec ip netns exec \($0) \"$@\"", "sh"] }
+        let line = (launcher ?? []) + [Pathwise.binary] + arguments
+        var words = line.map { strdup($0) } + [nil]
         var environment: [UnsafeMutablePointer<CChar>?] = [
-            strdup("PATH=/usr/bin:/bin"), strdup("LC_ALL=C"), nil,
+            strdup("PATH=/usr/bin:/bin:/usr/sbin:/sbin"), strdup("LC_ALL=C"), nil,
         ]
         defer { for word in words + environment { free(word) } }
         var number = pid_t()
-        let code = posix_spawn(&number, Pathwise.binary, &actions, nil, &words, &environment)
+        let code = posix_spawn(&number, line[0], &actions, nil, &words, &environment)
         try #require(code == 0, "cannot run \(Pathwise.binary): \(String(cString: strerror(code)))")
         process = number
     }

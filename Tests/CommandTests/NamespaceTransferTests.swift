@@ -1,0 +1,154 @@
+import Glibc
+import Testing
+
+/// Two hosts, each a network namespace, joined by links whose ends come and go.
+private final class TwoHosts {
+    static let isPossible: Bool = {
+        guard getuid() == 0 else { return false }
+        let name = "pwt\(getpid())x"
+        defer { shell("ip netns del \(name)") }
+        return shell("ip netns add \(name)")
+            && shell("ip -n \(name) link add v0 type veth peer name v1")
+    }()
+
+    let client = "pwt\(getpid())a"
+    let server = "pwt\(getpid())b"
+    let links: [String]
+
+    init(_ links: [String]) throws {
+        self.links = links
+        var commands = ["ip netns add \(client)", "ip netns add \(server)"]
+        for host in [client, server] { commands.append("ip -n \(host) link set lo up") }
+        for (index, link) in links.enumerated() {
+            commands += [
+                "ip link add \(link) netns \(client) type veth peer name w\(index) netns \(server)",
+                "ip -n \(client) addr add 192.0.2.\(64 * index + 1)/26 dev \(link)",
+                "ip -n \(server) addr add 192.0.2.\(64 * index + 2)/26 dev w\(index)",
+                "ip -n \(client) link set \(link) up",
+                "ip -n \(server) link set w\(index) up",
+            ]
+        }
+        for command in commands { try #require(Self.shell(command), "\(command)") }
+    }
+
+    var addresses: [String] { links.indices.map { "192.0.2.\(64 * $0 + 2):7000" } }
+
+    func set(_ link: String, _ state: String) {
+        _ = Self.shell("ip -n \(client) link set \(link) \(state)")
+    }
+
+    /// Whether the command ended well.
+    @discardableResult
+    static func shell(_ command: String) -> Bool {
+        let line = ["/bin/sh", "-c", command + " >/dev/null 2>&1"]
+        var words: [UnsafeMutablePointer<CChar>?] = line.map { strdup($0) } + [nil]
+        var environment: [UnsafeMutablePointer<CChar>?] = [
+            strdup("PATH=/usr/bin:/bin:/usr/sbin:/sbin"), nil,
+        ]
+        defer { for word in words + environment { free(word) } }
+        var child = pid_t()
+        guard posix_spawn(&child, "/bin/sh", nil, nil, &words, &environment) == 0 else {
+            return false
+        }
+        var status: Int32 = 0
+        while waitpid(child, &status, 0) < 0, errno == EINTR {}
+        return status == 0
+    }
+
+    deinit { for host in [client, server] { Self.shell("ip netns del \(host)") } }
+}
+
+/// `send` and `receive` on two hosts while interfaces go and come.
+@Suite(
+    .serialized,
+    .enabled(if: TwoHosts.isPossible, "needs root, network namespaces, veth and iproute2"))
+struct NamespaceTransferTests {
+    private struct Transfer {
+        let hosts: TwoHosts
+        let folder = Scratch()
+        let receiver: Pathwise
+        let sender: Pathwise
+        let bytes: [UInt8]
+
+        init(_ hosts: TwoHosts, megabytes: Int, paths: [String]) throws {
+            self.hosts = hosts
+            let keys = try ["server.key", "client.key"].map { [folder] name in
+                let run = try Pathwise.run("keygen", folder.file(name))
+                return run.output.split(separator: "\n").first.map(String.init) ?? ""
+            }
+            var state: UInt64 = 9
+            bytes = (0..<megabytes * 1_000_000).map { _ in
+                state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+                return UInt8(truncatingIfNeeded: state >> 56)
+            }
+            write(bytes, to: folder.file("data"))
+            let receiver = try Pathwise(
+                ["receive"] + hosts.addresses.flatMap { ["--listen", $0] } + [
+                    "--key", folder.file("server.key"), "--allow", keys[1],
+                    "--output", folder.file("arrived"), "--once",
+                ], namespace: hosts.server)
+            for _ in 0..<500 where !receiver.errorText.contains("listening") { usleep(20_000) }
+            self.receiver = receiver
+            sender = try Pathwise(
+                ["send", folder.file("data")] + hosts.addresses.flatMap { ["--to", $0] } + [
+                    "--key", folder.file("client.key"), "--peer", keys[0], "--json",
+                ] + paths.flatMap { ["--path", $0] }, namespace: hosts.client)
+        }
+
+        /// Waits for both ends; what the sender says of it.
+        func finish() throws -> JSONReading {
+            let sent = sender.wait()
+            #expect(sent.status == 0, "\(sent.errors)")
+            #expect(receiver.wait().status == 0)
+            #expect(CommandTests.bytes(of: folder.file("arrived")) == bytes)
+            return try JSONReading(sent)
+        }
+    }
+
+    /// Causes of the changes of a path, in their order.
+    private func causes(_ json: JSONReading, path: Int) throws -> [String] {
+        try (0..<json.count("path_changes")).filter {
+            try Int(json.number("path_changes", $0, "path")) == path
+        }.map { try json.text("path_changes", $0, "cause") }
+    }
+
+    /// A path goes with its interface and comes back with it, while the transfer runs.
+    @Test func interfaceThatGoesAndComes() throws {
+        let hosts = try TwoHosts(["dsl", "lte"])
+        // 15 MB at 25 Mbit/s: five seconds.
+        let transfer = try Transfer(
+            hosts, megabytes: 15, paths: ["dsl=dsl,limit=15mbit", "lte=lte,limit=10mbit"])
+        usleep(1_000_000)
+        hosts.set("dsl", "down")
+        usleep(1_500_000)
+        hosts.set("dsl", "up")
+        let json = try transfer.finish()
+        let dsl = try causes(json, path: 0)
+        #expect(dsl.contains("removed"), "\(dsl)")
+        #expect(dsl.filter { $0 == "added" }.count == 2, "\(dsl)")
+        #expect(try json.count("paths") == 2)
+        for index in 0..<2 {
+            #expect(try json.text("paths", index, "state") == "active")
+            #expect(try json.number("paths", index, "bytes_sent") > 1_000_000)
+        }
+    }
+
+    /// Without `--path` every interface is a path, also one that is plugged in later.
+    @Test func interfaceThatComesLater() throws {
+        let hosts = try TwoHosts(["dsl", "lte"])
+        hosts.set("lte", "down")
+        // Slow enough to see the second path come.
+        #expect(
+            TwoHosts.shell(
+                "ip netns exec \(hosts.client) tc qdisc add dev dsl root tbf rate 20mbit "
+                    + "burst 20000 limit 100000"))
+        let transfer = try Transfer(hosts, megabytes: 10, paths: [])
+        usleep(1_000_000)
+        hosts.set("lte", "up")
+        let json = try transfer.finish()
+        #expect(try json.count("paths") == 2)
+        #expect(try json.text("paths", 1, "name") == "lte")
+        #expect(try json.number("paths", 1, "bytes_sent") > 500_000)
+        #expect(try causes(json, path: 1).first == "added")
+    }
+}
