@@ -132,7 +132,7 @@ extension Connection {
 
     mutating func handleValidated(_ index: Int, now: Instant) {
         paths[index].validation.handleValidated()
-        paths[index].lastReplyAt = now
+        paths[index].noteReply(now: now)
         if paths[index].hasMoved {
             paths[index].hasMoved = false
             events.append(.pathMoved(paths[index].id, to: paths[index].remote, at: now))
@@ -163,7 +163,7 @@ extension Connection {
 
     /// Proof that packets sent on the path arrive.
     mutating func handleReply(_ index: Int, now: Instant) {
-        paths[index].lastReplyAt = now
+        paths[index].noteReply(now: now)
         switch paths[index].state {
         case .suspect:
             change(index, to: workingState(index), .answered, now)
@@ -190,7 +190,7 @@ extension Connection {
                 if silence < paths[index].failureLimit, paths[index].onlyListens(now: now) {
                     continue
                 }
-                if othersAnswered(since: now - silence, than: index) {
+                if othersAnswered(since: now - silence, than: index, now: now) {
                     suspect(index, .silent, now)
                 } else if silence >= paths[index].failureLimit * Int64(2),
                     paths[index].recovery.probeTimeouts >= 3
@@ -220,9 +220,9 @@ extension Connection {
         }
     }
 
-    private func othersAnswered(since start: Instant, than index: Int) -> Bool {
+    private func othersAnswered(since start: Instant, than index: Int, now: Instant) -> Bool {
         for other in paths.indices where other != index && paths[other].isUsable {
-            if let reply = paths[other].lastReplyAt, reply > start { return true }
+            if paths[other].answers(since: start, now: now) { return true }
         }
         return false
     }
@@ -252,6 +252,6 @@ extension Connection {
             }
         }
         // A limit that is passed already but needs more evidence must not spin the caller.
-        return earliest > now ? earliest : now + .milliseconds(10)
+        return earliest > now ? earliest : now + Path.replyPause
     }
 }

@@ -52,7 +52,9 @@ struct Path: ~Copyable {
     /// Arrival of the latest authenticated packet on this path.
     var lastReceivedAt: Instant?
     /// Latest proof that packets sent here arrive: an acknowledgement or a challenge answered.
-    var lastReplyAt: Instant?
+    private(set) var lastReplyAt: Instant?
+    /// When replies began to come again after a pause.
+    private var repliesSince = Instant.zero
     var probeDue = false
     var nextProbeAt = Instant.distantFuture
     var probesAnswered = 0
@@ -106,6 +108,11 @@ struct Path: ~Copyable {
             ? .max : max(0, 3 * validation.bytesReceived - validation.bytesSent)
     }
 
+    /// Replies further apart than this may have been held up by a stall of a host.
+    static let replyPause = TimeDelta.milliseconds(5)
+    /// How long after such a pause a reply of one path says something of the silence of another.
+    static let replyGrace = TimeDelta.milliseconds(3)
+
     /// The silence after which a path is suspect while others answer: 1.5 round trips, with room
     /// for the variation and for held-back acknowledgements.
     var silenceLimit: TimeDelta {
@@ -117,6 +124,20 @@ struct Path: ~Copyable {
     /// The silence after which a path is given up until a probe is answered.
     var failureLimit: TimeDelta {
         max(recovery.rtt.smoothed * Int64(3), .milliseconds(400))
+    }
+
+    mutating func noteReply(now: Instant) {
+        if now - (lastReplyAt ?? .zero) > Path.replyPause { repliesSince = now }
+        lastReplyAt = now
+    }
+
+    /// Replies came after `start`, and not only just now.
+    ///
+    /// After a stall of either host everything is answered at once, one path a moment before the
+    /// other: that says nothing of the other.
+    func answers(since start: Instant, now: Instant) -> Bool {
+        guard let lastReplyAt, lastReplyAt > start else { return false }
+        return now - repliesSince >= Path.replyGrace
     }
 
     /// The path only acknowledges and probes, and hears the peer: an answer may wait in the peer's

@@ -12,6 +12,7 @@ struct ConnectionPair: ~Copyable {
 
     init(
         paths: Int = 2, seed: UInt64 = 1, suite: CipherSuite = .aes128gcm,
+        policy: PolicySpecification = .earliest,
         configuration: ConnectionConfiguration = ConnectionConfiguration()
     ) throws {
         let now = Instant(nanoseconds: 5_000_000_000)
@@ -26,7 +27,7 @@ struct ConnectionPair: ~Copyable {
         var client = try Connection(
             client: ClientIdentity(key: clientKey, peer: serverKey.publicKey, suite: suite),
             configuration: clientConfiguration,
-            selector: try PathSelector(.earliest, seed: seed), now: now)
+            selector: try PathSelector(policy, seed: seed), now: now)
         for path in 0..<paths {
             client.addPath(
                 PathID(path), socket: path, remote: .loopback(port: UInt16(5000 + path)),
