@@ -94,13 +94,33 @@ public enum BLAS {
 
     /// `C = C + A'A`, lower triangle, of a block in column order whose columns are `stride` apart.
     ///
-    /// - Parameter c: `columns` x `columns`.
+    /// - Parameters:
+    ///   - c: `columns` columns of `width` doubles each.
+    ///   - width: `columns` when left out.
     public static func accumulateGram(
         _ a: UnsafePointer<Double>, rows: Int, stride: Int, columns: Int,
-        into c: UnsafeMutablePointer<Double>
+        into c: UnsafeMutablePointer<Double>, width: Int? = nil
     ) {
-        gram(alpha: 1, a, rows: rows, stride: stride, columns: columns, beta: 1, into: c)
+        guard columns > 0 else { return }
+        _ = ready
+        cblas_dsyrk(
+            CblasColMajor, CblasLower, CblasTrans, blasint(columns), blasint(rows), 1, a,
+            blasint(stride), 1, c, blasint(width ?? columns))
     }
+
+    /// `y = A'x` of a block in column order whose columns are `stride` apart.
+    static func transposedProduct(
+        _ a: UnsafePointer<Double>, rows: Int, stride: Int, columns: Int,
+        _ x: UnsafePointer<Double>, into y: UnsafeMutablePointer<Double>
+    ) {
+        guard columns > 0 else { return }
+        cblas_dgemv(
+            CblasColMajor, CblasTrans, blasint(rows), blasint(columns), 1, a, blasint(stride), x,
+            1, 0, y, 1)
+    }
+
+    /// Sets the library up, before several threads call it at once.
+    static func prepare() { _ = ready }
 
     /// `B = B L^-T` for the rows of a panel; part of the blocked factorisation.
     static func solvePanel(

@@ -32,6 +32,18 @@ public struct RidgeAccumulator: Sendable {
         if !moments.add(features + [target], weight: weight) { refused &+= 1 }
     }
 
+    /// Takes in rows that are all in memory, on several threads; with the same result for any number
+    /// of them.
+    ///
+    /// - Throws: `LearningError.training` when sizes differ or a number is not finite.
+    public mutating func add(_ batch: ColumnBatch, threads: Int = 1) throws(LearningError) {
+        do throws(DenseMathError) {
+            try moments.add(batch, threads: threads)
+        } catch {
+            throw .training("cannot take in a batch: \(error)")
+        }
+    }
+
     /// Takes in all rows of another accumulator of the same size.
     public mutating func merge(_ other: RidgeAccumulator) throws(LearningError) {
         do throws(DenseMathError) {
