@@ -24,7 +24,7 @@ let package = Package(
             name: "PathwiseRooms",
             targets: [
                 "DenseMath", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
-                "PathSimulation", "PathEvaluation", "PathReport", "PathNetwork",
+                "PathSimulation", "PathEvaluation", "PathTraining", "PathReport", "PathNetwork",
             ]),
         .executable(name: "pathwise", targets: ["PathwiseCommand"]),
     ],
@@ -59,6 +59,9 @@ let package = Package(
             name: "PathEvaluation",
             dependencies: ["DenseMath", "PathTelemetry", "PathLearning", "PathTrace"]),
         .target(
+            name: "PathTraining",
+            dependencies: ["DenseMath", "PathTelemetry", "PathLearning", "PathTrace"]),
+        .target(
             name: "PathReport",
             dependencies: ["PathTelemetry", "PathLearning", "PathTrace", "PathEvaluation"]),
         .target(
@@ -77,14 +80,15 @@ let package = Package(
             name: "PathDemo",
             dependencies: [
                 "Pathwise", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
-                "PathSimulation", "PathEvaluation", "PathReport", "PathNetwork", "PathEmulation",
+                "PathSimulation", "PathEvaluation", "PathTraining", "PathReport", "PathNetwork",
+                "PathEmulation",
             ]),
         .executableTarget(
             name: "PathwiseCommand",
             dependencies: [
                 "Pathwise", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
-                "PathSimulation", "PathEvaluation", "PathReport", "PathNetwork", "PathEmulation",
-                "PathDemo", argumentParser,
+                "PathSimulation", "PathEvaluation", "PathTraining", "PathReport", "PathNetwork",
+                "PathEmulation", "PathDemo", argumentParser,
             ]),
 
         // Tests: one target a room, and one that holds the sources to the rules.
@@ -99,6 +103,11 @@ let package = Package(
         .testTarget(
             name: "PathEvaluationTests",
             dependencies: ["PathEvaluation", "PathTrace", "PathTelemetry", "PathLearning"]),
+        .testTarget(
+            name: "PathTrainingTests",
+            dependencies: [
+                "PathTraining", "PathTrace", "PathLearning", "PathTelemetry", "DenseMath",
+            ]),
         .testTarget(
             name: "PathDemoTests",
             dependencies: [

@@ -109,6 +109,57 @@ public struct CentredMoments: Sendable {
         return sum
     }
 
+    // MARK: State
+
+    /// Everything taken in, as numbers that a file can hold.
+    public struct State: Sendable, Equatable {
+        public var count: UInt64
+        public var weight: Double
+        /// One a column.
+        public var means: [Double]
+        /// About the means; both triangles.
+        public var scatter: Matrix
+
+        public init(count: UInt64, weight: Double, means: [Double], scatter: Matrix) {
+            self.count = count
+            self.weight = weight
+            self.means = means
+            self.scatter = scatter
+        }
+    }
+
+    /// What was taken in; `init(_:)` of it goes on with the same bits.
+    public var state: State {
+        var whole = self
+        whole.flush()
+        whole.scatter.mirrorLower()
+        return State(
+            count: whole.count, weight: whole.weight, means: whole.means, scatter: whole.scatter)
+    }
+
+    /// Goes on from a state.
+    ///
+    /// - Throws: `DenseMathError` when sizes differ, a number is not finite, or the weight or a
+    ///   spread is negative.
+    public init(_ state: State) throws(DenseMathError) {
+        let columns = state.means.count
+        guard columns > 0, state.scatter.rows == columns, state.scatter.columns == columns else {
+            throw .dimensionMismatch(
+                operation: "CentredMoments", expected: "\(columns) x \(columns)",
+                actual: "\(state.scatter.rows) x \(state.scatter.columns)")
+        }
+        var isSound = state.weight >= 0 && state.weight.isFinite && state.scatter.isFinite
+        for index in 0..<columns {
+            if !state.means[index].isFinite || state.scatter[index, index] < 0 { isSound = false }
+        }
+        guard isSound else { throw .nonFinite(operation: "moments from a state") }
+        self.init(columns: columns)
+        count = state.count
+        weight = state.weight
+        means = state.means
+        scatter = state.scatter
+    }
+
     // MARK: Blocks
 
     private mutating func flush() {

@@ -4,6 +4,7 @@ public import PathLearning
 public import PathNetwork
 public import PathSimulation
 public import PathTrace
+public import PathTraining
 public import PathTransport
 public import Pathwise
 
@@ -14,6 +15,7 @@ public enum DemoError: Error, Sendable {
     case crypto(CryptoError)
     case trace(TraceError)
     case learning(LearningError)
+    case training(TrainingError)
     case evaluation(EvaluationError)
     case simulation(SimulationError)
     case transfer(FileError)
@@ -34,6 +36,9 @@ public enum DemoError: Error, Sendable {
         case let error as CryptoError: self = .crypto(error)
         case let error as TraceError: self = .trace(error)
         case let error as LearningError: self = .learning(error)
+        case .trace(let error) as TrainingError: self = .trace(error)
+        case .learning(let error) as TrainingError: self = .learning(error)
+        case let error as TrainingError: self = .training(error)
         case let error as EvaluationError: self = .evaluation(error)
         case let error as SimulationError: self = .simulation(error)
         case let error as FileError: self = .transfer(error)
@@ -50,6 +55,7 @@ public enum DemoError: Error, Sendable {
         case .crypto(let error): error
         case .trace(let error): error
         case .learning(let error): error
+        case .training(let error): error
         case .evaluation(let error): error
         case .simulation(let error): error
         case .transfer(let error): error

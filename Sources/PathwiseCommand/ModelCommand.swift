@@ -6,10 +6,11 @@ struct ModelCommand: ParsableCommand {
         commandName: "model",
         abstract: "Look into model files.",
         discussion: """
-            Example:
+            Examples:
               pathwise model info model.safetensors
+              pathwise model verify *.safetensors
             """,
-        subcommands: [Info.self]
+        subcommands: [Info.self, Verify.self]
     )
 
     struct Info: ParsableCommand {
@@ -36,6 +37,37 @@ struct ModelCommand: ParsableCommand {
                 ModelText.info(loaded, file: model)
             } json: {
                 ModelText.json(loaded, file: model)
+            }
+        }
+    }
+
+    struct Verify: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "verify",
+            abstract: "Check that model files are whole and fit this program.",
+            discussion: """
+                Reads each file as a sender would, and tries its heads on features over their whole
+                range. The exit code is 65 when one of them is refused.
+
+                Example:
+                  pathwise model verify model.safetensors
+                """
+        )
+
+        @Argument(help: ArgumentHelp("Model files.", valueName: "model"))
+        var models: [String]
+
+        @OptionGroup var output: OutputOptions
+
+        func run() throws {
+            let findings = models.map { ModelText.Finding($0) }
+            try output.print {
+                ModelText.verification(findings)
+            } json: {
+                ModelText.json(findings)
+            }
+            if let refused = findings.first(where: { $0.problem != nil }) {
+                throw CommandFailure(refused.problem ?? "", refused.status)
             }
         }
     }

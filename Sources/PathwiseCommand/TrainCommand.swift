@@ -1,5 +1,6 @@
 import ArgumentParser
 import PathLearning
+import PathTraining
 import Pathwise
 
 struct TrainCommand: ParsableCommand {
@@ -7,23 +8,39 @@ struct TrainCommand: ParsableCommand {
         commandName: "train",
         abstract: "Train a model from recorded traces.",
         discussion: """
-            Fits a ridge regression to how much longer deliveries took than the heuristic
-            predicted. The end of every session is held out to measure the model; the file holds
-            the model that was measured. Send with it: --policy MODEL.
+            Reads traces of any size in constant memory. The end of every session is held out to
+            measure the model; the file holds the model that was measured, and a page about it
+            (FILE.md) is written beside it. Send with it: --policy MODEL.
+
+            Kinds, one or several:
+              ridge          how much longer deliveries take than the heuristic predicts (default)
+              late           the probability of missing the deadline, calibrated on what is held out
+              neural-linear  ridge by a network whose last layer goes on learning online
+
+            Objectives:
+              regression     fit the outcomes of what was chosen
+              ips, dr        learn which path to take, from inverse propensities or doubly robust
 
             Examples:
               pathwise train monday.trace tuesday.trace --output model.safetensors
-              pathwise train run.trace --output model.safetensors --lambda 10 --holdout 0
+              pathwise train run.trace --output model.safetensors --kind ridge --kind late
+              pathwise train east.trace --statistics east.statistics
+              pathwise train --merge east.statistics west.statistics --output model.safetensors
             """
     )
 
-    @Argument(help: ArgumentHelp("Traces written by --record.", valueName: "trace"))
+    @Argument(
+        help: ArgumentHelp(
+            "Traces written by --record; with --merge, files of statistics.", valueName: "trace"))
     var traces: [String]
 
     @Option(
         help: ArgumentHelp(
             "The model file to write; an older one is replaced.", valueName: "model"))
-    var output: String
+    var output: String?
+
+    @Option(help: ArgumentHelp("What to train; repeat for several.", valueName: "kind"))
+    var kind: [TrainingOptions.Kind] = []
 
     @Option(
         help: ArgumentHelp(
@@ -38,30 +55,141 @@ struct TrainCommand: ParsableCommand {
         transform: { try ShareArgument.share($0) })
     var holdout = 0.2
 
+    @Option(help: ArgumentHelp("What the residual is fitted to.", valueName: "objective"))
+    var objective = TrainingOptions.Objective.regression
+
+    @Option(
+        help: ArgumentHelp(
+            "What a decision counts: uniform, or inverse-propensity as if all choices had been "
+                + "equally likely.", valueName: "weights"))
+    var weights = TrainingOptions.Weighting.uniform
+
+    @Option(
+        help: ArgumentHelp(
+            "Random Fourier features of P(late), 0 to 512.", valueName: "count"))
+    var fourier = 0
+
+    @Option(
+        help: ArgumentHelp(
+            "Widths of the network's layers, commas between.", valueName: "widths"),
+        transform: { try HiddenArgument.widths($0) })
+    var hidden = [32, 16]
+
+    @Option(
+        help: ArgumentHelp("Seed of the network and the Fourier features.", valueName: "number"))
+    var seed: UInt64 = 1
+
+    @Option(
+        help: ArgumentHelp(
+            "Write the sums that ridge needs, to be merged elsewhere.", valueName: "file"))
+    var statistics: String?
+
+    @Flag(help: "Train from files of --statistics instead of traces.")
+    var merge = false
+
     @OptionGroup var format: OutputOptions
 
     func run() throws {
-        guard holdout <= 0.9 else {
-            throw CommandFailure("--holdout \(holdout): at most 0.9, else nothing trains", .usage)
+        guard output != nil || statistics != nil else {
+            throw CommandFailure(
+                "nothing to write: name a model by --output or a file by --statistics", .usage)
         }
-        var training = TraceTraining()
-        training.holdout = holdout
-        if !lambda.isEmpty {
+        let trainer = try ModelTrainer(options)
+        var display = ProgressDisplay()
+        let notes = ["program_version": PathwiseVersion.text]
+        let result: TrainingResult?
+        if merge || statistics != nil {
+            let sums = try sums(trainer, &display)
+            if let statistics { try sums.save(statistics) }
+            result = output == nil ? nil : try trainer.train(sums, notes: notes)
+        } else {
+            result = try trainer.train(traces, notes: notes) { step, done, all in
+                display.update([ProgressDisplay.bar(step, done: done, of: all)])
+                return true
+            }
+        }
+        display.clear()
+        if let result, let output {
+            try result.model.save(output)
+            try writeCard(result, output)
+            try format.print {
+                TrainingText.summary(result, output: output)
+            } json: {
+                TrainingText.json(result, output: output)
+            }
+        } else if let statistics {
+            try format.print {
+                "statistics of \(traces.count) files written to \(statistics)\n"
+            } json: {
+                ["statistics": .string(statistics), "files": .count(traces.count)]
+            }
+        }
+    }
+
+    private var options: TrainingOptions {
+        get throws {
+            var options = TrainingOptions()
+            guard holdout <= 0.9 else {
+                throw CommandFailure(
+                    "--holdout \(holdout): at most 0.9, else nothing trains", .usage)
+            }
             guard lambda.allSatisfy({ $0 > 0 && $0.isFinite }) else {
                 throw CommandFailure("--lambda: give numbers above zero", .usage)
             }
-            training.lambdas = lambda
+            options.holdout = holdout
+            if !lambda.isEmpty { options.lambdas = lambda }
+            if !kind.isEmpty { options.kinds = Set(kind) }
+            options.objective = objective
+            options.weighting = weights
+            options.fourier = fourier
+            options.hidden = hidden
+            options.seed = seed
+            return options
         }
-        var display = ProgressDisplay()
-        let result = try training.train(traces, programVersion: PathwiseVersion.text) { done, all in
-            display.update([ProgressDisplay.bar("reading", done: done, of: all)])
+    }
+
+    private func sums(
+        _ trainer: ModelTrainer, _ display: inout ProgressDisplay
+    ) throws -> TrainingStatistics {
+        if merge {
+            return try TrainingStatistics.merge(
+                try traces.map { try TrainingStatistics.load($0) })
         }
-        display.clear()
-        try result.model.save(output)
-        try format.print {
-            TrainingText.summary(result, output: output)
-        } json: {
-            TrainingText.json(result, output: output)
+        var shown = display
+        defer { display = shown }
+        return try trainer.statistics(traces) { step, done, all in
+            shown.update([ProgressDisplay.bar(step, done: done, of: all)])
+            return true
         }
+    }
+
+    /// The page lies beside the model, whose ending `.safetensors` becomes `.md`.
+    private func writeCard(_ result: TrainingResult, _ output: String) throws {
+        let ending = ".safetensors"
+        let stem = output.hasSuffix(ending) ? String(output.dropLast(ending.count)) : output
+        let name = output.split(separator: "/").last.map(String.init) ?? output
+        var card = try OutputFile(stem + ".md")
+        try card.write(
+            ModelCard.text(result, file: name, program: "pathwise \(PathwiseVersion.text)"))
+        try card.close()
+    }
+}
+
+extension TrainingOptions.Kind: ExpressibleByArgument {}
+extension TrainingOptions.Weighting: ExpressibleByArgument {}
+extension TrainingOptions.Objective: ExpressibleByArgument {}
+
+/// Widths of layers: `32,16`.
+enum HiddenArgument {
+    static func widths(_ text: String) throws(SyntaxProblem) -> [Int] {
+        var widths: [Int] = []
+        for word in text.split(separator: ",", omittingEmptySubsequences: false) {
+            guard let width = Int(word), (1...256).contains(width) else {
+                throw SyntaxProblem("write widths as 32,16: one to three of 1 to 256")
+            }
+            widths.append(width)
+        }
+        guard widths.count <= 3 else { throw SyntaxProblem("at most three layers") }
+        return widths
     }
 }

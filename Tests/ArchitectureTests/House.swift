@@ -7,7 +7,7 @@ enum House {
     static let order = [
         "COpenBLAS", "CSQLite", "CLibCrypto", "CCrypto", "CLinuxUDP",
         "DenseMath", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
-        "PathSimulation", "PathEvaluation", "PathReport", "PathNetwork", "PathEmulation",
+        "PathSimulation", "PathEvaluation", "PathTraining", "PathReport", "PathNetwork", "PathEmulation",
         "Pathwise", "PathDemo", "PathwiseCommand",
     ]
 

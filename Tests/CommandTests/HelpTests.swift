@@ -15,7 +15,7 @@ struct HelpTests {
     @Test(arguments: [
         "", "demo", "send", "receive", "keygen", "pubkey", "train", "evaluate", "emulate", "trace",
         "trace info",
-        "trace export", "trace verify", "model", "model info",
+        "trace export", "trace verify", "model", "model info", "model verify",
     ])
     func help(command: String) throws {
         let words = command.split(separator: " ").map(String.init)

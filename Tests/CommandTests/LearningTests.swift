@@ -16,17 +16,17 @@ struct LearningTests {
         let json = try JSONReading(try Pathwise.run("train", trace, "--output", model, "--json"))
         #expect(try json.number("decisions") == 6_000)
         #expect(try json.number("forced") == Double(written.forced))
-        #expect(try json.number("late") == Double(written.late))
+        #expect(try json.number("late_decisions") == Double(written.late))
         #expect(try json.number("trained") + json.number("held_out") == 6_000 - 240)
         // The last fifth of the decisions, less every 25th.
         #expect(try json.number("held_out") == 1_200 - 48)
         // Noise of 0.2 and half a percent of late ones are left to the model; the weights' share,
         // a variance of sum w^2 / 3, is what the heuristic does not know.
-        let heuristic = try json.number("holdout", "heuristic_rmse")
-        let trained = try json.number("holdout", "model_rmse")
+        let heuristic = try json.number("ridge", "holdout", "heuristic_rmse")
+        let trained = try json.number("ridge", "holdout", "model_rmse")
         #expect(trained < 0.8 * heuristic)
         #expect(trained < 0.5)
-        #expect(try json.number("cross_validated", "model_rmse") < 0.5)
+        #expect(try json.number("ridge", "cross_validated_rmse") < 0.5)
 
         let loaded = try Model.load(model)
         for (index, weight) in World.weights.enumerated() {
@@ -36,7 +36,7 @@ struct LearningTests {
             #expect((loaded.residual?.weights[index] ?? .nan).magnitude < 0.05)
         }
         #expect(loaded.notes["holdout_decisions"] == "1152")
-        #expect(loaded.notes["traces"]?.hasSuffix(" \(trace)") == true)
+        #expect(loaded.notes["traces"]?.hasSuffix(" world.trace") == true)
     }
 
     @Test func aPersonReadsWhatTrainingDid() throws {
@@ -48,7 +48,7 @@ struct LearningTests {
         let lines = run.output.split(separator: "\n", omittingEmptySubsequences: false)
         #expect(lines[0] == "2 000 decisions: 1 536 train, 384 held out, 80 forced")
         #expect(run.output.contains("held-out end of the sessions"))
-        #expect(run.output.contains("penalty 10, model "))
+        #expect(run.output.contains("penalty 10\n"))
 
         let info = try Pathwise.run("model", "info", model)
         #expect(info.status == 0)
@@ -58,6 +58,54 @@ struct LearningTests {
         #expect(try json.number("residual", "lambda") == 10)
         #expect(try json.text("schema") == StableHash.text(FeatureSchema.current.hash))
         #expect(try (json.number("residual", "weights", "smoothed_rtt") - 0.6).magnitude < 0.1)
+    }
+
+    @Test func everyKindAndThePage() throws {
+        var world = World(seed: 21)
+        try world.write(4_000, to: trace)
+        let json = try JSONReading(
+            try Pathwise.run(
+                "train", trace, "--output", model, "--kind", "ridge", "--kind", "late", "--kind",
+                "neural-linear", "--hidden", "8,4", "--fourier", "8", "--json"))
+        #expect(try json.text("kind") == "ridge,late,neural-linear")
+        #expect(try json.number("late", "holdout", "decisions") == 768)
+        #expect(try json.number("neural", "fit", "rows") == 3_072)
+        #expect(try json.count("importances") == 24)
+        let page = text(of: scratch.file("model.md"))
+        #expect(page.hasPrefix("# Model model.safetensors\n"))
+        #expect(page.contains("## Calibration of P(late), held out"))
+        let info = try Pathwise.run("model", "info", model)
+        #expect(info.output.contains("network: 24-8-4-1, tanh"))
+        let sound = try Pathwise.run("model", "verify", model)
+        #expect(sound.status == 0 && sound.output.contains("sound"))
+        write(Array(repeating: 0x7b, count: 100), to: model)
+        let broken = try Pathwise.run("model", "verify", model)
+        #expect(broken.status == 65 && broken.output.contains("refused"))
+        #expect(broken.errorLine?.hasPrefix("pathwise: model ") == true)
+    }
+
+    @Test func mergedStatisticsAreTheSameModel() throws {
+        var world = World(seed: 22)
+        let second = scratch.file("second.trace")
+        try world.write(1_000, to: trace)
+        try world.write(1_500, to: second)
+        let together = try Pathwise.run("train", second, trace, "--output", model)
+        #expect(together.status == 0)
+        for (file, name) in [(trace, "a"), (second, "b")] {
+            let run = try Pathwise.run("train", file, "--statistics", scratch.file(name))
+            #expect(run.status == 0)
+        }
+        let merged = scratch.file("merged.safetensors")
+        let run = try Pathwise.run(
+            "train", "--merge", scratch.file("a"), scratch.file("b"), "--output", merged)
+        #expect(run.status == 0)
+        #expect(bytes(of: merged) == bytes(of: model))
+        let late = try Pathwise.run(
+            "train", trace, "--kind", "late", "--statistics", scratch.file("c"))
+        #expect(late.status == 64)
+        let nothing = try Pathwise.run("train", trace)
+        #expect(nothing.status == 64)
+        #expect(nothing.errorLine?.hasPrefix("pathwise: nothing to write: ") == true)
     }
 
     @Test func withoutHoldoutAllDecisionsTrain() throws {

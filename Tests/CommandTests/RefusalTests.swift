@@ -215,7 +215,7 @@ struct RefusalTests {
         try expect(["frobnicate"], 64, "Unexpected argument 'frobnicate'; see 'pathwise --help'")
         try expect(
             ["train", "t.trace"], 64,
-            "Missing expected argument '--output <model>'; see 'pathwise train --help'")
+            "nothing to write: name a model by --output or a file by --statistics")
         try expect(
             ["trace", "info", "t.trace", "--jason"], 64,
             "Unknown option '--jason'. Did you mean '--json'? See 'pathwise trace info --help'")

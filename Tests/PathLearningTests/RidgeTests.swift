@@ -133,71 +133,109 @@ struct RidgeReferenceTests {
     }
 }
 
-@Suite struct RidgeTrainerTests {
-    /// Decisions whose residual is linear in two features, with noise.
-    static func trainer(
-        decisions: Int, noise: Double, seed: UInt64 = 1
-    ) throws -> RidgeTrainer {
+@Suite struct SegmentedRidgeTests {
+    /// Rows whose target is linear in two features, with noise; the last tenth is held out.
+    static func ridge(
+        rows: Int, noise: Double, seed: UInt64 = 1
+    ) throws -> SegmentedRidge {
         var random = SeededGenerator(seed: seed)
-        var trainer = try RidgeTrainer(blockLength: 50)
-        for _ in 0..<decisions {
-            var features = FeatureVector(repeating: 0)
-            for index in 0..<FeatureSchema.count { features[index] = random.uniform() * 2 - 1 }
-            let residual =
-                0.3 + 0.5 * features[2] - 0.4 * features[9] + noise * (random.uniform() - 0.5)
-            trainer.add(
-                features: features, predictedDelivery: 0.05,
-                outcome: outcome(0.05 * exp(residual)))
+        var ridge = SegmentedRidge(size: FeatureSchema.count)
+        var row = [Double](repeating: 0, count: FeatureSchema.count + 1)
+        for index in 0..<rows {
+            for feature in 0..<FeatureSchema.count { row[feature] = random.uniform() * 2 - 1 }
+            row[FeatureSchema.count] =
+                0.3 + 0.5 * row[2] - 0.4 * row[9] + noise * (random.uniform() - 0.5)
+            let segment = index * 11 / rows
+            row.withUnsafeBufferPointer { ridge.add($0, segment: segment < 10 ? segment : nil) }
         }
-        return trainer
+        return ridge
     }
+
+    private static let lambdas = [0.1, 1, 10, 100, 1000]
 
     @Test func findsTheResidual() throws {
-        let (model, metrics) = try Self.trainer(decisions: 4000, noise: 0.2).train()
-        #expect((model.intercept - 0.3).magnitude < 0.01)
+        let fit = try Self.ridge(rows: 4400, noise: 0.2).fit(lambdas: Self.lambdas)
+        #expect((fit.head.intercept - 0.3).magnitude < 0.01)
         for index in 0..<FeatureSchema.count {
             let truth = index == 2 ? 0.5 : index == 9 ? -0.4 : 0
-            #expect((model.weights[index] - truth).magnitude < 0.02)
+            #expect((fit.head.weights[index] - truth).magnitude < 0.02)
         }
         // The noise's standard deviation is 0.2 / sqrt(12).
-        #expect((metrics.heldOutError - 0.0577).magnitude < 0.003)
-        #expect(metrics.heuristicError > 0.4 && metrics.meanError > 0.3)
-        #expect(metrics.decisions == 4000 && metrics.late == 0 && metrics.refused == 0)
+        #expect((fit.crossValidated - 0.0577).magnitude < 0.003)
+        #expect(fit.heuristic > 0.4 && fit.mean > 0.3)
+        #expect(fit.rows == 4000)
+        let held = try #require(fit.heldOut)
+        #expect(held.rows == 400 && (held.model - 0.0577).magnitude < 0.006)
         var features = FeatureVector(repeating: 0)
         features[2] = 1
+        let model = try RidgeModel(head: fit.head)
         #expect((model.predict(features) - 0.8).magnitude < 0.03)
-    }
-
-    @Test func mostNoiseWantsMostPenalty() throws {
-        let (_, quiet) = try Self.trainer(decisions: 1000, noise: 0.01).train()
-        let (_, loud) = try Self.trainer(decisions: 250, noise: 8).train()
-        #expect(quiet.lambda < loud.lambda)
+        #expect(model.predict(features) == model.intercept + model.weights[2])
     }
 
     @Test func partsMergeToTheWhole() throws {
-        var one = try Self.trainer(decisions: 500, noise: 0.1, seed: 1)
-        let two = try Self.trainer(decisions: 500, noise: 0.1, seed: 2)
-        var other = two
-        try one.merge(two)
-        try other.merge(try Self.trainer(decisions: 500, noise: 0.1, seed: 1))
-        let a = try one.train().model
-        let b = try other.train().model
-        #expect(relativeError(a.weights, b.weights) < 1e-10)
-        #expect(a.totalWeight == 1000)
+        var whole = try Self.ridge(rows: 2200, noise: 0.2, seed: 1)
+        let other = try Self.ridge(rows: 1100, noise: 0.2, seed: 2)
+        try whole.merge(other)
+        let fit = try whole.fit(lambdas: Self.lambdas)
+        #expect(fit.rows == 3000 && fit.heldOut?.rows == 300)
+        // Kept and read back, the sums go on with the same bits.
+        let stored = try SegmentedRidge(
+            parts: whole.parts.map { try RidgeAccumulator($0.state, refused: $0.refused) })
+        #expect(try stored.fit(lambdas: Self.lambdas) == fit)
+        #expect(throws: LearningError.self) { try SegmentedRidge(parts: []) }
+        #expect(throws: LearningError.self) { try whole.merge(SegmentedRidge(size: 3)) }
     }
 
-    @Test func tooLittleIsRefusedWithAReason() throws {
-        let trainer = try Self.trainer(decisions: 40, noise: 0.1)
+    /// With more noise and fewer rows the penalty chosen is stronger.
+    @Test func thePenaltyFollowsTheNoise() throws {
+        let clean = try Self.ridge(rows: 3300, noise: 0.02, seed: 3).fit(lambdas: Self.lambdas)
+        let noisy = try Self.ridge(rows: 110, noise: 8, seed: 3).fit(lambdas: Self.lambdas)
+        #expect(clean.head.lambda <= 1)
+        #expect(noisy.head.lambda >= 10)
+        #expect(noisy.crossValidated < 1.2 * noisy.mean)
+    }
+
+    @Test func theCurveFallsAndFeaturesAreRanked() throws {
+        let ridge = try Self.ridge(rows: 1100, noise: 1, seed: 4)
+        let curve = try ridge.curve(lambda: 1)
+        #expect(curve.map(\.rows) == [100, 200, 300, 500, 700, 1000])
+        #expect(curve[0].heldOut > curve[5].heldOut)
+        let importances = try ridge.importances(lambda: 1)
+        #expect(importances.count == FeatureSchema.count)
+        let ranked = importances.sorted { $0.growth > $1.growth }
+        #expect(ranked[0].feature == 2 && ranked[1].feature == 9)
+        #expect(ranked[1].growth > ranked[1].margin)
+        // Without feature 2 the error has its variance too: 0.5^2 / 3 over the noise's 1 / 12.
+        #expect((ranked[0].growth - 1).magnitude < 0.3)
+        #expect(ranked[5].growth.magnitude < 0.05)
+    }
+
+    @Test func excludedFeaturesHaveNoWeight() throws {
+        let whole = try Self.ridge(rows: 1100, noise: 0.2).training()
+        let solution = try whole.solve(lambda: 1, excluding: 2)
+        #expect(solution.weights[2] == 0 && solution.weights[9] < -0.35)
+        // The same as a fit without the column.
+        let full = try whole.solve(lambda: 1)
+        #expect(
+            whole.squaredError(weights: solution.weights, intercept: solution.intercept)
+                > whole.squaredError(weights: full.weights, intercept: full.intercept))
+    }
+
+    @Test func tooFewRows() throws {
+        let few = try Self.ridge(rows: 44, noise: 0.1)
         #expect(
             throws: LearningError.training(
-                "40 usable decisions of 40; at least 48 are needed: record a longer run")
-        ) { try trainer.train() }
-        #expect(throws: LearningError.self) { try RidgeTrainer(lambdas: []) }
-        #expect(throws: LearningError.self) { try RidgeTrainer(lambdas: [0]) }
+                "40 usable decisions; at least 48 are needed: record a longer run")
+        ) { try few.fit(lambdas: Self.lambdas) }
+        let some = try Self.ridge(rows: 440, noise: 0.1)
+        #expect(throws: LearningError.self) { try some.fit(lambdas: []) }
+        #expect(throws: LearningError.self) { try some.fit(lambdas: [0]) }
     }
 
     @Test func aPriorFromAModelSteersTheFirstDecision() throws {
-        let ridge = try Self.trainer(decisions: 4000, noise: 0.2).train().model
+        let ridge = try RidgeModel(
+            head: Self.ridge(rows: 4400, noise: 0.2).fit(lambdas: Self.lambdas).head)
         let model = try Model(residual: ridge, notes: [:])
         // Feature 9 lowers the residual: the path with it is faster than its prediction says.
         var set = candidates([0.040, 0.041])

@@ -7,25 +7,22 @@ enum TrainingBenchmarks {
 
     private static func ridge() throws {
         var generator = SeededGenerator(seed: 7)
-        var rows: [FeatureVector] = []
+        var rows: [[Double]] = []
         for _ in 0..<4096 {
-            var row = FeatureVector(repeating: 0)
-            for index in row.indices { row[index] = generator.uniform() * 2 - 1 }
-            rows.append(row)
+            rows.append((0...FeatureSchema.count).map { _ in generator.uniform() * 2 - 1 })
         }
-        var trainer = try RidgeTrainer()
+        var ridge = SegmentedRidge(size: FeatureSchema.count)
         let cost = measure(steps: 500_000) { step in
-            let row = rows[step & 4095]
-            trainer.add(
-                features: row, predictedDelivery: 0.03,
-                outcome: Outcome(
-                    decision: UInt64(step), delivery: 0.03 + 0.01 * row[0] * row[0], isLate: false,
-                    deadline: 1, packets: 9, lostPackets: 0, closedAt: .zero))
+            rows[step & 4095].withUnsafeBufferPointer {
+                ridge.add($0, segment: step / 50_000)
+            }
         }
         report(
             "train ridge, a row of 24 features",
             "\(cost.text), \(number(1e3 / cost.time)) million rows/s")
-        let fit = try measure(steps: 1) { _ in _ = try trainer.train() }
-        report("train ridge, 5 folds x 5 penalties", "\(number(fit.time / 1e6)) ms")
+        let fit = try measure(steps: 1) { _ in
+            _ = try ridge.fit(lambdas: [0.1, 1, 10, 100, 1000])
+        }
+        report("train ridge, 10 folds x 5 penalties", "\(number(fit.time / 1e6)) ms")
     }
 }

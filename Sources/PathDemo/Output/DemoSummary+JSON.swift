@@ -9,7 +9,7 @@ import Pathwise
 /// A summary as one JSON object. Times are seconds, rates bytes per second.
 extension DemoSummary {
     public var json: JSONValue {
-        let metrics = training.metrics
+        let fit = training.fit
         return [
             "seed": .string(String(scenario.seed)), "seconds": .number(scenario.seconds),
             "elapsed": .number(elapsed), "directory": .string(directory),
@@ -30,10 +30,10 @@ extension DemoSummary {
             "training": [
                 "model": .string(training.path),
                 "trained_on": .array(training.policies.map { .string($0) }),
-                "decisions": .int(Int64(clamping: metrics.decisions)),
-                "held_out_error": .number(metrics.heldOutError),
-                "heuristic_error": .number(metrics.heuristicError),
-                "lambda": .number(metrics.lambda),
+                "decisions": .int(Int64(clamping: fit.rows)),
+                "held_out_error": .number(fit.crossValidated),
+                "heuristic_error": .number(fit.heuristic),
+                "lambda": .number(fit.head.lambda),
             ],
             "evaluation": evaluation.json(confidence: 0.95),
             "learned_is_nowhere_worse": .bool(learnedIsNowhereWorse),

@@ -78,12 +78,12 @@ extension DemoSummary {
 
     /// What was trained, in one sentence.
     public var trained: String {
-        let metrics = training.metrics
+        let fit = training.fit
         let factor = { (error: Double) in NumberText.short(error) }
-        return "A ridge regression on \(NumberText.count(Int(metrics.decisions))) recorded "
+        return "A ridge regression on \(NumberText.count(Int(clamping: fit.rows))) recorded "
             + "decisions of \(training.policies.joined(separator: " and ")): error of predicted "
-            + "log delivery time \(factor(metrics.heldOutError)) on held-out blocks, "
-            + "\(factor(metrics.heuristicError)) for the heuristic alone. The learned policy "
+            + "log delivery time \(factor(fit.crossValidated)) on held-out blocks, "
+            + "\(factor(fit.heuristic)) for the heuristic alone. The learned policy "
             + "started from it and went on learning."
     }
 

@@ -44,6 +44,26 @@ public struct Safetensors: Sendable, Equatable {
     /// The tensor of that name.
     public subscript(name: String) -> Tensor? { tensors.first { $0.name == name } }
 
+    /// Reads a file.
+    ///
+    /// - Throws: `LearningError.model` with the reason.
+    public static func load(_ path: String) throws(LearningError) -> Safetensors {
+        do throws(ModelProblem) {
+            return try Safetensors(bytes: try FileBytes.read(path, limit: fileLimit))
+        } catch {
+            throw .model(file: path, problem: error)
+        }
+    }
+
+    /// Writes a file, or leaves what was there as it is.
+    public func save(_ path: String) throws(LearningError) {
+        do throws(ModelProblem) {
+            try FileBytes.write(bytes(), to: path)
+        } catch {
+            throw .model(file: path, problem: error)
+        }
+    }
+
     // MARK: Reading
 
     /// Reads a file's bytes; refuses every file that breaks a rule of the format, claims more than

@@ -57,11 +57,25 @@ public struct FourierFeatures: Sendable, Equatable {
 
     /// Writes all features; nothing is allocated.
     ///
-    /// - Parameter target: room for `count` doubles.
-    public func write(
-        _ features: borrowing FeatureVector, into target: UnsafeMutablePointer<Double>
-    ) {
-        for index in 0..<count { target[index] = value(index, of: features) }
+    /// - Parameters:
+    ///   - x: `FeatureSchema.count` doubles.
+    ///   - target: room for `count` doubles.
+    public func write(_ x: UnsafePointer<Double>, into target: UnsafeMutablePointer<Double>) {
+        for index in 0..<count {
+            let start = index &* FeatureSchema.count
+            var angle = phases[index]
+            for feature in 0..<FeatureSchema.count {
+                angle += frequencies[start &+ feature] * x[feature]
+            }
+            target[index] = scale * cos(angle)
+        }
+    }
+
+    /// The same for a vector of features.
+    public func write(_ features: FeatureVector, into target: UnsafeMutablePointer<Double>) {
+        features.span.withUnsafeBufferPointer { buffer in
+            if let base = buffer.baseAddress { write(base, into: target) }
+        }
     }
 
     /// A standard normal number, by Box and Muller.

@@ -17,6 +17,23 @@ public struct RidgeAccumulator: Sendable {
         moments = CentredMoments(columns: size + 1)
     }
 
+    /// Goes on from what another accumulator took in, the target its last column.
+    ///
+    /// - Throws: `LearningError.training` when the numbers are none of an accumulator.
+    public init(_ state: CentredMoments.State, refused: UInt64) throws(LearningError) {
+        do throws(DenseMathError) {
+            moments = try CentredMoments(state)
+        } catch {
+            throw .training("unusable statistics: \(error)")
+        }
+        guard moments.columns > 1 else { throw .training("statistics without features") }
+        size = moments.columns - 1
+        self.refused = refused
+    }
+
+    /// What was taken in, as numbers that a file can hold.
+    public var state: CentredMoments.State { moments.state }
+
     /// Rows taken in.
     public var count: UInt64 { moments.count }
     /// Sum of their weights.
@@ -59,9 +76,11 @@ public struct RidgeAccumulator: Sendable {
     /// Centred before solving. A matrix that cannot be factored, or only with a condition beyond
     /// 1e14, gets the least ridge that mends it; `jitter` tells.
     ///
-    /// - Parameter intercept: false holds c at zero.
+    /// - Parameters:
+    ///   - intercept: false holds c at zero.
+    ///   - excluded: a feature whose weight is held at zero.
     public func solve(
-        lambda: Double, intercept: Bool = true
+        lambda: Double, intercept: Bool = true, excluding excluded: Int? = nil
     ) throws(LearningError) -> RidgeSolution {
         guard lambda >= 0, lambda.isFinite else {
             throw .training("lambda \(lambda) is not usable: give zero or a positive number")
@@ -78,6 +97,14 @@ public struct RidgeAccumulator: Sendable {
             }
             gram[column, column] += lambda
             target[column] = scatter[column, size] + about * means[column] * means[size]
+        }
+        if let excluded, excluded >= 0, excluded < size {
+            for index in 0..<size {
+                gram[index, excluded] = 0
+                gram[excluded, index] = 0
+            }
+            gram[excluded, excluded] = 1
+            target[excluded] = 0
         }
         do throws(DenseMathError) {
             let factor = try Cholesky.regularized(gram)

@@ -4,6 +4,7 @@ import PathLearning
 import PathNetwork
 import PathSimulation
 import PathTrace
+import PathTraining
 import PathTransport
 import Pathwise
 
@@ -34,6 +35,10 @@ struct CommandFailure: Error {
         case let error as SimulationError: self.init(error.description, ExitStatus(error))
         case let error as NetworkError: self.init(error.description, ExitStatus(error))
         case let error as DemoError: self = CommandFailure(demo: error)
+        case .trace(let error) as TrainingError: self.init(error)
+        case .learning(let error) as TrainingError: self.init(error)
+        case .options(let problem) as TrainingError: self.init(problem, .usage)
+        case let error as TrainingError: self.init(error.description, .dataError)
         case .trace(let error) as EvaluationError: self.init(error)
         case .learning(let error) as EvaluationError: self.init(error)
         case let error as EvaluationError: self.init(error.description, .dataError)

@@ -102,6 +102,78 @@ enum ModelText {
     }
 }
 
+/// What `model verify` finds.
+extension ModelText {
+    struct Finding {
+        let file: String
+        let model: Model?
+        let problem: String?
+        let status: ExitStatus
+
+        init(_ file: String) {
+            self.file = file
+            do throws(LearningError) {
+                let model = try Model.load(file)
+                let problem = Finding.predictions(of: model)
+                self.model = problem == nil ? model : nil
+                self.problem = problem.map { "model \(file): \($0)" }
+                status = .dataError
+            } catch {
+                model = nil
+                problem = error.description
+                status = ExitStatus(error)
+            }
+        }
+
+        /// Tries corners and random points of the features' range.
+        private static func predictions(of model: Model) -> String? {
+            var generator = SeededGenerator(seed: 1)
+            for step in 0..<200 {
+                var features = FeatureVector(repeating: step == 0 ? 0 : step % 2 == 0 ? 8 : -8)
+                if step > 2 {
+                    for index in features.indices { features[index] = 16 * generator.uniform() - 8 }
+                }
+                for value in [
+                    model.residual?.predict(features), model.late?.predict(features),
+                    model.neural?.predict(features),
+                ] {
+                    if let value, !value.isFinite { return "it predicts \(value)" }
+                }
+            }
+            return nil
+        }
+    }
+
+    static func verification(_ findings: [Finding]) -> String {
+        var table = TextTable([
+            TextTable.Column("model", .left), TextTable.Column("kind", .left),
+            TextTable.Column("hash", .left), TextTable.Column("", .left),
+        ])
+        for finding in findings {
+            table.add([
+                finding.file, finding.model?.kind ?? "-",
+                finding.model.map { StableHash.text($0.hash) } ?? "-",
+                finding.problem == nil ? "sound" : "refused",
+            ])
+        }
+        return table.text()
+    }
+
+    static func json(_ findings: [Finding]) -> JSONValue {
+        [
+            "models": .array(
+                findings.map { finding in
+                    [
+                        "file": .string(finding.file), "sound": .bool(finding.problem == nil),
+                        "problem": finding.problem.map { .string($0) } ?? .null,
+                        "kind": finding.model.map { .string($0.kind) } ?? .null,
+                        "hash": finding.model.map { .string(StableHash.text($0.hash)) } ?? .null,
+                    ]
+                })
+        ]
+    }
+}
+
 /// The table of predicted against observed lateness.
 enum CalibrationText {
     static func table(_ calibration: ConformalCalibration) -> String {
