@@ -13,6 +13,16 @@ let package = Package(
     dependencies: [.package(name: "pathwise", path: "..")],
     targets: [
         .executableTarget(
+            name: "LearningBenchmarks",
+            dependencies: [.product(name: "PathwiseRooms", package: "pathwise")],
+            path: "learning",
+            exclude: ["peers.py", "run.sh"],
+            swiftSettings: [
+                .enableUpcomingFeature("ExistentialAny"),
+                .enableUpcomingFeature("InternalImportsByDefault"),
+                .enableUpcomingFeature("MemberImportVisibility"),
+            ]),
+        .executableTarget(
             name: "PathwiseBenchmarks",
             dependencies: [.product(name: "PathwiseRooms", package: "pathwise")],
             swiftSettings: settings),

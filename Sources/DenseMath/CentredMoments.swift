@@ -18,6 +18,7 @@ public struct CentredMoments: Sendable {
     /// `sum w (x - mean)(x - mean)'`, lower triangle.
     private var scatter: Matrix
 
+    /// Empty until the first row comes: sums that are only kept or merged need no block.
     private var block: [Double]
     private var weights: [Double]
     private var filled = 0
@@ -28,8 +29,8 @@ public struct CentredMoments: Sendable {
         self.columns = columns
         means = [Double](repeating: 0, count: columns)
         scatter = Matrix(rows: columns, columns: columns)
-        block = [Double](repeating: 0, count: columns * CentredMoments.capacity)
-        weights = [Double](repeating: 0, count: CentredMoments.capacity)
+        block = []
+        weights = []
     }
 
     // MARK: Handle
@@ -43,6 +44,10 @@ public struct CentredMoments: Sendable {
         guard row.count == columns, weight >= 0, weight.isFinite else { return false }
         for value in row where !value.isFinite { return false }
         let slot = filled
+        if slot == 0, block.isEmpty {
+            block = [Double](repeating: 0, count: columns * CentredMoments.capacity)
+            weights = [Double](repeating: 0, count: CentredMoments.capacity)
+        }
         block.withUnsafeMutableBufferPointer { block in
             for column in 0..<columns { block[slot &+ column &* Self.capacity] = row[column] }
         }

@@ -164,6 +164,11 @@ private struct TrainingRun {
                 fingerprint.add(row, info.propensity)
                 if needsSample { part.offer(row, info) }
             }
+            do throws(LearningError) {
+                ridge = try TrainingStatistics.stored(ridge)
+            } catch {
+                throw .learning(error)
+            }
             before += source.info.decisions
             traces.append(
                 (

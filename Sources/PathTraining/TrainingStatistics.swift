@@ -91,7 +91,8 @@ public struct TrainingStatistics: Sendable {
         return (ridge, counts)
     }
 
-    private static func stored(_ ridge: SegmentedRidge) throws(LearningError) -> SegmentedRidge {
+    /// The sums without the room to take in more rows.
+    static func stored(_ ridge: SegmentedRidge) throws(LearningError) -> SegmentedRidge {
         var parts: [RidgeAccumulator] = []
         for part in ridge.parts {
             parts.append(try RidgeAccumulator(part.state, refused: part.refused))

@@ -105,6 +105,18 @@ struct RidgeReferenceTests {
         }
     }
 
+    /// Outcomes close out of order: the model is that of the order, but for rounding.
+    @Test func theOrderOfRowsDoesNotMatter() throws {
+        var random = SeededGenerator(seed: 22)
+        let rows = (0..<2000).map { _ in (0..<4).map { _ in random.uniform() * 100 } }
+        var (one, other) = (RidgeAccumulator(size: 3), RidgeAccumulator(size: 3))
+        for row in rows { one.add(Array(row[0..<3]), target: row[3]) }
+        for row in rows.shuffled(using: &random) { other.add(Array(row[0..<3]), target: row[3]) }
+        let (a, b) = (try one.solve(lambda: 1), try other.solve(lambda: 1))
+        for (x, y) in zip(a.weights, b.weights) { #expect((x - y).magnitude < 1e-12) }
+        #expect((a.intercept - b.intercept).magnitude < 1e-9)
+    }
+
     @Test func unusableRowsAreCountedAndChangeNothing() throws {
         var accumulator = RidgeAccumulator(size: 2)
         accumulator.add([1, 2], target: 3)

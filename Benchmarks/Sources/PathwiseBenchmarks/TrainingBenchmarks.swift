@@ -1,9 +1,57 @@
+import DenseMath
 import PathLearning
 import PathTelemetry
 
 /// How many decisions a second ridge training takes in, and what the fit costs.
 enum TrainingBenchmarks {
-    static let all = [Benchmark(name: "train", run: ridge)]
+    static let all = [
+        Benchmark(name: "train", run: ridge), Benchmark(name: "predict", run: predictions),
+    ]
+
+    /// Predictions of trained heads, as a sender makes them: they must not allocate.
+    private static func predictions() throws {
+        var generator = SeededGenerator(seed: 8)
+        func head(_ size: Int) throws -> LinearHead {
+            try LinearHead(
+                weights: (0..<size).map { _ in generator.uniform() - 0.5 }, intercept: 0,
+                precision: Matrix(diagonal: 10, size: size + 1), totalWeight: 100, lambda: 1)
+        }
+        let residual = try RidgeModel(head: try head(FeatureSchema.count))
+        let late = try LogisticModel(head: try head(FeatureSchema.count))
+        let bent = try LogisticModel(
+            head: try head(FeatureSchema.count + 64),
+            fourier: FourierFeatures(count: 64, width: 2, seed: 1))
+        let neural = try NeuralLinearModel(
+            layers: Perceptron(layers: [
+                Perceptron.Layer(
+                    inputs: 24, outputs: 32, weights: (0..<768).map { Double($0 % 9) / 20 - 0.2 },
+                    biases: [Double](repeating: 0.1, count: 32)),
+                Perceptron.Layer(
+                    inputs: 32, outputs: 16, weights: (0..<512).map { Double($0 % 9) / 20 - 0.2 },
+                    biases: [Double](repeating: 0.1, count: 16)),
+            ]), head: try head(16))
+        var online = try NeuralLinearPosterior(neural, limit: 500, lambda: 1)
+        var x = FeatureVector(repeating: 0)
+        for index in x.indices { x[index] = 2 * generator.uniform() - 1 }
+        var sum = 0.0
+        func run(_ name: String, _ body: (FeatureVector) -> Double) {
+            let cost = measure(steps: 100_000) { step in
+                x[step % 24] += 1e-3
+                sum += body(x)
+            }
+            report(name, cost.text)
+        }
+        run("predict residual") { residual.predict($0) }
+        run("predict P(late)") { late.predict($0) }
+        run("predict P(late), 64 Fourier features") { bent.predict($0) }
+        run("predict network 24-32-16-1") { neural.predict($0) }
+        run("predict network with spread") { online.predict($0).spread }
+        run("learn in its last layer") {
+            online.learn($0, target: 0.1, decay: 0.999)
+            return 0
+        }
+        precondition(sum.isFinite)
+    }
 
     private static func ridge() throws {
         var generator = SeededGenerator(seed: 7)
