@@ -1,6 +1,7 @@
-import ArgumentParser
+public import ArgumentParser
 import PathLearning
-import PathTraining
+import PathReport
+public import PathTraining
 import Pathwise
 
 struct TrainCommand: ParsableCommand {
