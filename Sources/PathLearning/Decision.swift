@@ -40,7 +40,7 @@ public struct Candidate: Sendable {
 /// The candidates of one decision, kept inline: `0 ..< count` are valid.
 public struct CandidateSet: Sendable {
     public private(set) var count = 0
-    var storage: InlineArray<16, Candidate>
+    @usableFromInline var storage: InlineArray<16, Candidate>
 
     public init() { storage = InlineArray(repeating: Candidate(path: PathID(0))) }
 
@@ -58,6 +58,12 @@ public struct CandidateSet: Sendable {
             precondition(index >= 0 && index < count)
             yield &storage[index]
         }
+    }
+
+    /// Lends all of them in place, `count` of them valid: nothing is copied.
+    @inlinable @inline(__always)
+    public func withSpan<Result>(_ body: (Span<Candidate>) -> Result) -> Result {
+        body(storage.span)
     }
 
     /// Empties the set for the next decision.
@@ -87,8 +93,8 @@ public struct ActionDistribution: Sendable {
     public static let capacity = 32
 
     public private(set) var count = 0
-    private var actions: InlineArray<32, PathSet>
-    private var probabilities: InlineArray<32, Double>
+    @usableFromInline var actions: InlineArray<32, PathSet>
+    @usableFromInline var probabilities: InlineArray<32, Double>
 
     public init() {
         actions = InlineArray(repeating: .wait)
@@ -101,6 +107,12 @@ public struct ActionDistribution: Sendable {
         actions[count] = action
         probabilities[count] = probability
         count += 1
+    }
+
+    /// Lends actions and probabilities in place, `count` of them valid: nothing is copied.
+    @inlinable @inline(__always)
+    public func withSpans<Result>(_ body: (Span<PathSet>, Span<Double>) -> Result) -> Result {
+        body(actions.span, probabilities.span)
     }
 
     /// Empties the distribution for the next decision.

@@ -20,6 +20,8 @@ public enum TraceError: Error, Equatable, Sendable, CustomStringConvertible {
     case busy(path: String)
     /// Exported rows could not be written out.
     case exportFailed(reason: String)
+    /// A file to import cannot be read or does not hold what it should; line 0 is the whole file.
+    case importRefused(path: String, line: Int, what: String)
 
     public var description: String {
         switch self {
@@ -48,6 +50,8 @@ public enum TraceError: Error, Equatable, Sendable, CustomStringConvertible {
             "trace '\(path)' is locked by another program; close it and try again"
         case .exportFailed(let reason):
             "cannot write the export: \(reason)"
+        case .importRefused(let path, let line, let what):
+            "cannot import '\(path)'" + (line > 0 ? ", line \(line)" : "") + ": \(what)"
         }
     }
 }

@@ -5,14 +5,16 @@ public import PathTrace
 struct TraceCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "trace",
-        abstract: "Look into recordings, export and check them.",
+        abstract: "Look into recordings, check, merge, export and import them.",
         discussion: """
             Examples:
               pathwise trace info run.trace
               pathwise trace export run.trace --format csv --output decisions.csv
               pathwise trace verify run.trace
+              pathwise trace merge monday.trace tuesday.trace --output week.trace
+              pathwise trace import lte.down --output lte.trace
             """,
-        subcommands: [Info.self, Export.self, Verify.self]
+        subcommands: [Info.self, Verify.self, Merge.self, Export.self, Import.self]
     )
 
     struct Info: ParsableCommand {
@@ -41,55 +43,6 @@ struct TraceCommand: ParsableCommand {
         }
     }
 
-    struct Export: ParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "export",
-            abstract: "Write one kind of row as CSV or JSON Lines.",
-            discussion: """
-                Examples:
-                  pathwise trace export run.trace > decisions.csv
-                  pathwise trace export run.trace --table candidates --format jsonl --output c.jsonl
-                """
-        )
-
-        @Argument(help: "The trace.")
-        var trace: String
-
-        @Option(help: "What to write: one row a decision, candidate, session and so on.")
-        var table = TraceExportTable.decisions
-
-        @Option(help: "The format.")
-        var format = TraceExportFormat.csv
-
-        @Option(help: "Only the session of this number.")
-        var session: UInt32?
-
-        @Option(
-            help: ArgumentHelp(
-                "The file to write, or - for standard output; an existing file is replaced.",
-                valueName: "file"))
-        var output = "-"
-
-        func run() throws {
-            let reader = try TraceReader(path: trace)
-            let number = session.map { SessionID(rawValue: $0) }
-            if let number, try !reader.sessions().contains(where: { $0.id == number }) {
-                let known = try reader.sessions().map { String($0.id.rawValue) }
-                throw CommandFailure(
-                    "trace '\(trace)' has no session \(number.rawValue); it has "
-                        + known.joined(separator: ", "), .usage)
-            }
-            let exporter = TraceExporter(reader, session: number)
-            var file = try OutputFile(output)
-            try exporter.export(table, as: format) { bytes throws(TraceError) in
-                do throws(CommandFailure) { try file.write(bytes) } catch {
-                    throw .exportFailed(reason: error.message)
-                }
-            }
-            try file.close()
-        }
-    }
-
     struct Verify: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "verify",
@@ -108,7 +61,11 @@ struct TraceCommand: ParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func run() throws {
-            let report = try TraceVerifier(try TraceReader(path: trace)).verify()
+            var display = ProgressDisplay()
+            let report = try TraceVerifier(try TraceReader(path: trace)).verify { done, all in
+                display.update([ProgressDisplay.bar("checking", done: done, of: all)])
+            }
+            display.clear()
             try output.print {
                 TraceText.report(report, trace: trace)
             } json: {
@@ -118,6 +75,3 @@ struct TraceCommand: ParsableCommand {
         }
     }
 }
-
-extension TraceExportTable: ExpressibleByArgument {}
-extension TraceExportFormat: ExpressibleByArgument {}

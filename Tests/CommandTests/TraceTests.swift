@@ -45,6 +45,56 @@ struct TraceTests {
             candidates.output.split(separator: "\n").count == (format == "csv" ? 151 : 150))
     }
 
+    @Test func decisionServiceJSON() throws {
+        var world = World(seed: 3)
+        try world.write(50, to: trace)
+        let run = try Pathwise.run("trace", "export", trace, "--format", "dsjson")
+        #expect(run.status == 0)
+        let lines = run.output.split(separator: "\n")
+        #expect(lines.count == 50)
+        #expect(lines[0].hasPrefix("{\"_label_cost\":"))
+        #expect(lines[24].contains("\"_skipLearn\":true"))
+        let refused = try Pathwise.run(
+            "trace", "export", trace, "--format", "dsjson", "--table", "events")
+        #expect(refused.status == 64)
+    }
+
+    @Test func merge() throws {
+        var world = World(seed: 5)
+        try world.write(40, to: trace)
+        let other = scratch.file("other.trace")
+        try world.write(60, to: other)
+        let merged = scratch.file("merged.trace")
+        let run = try Pathwise.run("trace", "merge", trace, other, "--output", merged)
+        #expect(
+            run.output == "\(merged): 2 sessions of 2 traces, 100 decisions, 100 with an outcome\n")
+        #expect(run.status == 0)
+        let again = try Pathwise.run("trace", "merge", trace, other, "--output", merged)
+        #expect(again.status == 73)
+        #expect(again.errorLine?.contains("exists already") == true)
+        let json = try JSONReading(try Pathwise.run("trace", "info", merged, "--json"))
+        #expect(try json.number("decisions") == 100)
+        #expect(try json.text("policies", 0) == "weighted")
+    }
+
+    @Test func importOfALink() throws {
+        let file = scratch.file("lte.down")
+        write(Array("0\n50\n250\n".utf8), to: file)
+        let run = try Pathwise.run(
+            "trace", "import", file, "--name", "lte", "--output", trace, "--json")
+        #expect(run.status == 0)
+        let json = try JSONReading(run)
+        #expect(try json.number("paths", 0, "samples") == 3)
+        #expect(try json.text("paths", 0, "format") == "mahimahi")
+        write(Array("0\nx\n".utf8), to: file)
+        let refused = try Pathwise.run(
+            "trace", "import", file, "--output", scratch.file("b.trace"))
+        #expect(refused.status == 65)
+        #expect(
+            refused.errorLine
+                == "pathwise: cannot import '\(file)', line 2: 'x' is no millisecond")
+    }
+
     @Test func exportOfASessionThatIsNotThere() throws {
         var world = World(seed: 4)
         try world.write(5, to: trace)

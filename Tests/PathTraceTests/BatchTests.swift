@@ -43,10 +43,11 @@ import Testing
         #expect(batch.count == 0)
     }
 
-    @Test(arguments: [
-        [], [.outcomes], [.chosenFeatures], [.candidateFeatures], [.candidates],
-        [.distributions], [.outcomes, .chosenFeatures],
-    ] as [DecisionColumns])
+    @Test(
+        arguments: [
+            [], [.outcomes], [.chosenFeatures], [.candidateFeatures], [.candidates],
+            [.distributions], [.outcomes, .chosenFeatures],
+        ] as [DecisionColumns])
     func onlyWhatIsAskedForIsRead(columns: DecisionColumns) throws {
         let scratch = Scratch()
         try writeSoundTrace(to: scratch.file(), decisions: 300)

@@ -31,7 +31,8 @@ import Testing
         var decision = generator.decision(number: 0, time: .zero, candidates: 8)
         // A waiting ring must not wait for ever for a writer that has stopped.
         for number in 0..<2_000 {
-            decision.number = UInt64(number)
+            decision = generator.decision(
+                number: UInt64(number), time: .zero, candidates: 8)
             ring.record(decision, session: session)
             if number == 19 { try writer.flush() }
         }

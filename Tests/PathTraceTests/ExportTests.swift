@@ -1,3 +1,4 @@
+import Glibc
 import PathLearning
 import PathTelemetry
 import PathTrace
@@ -99,10 +100,33 @@ import Testing
                 == "1,0,note,,\"a \"\"b\"\",|c\",1e-07")
     }
 
+    @Test func decisionsAsDecisionServiceJSON() throws {
+        let scratch = Scratch()
+        try writeOne(to: scratch.file())
+        let line = try export(scratch.file(), .decisions, .dsjson)[0]
+        // Late: the logarithm of the deadline, and one for being late.
+        #expect(line.hasPrefix("{\"_label_cost\":\(log(0.15) + 1),\"_label_probability\":0.125,"))
+        #expect(
+            line.contains(
+                #""_label_Action":3,"_labelIndex":2,"Timestamp":"2027-01-15T08:00:00.000001Z","#
+                    + #""Version":"1","EventId":"1-4","a":[3,1,2],"c":{"burst":{"bytes":1200,"#
+                    + #""deadline_s":0.15000000000000002,"message":1},"_multi":[{"action":{"0":1,"copies":1},"#
+                    + #""path":{"f0":0.5,"f1":0,"#))
+        #expect(line.contains(#"{"action":{"0+1":1,"copies":2},"path":{"f0":0.5,"#))
+        #expect(line.hasSuffix(#""predicted_s":0.25}}]},"p":[0.125,0.75,0.125]}"#))
+        #expect(
+            try query(":memory:", "SELECT json_valid('\(line)'), json_extract('\(line)', '$.p[1]')")
+                == ["1|0.75"])
+    }
+
     @Test(arguments: TraceExportTable.allCases, TraceExportFormat.allCases)
     func everyTableHasItsRows(table: TraceExportTable, format: TraceExportFormat) throws {
         let scratch = Scratch()
         try writeSoundTrace(to: scratch.file(), decisions: 40)
+        if format == .dsjson, table != .decisions {
+            #expect(throws: TraceError.self) { try export(scratch.file(), table, format) }
+            return
+        }
         let rows = try export(scratch.file(), table, format).count - (format == .csv ? 1 : 0)
         let expected: [TraceExportTable: Int] = [
             .decisions: 80, .candidates: 240, .sessions: 2, .paths: 6, .samples: 80, .events: 2,

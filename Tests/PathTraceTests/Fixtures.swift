@@ -214,8 +214,15 @@ func sessionInfo(policy: String = "earliest") -> SessionInfo {
         programVersion: "0.1.0", command: "pathwise send 'ü'")
 }
 
-/// A trace of two sessions that a verification finds nothing wrong with.
-func writeSoundTrace(to path: String, decisions: Int = 100) throws {
+/// What a test changes in a decision and its outcome before they are recorded; false: the decision
+/// is left out.
+typealias Change = @Sendable (inout DecisionRecord, inout Outcome) -> Bool
+
+/// A trace of two sessions that a verification finds nothing wrong with, but for what `change` does
+/// to decision 5 of the first.
+func writeSoundTrace(
+    to path: String, decisions: Int = 100, change: Change? = nil
+) throws {
     var generator = SeededGenerator(seed: 77)
     let writer = try TraceWriter(path: path, schema: testSchema, programVersion: "1")
     let ring = writer.makeRing(whenFull: .wait)
@@ -230,11 +237,15 @@ func writeSoundTrace(to path: String, decisions: Int = 100) throws {
         }
         for number in 0..<decisions {
             let time = Instant(nanoseconds: 1_000 + Int64(number) * 50_000_000)
-            ring.record(
-                generator.soundDecision(number: UInt64(number), time: time), session: session)
+            var decision = generator.soundDecision(number: UInt64(number), time: time)
             var outcome = generator.outcome(
                 of: UInt64(number), at: time + .milliseconds(100))
             outcome.lostPackets = min(outcome.lostPackets, outcome.packets)
+            var isRecorded = true
+            if number == 5, policy == "earliest", let change {
+                isRecorded = change(&decision, &outcome)
+            }
+            if isRecorded { ring.record(decision, session: session) }
             if number % 10 != 9 { ring.record(outcome, session: session) }
             ring.record(generator.sample(at: time), session: session)
         }

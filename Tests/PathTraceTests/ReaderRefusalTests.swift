@@ -36,11 +36,29 @@ import Testing
         let path = scratch.file()
         try writeSoundTrace(to: path, decisions: 3)
         try edit(path, "PRAGMA user_version = 7")
-        #expect(refusal(path) == .otherVersion(path: path, found: 7, supported: 1))
-        try edit(path, "PRAGMA user_version = 1; DROP TABLE events")
+        try edit(path, "UPDATE meta SET value = '7' WHERE key = 'reader_version'")
+        #expect(refusal(path) == .otherVersion(path: path, found: 7, supported: 2))
+        try edit(path, "PRAGMA user_version = 1")
+        #expect(refusal(path) == .otherVersion(path: path, found: 1, supported: 2))
+        #expect(refusal(path)?.description.contains("export it with the pathwise that") == true)
+        try edit(path, "PRAGMA user_version = 2; DROP TABLE events")
         #expect(refusal(path) == .damaged(path: path, what: "the table 'events' is missing"))
         try edit(path, "CREATE VIEW events AS SELECT 1")
         #expect(refusal(path) == .damaged(path: path, what: "the table 'events' is missing"))
+    }
+
+    @Test func aNewerTraceThatSaysSoIsRead() throws {
+        let scratch = Scratch()
+        let path = scratch.file()
+        try writeSoundTrace(to: path, decisions: 3)
+        try edit(
+            path,
+            """
+            PRAGMA user_version = 3; CREATE TABLE later (x); ALTER TABLE events ADD COLUMN y;
+            INSERT INTO meta VALUES ('later', '1')
+            """)
+        #expect(try TraceReader(path: path).info().decisions == 6)
+        #expect(try TraceVerifier(TraceReader(path: path)).verify().isSound)
     }
 
     @Test func anotherNumberOfFeaturesIsRefused() throws {

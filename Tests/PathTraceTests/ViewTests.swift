@@ -114,7 +114,7 @@ func query(_ path: String, _ sql: String) throws -> [String] {
         try writeSoundTrace(to: scratch.file(), decisions: 30)
         let views = try query(
             scratch.file(), "SELECT name FROM sqlite_schema WHERE type = 'view' ORDER BY name")
-        #expect(views.count == 9)
+        #expect(views.count == 11)
         for view in views {
             #expect(try !query(scratch.file(), "SELECT * FROM \(view)").isEmpty, "\(view)")
         }

@@ -55,6 +55,13 @@ final class Statement {
         }
     }
 
+    /// Binds text that stays where it is until the statement has been reset.
+    func bindStatic(_ index: Int32, text: UnsafeRawBufferPointer) {
+        sqlite3_bind_text(
+            handle, index, text.baseAddress?.assumingMemoryBound(to: CChar.self),
+            Int32(text.count), nil)
+    }
+
     /// Binds a text constant of the program.
     @inline(__always)
     func bind(_ index: Int32, constant text: StaticString) {
@@ -93,6 +100,13 @@ final class Statement {
             decoding: UnsafeBufferPointer(
                 start: bytes, count: Int(sqlite3_column_bytes(handle, column))),
             as: UTF8.self)
+    }
+
+    /// The bytes of a text; valid until the next step.
+    func utf8(_ column: Int32) -> UnsafeRawBufferPointer {
+        let base = sqlite3_column_text(handle, column)
+        return UnsafeRawBufferPointer(
+            start: base, count: base == nil ? 0 : Int(sqlite3_column_bytes(handle, column)))
     }
 
     /// The bytes of a blob; valid until the next step.

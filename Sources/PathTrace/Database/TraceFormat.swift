@@ -2,8 +2,12 @@ import PathTelemetry
 
 /// The tables of a trace; `docs/formats.md` describes them.
 public enum TraceFormat {
-    /// The version this program writes and reads: the file's `user_version`.
-    public static let version = 1
+    /// The version this program writes: the file's `user_version`.
+    ///
+    /// A reader takes traces whose `reader_version` in `meta` is not above this.
+    public static let version = 2
+    /// The least version that a reader has to know to read what this program writes.
+    static let readerVersion = 2
     /// "PWTR", the file's `application_id`.
     static let applicationID = 0x5057_5452
     /// Decision numbers are below this; a row number is session times this plus the number.
@@ -28,20 +32,18 @@ public enum TraceFormat {
             local TEXT NOT NULL, remote TEXT NOT NULL, weight REAL NOT NULL,
             price_per_gb REAL NOT NULL, rate_limit REAL NOT NULL, backup INTEGER NOT NULL,
             kind TEXT NOT NULL, added_ns INTEGER NOT NULL, removed_ns INTEGER);
-        CREATE TABLE decisions (
-            id INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL, class TEXT NOT NULL,
-            bytes INTEGER NOT NULL, deadline_ns INTEGER NOT NULL, current_path INTEGER,
-            action INTEGER NOT NULL, path INTEGER, propensity REAL, forced INTEGER NOT NULL,
-            chosen INTEGER NOT NULL, draw REAL, predicted_s REAL, candidate_paths INTEGER NOT NULL,
-            probabilities BLOB NOT NULL, actions BLOB NOT NULL, candidates BLOB NOT NULL,
-            features BLOB NOT NULL,
-            session INTEGER GENERATED ALWAYS AS (id >> 40) VIRTUAL,
-            number INTEGER GENERATED ALWAYS AS (id & 1099511627775) VIRTUAL);
-        CREATE TABLE outcomes (
+        CREATE TABLE decision_blocks (
+            id INTEGER PRIMARY KEY, count INTEGER NOT NULL, last_number INTEGER NOT NULL,
+            first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL, data BLOB NOT NULL);
+        CREATE TABLE decision_rows (
+            block INTEGER PRIMARY KEY, first_ns INTEGER NOT NULL, rows TEXT NOT NULL);
+        CREATE TABLE outcome_blocks (
+            block INTEGER PRIMARY KEY, count INTEGER NOT NULL, data BLOB NOT NULL,
+            rows TEXT NOT NULL);
+        CREATE TABLE stray_outcomes (
             decision INTEGER PRIMARY KEY, delivery_s REAL, late INTEGER NOT NULL,
             deadline_s REAL, packets INTEGER NOT NULL, lost INTEGER NOT NULL,
-            closed_ns INTEGER NOT NULL,
-            session INTEGER GENERATED ALWAYS AS (decision >> 40) VIRTUAL);
+            closed_ns INTEGER NOT NULL);
         CREATE TABLE path_samples (
             session INTEGER NOT NULL, time_ns INTEGER NOT NULL, path INTEGER NOT NULL,
             state TEXT NOT NULL, smoothed_rtt_ns INTEGER NOT NULL,
@@ -60,7 +62,8 @@ public enum TraceFormat {
         """
 
     static let tableNames = [
-        "meta", "sessions", "paths", "decisions", "outcomes", "path_samples", "events", "drops",
+        "meta", "sessions", "paths", "decision_blocks", "decision_rows", "outcome_blocks",
+        "stray_outcomes", "path_samples", "events", "drops",
     ]
 }
 

@@ -4,23 +4,56 @@ extension TraceFormat {
         CREATE VIEW session_times AS
             SELECT s.id AS session, s.role, s.policy, s.started_ns,
                 max(coalesce(s.ended_ns, s.started_ns),
-                    coalesce((SELECT d.time_ns FROM decisions d
-                        WHERE d.id BETWEEN (s.id << 40) AND (s.id << 40) + 1099511627775
-                        ORDER BY d.id DESC LIMIT 1), s.started_ns)) AS last_ns
+                    coalesce((SELECT b.last_ns FROM decision_blocks b
+                        WHERE b.id BETWEEN (s.id << 40) AND (s.id << 40) + 1099511627775
+                        ORDER BY b.id DESC LIMIT 1), s.started_ns)) AS last_ns
             FROM sessions s;
         CREATE VIEW path_names AS
             SELECT session, path, name FROM paths
             GROUP BY session, path HAVING added_ns = max(added_ns);
+        CREATE VIEW decisions AS
+            SELECT b.block + json_extract(r.value, '$[0]') AS id, b.block >> 40 AS session,
+                (b.block & 1099511627775) + json_extract(r.value, '$[0]') AS number,
+                b.first_ns + json_extract(r.value, '$[1]') AS time_ns,
+                CASE json_extract(r.value, '$[2]') WHEN 0 THEN 'stream' ELSE 'message' END
+                    AS class,
+                json_extract(r.value, '$[3]') AS bytes,
+                json_extract(r.value, '$[4]') AS deadline_ns,
+                json_extract(r.value, '$[5]') AS current_path,
+                json_extract(r.value, '$[6]') AS action, json_extract(r.value, '$[7]') AS path,
+                json_extract(r.value, '$[8]') / 1e9 AS propensity,
+                json_extract(r.value, '$[9]') AS forced,
+                json_extract(r.value, '$[10]') / 1e9 AS predicted_s,
+                json_extract(r.value, '$[11]') AS candidate_paths,
+                b.block AS block, r.key AS position
+            FROM decision_rows b, json_each(b.rows) r;
+        CREATE VIEW outcomes AS
+            SELECT d.block + json_extract(d.rows, '$[' || r.key || '][0]') AS decision,
+                d.block >> 40 AS session, json_extract(r.value, '$[0]') / 1e9 AS delivery_s,
+                json_extract(r.value, '$[1]') AS late,
+                json_extract(r.value, '$[2]') / 1e9 AS deadline_s,
+                json_extract(r.value, '$[3]') AS packets, json_extract(r.value, '$[4]') AS lost,
+                d.first_ns + json_extract(r.value, '$[5]') AS closed_ns
+            FROM outcome_blocks o JOIN decision_rows d ON d.block = o.block,
+                json_each(o.rows) r WHERE r.type = 'array';
         CREATE VIEW decision_outcomes AS
             SELECT d.session, d.number, (d.time_ns - s.started_ns) * 1e-9 AS time_s, d.class,
-                d.bytes, d.deadline_ns * 1e-9 AS deadline_s, d.path, n.name AS path_name,
-                d.action, d.propensity, d.forced, d.predicted_s, o.delivery_s, o.late,
-                CASE WHEN o.late IS NULL THEN NULL ELSE
-                    min(coalesce(o.delivery_s, o.deadline_s), o.deadline_s) END
-                    AS time_to_close_s,
-                o.packets, o.lost, (o.closed_ns - s.started_ns) * 1e-9 AS closed_s
-            FROM decisions d JOIN sessions s ON s.id = d.session
-                LEFT JOIN outcomes o ON o.decision = d.id
+                d.bytes, d.deadline_ns / 1e9 AS deadline_s, d.path, n.name AS path_name,
+                d.action, d.propensity, d.forced, d.predicted_s,
+                json_extract(d.outcome, '$[0]') / 1e9 AS delivery_s,
+                json_extract(d.outcome, '$[1]') AS late,
+                CASE WHEN json_extract(d.outcome, '$[1]') IS NULL THEN NULL ELSE
+                    min(coalesce(json_extract(d.outcome, '$[0]'),
+                            json_extract(d.outcome, '$[2]')),
+                        json_extract(d.outcome, '$[2]')) / 1e9 END AS time_to_close_s,
+                json_extract(d.outcome, '$[3]') AS packets,
+                json_extract(d.outcome, '$[4]') AS lost,
+                (d.first_ns + json_extract(d.outcome, '$[5]') - s.started_ns) * 1e-9 AS closed_s
+            FROM (SELECT e.*, b.first_ns,
+                    json_extract(o.rows, '$[' || e.position || ']') AS outcome
+                FROM decisions e JOIN decision_rows b ON b.block = e.block
+                    LEFT JOIN outcome_blocks o ON o.block = e.block) d
+                JOIN sessions s ON s.id = d.session
                 LEFT JOIN path_names n ON n.session = d.session AND n.path = d.path;
         CREATE VIEW path_shares AS
             SELECT session, CAST(time_s AS INTEGER) AS second, path, path_name,

@@ -4,6 +4,8 @@ public enum TraceExportFormat: String, Sendable, CaseIterable {
     case csv
     /// One JSON object a line; absent values are `null`.
     case jsonl
+    /// Vowpal Wabbit's decision service JSON, a line a decision; `DecisionServiceText`.
+    case dsjson
 }
 
 /// Collects fields of rows as text in either format.

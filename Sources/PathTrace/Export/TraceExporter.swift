@@ -25,10 +25,28 @@ public struct TraceExporter {
     }
 
     /// Hands the rows of one table to `write`, piece by piece, in the trace's order.
+    ///
+    /// - Parameter progress: told how many of all decisions have been written.
+    /// - Throws: `.exportFailed` also for another table than decisions as dsjson.
     public func export(
         _ table: TraceExportTable, as format: TraceExportFormat,
+        progress: (_ done: Int, _ of: Int) -> Void = { _, _ in },
         write: ([UInt8]) throws(TraceError) -> Void
     ) throws(TraceError) {
+        let all = Int(
+            try reader.database.integer(
+                "SELECT sum(count) FROM decision_blocks", while: "counting the decisions") ?? 0)
+        var done = 0
+        func step() {
+            done += 1
+            if done & 0xfff == 0 { progress(done, all) }
+        }
+        if format == .dsjson {
+            guard table == .decisions else {
+                throw .exportFailed(reason: "dsjson holds decisions, not \(table.rawValue)")
+            }
+            return try exportDecisionService(step, write)
+        }
         var text = RowText(format: format, columns: columns(of: table))
         func flush(_ text: inout RowText, atLeast bytes: Int) throws(TraceError) {
             guard text.bytes.count >= bytes, !text.bytes.isEmpty else { return }
@@ -38,11 +56,13 @@ public struct TraceExporter {
         switch table {
         case .decisions:
             try reader.forEachDecision(of: session) { decision throws(TraceError) in
+                step()
                 TraceExporter.row(decision, into: &text)
                 try flush(&text, atLeast: TraceExporter.pieceBytes)
             }
         case .candidates:
             try reader.forEachDecision(of: session) { decision throws(TraceError) in
+                step()
                 for index in 0..<decision.record.candidates.count {
                     TraceExporter.row(decision, candidate: index, into: &text)
                 }
@@ -68,6 +88,25 @@ public struct TraceExporter {
             }
         }
         try flush(&text, atLeast: 0)
+    }
+
+    private func exportDecisionService(
+        _ step: () -> Void, _ write: ([UInt8]) throws(TraceError) -> Void
+    ) throws(TraceError) {
+        let sessions = try reader.sessions()
+        var info: RecordedSession?
+        var text = DecisionServiceText(names: reader.schema.names)
+        try reader.forEachDecision(of: session) { decision throws(TraceError) in
+            if info?.id != decision.session {
+                info = sessions.first { $0.id == decision.session }
+            }
+            step()
+            text.append(decision, session: info?.info)
+            guard text.bytes.count >= TraceExporter.pieceBytes else { return }
+            try write(text.bytes)
+            text.removeAll()
+        }
+        if !text.bytes.isEmpty { try write(text.bytes) }
     }
 
     private func columns(of table: TraceExportTable) -> [String] {

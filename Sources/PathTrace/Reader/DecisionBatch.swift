@@ -112,38 +112,4 @@ public struct DecisionBatch: Sendable {
         decision.record.decision.isForced = isForced[index]
         decision.outcome = outcome(index)
     }
-
-    /// Empties the batch and keeps its memory.
-    mutating func removeAll(session: SessionID) {
-        self.session = session
-        count = 0
-        numbers.removeAll(keepingCapacity: true)
-        times.removeAll(keepingCapacity: true)
-        bursts.removeAll(keepingCapacity: true)
-        actions.removeAll(keepingCapacity: true)
-        propensities.removeAll(keepingCapacity: true)
-        isForced.removeAll(keepingCapacity: true)
-        draws.removeAll(keepingCapacity: true)
-        chosenCandidates.removeAll(keepingCapacity: true)
-        candidateStarts.removeAll(keepingCapacity: true)
-        candidateStarts.append(0)
-        hasOutcome.removeAll(keepingCapacity: true)
-        isLate.removeAll(keepingCapacity: true)
-        deliveries.removeAll(keepingCapacity: true)
-        deadlines.removeAll(keepingCapacity: true)
-        packets.removeAll(keepingCapacity: true)
-        lostPackets.removeAll(keepingCapacity: true)
-        closedTimes.removeAll(keepingCapacity: true)
-        chosenFeatures.removeAll(keepingCapacity: true)
-        chosenPredictions.removeAll(keepingCapacity: true)
-        candidatePaths.removeAll(keepingCapacity: true)
-        candidateFeatures.removeAll(keepingCapacity: true)
-        candidatePredictions.removeAll(keepingCapacity: true)
-        candidates.removeAll(keepingCapacity: true)
-        actionStarts.removeAll(keepingCapacity: true)
-        actionStarts.append(0)
-        offeredActions.removeAll(keepingCapacity: true)
-        probabilities.removeAll(keepingCapacity: true)
-        chosenActions.removeAll(keepingCapacity: true)
-    }
 }

@@ -1,41 +1,118 @@
+import CSQLite
 import PathLearning
 import PathTelemetry
 
-/// The decisions of a trace with their outcomes, some hundred at a time, by session and in the
-/// order of their recording.
+/// The decisions of a trace with their outcomes, some hundred at a time, by session and number.
 ///
-/// Holds one batch, whatever the size of the trace.
+/// Holds one block of the file, whatever the size of the trace and however late outcomes came:
+/// they lie with the block of their decisions.
 public struct DecisionBatchCursor: ~Copyable {
-    private static let limit = 256
-
-    private var cursor: DecisionCursor
+    private let statement: Statement
+    private let reader: TraceReader
     private let columns: DecisionColumns
-    private var decision = LoggedDecision.empty
-    private var isPending = false
-    private var isAtEnd = false
+    private var decoder: DecisionBlockDecoder
+    private(set) var outcomes = OutcomeStore()
+    /// Row number of the block read last.
+    private(set) var block: Int64 = 0
+    /// True once the file itself could not be read any further.
+    private(set) var isBroken = false
 
     init(
         reader: TraceReader, session: SessionID?, columns: DecisionColumns
     ) throws(TraceError) {
-        cursor = try DecisionCursor(reader: reader, session: session)
+        self.reader = reader
         self.columns = columns
+        decoder = DecisionBlockDecoder(columns: columns)
+        var condition = ""
+        if let session {
+            let first = Int64(session.rawValue) << 40
+            condition = "WHERE b.id BETWEEN \(first) AND \(first + (1 << 40) - 1)"
+        }
+        let join =
+            columns.contains(.outcomes)
+            ? "o.data FROM decision_blocks b LEFT JOIN outcome_blocks o ON o.block = b.id"
+            : "NULL FROM decision_blocks b"
+        statement = try reader.database.prepare(
+            """
+            SELECT b.id, b.count, b.last_number, b.first_ns, b.last_ns, b.data, \(join)
+                \(condition) ORDER BY b.id
+            """, while: "reading the decisions")
     }
 
     /// Reads the next batch over the previous one.
     ///
     /// - Returns: false at the end; the batch is then empty.
-    /// - Throws: `TraceError.damaged` with the session and number of a row that makes no sense.
+    /// - Throws: `TraceError.damaged` with the session and first number of a block that makes no
+    ///   sense; the next call goes on behind it.
     public mutating func next(into batch: inout DecisionBatch) throws(TraceError) -> Bool {
-        if !isPending, !isAtEnd { isPending = try cursor.next(into: &decision) }
-        batch.removeAll(session: decision.session)
-        while isPending, decision.session == batch.session,
-            batch.count < DecisionBatchCursor.limit
-        {
-            batch.append(decision, columns)
-            isPending = try cursor.next(into: &decision)
+        let code = isBroken ? SQLITE_DONE : statement.step()
+        guard code == SQLITE_ROW else {
+            batch.count = 0
+            if code == SQLITE_DONE { return false }
+            isBroken = true
+            throw reader.database.readError(code, while: "reading the decisions")
         }
-        isAtEnd = !isPending
-        return batch.count > 0
+        let row = statement.int(0)
+        block = row
+        let session = row >> 40
+        guard session > 0, session < Int64(SessionID.limit) else {
+            throw reader.damaged("a block of decisions has the row number \(row)")
+        }
+        do throws(BlockFault) {
+            try decoder.decode(
+                statement.blob(5), session: SessionID(rawValue: UInt32(session)), into: &batch)
+            guard Int64(bitPattern: batch.numbers[0]) == row & 0xff_ffff_ffff else {
+                throw BlockFault("begins with decision \(batch.numbers[0])")
+            }
+            guard statement.int(1) == Int64(batch.count),
+                statement.int(2) == Int64(bitPattern: batch.numbers[batch.count - 1]),
+                statement.int(3) == batch.times[0].nanoseconds,
+                statement.int(4) == batch.times[batch.count - 1].nanoseconds
+            else { throw BlockFault("has other columns than its content") }
+            try readOutcomes(&batch)
+        } catch {
+            batch.count = 0
+            throw reader.damaged(
+                "the block of session \(session) from decision \(row & 0xff_ffff_ffff) on "
+                    + error.what)
+        }
+        return true
+    }
+
+    private mutating func readOutcomes(_ batch: inout DecisionBatch) throws(BlockFault) {
+        let count = columns.contains(.outcomes) ? batch.count : 0
+        if count > 0, !statement.isNull(6) {
+            try outcomes.decode(statement.blob(6), limit: count)
+        } else {
+            outcomes.removeAll()
+        }
+        outcomes.resize(count)
+        batch.hasOutcome.resize(count, false)
+        batch.isLate.resize(count, false)
+        batch.deliveries.resize(count, .nan)
+        batch.deadlines.resize(count, .nan)
+        batch.packets.resize(count, 0)
+        batch.lostPackets.resize(count, 0)
+        batch.closedTimes.resize(count, .zero)
+        for index in 0..<count {
+            let flag = outcomes.flags[index]
+            batch.hasOutcome[index] = flag != 0
+            batch.isLate[index] = flag & OutcomeStore.isLate != 0
+            batch.deliveries[index] =
+                flag & OutcomeStore.isDelivered != 0
+                ? Double(bitPattern: outcomes.deliveries[index]) : .nan
+            batch.deadlines[index] =
+                flag != 0 ? Double(bitPattern: outcomes.deadlines[index]) : .nan
+            let packets = flag != 0 ? outcomes.packets[index] : 0
+            let lost = flag != 0 ? outcomes.lost[index] : 0
+            guard packets.magnitude <= 1 << 53, lost.magnitude <= 1 << 53 else {
+                throw BlockFault("has an outcome of \(packets) packets")
+            }
+            batch.packets[index] = Int(packets)
+            batch.lostPackets[index] = Int(lost)
+            batch.closedTimes[index] = Instant(
+                nanoseconds: flag != 0 ? outcomes.closed[index] : 0)
+        }
     }
 }
 
@@ -45,66 +122,5 @@ extension TraceReader {
         of session: SessionID? = nil, columns: DecisionColumns
     ) throws(TraceError) -> DecisionBatchCursor {
         try DecisionBatchCursor(reader: self, session: session, columns: columns)
-    }
-}
-
-extension DecisionBatch {
-    mutating func append(_ decision: borrowing LoggedDecision, _ columns: DecisionColumns) {
-        let record = decision.record
-        let taken = record.decision
-        let first = Int(candidateStarts.last ?? 0)
-        count += 1
-        numbers.append(record.number)
-        times.append(record.time)
-        bursts.append(record.burst)
-        actions.append(taken.action)
-        propensities.append(taken.propensity)
-        isForced.append(taken.isForced)
-        draws.append(record.draw)
-        var chosen: Int?
-        if taken.action.count == 1, let path = taken.action.first {
-            chosen = record.candidates.index(of: path)
-        }
-        chosenCandidates.append(chosen.map { Int32(first + $0) } ?? -1)
-        candidateStarts.append(Int32(first + record.candidates.count))
-        if columns.contains(.outcomes) { append(decision.outcome) }
-        if columns.contains(.chosenFeatures) {
-            for feature in 0..<FeatureVector.count {
-                chosenFeatures.append(
-                    chosen.map { record.candidates[$0].features[feature] } ?? 0)
-            }
-            chosenPredictions.append(
-                chosen.map { record.candidates[$0].predictedDelivery } ?? .nan)
-        }
-        for index in 0..<record.candidates.count {
-            let candidate = record.candidates[index]
-            if !columns.isDisjoint(with: [.candidateFeatures, .candidates]) {
-                candidatePaths.append(candidate.path)
-            }
-            if columns.contains(.candidateFeatures) {
-                for feature in 0..<FeatureVector.count {
-                    candidateFeatures.append(candidate.features[feature])
-                }
-                candidatePredictions.append(candidate.predictedDelivery)
-            }
-            if columns.contains(.candidates) { candidates.append(candidate) }
-        }
-        guard columns.contains(.distributions) else { return }
-        for index in 0..<taken.distribution.count {
-            offeredActions.append(taken.distribution.action(index))
-            probabilities.append(taken.distribution[index])
-        }
-        actionStarts.append(Int32(offeredActions.count))
-        chosenActions.append(UInt8(truncatingIfNeeded: taken.chosen))
-    }
-
-    private mutating func append(_ outcome: Outcome?) {
-        hasOutcome.append(outcome != nil)
-        isLate.append(outcome?.isLate ?? false)
-        deliveries.append(outcome?.delivery ?? .nan)
-        deadlines.append(outcome?.deadline ?? .nan)
-        packets.append(outcome?.packets ?? 0)
-        lostPackets.append(outcome?.lostPackets ?? 0)
-        closedTimes.append(outcome?.closedAt ?? .zero)
     }
 }

@@ -61,19 +61,20 @@ extension TraceReader {
             let first = Int64(session.id.rawValue) << 40
             let range = "BETWEEN \(first) AND \(first + (1 << 40) - 1)"
             let doing = "counting the decisions"
-            let count = "SELECT count(*) FROM"
-            let edge = "SELECT time_ns FROM decisions WHERE id \(range) ORDER BY id"
+            let blocks = "FROM decision_blocks WHERE id \(range)"
             summaries.append(
                 TraceInfo.Session(
                     session: session,
                     paths: paths.filter { $0.session == session.id },
-                    decisions: try integer("\(count) decisions WHERE id \(range)", while: doing),
+                    decisions: try integer("SELECT sum(count) \(blocks)", while: doing),
                     outcomes: try integer(
-                        "\(count) outcomes WHERE decision \(range)", while: doing),
-                    firstDecision: try database.integer("\(edge) LIMIT 1", while: doing)
-                        .map { Instant(nanoseconds: $0) },
-                    lastDecision: try database.integer("\(edge) DESC LIMIT 1", while: doing)
-                        .map { Instant(nanoseconds: $0) }))
+                        "SELECT sum(count) FROM outcome_blocks WHERE block \(range)", while: doing),
+                    firstDecision: try database.integer(
+                        "SELECT first_ns \(blocks) ORDER BY id LIMIT 1", while: doing
+                    ).map { Instant(nanoseconds: $0) },
+                    lastDecision: try database.integer(
+                        "SELECT last_ns \(blocks) ORDER BY id DESC LIMIT 1", while: doing
+                    ).map { Instant(nanoseconds: $0) }))
         }
         return TraceInfo(
             path: path, fileBytes: TraceReader.size(path) + TraceReader.size(path + "-wal"),

@@ -68,8 +68,16 @@ public final class TraceReader {
             throw .notATrace(path: path, reason: "the SQLite database of another program")
         }
         let version = try database.integer("PRAGMA user_version", while: doing) ?? 0
-        guard version == Int64(TraceFormat.version) else {
-            throw .otherVersion(path: path, found: Int(version), supported: TraceFormat.version)
+        var needed = version
+        if version > Int64(TraceFormat.version) {
+            // A newer program says from which version on its traces can be read.
+            let text = try database.text(
+                "SELECT value FROM meta WHERE key = 'reader_version'", while: doing)
+            needed = text.flatMap { Int64($0) } ?? version
+        }
+        guard needed == Int64(TraceFormat.version) else {
+            throw .otherVersion(
+                path: path, found: Int(version), supported: TraceFormat.version)
         }
         for name in TraceFormat.tableNames {
             let kind = try database.text(

@@ -50,6 +50,11 @@ public struct SessionInfo: Hashable, Sendable {
     }
 }
 
+extension SessionInfo {
+    /// When it started, as `2026-11-23T10:20:30.123456Z`.
+    public var startedText: String { DecisionServiceText.timestamp(startedWallClock) }
+}
+
 /// A session as read from a trace.
 public struct RecordedSession: Hashable, Sendable {
     public var id: SessionID

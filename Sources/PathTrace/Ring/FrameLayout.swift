@@ -1,26 +1,20 @@
+import PathLearning
 import PathTelemetry
 
-/// Layout of records in the ring; arrays are laid out as the trace stores them, so that the
-/// writer hands the ring's own bytes to the database.
+/// Layout of records in the ring, in the memory of one process.
 ///
-/// All numbers are little-endian. A frame is a multiple of 8 bytes and starts on one: `length`
-/// (4 bytes, the whole frame), `kind` (1 byte), 3 unused bytes, then `session` (4 bytes) and
-/// 4 unused bytes; padding up to the ring's end has only the first 8.
+/// A frame is a multiple of 8 bytes and starts on one: `length` (4 bytes, the whole frame), `kind`
+/// (1 byte), 3 unused bytes, then `session` (4 bytes) and 4 unused bytes; padding up to the ring's
+/// end has only the first 8.
 enum FrameLayout {
     static let headerBytes = 16
 
-    /// One candidate's numbers besides its features; the columns of the `candidates` blob.
-    static let candidateBytes = 104
-    static let featureBytes = FeatureVector.count * 8
-
     /// The fixed part of a decision, header included; the arrays follow it in the order
-    /// candidates, features, probabilities, actions.
+    /// candidates (`CandidateWord.count` words each), probabilities, actions.
     static let decisionFixedBytes = headerBytes + 48
 
     static func decisionBytes(candidates: Int, actions: Int) -> Int {
-        align(
-            decisionFixedBytes + candidates * (candidateBytes + featureBytes) + actions * 8
-                + actions * 2)
+        align(decisionFixedBytes + candidates * CandidateWord.count * 8 + actions * 10)
     }
 
     static func align(_ bytes: Int) -> Int { (bytes + 7) & ~7 }
@@ -50,6 +44,31 @@ struct FrameCursor {
 
     @inline(__always)
     mutating func put(_ value: Double) { put(value.bitPattern.littleEndian) }
+
+    /// One candidate as `CandidateWord.count` words, in their order.
+    @inline(__always)
+    mutating func put(_ all: Span<Candidate>, _ index: Int) {
+        let words = pointer.assumingMemoryBound(to: UInt64.self)
+        for feature in 0..<FeatureVector.count {
+            words[feature] = all[index].features[feature].bitPattern
+        }
+        words[CandidateWord.predictedDelivery] = all[index].predictedDelivery.bitPattern
+        words[CandidateWord.smoothedRTT] = all[index].smoothedRTT.bitPattern
+        words[CandidateWord.rttVariation] = all[index].rttVariation.bitPattern
+        words[CandidateWord.unansweredAge] = all[index].unansweredAge.bitPattern
+        words[CandidateWord.lossRate] = all[index].lossRate.bitPattern
+        words[CandidateWord.rate] = all[index].rate.bitPattern
+        words[CandidateWord.room] = UInt64(bitPattern: Int64(all[index].room))
+        words[CandidateWord.bytesInFlight] = UInt64(bitPattern: Int64(all[index].bytesInFlight))
+        words[CandidateWord.congestionWindow] = UInt64(
+            bitPattern: Int64(all[index].congestionWindow))
+        words[CandidateWord.weight] = all[index].traits.weight.bitPattern
+        words[CandidateWord.pricePerGB] = all[index].traits.pricePerGB.bitPattern
+        words[CandidateWord.rateLimit] = all[index].traits.rateLimit.bitPattern
+        words[CandidateWord.identity] = CandidateWord.identity(
+            path: all[index].path, traits: all[index].traits)
+        pointer += CandidateWord.count * 8
+    }
 
     /// A text of at most `limit` bytes, cut before the character that would not fit.
     mutating func put(text bytes: UnsafeBufferPointer<UInt8>, limit: Int) {

@@ -29,42 +29,15 @@ extension TraceRing {
         cursor.put(UInt8(truncatingIfNeeded: chosen))
         cursor.put(UInt8(decision.decision.isForced ? 1 : 0))
         cursor.put(UInt16(0))
-        var features = cursor
-        features.pointer += candidates * FrameLayout.candidateBytes
-        for index in 0..<candidates {
-            TraceRing.put(decision.candidates[index], into: &cursor, features: &features)
+        decision.candidates.withSpan { all in
+            for index in 0..<candidates { cursor.put(all, index) }
         }
-        cursor = features
-        for index in 0..<actions { cursor.put(decision.decision.distribution[index]) }
-        for index in 0..<actions {
-            cursor.put(decision.decision.distribution.action(index).rawValue.littleEndian)
+        decision.decision.distribution.withSpans { (sets, probabilities) in
+            for index in 0..<actions { cursor.put(probabilities[index]) }
+            for index in 0..<actions { cursor.put(sets[index].rawValue) }
         }
         publish(bytes)
         return true
-    }
-
-    @inline(__always)
-    private static func put(
-        _ candidate: Candidate, into cursor: inout FrameCursor, features: inout FrameCursor
-    ) {
-        cursor.put(candidate.path.rawValue)
-        cursor.put(candidate.traits.kind.rawValue)
-        cursor.put(UInt8(candidate.traits.isBackup ? 1 : 0))
-        cursor.put(UInt8(0))
-        cursor.put(UInt32(0))
-        cursor.put(candidate.predictedDelivery)
-        cursor.put(candidate.smoothedRTT)
-        cursor.put(candidate.rttVariation)
-        cursor.put(candidate.unansweredAge)
-        cursor.put(candidate.lossRate)
-        cursor.put(candidate.rate)
-        cursor.put(candidate.room)
-        cursor.put(candidate.bytesInFlight)
-        cursor.put(candidate.congestionWindow)
-        cursor.put(candidate.traits.weight)
-        cursor.put(candidate.traits.pricePerGB)
-        cursor.put(candidate.traits.rateLimit)
-        for index in candidate.features.indices { features.put(candidate.features[index]) }
     }
 
     /// Records how a decision turned out.

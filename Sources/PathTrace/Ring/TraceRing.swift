@@ -36,8 +36,8 @@ public final class TraceRing: @unchecked Sendable {
     // The producer's and the consumer's positions stand on cache lines of their own.
     private let positions: UnsafeMutablePointer<Positions>
     // Only the producer's thread touches these two.
-    private var published: Int = 0
-    private var consumedAtLeast: Int = 0
+    @exclusivity(unchecked) private var published: Int = 0
+    @exclusivity(unchecked) private var consumedAtLeast: Int = 0
 
     private struct Positions: ~Copyable {
         let head = Atomic<Int>(0)
@@ -58,6 +58,8 @@ public final class TraceRing: @unchecked Sendable {
         capacity = size
         self.whenFull = whenFull
         storage = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 128)
+        // Every page is touched now, so that recording meets no page fault.
+        storage.initializeMemory(as: UInt8.self, repeating: 0, count: size)
         positions = UnsafeMutablePointer<Positions>.allocate(capacity: 1)
         positions.initialize(to: Positions())
     }

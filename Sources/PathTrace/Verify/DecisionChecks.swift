@@ -3,16 +3,7 @@ import PathTelemetry
 
 /// The checks of one decision and of its outcome.
 enum DecisionChecks {
-    /// Columns that repeat for SQL what the arrays say.
-    struct Columns {
-        var action: Int64 = 0
-        var propensity = 0.0
-        var path: Int64?
-    }
-
-    static func issues(
-        _ record: DecisionRecord, columns: Columns
-    ) -> [(TraceIssue.Kind, String)] {
+    static func issues(_ record: DecisionRecord) -> [(TraceIssue.Kind, String)] {
         var issues: [(TraceIssue.Kind, String)] = []
         let decision = record.decision
         var paths = PathSet.wait
@@ -66,12 +57,6 @@ enum DecisionChecks {
         }
         if !(record.draw >= 0 && record.draw < 1) {
             issues.append((.chosen, "the draw is \(record.draw)"))
-        }
-        if columns.action != Int64(decision.action.rawValue)
-            || columns.path != decision.action.first.map({ Int64($0.rawValue) })
-            || columns.propensity != decision.propensity
-        {
-            issues.append((.chosen, "action, path or propensity differ from the arrays"))
         }
         if record.burst.bytes <= 0 || record.burst.deadline <= .zero {
             issues.append(

@@ -6,7 +6,7 @@ public struct TraceIssue: Hashable, Sendable, CustomStringConvertible {
     /// What is wrong, as one word for counting.
     public enum Kind: String, Hashable, Sendable, CaseIterable {
         case file, session, path, probabilities, chosen, action, candidates, features, burst
-        case time, outcome, orphan, sample, event
+        case time, outcome, orphan, rows, sample, event
     }
 
     public var kind: Kind
@@ -57,8 +57,11 @@ public struct TraceVerifier {
 
     /// Checks everything.
     ///
+    /// - Parameter progress: told how many of all decisions have been checked.
     /// - Throws: only when the file cannot be read at all; what is wrong in it is reported.
-    public func verify() throws(TraceError) -> TraceReport {
+    public func verify(
+        progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }
+    ) throws(TraceError) -> TraceReport {
         var report = TraceReport()
         try checkFile(&report)
         let sessions = try reader.sessions()
@@ -78,7 +81,7 @@ public struct TraceVerifier {
                     "path \(path.info.path.rawValue) was removed before it was added")
             }
         }
-        try checkDecisions(known, &report)
+        try checkDecisions(known, &report, progress)
         try checkOrphans(&report)
         try checkStreams(known, &report)
         return report
@@ -97,41 +100,65 @@ public struct TraceVerifier {
     }
 
     private func checkDecisions(
-        _ known: Set<SessionID>, _ report: inout TraceReport
+        _ known: Set<SessionID>, _ report: inout TraceReport,
+        _ progress: (_ done: Int, _ of: Int) -> Void
     ) throws(TraceError) {
-        var cursor = try reader.decisions()
-        var decision = LoggedDecision.empty
+        let total = Int(
+            try reader.database.integer(
+                "SELECT sum(count) FROM decision_blocks", while: "counting the decisions") ?? 0)
+        var cursor = try reader.batches(columns: [.outcomes, .candidates, .distributions])
+        var batch = DecisionBatch()
+        var rows = try RowChecks(reader)
         var previous: (session: SessionID, time: Instant)?
+        var decision = LoggedDecision.empty
         while true {
             do throws(TraceError) {
-                guard try cursor.next(into: &decision) else { return }
+                guard try cursor.next(into: &batch) else { return }
             } catch {
                 report.add(.file, error.description)
                 if cursor.isBroken { return }
                 continue
             }
-            report.decisions += 1
-            let number = decision.record.number
-            let session = decision.session
-            if previous?.session != session, !known.contains(session) {
-                report.add(.session, session: session, "decisions of a session that is not there")
-            }
-            if let before = previous, before.session == session,
-                decision.record.time < before.time
-            {
-                report.add(
-                    .time, session: session, decision: number, "earlier than the one before it")
-            }
-            previous = (session, decision.record.time)
-            for (kind, what) in DecisionChecks.issues(decision.record, columns: cursor.columns) {
-                report.add(kind, session: session, decision: number, what)
-            }
-            if let outcome = decision.outcome {
-                report.outcomes += 1
-                for what in DecisionChecks.issues(outcome, of: decision.record) {
-                    report.add(.outcome, session: session, decision: number, what)
+            let session = batch.session
+            if previous?.session != session {
+                previous = nil
+                if !known.contains(session) {
+                    report.add(
+                        .session, session: session, "decisions of a session that is not there")
                 }
             }
+            rows.begin()
+            for index in 0..<batch.count {
+                batch.fill(&decision, from: index)
+                rows.add(decision.record)
+                if let before = previous, decision.record.time < before.time {
+                    report.add(
+                        .time, session: session, decision: decision.record.number,
+                        "earlier than the one before it")
+                }
+                previous = (session, decision.record.time)
+                check(decision, &report)
+            }
+            if let what = try rows.issue(of: cursor.block, cursor.outcomes) {
+                report.add(
+                    .rows, session: session, decision: batch.numbers[0],
+                    "in its block " + what)
+            }
+            progress(report.decisions, total)
+        }
+    }
+
+    private func check(_ decision: borrowing LoggedDecision, _ report: inout TraceReport) {
+        report.decisions += 1
+        for (kind, what) in DecisionChecks.issues(decision.record) {
+            report.add(
+                kind, session: decision.session, decision: decision.record.number, what)
+        }
+        guard let outcome = decision.outcome else { return }
+        report.outcomes += 1
+        for what in DecisionChecks.issues(outcome, of: decision.record) {
+            report.add(
+                .outcome, session: decision.session, decision: decision.record.number, what)
         }
     }
 
@@ -140,10 +167,7 @@ public struct TraceVerifier {
         var allowed = try reader.drops().decisions
         do throws(TraceError) {
             try reader.rows(
-                """
-                SELECT decision FROM outcomes
-                    WHERE NOT EXISTS (SELECT 1 FROM decisions WHERE id = decision)
-                """, while: "matching outcomes with decisions"
+                "SELECT decision FROM stray_outcomes", while: "reading the stray outcomes"
             ) { row throws(TraceError) in
                 if allowed > 0 {
                     allowed -= 1
@@ -154,6 +178,21 @@ public struct TraceVerifier {
                     .orphan, session: SessionID(rawValue: UInt32(truncatingIfNeeded: id >> 40)),
                     decision: UInt64(bitPattern: id & 0xff_ffff_ffff),
                     "an outcome without its decision")
+            }
+            for table in ["outcome_blocks", "decision_rows"] {
+                try reader.rows(
+                    """
+                    SELECT block FROM \(table)
+                        WHERE NOT EXISTS (SELECT 1 FROM decision_blocks WHERE id = block)
+                    """, while: "matching '\(table)' with the blocks"
+                ) { row throws(TraceError) in
+                    let id = row.int(0)
+                    report.add(
+                        .orphan,
+                        session: SessionID(rawValue: UInt32(truncatingIfNeeded: id >> 40)),
+                        decision: UInt64(bitPattern: id & 0xff_ffff_ffff),
+                        "a row of '\(table)' without its block")
+                }
             }
         } catch {
             report.add(.file, error.description)

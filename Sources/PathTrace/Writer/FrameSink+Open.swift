@@ -16,6 +16,11 @@ extension FrameSink {
         case .append where exists:
             let database = try Database(path: path, mode: .readWrite)
             try TraceReader.checkFormat(of: database)
+            let version = try database.integer("PRAGMA user_version", while: "appending") ?? 0
+            guard version == Int64(TraceFormat.version) else {
+                throw .otherVersion(
+                    path: path, found: Int(version), supported: TraceFormat.version)
+            }
             let found = try TraceReader.meta("schema_hash", of: database)
             guard found == schema.hash else {
                 throw .otherSchema(path: path, found: found, expected: schema.hash)
@@ -25,7 +30,7 @@ extension FrameSink {
         default: break
         }
         let database = try Database(path: path, mode: .create)
-        try database.run("PRAGMA page_size = 8192")
+        try database.run("PRAGMA page_size = 16384")
         try configure(database)
         try database.run("BEGIN IMMEDIATE")
         try database.run("PRAGMA application_id = \(TraceFormat.applicationID)")
@@ -34,6 +39,7 @@ extension FrameSink {
         try database.run(TraceFormat.views)
         let meta = [
             ("format_version", String(TraceFormat.version)),
+            ("reader_version", String(TraceFormat.readerVersion)),
             ("program_version", programVersion),
             ("schema_hash", schema.hash),
             ("schema", schema.text),

@@ -6,9 +6,17 @@ import PathTelemetry
 final class FrameSink {
     let database: Database
     let nextSession: UInt32
-    var statistics = TraceWriter.Statistics()
-    var bytesSinceCheckpoint = 0
-    private var transactionSince: Int64?
+    @exclusivity(unchecked) var statistics = TraceWriter.Statistics()
+    @exclusivity(unchecked) var bytesSinceCheckpoint = 0
+    @exclusivity(unchecked) private var transactionSince: Int64?
+
+    // What the blocks are made of, and room to put them together.
+    @exclusivity(unchecked) var sessions: [SessionID: SessionBlocks] = [:]
+    @exclusivity(unchecked) var lastBlocks: SessionBlocks?
+    /// The highest decision number of each session that has ended.
+    @exclusivity(unchecked) var endedSessions: [SessionID: UInt64] = [:]
+    @exclusivity(unchecked) var data = BlockBytes(capacity: 1 << 16)
+    @exclusivity(unchecked) var text = BlockBytes(capacity: 1 << 14)
 
     let begin: Statement
     let end: Statement
@@ -16,8 +24,11 @@ final class FrameSink {
     let endSession: Statement
     let insertPath: Statement
     let removePath: Statement
-    let insertDecision: Statement
-    let insertOutcome: Statement
+    let insertBlock: Statement
+    let insertRows: Statement
+    let insertOutcomes: Statement
+    let insertStray: Statement
+    let findBlock: Statement
     let insertSample: Statement
     let insertEvent: Statement
     let insertDrops: Statement
@@ -53,15 +64,20 @@ final class FrameSink {
             UPDATE paths SET removed_ns = ?3
                 WHERE session = ?1 AND path = ?2 AND removed_ns IS NULL
             """, while: doing)
-        insertDecision = try database.prepare(
+        insertBlock = try database.prepare(
+            "INSERT OR REPLACE INTO decision_blocks VALUES (?,?,?,?,?,?)", while: doing)
+        insertRows = try database.prepare(
+            "INSERT OR REPLACE INTO decision_rows VALUES (?,?,?)", while: doing)
+        insertOutcomes = try database.prepare(
+            "INSERT OR REPLACE INTO outcome_blocks VALUES (?,?,?,?)", while: doing)
+        insertStray = try database.prepare(
+            "INSERT OR IGNORE INTO stray_outcomes VALUES (?,?,?,?,?,?,?)", while: doing)
+        findBlock = try database.prepare(
             """
-            INSERT OR IGNORE INTO decisions (id, time_ns, class, bytes, deadline_ns, current_path,
-                action, path, propensity, forced, chosen, draw, predicted_s, candidate_paths,
-                probabilities, actions, candidates, features)
-                VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+            SELECT b.id, b.last_number, b.data, o.data
+                FROM decision_blocks b LEFT JOIN outcome_blocks o ON o.block = b.id
+                WHERE b.id <= ? ORDER BY b.id DESC LIMIT 1
             """, while: doing)
-        insertOutcome = try database.prepare(
-            "INSERT OR IGNORE INTO outcomes VALUES (?,?,?,?,?,?,?)", while: doing)
         insertSample = try database.prepare(
             "INSERT INTO path_samples VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             while: doing)
@@ -73,6 +89,9 @@ final class FrameSink {
 
     // MARK: Transactions
 
+    /// When the transaction began.
+    var transactionTime: Int64 { transactionSince ?? 0 }
+
     func beginIfNeeded() throws(TraceError) {
         guard transactionSince == nil else { return }
         let code = begin.step()
@@ -82,9 +101,13 @@ final class FrameSink {
     }
 
     /// Commits a transaction that began at least that many nanoseconds ago.
-    func commit(ifOlderThan age: Int64) throws(TraceError) {
+    ///
+    /// - Parameter isLast: nothing will be recorded after it.
+    func commit(ifOlderThan age: Int64, isLast: Bool = false) throws(TraceError) {
         guard let since = transactionSince else { return }
-        guard nanoseconds(of: CLOCK_MONOTONIC) &- since >= age else { return }
+        let now = nanoseconds(of: CLOCK_MONOTONIC)
+        guard now &- since >= age else { return }
+        try writeBlocks(now: now, isLast: isLast)
         let code = end.step()
         end.reset()
         guard code == SQLITE_DONE else { throw database.writeError(code) }
@@ -106,7 +129,9 @@ final class FrameSink {
 
     /// Commits and makes the trace one file; with a reader on it, its `-wal` file stays.
     func finish() throws(TraceError) {
-        try commit(ifOlderThan: 0)
+        // Outcomes may still wait for their decisions.
+        if sessions.values.contains(where: { !$0.early.isEmpty }) { try beginIfNeeded() }
+        try commit(ifOlderThan: 0, isLast: true)
         let code = sqlite3_exec(
             database.handle, "PRAGMA journal_mode = DELETE", nil, nil, nil)
         guard code == SQLITE_OK || code & 0xff == SQLITE_BUSY else {
@@ -114,11 +139,10 @@ final class FrameSink {
         }
     }
 
-    /// Executes a bound statement that gives no rows; false when the row was there already.
+    /// Executes a bound statement that gives no rows.
     func execute(_ statement: Statement) throws(TraceError) {
         let code = statement.step()
         statement.reset()
         guard code == SQLITE_DONE else { throw database.writeError(code) }
-        statistics.records += 1
     }
 }

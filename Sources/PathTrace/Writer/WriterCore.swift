@@ -26,9 +26,11 @@ final class WriterCore: @unchecked Sendable {
     /// How often the `-wal` file is copied into the trace, and at what size at the latest.
     private static let checkpointInterval: Int64 = 1_000_000_000
     private static let checkpointBytes = 64 << 20
-    /// Pauses between visits of the rings, after a visit that found something and one that did not.
+    /// Pauses between visits of the rings, after a visit that found much and one that did not.
     private static let busyPause: Int64 = 4_000_000
     private static let idlePause: Int64 = 20_000_000
+    /// What counts as much.
+    private static let busyBytes = 1 << 20
     /// Bytes taken from one ring before the others have their turn.
     private static let drainLimit = 4 << 20
 
@@ -179,7 +181,8 @@ final class WriterCore: @unchecked Sendable {
                 $0.statistics.cpuNanoseconds = nanoseconds(of: CLOCK_THREAD_CPUTIME_ID)
             }
             if visit.isLast { return }
-            let pause = bytes > 0 ? WriterCore.busyPause : WriterCore.idlePause
+            let pause =
+                bytes > WriterCore.busyBytes ? WriterCore.busyPause : WriterCore.idlePause
             if bytes < WriterCore.drainLimit {
                 gate.wait(nanoseconds: pause) {
                     $0.stopRequested || $0.flushesRequested > $0.flushesDone

@@ -116,7 +116,7 @@ extension ExitStatus {
         switch error {
         case .cannotOpen: self = .noInput
         case .exists: self = .cannotCreate
-        case .notATrace, .otherVersion, .otherSchema, .damaged: self = .dataError
+        case .notATrace, .otherVersion, .otherSchema, .damaged, .importRefused: self = .dataError
         case .diskFull, .writeFailed, .exportFailed: self = .inputOutput
         case .busy: self = .temporary
         }

@@ -11,6 +11,10 @@ enum TraceText {
             feature schema \(info.schema.hash), \(info.schema.names.count) features
 
             """
+        if let span = span(of: info) { text += span + "\n" }
+        if info.decisions > 0 {
+            text += "policies: \(info.policies.joined(separator: ", "))\n"
+        }
         text += "\(NumberText.count(info.decisions)) decisions, "
         text += "\(NumberText.count(info.outcomes)) with an outcome, "
         text += "\(NumberText.count(info.samples)) path samples, "
@@ -38,6 +42,18 @@ enum TraceText {
         return text + "\n" + sessions.text()
     }
 
+    /// When the first session started, and how long it is from there to the end of the last.
+    private static func span(of info: TraceInfo) -> String? {
+        let sessions = info.sessions.filter { $0.session.info.startedWallClock > 0 }
+        let first = sessions.map(\.session.info).min {
+            $0.startedWallClock < $1.startedWallClock
+        }
+        let ends = sessions.map { Double($0.session.info.startedWallClock) * 1e-9 + $0.duration }
+        guard let first, let last = ends.max() else { return nil }
+        let length = last - Double(first.startedWallClock) * 1e-9
+        return "from \(first.startedText) over \(NumberText.time(length))"
+    }
+
     static func json(_ info: TraceInfo) -> JSONValue {
         [
             "trace": .string(info.path), "bytes": .count(info.fileBytes),
@@ -45,6 +61,7 @@ enum TraceText {
             "program_version": .string(info.programVersion),
             "schema": .string(info.schema.hash),
             "features": .array(info.schema.names.map { .string($0) }),
+            "policies": .array(info.policies.map { .string($0) }),
             "decisions": .count(info.decisions), "outcomes": .count(info.outcomes),
             "samples": .count(info.samples), "events": .count(info.events),
             "dropped": [
@@ -80,6 +97,53 @@ enum TraceText {
                         "backup": .bool(path.info.traits.isBackup),
                         "kind": .string("\(path.info.traits.kind)"),
                         "removed": .bool(path.removed != nil),
+                    ]
+                }),
+        ]
+    }
+
+    static func merged(_ result: TraceMerger.Result, into output: String) -> String {
+        "\(output): \(result.sessions) sessions of \(result.traces) traces, "
+            + "\(NumberText.count(result.decisions)) decisions, "
+            + "\(NumberText.count(result.outcomes)) with an outcome\n"
+    }
+
+    static func json(_ result: TraceMerger.Result, into output: String) -> JSONValue {
+        [
+            "trace": .string(output), "traces": .count(result.traces),
+            "sessions": .count(result.sessions), "decisions": .count(result.decisions),
+            "outcomes": .count(result.outcomes),
+        ]
+    }
+
+    static func imported(
+        _ result: TraceImporter.Result, _ sources: [TraceImporter.Source], into output: String
+    ) -> String {
+        var table = TextTable([
+            TextTable.Column("path", .left), TextTable.Column("file", .left),
+            TextTable.Column("format", .left), TextTable.Column("samples"),
+        ])
+        for (index, source) in sources.enumerated() {
+            table.add([
+                source.name, source.file, result.formats[index].rawValue,
+                NumberText.count(result.samples[index]),
+            ])
+        }
+        return "\(output):\n" + table.text()
+    }
+
+    static func json(
+        _ result: TraceImporter.Result, _ sources: [TraceImporter.Source], into output: String
+    ) -> JSONValue {
+        [
+            "trace": .string(output),
+            "paths": .array(
+                sources.enumerated().map { index, source in
+                    [
+                        "path": .count(index), "name": .string(source.name),
+                        "file": .string(source.file),
+                        "format": .string(result.formats[index].rawValue),
+                        "samples": .count(result.samples[index]),
                     ]
                 }),
         ]

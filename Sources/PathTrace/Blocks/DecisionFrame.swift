@@ -1,0 +1,47 @@
+import PathTelemetry
+
+/// A decision as it lies in the ring.
+struct DecisionFrame {
+    let number: UInt64
+    let time: Int64
+    let bytes: Int64
+    let deadline: Int64
+    let draw: UInt64
+    let isMessage: Bool
+    /// 255: none.
+    let currentPath: UInt8
+    let candidates: Int
+    let actions: Int
+    let chosen: Int
+    let isForced: Bool
+    /// `CandidateWord.count` words a candidate.
+    let words: UnsafePointer<UInt64>
+    private let probabilities: UnsafePointer<UInt64>
+    private let sets: UnsafePointer<UInt16>
+
+    /// - Parameter frame: where the frame's header ends.
+    init(_ frame: UnsafeRawPointer) {
+        var reader = FrameReader(pointer: frame)
+        number = reader.take(UInt64.self)
+        time = reader.take(Int64.self)
+        bytes = reader.take(Int64.self)
+        deadline = reader.take(Int64.self)
+        draw = reader.take(UInt64.self)
+        isMessage = reader.take(UInt8.self) == TrafficClass.message.rawValue
+        currentPath = reader.take(UInt8.self)
+        candidates = Int(reader.take(UInt8.self))
+        actions = Int(reader.take(UInt8.self))
+        chosen = Int(reader.take(UInt8.self))
+        isForced = reader.take(UInt8.self) != 0
+        reader.pointer += 2
+        words = reader.pointer.assumingMemoryBound(to: UInt64.self)
+        let after = words + candidates &* CandidateWord.count
+        probabilities = after
+        sets = UnsafeRawPointer(after + actions).assumingMemoryBound(to: UInt16.self)
+    }
+
+    @inline(__always)
+    func probability(_ index: Int) -> UInt64 { probabilities[index] }
+    @inline(__always)
+    func action(_ index: Int) -> UInt16 { sets[index] }
+}

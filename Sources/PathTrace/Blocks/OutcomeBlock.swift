@@ -1,0 +1,283 @@
+import PathLearning
+import PathTelemetry
+
+/// The outcomes of the decisions of one block, by their position in it.
+///
+/// Layout, after the magic number: how many positions (4 bytes), a bit for each that has an
+/// outcome, then with a row each of these: integers (`IntegerColumn`) flags (bit 0: late, bit 1:
+/// delivered), closing time, packets, lost packets; doubles (`WordColumn`) delivery, where
+/// delivered, and deadline. The hash of all before it ends the block.
+struct OutcomeStore {
+    static let magic: UInt32 = 0x014f_5750
+
+    /// Bits of `flags`.
+    static let isKnown: UInt8 = 1
+    static let isLate: UInt8 = 2
+    static let isDelivered: UInt8 = 4
+
+    private(set) var flags: [UInt8] = []
+    private(set) var closed: [Int64] = []
+    private(set) var packets: [Int64] = []
+    private(set) var lost: [Int64] = []
+    private(set) var deliveries: [UInt64] = []
+    private(set) var deadlines: [UInt64] = []
+    /// How many are known.
+    private(set) var count = 0
+
+    mutating func removeAll() {
+        resize(0)
+        count = 0
+    }
+
+    /// Room for the outcomes of that many decisions.
+    mutating func resize(_ positions: Int) {
+        flags.resize(positions, 0)
+        closed.resize(positions, 0)
+        packets.resize(positions, 0)
+        lost.resize(positions, 0)
+        deliveries.resize(positions, 0)
+        deadlines.resize(positions, 0)
+    }
+
+    /// Notes an outcome; false when the position has one already.
+    mutating func set(_ position: Int, _ outcome: OutcomeFrame) -> Bool {
+        if position >= flags.count {
+            resize(
+                max(position + 1, min(2 * flags.count + 32, DecisionBlockBuilder.decisionLimit)))
+        }
+        guard flags[position] == 0 else { return false }
+        flags[position] =
+            OutcomeStore.isKnown | (outcome.isLate ? OutcomeStore.isLate : 0)
+            | (outcome.isDelivered ? OutcomeStore.isDelivered : 0)
+        closed[position] = outcome.closed
+        packets[position] = outcome.packets
+        lost[position] = outcome.lost
+        deliveries[position] = outcome.delivery
+        deadlines[position] = outcome.deadline
+        count += 1
+        return true
+    }
+
+    /// Packs the outcomes into a block, and their rows for SQL into a text.
+    ///
+    /// A row is a JSON array of integers, or 0 where there is no outcome: `[delivery (ns), late,
+    /// deadline (ns), packets, lost, closing time after the block's first decision (ns)]`.
+    func encode(after firstTime: Int64, into bytes: inout BlockBytes, text: inout BlockBytes) {
+        // Nothing is said of what follows the last known one.
+        let positions = (flags.lastIndex { $0 != 0 } ?? -1) + 1
+        bytes.removeAll()
+        bytes.put(OutcomeStore.magic)
+        bytes.put(UInt32(positions))
+        var bits: UInt8 = 0
+        for position in 0..<positions {
+            if flags[position] != 0 { bits |= 1 << UInt8(position & 7) }
+            if position & 7 == 7 || position == positions - 1 {
+                bytes.put(bits)
+                bits = 0
+            }
+        }
+        withUnsafeTemporaryAllocation(of: Int64.self, capacity: 4 * count + 1) { integers in
+            withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 2 * count + 1) { words in
+                var at = 0
+                var delivered = 0
+                for position in 0..<positions where flags[position] != 0 {
+                    integers[at] = Int64(flags[position] >> 1)
+                    integers[count + at] = closed[position]
+                    integers[2 * count + at] = packets[position]
+                    integers[3 * count + at] = lost[position]
+                    words[count + at] = deadlines[position]
+                    if flags[position] & OutcomeStore.isDelivered != 0 {
+                        words[delivered] = deliveries[position]
+                        delivered += 1
+                    }
+                    at += 1
+                }
+                for column in 0..<4 {
+                    IntegerColumn.put(
+                        UnsafeBufferPointer(
+                            rebasing: integers[column * count..<(column + 1) * count]),
+                        into: &bytes)
+                }
+                WordColumn.put(
+                    UnsafeBufferPointer(rebasing: words[0..<delivered]), .seconds, into: &bytes)
+                WordColumn.put(
+                    UnsafeBufferPointer(rebasing: words[count..<2 * count]), .seconds,
+                    into: &bytes)
+            }
+        }
+        bytes.put(BlockHash.value(bytes.bytes))
+        putText(positions, after: firstTime, into: &text)
+    }
+
+    private func putText(
+        _ positions: Int, after firstTime: Int64, into text: inout BlockBytes
+    ) {
+        text.removeAll()
+        for position in 0..<positions {
+            text.put(character: position == 0 ? 0x5b : 0x2c)
+            guard flags[position] != 0 else {
+                text.put(character: 0x30)
+                continue
+            }
+            text.put(character: 0x5b)
+            let isDelivered = flags[position] & OutcomeStore.isDelivered != 0
+            let delivery = Double(bitPattern: deliveries[position])
+            if isDelivered, let nanoseconds = DecisionRowText.nanoseconds(delivery) {
+                text.put(decimal: nanoseconds)
+            } else {
+                text.put(word: "null")
+            }
+            DecisionRowText.put(
+                flags[position] & OutcomeStore.isLate != 0 ? 1 : 0, to: &text)
+            DecisionRowText.put(
+                DecisionRowText.nanoseconds(Double(bitPattern: deadlines[position])), to: &text)
+            DecisionRowText.put(packets[position], to: &text)
+            DecisionRowText.put(lost[position], to: &text)
+            DecisionRowText.put(closed[position] &- firstTime, to: &text)
+            text.put(character: 0x5d)
+        }
+        if positions == 0 { text.put(character: 0x5b) }
+        text.put(character: 0x5d)
+    }
+
+    /// Unpacks a block; `limit` is the number of decisions that it can be about.
+    mutating func decode(
+        _ data: UnsafeRawBufferPointer, limit: Int
+    ) throws(BlockFault) {
+        removeAll()
+        var reader = try BlockReader(checked: data)
+        guard try reader.take(UInt32.self) == OutcomeStore.magic else {
+            throw BlockFault("is no block of outcomes of a known layout")
+        }
+        let positions = Int(try reader.take(UInt32.self))
+        guard positions <= limit else {
+            throw BlockFault("has outcomes of \(positions) decisions instead of \(limit)")
+        }
+        resize(positions)
+        let bits = try reader.take(bytes: (positions + 7) / 8)
+        var known = 0
+        for position in 0..<positions where bits[position >> 3] & 1 << UInt8(position & 7) != 0 {
+            flags[position] = OutcomeStore.isKnown
+            known += 1
+        }
+        count = known
+        // The column of closing times serves as room for the flags.
+        try OutcomeStore.take(&closed, flags, known, &reader)
+        for position in flags.indices where flags[position] != 0 {
+            guard closed[position] >= 0, closed[position] < 4 else {
+                throw BlockFault("has an outcome with the flags \(closed[position])")
+            }
+            flags[position] |= UInt8(closed[position]) << 1
+        }
+        try OutcomeStore.take(&closed, flags, known, &reader)
+        try OutcomeStore.take(&packets, flags, known, &reader)
+        try OutcomeStore.take(&lost, flags, known, &reader)
+        try decodeWords(&reader)
+        guard reader.remaining == 0 else { throw BlockFault("has bytes left over") }
+    }
+
+    /// A column of integers, spread over the positions that are known.
+    private static func take(
+        _ column: inout [Int64], _ flags: borrowing [UInt8], _ known: Int,
+        _ reader: inout BlockReader
+    ) throws(BlockFault) {
+        let failure: BlockFault? = column.withUnsafeMutableBufferPointer { values in
+            do throws(BlockFault) {
+                try IntegerColumn.take(
+                    into: UnsafeMutableBufferPointer(rebasing: values[0..<known]), from: &reader)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let failure { throw failure }
+        guard known < flags.count else { return }
+        // From the end, so that nothing is overwritten before it has moved.
+        var from = known
+        for position in flags.indices.reversed() where flags[position] != 0 {
+            from -= 1
+            column[position] = column[from]
+        }
+    }
+
+    private mutating func decodeWords(_ reader: inout BlockReader) throws(BlockFault) {
+        var delivered = 0
+        for flag in flags where flag & OutcomeStore.isDelivered != 0 { delivered += 1 }
+        let delivery = try WordColumn.take(from: &reader, limit: flags.count)
+        let deadline = try WordColumn.take(from: &reader, limit: flags.count)
+        guard delivery.count == delivered, deadline.count == count else {
+            throw BlockFault("has \(delivery.count) deliveries and \(deadline.count) deadlines")
+        }
+        deliveries.withUnsafeMutableBufferPointer {
+            if let base = $0.baseAddress { delivery.expand(into: base) }
+        }
+        deadlines.withUnsafeMutableBufferPointer {
+            if let base = $0.baseAddress { deadline.expand(into: base) }
+        }
+        if delivered < flags.count {
+            var from = delivered
+            for position in flags.indices.reversed()
+            where flags[position] & OutcomeStore.isDelivered != 0 {
+                from -= 1
+                deliveries[position] = deliveries[from]
+            }
+        }
+        if count < flags.count {
+            var from = count
+            for position in flags.indices.reversed() where flags[position] != 0 {
+                from -= 1
+                deadlines[position] = deadlines[from]
+            }
+        }
+    }
+}
+
+extension BlockReader {
+    /// The bytes of a block without the hash at their end, which has to be right.
+    init(checked data: UnsafeRawBufferPointer) throws(BlockFault) {
+        guard data.count >= 8 else { throw .cutOff }
+        let content = UnsafeRawBufferPointer(rebasing: data[0..<data.count - 8])
+        let hash = UInt64(
+            littleEndian: data.loadUnaligned(fromByteOffset: content.count, as: UInt64.self))
+        guard BlockHash.value(content) == hash else {
+            throw BlockFault("has other bytes than were written: its hash differs")
+        }
+        self.init(content)
+    }
+}
+
+extension Array {
+    /// Makes the array that long; what is added has the value given.
+    mutating func resize(_ length: Int, _ value: Element) {
+        if count < length {
+            append(contentsOf: repeatElement(value, count: length - count))
+        } else if count > length {
+            removeLast(count - length)
+        }
+    }
+}
+
+/// An outcome as it lies in the ring.
+struct OutcomeFrame {
+    let number: UInt64
+    let closed: Int64
+    let delivery: UInt64
+    let deadline: UInt64
+    let packets: Int64
+    let lost: Int64
+    let isLate: Bool
+    let isDelivered: Bool
+
+    /// - Parameter frame: where the frame's header ends.
+    init(_ frame: UnsafeRawPointer) {
+        var reader = FrameReader(pointer: frame)
+        number = reader.take(UInt64.self)
+        closed = reader.take(Int64.self)
+        delivery = reader.take(UInt64.self)
+        deadline = reader.take(UInt64.self)
+        packets = reader.take(Int64.self)
+        lost = reader.take(Int64.self)
+        isLate = reader.take(UInt32.self) != 0
+        isDelivered = reader.take(UInt32.self) != 0
+    }
+}

@@ -1,0 +1,83 @@
+import Glibc
+
+/// The lines of a text file one after the other, in constant memory.
+final class LineFile {
+    /// Longer lines are refused: no measurement has them.
+    static let lineLimit = 1 << 16
+
+    let path: String
+    /// The number of the line read last, from one.
+    private(set) var number = 0
+    private let file: UnsafeMutablePointer<FILE>
+    private let buffer = UnsafeMutablePointer<CChar>.allocate(capacity: lineLimit)
+
+    init(_ path: String) throws(TraceError) {
+        self.path = path
+        var status = stat()
+        guard stat(path, &status) == 0, let file = fopen(path, "re") else {
+            throw .importRefused(
+                path: path, line: 0, what: "cannot open it: " + String(cString: strerror(errno)))
+        }
+        guard status.st_mode & S_IFMT != S_IFDIR else {
+            fclose(file)
+            throw .importRefused(path: path, line: 0, what: "it is a folder")
+        }
+        self.file = file
+    }
+
+    deinit {
+        buffer.deallocate()
+        fclose(file)
+    }
+
+    /// The next line without its end; nil after the last.
+    func next() throws(TraceError) -> String? {
+        guard fgets(buffer, Int32(LineFile.lineLimit), file) != nil else {
+            if ferror(file) != 0 {
+                throw refusal("cannot read it: " + String(cString: strerror(errno)))
+            }
+            return nil
+        }
+        number += 1
+        let count = strlen(buffer)
+        var bytes = UnsafeRawBufferPointer(start: buffer, count: count)
+        // Without its end it is the file's last line, or longer than the buffer.
+        guard bytes.last == 0x0a || feof(file) != 0 else {
+            throw refusal(
+                "the line is longer than \(LineFile.lineLimit) bytes or holds a zero byte")
+        }
+        while let last = bytes.last, last == 0x0a || last == 0x0d {
+            bytes = UnsafeRawBufferPointer(rebasing: bytes.dropLast())
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// The whole file; nil when it is longer than `limit`.
+    static func content(of path: String, limit: Int) throws(TraceError) -> [UInt8]? {
+        let lines = try LineFile(path)
+        var content: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = fread(&chunk, 1, chunk.count, lines.file)
+            if count == 0 { break }
+            content.append(contentsOf: chunk[0..<count])
+            if content.count > limit { return nil }
+        }
+        guard ferror(lines.file) == 0 else {
+            throw lines.refusal("cannot read it: " + String(cString: strerror(errno)))
+        }
+        return content
+    }
+
+    func refusal(_ what: String) -> TraceError {
+        .importRefused(path: path, line: number, what: what)
+    }
+}
+
+extension Double {
+    /// A finite number as it stands in a file; nil for anything else.
+    init?(field text: some StringProtocol) {
+        guard let value = Double(String(text)), value.isFinite else { return nil }
+        self = value
+    }
+}

@@ -1,0 +1,202 @@
+public import ArgumentParser
+import PathTelemetry
+public import PathTrace
+import Pathwise
+
+/// The `trace` commands that write files.
+extension TraceCommand {
+    struct Merge: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "merge",
+            abstract: "Copy the sessions of several traces into a new one.",
+            discussion: """
+                Sessions are numbered anew, in the order of the traces; nothing else changes.
+
+                Example:
+                  pathwise trace merge monday.trace tuesday.trace --output week.trace
+                """
+        )
+
+        @Argument(help: ArgumentHelp("The traces.", valueName: "trace"))
+        var traces: [String]
+
+        @Option(help: ArgumentHelp("The new trace; it must not exist.", valueName: "file"))
+        var output: String
+
+        @OptionGroup var format: OutputOptions
+
+        func run() throws {
+            var display = ProgressDisplay()
+            let merger = try TraceMerger(traces)
+            let result: TraceMerger.Result
+            do throws(TraceError) {
+                result = try merger.merge(
+                    into: output, programVersion: PathwiseVersion.text
+                ) { done, all in
+                    display.update([ProgressDisplay.bar("merging", done: done, of: all)])
+                }
+            } catch {
+                display.clear()
+                throw CommandFailure(writing: error, to: output)
+            }
+            display.clear()
+            try format.print {
+                TraceText.merged(result, into: output)
+            } json: {
+                TraceText.json(result, into: output)
+            }
+        }
+    }
+
+    struct Export: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "export",
+            abstract: "Write one kind of row as CSV, JSON Lines or Vowpal Wabbit's dsjson.",
+            discussion: """
+                dsjson holds decisions with all actions, probabilities, features and the cost.
+
+                Examples:
+                  pathwise trace export run.trace > decisions.csv
+                  pathwise trace export run.trace --table candidates --format jsonl --output c.jsonl
+                  pathwise trace export run.trace --format dsjson | vw --dsjson --cb_explore_adf
+                """
+        )
+
+        @Argument(help: "The trace.")
+        var trace: String
+
+        @Option(help: "What to write: one row a decision, candidate, session and so on.")
+        var table = TraceExportTable.decisions
+
+        @Option(help: "The format.")
+        var format = TraceExportFormat.csv
+
+        @Option(help: "Only the session of this number.")
+        var session: UInt32?
+
+        @Option(
+            help: ArgumentHelp(
+                "The file to write, or - for standard output; an existing file is replaced.",
+                valueName: "file"))
+        var output = "-"
+
+        func run() throws {
+            guard format != .dsjson || table == .decisions else {
+                throw CommandFailure(
+                    "--format dsjson writes decisions only; leave --table \(table.rawValue) out",
+                    .usage)
+            }
+            let reader = try TraceReader(path: trace)
+            let number = session.map { SessionID(rawValue: $0) }
+            if let number, try !reader.sessions().contains(where: { $0.id == number }) {
+                let known = try reader.sessions().map { String($0.id.rawValue) }
+                throw CommandFailure(
+                    "trace '\(trace)' has no session \(number.rawValue); it has "
+                        + known.joined(separator: ", "), .usage)
+            }
+            let exporter = TraceExporter(reader, session: number)
+            var file = try OutputFile(output)
+            var display = ProgressDisplay()
+            try exporter.export(table, as: format) { done, all in
+                display.update([ProgressDisplay.bar("exporting", done: done, of: all)])
+            } write: { bytes throws(TraceError) in
+                do throws(CommandFailure) { try file.write(bytes) } catch {
+                    throw .exportFailed(reason: error.message)
+                }
+            }
+            display.clear()
+            try file.close()
+        }
+    }
+
+    struct Import: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "import",
+            abstract: "Make a trace of measured links: Mahimahi, ping CSV, iperf3 JSON.",
+            discussion: """
+                Each file becomes a path of one session, its measurements path samples: capacity \
+                as delivery rate, pings as RTT. What a file holds is found out from its beginning.
+
+                Examples:
+                  pathwise trace import lte.down dsl.down --output links.trace
+                  pathwise trace import ping.csv --name starlink --output ping.trace
+                """
+        )
+
+        @Argument(help: ArgumentHelp("The files, at most 16.", valueName: "file"))
+        var files: [String]
+
+        @Option(help: ArgumentHelp("The new trace; it must not exist.", valueName: "file"))
+        var output: String
+
+        @Option(help: "What the files hold, if that is not to be found out.")
+        var format: TraceImportFormat?
+
+        @Option(
+            help: ArgumentHelp(
+                "The path's name, once a file in their order (default: the file's).",
+                valueName: "name"))
+        var name: [String] = []
+
+        @Option(
+            help: ArgumentHelp(
+                "Over how long Mahimahi's opportunities are counted (default: 100ms).",
+                valueName: "time"),
+            transform: { try TimeDelta(argument: $0) })
+        var interval = TimeDelta.milliseconds(100)
+
+        @OptionGroup var print: OutputOptions
+
+        func run() throws {
+            guard interval >= .milliseconds(1), interval <= .seconds(60) else {
+                throw CommandFailure("--interval: give 1ms to 60s", .usage)
+            }
+            guard name.count <= files.count else {
+                throw CommandFailure(
+                    "\(name.count) names for \(files.count) files; give one --name a file", .usage)
+            }
+            let sources = files.enumerated().map { index, file in
+                TraceImporter.Source(
+                    file: file, format: format,
+                    name: index < name.count
+                        ? name[index] : String(file.split(separator: "/").last ?? "link"))
+            }
+            var importer = TraceImporter()
+            importer.interval = interval
+            var display = ProgressDisplay()
+            let result: TraceImporter.Result
+            do throws(TraceError) {
+                result = try importer.run(
+                    sources, into: output, programVersion: PathwiseVersion.text,
+                    command: "trace import " + files.joined(separator: " ")
+                ) { done, all in
+                    display.update([ProgressDisplay.bar("importing", done: done, of: all)])
+                }
+            } catch {
+                display.clear()
+                throw CommandFailure(writing: error, to: output)
+            }
+            display.clear()
+            try print.print {
+                TraceText.imported(result, sources, into: output)
+            } json: {
+                TraceText.json(result, sources, into: output)
+            }
+        }
+    }
+}
+
+extension CommandFailure {
+    /// A file that cannot be opened is one that cannot be made where it is the output.
+    fileprivate init(writing error: TraceError, to output: String) {
+        if case .cannotOpen(output, _) = error {
+            self.init(recording: error)
+        } else {
+            self.init(error)
+        }
+    }
+}
+
+extension TraceExportTable: ExpressibleByArgument {}
+extension TraceExportFormat: ExpressibleByArgument {}
+extension TraceImportFormat: ExpressibleByArgument {}
