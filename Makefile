@@ -7,6 +7,7 @@
 #   make test      set up and run all tests
 #   make check     format lint, then all tests
 #   make bench     set up and run the benchmarks of Benchmarks/ (figures, no verdict)
+#   make bench-coverage  how often the intervals of Benchmarks/evaluation hold the truth
 #   make format    format all Swift files in place
 #   make clean     remove everything that was built
 #
@@ -16,7 +17,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check lint bench format clean
+.PHONY: help setup build demo test check lint bench bench-coverage format clean
 
 # What the rooms link against, what compiles their C parts, and `ip` for the tests in network
 # namespaces, which run for root alone.
@@ -35,7 +36,7 @@ TEST_FLAGS := -c release -Xswiftc -enable-testing --scratch-path .build-tests
 export OPENBLAS_NUM_THREADS := 1
 
 help:
-	@sed -n '3,15s/^# \{0,1\}//p' Makefile
+	@sed -n '3,16s/^# \{0,1\}//p' Makefile
 
 setup:
 	@if ! command -v swift >/dev/null; then \
@@ -77,6 +78,9 @@ lint:
 
 bench: setup
 	$(MAKE) --no-print-directory -C Benchmarks
+
+bench-coverage: setup
+	$(MAKE) --no-print-directory -C Benchmarks/evaluation coverage
 
 format:
 	swift format --in-place --parallel --recursive Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/learning

@@ -5,6 +5,12 @@ public import PathTrace
 public enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible {
     case trace(TraceError)
     case learning(LearningError)
+    /// A file could not be read.
+    case cannotRead(path: String, reason: String)
+    /// A log's row (counted from one, after the line of names) or column makes no sense.
+    case log(path: String, row: Int?, column: String?, problem: String)
+    /// What was asked for cannot be had of this data.
+    case unavailable(String)
     /// The traces hold no decision that tells anything of another policy.
     case nothingToEvaluate(decisions: Int, forced: Int, withoutOutcome: Int, refused: Int)
 
@@ -12,6 +18,12 @@ public enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible
         switch self {
         case .trace(let error): error.description
         case .learning(let error): error.description
+        case .cannotRead(let path, let reason):
+            "cannot read '\(path)': \(reason); check the name and the permissions"
+        case .log(let path, let row, let column, let problem):
+            "'\(path)'" + (row.map { ", row \($0)" } ?? "")
+                + (column.map { ", column \($0)" } ?? "") + ": " + problem
+        case .unavailable(let what): what
         case .nothingToEvaluate(let decisions, let forced, let withoutOutcome, let refused):
             "none of \(decisions) decisions can be evaluated (\(forced) forced, \(withoutOutcome) "
                 + "without an outcome, \(refused) refused); record with at least two paths and a "

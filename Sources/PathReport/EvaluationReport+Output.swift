@@ -1,37 +1,132 @@
 public import PathEvaluation
 
-/// An evaluation as a table, as JSON and as a page.
+/// An evaluation as tables and as sentences.
 extension EvaluationReport {
     /// One row a policy and estimator, the verdict of each policy in words.
-    public func table(confidence: Double) -> TextTable {
+    public func table() -> TextTable {
+        let percent = NumberText.short(options.confidence * 100)
         var table = TextTable([
             TextTable.Column("policy", .left), TextTable.Column("estimator", .left),
             TextTable.Column("value"), TextTable.Column("std. error"),
-            TextTable.Column("\(NumberText.short(confidence * 100)) % interval"),
-            TextTable.Column("verdict", .left),
+            TextTable.Column("\(percent) % interval"), TextTable.Column("verdict", .left),
         ])
-        func row(_ label: String, _ name: String, _ estimate: Estimate, _ verdict: String) {
-            let bounds = estimate.interval(confidence: confidence)
+        func row(
+            _ label: String, _ name: String, _ estimate: Estimate, _ interval: Interval,
+            _ verdict: String
+        ) {
             table.add([
                 label, name, NumberText.fixed(estimate.value, 4),
-                NumberText.fixed(estimate.standardError, 4),
-                NumberText.fixed(bounds.low, 4) + " ... " + NumberText.fixed(bounds.high, 4),
+                NumberText.fixed(estimate.standardError, 4), EvaluationReport.text(interval),
                 verdict,
             ])
         }
-        row("(recorded)", "mean", recorded, "")
+        row(
+            "(recorded)", "mean", recorded, recorded.normal(confidence: options.confidence), "")
         for policy in policies {
-            for (index, estimator) in estimators.enumerated() {
-                guard let estimate = policy.rows.estimate(estimator) else { continue }
+            for (index, item) in policy.estimates.enumerated() {
                 row(
-                    index == 0 ? policy.label : "", estimator.text, estimate,
-                    index == 0 ? policy.verdict.level.words : "")
+                    index == 0 ? policy.label : "", EvaluationReport.name(item.estimate),
+                    item.estimate, item.interval, index == 0 ? policy.verdict.level.words : "")
             }
         }
         return table
     }
 
-    /// Sentences: what was read, and each verdict's reasons.
+    /// One row a policy: its gain over what was recorded and over the baseline, each paired by
+    /// decision, and the gate's decision.
+    public func gains() -> TextTable {
+        let percent = NumberText.short(options.confidence * 100)
+        let hasGate = policies.contains { $0.gate != nil }
+        var columns = [
+            TextTable.Column("policy", .left), TextTable.Column("gain over", .left),
+            TextTable.Column("value"), TextTable.Column("\(percent) % interval"),
+        ]
+        if hasGate { columns.append(TextTable.Column("gate", .left)) }
+        var table = TextTable(columns)
+        for policy in policies {
+            let gate = policy.gate.map { gate in
+                "\(gate.decision.rawValue) (\(EvaluationReport.text(gate.interval)))"
+            }
+            var rows = [
+                [
+                    policy.label, "(recorded)",
+                    EvaluationReport.signed(policy.gain.estimate.value),
+                    EvaluationReport.text(policy.gain.interval),
+                ] + (hasGate ? [gate ?? ""] : [])
+            ]
+            if let other = policy.overBaseline {
+                rows.append(
+                    [
+                        "", other.name, EvaluationReport.signed(other.estimate.value),
+                        EvaluationReport.text(other.interval),
+                    ] + (hasGate ? [""] : []))
+            }
+            for row in rows { table.add(row) }
+        }
+        return table
+    }
+
+    /// Where and when a policy earns what: by action, by class, over time.
+    public func slices(of policy: PolicyEvaluation) -> TextTable {
+        var table = TextTable([
+            TextTable.Column("part of the log", .left), TextTable.Column("decisions"),
+            TextTable.Column("recorded"), TextTable.Column("share of policy"),
+            TextTable.Column("value"), TextTable.Column("std. error"),
+        ])
+        let whole = policy.rows.weights.sum
+        for (name, sums) in policy.analysis.byAction {
+            let value = sums.selfNormalised
+            table.add([
+                name, NumberText.count(sums.count), NumberText.fixed(sums.rewards.mean, 4),
+                NumberText.percent(whole > 0 ? sums.weight / whole : 0),
+                NumberText.fixed(value.value, 4), NumberText.fixed(value.standardError, 4),
+            ])
+        }
+        for (name, sums) in policy.analysis.byClass {
+            table.add([
+                name, NumberText.count(sums.count), NumberText.fixed(sums.rewards.mean, 4),
+                NumberText.percent(whole > 0 ? sums.weight / whole : 0),
+                NumberText.fixed(sums.scores.mean, 4),
+                NumberText.fixed(sums.scores.standardError, 4),
+            ])
+        }
+        let recent = policy.analysis.discountedValue
+        table.add([
+            "discounted, half-life \(NumberText.count(Int(options.halfLife)))",
+            NumberText.count(policy.rows.count), "", "", NumberText.fixed(recent.value, 4),
+            NumberText.fixed(recent.standardError, 4),
+        ])
+        return table
+    }
+
+    /// The outcome's distribution as the policy would have it.
+    public func outcomes(of policy: PolicyEvaluation) -> String {
+        let shares = [0.5, 0.9, 0.95, 0.99]
+        let values = policy.analysis.outcomes.weightedQuantiles(shares)
+        let quantiles = zip(shares, values).map {
+            "p\(Int(($0 * 100).rounded())) \(NumberText.short($1, digits: 4))"
+        }
+        let tail = tailRisk(of: policy)
+        return "\(policy.label): \(outcomeName) " + quantiles.joined(separator: ", ")
+            + ", mean of the worst 5 % \(NumberText.short(tail, digits: 4))."
+    }
+
+    /// CVaR: of delivery times the greatest are the worst, of rewards the least.
+    func tailRisk(of policy: PolicyEvaluation) -> Double {
+        if case .traces = source { return policy.analysis.outcomes.upperTailMean(0.05) }
+        return policy.analysis.outcomes.lowerTailMean(0.05)
+    }
+
+    /// Sentences that belong above the numbers: each verdict with its reasons.
+    public var verdicts: [String] {
+        policies.map { policy in
+            let reasons = policy.verdict.reasons.joined(separator: "; ")
+            return "\(policy.label): \(policy.verdict.level.words)"
+                + (reasons.isEmpty ? "." : ": \(reasons).")
+        }
+    }
+
+    /// Sentences: what was read, and how good the model is.
     public var remarks: [String] {
         var remarks = [
             "\(NumberText.count(evaluated)) of \(NumberText.count(decisions)) decisions evaluated"
@@ -45,100 +140,35 @@ extension EvaluationReport {
         } else {
             remarks.append("No reward model could be fitted: DM and DR are left out.")
         }
-        for policy in policies {
-            for reason in policy.verdict.reasons { remarks.append("\(policy.label): \(reason).") }
-        }
+        if case .log(let refusals) = source { remarks += refusals.map { "Refused: \($0)." } }
         return remarks
     }
 
-    /// One object: counts, then for each policy its verdict, diagnostics and estimates.
-    public func json(confidence: Double) -> JSONValue {
-        func number(_ estimate: Estimate, name: String) -> JSONValue {
-            let bounds = estimate.interval(confidence: confidence)
-            return [
-                "estimator": .string(name), "value": .number(estimate.value),
-                "standard_error": .number(estimate.standardError),
-                "interval": [.number(bounds.low), .number(bounds.high)],
-                "interval_method": .string(
-                    estimate.normal(confidence: confidence).method),
-            ]
-        }
-        return [
-            "target": .string(target.rawValue), "confidence": .number(confidence),
-            "decisions": .count(decisions), "evaluated": .count(evaluated),
-            "forced": .count(forced), "without_outcome": .count(withoutOutcome),
-            "refused": .count(refused), "smallest_propensity": .number(smallestPropensity),
-            "reward_model_explained": .optional(model?.explained),
-            "recorded": number(recorded, name: "mean"),
-            "policies": .array(
-                policies.map { policy in
-                    let weight = policy.rows.meanWeight
-                    return [
-                        "policy": .string(policy.label),
-                        "verdict": .string(policy.verdict.level.words),
-                        "reasons": .array(policy.verdict.reasons.map { .string($0) }),
-                        "diagnostics": [
-                            "effective_sample_size": .number(policy.rows.effectiveSampleSize),
-                            "effective_share": .number(
-                                policy.rows.effectiveSampleSize / Double(max(1, evaluated))),
-                            "largest_weight": .number(policy.rows.largestWeight),
-                            "largest_weight_share": .number(policy.rows.largestWeightShare),
-                            "mean_weight": .number(weight.value),
-                            "mean_weight_standard_error": .number(weight.standardError),
-                            "unsupported_share": .number(policy.unsupportedShare),
-                            "agreement": .number(policy.agreement),
-                        ],
-                        "estimates": .array(
-                            estimators.compactMap { estimator in
-                                policy.rows.estimate(estimator).map {
-                                    number($0, name: estimator.text)
-                                }
-                            }),
-                        "gain_over_recorded": number(
-                            policy.rows.gainOverLogged, name: "dr"),
-                    ]
-                }),
-        ]
+    /// One line a policy: how much the weights rest on.
+    public func diagnosis(of policy: PolicyEvaluation) -> String {
+        let facts = policy.diagnostics
+        return "\(policy.label): effective sample size "
+            + "\(NumberText.short(facts.effectiveSampleSize, digits: 4)) of "
+            + "\(NumberText.count(facts.count)) "
+            + "(\(NumberText.percent(facts.effectiveShare))), mean weight "
+            + "\(NumberText.fixed(facts.meanWeight, 3)), largest "
+            + "\(NumberText.short(facts.largestWeight, digits: 4)) with "
+            + "\(NumberText.percent(facts.largestWeightShare)) of all, least propensity "
+            + "\(NumberText.short(facts.smallestPropensity)), unsupported "
+            + "\(NumberText.percent(facts.unsupportedShare))."
     }
 
-    /// Values of all policies by the preferred estimator, with the recorded mean as a line.
-    public func figure(confidence: Double, palette: Palette) -> String {
-        let items = policies.compactMap { policy -> IntervalPlot.Item? in
-            guard let estimate = policy.rows.estimate(preferred) else { return nil }
-            let bounds = estimate.interval(confidence: confidence)
-            return IntervalPlot.Item(
-                policy.label, value: estimate.value, low: bounds.low, high: bounds.high)
-        }
-        return IntervalPlot(
-            title: "Estimated reward by policy",
-            label: target == .late
-                ? "minus the share of late bursts" : "reward (minus cost)",
-            mark: .dot, items: items, reference: recorded.value, palette: palette
-        ).svg()
+    static func name(_ estimate: Estimate) -> String {
+        let estimator = estimate.estimator
+        guard estimator.lambda == nil, let lambda = estimate.lambda else { return estimator.text }
+        return "\(estimator.text) (\(NumberText.short(lambda)))"
     }
 
-    /// Blocks of a page: verdicts, table, figure, remarks.
-    public func blocks(confidence: Double, palette: Palette) -> [HTMLPage.Block] {
-        var blocks: [HTMLPage.Block] = []
-        for policy in policies {
-            let tone: HTMLPage.Tone =
-                switch policy.verdict.level {
-                case .trust: .good
-                case .weak: .warn
-                case .doNotTrust: .bad
-                }
-            let reasons = policy.verdict.reasons.joined(separator: "; ")
-            let text = "\(policy.label): \(policy.verdict.level.words)"
-            blocks.append(.verdict(tone, reasons.isEmpty ? text : text + ": " + reasons))
-        }
-        blocks.append(
-            .figure(
-                svg: figure(confidence: confidence, palette: palette),
-                caption: "\(preferred.text.uppercased()) with "
-                    + "\(NumberText.short(confidence * 100)) % intervals; the dashed line is what "
-                    + "was recorded. Further right is better."))
-        blocks.append(.table(table(confidence: confidence)))
-        blocks += remarks.map { .paragraph($0) }
-        return blocks
+    static func text(_ interval: Interval) -> String {
+        NumberText.fixed(interval.low, 4) + " ... " + NumberText.fixed(interval.high, 4)
+    }
+
+    static func signed(_ value: Double) -> String {
+        (value > 0 ? "+" : "") + NumberText.fixed(value, 4)
     }
 }

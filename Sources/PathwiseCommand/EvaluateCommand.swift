@@ -9,19 +9,28 @@ struct EvaluateCommand: ParsableCommand {
         commandName: "evaluate",
         abstract: "Estimate from recordings what other policies would have achieved.",
         discussion: """
-            The reward of a decision is minus its cost: the logarithm of the delivery time, one
-            for being late, and the price. 0.1 more is about ten percent faster. Each policy gets
-            a verdict on whether its estimates deserve belief; 'gain' is the paired difference to
-            what was recorded. Record with a policy that explores (lin-ucb, weighted), else there
-            is nothing to learn about the actions not taken.
+            Each policy gets a verdict first: trust, weak or do not trust, and why. Then come
+            estimates with intervals, and the paired difference to what was recorded.
+
+            On traces the reward of a decision is minus its cost: the logarithm of the delivery
+            time, one for being late, and the price. 0.1 more is about ten percent faster. Record
+            with a policy that explores (lin-ucb, weighted), else there is nothing to learn about
+            the actions not taken.
+
+            --log reads any logged bandit data: CSV with the columns action, reward, pscore and
+            pi_e_0 and on, where there are any also pi_b_0.., q_hat_0.., x0.. (docs/formats.md).
 
             Policies, besides 'logged' (the one that recorded) and model files:
             \(PolicyArgument.catalogue)
 
+            Estimators: \(Estimator.Name.allCases.map(\.rawValue).joined(separator: " "))
+
             Examples:
               pathwise evaluate run.trace --policy steady --policy model.safetensors
               pathwise evaluate run.trace --policy min-rtt --estimator dr --json
-              pathwise evaluate *.trace --policy earliest --report evaluation.html
+              pathwise evaluate *.trace --policy earliest --policy steady --baseline steady
+              pathwise evaluate run.trace --policy model.safetensors --gate --strict
+              pathwise evaluate --log clicks.csv --estimator all --report evaluation.html
             """
     )
 
@@ -31,18 +40,11 @@ struct EvaluateCommand: ParsableCommand {
         case policy(PolicyArgument)
     }
 
-    /// The estimators to report.
-    enum Choice: String, CaseIterable, ExpressibleByArgument {
-        case ips
-        case snips
-        case dm
-        case dr
-        case sndr
-        case all
-    }
-
     @Argument(help: ArgumentHelp("Traces written by --record.", valueName: "trace"))
-    var traces: [String]
+    var traces: [String] = []
+
+    @Option(help: ArgumentHelp("Logged bandit data instead of traces.", valueName: "file.csv"))
+    var log: String?
 
     @Option(
         name: .customLong("policy"),
@@ -51,13 +53,55 @@ struct EvaluateCommand: ParsableCommand {
         transform: { $0 == "logged" ? .logged : .policy(try PolicyArgument(parsing: $0)) })
     var policies: [Subject] = []
 
-    @Option(help: "Which estimator to report.")
-    var estimator = Choice.all
+    @Option(
+        name: .customLong("estimator"),
+        help: ArgumentHelp(
+            "An estimator, or all; repeat for more. Without a number it is chosen by --tune.",
+            valueName: "name[=lambda]"),
+        transform: { try EstimatorArgument(parsing: $0) })
+    var estimators: [EstimatorArgument] = []
+
+    @Option(help: "How an estimator's number is chosen where none is given.")
+    var tune = Tuning.Method.slope
+
+    @Option(help: "The kind of interval.")
+    var interval = IntervalMethod.automatic
 
     @Option(
         help: ArgumentHelp("Confidence of the intervals (default: 0.95).", valueName: "share"),
         transform: { try ShareArgument.share($0) })
     var confidence = 0.95
+
+    @Option(
+        help: ArgumentHelp(
+            "The range of possible rewards (default: 0..1 if all are in it, else as seen).",
+            valueName: "low..high"),
+        transform: { try RewardRangeArgument.range($0) })
+    var rewardRange: ClosedRange<Double>?
+
+    @Option(
+        help: ArgumentHelp("The largest weight possible, where it is known.", valueName: "weight"))
+    var largestWeight: Double?
+
+    @Option(help: ArgumentHelp("Resamples of the bootstraps.", valueName: "count"))
+    var resamples = 1000
+
+    @Option(help: "Seed of the bootstraps.")
+    var seed: UInt64 = 1
+
+    @Option(
+        help: ArgumentHelp(
+            "Also compare with this one of the policies, paired.", valueName: "policy"))
+    var baseline: String?
+
+    @Flag(help: "Say deploy, hold or reject, by an interval that holds whenever you look.")
+    var gate = false
+
+    @Flag(help: "Exit with 65 when a verdict is 'do not trust'.")
+    var strict = false
+
+    @Flag(help: "Leave out rows of --log that make no sense, and count them.")
+    var skipRefused = false
 
     @Flag(help: "Let learning policies learn from the log as it goes, as a live sender does.")
     var online = false
@@ -68,30 +112,101 @@ struct EvaluateCommand: ParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() throws {
-        guard !policies.isEmpty else {
-            throw CommandFailure("no policy to evaluate; give --policy, as --policy steady", .usage)
+        try check()
+        let result: EvaluationReport
+        var readers: [TraceReader] = []
+        if let log {
+            result = try LogEvaluation(options: options).evaluate(
+                LogReader.read(log, skipsRefused: skipRefused))
+        } else {
+            let subjects = try policies.map(evaluated)
+            readers = try traces.map { try TraceReader(path: $0) }
+            var evaluation = TraceEvaluation(options: options)
+            evaluation.baseline = baseline
+            var display = ProgressDisplay()
+            result = try evaluation.evaluate(readers, policies: subjects) { done, all in
+                display.update([ProgressDisplay.bar("evaluating", done: done, of: all)])
+            }
+            display.clear()
         }
-        guard confidence > 0, confidence < 1 else {
-            throw CommandFailure("--confidence \(confidence): between 0 and 1, as 0.95", .usage)
-        }
-        let subjects = try policies.map(evaluated)
-        let readers = try traces.map { try TraceReader(path: $0) }
-        var display = ProgressDisplay()
-        let result = try TraceEvaluation().evaluate(readers, policies: subjects) { done, all in
-            display.update([ProgressDisplay.bar("evaluating", done: done, of: all)])
-        }
-        display.clear()
-        let text = EvaluationText(
-            report: result, estimators: try chosen(from: result), confidence: confidence)
+        try checkEstimators(result)
+        let text = EvaluationText(report: result)
         if let report {
             var file = try OutputFile(report)
-            try file.write(try text.page(readers).html())
+            let name = log ?? traces.joined(separator: ", ")
+            try file.write(try text.page(readers, name: name).html())
             try file.close()
         }
         try output.print {
             text.summary
         } json: {
-            text.json
+            result.json()
+        }
+        if strict, result.verdict == .doNotTrust {
+            let reasons = result.verdicts.filter { $0.contains("do not trust") }
+            throw CommandFailure(
+                "--strict: " + reasons.joined(separator: " "), .dataError)
+        }
+    }
+
+    private var options: AnalysisOptions {
+        var options = AnalysisOptions()
+        if !estimators.isEmpty { options.estimators = estimators.flatMap(\.estimators) }
+        options.tuning = Tuning(method: tune)
+        options.interval = interval
+        options.confidence = confidence
+        options.rewardRange = rewardRange
+        options.largestWeight = largestWeight
+        options.resamples = resamples
+        options.seed = seed
+        options.hasGate = gate
+        return options
+    }
+
+    private func check() throws(CommandFailure) {
+        if log != nil {
+            guard traces.isEmpty else {
+                throw CommandFailure("give traces or --log, not both", .usage)
+            }
+            guard policies.isEmpty, baseline == nil, !online else {
+                throw CommandFailure(
+                    "--log brings its policy, pi_e, with it; leave out --policy, --baseline and "
+                        + "--online", .usage)
+            }
+        } else {
+            guard !traces.isEmpty else {
+                throw CommandFailure(
+                    "nothing to evaluate; give a trace, or --log FILE.csv", .usage)
+            }
+            guard !policies.isEmpty else {
+                throw CommandFailure(
+                    "no policy to evaluate; give --policy, as --policy steady", .usage)
+            }
+            guard !skipRefused else {
+                throw CommandFailure(
+                    "--skip-refused is for --log; of traces refused rows are always left out",
+                    .usage)
+            }
+        }
+        guard confidence > 0, confidence < 1 else {
+            throw CommandFailure("--confidence \(confidence): between 0 and 1, as 0.95", .usage)
+        }
+        guard (2...1_000_000).contains(resamples) else {
+            throw CommandFailure("--resamples \(resamples): from 2 to 1000000, as 1000", .usage)
+        }
+        if let largestWeight, !(largestWeight > 1 && largestWeight.isFinite) {
+            throw CommandFailure("--largest-weight \(largestWeight): above 1, as 50", .usage)
+        }
+    }
+
+    /// Refuses estimators that were asked for by name and cannot be had.
+    private func checkEstimators(_ report: EvaluationReport) throws(CommandFailure) {
+        guard report.model == nil else { return }
+        for case .one(let estimator) in estimators where estimator.name.needsModel {
+            throw CommandFailure(
+                "no reward model could be fitted to \(report.evaluated) decisions, so "
+                    + "\(estimator) is not to be had; record more, or use --estimator snips",
+                .dataError)
         }
     }
 
@@ -104,15 +219,8 @@ struct EvaluateCommand: ParsableCommand {
                 specification, model: model, mode: online ? .online : .frozen, label: label)
         }
     }
-
-    private func chosen(from report: EvaluationReport) throws -> [Estimator] {
-        guard let wanted = Estimator(parsing: estimator.rawValue) else { return report.estimators }
-        guard report.estimators.contains(wanted) else {
-            throw CommandFailure(
-                "no reward model could be fitted to \(report.evaluated) decisions, so "
-                    + "\(wanted) is not to be had; record more, or use --estimator snips",
-                .dataError)
-        }
-        return [wanted]
-    }
 }
+
+extension Tuning.Method: ExpressibleByArgument {}
+
+extension IntervalMethod: ExpressibleByArgument {}

@@ -8,17 +8,6 @@ func agree(_ left: Double, _ right: Double, within tolerance: Double = 1e-9) -> 
 }
 
 @Suite struct EstimatorTests {
-    @Test(
-        .enabled(if: Reference.isPresent, Reference.absence),
-        arguments: ["binary", "continuous", "poor_overlap"])
-    func onlyPoorOverlapIsDistrusted(name: String) throws {
-        let log = try Reference.log(name)
-        let sums = OffPolicySums(weights: log.weights, rewards: log.rewards)
-        let verdict = Verdict(sums, unsupportedShare: 0)
-        #expect(verdict.level == (name == "poor_overlap" ? .doNotTrust : .trust))
-        #expect(verdict.reasons.isEmpty == (name != "poor_overlap"))
-    }
-
     private func randomRow(_ generator: inout SeededGenerator) -> OffPolicyRow {
         OffPolicyRow(
             weight: generator.uniform() * generator.uniform() * 9,

@@ -151,7 +151,7 @@ func record(
                 #expect(report.recorded.value <= bounds.high)
             }
             #expect(policy.verdict.level == .trust, "\(policy.verdict.reasons)")
-            #expect(policy.unsupportedShare == 0)
+            #expect(policy.diagnostics.unsupportedShare == 0)
         }
     }
 
@@ -207,12 +207,12 @@ func record(
         let copies = try TraceEvaluation().evaluate(
             [TraceReader(path: path)], policies: [.policy(.redundant)]
         ).policies[0]
-        #expect(copies.unsupportedShare == 1)
+        #expect(copies.diagnostics.unsupportedShare == 1)
         #expect(copies.verdict.level == .doNotTrust)
         let other = try TraceEvaluation().evaluate(
             [TraceReader(path: fixed)], policies: [.policy(.earliest), .policy(.minRTT)])
         #expect(other.policies[0].verdict.level == .doNotTrust)
-        #expect(other.policies[0].unsupportedShare > 0.4)
+        #expect(other.policies[0].diagnostics.unsupportedShare > 0.4)
         #expect(other.policies[1].rows.estimate(.ips)?.value == other.recorded.value)
     }
 

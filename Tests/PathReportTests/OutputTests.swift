@@ -9,59 +9,93 @@ import Testing
 
 @Suite struct OutputTests {
     private var report: EvaluationReport {
-        var report = EvaluationReport(target: .cost)
+        var options = AnalysisOptions()
+        options.estimators = [.ips, .snips, Estimator(.dm), .dr]
+        options.hasGate = true
+        var report = EvaluationReport(source: .traces(.cost), options: options)
         report.decisions = 1200
         report.forced = 150
         report.withoutOutcome = 50
         report.model = RewardModelFit(rows: 1000, squaredError: 25, scatter: 100)
-        let weights = (0..<1000).map { $0 % 2 == 0 ? 0.5 : 1.5 }
-        let rewards = (0..<1000).map { -1 - Double($0 % 4) * 0.25 }
-        let rows = OffPolicySums(
-            weights: weights, rewards: rewards, modelled: rewards, direct: rewards)
+        var analysis = PolicyAnalysis(options: options, hasModel: true)
+        for index in 0..<1000 {
+            let reward = -1 - Double(index % 4) * 0.25
+            analysis.add(
+                OffPolicyRow(
+                    weight: index % 2 == 0 ? 0.5 : 1.0, reward: reward, modelled: reward,
+                    direct: reward),
+                RowFacts(
+                    row: index + 1, propensity: 0.5, agreement: 0.5, unsupported: 0.25,
+                    outcome: -reward, action: index % 2, trafficClass: 0),
+                actionName: { "path \(index % 2)" }, className: { "message" })
+        }
+        analysis.finish()
         report.policies = [
             PolicyEvaluation(
-                label: "steady", rows: rows, unsupportedShare: 0.25, agreement: 0.5,
-                verdict: Verdict(rows, unsupportedShare: 0.25))
+                label: "steady", analysis: analysis, diagnostics: analysis.diagnostics)
         ]
         return report
     }
 
     @Test func tableAndRemarks() {
         #expect(
-            report.table(confidence: 0.95).text() == """
+            report.table().text() == """
                 policy      estimator    value  std. error        95 % interval  verdict
                 ----------  ---------  -------  ----------  -------------------  ------------
                 (recorded)  mean       -1.3750      0.0088  -1.3923 ... -1.3577
-                steady      ips        -1.4375      0.0272  -1.4908 ... -1.3842  do not trust
-                            snips      -1.4375      0.0093  -1.4558 ... -1.4192
+                steady      ips        -1.0625      0.0152  -1.0923 ... -1.0327  do not trust
+                            snips      -1.4167      0.0090  -1.4344 ... -1.3989
                             dm         -1.3750      0.0088  -1.3923 ... -1.3577
                             dr         -1.3750      0.0088  -1.3923 ... -1.3577
-                            sndr       -1.3750      0.0088  -1.3923 ... -1.3577
 
                 """)
+        #expect(report.gains().text().contains("hold (0.0000 ... 0.0000)"))
         #expect(
             report.remarks == [
                 "1 000 of 1 200 decisions evaluated (150 forced, 50 without an outcome, 0 refused).",
                 "The reward model explains 75.0 % of the variance of decisions it was not fitted "
                     + "on.",
-                "steady: 25 % of what the policy does was never possible in the log.",
             ])
+        #expect(report.verdicts.count == 1)
+        #expect(
+            report.verdicts[0].contains(
+                "25 % of what the policy does was never possible in the log"))
+        #expect(report.outcomes(of: report.policies[0]).contains("p95 1.75"))
     }
 
-    @Test func jsonHasEstimatesAndDiagnostics() throws {
-        let data = Data(report.json(confidence: 0.95).text(pretty: true).utf8)
+    @Test func jsonHasVerdictDiagnosticsAndEstimates() throws {
+        let data = Data(report.json().text(pretty: true).utf8)
         let object = try #require(
             try JSONSerialization.jsonObject(with: data) as? [String: Any])
+        #expect(object["verdict"] as? String == "do not trust")
         #expect(object["evaluated"] as? Int == 1000)
-        let policy = try #require((object["policies"] as? [[String: Any]])?.first)
-        #expect(policy["verdict"] as? String == "do not trust")
-        let estimates = try #require(policy["estimates"] as? [[String: Any]])
+        let estimates = try #require(object["estimates"] as? [[String: Any]])
         #expect(
-            estimates.compactMap { $0["estimator"] as? String } == ["ips", "snips", "dm", "dr", "sndr"])
+            estimates.compactMap { $0["estimator"] as? String } == ["ips", "snips", "dm", "dr"])
         #expect(estimates.allSatisfy { ($0["interval"] as? [Double])?.count == 2 })
-        let diagnostics = try #require(policy["diagnostics"] as? [String: Any])
-        #expect(diagnostics["effective_sample_size"] as? Double == 800)
-        #expect(diagnostics["largest_weight"] as? Double == 1.5)
+        #expect(estimates.allSatisfy { $0["standard_error"] is Double })
+        #expect(
+            estimates.compactMap { $0["interval_method"] as? String }
+                == ["normal", "normal, delta method", "normal", "normal"])
+        let diagnostics = try #require(object["diagnostics"] as? [String: Any])
+        #expect(diagnostics["effective_sample_size"] as? Double == 900)
+        #expect(diagnostics["largest_weight"] as? Double == 1)
+        let policy = try #require((object["policies"] as? [[String: Any]])?.first)
+        #expect((policy["by_action"] as? [Any])?.count == 2)
+        #expect((policy["by_class"] as? [Any])?.count == 1)
+        #expect((policy["gate"] as? [String: Any])?["decision"] as? String == "hold")
+    }
+
+    @Test func thePageHasAllParts() {
+        let page = HTMLPage(title: "t", blocks: report.blocks(palette: Palette(["steady"]))).html()
+        for part in [
+            "do not trust", "Estimated reward by policy", "Values over time", "Weights",
+            "path 1", "rows that move the estimate",
+        ] {
+            #expect(page.contains(part), "\(part)")
+        }
+        #expect(!page.contains("http://") || page.contains("http://www.w3.org"))
+        #expect(!page.contains("<script"))
     }
 
     @Test func figuresOfATrace() throws {

@@ -35,7 +35,7 @@ extension DemoSummary {
                 "heuristic_error": .number(fit.heuristic),
                 "lambda": .number(fit.head.lambda),
             ],
-            "evaluation": evaluation.json(confidence: 0.95),
+            "evaluation": evaluation.json(),
             "learned_is_nowhere_worse": .bool(learnedIsNowhereWorse),
         ]
     }

@@ -147,7 +147,7 @@ extension DemoSummary {
                     + "decisions. The value is minus the cost (log of the delivery time in "
                     + "seconds, and 1 if late), so higher is better. A verdict says whether the "
                     + "recording has enough of what that policy would do."))
-        blocks += evaluation.blocks(confidence: 0.95, palette: palette)
+        blocks += evaluation.blocks(palette: palette)
         return blocks
     }
 }

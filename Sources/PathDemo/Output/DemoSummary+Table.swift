@@ -103,8 +103,8 @@ extension DemoSummary {
         text += shareTable.text(styled: styled) + "\n"
         text += title("Training") + wrapped(trained) + "\n"
         text += title("What others would have done on the learned policy's recording")
-        text += evaluation.table(confidence: 0.95).text(styled: styled)
-        for remark in evaluation.remarks { text += wrapped(remark) }
+        text += evaluation.table().text(styled: styled)
+        for remark in evaluation.verdicts + evaluation.remarks { text += wrapped(remark) }
         text += wrapped("The value is minus the cost: log of the delivery time, and 1 if late.")
         text += "\nTraces and model: \(directory)\n"
         text += "Took \(NumberText.fixed(elapsed, 1)) s.\n"

@@ -64,6 +64,26 @@ public struct RowBlock: Sendable {
         count &+= 1
     }
 
+    /// Calls `body` with the columns w, w r, d and w (r - q).
+    func withProducts(
+        _ body: (_ weights: UnsafePointer<Double>, _ rest: [UnsafePointer<Double>]) -> Void
+    ) {
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * RowBlock.capacity) { room in
+            guard let base = room.baseAddress else { return }
+            weights.withUnsafeBufferPointer { w in
+                direct.withUnsafeBufferPointer { d in
+                    guard let w = w.baseAddress, let d = d.baseAddress else { return }
+                    let residual = base + RowBlock.capacity
+                    for i in 0..<count {
+                        base[i] = w[i] * rewards[i]
+                        residual[i] = w[i] * (rewards[i] - modelled[i])
+                    }
+                    body(w, [UnsafePointer(base), d, UnsafePointer(residual)])
+                }
+            }
+        }
+    }
+
     /// The DR score d + w (r - q) of a row.
     public func doublyRobust(_ row: Int) -> Double {
         direct[row] + weights[row] * (rewards[row] - modelled[row])

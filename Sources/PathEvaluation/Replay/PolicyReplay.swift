@@ -7,17 +7,26 @@ public import PathTrace
 /// The shipped selector decides; only its distribution is used. Ask for *every* decision of the
 /// session, forced ones too, so that policies with a memory see what a live sender sees.
 public struct PolicyReplay: Sendable {
-    private let isLogged: Bool
+    private var isLogged: Bool
     private let learnsOnline: Bool
+    /// Decisions that have to agree with the recorded ones before this is taken for the policy
+    /// that recorded; nil when its name or model is another.
+    private var probation: Int?
+    private static let probationLength = 16
     private var selector: PathSelector?
     private var pending = FeedbackQueue()
 
     /// - Parameters:
     ///   - pathNames: names of the session's paths; the position is the number.
     ///   - cost: what the policy minimises.
+    ///   - session: who recorded. A policy that learns online, has the name and the model of the
+    ///     one that recorded, and decides as it did at the start, *is* that policy: its recorded
+    ///     probabilities are then taken, exact where a replay depends on the order in which
+    ///     outcomes of the same instant were handed to it.
     /// - Throws: when the policy names a path that the session does not have.
     public init(
-        _ policy: EvaluatedPolicy, pathNames: [String], cost: Cost = Cost()
+        _ policy: EvaluatedPolicy, pathNames: [String], session: SessionInfo? = nil,
+        cost: Cost = Cost()
     ) throws(LearningError) {
         switch policy.kind {
         case .logged:
@@ -28,6 +37,10 @@ public struct PolicyReplay: Sendable {
             learnsOnline = mode == .online
             selector = try PathSelector(
                 try specification.resolved(names: pathNames), model: model, seed: 0, cost: cost)
+            let hash = selector.map { $0.modelHash == 0 ? "" : StableHash.text($0.modelHash) }
+            if learnsOnline, session?.policy == specification.name, session?.modelHash == hash {
+                probation = PolicyReplay.probationLength
+            }
         }
     }
 
@@ -41,8 +54,31 @@ public struct PolicyReplay: Sendable {
             while let feedback = pending.pop(closedBy: record.time) { selector?.learn(feedback) }
             push(decision)
         }
-        return selector?.decide(record.candidates, burst: record.burst, now: record.time)
+        let distribution =
+            selector?.decide(record.candidates, burst: record.burst, now: record.time)
             .decision.distribution ?? record.decision.distribution
+        if let left = probation, !record.decision.isForced {
+            if !PolicyReplay.agree(distribution, record.decision.distribution) {
+                probation = nil
+            } else if left == 1 {
+                isLogged = true
+            } else {
+                probation = left - 1
+            }
+        }
+        return distribution
+    }
+
+    private static func agree(
+        _ left: borrowing ActionDistribution, _ right: borrowing ActionDistribution
+    ) -> Bool {
+        guard left.count == right.count else { return false }
+        for index in 0..<left.count {
+            guard left.action(index) == right.action(index),
+                (left[index] - right[index]).magnitude <= 1e-12
+            else { return false }
+        }
+        return true
     }
 
     private mutating func push(_ decision: borrowing LoggedDecision) {

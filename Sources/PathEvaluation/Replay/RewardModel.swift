@@ -18,10 +18,13 @@ struct RewardModel {
 
     var blockCount: Int { blocks.count }
 
-    mutating func add(block: Int, features: FeatureVector, regressand: Double) {
+    /// Takes in the features of the path that carried a burst, and what came of it.
+    mutating func add(
+        block: Int, features: UnsafeBufferPointer<Double>, regressand: Double, weight: Double = 1
+    ) {
         for index in 0..<FeatureSchema.count { row[index] = features[index] }
         row[FeatureSchema.count] = regressand
-        row.withUnsafeBufferPointer { blocks[block].add(row: $0) }
+        row.withUnsafeBufferPointer { blocks[block].add(row: $0, weight: weight) }
     }
 
     /// Fits each block's model on the other blocks.
@@ -53,15 +56,4 @@ struct RewardModel {
             return sum
         }
     }
-}
-
-/// How well a reward model predicts decisions it was not fitted on.
-public struct RewardModelFit: Hashable, Sendable {
-    public var rows = 0
-    /// Sum of squared errors out of fold, and of squared distances from the mean.
-    public var squaredError = 0.0
-    public var scatter = 0.0
-
-    /// Share of the variance that it explains; below zero when the mean predicts better.
-    public var explained: Double { scatter > 0 ? 1 - squaredError / scatter : 0 }
 }

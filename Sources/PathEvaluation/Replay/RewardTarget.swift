@@ -29,11 +29,11 @@ struct RewardFunction {
     }
 
     /// What the regression is to predict from the features of the path that carried the burst.
-    func regressand(_ candidate: borrowing Candidate, _ outcome: borrowing Outcome) -> Double {
+    func regressand(predictedDelivery: Double, _ outcome: borrowing Outcome) -> Double {
         switch target {
         case .late: outcome.isLate ? 1 : 0
         case .cost:
-            cost.residual(predictedDelivery: candidate.predictedDelivery, outcome: outcome)
+            cost.residual(predictedDelivery: predictedDelivery, outcome: outcome)
         }
     }
 

@@ -41,6 +41,8 @@ struct CommandFailure: Error {
         case let error as TrainingError: self.init(error.description, .dataError)
         case .trace(let error) as EvaluationError: self.init(error)
         case .learning(let error) as EvaluationError: self.init(error)
+        case .cannotRead as EvaluationError: self.init("\(error)", .noInput)
+        case .unavailable as EvaluationError: self.init("\(error)", .usage)
         case let error as EvaluationError: self.init(error.description, .dataError)
         case let error as SessionError: self.init(error.description, ExitStatus(error))
         case let error as StreamError: self.init("\(error)", .software)

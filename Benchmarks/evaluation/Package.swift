@@ -1,0 +1,19 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// A package of its own, so that users of Pathwise never resolve or build it.
+let package = Package(
+    name: "evaluation-benchmarks",
+    dependencies: [.package(name: "pathwise", path: "../..")],
+    targets: [
+        .executableTarget(
+            name: "EvaluationBenchmarks",
+            dependencies: [.product(name: "PathwiseRooms", package: "pathwise")],
+            swiftSettings: [
+                .enableUpcomingFeature("ExistentialAny"),
+                .enableUpcomingFeature("InternalImportsByDefault"),
+                .enableUpcomingFeature("MemberImportVisibility"),
+            ])
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,52 @@
+"""Times Open Bandit Pipeline on the log that EvaluationBenchmarks wrote, and compares values."""
+import sys
+import time
+
+import numpy as np
+import obp.ope as ope
+
+
+def best(work, repeats):
+    least = float("inf")
+    for _ in range(repeats):
+        start = time.perf_counter()
+        result = work()
+        least = min(least, time.perf_counter() - start)
+    return least, result
+
+
+def main(path):
+    n, k = (int(x) for x in open(path + ".shape").read().split())
+    column = lambda name, shape: np.fromfile(f"{path}.{name}", dtype="<f8").reshape(shape)
+    action = column("action", n).astype(int)
+    reward, pscore = column("reward", n), column("pscore", n)
+    pi_e, q_hat = column("pi_e", (n, k, 1)), column("q_hat", (n, k, 1))
+    ips = dict(reward=reward, action=action, pscore=pscore, action_dist=pi_e)
+    dr = dict(ips, estimated_rewards_by_reg_model=q_hat)
+    estimators = [
+        ("ips", ope.InverseProbabilityWeighting(), ips),
+        ("ips-clip=10", ope.InverseProbabilityWeighting(lambda_=10.0), ips),
+        ("snips", ope.SelfNormalizedInverseProbabilityWeighting(), ips),
+        ("dm", ope.DirectMethod(), dr),
+        ("dr", ope.DoublyRobust(), dr),
+        ("sndr", ope.SelfNormalizedDoublyRobust(), dr),
+        ("dr-clip=10", ope.DoublyRobust(lambda_=10.0), dr),
+        ("switch-dr=10", ope.SwitchDoublyRobust(lambda_=10.0), dr),
+        ("dr-os=10", ope.DoublyRobustWithShrinkage(lambda_=10.0), dr),
+        ("sg-ips=0.1", ope.SubGaussianInverseProbabilityWeighting(lambda_=0.1), ips),
+        ("sg-dr=0.1", ope.SubGaussianDoublyRobust(lambda_=0.1), dr),
+    ]
+    total = 0.0
+    for name, estimator, arguments in estimators:
+        seconds, value = best(lambda: estimator.estimate_policy_value(**arguments), 3)
+        total += seconds
+        print(f"obp {name:<14} {seconds * 1e3:9.1f} ms   value {value!r}")
+    print(f"obp {'all eleven':<14} {total * 1e3:9.1f} ms")
+    resamples = 10
+    seconds, _ = best(
+        lambda: ope.DoublyRobust().estimate_interval(
+            **dr, n_bootstrap_samples=resamples, random_state=1), 1)
+    print(f"obp dr bootstrap, 1000 resamples from {resamples}: {seconds / resamples * 1e3:.1f} s")
+
+
+main(sys.argv[1])

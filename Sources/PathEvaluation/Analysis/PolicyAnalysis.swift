@@ -1,0 +1,246 @@
+import DenseMath
+import Glibc
+
+/// What is known of a decision beside what the estimators need.
+public struct RowFacts: Sendable {
+    /// Its number in the log, for naming it.
+    public var row: Int
+    /// Probability with which the logged action was taken.
+    public var propensity: Double
+    /// Probability that the evaluated policy puts on the logged action.
+    public var agreement: Double
+    /// Probability that it puts on actions the log could not have taken.
+    public var unsupported: Double
+    /// Variance of the weight that the two distributions imply; nil when the logging policy's is
+    /// not known.
+    public var weightVariance: Double?
+    /// What the distribution of outcomes is made of: the reward, or the delivery time.
+    public var outcome: Double
+    /// Keys of the groups that it belongs to: its action and its traffic class.
+    public var action: Int
+    public var trafficClass: Int?
+
+    public init(
+        row: Int, propensity: Double, agreement: Double, unsupported: Double = 0,
+        weightVariance: Double? = nil, outcome: Double, action: Int, trafficClass: Int? = nil
+    ) {
+        self.row = row
+        self.propensity = propensity
+        self.agreement = agreement
+        self.unsupported = unsupported
+        self.weightVariance = weightVariance
+        self.outcome = outcome
+        self.action = action
+        self.trafficClass = trafficClass
+    }
+}
+
+/// Everything about one policy, gathered in one pass in bounded memory.
+public struct PolicyAnalysis: Sendable {
+    public let options: AnalysisOptions
+    public private(set) var sums: OffPolicySums
+    private var block = RowBlock()
+    /// Distribution of the weights, and of the outcomes weighted as the policy would have them.
+    public private(set) var weightSketch = ValueSketch()
+    public private(set) var outcomes = ValueSketch()
+    private(set) var batches = TimeBatches()
+    private(set) var bootstrap: PoissonBootstrap?
+    private(set) var actions = Groups()
+    private(set) var classes = Groups()
+    private(set) var discounted: DiscountedValue
+    // Kept for the betting sequence alone.
+    private(set) var keptWeights: [Double] = []
+    private(set) var keptRewards: [Double] = []
+
+    private var support = Moments()
+    private var impliedVariance: CompensatedSum? = CompensatedSum()
+    private var unsupported = CompensatedSum()
+    private var agreement = CompensatedSum()
+    private var entropy = CompensatedSum()
+    private var aboveTen = 0
+    private var leastWeight = Double.infinity
+    private var smallestPropensity = 1.0
+    private var residuals = Moments()
+    private var neighbours = CompensatedSum()
+    private var lastResidual: Double?
+    private var influential: [(row: Int, weight: Double, size: Double, score: Double)] = []
+    private var histogram = [Int](repeating: 0, count: 64)
+
+    public init(options: AnalysisOptions, hasModel: Bool) {
+        self.options = options
+        sums = OffPolicySums(
+            scores: Estimator.scores(for: options.estimators), hasModel: hasModel)
+        discounted = DiscountedValue(halfLife: options.halfLife)
+        if options.interval == .bootstrap {
+            bootstrap = PoissonBootstrap(
+                columns: 4, resamples: options.resamples, seed: options.seed)
+        }
+    }
+
+    public var count: Int { sums.count + block.count }
+
+    /// Takes in one decision, in the order of the log.
+    public mutating func add(
+        _ row: OffPolicyRow, _ facts: RowFacts, actionName: () -> String = { "" },
+        className: () -> String = { "" }
+    ) {
+        block.append(row)
+        let weight = row.weight
+        let residual = row.reward - row.modelled
+        let score =
+            sums.hasModel ? row.direct + weight * residual : weight * row.reward
+        support.add(weight + facts.unsupported)
+        if let variance = facts.weightVariance {
+            impliedVariance?.add(variance)
+        } else {
+            impliedVariance = nil
+        }
+        unsupported.add(facts.unsupported)
+        agreement.add(facts.agreement)
+        weightSketch.add(weight)
+        outcomes.add(facts.outcome, weight: weight)
+        batches.add(
+            weight: weight, reward: row.reward, modelled: row.modelled, direct: row.direct)
+        discounted.add(score)
+        actions.add(
+            facts.action, weight: weight, reward: row.reward, score: score, name: actionName)
+        if let trafficClass = facts.trafficClass {
+            classes.add(
+                trafficClass, weight: weight, reward: row.reward, score: score, name: className)
+        }
+        if weight > 0 {
+            let logarithm = log(weight)
+            entropy.add(weight * logarithm)
+            let bin = (logarithm / M_LN10 + 4) * 8
+            histogram[Int(max(0, min(63, bin)))] += 1
+        } else {
+            histogram[0] += 1
+        }
+        if weight > 10 { aboveTen += 1 }
+        leastWeight = min(leastWeight, weight)
+        smallestPropensity = min(smallestPropensity, facts.propensity)
+        residuals.add(residual)
+        if let lastResidual { neighbours.add(lastResidual * residual) }
+        lastResidual = residual
+        note(
+            row: facts.row, weight: weight, size: (weight * residual).magnitude, score: score)
+        if options.keepsRows {
+            keptWeights.append(weight)
+            keptRewards.append(row.reward)
+        }
+        if block.isFull { flush() }
+    }
+
+    /// Keeps the ten rows of the largest corrections.
+    @inline(__always)
+    private mutating func note(row: Int, weight: Double, size: Double, score: Double) {
+        if influential.count == 10, size <= influential[9].size { return }
+        let place = influential.firstIndex { $0.size < size } ?? influential.count
+        influential.insert((row, weight, size, score), at: place)
+        if influential.count > 10 { influential.removeLast() }
+    }
+
+    private mutating func flush() {
+        sums.add(block)
+        if bootstrap != nil {
+            block.withProducts { weights, rest in
+                bootstrap?.add([weights] + rest, count: block.count)
+            }
+        }
+        block.removeAll()
+    }
+
+    /// Takes in what is still in the block; call it once at the end of the log.
+    public mutating func finish() { flush() }
+
+    // MARK: Read
+
+    /// The diagnostics that come from the decisions; counts of others are the caller's.
+    public var diagnostics: Diagnostics {
+        var facts = Diagnostics()
+        let number = Double(max(1, sums.count))
+        facts.count = sums.count
+        facts.meanWeight = sums.weights.mean
+        facts.meanWeightError = sums.weights.standardError
+        facts.meanWeightDeviation = PolicyAnalysis.deviation(
+            sums.weights.mean - 1, sums.weights.standardError)
+        let implied = impliedVariance.map { max(0, $0.value).squareRoot() / number }
+        facts.weightTest = PolicyAnalysis.deviation(
+            support.mean - 1, implied ?? support.standardError)
+        facts.leastWeight = leastWeight
+        facts.largestWeight = sums.largestWeight
+        facts.largestWeightShare = sums.largestWeightShare
+        facts.effectiveSampleSize = sums.effectiveSampleSize
+        let all = sums.weights.sum
+        facts.entropySampleSize = all > 0 ? exp(log(all) - entropy.value / all) : 0
+        facts.weightQuantiles = weightSketch.quantiles([0.5, 0.95, 0.99])
+        facts.shareAboveTen = Double(aboveTen) / number
+        facts.topHundredthShare = weightSketch.topShare(max(1, sums.count / 100))
+        facts.divergence = sums.secondMoment - 1
+        facts.weightHistogram = histogram
+        facts.unsupportedShare = unsupported.value / number
+        facts.smallestPropensity = smallestPropensity
+        facts.agreement = agreement.value / number
+        facts.meanReward = sums.logged.mean
+        let mean = residuals.mean
+        facts.autocorrelation =
+            residuals.scatter > 0
+            ? (neighbours.value - number * mean * mean) / residuals.scatter : 0
+        facts.drift = drift
+        facts.influential = influential.map {
+            ($0.row, $0.weight, ($0.score - preferredMean) / number)
+        }
+        facts.leastReward = sums.leastReward
+        facts.greatestReward = sums.greatestReward
+        return facts
+    }
+
+    private static func deviation(_ distance: Double, _ error: Double) -> Double {
+        // Probabilities sum to one within a tolerance only.
+        if distance.magnitude <= 1e-6 { return error > 0 ? distance / max(error, 1e-6) : 0 }
+        return distance / error
+    }
+
+    private var preferredMean: Double {
+        sums.hasModel ? sums.doublyRobust.mean : sums.inverse.mean
+    }
+
+    /// Standard errors between the mean rewards of the halves, by the spread over stretches.
+    private var drift: Double {
+        let parts = batches.stretches(\.recorded)
+        guard parts.count >= 16 else { return 0 }
+        var (first, second) = (Moments(), Moments())
+        for (index, part) in parts.enumerated() {
+            if index < parts.count / 2 {
+                first.add(part.recorded)
+            } else {
+                second.add(part.recorded)
+            }
+        }
+        let error =
+            (first.variance / Double(first.count) + second.variance / Double(second.count))
+            .squareRoot()
+        return error > 0 ? (second.mean - first.mean) / error : 0
+    }
+
+    /// The value over time, in about 24 stretches, with what was recorded; by DR, or by SNIPS
+    /// where there is no reward model.
+    public var overTime: [(count: Int, value: Double, recorded: Double)] {
+        batches.series(24).map { part in
+            (
+                Int(part.count), part.value(sums.hasModel ? .dr : .snips) ?? .nan, part.recorded
+            )
+        }
+    }
+
+    /// The value with old decisions forgotten, and its standard error.
+    public var discountedValue: (value: Double, standardError: Double) { discounted.mean }
+
+    /// The values by action taken in the log, and by traffic class.
+    public var byAction: [(name: String, sums: GroupSums)] {
+        Array(zip(actions.names, actions.sums)).map { (name: $0.0, sums: $0.1) }
+    }
+    public var byClass: [(name: String, sums: GroupSums)] {
+        Array(zip(classes.names, classes.sums)).map { (name: $0.0, sums: $0.1) }
+    }
+}

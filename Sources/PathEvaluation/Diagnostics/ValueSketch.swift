@@ -1,0 +1,184 @@
+import Glibc
+
+/// The distribution of weighted numbers in bounded memory: exact up to 65 536 of them, then to
+/// half a percent of each.
+///
+/// Beyond the limit numbers fall into bins whose bounds grow by one percent. Parts merge.
+/// Source: Masson, Rim and Lee, "DDSketch: a fast and fully-mergeable quantile sketch with
+/// relative-error guarantees", 2019.
+public struct ValueSketch: Sendable {
+    /// Numbers kept one by one.
+    static let limit = 1 << 16
+    private static let growth = log(1.01)
+
+    public private(set) var count = 0
+    private var values: [Double] = []
+    private var weights: [Double] = []
+    private var bins: [Int32: (weight: Double, count: Int)] = [:]
+
+    public init() {}
+
+    /// True while nothing has been rounded.
+    public var isExact: Bool { bins.isEmpty }
+
+    /// Takes in one number; not-a-number is passed over.
+    public mutating func add(_ value: Double, weight: Double = 1) {
+        guard !value.isNaN else { return }
+        count += 1
+        if bins.isEmpty {
+            values.append(value)
+            weights.append(weight)
+            if values.count > ValueSketch.limit { spill() }
+        } else {
+            let bin = ValueSketch.bin(value)
+            let old = bins[bin] ?? (0, 0)
+            bins[bin] = (old.weight + weight, old.count + 1)
+        }
+    }
+
+    private mutating func spill() {
+        for (value, weight) in zip(values, weights) {
+            let bin = ValueSketch.bin(value)
+            let old = bins[bin] ?? (0, 0)
+            bins[bin] = (old.weight + weight, old.count + 1)
+        }
+        values = []
+        weights = []
+    }
+
+    /// Takes in all numbers of another sketch.
+    public mutating func merge(_ other: ValueSketch) {
+        for (value, weight) in zip(other.values, other.weights) { add(value, weight: weight) }
+        guard !other.bins.isEmpty else { return }
+        if bins.isEmpty { spill() }
+        count += other.count
+        for (bin, add) in other.bins {
+            let old = bins[bin] ?? (0, 0)
+            bins[bin] = (old.weight + add.weight, old.count + add.count)
+        }
+    }
+
+    private static func bin(_ value: Double) -> Int32 {
+        guard value.magnitude > 1e-12 else { return 0 }
+        let position = (log(min(value.magnitude, 1e300) * 1e12) / growth).rounded(.up)
+        return value > 0 ? Int32(position) + 1 : -Int32(position) - 1
+    }
+
+    private static func value(_ bin: Int32) -> Double {
+        guard bin != 0 else { return 0 }
+        let size = 1e-12 * exp((Double(bin.magnitude) - 1.5) * growth)
+        return bin > 0 ? size : -size
+    }
+
+    /// Numbers with their weights and how often they stand for one, ascending.
+    private var sorted: [(value: Double, weight: Double, count: Int)] {
+        if bins.isEmpty {
+            return zip(values, weights).map { ($0, $1, 1) }.sorted { $0.value < $1.value }
+        }
+        return bins.sorted { $0.key < $1.key }.map {
+            (ValueSketch.value($0.key), $0.value.weight, $0.value.count)
+        }
+    }
+
+    /// The quantile of sorted numbers, between neighbours in proportion.
+    static func quantile(_ sorted: [Double], _ probability: Double) -> Double {
+        guard let last = sorted.last else { return .nan }
+        let place = probability * Double(sorted.count - 1)
+        let below = Int(place)
+        guard below + 1 < sorted.count else { return last }
+        let share = place - Double(below)
+        // The form that numpy has, for the same last digit.
+        let step = sorted[below + 1] - sorted[below]
+        return share < 0.5
+            ? sorted[below] + step * share : sorted[below + 1] - step * (1 - share)
+    }
+
+    /// Quantiles of the numbers, all weighing the same.
+    public func quantiles(_ probabilities: [Double]) -> [Double] {
+        let sorted = sorted
+        if bins.isEmpty {
+            let values = sorted.map(\.value)
+            return probabilities.map { ValueSketch.quantile(values, $0) }
+        }
+        return probabilities.map { probability in
+            var left = probability * Double(count)
+            for item in sorted {
+                left -= Double(item.count)
+                if left <= 0 { return item.value }
+            }
+            return sorted.last?.value ?? .nan
+        }
+    }
+
+    /// Quantiles of the weighted distribution: the least number below or at which that share of
+    /// all weight lies; not-a-number without weight.
+    public func weightedQuantiles(_ probabilities: [Double]) -> [Double] {
+        let sorted = sorted
+        let all = sorted.reduce(0) { $0 + $1.weight }
+        guard all > 0 else { return probabilities.map { _ in .nan } }
+        return probabilities.map { probability in
+            var sum = 0.0
+            for item in sorted where item.weight > 0 {
+                sum += item.weight
+                if sum >= probability * all { return item.value }
+            }
+            return sorted.last { $0.weight > 0 }?.value ?? .nan
+        }
+    }
+
+    /// The weighted mean of the greatest `share` of all weight: the conditional value at risk of
+    /// numbers that are better when small.
+    ///
+    /// Source: Huang et al., "Off-policy risk assessment in contextual bandits", 2021.
+    public func upperTailMean(_ share: Double) -> Double {
+        ValueSketch.tailMean(sorted.reversed().map { ($0.value, $0.weight) }, share)
+    }
+
+    /// The weighted mean of the least `share` of all weight.
+    public func lowerTailMean(_ share: Double) -> Double {
+        ValueSketch.tailMean(sorted.map { ($0.value, $0.weight) }, share)
+    }
+
+    private static func tailMean(
+        _ items: [(value: Double, weight: Double)], _ share: Double
+    ) -> Double {
+        let wanted = items.reduce(0) { $0 + $1.weight } * share
+        guard wanted > 0 else { return .nan }
+        var left = wanted
+        var sum = 0.0
+        for item in items where item.weight > 0 {
+            let part = min(left, item.weight)
+            sum += part * item.value
+            left -= part
+            if left <= 0 { break }
+        }
+        return sum / wanted
+    }
+
+    /// The share that the greatest `number` of the numbers has of their sum.
+    func topShare(_ number: Int) -> Double {
+        let sorted = sorted
+        let all = sorted.reduce(0) { $0 + $1.value * Double($1.count) }
+        guard all > 0 else { return 0 }
+        var left = number
+        var sum = 0.0
+        for item in sorted.reversed() where left > 0 {
+            let part = min(left, item.count)
+            sum += item.value * Double(part)
+            left -= part
+        }
+        return sum / all
+    }
+
+    /// Counts in `number` bins of equal width over a range; what lies outside joins the ends.
+    public func histogram(_ range: ClosedRange<Double>, bins number: Int) -> [Int] {
+        var counts = [Int](repeating: 0, count: number)
+        let width = (range.upperBound - range.lowerBound) / Double(number)
+        guard width > 0 else { return counts }
+        for item in sorted {
+            let place = ((item.value - range.lowerBound) / width).rounded(.down)
+            counts[Int(max(0, min(Double(number - 1), place)))] += item.count
+        }
+        return counts
+    }
+}

@@ -1,0 +1,209 @@
+import PathTelemetry
+
+/// Sums over stretches of time of equal length, for decisions that resemble their neighbours.
+///
+/// Holds at most 512 stretches: when they are full, each two become one. What the estimators need
+/// of a stretch is additive, so ratios over stretches are right.
+public struct TimeBatches: Sendable {
+    /// The sums of one stretch: count, rewards, w, w r, d and w (r - q).
+    struct Batch: Sendable {
+        var count = 0.0
+        var reward = 0.0
+        var weight = 0.0
+        var inverse = 0.0
+        var direct = 0.0
+        var residual = 0.0
+
+        static func += (left: inout Batch, right: Batch) {
+            left.count += right.count
+            left.reward += right.reward
+            left.weight += right.weight
+            left.inverse += right.inverse
+            left.direct += right.direct
+            left.residual += right.residual
+        }
+
+        /// The estimate from these sums; nil for estimators that need others.
+        func value(_ name: Estimator.Name) -> Double? {
+            switch name {
+            case .ips: inverse / count
+            case .snips: inverse / weight
+            case .dm: direct / count
+            case .dr: (direct + residual) / count
+            case .sndr: direct / count + residual / weight
+            default: nil
+            }
+        }
+
+        var gain: Double { (direct + residual - reward) / count }
+        var recorded: Double { reward / count }
+    }
+
+    private static let limit = 512
+    /// Decisions of a stretch.
+    private(set) var length = 1
+    private(set) var batches: [Batch] = []
+    private var open = Batch()
+
+    public init() {}
+
+    @inline(__always)
+    mutating func add(
+        weight: Double, reward: Double, modelled: Double, direct: Double
+    ) {
+        open.count += 1
+        open.reward += reward
+        open.weight += weight
+        open.inverse += weight * reward
+        open.direct += direct
+        open.residual += weight * (reward - modelled)
+        if open.count >= Double(length) { close() }
+    }
+
+    private mutating func close() {
+        batches.append(open)
+        open = Batch()
+        guard batches.count == TimeBatches.limit else { return }
+        batches = TimeBatches.halved(batches)
+        length *= 2
+    }
+
+    private static func halved(_ batches: [Batch]) -> [Batch] {
+        stride(from: 0, to: batches.count - 1, by: 2).map { index in
+            var both = batches[index]
+            both += batches[index + 1]
+            return both
+        }
+    }
+
+    /// About 64 to 127 stretches, fewer where neighbours still resemble each other.
+    ///
+    /// What is left over at the end joins the last one.
+    func stretches(_ value: (Batch) -> Double) -> [Batch] {
+        var result = batches
+        var rest = open
+        func fold() {
+            if result.count % 2 == 1, let last = result.popLast() {
+                var both = last
+                both += rest
+                rest = both
+            }
+            result = TimeBatches.halved(result)
+        }
+        while result.count >= 128 { fold() }
+        while result.count >= 32 {
+            let rho = Autocorrelation.first(result.map(value))
+            guard rho > 2 / Double(result.count).squareRoot() else { break }
+            fold()
+        }
+        if rest.count > 0 {
+            if result.isEmpty { result.append(rest) } else { result[result.count - 1] += rest }
+        }
+        return result
+    }
+
+    private static func total(_ batches: some Sequence<Batch>) -> Batch {
+        batches.reduce(into: Batch()) { $0 += $1 }
+    }
+
+    /// Student's t on the stretches, by the delta method where the estimate is a ratio.
+    ///
+    /// Source: Schmeiser, "Batch size effects in the analysis of simulation output", 1982; the
+    /// jackknife over stretches gives the ratio's error.
+    public func batchMeans(
+        _ name: Estimator.Name, confidence: Double
+    ) -> (interval: Interval, standardError: Double)? {
+        batchMeans(confidence: confidence) { $0.value(name) ?? .nan }
+    }
+
+    func batchMeans(
+        confidence: Double, _ value: (Batch) -> Double
+    ) -> (interval: Interval, standardError: Double)? {
+        let parts = stretches(value)
+        let all = TimeBatches.total(parts)
+        guard parts.count >= 4 else { return nil }
+        let center = value(all)
+        var left = Moments()
+        for part in parts {
+            var rest = all
+            rest += part.negated
+            left.add(value(rest))
+        }
+        let number = Double(parts.count)
+        let error = ((number - 1) / number * left.scatter).squareRoot()
+        guard center.isFinite, error.isFinite else { return nil }
+        let width = StudentDistribution.quantile(0.5 + confidence / 2, freedom: number - 1) * error
+        return (
+            Interval(
+                center - width, center + width,
+                method: "batch means, \(parts.count) stretches, t"), error
+        )
+    }
+
+    /// Resamples stretches with replacement.
+    ///
+    /// Source: Carlstein, "The use of subseries values for estimating the variance of a general
+    /// statistic from a stationary sequence", 1986. The spread is widened by sqrt(m / (m - 1)).
+    public func blockBootstrap(
+        _ name: Estimator.Name, confidence: Double, resamples: Int, seed: UInt64
+    ) -> (interval: Interval, standardError: Double)? {
+        blockBootstrap(confidence: confidence, resamples: resamples, seed: seed) {
+            $0.value(name) ?? .nan
+        }
+    }
+
+    func blockBootstrap(
+        confidence: Double, resamples: Int, seed: UInt64, _ value: (Batch) -> Double
+    ) -> (interval: Interval, standardError: Double)? {
+        let parts = stretches(value)
+        guard parts.count >= 4 else { return nil }
+        var generator = SeededGenerator(seed: seed)
+        let center = value(TimeBatches.total(parts))
+        let number = Double(parts.count)
+        let widening = (number / (number - 1)).squareRoot()
+        var values: [Double] = []
+        for _ in 0..<resamples {
+            var sum = Batch()
+            for _ in parts.indices {
+                sum += parts[min(parts.count - 1, Int(generator.uniform() * number))]
+            }
+            let resampled = value(sum)
+            if resampled.isFinite { values.append(center + (resampled - center) * widening) }
+        }
+        return PoissonBootstrap.percentiles(
+            values, confidence: confidence,
+            method: "block bootstrap, \(parts.count) stretches, percentile")
+    }
+
+    /// Sums over time in about `count` stretches.
+    func series(_ count: Int) -> [Batch] {
+        var all = batches
+        if open.count > 0 { all.append(open) }
+        let step = max(1, (all.count + count - 1) / max(1, count))
+        return stride(from: 0, to: all.count, by: step).map { start in
+            TimeBatches.total(all[start..<min(all.count, start + step)])
+        }
+    }
+}
+
+extension TimeBatches.Batch {
+    var negated: TimeBatches.Batch {
+        TimeBatches.Batch(
+            count: -count, reward: -reward, weight: -weight, inverse: -inverse, direct: -direct,
+            residual: -residual)
+    }
+}
+
+/// How much numbers resemble their neighbours.
+enum Autocorrelation {
+    /// Of each with the next, in -1 ... 1; zero for numbers without variance.
+    static func first(_ values: [Double]) -> Double {
+        var moments = Moments()
+        for value in values { moments.add(value) }
+        guard moments.scatter > 0, values.count > 2 else { return 0 }
+        let mean = moments.mean
+        var sum = 0.0
+        for index in 1..<values.count { sum += (values[index - 1] - mean) * (values[index] - mean) }
+        return sum / moments.scatter
+    }
+}

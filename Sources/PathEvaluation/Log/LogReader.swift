@@ -1,0 +1,327 @@
+import Glibc
+
+/// Reads a CSV file of logged bandit data.
+///
+/// The first line names the columns: `action`, `reward`, `pscore`, `pi_e_0` and on, and where there
+/// are any `pi_b_0`.., `q_hat_0`.., `x0`..; others are passed over. A row that makes no sense ends
+/// the reading with its number and its column, unless rows may be skipped.
+public struct LogReader {
+    private let path: String
+    private let skipsRefused: Bool
+    private var columns: [Role] = []
+    private var log: BanditLog
+    private var names: [String] = []
+    /// Data rows read, refused ones too.
+    private var row = 0
+    private var hasLogging = false
+    private var hasModel = false
+    // One row before it is accepted.
+    private var action = 0.0
+    private var reward = 0.0
+    private var propensity = 0.0
+    private var evaluated: [Double] = []
+    private var logging: [Double] = []
+    private var expected: [Double] = []
+    private var context: [Double] = []
+
+    private enum Role {
+        case other, action, reward, propensity
+        case evaluated(Int), logging(Int), expected(Int), context(Int)
+    }
+
+    /// How far probabilities may be from summing to one.
+    static let tolerance = 1e-6
+    /// A longer line is no row of numbers.
+    private static let longestLine = 1 << 20
+    private static let chunk = 1 << 20
+
+    private init(path: String, skipsRefused: Bool) {
+        self.path = path
+        self.skipsRefused = skipsRefused
+        log = BanditLog(actionCount: 1)
+    }
+
+    /// Reads a file.
+    ///
+    /// - Parameter skipsRefused: leaves rows out that make no sense, and counts them.
+    public static func read(
+        _ path: String, skipsRefused: Bool = false
+    ) throws(EvaluationError) -> BanditLog {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else {
+            throw .cannotRead(path: path, reason: String(cString: strerror(errno)))
+        }
+        defer { close(file) }
+        var reader = LogReader(path: path, skipsRefused: skipsRefused)
+        var room = [UInt8](repeating: 0, count: chunk + longestLine)
+        var held = 0
+        var isFirst = true
+        while true {
+            let count = room.withUnsafeMutableBytes { room in
+                Glibc.read(file, room.baseAddress.map { $0 + held }, chunk)
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else {
+                throw .cannotRead(path: path, reason: String(cString: strerror(errno)))
+            }
+            let end = held + count
+            let start = try room.withUnsafeBufferPointer { room throws(EvaluationError) -> Int in
+                try reader.lines(room, 0, end, isLast: count == 0, isFirst: &isFirst)
+            }
+            if count == 0 { break }
+            held = end - start
+            guard held < longestLine else {
+                throw .log(
+                    path: path, row: reader.row + 1, column: nil,
+                    problem: "longer than \(longestLine) bytes; is this a CSV file?")
+            }
+            room.withUnsafeMutableBytes { room in
+                guard let base = room.baseAddress else { return }
+                memmove(base, base + start, held)
+            }
+        }
+        guard !isFirst else {
+            throw .log(path: path, row: nil, column: nil, problem: "is empty")
+        }
+        guard reader.log.count > 0 else {
+            throw .log(path: path, row: nil, column: nil, problem: "has no usable rows")
+        }
+        return reader.log
+    }
+
+    /// Takes in whole lines; returns where the first incomplete one starts.
+    private mutating func lines(
+        _ room: UnsafeBufferPointer<UInt8>, _ from: Int, _ end: Int, isLast: Bool,
+        isFirst: inout Bool
+    ) throws(EvaluationError) -> Int {
+        guard let base = room.baseAddress else { return 0 }
+        var start = from
+        while start < end {
+            var stop = end
+            if let found = memchr(base + start, 0x0a, end - start) {
+                stop = UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) - base
+            } else if !isLast {
+                return start
+            }
+            var last = stop
+            if last > start, base[last - 1] == 0x0d { last -= 1 }
+            let line = UnsafeBufferPointer(start: base + start, count: last - start)
+            if isFirst {
+                try header(line)
+                isFirst = false
+            } else if !line.isEmpty {
+                row += 1
+                do throws(EvaluationError) { try take(line) } catch {
+                    guard skipsRefused else { throw error }
+                    log.refused += 1
+                    if log.refusals.count < BanditLog.refusalLimit {
+                        log.refusals.append(error.description)
+                    }
+                }
+            }
+            start = min(end, stop + 1)
+        }
+        return start
+    }
+
+    // MARK: header
+
+    private mutating func header(_ line: UnsafeBufferPointer<UInt8>) throws(EvaluationError) {
+        var bytes = line[...]
+        if bytes.starts(with: [0xef, 0xbb, 0xbf]) { bytes = bytes.dropFirst(3) }
+        guard bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 }) else {
+            throw .log(
+                path: path, row: nil, column: nil,
+                problem: "its first line is no text; give a CSV file with a line of column names")
+        }
+        names = bytes.split(separator: 0x2c, omittingEmptySubsequences: false).map { field in
+            let text = String(decoding: field, as: UTF8.self)
+            return String(
+                text.drop { " \"\t".contains($0) }.reversed().drop { " \"\t".contains($0) }
+                    .reversed())
+        }
+        var seen: Set<String> = []
+        var counts = (evaluated: 0, logging: 0, expected: 0, context: 0)
+        columns = []
+        for name in names {
+            var role = LogReader.role(name)
+            if case .other = role {
+            } else if !seen.insert(name).inserted {
+                throw .log(path: path, row: nil, column: name, problem: "is there twice")
+            }
+            switch role {
+            case .evaluated(let index): counts.evaluated = max(counts.evaluated, index + 1)
+            case .logging(let index): counts.logging = max(counts.logging, index + 1)
+            case .expected(let index): counts.expected = max(counts.expected, index + 1)
+            case .context(let index): counts.context = max(counts.context, index + 1)
+            case .other, .action, .reward, .propensity: break
+            }
+            if name.isEmpty { role = .other }
+            columns.append(role)
+        }
+        let actions = counts.evaluated
+        var needed = ["action", "reward", "pscore", "pi_e_0"]
+        needed += (0..<actions).map { "pi_e_\($0)" }
+        if counts.logging > 0 { needed += (0..<max(actions, counts.logging)).map { "pi_b_\($0)" } }
+        if counts.expected > 0 {
+            needed += (0..<max(actions, counts.expected)).map { "q_hat_\($0)" }
+        }
+        needed += (0..<counts.context).map { "x\($0)" }
+        for name in needed where !seen.contains(name) {
+            throw .log(
+                path: path, row: nil, column: name,
+                problem: "is missing; needed are action, reward, pscore, pi_e_0 and on")
+        }
+        guard max(counts.logging, counts.expected) <= actions else {
+            throw .log(
+                path: path, row: nil, column: "pi_e_\(actions)",
+                problem: "is missing: pi_b or q_hat has more actions")
+        }
+        log = BanditLog(actionCount: actions, contextCount: counts.context)
+        hasLogging = counts.logging > 0
+        hasModel = counts.expected > 0
+        evaluated = [Double](repeating: 0, count: actions)
+        logging = [Double](repeating: 0, count: hasLogging ? actions : 0)
+        expected = [Double](repeating: 0, count: hasModel ? actions : 0)
+        context = [Double](repeating: 0, count: counts.context)
+    }
+
+    private static func role(_ name: String) -> Role {
+        switch name {
+        case "action": return .action
+        case "reward": return .reward
+        case "pscore": return .propensity
+        default: break
+        }
+        func number(after prefix: String) -> Int? {
+            guard name.hasPrefix(prefix) else { return nil }
+            let digits = name.dropFirst(prefix.count)
+            guard !digits.isEmpty, digits.count <= 4, digits.utf8.allSatisfy({ 0x30...0x39 ~= $0 }),
+                digits == "0" || !digits.hasPrefix("0")
+            else { return nil }
+            return Int(digits)
+        }
+        if let index = number(after: "pi_e_") { return .evaluated(index) }
+        if let index = number(after: "pi_b_") { return .logging(index) }
+        if let index = number(after: "q_hat_") { return .expected(index) }
+        if let index = number(after: "x") { return .context(index) }
+        return .other
+    }
+
+    // MARK: rows
+
+    private mutating func take(_ line: UnsafeBufferPointer<UInt8>) throws(EvaluationError) {
+        guard let base = line.baseAddress else { return }
+        let end = line.count
+        var start = 0
+        for column in columns.indices {
+            guard start <= end else {
+                throw refusal(
+                    column, "is missing: the row has \(column) of \(columns.count) fields")
+            }
+            var stop = start
+            if stop < end, base[stop] == 0x22 {
+                stop += 1
+                while stop < end, base[stop] != 0x22 { stop += 1 }
+            }
+            while stop < end, base[stop] != 0x2c { stop &+= 1 }
+            try take(column, UnsafeBufferPointer(start: base + start, count: stop - start))
+            start = stop + 1
+        }
+        guard start == end + 1 else {
+            throw .log(
+                path: path, row: row, column: nil,
+                problem: "has more than its \(columns.count) fields")
+        }
+        try check()
+        log.actions.append(Int32(action))
+        log.rewards.append(reward)
+        log.propensities.append(propensity)
+        log.evaluated.append(contentsOf: evaluated)
+        if hasLogging { log.logging.append(contentsOf: logging) }
+        if hasModel { log.expected.append(contentsOf: expected) }
+        if !context.isEmpty { log.contexts.append(contentsOf: context) }
+    }
+
+    @inline(__always)
+    private mutating func take(
+        _ column: Int, _ field: UnsafeBufferPointer<UInt8>
+    ) throws(EvaluationError) {
+        switch columns[column] {
+        case .other: return
+        case .action: action = try number(column, field)
+        case .reward: reward = try number(column, field)
+        case .propensity: propensity = try number(column, field)
+        case .evaluated(let index): evaluated[index] = try number(column, field)
+        case .logging(let index): logging[index] = try number(column, field)
+        case .expected(let index): expected[index] = try number(column, field)
+        case .context(let index): context[index] = try number(column, field)
+        }
+    }
+
+    @inline(__always)
+    private func number(
+        _ column: Int, _ field: UnsafeBufferPointer<UInt8>
+    ) throws(EvaluationError) -> Double {
+        if let value = NumberParser.double(field), value.isFinite { return value }
+        if let value = LogReader.trimmed(field) { return value }
+        let text = String(decoding: field.prefix(40), as: UTF8.self)
+        throw refusal(column, field.isEmpty ? "is empty" : "'\(text)' is no finite number")
+    }
+
+    /// The number between spaces or quotes.
+    private static func trimmed(_ field: UnsafeBufferPointer<UInt8>) -> Double? {
+        func isMargin(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x22 || byte == 0x09 }
+        var inner = field[...]
+        while let first = inner.first, isMargin(first) { inner.removeFirst() }
+        while let last = inner.last, isMargin(last) { inner.removeLast() }
+        guard inner.count < field.count,
+            let value = NumberParser.double(UnsafeBufferPointer(rebasing: inner)), value.isFinite
+        else { return nil }
+        return value
+    }
+
+    private func check() throws(EvaluationError) {
+        let count = Double(log.actionCount)
+        guard action >= 0, action < count, action == action.rounded() else {
+            throw refusal(
+                name: "action", "\(action) is none of the actions 0 to \(log.actionCount - 1)")
+        }
+        guard propensity > 0, propensity <= 1 else {
+            throw refusal(
+                name: "pscore",
+                propensity == 0
+                    ? "is 0: the logged action had no probability"
+                    : "\(propensity) is no probability above 0 and up to 1")
+        }
+        try check(evaluated, "pi_e_")
+        guard hasLogging else { return }
+        try check(logging, "pi_b_")
+        let recorded = logging[Int(action)]
+        guard (recorded - propensity).magnitude <= LogReader.tolerance else {
+            throw refusal(
+                name: "pscore", "\(propensity) is not pi_b_\(Int(action)), which is \(recorded)")
+        }
+    }
+
+    private func check(_ row: [Double], _ prefix: String) throws(EvaluationError) {
+        var sum = 0.0
+        for index in row.indices {
+            guard row[index] >= 0, row[index] <= 1 + LogReader.tolerance else {
+                throw refusal(name: "\(prefix)\(index)", "\(row[index]) is no probability")
+            }
+            sum += row[index]
+        }
+        guard (sum - 1).magnitude <= LogReader.tolerance else {
+            throw refusal(name: prefix + "0", "and on sum to \(sum), not to 1")
+        }
+    }
+
+    private func refusal(_ column: Int, _ problem: String) -> EvaluationError {
+        refusal(name: names[column], problem)
+    }
+
+    private func refusal(name: String, _ problem: String) -> EvaluationError {
+        .log(path: path, row: row, column: name, problem: problem)
+    }
+}

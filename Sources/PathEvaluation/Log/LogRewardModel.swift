@@ -1,0 +1,72 @@
+import PathLearning
+
+/// Expected rewards of every action in every row of a log, each by a model that did not see the
+/// row's time: ridge regressions on the context, an action apart, cross-fitted over blocks of time.
+///
+/// An action that the other blocks never took is expected to earn what all did there. Without
+/// contexts each model is a mean.
+struct LogRewardModel {
+    private(set) var expected: [Double]
+
+    /// - Parameters:
+    ///   - weights: of the rows in the fit; nil weighs all the same.
+    init(
+        _ log: BanditLog, blocks wanted: Int, lambda: Double, weights: [Double]? = nil
+    ) throws(EvaluationError) {
+        let (count, actions, size) = (log.count, log.actionCount, log.contextCount)
+        let blocks = max(1, min(wanted, count / 2))
+        // One column of ones where there is no context: ridge needs a feature.
+        let width = max(1, size)
+        var parts = [RidgeAccumulator](
+            repeating: RidgeAccumulator(size: width), count: blocks * actions)
+        var row = [Double](repeating: 0, count: width + 1)
+        var means = [Moments](repeating: Moments(), count: blocks)
+        for index in 0..<count {
+            let block = index * blocks / count
+            for column in 0..<size { row[column] = log.contexts[index * size + column] }
+            row[width] = log.rewards[index]
+            let part = block * actions + Int(log.actions[index])
+            row.withUnsafeBufferPointer { parts[part].add(row: $0, weight: weights?[index] ?? 1) }
+            means[block].add(log.rewards[index])
+        }
+        expected = [Double](repeating: 0, count: count * actions)
+        for block in 0..<blocks {
+            let range = block * count / blocks..<(block + 1) * count / blocks
+            var mean = Moments()
+            for other in 0..<blocks where other != block || blocks == 1 { mean.merge(means[other]) }
+            for action in 0..<actions {
+                var others = RidgeAccumulator(size: width)
+                for other in 0..<blocks where other != block || blocks == 1 {
+                    do throws(LearningError) {
+                        try others.merge(parts[other * actions + action])
+                    } catch {
+                        throw .learning(error)
+                    }
+                }
+                let solution = try? others.solve(lambda: lambda)
+                let rows = LogRewardModel.rows(of: range, block, blocks, count)
+                for index in rows {
+                    guard let solution else {
+                        expected[index * actions + action] = mean.mean
+                        continue
+                    }
+                    var value = solution.intercept
+                    for column in 0..<size {
+                        value += solution.weights[column] * log.contexts[index * size + column]
+                    }
+                    expected[index * actions + action] = value
+                }
+            }
+        }
+    }
+
+    /// The rows whose block by division is this one: the range may be off by one at its ends.
+    private static func rows(
+        of range: Range<Int>, _ block: Int, _ blocks: Int, _ count: Int
+    ) -> Range<Int> {
+        var (low, high) = (range.lowerBound, range.upperBound)
+        while low < count, low * blocks / count < block { low += 1 }
+        while high < count, high * blocks / count <= block { high += 1 }
+        return low..<high
+    }
+}

@@ -1,0 +1,100 @@
+public import PathLearning
+public import PathTrace
+
+/// Evaluates policies on traces in two streaming passes: one fits the reward model, one replays.
+public struct TraceEvaluation {
+    public var target = RewardTarget.cost
+    public var cost = Cost()
+    /// Blocks of time for the cross-fit.
+    public var blocks = 2
+    /// Penalty of the reward model's ridge regression.
+    public var lambda = 1.0
+    public var options: AnalysisOptions
+    /// The label of the policy that the others are compared with, besides the logging one.
+    public var baseline: String?
+    /// How far recorded probabilities may be from summing to one.
+    public static let tolerance = 1e-9
+
+    public init(options: AnalysisOptions = AnalysisOptions()) { self.options = options }
+
+    /// Evaluates all policies at once.
+    ///
+    /// - Parameters:
+    ///   - progress: told how many of all the decisions to read have been read.
+    /// - Throws: a trace that cannot be read or has other features, a policy that names a path the
+    ///   session does not have, or nothing to evaluate.
+    public func evaluate(
+        _ traces: [TraceReader], policies: [EvaluatedPolicy],
+        progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }
+    ) throws(EvaluationError) -> EvaluationReport {
+        var comparison: Int?
+        if let baseline {
+            comparison = policies.firstIndex { $0.label == baseline }
+            guard comparison != nil else {
+                throw .unavailable(
+                    "the baseline '\(baseline)' is none of the policies; give it by --policy too")
+            }
+        }
+        let sources = traces.map { TraceSource(reader: $0) }
+        var total = 0
+        for source in sources { total += try source.decisionCount() }
+        let reward = RewardFunction(target: target, cost: cost)
+        var done = 0
+        func step() {
+            done += 1
+            if done & 0xfff == 0 { progress(done, 2 * total) }
+        }
+        let models = try fit(sources, reward, total: total, step: step)
+        var options = options
+        options.candidates = policies.count
+        var pass = EvaluationPass(
+            reward: reward, model: models.plain, robust: models.robust, total: total,
+            policies: policies, baseline: comparison, options: options)
+        for source in sources { try pass.run(source, step: step) }
+        progress(2 * total, 2 * total)
+        let report = pass.report()
+        guard report.evaluated > 0 else {
+            throw .nothingToEvaluate(
+                decisions: report.decisions, forced: report.forced,
+                withoutOutcome: report.withoutOutcome, refused: report.refused)
+        }
+        return report
+    }
+
+    /// The first pass; nil when there is too little to fit a model on.
+    ///
+    /// The more robust model weighs a decision by (1 - p) / p^2, for all policies the same: what
+    /// each of them would have done is only known in the second pass.
+    private func fit(
+        _ sources: [TraceSource], _ reward: RewardFunction, total: Int, step: () -> Void
+    ) throws(EvaluationError) -> (plain: RewardModel?, robust: RewardModel?) {
+        let isRobust = options.estimators.contains { $0.name == .mrdr }
+        var plain = RewardModel(blocks: blocks)
+        var robust = RewardModel(blocks: blocks)
+        var ordinal = 0
+        for source in sources {
+            try source.forEachTraining { example in
+                let block = min(plain.blockCount - 1, ordinal * plain.blockCount / max(1, total))
+                ordinal += 1
+                step()
+                guard let example else { return }
+                let regressand = reward.regressand(
+                    predictedDelivery: example.prediction, example.outcome)
+                plain.add(block: block, features: example.features, regressand: regressand)
+                if isRobust {
+                    let p = example.propensity
+                    robust.add(
+                        block: block, features: example.features, regressand: regressand,
+                        weight: max(0, 1 - p) / (p * p))
+                }
+            }
+        }
+        do throws(LearningError) { try plain.solve(lambda: lambda) } catch { return (nil, nil) }
+        guard isRobust else { return (plain, nil) }
+        // Where every propensity is one there is no weight at all, and nothing to be robust to.
+        do throws(LearningError) { try robust.solve(lambda: lambda) } catch {
+            return (plain, plain)
+        }
+        return (plain, robust)
+    }
+}
