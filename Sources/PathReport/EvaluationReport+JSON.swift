@@ -141,6 +141,7 @@ extension EvaluationReport {
             "forced": .count(facts.forced), "without_outcome": .count(facts.withoutOutcome),
             "effective_sample_size": .number(facts.effectiveSampleSize),
             "effective_share": .number(facts.effectiveShare),
+            "implied_sample_size": .optional(facts.impliedSampleSize),
             "entropy_sample_size": .number(facts.entropySampleSize),
             "mean_weight": .number(facts.meanWeight),
             "mean_weight_standard_error": .number(facts.meanWeightError),

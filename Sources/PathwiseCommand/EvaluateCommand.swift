@@ -1,5 +1,5 @@
-import ArgumentParser
-import PathEvaluation
+public import ArgumentParser
+public import PathEvaluation
 import PathLearning
 import PathReport
 import PathTrace

@@ -170,15 +170,22 @@ import Testing
                 }
             }
             try Data(bytes).write(to: URL(filePath: path))
+            var read: BanditLog?
+            var report: EvaluationReport?
             do throws(EvaluationError) {
-                let log = try LogReader.read(path, skipsRefused: round % 2 == 0)
-                #expect(log.rewards.allSatisfy(\.isFinite))
-                #expect(log.propensities.allSatisfy { $0 > 0 && $0 <= 1 })
-                let report = try LogEvaluation().evaluate(log)
-                #expect(report.evaluated == log.count)
+                read = try LogReader.read(path, skipsRefused: round % 2 == 0)
+                report = try read.map { log throws(EvaluationError) in
+                    try LogEvaluation().evaluate(log)
+                }
             } catch {
-                #expect(!error.description.isEmpty)
+                #expect(error.description.contains(path))
             }
+            guard let read else { continue }
+            let isSound =
+                read.rewards.allSatisfy(\.isFinite)
+                && read.propensities.allSatisfy { $0 > 0 && $0 <= 1 }
+            #expect(isSound)
+            #expect(report?.evaluated == read.count)
         }
     }
 }

@@ -171,6 +171,9 @@ public struct PolicyAnalysis: Sendable {
         facts.largestWeight = sums.largestWeight
         facts.largestWeightShare = sums.largestWeightShare
         facts.effectiveSampleSize = sums.effectiveSampleSize
+        facts.impliedSampleSize = impliedVariance.map {
+            number / (1 + max(0, $0.value) / number)
+        }
         let all = sums.weights.sum
         facts.entropySampleSize = all > 0 ? exp(log(all) - entropy.value / all) : 0
         facts.weightQuantiles = weightSketch.quantiles([0.5, 0.95, 0.99])

@@ -22,6 +22,9 @@ public struct Diagnostics: Sendable {
     public var largestWeight = 0.0
     public var largestWeightShare = 0.0
     public var effectiveSampleSize = 0.0
+    /// The effective sample size that the recorded probabilities imply, whatever was seen; nil when
+    /// the logging policy's are not known.
+    public var impliedSampleSize: Double?
     /// exp of the entropy of the weights: another count of equally weighted decisions.
     public var entropySampleSize = 0.0
     /// Quantiles of the weights at 50, 95 and 99 %.

@@ -35,6 +35,7 @@ public struct Verdict: Hashable, Sendable {
         static let weakUnsupported = 0.01
         static let unsupported = 0.1
         static let deviations = 3.0
+        static let leastSeen = 0.5
         static let drift = 6.0
         static let autocorrelation = 0.2
         static let refused = 0.01
@@ -59,6 +60,13 @@ public struct Verdict: Hashable, Sendable {
                 "the mean weight is \(Verdict.rounded(facts.meanWeight + facts.unsupportedShare)),"
                     + " not 1: the recorded propensities are wrong")
         }
+        let seen = facts.meanWeight + facts.unsupportedShare
+        if seen < Limit.leastSeen {
+            note(
+                .doNotTrust,
+                "the mean weight is \(Verdict.rounded(seen)), not 1: most of what the policy "
+                    + "would do has not been seen")
+        }
         judgeRewards(facts)
     }
 
@@ -69,6 +77,15 @@ public struct Verdict: Hashable, Sendable {
             note(.doNotTrust, "the effective sample size is only \(text)")
         } else if facts.effectiveShare < Limit.weakShare {
             note(.weak, "the effective sample size is \(text)")
+        }
+        // Rare decisions of large weight that have not been seen yet leave no trace in the sample.
+        if let implied = facts.impliedSampleSize,
+            !(implied >= Limit.least && implied / Double(facts.count) >= Limit.leastShare)
+        {
+            note(
+                .doNotTrust,
+                "what the policy prefers was so rare in the log that \(facts.count) decisions are "
+                    + "worth \(Verdict.rounded(implied))")
         }
         let largest = facts.largestWeightShare
         if largest > Limit.largest {

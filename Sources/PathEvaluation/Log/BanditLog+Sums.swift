@@ -32,37 +32,59 @@ extension BanditLog {
     }
 
     private func fill(_ block: inout RowBlock, from start: Int, _ number: Int) {
-        let actions = actionCount
+        let width = actionCount
         block.count = number
-        evaluated.withUnsafeBufferPointer { evaluated in
-            for row in 0..<number {
-                let index = start &+ row
-                let first = index &* actions
-                let action = Int(self.actions[index])
-                let share = evaluated[first &+ action]
-                block.weights[row] = share / propensities[index]
-                block.rewards[row] = rewards[index]
-                // Ties go to the first action, as in LogEvaluation.
-                var isGreatest = true
-                for other in 0..<actions {
-                    let value = evaluated[first &+ other]
-                    if value > share || (value == share && other < action) { isGreatest = false }
+        let hasModel = !expected.isEmpty
+        actions.withUnsafeBufferPointer { actions in
+            evaluated.withUnsafeBufferPointer { evaluated in
+                propensities.withUnsafeBufferPointer { propensities in
+                    block.weights.withUnsafeMutableBufferPointer { weights in
+                        block.matches.withUnsafeMutableBufferPointer { matches in
+                            for row in 0..<number {
+                                let index = start &+ row
+                                let first = index &* width
+                                let action = Int(actions[index])
+                                let share = evaluated[first &+ action]
+                                weights[row] = share / propensities[index]
+                                // Ties go to the first action, as in LogEvaluation.
+                                var greater = 0
+                                for other in 0..<width {
+                                    let value = evaluated[first &+ other]
+                                    if value > share { greater &+= 1 }
+                                    if other < action, value == share { greater &+= 1 }
+                                }
+                                matches[row] = greater == 0 ? 1 : 0
+                            }
+                        }
+                    }
+                    if hasModel { fillModel(&block, from: start, number, actions, evaluated) }
                 }
-                block.matches[row] = isGreatest ? 1 : 0
             }
         }
-        guard !expected.isEmpty else { return }
-        evaluated.withUnsafeBufferPointer { evaluated in
-            expected.withUnsafeBufferPointer { expected in
-                for row in 0..<number {
-                    let index = start &+ row
-                    let first = index &* actions
-                    var direct = 0.0
-                    for other in 0..<actions {
-                        direct += evaluated[first &+ other] * expected[first &+ other]
+        rewards.withUnsafeBufferPointer { rewards in
+            block.rewards.withUnsafeMutableBufferPointer { column in
+                for row in 0..<number { column[row] = rewards[start &+ row] }
+            }
+        }
+    }
+
+    private func fillModel(
+        _ block: inout RowBlock, from start: Int, _ number: Int,
+        _ actions: UnsafeBufferPointer<Int32>, _ evaluated: UnsafeBufferPointer<Double>
+    ) {
+        let width = actionCount
+        expected.withUnsafeBufferPointer { expected in
+            block.direct.withUnsafeMutableBufferPointer { direct in
+                block.modelled.withUnsafeMutableBufferPointer { modelled in
+                    for row in 0..<number {
+                        let first = (start &+ row) &* width
+                        var sum = 0.0
+                        for other in 0..<width {
+                            sum += evaluated[first &+ other] * expected[first &+ other]
+                        }
+                        direct[row] = sum
+                        modelled[row] = expected[first &+ Int(actions[start &+ row])]
                     }
-                    block.direct[row] = direct
-                    block.modelled[row] = expected[first &+ Int(self.actions[index])]
                 }
             }
         }
