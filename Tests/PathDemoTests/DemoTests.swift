@@ -84,8 +84,9 @@ struct DemoTests {
         #expect(text.contains(summary.directory))
         #expect(!text.contains("\u{1b}"))
         let html = try summary.page().html()
-        // Delivery times, the slowest over time, shares of three runs, progress, RTT, evaluation.
-        #expect(html.components(of: "<svg").count - 1 == 8)
+        // Delivery times, the slowest over time, shares of three runs, progress, RTT; of the
+        // evaluation: values, values over time, the weights of three policies.
+        #expect(html.components(of: "<svg").count - 1 == 12)
         for title in [
             "Delivery time of messages", "Share of bytes by path: learned", "Progress of the file",
         ] {
