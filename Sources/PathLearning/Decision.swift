@@ -146,11 +146,16 @@ public struct Decision: Sendable {
     ///
     /// Forced decisions are recorded but neither learned from nor evaluated.
     public var isForced: Bool
+    /// What the policy wants to hear again with the outcome; not recorded.
+    public var memo: UInt64
 
-    public init(distribution: ActionDistribution, chosen: Int, isForced: Bool = false) {
+    public init(
+        distribution: ActionDistribution, chosen: Int, isForced: Bool = false, memo: UInt64 = 0
+    ) {
         self.distribution = distribution
         self.chosen = chosen
         self.isForced = isForced
+        self.memo = memo
     }
 
     public var action: PathSet { distribution.action(chosen) }

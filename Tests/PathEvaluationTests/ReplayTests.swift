@@ -105,7 +105,9 @@ func record(
                     Feedback(
                         features: set[index].features,
                         predictedDelivery: set[index].predictedDelivery, burst: burst,
-                        outcome: outcome, now: outcome.closedAt))
+                        outcome: outcome, now: outcome.closedAt, path: taken,
+                        action: decision.action, propensity: decision.propensity,
+                        memo: decision.memo))
             }
         }
         writer.endSession(session, at: Instant(nanoseconds: Int64(count) * 7_000_001))

@@ -2,10 +2,12 @@ import PathLearning
 import PathTelemetry
 import Testing
 
-private let allPolicies = [
-    "single:1", "round-robin", "weighted", "min-rtt", "earliest", "steady", "redundant",
-    "lin-ucb", "lin-ucb:epsilon=0.2,alpha=1", "learned",
-]
+private let allPolicies =
+    PolicySpecification.catalogue.map(\.name) + [
+        "single:1", "weighted:by=telemetry", "weighted:by=learned", "lin-ucb:epsilon=0.2,alpha=1",
+        "discounted-lin-ucb:half-life=0.5,change=3", "sliding-lin-ucb:window=0.5",
+        "lin-ts:scale=1,half-life=1", "softmax:temperature=1",
+    ]
 
 @Suite struct DistributionTests {
     /// Random candidates with some of everything that goes wrong, and random feedback between.
@@ -45,7 +47,10 @@ private let allPolicies = [
                 decision.distribution.action($0) == PathSet(PathID($0))
             }
             #expect(singles)
-            let isLearned = policy.hasPrefix("lin") || policy == "learned"
+            let isLearned =
+                ["lin-ucb", "learned"].contains(selector.name)
+                || LinearBanditSettings.Rule(rawValue: selector.name) != nil
+                || ["exp3", "prune", "falcon"].contains(selector.name)
             if isLearned && count > 1 { checkSafety(set, values) }
             if let path = decision.action.first, let chosen = set.index(of: path) {
                 let delivery = random.next() % 10 == 0 ? nil : random.uniform()
@@ -53,7 +58,9 @@ private let allPolicies = [
                     Feedback(
                         features: set[chosen].features,
                         predictedDelivery: set[chosen].predictedDelivery, burst: context,
-                        outcome: outcome(delivery), now: now))
+                        outcome: outcome(delivery), now: now, path: path,
+                        action: decision.action, propensity: decision.propensity,
+                        memo: decision.memo))
             }
             if step == 0 { #expect(selector.name == policy.split(separator: ":")[0]) }
         }
@@ -183,75 +190,6 @@ private let allPolicies = [
         #expect(chosen(&selector, set) == 1)
         set[0].unansweredAge = 0
         #expect(chosen(&selector, set) == 0)
-    }
-}
-
-@Suite struct SpecificationTests {
-    @Test func everyNameOfTheCatalogueParses() throws {
-        for (name, summary) in PolicySpecification.catalogue {
-            #expect(try PolicySpecification(parsing: name).name == name)
-            #expect(!summary.isEmpty)
-        }
-    }
-
-    @Test func parameters() throws {
-        guard
-            case .linUCB(let settings) = try PolicySpecification(
-                parsing: "lin-ucb:alpha=0.5,half-life=inf,epsilon=0")
-        else {
-            Issue.record("not lin-ucb")
-            return
-        }
-        #expect(settings.alpha == 0.5 && settings.halfLife == .infinity && settings.epsilon == 0)
-        #expect(settings.lambda == LinUCBSettings().lambda)
-    }
-
-    @Test func pathsByNameAreResolved() throws {
-        let named = try PolicySpecification(parsing: "single:lte")
-        #expect(named == .single(.name("lte")))
-        #expect(try named.resolved(names: ["dsl", "lte"]) == .single(.number(PathID(1))))
-        #expect(throws: LearningError.unknownPath(name: "lte", known: ["dsl"])) {
-            try named.resolved(names: ["dsl"])
-        }
-        #expect(throws: LearningError.self) { try PathSelector(named, seed: 1) }
-        #expect(try PolicySpecification(parsing: "single") == .single(.number(PathID(0))))
-        #expect(throws: LearningError.self) { try PolicySpecification(parsing: "single:16") }
-    }
-
-    @Test(arguments: [
-        ("minrtt", "there is no policy \"minrtt\": did you mean \"min-rtt\"?"),
-        ("steddy", "there is no policy \"steddy\": did you mean \"steady\"?"),
-        (
-            "zzzzzzzz",
-            "there is no policy \"zzzzzzzz\": policies: single, round-robin, weighted, min-rtt, "
-                + "earliest, steady, redundant, lin-ucb, learned"
-        ),
-        ("steady:x=1", "policy steady has no parameter \"x\": it takes none"),
-        (
-            "lin-ucb:beta=1",
-            "policy lin-ucb has no parameter \"beta\": it takes alpha, lambda, epsilon, "
-                + "half-life, ratio, slack"
-        ),
-        (
-            "lin-ucb:alpha=x",
-            "policy lin-ucb: alpha=x is not usable: give a number from 0 to 1000"
-        ),
-        (
-            "learned:half-life=0",
-            "policy learned: half-life=0 is not usable: give seconds above 0, or inf"
-        ),
-        (
-            "lin-ucb:epsilon=nan",
-            "policy lin-ucb: epsilon=nan is not usable: give a number from 0 to 1"
-        ),
-    ])
-    func refusalsSayHowToMend(text: String, message: String) {
-        do {
-            _ = try PolicySpecification(parsing: text)
-            Issue.record("\(text) was accepted")
-        } catch {
-            #expect(error.description == message)
-        }
     }
 }
 

@@ -268,6 +268,6 @@ struct RidgeReferenceTests {
         #expect(explained[0].score > explained[1].score)
         #expect(explained[0].terms[0].feature == "loss_5s")
         #expect((explained[0].terms[0].contribution - 0.4).magnitude < 0.01)
-        #expect(steady.explain(set, burst: burst())[0].terms.isEmpty)
+        #expect(steady.explain(set, burst: burst())[0].terms.map(\.feature) == ["smoothed_rtt"])
     }
 }

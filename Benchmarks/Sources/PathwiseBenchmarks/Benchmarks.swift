@@ -14,7 +14,8 @@ struct Benchmark: Sendable {
 @main
 enum Benchmarks {
     static let all: [Benchmark] =
-        DecisionBenchmarks.all + CipherBenchmarks.all + TransportBenchmarks.all
+        DecisionBenchmarks.all + PolicyBenchmarks.all + CipherBenchmarks.all
+        + TransportBenchmarks.all
         + SimulationBenchmarks.all + RecordingBenchmarks.all + TrainingBenchmarks.all
 
     static func main() throws {

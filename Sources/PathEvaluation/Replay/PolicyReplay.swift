@@ -50,23 +50,34 @@ public struct PolicyReplay: Sendable {
     ) -> ActionDistribution {
         let record = decision.record
         guard !isLogged else { return record.decision.distribution }
-        if learnsOnline {
-            while let feedback = pending.pop(closedBy: record.time) { selector?.learn(feedback) }
-            push(decision)
+        guard var selector = selector.take() else { return record.decision.distribution }
+        defer { self.selector = selector }
+        guard learnsOnline else {
+            return selector.decide(record.candidates, burst: record.burst, now: record.time)
+                .decision.distribution
         }
-        let distribution =
-            selector?.decide(record.candidates, burst: record.burst, now: record.time)
-            .decision.distribution ?? record.decision.distribution
-        if let left = probation, !record.decision.isForced {
-            if !PolicyReplay.agree(distribution, record.decision.distribution) {
-                probation = nil
-            } else if left == 1 {
-                isLogged = true
-            } else {
-                probation = left - 1
-            }
+        while let feedback = pending.pop(closedBy: record.time) { selector.learn(feedback) }
+        let own = selector.decide(
+            record.candidates, burst: record.burst, now: record.time,
+            taking: record.decision.action
+        ).decision
+        push(decision, memo: own.memo, to: &selector)
+        compare(own.distribution, with: record.decision)
+        return own.distribution
+    }
+
+    /// Takes the policy for the one that recorded once it has agreed with it long enough.
+    private mutating func compare(
+        _ own: borrowing ActionDistribution, with recorded: borrowing Decision
+    ) {
+        guard let left = probation, !recorded.isForced else { return }
+        if !PolicyReplay.agree(own, recorded.distribution) {
+            probation = nil
+        } else if left == 1 {
+            isLogged = true
+        } else {
+            probation = left - 1
         }
-        return distribution
     }
 
     private static func agree(
@@ -81,18 +92,39 @@ public struct PolicyReplay: Sendable {
         return true
     }
 
-    private mutating func push(_ decision: borrowing LoggedDecision) {
+    private mutating func push(
+        _ decision: borrowing LoggedDecision, memo: UInt64, to selector: inout PathSelector
+    ) {
         let record = decision.record
         guard !record.decision.isForced, let outcome = decision.outcome,
-            record.decision.action.count == 1, let path = record.decision.action.first,
-            let index = record.candidates.index(of: path)
+            let path = PolicyReplay.carrier(record), let index = record.candidates.index(of: path)
         else { return }
         let candidate = record.candidates[index]
         let early = pending.push(
             Feedback(
                 features: candidate.features, predictedDelivery: candidate.predictedDelivery,
-                burst: record.burst, outcome: outcome, now: outcome.closedAt))
-        if let early { selector?.learn(early) }
+                burst: record.burst, outcome: outcome, now: outcome.closedAt, path: path,
+                action: record.decision.action, propensity: record.decision.propensity,
+                memo: memo))
+        if let early { selector.learn(early) }
+    }
+
+    /// The path of the action whose features stand for the burst: the one with room and the least
+    /// round trip, as the sender takes it; nil when the sender waited.
+    private static func carrier(_ record: borrowing DecisionRecord) -> PathID? {
+        let action = record.decision.action
+        guard action.count > 1 else { return action.first }
+        var best: PathID?
+        var fastest = Double.infinity
+        for index in 0..<record.candidates.count {
+            let candidate = record.candidates[index]
+            guard action.contains(candidate.path), candidate.room > 0,
+                candidate.smoothedRTT < fastest
+            else { continue }
+            best = candidate.path
+            fastest = candidate.smoothedRTT
+        }
+        return best ?? action.first
     }
 }
 

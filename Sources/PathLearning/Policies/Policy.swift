@@ -18,10 +18,19 @@ public protocol Policy: Sendable {
 
     /// What the policy minimises, for one candidate.
     func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double
+
+    /// What of the latest decision the policy wants to hear again with its outcome.
+    var memo: UInt64 { get }
+
+    /// Hears which action of the distribution stated last was taken.
+    mutating func handleChoice(_ action: PathSet, now: Instant)
 }
 
 extension Policy {
     public mutating func learn(_ feedback: borrowing Feedback) {}
+    public var memo: UInt64 { 0 }
+    /// Most policies do not ask.
+    public mutating func handleChoice(_ action: PathSet, now: Instant) {}
 }
 
 /// An outcome together with what was known when its decision was made.
@@ -32,18 +41,32 @@ public struct Feedback: Sendable {
     public var predictedDelivery: Double
     public var burst: BurstContext
     public var outcome: Outcome
-    /// The present: decides how much older evidence has faded.
+    /// When the outcome became known: decides how much older evidence has faded.
     public var now: Instant
+    /// The chosen candidate's path; the fastest one where copies went over several.
+    public var path: PathID
+    /// All paths that carried a copy.
+    public var action: PathSet
+    /// Probability with which the action was taken.
+    public var propensity: Double
+    /// `Decision.memo`.
+    public var memo: UInt64
 
+    /// - Parameter action: the path alone when nil.
     public init(
         features: FeatureVector, predictedDelivery: Double, burst: BurstContext, outcome: Outcome,
-        now: Instant
+        now: Instant, path: PathID = PathID(0), action: PathSet? = nil, propensity: Double = 1,
+        memo: UInt64 = 0
     ) {
         self.features = features
         self.predictedDelivery = predictedDelivery
         self.burst = burst
         self.outcome = outcome
         self.now = now
+        self.path = path
+        self.action = action ?? PathSet(path)
+        self.propensity = propensity
+        self.memo = memo
     }
 }
 
@@ -54,6 +77,12 @@ extension ActionDistribution {
             append(PathSet(candidates[index].path), index == chosen ? 1 : 0)
         }
     }
+
+    /// All probability on sending nothing yet.
+    mutating func wait(among candidates: Span<Candidate>) {
+        choose(-1, among: candidates)
+        append(.wait, 1)
+    }
 }
 
 extension Span where Element == Candidate {
@@ -61,6 +90,20 @@ extension Span where Element == Candidate {
     func index(of path: PathID) -> Int? {
         for index in 0..<count where self[index].path == path { return index }
         return nil
+    }
+
+    /// The candidate with the least score among all; not-a-number loses, the first one of equals.
+    func least(_ score: (borrowing Candidate) -> Double) -> Int {
+        var best = 0
+        var bestScore = Double.infinity
+        for index in 0..<count {
+            let value = score(self[index])
+            if value < bestScore {
+                best = index
+                bestScore = value
+            }
+        }
+        return best
     }
 
     /// True when a candidate can send now.

@@ -18,45 +18,25 @@ public struct PathSelector: Sendable {
     public let cost: Cost
 
     private var generator: SeededGenerator
-    // One of each, chosen by `specification`: a policy with arrays must be changed in place, and
-    // taking it out of an enum's payload would copy them.
-    private(set) var single = SinglePolicy(path: PathID(0))
-    private(set) var roundRobin = RoundRobinPolicy()
-    private(set) var weighted = WeightedPolicy()
-    private(set) var minRTT = MinRTTPolicy()
-    private(set) var earliest = EarliestPolicy()
-    private(set) var steady = SteadyPolicy()
-    private(set) var redundant = RedundantPolicy()
-    private(set) var linUCB: LinUCBPolicy?
-
-    /// As how many observations a model's prior counts at most.
-    private static let priorLimit = 500.0
+    private var policy: PolicyStorage
+    /// Decides when the policy's distribution is unusable.
+    private var steady = SteadyPolicy()
 
     /// - Parameters:
     ///   - specification: the policy; a path named in it must have been resolved to a number.
     ///   - model: what learned policies start from; the others take no notice of it.
+    ///   - clusters: what falcon chooses from; nil makes them of the model.
     ///   - seed: of the draws.
     public init(
-        _ specification: PolicySpecification, model: Model? = nil, seed: UInt64,
-        cost: Cost = Cost()
+        _ specification: PolicySpecification, model: Model? = nil, clusters: ClusterModels? = nil,
+        seed: UInt64, cost: Cost = Cost()
     ) throws(LearningError) {
         self.specification = specification
         self.cost = cost
         generator = SeededGenerator(seed: seed)
-        switch specification {
-        case .single(.number(let path)):
-            single = SinglePolicy(path: path)
-            modelHash = 0
-        case .single(.name(let name)):
-            throw .unknownPath(name: name, known: [])
-        case .linUCB(let settings), .learned(let settings):
-            let prior = try model?.residual?.prior(
-                limit: PathSelector.priorLimit, lambda: settings.lambda)
-            linUCB = LinUCBPolicy(settings: settings, cost: cost, prior: prior)
-            modelHash = model?.hash ?? 0
-        default:
-            modelHash = 0
-        }
+        policy = try PolicyStorage(
+            specification, model: model, clusters: clusters, cost: cost)
+        modelHash = specification.usesModel ? model?.hash ?? 0 : 0
     }
 
     /// The policy's name.
@@ -71,12 +51,26 @@ public struct PathSelector: Sendable {
     public mutating func decide(
         _ candidates: borrowing CandidateSet, burst: BurstContext, now: Instant
     ) -> (decision: Decision, draw: Double) {
-        decide(
+        let result = state(
             among: candidates.storage.span.extracting(first: candidates.count), burst: burst,
             now: now)
+        policy.handleChoice(result.decision.action, now: now)
+        return result
     }
 
-    private mutating func decide(
+    /// States its distribution for a recorded decision, and goes on as if it had taken the recorded
+    /// action: what a replay asks.
+    public mutating func decide(
+        _ candidates: borrowing CandidateSet, burst: BurstContext, now: Instant, taking: PathSet
+    ) -> (decision: Decision, draw: Double) {
+        let result = state(
+            among: candidates.storage.span.extracting(first: candidates.count), burst: burst,
+            now: now)
+        policy.handleChoice(taking, now: now)
+        return result
+    }
+
+    private mutating func state(
         among candidates: Span<Candidate>, burst: BurstContext, now: Instant
     ) -> (decision: Decision, draw: Double) {
         let draw = generator.uniform()
@@ -86,43 +80,24 @@ public struct PathSelector: Sendable {
                 candidates.isEmpty ? .wait : PathSet(candidates[0].path), 1)
             return (Decision(distribution: distribution, chosen: 0, isForced: true), draw)
         }
-        fill(&distribution, candidates, burst: burst, now: now)
+        policy.state(candidates, burst, now, &distribution)
         if !PathSelector.isUsable(distribution) {
             overrides &+= 1
             distribution.removeAll()
             steady.distribution(for: candidates, burst: burst, now: now, into: &distribution)
         }
         let chosen = PathSelector.sample(distribution, draw)
-        return (Decision(distribution: distribution, chosen: chosen), draw)
+        return (Decision(distribution: distribution, chosen: chosen, memo: policy.memo), draw)
     }
 
     /// Takes in the outcome of an earlier decision; not for forced ones.
     public mutating func learn(_ feedback: borrowing Feedback) {
-        linUCB?.learn(feedback)
+        policy.learn(feedback)
     }
 
-    private mutating func fill(
-        _ distribution: inout ActionDistribution, _ candidates: Span<Candidate>,
-        burst: BurstContext, now: Instant
-    ) {
-        switch specification {
-        case .single:
-            single.distribution(for: candidates, burst: burst, now: now, into: &distribution)
-        case .roundRobin:
-            roundRobin.distribution(for: candidates, burst: burst, now: now, into: &distribution)
-        case .weighted:
-            weighted.distribution(for: candidates, burst: burst, now: now, into: &distribution)
-        case .minRTT:
-            minRTT.distribution(for: candidates, burst: burst, now: now, into: &distribution)
-        case .earliest:
-            earliest.distribution(for: candidates, burst: burst, now: now, into: &distribution)
-        case .steady:
-            steady.distribution(for: candidates, burst: burst, now: now, into: &distribution)
-        case .redundant:
-            redundant.distribution(for: candidates, burst: burst, now: now, into: &distribution)
-        case .linUCB, .learned:
-            linUCB?.distribution(for: candidates, burst: burst, now: now, into: &distribution)
-        }
+    /// What the policy minimises, for one candidate.
+    func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
+        policy.score(of: candidate, burst: burst)
     }
 
     /// The action whose share of 0 ..< 1 contains the draw; never one of probability zero.

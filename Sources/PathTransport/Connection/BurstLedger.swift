@@ -12,7 +12,10 @@ struct BurstLedger {
         var time: Instant
         var burst: BurstContext
         var candidate: Candidate
-        var copies: Int
+        /// Paths that carry a copy, with which probability, and what the policy remembers of it.
+        var action: PathSet
+        var propensity: Double
+        var memo: UInt64
         var isForced: Bool
         var packets = 0
         var arrived = 0
@@ -23,6 +26,7 @@ struct BurstLedger {
         var lastArrival = Instant.zero
 
         var deadline: Instant { time + burst.deadline }
+        var copies: Int { max(1, action.count) }
     }
 
     struct Closed {
@@ -50,10 +54,11 @@ struct BurstLedger {
 
     /// Opens the next decision and returns its number, counted from zero.
     mutating func open(
-        _ burst: BurstContext, candidate: Candidate, copies: Int, isForced: Bool, now: Instant
+        _ burst: BurstContext, candidate: Candidate, decision: borrowing Decision, now: Instant
     ) -> UInt64 {
         let entry = Open(
-            time: now, burst: burst, candidate: candidate, copies: copies, isForced: isForced)
+            time: now, burst: burst, candidate: candidate, action: decision.action,
+            propensity: decision.propensity, memo: decision.memo, isForced: decision.isForced)
         if next - first >= UInt64(BurstLedger.capacityLimit) {
             close(first, delivery: nil, lost: 0, now: now)
         }

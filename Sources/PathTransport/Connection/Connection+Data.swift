@@ -76,23 +76,39 @@ extension Connection {
             }
         }
         guard let index = chosen, let position = candidates.index(of: paths[index].id) else {
+            if action == .wait { recordWait(decision, burst, draw: draw, now: now) }
             return nil
         }
         let number = session.ledger.open(
-            burst, candidate: candidates[position], copies: max(1, action.count),
-            isForced: decision.isForced, now: now)
+            burst, candidate: candidates[position], decision: decision, now: now)
         currentPath[Int(burst.trafficClass.rawValue)] = paths[index].id
         paths[index].statistics.decisions += 1
         statistics.decisions += 1
         if decision.isForced { statistics.forcedDecisions += 1 }
-        if configuration.isRecording {
-            records.append(
-                .decision(
-                    DecisionRecord(
-                        number: number, time: now, burst: burst, candidates: candidates,
-                        decision: decision, draw: draw)))
-        }
+        record(decision, number, burst, draw: draw, now: now)
         return (index, action, number)
+    }
+
+    /// A decision to send nothing yet: it has a number and no outcome, and is recorded so that a
+    /// policy that remembers waiting can be replayed.
+    private mutating func recordWait(
+        _ decision: Decision, _ burst: BurstContext, draw: Double, now: Instant
+    ) {
+        let number = session.ledger.open(
+            burst, candidate: candidates[0], decision: decision, now: now)
+        session.ledger.handleComplete(number, now: now)
+        record(decision, number, burst, draw: draw, now: now)
+    }
+
+    private mutating func record(
+        _ decision: Decision, _ number: UInt64, _ burst: BurstContext, draw: Double, now: Instant
+    ) {
+        guard configuration.isRecording else { return }
+        records.append(
+            .decision(
+                DecisionRecord(
+                    number: number, time: now, burst: burst, candidates: candidates,
+                    decision: decision, draw: draw)))
     }
 
     /// The paths a policy may choose from now.

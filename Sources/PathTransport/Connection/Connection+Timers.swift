@@ -24,7 +24,28 @@ extension Connection {
         for index in paths.indices { next = min(next, pathTimeout(index, now: now)) }
         next = min(next, acknowledgementTimeout(now: now))
         next = min(next, departure(now: now))
-        return next
+        return min(next, reinjectionTimeout)
+    }
+
+    /// When a policy that re-injects looks again for what is unanswered too long.
+    private var reinjectionTimeout: Instant {
+        guard case .reinject = selector.specification else { return .distantFuture }
+        for index in paths.indices
+        where paths[index].isUsable && paths[index].recovery.bytesInFlight > 0 {
+            return nextReinjectionAt
+        }
+        return .distantFuture
+    }
+
+    /// Queues what is unanswered for too long for other paths, once, if the policy re-injects.
+    private mutating func reinjectOverdue(now: Instant) {
+        guard case .reinject(let settings) = selector.specification, now >= nextReinjectionAt
+        else { return }
+        let limit = settings.age(fastest: session.fastestRTT)
+        nextReinjectionAt = now + max(limit / 4, .milliseconds(5))
+        for index in paths.indices where paths[index].isUsable && hasOtherUsable(than: index) {
+            paths[index].recovery.reinject(now: now, sentBy: now - limit, sink: &session)
+        }
     }
 
     private var handshakeTimeout: Instant {
@@ -106,6 +127,7 @@ extension Connection {
             return
         }
         for index in paths.indices { handlePathTimeout(index, now: now) }
+        reinjectOverdue(now: now)
         watchSilence(now: now)
         session.ledger.handleTimeout(now: now)
         expireMessages(now: now)
@@ -226,7 +248,10 @@ extension Connection {
                     Feedback(
                         features: closed.open.candidate.features,
                         predictedDelivery: closed.open.candidate.predictedDelivery,
-                        burst: closed.open.burst, outcome: closed.outcome, now: now))
+                        burst: closed.open.burst, outcome: closed.outcome,
+                        now: closed.outcome.closedAt, path: closed.open.candidate.path,
+                        action: closed.open.action, propensity: closed.open.propensity,
+                        memo: closed.open.memo))
             }
             if configuration.isRecording { records.append(.outcome(closed.outcome)) }
         }

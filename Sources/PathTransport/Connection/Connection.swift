@@ -72,6 +72,7 @@ public struct Connection: ~Copyable {
     var lastAckPingAt: Instant
     /// When `pollTransmit` last had nothing.
     var lastEmptyPollAt = Instant.zero
+    var nextReinjectionAt = Instant.zero
     /// A server's: address of the first message, proved by the first use of the keys from there.
     var handshakeRemote: SocketAddress?
     /// When a closing side says so again, and how often it still does.
@@ -129,14 +130,10 @@ public struct Connection: ~Copyable {
         switch selector.specification {
         case .single(.number(let path)):
             onlyPath = path
-            wantsAllPaths = false
-        case .redundant:
-            onlyPath = nil
-            wantsAllPaths = true
         default:
             onlyPath = nil
-            wantsAllPaths = false
         }
+        wantsAllPaths = selector.specification.seesFullPaths
         isConfirmed = !isServer
         phase = .handshaking
         generator = SeededGenerator(seed: configuration.seed ^ 0x5061_7468)

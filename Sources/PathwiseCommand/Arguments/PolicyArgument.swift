@@ -43,8 +43,11 @@ enum PolicyArgument: Equatable, CustomStringConvertible {
 
     /// The policies with a line each, for help texts.
     static var catalogue: String {
-        PolicySpecification.catalogue.map { name, summary in
-            "  " + name + String(repeating: " ", count: max(1, 14 - name.count)) + summary
+        let width = PolicySpecification.catalogue.map(\.name.count).max() ?? 0
+        return PolicySpecification.catalogue.map { policy in
+            let gap = String(repeating: " ", count: width + 2 - policy.name.count)
+            let source = policy.source.isEmpty ? "" : " (\(policy.source))"
+            return "  " + policy.name + gap + policy.summary + source
         }.joined(separator: "\n")
     }
 }

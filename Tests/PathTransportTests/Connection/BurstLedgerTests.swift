@@ -11,11 +11,15 @@ import Testing
         _ ledger: inout BurstLedger, copies: Int = 1, deadline: Int64 = 100, packets: Int,
         at time: Int64 = 0
     ) -> UInt64 {
+        var action = PathSet.wait
+        for path in 0..<copies { action.formUnion(PathSet(PathID(path))) }
+        var distribution = ActionDistribution()
+        distribution.append(action, 1)
         let number = ledger.open(
             BurstContext(
                 bytes: 1000, deadline: .milliseconds(deadline), trafficClass: .message),
-            candidate: Candidate(path: PathID(0)), copies: copies, isForced: false,
-            now: at(time))
+            candidate: Candidate(path: PathID(0)),
+            decision: Decision(distribution: distribution, chosen: 0), now: at(time))
         for _ in 0..<packets { ledger.handleSent(number) }
         return number
     }

@@ -42,38 +42,10 @@ public struct RoundRobinPolicy: Policy {
     }
 }
 
-/// Each path with a probability proportional to its fixed weight, among those with room.
-public struct WeightedPolicy: Policy {
-    public init() {}
-
-    public mutating func distribution(
-        for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
-        into distribution: inout ActionDistribution
-    ) {
-        let needed = candidates.hasRoom ? 1 : Int.min
-        var total = 0.0
-        for index in 0..<candidates.count where candidates[index].room >= needed {
-            total += weight(candidates[index])
-        }
-        for index in 0..<candidates.count {
-            let share = weight(candidates[index]) / total
-            distribution.append(
-                PathSet(candidates[index].path), candidates[index].room >= needed ? share : 0)
-        }
-    }
-
-    public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
-        -weight(candidate)
-    }
-
-    /// The user's weight, held within a range whose sums are finite and positive.
-    private func weight(_ candidate: borrowing Candidate) -> Double {
-        let weight = candidate.traits.weight
-        return weight > 1e-9 ? min(weight, 1e9) : 1e-9
-    }
-}
-
 /// The lowest smoothed RTT among the paths with room: the rule of Linux MPTCP and MPQUIC.
+///
+/// Source: Raiciu et al., "How Hard Can It Be? Designing and Implementing a Deployable Multipath
+/// TCP", 2012.
 public struct MinRTTPolicy: Policy {
     public init() {}
 
@@ -91,6 +63,9 @@ public struct MinRTTPolicy: Policy {
 }
 
 /// The earliest predicted arrival; waiting for room is part of the prediction.
+///
+/// Source: Chebrolu and Rao, "Bandwidth Aggregation for Real-Time Applications in Heterogeneous
+/// Wireless Networks", 2006 (earliest delivery path first).
 public struct EarliestPolicy: Policy {
     public init() {}
 
@@ -98,12 +73,8 @@ public struct EarliestPolicy: Policy {
         for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
-        var best = 0
-        for index in 1..<max(1, candidates.count)
-        where candidates[index].predictedDelivery < candidates[best].predictedDelivery {
-            best = index
-        }
-        distribution.choose(best, among: candidates)
+        distribution.choose(
+            candidates.least { score(of: $0, burst: burst) }, among: candidates)
     }
 
     public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {

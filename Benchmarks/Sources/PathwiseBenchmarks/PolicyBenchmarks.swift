@@ -1,0 +1,106 @@
+import PathLearning
+import PathSimulation
+import PathTelemetry
+
+/// What every policy costs, and what learning policies lose against the known optimum.
+enum PolicyBenchmarks {
+    static let all = [
+        Benchmark(name: "policies", run: policies),
+        Benchmark(name: "regret", run: regret),
+    ]
+
+    /// Decision and outcome of every policy, features given; none may allocate.
+    private static func policies() throws {
+        for policy in PolicySpecification.catalogue.map(\.name) {
+            for count in [2, 4, 8] {
+                var selector = try PathSelector(PolicySpecification(parsing: policy), seed: 1)
+                var random = SeededGenerator(seed: 3)
+                var set = candidates(count, &random)
+                let burst = BurstContext(
+                    bytes: 10_000, deadline: .seconds(1), trafficClass: .stream)
+                var now = Instant.zero
+                var latest = selector.decide(set, burst: burst, now: now).decision
+                let deciding = measure(steps: 20_000) { step in
+                    now += .microseconds(100)
+                    let place = step % count
+                    set[place].predictedDelivery = 0.02 + 0.01 * random.uniform()
+                    latest = selector.decide(set, burst: burst, now: now).decision
+                }
+                let learning = measure(steps: 20_000) { step in
+                    now += .microseconds(100)
+                    let path = latest.action.first ?? PathID(0)
+                    let outcome = Outcome(
+                        decision: UInt64(step), delivery: 0.02 + 0.01 * random.uniform(),
+                        isLate: false, deadline: 1, packets: 9, lostPackets: 0, closedAt: now)
+                    selector.learn(
+                        Feedback(
+                            features: set[path.index].features, predictedDelivery: 0.02,
+                            burst: burst, outcome: outcome, now: now, path: path,
+                            action: latest.action, propensity: latest.propensity,
+                            memo: latest.memo))
+                }
+                report(
+                    "\(policy), \(count) paths",
+                    "decides in \(deciding.text); learns in \(learning.text)")
+            }
+        }
+    }
+
+    /// Candidates that no safe set tells apart, with features that do.
+    private static func candidates(
+        _ count: Int, _ random: inout SeededGenerator
+    ) -> CandidateSet {
+        var set = CandidateSet()
+        for index in 0..<count {
+            var candidate = Candidate(path: PathID(index))
+            candidate.smoothedRTT = 0.04 + 0.005 * Double(index)
+            candidate.rttVariation = 0.004
+            candidate.predictedDelivery = 0.02 + 0.01 * random.uniform()
+            candidate.room = 100_000
+            candidate.congestionWindow = 100_000
+            candidate.rate = 1e6
+            for feature in 0..<FeatureSchema.count {
+                candidate.features[feature] = 2 * random.uniform() - 1
+            }
+            set.append(candidate)
+        }
+        return set
+    }
+
+    /// The policies of the table, set free of the safe set.
+    private static let contenders = [
+        "epsilon-greedy:ratio=1e6", "softmax:ratio=1e6,temperature=0.03,epsilon=0.001",
+        "lin-ucb:ratio=1e6,epsilon=0.001", "sliding-lin-ucb:ratio=1e6,epsilon=0.001",
+        "discounted-lin-ucb:ratio=1e6,epsilon=0.001",
+        "discounted-lin-ucb:ratio=1e6,epsilon=0.001,alpha=0.3,half-life=2.5",
+        "lin-ts:ratio=1e6,epsilon=0.001", "squarecb:ratio=1e6,gamma=100", "prune", "exp3",
+    ]
+
+    /// Regret in percent of that of choosing at random, a row a policy, a column a world.
+    private static func regret() throws {
+        let seeds: ClosedRange<UInt64> = 1...4
+        for kind in BanditWorld.Kind.allCases {
+            print("\(kind.rawValue): regret, % of random's, at 2, 4, 8 arms; 12,000 steps, 4 seeds")
+            for contender in contenders {
+                var columns = ""
+                for arms in [2, 4, 8] {
+                    var own = 0.0
+                    var random = 0.0
+                    for seed in seeds {
+                        let result = try BanditResult.play(
+                            PolicySpecification(parsing: contender),
+                            in: BanditWorld(kind, arms: arms, steps: 12_000, seed: seed),
+                            seed: seed &- 1)
+                        own += result.regret
+                        random += result.randomRegret
+                    }
+                    let text = number(100 * own / random)
+                    columns += String(repeating: " ", count: max(1, 8 - text.count)) + text
+                }
+                print(
+                    "  \(contender)" + String(repeating: " ", count: 68 - contender.count) + columns
+                )
+            }
+        }
+    }
+}

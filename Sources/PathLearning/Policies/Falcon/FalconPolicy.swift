@@ -1,0 +1,195 @@
+import DenseMath
+import Glibc
+public import PathTelemetry
+
+/// Parameters of falcon.
+public struct FalconSettings: PolicySettings, Sendable {
+    /// Time after which an error counts half in choosing the cluster, seconds.
+    public var memory = 2.0
+    /// The same for the online head.
+    public var halfLife = 2.0
+    /// Optimism: how many deviations are taken off the predicted cost.
+    public var alpha = 0.2
+    /// Prior precision of the head's weights.
+    public var lambda = 4.0
+    /// Probability shared by all candidates of the safe set.
+    public var epsilon = 0.02
+    /// A candidate is safe if its predicted delivery is within `ratio` times the best one's plus
+    /// `slack` seconds.
+    public var ratio = 2.0
+    public var slack = 0.010
+
+    public init() {}
+
+    var fields: [PolicyField<FalconSettings>] {
+        [
+            PolicyField("memory", \.memory, 1e-3...1e6, "seconds from 0.001 to 1e6"),
+            PolicyField(
+                "half-life", \.halfLife, 1e-3...Double.infinity, "seconds above 0, or inf"),
+            PolicyField("alpha", \.alpha, 0...1e3, "a number from 0 to 1000"),
+            PolicyField("lambda", \.lambda, 1e-6...1e6, "a number from 1e-6 to 1e6"),
+            PolicyField("epsilon", \.epsilon, 0...1, "a number from 0 to 1"),
+            PolicyField("ratio", \.ratio, 1...1e6, "a number of 1 or more"),
+            PolicyField("slack", \.slack, 0...60, "seconds from 0 to 60"),
+        ]
+    }
+}
+
+/// Models made offline for kinds of networks, and a small fast head on what the best of them still
+/// gets wrong.
+///
+/// The cluster whose squared errors over the last seconds sum to the least is in force. The head
+/// is a linear model on eight features that move quickly; when another cluster takes over, it starts
+/// anew. Cost, safe set and epsilon are those of lin-ucb. Without clusters made by `ClusterTrainer`
+/// they are the heuristic as it is and the given model.
+/// Source: Wu, Alay, Brunstrom, Caso and Ferlin, "FALCON: Fast and Accurate Multipath Scheduling
+/// using Offline and Online Learning", 2022 (there with neural networks and deep reinforcement learning).
+public struct FalconPolicy: Policy {
+    private static let fast: InlineArray<8, Feature> = [
+        .rttSlope, .delayExcess, .jitterP90, .lossShort, .sinceReply, .unansweredAge, .inFlight,
+        .predictionGap,
+    ]
+    private static let size = FeatureSchema.count + 1
+
+    public let settings: FalconSettings
+    private let cost: Cost
+    private let weights: [Double]
+    private let clusters: Int
+    /// The cluster in force.
+    public private(set) var cluster = 0
+    /// How often another one took over.
+    public private(set) var switches: UInt64 = 0
+    private var head: LinearPosterior
+    private var lastLearned: Instant?
+    /// Sums of squared errors in the place of paths.
+    private var errors: PathOutcomes
+
+    public init(settings: FalconSettings = FalconSettings(), clusters: ClusterModels, cost: Cost) {
+        self.settings = settings
+        self.cost = cost
+        weights = clusters.weights.flatMap { $0 }
+        self.clusters = clusters.weights.count
+        head = LinearPosterior(prior: LinearPrior(size: 9, lambda: settings.lambda))
+        errors = PathOutcomes(halfLife: settings.memory)
+    }
+
+    public mutating func distribution(
+        for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
+        into distribution: inout ActionDistribution
+    ) {
+        let count = candidates.count
+        var costs = InlineArray<16, Double>(repeating: 0)
+        var deliveries = InlineArray<16, Double>(repeating: 0)
+        for index in 0..<count {
+            let estimate = evaluate(candidates[index], burst)
+            costs[index] = estimate.cost
+            deliveries[index] = estimate.delivery
+        }
+        let safe = SafeSet.members(
+            candidates, deliveries: deliveries, ratio: settings.ratio, slack: settings.slack)
+        var best = -1
+        for index in 0..<count where safe & (1 &<< UInt32(index)) != 0 {
+            if best < 0 {
+                best = index
+            } else if costs[index] < costs[best] {
+                best = index
+            }
+        }
+        let floor = settings.epsilon / Double(max(1, safe.nonzeroBitCount))
+        for index in 0..<count {
+            let share = safe & (1 &<< UInt32(index)) != 0 ? floor : 0
+            distribution.append(
+                PathSet(candidates[index].path),
+                index == best ? share + (1 - settings.epsilon) : share)
+        }
+    }
+
+    public mutating func learn(_ feedback: borrowing Feedback) {
+        guard feedback.action.count == 1 else { return }
+        let target = cost.residual(
+            predictedDelivery: feedback.predictedDelivery, outcome: feedback.outcome)
+        let time = feedback.now
+        let features = feedback.features
+        for index in 0..<clusters {
+            let error = target - prediction(index, features)
+            errors.add(
+                path: PathID(index), at: time, value: min(error * error, 100), isLate: false)
+        }
+        elect()
+        var decay = 1.0
+        var weight = 1.0
+        if let last = lastLearned {
+            let fading = exp2(-(time - last).seconds.magnitude / settings.halfLife)
+            if time > last {
+                decay = fading
+                lastLearned = time
+            } else {
+                weight = fading
+            }
+        } else {
+            lastLearned = time
+        }
+        let rest = target - prediction(cluster, features)
+        var x = FalconPolicy.quick(features)
+        withUnsafeMutablePointer(to: &x) { pointer in
+            pointer.withMemoryRebound(to: Double.self, capacity: 12) { values in
+                head.learn(values, target: rest, decay: decay, weight: weight, time: time)
+            }
+        }
+    }
+
+    /// The cluster with the least errors takes over when it is clearly better.
+    private mutating func elect() {
+        var best = cluster
+        for index in 0..<clusters
+        where errors.sums(of: PathID(index)).total < errors.sums(of: PathID(best)).total {
+            best = index
+        }
+        guard best != cluster else { return }
+        let own = errors.sums(of: PathID(cluster)).total
+        guard errors.sums(of: PathID(best)).total < 0.9 * own - 0.1 else { return }
+        cluster = best
+        switches &+= 1
+        head.startAnew()
+    }
+
+    public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
+        evaluate(candidate, burst).cost
+    }
+
+    private func evaluate(
+        _ candidate: borrowing Candidate, _ burst: BurstContext
+    ) -> (cost: Double, delivery: Double) {
+        let features = candidate.features
+        var x = FalconPolicy.quick(features)
+        let (mean, spread) = withUnsafePointer(to: &x) { pointer in
+            pointer.withMemoryRebound(to: Double.self, capacity: 12) { head.predictAffine($0) }
+        }
+        let sum = prediction(cluster, features) + mean
+        let highest = Cost.highest + cost.lateness
+        let residual = sum >= Cost.lowest ? min(sum, highest) : sum < 0 ? Cost.lowest : highest
+        let h = SafeSet.bounded(candidate.predictedDelivery)
+        let price = cost.price(bytes: burst.bytes, pricePerGB: candidate.traits.pricePerGB)
+        let bonus = spread > 0 ? settings.alpha * min(spread, 1e12).squareRoot() : 0
+        return (
+            naturalLogarithm(h) + residual - bonus + (price.magnitude < 1e9 ? price : 1e9),
+            h * exp(residual)
+        )
+    }
+
+    /// A cluster's own prediction of the residual.
+    private func prediction(_ cluster: Int, _ features: FeatureVector) -> Double {
+        let base = cluster &* FalconPolicy.size
+        var sum = weights[base &+ FeatureSchema.count]
+        for index in 0..<FeatureSchema.count { sum += weights[base &+ index] * features[index] }
+        return sum
+    }
+
+    /// The head's features, a one, and zeros up to whole vectors.
+    private static func quick(_ features: FeatureVector) -> InlineArray<12, Double> {
+        var x = InlineArray<12, Double>(repeating: 0)
+        for index in 0..<8 { x[index] = features[fast[index].rawValue] }
+        x[8] = 1
+        return x
+    }
+}

@@ -1,0 +1,84 @@
+public import PathTelemetry
+
+/// Parameters of blest.
+public struct BLESTSettings: PolicySettings, Sendable {
+    /// What the receiver can hold back, bytes.
+    public var window = 1_048_576.0
+    /// Lambda at the start, and by how much it grows when the receiver was blocked.
+    public var lambda = 1.0
+    public var step = 0.05
+
+    public init() {}
+
+    var fields: [PolicyField<BLESTSettings>] {
+        [
+            PolicyField("window", \.window, 1e3...1e12, "bytes from 1000 to 1e12"),
+            PolicyField("lambda", \.lambda, 0.1...10, "a number from 0.1 to 10"),
+            PolicyField("step", \.step, 0...1, "a number from 0 to 1"),
+        ]
+    }
+}
+
+/// Blocking estimation: when the fastest path f has no room, uses the next one, s, only if what f
+/// sends during a round trip of s still fits beside it into what the receiver can hold back.
+///
+///     X = MSS (cwnd_f / MSS + (r - 1) / 2) r,   r = rtt_s / rtt_f
+///     send on s if  lambda X <= window - (inflight_s + MSS)
+///
+/// Lambda grows when a burst on s took so long that it blocked the receiver (late, or over one and
+/// a half times its prediction), and falls back a fifth of a step when it did not. Never waits for
+/// a path whose reply is overdue. Source: Ferlin, Alay, Mehani and Boreli, "BLEST: Blocking
+/// estimation-based MPTCP scheduler for heterogeneous networks", 2016, section III.
+public struct BLESTPolicy: Policy {
+    private static let segment = 1400.0
+
+    public let settings: BLESTSettings
+    /// Correction of the estimate.
+    public private(set) var lambda: Double
+    /// 1 after a decision that spilled to a slower path.
+    public private(set) var memo: UInt64 = 0
+
+    public init(settings: BLESTSettings = BLESTSettings()) {
+        self.settings = settings
+        lambda = settings.lambda
+    }
+
+    public mutating func distribution(
+        for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
+        into distribution: inout ActionDistribution
+    ) {
+        memo = 0
+        let fastest = candidates.least { score(of: $0, burst: burst) }
+        let second = candidates.leastWithRoom { score(of: $0, burst: burst) }
+        guard second != fastest, candidates[second].room > 0,
+            !SteadyPolicy.isSuspicious(candidates[fastest])
+        else {
+            distribution.choose(second, among: candidates)
+            return
+        }
+        let f = max(candidates[fastest].smoothedRTT, 1e-4)
+        let ratio = max(1, candidates[second].smoothedRTT / f)
+        let cwnd = Double(max(0, candidates[fastest].congestionWindow))
+        let meanwhile = (cwnd + BLESTPolicy.segment * (ratio - 1) / 2) * ratio
+        let held = Double(max(0, candidates[second].bytesInFlight)) + BLESTPolicy.segment
+        if lambda * meanwhile <= settings.window - held {
+            memo = 1
+            distribution.choose(second, among: candidates)
+        } else {
+            distribution.wait(among: candidates)
+        }
+    }
+
+    public mutating func learn(_ feedback: borrowing Feedback) {
+        guard feedback.memo == 1 else { return }
+        let delivery = feedback.outcome.delivery ?? .infinity
+        let bar = 1.5 * feedback.predictedDelivery
+        let blocked = feedback.outcome.isLate || delivery > bar
+        lambda += blocked ? settings.step : -settings.step / 5
+        lambda = min(max(lambda, settings.lambda), settings.lambda + 1)
+    }
+
+    public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
+        candidate.smoothedRTT
+    }
+}

@@ -1,0 +1,79 @@
+public import PathTelemetry
+
+/// Parameters of backup.
+public struct BackupSettings: PolicySettings, Sendable {
+    /// How long a better path has to answer before it is used again, seconds.
+    public var hold = 1.5
+    /// Share of packets lost over 5 s above which a path does not count as working.
+    public var loss = 0.5
+
+    public init() {}
+
+    var fields: [PolicyField<BackupSettings>] {
+        [
+            PolicyField("hold", \.hold, 0...3600, "seconds from 0 to 3600"),
+            PolicyField("loss", \.loss, 0.001...1, "a share from 0.001 to 1"),
+        ]
+    }
+}
+
+/// Hot standby: the first path that works, in the order of their numbers, those marked as backup
+/// last.
+///
+/// A path that is silent (no reply for three round trips and at least 400 ms) or loses too much
+/// does not work; it is used again after it has worked for `hold` seconds.
+public struct BackupPolicy: Policy {
+    public let settings: BackupSettings
+    /// Until when each path that did not work is on probation.
+    private var badUntil: InlineArray<16, Instant?>
+
+    public init(settings: BackupSettings = BackupSettings()) {
+        self.settings = settings
+        badUntil = InlineArray(repeating: nil)
+    }
+
+    public mutating func distribution(
+        for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
+        into distribution: inout ActionDistribution
+    ) {
+        var best = 0
+        var bestRank = Double.infinity
+        for index in 0..<candidates.count {
+            let rank = rank(candidates[index], now: now)
+            if rank < bestRank {
+                best = index
+                bestRank = rank
+            }
+        }
+        distribution.choose(best, among: candidates)
+    }
+
+    /// Paths that work, then those on probation, then those that do not work.
+    private mutating func rank(_ candidate: borrowing Candidate, now: Instant) -> Double {
+        let place = candidate.path.index
+        let own = preference(candidate)
+        guard place < PathID.limit else { return own }
+        if isBroken(candidate) {
+            badUntil[place] = now + TimeDelta(seconds: settings.hold)
+            return own + 200
+        }
+        guard let until = badUntil[place] else { return own }
+        if now < until { return own + 100 }
+        badUntil[place] = nil
+        return own
+    }
+
+    private func isBroken(_ candidate: borrowing Candidate) -> Bool {
+        let loss = candidate.lossRate
+        return SteadyPolicy.isSilent(candidate) || loss > settings.loss
+    }
+
+    /// The place in the order of preference.
+    public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
+        preference(candidate)
+    }
+
+    private func preference(_ candidate: borrowing Candidate) -> Double {
+        Double(candidate.path.rawValue) + (candidate.traits.isBackup ? 16 : 0)
+    }
+}

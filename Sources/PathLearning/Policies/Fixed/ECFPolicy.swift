@@ -1,0 +1,70 @@
+public import PathTelemetry
+
+/// Parameters of ecf.
+public struct ECFSettings: PolicySettings, Sendable {
+    /// Hysteresis: how much longer it goes on waiting once it waits.
+    public var beta = 0.25
+
+    public init() {}
+
+    var fields: [PolicyField<ECFSettings>] {
+        [PolicyField("beta", \.beta, 0...10, "a number from 0 to 10")]
+    }
+}
+
+/// Earliest completion first: when the fastest path f has no room, waits for it if what is queued
+/// would complete there before it would on the next one, s.
+///
+///     wait if  rtt_f (max(k, cwnd_f) / cwnd_f + 1) < (1 + waiting beta) (rtt_s + delta)
+///     and      rtt_s max(k, cwnd_s) / cwnd_s > 2 rtt_f + delta
+///
+/// with k bytes queued and delta the larger RTT variation. Never waits for a path whose reply is
+/// overdue. Source: Lim, Nahum, Towsley and Gibbens, "ECF: An MPTCP Path Scheduler to Manage
+/// Heterogeneous Paths", 2017, algorithm 1.
+public struct ECFPolicy: Policy {
+    public let settings: ECFSettings
+    private var isWaiting = false
+
+    public init(settings: ECFSettings = ECFSettings()) { self.settings = settings }
+
+    public mutating func distribution(
+        for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
+        into distribution: inout ActionDistribution
+    ) {
+        let fastest = candidates.least { score(of: $0, burst: burst) }
+        let second = candidates.leastWithRoom { score(of: $0, burst: burst) }
+        guard second != fastest, candidates[second].room > 0,
+            !SteadyPolicy.isSuspicious(candidates[fastest])
+        else {
+            if candidates[fastest].room > 0 { isWaiting = false }
+            distribution.choose(second, among: candidates)
+            return
+        }
+        let f = candidates[fastest].smoothedRTT
+        let s = candidates[second].smoothedRTT
+        let delta = max(candidates[fastest].rttVariation, candidates[second].rttVariation)
+        let bar = (1 + (isWaiting ? settings.beta : 0)) * (s + delta)
+        guard f * (rounds(candidates[fastest], burst) + 1) < bar else {
+            isWaiting = false
+            distribution.choose(second, among: candidates)
+            return
+        }
+        guard s * rounds(candidates[second], burst) > 2 * f + delta else {
+            distribution.choose(second, among: candidates)
+            return
+        }
+        isWaiting = true
+        distribution.wait(among: candidates)
+    }
+
+    /// Windows that what is queued fills, at least one.
+    private func rounds(_ candidate: borrowing Candidate, _ burst: BurstContext) -> Double {
+        let window = candidate.congestionWindow
+        guard window > 0 else { return 1 }
+        return Double(max(burst.bytes, window)) / Double(window)
+    }
+
+    public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
+        candidate.smoothedRTT
+    }
+}

@@ -1,0 +1,229 @@
+import DenseMath
+import Glibc
+import PathTelemetry
+
+/// Policies that learn a linear model of the heuristic's error, with weights shared by all paths,
+/// and differ in how its predictions become probabilities.
+///
+/// For a candidate with features x, prediction h and price p, the expected cost is
+/// `c = ln h + theta'(x, 1) + price`, and `s = sqrt((x, 1)' A^-1 (x, 1))` how uncertain it is, where
+/// theta is learned on `Cost.residual`. Among the n candidates of the safe set (as in lin-ucb):
+///
+///     epsilon-greedy         the least c gets 1 - epsilon
+///     softmax                exp(-c / temperature)
+///     discounted-lin-ucb     the least c - alpha s; Russac, Vernade, Cappé, "Weighted Linear
+///                            Bandits for Non-Stationary Environments", 2019, with a restart when
+///                            `ChangeDetector` notices a change
+///     sliding-lin-ucb        the same on a window; Cheung, Simchi-Levi, Zhu, "Learning to Optimize
+///                            under Non-Stationarity", 2019
+///     lin-ts                 the probability that draws from N(c, (scale s)^2), independent of each
+///                            other, are the least; Agrawal and Goyal, "Thompson Sampling for
+///                            Contextual Bandits with Linear Payoffs", 2013
+///     squarecb               1 / (n + gamma sqrt(N) (c - least c)), the rest to the least, where N
+///                            is the evidence that has not faded; Foster and Rakhlin, "Beyond UCB:
+///                            Optimal and Efficient Contextual Bandits with Regression Oracles", 2020
+///
+/// and then each gets a share of epsilon. Outside the safe set the probability is zero. Evidence
+/// fades on one clock for all paths, so that what is not used becomes uncertain, and is tried again.
+struct LinearBandit<Belief: LinearBelief>: Policy {
+    let settings: LinearBanditSettings
+    private let cost: Cost
+    private(set) var belief: Belief
+    private(set) var detector: ChangeDetector
+    private var lastLearned: Instant?
+    /// Observations, faded as the evidence is.
+    private(set) var evidence = 0.0
+
+    init(settings: LinearBanditSettings, cost: Cost, belief: Belief) {
+        self.settings = settings
+        self.cost = cost
+        self.belief = belief
+        detector = ChangeDetector(threshold: settings.change)
+    }
+
+    mutating func distribution(
+        for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
+        into distribution: inout ActionDistribution
+    ) {
+        let count = candidates.count
+        var costs = InlineArray<16, Double>(repeating: 0)
+        var spreads = InlineArray<16, Double>(repeating: 0)
+        var deliveries = InlineArray<16, Double>(repeating: 0)
+        for index in 0..<count {
+            let estimate = evaluate(candidates[index], burst: burst)
+            costs[index] = estimate.cost
+            spreads[index] = estimate.deviation
+            deliveries[index] = estimate.delivery
+        }
+        let safe = SafeSet.members(
+            candidates, deliveries: deliveries, ratio: settings.ratio, slack: settings.slack)
+        var shares = InlineArray<16, Double>(repeating: 0)
+        explore(costs, spreads, safe, into: &shares)
+        let floor = settings.epsilon / Double(max(1, safe.nonzeroBitCount))
+        for index in 0..<count {
+            let isSafe = safe & (1 &<< UInt32(index)) != 0
+            distribution.append(
+                PathSet(candidates[index].path),
+                isSafe ? floor + (1 - settings.epsilon) * shares[index] : 0)
+        }
+    }
+
+    /// The rule's own probabilities, before epsilon is shared out.
+    private func explore(
+        _ costs: borrowing InlineArray<16, Double>, _ spreads: borrowing InlineArray<16, Double>,
+        _ safe: UInt32, into shares: inout InlineArray<16, Double>
+    ) {
+        switch settings.rule {
+        case .epsilonGreedy:
+            shares[least(costs, spreads, safe, optimism: 0)] = 1
+        case .discountedLinUCB, .slidingLinUCB:
+            shares[least(costs, spreads, safe, optimism: settings.strength)] = 1
+        case .softmax:
+            let best = costs[least(costs, spreads, safe, optimism: 0)]
+            var total = 0.0
+            for index in 0..<16 where safe & (1 &<< UInt32(index)) != 0 {
+                shares[index] = exp(-(costs[index] - best) / settings.strength)
+                total += shares[index]
+            }
+            for index in 0..<16 { shares[index] /= total }
+        case .linTS:
+            var deviations = InlineArray<16, Double>(repeating: 0)
+            for index in 0..<16 { deviations[index] = settings.strength * spreads[index] }
+            LeastProbabilities.fill(
+                means: costs, deviations: deviations, members: safe, into: &shares)
+        case .squareCB:
+            let best = least(costs, spreads, safe, optimism: 0)
+            let gamma = settings.strength * evidence.squareRoot()
+            let number = Double(safe.nonzeroBitCount)
+            var rest = 1.0
+            for index in 0..<16 where safe & (1 &<< UInt32(index)) != 0 && index != best {
+                shares[index] = 1 / (number + gamma * (costs[index] - costs[best]))
+                rest -= shares[index]
+            }
+            shares[best] = max(0, rest)
+        }
+    }
+
+    private func least(
+        _ costs: borrowing InlineArray<16, Double>, _ spreads: borrowing InlineArray<16, Double>,
+        _ safe: UInt32, optimism: Double
+    ) -> Int {
+        var best = 0
+        var lowest = Double.infinity
+        for index in 0..<16 where safe & (1 &<< UInt32(index)) != 0 {
+            let value = costs[index] - optimism * spreads[index]
+            if value < lowest {
+                best = index
+                lowest = value
+            }
+        }
+        return best
+    }
+
+    mutating func learn(_ feedback: borrowing Feedback) {
+        guard feedback.action.count == 1 else { return }
+        var decay = 1.0
+        var weight = 1.0
+        if let last = lastLearned {
+            let fading = exp2(-(feedback.now - last).seconds.magnitude / settings.halfLife)
+            if feedback.now > last { decay = fading } else { weight = fading }
+        }
+        if let last = lastLearned {
+            if feedback.now > last { lastLearned = feedback.now }
+        } else {
+            lastLearned = feedback.now
+        }
+        let target = cost.residual(
+            predictedDelivery: feedback.predictedDelivery, outcome: feedback.outcome)
+        var x = InlineArray<28, Double>(repeating: 0)
+        for index in 0..<FeatureSchema.count { x[index] = feedback.features[index] }
+        x[FeatureSchema.count] = 1
+        let place = feedback.path.index
+        let time = feedback.now
+        withUnsafeMutablePointer(to: &x) { pointer in
+            pointer.withMemoryRebound(to: Double.self, capacity: 28) { values in
+                let (mean, spread) = belief.predictAffine(values)
+                let isNew = detector.notice(error: target - mean, spread: spread, place: place)
+                if isNew {
+                    belief.startAnew()
+                    evidence = 0
+                }
+                evidence = evidence * decay + weight
+                belief.learn(values, target: target, decay: decay, weight: weight, time: time)
+            }
+        }
+    }
+
+    func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
+        let estimate = evaluate(candidate, burst: burst)
+        switch settings.rule {
+        case .discountedLinUCB, .slidingLinUCB:
+            return estimate.cost - settings.strength * estimate.deviation
+        default: return estimate.cost
+        }
+    }
+
+    /// Expected cost, its deviation for weights of unit noise, and the delivery expected, seconds.
+    ///
+    /// Finite whatever the features are.
+    @inline(__always)
+    private func evaluate(
+        _ candidate: borrowing Candidate, burst: BurstContext
+    ) -> (cost: Double, deviation: Double, delivery: Double) {
+        let features = candidate.features
+        let (mean, spread) = features.span.withUnsafeBufferPointer { buffer in
+            buffer.baseAddress.map { belief.predictAffine($0) } ?? (mean: 0, spread: 0)
+        }
+        let highest = Cost.highest + cost.lateness
+        let residual = mean >= Cost.lowest ? min(mean, highest) : mean < 0 ? Cost.lowest : highest
+        let h = SafeSet.bounded(candidate.predictedDelivery)
+        let price = cost.price(bytes: burst.bytes, pricePerGB: candidate.traits.pricePerGB)
+        let deviation = spread > 0 ? min(spread, 1e12).squareRoot() : 0
+        return (
+            naturalLogarithm(h) + residual + (price.magnitude < 1e9 ? price : 1e9),
+            deviation, h * exp(residual)
+        )
+    }
+}
+
+/// The candidates that a learned policy may use.
+enum SafeSet {
+    /// A predicted delivery within 0.1 ms and 10^6 s; what is no number is the worst.
+    @inline(__always)
+    static func bounded(_ delivery: Double) -> Double {
+        delivery <= 1e6 ? max(delivery, 1e-4) : 1e6
+    }
+
+    /// Those predicted within `ratio` times the fastest plus `slack` whose reply is not overdue
+    /// while another's is not; never empty.
+    ///
+    /// - Returns: bit k for candidate k.
+    static func members(
+        _ candidates: Span<Candidate>, deliveries: borrowing InlineArray<16, Double>,
+        ratio: Double, slack: Double
+    ) -> UInt32 {
+        let answering = answering(candidates)
+        var fastest = Double.infinity
+        for index in 0..<candidates.count where answering & (1 &<< UInt32(index)) != 0 {
+            fastest = min(fastest, deliveries[index])
+        }
+        let bar = ratio * fastest + slack
+        var members: UInt32 = 0
+        for index in 0..<candidates.count where answering & (1 &<< UInt32(index)) != 0 {
+            if deliveries[index] <= bar { members |= 1 &<< UInt32(index) }
+        }
+        return members
+    }
+
+    /// Those whose reply is not overdue; all when every reply is, since that says nothing about
+    /// which path to avoid.
+    static func answering(_ candidates: Span<Candidate>) -> UInt32 {
+        var overdue: UInt32 = 0
+        for index in 0..<candidates.count {
+            let isOverdue = SteadyPolicy.isSuspicious(candidates[index])
+            overdue |= (isOverdue ? 1 : 0) &<< UInt32(index)
+        }
+        let all = (1 &<< UInt32(candidates.count)) &- 1
+        return overdue == all ? all : all & ~overdue
+    }
+}

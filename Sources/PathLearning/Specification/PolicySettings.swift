@@ -1,0 +1,103 @@
+/// Parameters of a policy that can be written as text: `name=value,name=value`.
+///
+/// Times are in seconds. What is not said keeps the policy's own value.
+protocol PolicySettings: Hashable {
+    /// The parameters in the order in which they are printed.
+    var fields: [PolicyField<Self>] { get }
+}
+
+/// One parameter: its name, where it is kept, and what it may be.
+struct PolicyField<Settings> {
+    enum Kind {
+        case number(WritableKeyPath<Settings, Double>, ClosedRange<Double>)
+        /// One of several words, kept as the place in the list.
+        case word(WritableKeyPath<Settings, Int>, [String])
+    }
+
+    let name: String
+    let kind: Kind
+    /// What a value has to be, for refusals: "a number from 0 to 1".
+    let expected: String
+
+    init(
+        _ name: String, _ path: WritableKeyPath<Settings, Double>, _ range: ClosedRange<Double>,
+        _ expected: String
+    ) {
+        self.name = name
+        kind = .number(path, range)
+        self.expected = expected
+    }
+
+    init(_ name: String, _ path: WritableKeyPath<Settings, Int>, words: [String]) {
+        self.name = name
+        kind = .word(path, words)
+        expected = words.joined(separator: " or ")
+    }
+
+    /// Takes a value over; false when it does not parse or is out of its range.
+    func set(_ settings: inout Settings, to text: String) -> Bool {
+        switch kind {
+        case .number(let path, let range):
+            guard let number = Double(text), range.contains(number) else { return false }
+            settings[keyPath: path] = number
+        case .word(let path, let words):
+            guard let place = words.firstIndex(of: text) else { return false }
+            settings[keyPath: path] = place
+        }
+        return true
+    }
+
+    /// The value as text that `set` understands.
+    func text(_ settings: Settings) -> String {
+        switch kind {
+        case .number(let path, _):
+            let text = "\(settings[keyPath: path])"
+            return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+        case .word(let path, let words): return words[settings[keyPath: path]]
+        }
+    }
+}
+
+extension PolicySettings {
+    /// These settings with what `text` says.
+    func reading(_ text: String, policy: String) throws(LearningError) -> Self {
+        var result = self
+        let fields = self.fields
+        for part in text.split(separator: ",", omittingEmptySubsequences: true) {
+            let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let name = String(pair[0])
+            let value = pair.count > 1 ? String(pair[1]) : ""
+            guard let field = fields.first(where: { $0.name == name }) else {
+                throw .unknownParameter(
+                    policy: policy, parameter: name, known: fields.map(\.name))
+            }
+            guard field.set(&result, to: value) else {
+                throw .invalidValue(
+                    policy: policy, parameter: name, value: value, expected: field.expected)
+            }
+        }
+        return result
+    }
+
+    /// What differs from `defaults`, as `reading` understands it; empty when nothing does.
+    func text(against defaults: Self) -> String {
+        fields.compactMap { field in
+            let value = field.text(self)
+            return value == field.text(defaults) ? nil : "\(field.name)=\(value)"
+        }.joined(separator: ",")
+    }
+}
+
+extension LinUCBSettings: PolicySettings {
+    var fields: [PolicyField<LinUCBSettings>] {
+        [
+            PolicyField("alpha", \.alpha, 0...1e3, "a number from 0 to 1000"),
+            PolicyField("lambda", \.lambda, 1e-6...1e6, "a number from 1e-6 to 1e6"),
+            PolicyField("epsilon", \.epsilon, 0...1, "a number from 0 to 1"),
+            PolicyField(
+                "half-life", \.halfLife, 1e-3...Double.infinity, "seconds above 0, or inf"),
+            PolicyField("ratio", \.ratio, 1...1e6, "a number of 1 or more"),
+            PolicyField("slack", \.slack, 0...60, "seconds from 0 to 60"),
+        ]
+    }
+}

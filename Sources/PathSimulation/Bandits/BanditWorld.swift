@@ -1,0 +1,193 @@
+import Glibc
+public import PathLearning
+public import PathTelemetry
+
+/// A bandit problem whose best action is known: what the regret of policies is measured on.
+///
+/// Time runs in steps of 10 ms. In each step the arms are candidates with features; the true cost of
+/// each is known to the world, the policy sees the noisy delivery of the one it took. Deliveries are
+/// `h exp(cost + noise)`, so the policies' residual is cost and noise. Contextual worlds put a common
+/// context x (a one first) into a block of features of its own for each arm, so that weights shared
+/// by all paths are weights of each arm.
+///
+/// What is not modelled: paths that get slower by being used. Source of the contextual worlds: the
+/// setting of Russac et al. 2019, section 5, with four arms and six features.
+public struct BanditWorld: Sendable {
+    /// How costs come about.
+    public enum Kind: String, CaseIterable, Sendable {
+        /// Linear in the context, for ever.
+        case linear
+        /// Sines of the context: no linear model is right.
+        case nonlinear
+        /// Linear, with coefficients that turn once in 60 s.
+        case drifting
+        /// Linear; after each third of the time the arms have changed places.
+        case abrupt
+        /// No context: each arm has one mean.
+        case fixed
+        /// The same, and after each third the arms have changed places.
+        case switching
+    }
+
+    /// Predicted delivery of every arm, seconds, and the deadline of every burst.
+    public static let prediction = 0.03
+    public static let deadline = TimeDelta.seconds(1)
+    /// Time from one decision to the next.
+    public static let interval = TimeDelta.milliseconds(10)
+    /// Standard deviation of the noise.
+    public static let noise = 0.05
+
+    public let kind: Kind
+    public let arms: Int
+    public let steps: Int
+    /// Features of the context, the constant among them.
+    public let dimensions: Int
+    private var generator: SeededGenerator
+    private let first: [[Double]]
+    private let second: [[Double]]
+    private var step = 0
+    /// True expected costs of the arms in the present step.
+    public private(set) var costs: [Double]
+
+    /// - Parameters:
+    ///   - arms: 2 to 8.
+    ///   - seed: of everything in the world.
+    public init(_ kind: Kind, arms: Int, steps: Int, seed: UInt64) {
+        self.kind = kind
+        self.arms = min(max(2, arms), 8)
+        self.steps = steps
+        let isContextual = kind != .fixed && kind != .switching
+        dimensions = isContextual ? FeatureSchema.count / self.arms : 1
+        var generator = SeededGenerator(seed: seed)
+        func coefficients(_ size: Int) -> [Double] {
+            (0..<size).map { _ in 0.15 * BanditWorld.normal(&generator) }
+        }
+        let (count, size) = (self.arms, dimensions)
+        if isContextual {
+            first = (0..<count).map { _ in coefficients(size) }
+        } else {
+            // Means at equal distances, in random order.
+            var order = Array(0..<count)
+            order.shuffle(using: &generator)
+            first = order.map { [0.5 * Double($0) / Double(count - 1)] }
+        }
+        second = (0..<count).map { _ in coefficients(size) }
+        costs = [Double](repeating: 0, count: count)
+        self.generator = generator
+    }
+
+    private static func normal(_ generator: inout SeededGenerator) -> Double {
+        (-2 * log(1 - generator.uniform())).squareRoot() * cos(2 * Double.pi * generator.uniform())
+    }
+
+    /// The time of the present step.
+    public var now: Instant { .zero + BanditWorld.interval * Int64(step) }
+
+    /// Goes to the next step; the candidates are its arms.
+    public mutating func advance(_ candidates: inout CandidateSet) {
+        step += 1
+        var context = [1.0]
+        for _ in 1..<max(1, dimensions) { context.append(BanditWorld.normal(&generator)) }
+        candidates.removeAll()
+        for arm in 0..<arms {
+            costs[arm] = cost(arm, context)
+            var candidate = Candidate(path: PathID(arm))
+            candidate.predictedDelivery = BanditWorld.prediction
+            candidate.smoothedRTT = 2 * BanditWorld.prediction
+            candidate.rttVariation = BanditWorld.prediction / 10
+            candidate.room = 100_000
+            candidate.congestionWindow = 100_000
+            candidate.rate = 1e7
+            for place in 0..<dimensions {
+                candidate.features[arm * dimensions + place] = context[place]
+            }
+            candidates.append(candidate)
+        }
+    }
+
+    private func cost(_ arm: Int, _ context: [Double]) -> Double {
+        let third = min(2, 3 * (step - 1) / max(1, steps))
+        let phase = 2 * Double.pi * Double(step) / 6000
+        let own = kind == .abrupt || kind == .switching ? (arm + third) % arms : arm
+        var sum = 0.0
+        for place in 0..<dimensions {
+            switch kind {
+            case .drifting:
+                sum +=
+                    context[place]
+                    * (first[own][place] * cos(phase) + second[own][place] * sin(phase))
+            case .nonlinear:
+                sum += first[own][place] * sin(2 * context[place] + 10 * second[own][place])
+            default: sum += context[place] * first[own][place]
+            }
+        }
+        return sum
+    }
+
+    /// What happens when the present step's burst goes on an arm; the noise does not depend on it.
+    public mutating func outcome(of arm: Int, number: UInt64) -> Outcome {
+        let noise = BanditWorld.noise * BanditWorld.normal(&generator)
+        let delivery = BanditWorld.prediction * exp(costs[arm] + noise)
+        let isLate = delivery > BanditWorld.deadline.seconds
+        return Outcome(
+            decision: number, delivery: isLate ? nil : delivery, isLate: isLate,
+            deadline: BanditWorld.deadline.seconds, packets: 1, lostPackets: 0, closedAt: now)
+    }
+}
+
+/// What a policy lost against always taking the best arm.
+public struct BanditResult: Sendable {
+    /// Sum over all steps of the taken arm's true cost over the least one.
+    public var regret = 0.0
+    /// The same of choosing at random with equal chances: its expectation.
+    public var randomRegret = 0.0
+    /// Regret by the end of each tenth of the steps.
+    public var course: [Double] = []
+    /// Of an optimal choice that knows no context: the best arm on average over all steps.
+    public var fixedArmRegret = 0.0
+
+    /// Regret as a share of random's.
+    public var share: Double { randomRegret > 0 ? regret / randomRegret : 0 }
+
+    /// Plays a policy through a world.
+    ///
+    /// - Parameter delay: steps from a decision to its outcome.
+    public static func play(
+        _ specification: PolicySpecification, in world: BanditWorld, seed: UInt64, delay: Int = 0
+    ) throws(LearningError) -> BanditResult {
+        var world = world
+        var result = BanditResult()
+        var selector = try PathSelector(specification, seed: seed)
+        var candidates = CandidateSet()
+        var pending: [Feedback] = []
+        var sums = [Double](repeating: 0, count: world.arms)
+        var least = 0.0
+        let burst = BurstContext(
+            bytes: 10_000, deadline: BanditWorld.deadline, trafficClass: .message)
+        for step in 0..<world.steps {
+            world.advance(&candidates)
+            let decision = selector.decide(candidates, burst: burst, now: world.now).decision
+            let best = world.costs.min() ?? 0
+            let mean = world.costs.reduce(0, +) / Double(world.arms)
+            result.randomRegret += mean - best
+            least += best
+            for arm in sums.indices { sums[arm] += world.costs[arm] }
+            if let path = decision.action.first {
+                result.regret += world.costs[path.index] - best
+                pending.append(
+                    Feedback(
+                        features: candidates[path.index].features,
+                        predictedDelivery: BanditWorld.prediction, burst: burst,
+                        outcome: world.outcome(of: path.index, number: UInt64(step)),
+                        now: world.now, path: path, action: decision.action,
+                        propensity: decision.propensity, memo: decision.memo))
+            } else {
+                result.regret += mean - best
+            }
+            if pending.count > delay { selector.learn(pending.removeFirst()) }
+            if (step + 1) % max(1, world.steps / 10) == 0 { result.course.append(result.regret) }
+        }
+        result.fixedArmRegret = (sums.min() ?? 0) - least
+        return result
+    }
+}
