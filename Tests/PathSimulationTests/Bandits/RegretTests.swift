@@ -32,7 +32,7 @@ import Testing
     /// The contextual policies against epsilon-greedy with the same model.
     @Test(
         arguments: [
-            "softmax:ratio=1e6,temperature=0.03,epsilon=0.001", "discounted-lin-ucb:ratio=1e6",
+            "softmax:ratio=1e6,temperature=0.02,epsilon=0.001", "discounted-lin-ucb:ratio=1e6",
             "sliding-lin-ucb:ratio=1e6", "lin-ts:ratio=1e6,epsilon=0.001",
             "squarecb:ratio=1e6,gamma=100", "lin-ucb:ratio=1e6,epsilon=0.001",
         ], [2, 4, 8])
