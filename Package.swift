@@ -42,12 +42,16 @@ let package = Package(
             name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CCrypto", dependencies: ["CLibCrypto"]),
         .target(name: "CLinuxUDP"),
+        .target(name: "CKernels", linkerSettings: [.linkedLibrary("m")]),
 
         // The rooms, lowest first. A room imports only rooms above it in this list
-        // that it names here; Tests/ArchitectureTests holds the sources to it.
-        .target(name: "DenseMath", dependencies: ["COpenBLAS"]),
-        .target(name: "PathTelemetry"),
-        .target(name: "PathLearning", dependencies: ["DenseMath", "PathTelemetry"]),
+        // that it names here; Tests/ArchitectureTests holds the sources to it. A room whose values
+        // contain those of another names that one too, though it imports only what is between: an
+        // incremental build looks at named targets alone, and would keep objects of an old layout.
+        .target(name: "DenseMath", dependencies: ["COpenBLAS", "CKernels"]),
+        .target(name: "PathTelemetry", dependencies: ["CKernels"]),
+        .target(
+            name: "PathLearning", dependencies: ["CKernels", "DenseMath", "PathTelemetry"]),
         .target(
             name: "PathTransport",
             dependencies: ["CCrypto", "PathTelemetry", "PathLearning", histogram]),
@@ -65,11 +69,14 @@ let package = Package(
             name: "PathReport",
             dependencies: ["PathTelemetry", "PathLearning", "PathTrace", "PathEvaluation"]),
         .target(
-            name: "PathNetwork", dependencies: ["CLinuxUDP", "PathTelemetry", "PathTransport"],
+            name: "PathNetwork",
+            dependencies: ["CLinuxUDP", "PathTelemetry", "PathLearning", "PathTransport"],
             swiftSettings: [.strictMemorySafety()]),
         .target(
             name: "PathEmulation",
-            dependencies: ["PathTelemetry", "PathTransport", "PathSimulation", "PathNetwork"]),
+            dependencies: [
+                "PathTelemetry", "PathLearning", "PathTransport", "PathSimulation", "PathNetwork",
+            ]),
         .target(
             name: "Pathwise",
             dependencies: [
@@ -125,11 +132,14 @@ let package = Package(
             dependencies: ["PathTransport", "PathTelemetry", "PathLearning"]),
         .testTarget(
             name: "PathSimulationTests",
-            dependencies: ["PathSimulation", "PathTelemetry", "PathLearning", "PathTransport"]),
+            dependencies: [
+                "DenseMath", "PathSimulation", "PathTelemetry", "PathLearning", "PathTransport",
+            ]),
         .testTarget(
             name: "PathEmulationTests",
             dependencies: [
-                "PathEmulation", "PathNetwork", "PathSimulation", "PathTransport", "PathTelemetry",
+                "PathEmulation", "PathNetwork", "PathSimulation", "PathTransport", "PathLearning",
+                "PathTelemetry",
             ]),
         .testTarget(
             name: "CommandTests",
@@ -140,7 +150,7 @@ let package = Package(
             exclude: ["Golden"]),
         .testTarget(
             name: "PathNetworkTests",
-            dependencies: ["PathNetwork", "PathTransport", "PathTelemetry"]),
+            dependencies: ["PathNetwork", "PathTransport", "PathLearning", "PathTelemetry"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,3 +1,5 @@
+import CKernels
+
 /// Cholesky factorisation on memory of the caller's, without allocation.
 public enum SmallCholesky {
     /// Replaces the lower triangle of A by L with `A = L L'`; the upper triangle stays as it is.
@@ -7,31 +9,8 @@ public enum SmallCholesky {
     public static func factor(
         _ a: UnsafeMutablePointer<Double>, size: Int, stride: Int
     ) -> Int? {
-        for column in 0..<size {
-            let current = a + column &* stride
-            let pivot = current[column]
-            guard pivot > 0, pivot.isFinite else { return column }
-            let root = pivot.squareRoot()
-            current[column] = root
-            let reciprocal = 1 / root
-            var row = column &+ 1
-            while row < size {
-                current[row] *= reciprocal
-                row &+= 1
-            }
-            var later = column &+ 1
-            while later < size {
-                let target = a + later &* stride
-                let factor = current[later]
-                row = later
-                while row < size {
-                    target[row] -= factor * current[row]
-                    row &+= 1
-                }
-                later &+= 1
-            }
-        }
-        return nil
+        let failed = ck_cholesky(a, size, stride)
+        return failed < 0 ? nil : failed
     }
 
     /// `x = L^-1 x`.
@@ -70,22 +49,23 @@ public enum SmallCholesky {
     }
 
     /// Writes `(L L')^-1`, both triangles alike to the last bit, padding zero.
+    ///
+    /// - Parameter scratch: `size * stride` doubles.
+    public static func invert(
+        _ l: UnsafePointer<Double>, size: Int, stride: Int,
+        into inverse: UnsafeMutablePointer<Double>, scratch: UnsafeMutablePointer<Double>
+    ) {
+        ck_invert(l, size, stride, inverse, scratch)
+    }
+
+    /// The same with memory of its own.
     public static func invert(
         _ l: UnsafePointer<Double>, size: Int, stride: Int,
         into inverse: UnsafeMutablePointer<Double>
     ) {
-        for column in 0..<size {
-            let target = inverse + column &* stride
-            for row in 0..<stride { target[row] = 0 }
-            target[column] = 1
-            forward(l, target, size: size, stride: stride)
-            backward(l, target, size: size, stride: stride)
-        }
-        for column in 0..<size {
-            var row = column &+ 1
-            while row < size {
-                inverse[column &+ row &* stride] = inverse[row &+ column &* stride]
-                row &+= 1
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: max(1, size * stride)) {
+            if let scratch = $0.baseAddress {
+                ck_invert(l, size, stride, inverse, scratch)
             }
         }
     }

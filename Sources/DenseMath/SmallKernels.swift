@@ -1,10 +1,12 @@
+public import CKernels
+
 /// Kernels for small symmetric matrices, without allocation and without BLAS: below a size of
 /// about 64 the call into BLAS costs more than the work.
 ///
 /// Matrices are column-major with `stride` doubles a column, vectors have `stride` elements;
 /// `stride` is the size rounded up to a multiple of four and the padding is zero, so that every
-/// loop runs over whole vectors. Written in column (axpy) order, which vectorises under strict
-/// floating point; no fused multiply-add, which is a library call on the baseline target.
+/// loop runs over whole vectors. What a decision and an update need is in C, where the compiler
+/// builds it for AVX2 beside the baseline processor; results are the same on both.
 public enum SmallKernels {
     @usableFromInline typealias Lanes = SIMD4<Double>
 
@@ -110,26 +112,19 @@ public enum SmallKernels {
         return sum(total)
     }
 
-    /// `A = A + x x'`.
+    /// `A = A + w x x'` on the lower triangle; by whole vectors, so elements above it may change.
     public static func addOuter(
-        _ a: UnsafeMutablePointer<Double>, _ x: UnsafePointer<Double>, size: Int, stride: Int
+        _ a: UnsafeMutablePointer<Double>, _ x: UnsafePointer<Double>, weight: Double = 1,
+        size: Int, stride: Int
     ) {
-        var column = a
-        for index in 0..<size {
-            let factor = Lanes(repeating: x[index])
-            var row = 0
-            while row < stride {
-                store(load(column, row) + factor * load(x, row), column, row)
-                row &+= 4
-            }
-            column += stride
-        }
+        ck_add_outer_lower(a, x, weight, size, stride)
     }
 
-    /// The inverse and the solution after one more observation, older ones weighted by `decay`.
+    /// The inverse and the solution after one more observation of weight w, older ones weighted by
+    /// `decay`.
     ///
-    /// From `P = A^-1` and `theta = A^-1 b` to those of `decay A + x x'` and `decay b + x y`:
-    /// `P = (P - v v' / s) / decay` with `v = P x`, `s = decay + x'v`, and
+    /// From `P = A^-1` and `theta = A^-1 b` to those of `decay A + w x x'` and `decay b + w x y`:
+    /// `P = (P - v v' / s) / decay` with `v = P x`, `s = decay / w + x'v`, and
     /// `theta = theta + v (y - theta'x) / s`. The result is symmetric to the last bit.
     /// Source: Sherman and Morrison, 1950; recursive least squares with forgetting, Haykin,
     /// "Adaptive Filter Theory", chapter 10.
@@ -139,33 +134,51 @@ public enum SmallKernels {
     @discardableResult
     public static func recursiveLeastSquares(
         inverse p: UnsafeMutablePointer<Double>, theta: UnsafeMutablePointer<Double>,
-        _ x: UnsafePointer<Double>, target: Double, decay: Double, size: Int, stride: Int,
-        scratch: UnsafeMutablePointer<Double>
+        _ x: UnsafePointer<Double>, target: Double, weight: Double = 1, decay: Double, size: Int,
+        stride: Int, scratch: UnsafeMutablePointer<Double>
     ) -> Double {
-        multiply(p, x, size: size, stride: stride, into: scratch)
-        let s = decay + dot(scratch, x, length: stride)
-        guard s > 0, s.isFinite, decay > 0 else { return s.isFinite ? min(s, 0) : .nan }
-        let gain = Lanes(repeating: (target - dot(theta, x, length: stride)) / s)
-        // Scaling v by a square root keeps v_i v_j and v_j v_i the same number.
-        let root = Lanes(repeating: (1 / s).squareRoot())
-        var row = 0
-        while row < stride {
-            let v = load(scratch, row)
-            store(load(theta, row) + gain * v, theta, row)
-            store(root * v, scratch, row)
-            row &+= 4
-        }
-        let growth = Lanes(repeating: 1 / decay)
-        var column = p
-        for index in 0..<size {
-            let factor = Lanes(repeating: scratch[index])
-            row = 0
-            while row < stride {
-                store((load(column, row) - factor * load(scratch, row)) * growth, column, row)
-                row &+= 4
-            }
-            column += stride
-        }
-        return s
+        ck_observe(p, theta, x, target, weight, decay, size, stride, scratch)
     }
+
+    /// How many candidates `score` takes at once: the distance of its rows of means.
+    public static let candidateLimit = 16
+
+    /// Linear scores of candidates for features x and a constant: `theta'(x, 1)` for each of
+    /// `models` vectors of weights, and `(x, 1)'P(x, 1)` where P is given.
+    ///
+    /// - Parameters:
+    ///   - theta: `models` vectors of `size + 1` weights, `stride` apart.
+    ///   - p: symmetric, `size + 1` columns `stride` apart.
+    ///   - size: features, a multiple of four, at most 24.
+    ///   - x: features of the first candidate; those of the next are `step` doubles on.
+    ///   - count: candidates, 1...16.
+    ///   - means: `models` rows of 16.
+    ///   - spreads: 16 elements; not written without P.
+    @inlinable
+    public static func score(
+        theta: UnsafePointer<Double>, models: Int, p: UnsafePointer<Double>?, size: Int,
+        stride: Int, x: UnsafePointer<Double>, step: Int, count: Int,
+        means: UnsafeMutablePointer<Double>, spreads: UnsafeMutablePointer<Double>
+    ) {
+        ck_score(theta, models, p, size, stride, x, step, count, means, spreads)
+    }
+
+    /// Natural logarithms of positive normal numbers, rounded up to whole groups of four.
+    @inlinable
+    public static func logarithms(
+        _ x: UnsafePointer<Double>, into result: UnsafeMutablePointer<Double>, count: Int
+    ) {
+        ck_log(x, result, count)
+    }
+
+    /// Exponentials of finite numbers, held within exp(-700...700); in whole groups of four.
+    @inlinable
+    public static func exponentials(
+        _ x: UnsafePointer<Double>, into result: UnsafeMutablePointer<Double>, count: Int
+    ) {
+        ck_exp(x, result, count)
+    }
+
+    /// The instruction set in use, for measurements.
+    public static var target: String { String(cString: ck_target()) }
 }

@@ -33,7 +33,7 @@ public final class Demo: Sendable {
 
     /// The policies in the order of their runs.
     public static let policies: [PolicySpecification] = [
-        .minRTT, .roundRobin, .learned(LinUCBSettings()),
+        .minRTT, .roundRobin, .learned(LearnedSettings()),
     ]
 
     /// Carries out all runs.
@@ -108,7 +108,7 @@ public final class Demo: Sendable {
             policies: [
                 .policy(.minRTT), .policy(.roundRobin),
                 .policy(
-                    .learned(LinUCBSettings()), model: training.model, label: "trained model"),
+                    .learned(LearnedSettings()), model: training.model, label: "trained model"),
             ])
     }
 

@@ -2,8 +2,9 @@ public import PathTelemetry
 
 /// One path that a decision may use, with everything a policy may look at.
 public struct Candidate: Sendable {
-    public var path: PathID
+    /// First, so that a kernel finds the features of all candidates at equal distances.
     public var features: FeatureVector
+    public var path: PathID
     /// The heuristic's prediction h(x): time from now until the burst has arrived, seconds.
     public var predictedDelivery: Double
     /// Smoothed RTT and its variation, seconds.
@@ -37,22 +38,24 @@ public struct Candidate: Sendable {
     }
 }
 
-/// The candidates of one decision, kept inline: `0 ..< count` are valid.
+/// The candidates of one decision: `0 ..< count` are valid.
+///
+/// Kept in an array that is filled again for every decision, so that neither a decision nor its
+/// record copies them; an array that a record still holds is left to it.
 public struct CandidateSet: Sendable {
     public private(set) var count = 0
-    @usableFromInline var storage: InlineArray<16, Candidate>
+    /// Elements from `count` on are of earlier decisions.
+    @usableFromInline var storage: [Candidate] = []
 
-    public init() { storage = InlineArray(repeating: Candidate(path: PathID(0))) }
+    public init() {}
 
     @inlinable public var isEmpty: Bool { count == 0 }
 
     /// The candidate at a position below `count`.
     public subscript(index: Int) -> Candidate {
-        // A getter, and through the span, which borrows in place: a reading coroutine allocates
-        // its frame, and indexing the array itself copies all of it.
         get {
             precondition(index >= 0 && index < count)
-            return storage.span[index]
+            return storage[index]
         }
         _modify {
             precondition(index >= 0 && index < count)
@@ -69,17 +72,27 @@ public struct CandidateSet: Sendable {
     /// Empties the set for the next decision.
     public mutating func removeAll() { count = 0 }
 
+    /// Makes room for one more candidate, to be filled in place; what it holds before is of an
+    /// earlier decision.
+    ///
+    /// - Returns: its position, or nil when `PathID.limit` are there already.
+    @inline(__always)
+    mutating func grow() -> Int? {
+        guard count < PathID.limit else { return nil }
+        if storage.count == count { storage.append(Candidate(path: PathID(0))) }
+        count += 1
+        return count - 1
+    }
+
     /// Appends a candidate; ignored when `PathID.limit` are there already.
     public mutating func append(_ candidate: Candidate) {
-        guard count < PathID.limit else { return }
-        storage[count] = candidate
-        count += 1
+        guard let place = grow() else { return }
+        storage[place] = candidate
     }
 
     /// The position of a path among the candidates.
     public func index(of path: PathID) -> Int? {
-        let all = storage.span
-        for index in 0..<count where all[index].path == path { return index }
+        for index in 0..<count where storage[index].path == path { return index }
         return nil
     }
 }
@@ -118,17 +131,36 @@ public struct ActionDistribution: Sendable {
     /// Empties the distribution for the next decision.
     public mutating func removeAll() { count = 0 }
 
+    /// The action whose share of 0 ..< 1 contains the draw; never one of probability zero.
+    ///
+    /// Nil when the probabilities are not finite, not negative, or do not sum to one within 1e-9.
+    /// Mutating, because only what may change has an address: reading would copy all of it first.
+    mutating func sample(_ draw: Double) -> Int? {
+        var sum = 0.0
+        var chosen = -1
+        var last = 0
+        for index in 0..<count {
+            let share = probabilities[index]
+            guard share >= 0 else { return nil }
+            sum += share
+            if share > 0 { last = index }
+            if chosen < 0, draw < sum { chosen = index }
+        }
+        guard (sum - 1).magnitude <= 1e-9 else { return nil }
+        return chosen < 0 ? last : chosen
+    }
+
     /// The action at a position below `count`.
     public func action(_ index: Int) -> PathSet {
         precondition(index >= 0 && index < count)
-        return actions[index]
+        return actions.span[index]
     }
 
     /// The probability of the action at a position below `count`.
     public subscript(index: Int) -> Double {
         get {
             precondition(index >= 0 && index < count)
-            return probabilities[index]
+            return probabilities.span[index]
         }
         set {
             precondition(index >= 0 && index < count)
@@ -148,6 +180,9 @@ public struct Decision: Sendable {
     public var isForced: Bool
     /// What the policy wants to hear again with the outcome; not recorded.
     public var memo: UInt64
+
+    /// No decision yet: to be filled by `PathSelector.decide`.
+    public init() { self.init(distribution: ActionDistribution(), chosen: 0) }
 
     public init(
         distribution: ActionDistribution, chosen: Int, isForced: Bool = false, memo: UInt64 = 0

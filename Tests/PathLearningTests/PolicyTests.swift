@@ -1,6 +1,7 @@
-import PathLearning
 import PathTelemetry
 import Testing
+
+@testable import PathLearning
 
 private let allPolicies =
     PolicySpecification.catalogue.map(\.name) + [
@@ -48,10 +49,16 @@ private let allPolicies =
             }
             #expect(singles)
             let isLearned =
-                ["lin-ucb", "learned"].contains(selector.name)
+                selector.name == "lin-ucb"
                 || LinearBanditSettings.Rule(rawValue: selector.name) != nil
                 || ["exp3", "prune", "falcon"].contains(selector.name)
             if isLearned && count > 1 { checkSafety(set, values) }
+            if selector.name == "learned" && count > 1 {
+                let left = SteadyPolicy.overdue(set.storage.span.extracting(first: count))
+                for index in 0..<count where left & (1 << UInt32(index)) != 0 {
+                    #expect(values[index] == 0)
+                }
+            }
             if let path = decision.action.first, let chosen = set.index(of: path) {
                 let delivery = random.next() % 10 == 0 ? nil : random.uniform()
                 selector.learn(

@@ -57,9 +57,10 @@ import Testing
         burst: BurstContext, now: Instant, utcOffset: TimeDelta = .zero
     ) -> FeatureVector {
         var vector = FeatureVector(repeating: .nan)
+        var memory = FeatureMemory()
         FeatureSchema.extract(
             from: snapshot, estimator: estimator, burst: burst, utcOffset: utcOffset, now: now,
-            into: &vector)
+            memory: &memory, into: &vector)
         return vector
     }
 

@@ -1,3 +1,4 @@
+import DenseMath
 import PathLearning
 import PathTelemetry
 
@@ -5,6 +6,7 @@ import PathTelemetry
 enum DecisionBenchmarks {
     static let all = [
         Benchmark(name: "decide", run: decisions),
+        Benchmark(name: "decide-kernels", run: kernels),
         Benchmark(name: "learn", run: learning),
         Benchmark(name: "telemetry", run: telemetry),
     ]
@@ -13,7 +15,7 @@ enum DecisionBenchmarks {
     private struct Paths {
         var snapshots: [PathSnapshot] = []
         var estimators: [PathEstimator] = []
-        let now = Instant.zero + .seconds(10)
+        var now = Instant.zero + .seconds(10)
         let burst = BurstContext(bytes: 10_000, deadline: .seconds(1), trafficClass: .stream)
 
         init(_ count: Int) {
@@ -37,6 +39,18 @@ enum DecisionBenchmarks {
             }
         }
 
+        /// An acknowledgement on every path, so that nothing known of them stays as it was.
+        mutating func acknowledge() {
+            now += .microseconds(50)
+            for index in snapshots.indices {
+                snapshots[index].smoothedRTT =
+                    snapshots[index].smoothedRTT + .microseconds(1)
+                estimators[index].handleAck(
+                    rtt: .milliseconds(20 + now.nanoseconds / 50_000 % 3),
+                    rawOneWayDelay: .milliseconds(1000), bytes: 1200, deliveryRate: 1e6, now: now)
+            }
+        }
+
         func fill(_ set: inout CandidateSet, _ builder: inout CandidateBuilder) {
             builder.begin(&set)
             for index in snapshots.indices {
@@ -50,15 +64,17 @@ enum DecisionBenchmarks {
 
     private static func decisions() throws {
         for count in [2, 4, 8] {
-            let paths = Paths(count)
+            var paths = Paths(count)
             var builder = CandidateBuilder()
             var set = CandidateSet()
             paths.fill(&set, &builder)
-            for policy in ["min-rtt", "steady", "lin-ucb"] {
+            for policy in ["min-rtt", "steady", "lin-ucb", "learned"] {
                 var selector = try PathSelector(PolicySpecification(parsing: policy), seed: 1)
                 var sum = 0
+                var decision = Decision()
                 let given = { (_: Int) in
-                    sum &+= selector.decide(set, burst: paths.burst, now: paths.now).decision.chosen
+                    _ = selector.decide(set, burst: paths.burst, now: paths.now, into: &decision)
+                    sum &+= decision.chosen
                 }
                 let cost = measure(steps: 100_000, given)
                 let spread = quantiles(steps: 100_000, given)
@@ -68,7 +84,8 @@ enum DecisionBenchmarks {
                         + "p99.9 \(number(spread.p999)) ns")
                 let whole = { (_: Int) in
                     paths.fill(&set, &builder)
-                    sum &+= selector.decide(set, burst: paths.burst, now: paths.now).decision.chosen
+                    _ = selector.decide(set, burst: paths.burst, now: paths.now, into: &decision)
+                    sum &+= decision.chosen
                 }
                 let wholeCost = measure(steps: 100_000, whole)
                 let wholeSpread = quantiles(steps: 100_000, whole)
@@ -76,9 +93,50 @@ enum DecisionBenchmarks {
                     "decide \(policy), \(count) paths, with features",
                     "\(wholeCost.text); p50 \(number(wholeSpread.p50)), "
                         + "p99 \(number(wholeSpread.p99)), p99.9 \(number(wholeSpread.p999)) ns")
+                // The same where every path had news; what taking them in costs is shown below.
+                let news = measure(steps: 100_000) { _ in
+                    paths.acknowledge()
+                    paths.fill(&set, &builder)
+                    _ = selector.decide(set, burst: paths.burst, now: paths.now, into: &decision)
+                    sum &+= decision.chosen
+                }
+                let without = measure(steps: 100_000) { _ in paths.acknowledge() }
+                report(
+                    "decide \(policy), \(count) paths, after news of all",
+                    "\(number(news.time - without.time)) ns")
                 precondition(sum >= 0)
             }
         }
+    }
+
+    /// Scores of candidates and one update, by the number of features and without a policy.
+    private static func kernels() {
+        for features in [16, 24] {
+            let size = features + 1
+            let stride = SmallKernels.stride(size)
+            let theta = [Double](repeating: 0.1, count: 3 * stride)
+            var p = [Double](repeating: 0, count: size * stride)
+            for index in 0..<size { p[index * (stride + 1)] = 1 }
+            let x = (0..<(8 * features)).map { Double($0 % 17) / 17 - 0.5 }
+            var means = [Double](repeating: 0, count: 3 * SmallKernels.candidateLimit)
+            var spreads = [Double](repeating: 0, count: SmallKernels.candidateLimit)
+            for count in [2, 4, 8] {
+                let cost = measure(steps: 200_000) { _ in
+                    SmallKernels.score(
+                        theta: theta, models: 1, p: p, size: features, stride: stride, x: x,
+                        step: features, count: count, means: &means, spreads: &spreads)
+                }
+                report("score \(count) candidates, d = \(features), with spreads", cost.text)
+            }
+            var posterior = LinearPosterior(prior: LinearPrior(size: features, lambda: 1))
+            var row = [Double](repeating: 0, count: SmallKernels.stride(features))
+            let cost = measure(steps: 200_000) { step in
+                row[step % features] = Double(step % 13) / 13 - 0.5
+                posterior.learn(row, target: 0.1, decay: 0.99999)
+            }
+            report("update of a regression, d = \(features)", cost.text)
+        }
+        report("instruction set of the kernels", SmallKernels.target)
     }
 
     private static func learning() throws {
@@ -86,20 +144,22 @@ enum DecisionBenchmarks {
         var builder = CandidateBuilder()
         var set = CandidateSet()
         paths.fill(&set, &builder)
-        var selector = try PathSelector(PolicySpecification(parsing: "lin-ucb"), seed: 1)
-        var now = paths.now
-        let cost = measure(steps: 100_000) { step in
-            now += .milliseconds(1)
-            let outcome = Outcome(
-                decision: UInt64(step), delivery: 0.03 + 0.001 * Double(step % 7), isLate: false,
-                deadline: 1, packets: 9, lostPackets: 0, closedAt: now)
-            selector.learn(
-                Feedback(
-                    features: set[step % 4].features,
-                    predictedDelivery: set[step % 4].predictedDelivery, burst: paths.burst,
-                    outcome: outcome, now: now))
+        for policy in ["lin-ucb", "learned"] {
+            var selector = try PathSelector(PolicySpecification(parsing: policy), seed: 1)
+            var now = paths.now
+            let cost = measure(steps: 100_000) { step in
+                now += .milliseconds(1)
+                let outcome = Outcome(
+                    decision: UInt64(step), delivery: 0.03 + 0.001 * Double(step % 7),
+                    isLate: false, deadline: 1, packets: 9, lostPackets: 0, closedAt: now)
+                selector.learn(
+                    Feedback(
+                        features: set[step % 4].features,
+                        predictedDelivery: set[step % 4].predictedDelivery, burst: paths.burst,
+                        outcome: outcome, now: now, path: set[step % 4].path))
+            }
+            report("learn \(policy), one outcome", cost.text)
         }
-        report("learn lin-ucb, one outcome", cost.text)
     }
 
     private static func telemetry() {

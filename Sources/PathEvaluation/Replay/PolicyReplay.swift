@@ -96,8 +96,8 @@ public struct PolicyReplay: Sendable {
         _ decision: borrowing LoggedDecision, memo: UInt64, to selector: inout PathSelector
     ) {
         let record = decision.record
-        guard !record.decision.isForced, let outcome = decision.outcome,
-            let path = PolicyReplay.carrier(record), let index = record.candidates.index(of: path)
+        guard let outcome = decision.outcome, let path = PolicyReplay.carrier(record),
+            let index = record.candidates.index(of: path)
         else { return }
         let candidate = record.candidates[index]
         let early = pending.push(
@@ -105,7 +105,7 @@ public struct PolicyReplay: Sendable {
                 features: candidate.features, predictedDelivery: candidate.predictedDelivery,
                 burst: record.burst, outcome: outcome, now: outcome.closedAt, path: path,
                 action: record.decision.action, propensity: record.decision.propensity,
-                memo: memo))
+                memo: memo, isForced: record.decision.isForced))
         if let early { selector.learn(early) }
     }
 

@@ -11,6 +11,7 @@ public struct CandidateBuilder: Sendable {
     public var utcOffset: TimeDelta
     private let heuristic = DeliveryHeuristic()
     private var hasActive = false
+    private var memory = FeatureMemory()
 
     public init(utcOffset: TimeDelta = .zero) { self.utcOffset = utcOffset }
 
@@ -35,10 +36,9 @@ public struct CandidateBuilder: Sendable {
         default:
             return
         }
-        guard candidates.count < PathID.limit else { return }
-        candidates.append(Candidate(path: snapshot.path, traits: snapshot.traits))
-        fill(
-            &candidates[candidates.count - 1], snapshot, estimator, burst: burst, now: now)
+        guard let place = candidates.grow() else { return }
+        var all = candidates.storage.mutableSpan
+        fill(&all[place], snapshot, estimator, burst: burst, now: now)
     }
 
     /// Completes the candidates: features that compare each with the best of the others.
@@ -57,24 +57,34 @@ public struct CandidateBuilder: Sendable {
                 second = prediction
             }
         }
-        for index in 0..<count {
-            let prediction = all[index].predictedDelivery
-            FeatureSchema.setPredictionGap(
-                prediction, bestOther: prediction > best ? best : second,
-                in: &all[index].features)
+        // All gaps through one logarithm of four lanes.
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * PathID.limit) { buffer in
+            guard let ratios = buffer.baseAddress else { return }
+            for index in 0..<count {
+                let prediction = all[index].predictedDelivery
+                ratios[index] = prediction / (prediction > best ? best : second)
+            }
+            for index in count..<((count + 3) & ~3) { ratios[index] = 1 }
+            let gaps = ratios + PathID.limit
+            FeatureSchema.scaleGaps(ratios, into: gaps, count: count)
+            for index in 0..<count {
+                all[index].features[Feature.predictionGap.rawValue] = gaps[index]
+            }
         }
     }
 
     /// Forgets a path that was removed.
     public mutating func remove(path: PathID) { clockOffset.remove(path: path) }
 
-    private func fill(
+    private mutating func fill(
         _ candidate: inout Candidate, _ snapshot: borrowing PathSnapshot,
         _ estimator: borrowing PathEstimator, burst: BurstContext, now: Instant
     ) {
+        candidate.path = snapshot.path
+        candidate.traits = snapshot.traits
         FeatureSchema.extract(
             from: snapshot, estimator: estimator, burst: burst, utcOffset: utcOffset, now: now,
-            into: &candidate.features)
+            memory: &memory, into: &candidate.features)
         let age = snapshot.oldestUnanswered.map { max(0, (now - $0).seconds) } ?? 0
         let rate = FeatureSchema.expectedRate(snapshot, estimator)
         // Without stamps from the receiver, half the round trip.

@@ -21,7 +21,9 @@ public struct DeliveryHeuristic: Sendable {
         let size = Double(max(0, bytes))
         let excess = Double(snapshot.bytesInFlight) + size - Double(snapshot.congestionWindow)
         let wait = max(snapshot.pacingDelay.seconds, excess / rate, 0)
-        let expected = snapshot.smoothedRTT.seconds + snapshot.rttVariation.seconds
+        // A single lost packet has no news of its own before this: not yet a silence.
+        let expected =
+            snapshot.smoothedRTT.seconds + max(4 * snapshot.rttVariation.seconds, 0.01)
         let overdue = max(0, unansweredAge - expected)
         return max(1e-4, wait + size / rate + delay + overdue)
     }

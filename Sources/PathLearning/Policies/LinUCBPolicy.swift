@@ -41,18 +41,22 @@ public struct LinUCBPolicy: Policy {
         for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: 4 * PathID.limit) { buffer in
+            guard let costs = buffer.baseAddress else { return }
+            let deliveries = costs + PathID.limit
+            evaluate(candidates, burst: burst, costs: costs, deliveries: deliveries)
+            fill(&distribution, candidates, costs: costs, deliveries: deliveries)
+        }
+    }
+
+    private func fill(
+        _ distribution: inout ActionDistribution, _ candidates: Span<Candidate>,
+        costs: UnsafePointer<Double>, deliveries: UnsafePointer<Double>
+    ) {
         let count = candidates.count
-        var costs = InlineArray<16, Double>(repeating: 0)
-        var deliveries = InlineArray<16, Double>(repeating: 0)
         var overdue: UInt32 = 0
-        for index in 0..<count {
-            let estimate = evaluate(
-                candidates[index].features.span,
-                prediction: candidates[index].predictedDelivery,
-                pricePerGB: candidates[index].traits.pricePerGB, burst: burst)
-            costs[index] = estimate.cost
-            deliveries[index] = estimate.delivery
-            if SteadyPolicy.isSuspicious(candidates[index]) { overdue |= 1 &<< UInt32(index) }
+        for index in 0..<count where SteadyPolicy.isSuspicious(candidates[index]) {
+            overdue |= 1 &<< UInt32(index)
         }
         // When every reply is overdue, overdue says nothing about which path to avoid.
         if overdue.nonzeroBitCount == count { overdue = 0 }
@@ -99,28 +103,54 @@ public struct LinUCBPolicy: Policy {
     }
 
     public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
-        evaluate(
-            candidate.features.span, prediction: candidate.predictedDelivery,
-            pricePerGB: candidate.traits.pricePerGB, burst: burst
-        ).cost
+        let one: InlineArray<1, Candidate> = [copy candidate]
+        var cost = 0.0
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: 4 * PathID.limit) { buffer in
+            guard let costs = buffer.baseAddress else { return }
+            evaluate(
+                one.span, burst: burst, costs: costs, deliveries: costs + PathID.limit)
+            cost = costs[0]
+        }
+        return cost
     }
 
-    /// The cost by which candidates are ranked, and the delivery expected of this one, seconds.
+    /// The costs by which candidates are ranked, and the deliveries expected of them, seconds.
+    ///
+    /// - Parameter costs: 4 x 16 doubles; the second 16 are `deliveries`.
     @inline(__always)
     private func evaluate(
-        _ features: Span<Double>, prediction: Double, pricePerGB: Double, burst: BurstContext
-    ) -> (cost: Double, delivery: Double) {
-        let (mean, spread) = features.withUnsafeBufferPointer { buffer in
-            buffer.baseAddress.map { posterior.predictAffine($0) } ?? (mean: 0, spread: 0)
+        _ candidates: Span<Candidate>, burst: BurstContext, costs: UnsafeMutablePointer<Double>,
+        deliveries: UnsafeMutablePointer<Double>
+    ) {
+        let count = candidates.count
+        let spreads = deliveries + PathID.limit
+        let logarithms = spreads + PathID.limit
+        candidates.withFeatures { features, step in
+            _ = posterior.withWeights { theta, inverse in
+                SmallKernels.score(
+                    theta: theta, models: 1, p: settings.alpha > 0 ? inverse : nil,
+                    size: FeatureSchema.count, stride: posterior.stride, x: features, step: step,
+                    count: count, means: costs, spreads: spreads)
+            }
         }
-        let residual = min(max(mean, Cost.lowest), Cost.highest + cost.lateness)
-        let h = max(prediction, 1e-4)
-        let bonus = settings.alpha * max(0, spread).squareRoot()
-        return (
-            naturalLogarithm(h) + residual - bonus
-                + cost.price(bytes: burst.bytes, pricePerGB: pricePerGB),
-            h * exp(residual)
-        )
+        for index in 0..<((count + 3) & ~3) {
+            let prediction = index < count ? candidates[index].predictedDelivery : 1
+            deliveries[index] = max(prediction, 1e-4)
+        }
+        SmallKernels.logarithms(deliveries, into: logarithms, count: count)
+        let highest = Cost.highest + cost.lateness
+        let perPrice = cost.price(bytes: burst.bytes, pricePerGB: 1)
+        for index in 0..<count {
+            let residual = min(max(costs[index], Cost.lowest), highest)
+            let bonus =
+                settings.alpha > 0
+                ? settings.alpha * max(0, spreads[index]).squareRoot() : 0
+            costs[index] =
+                logarithms[index] + residual - bonus
+                + perPrice * candidates[index].traits.pricePerGB
+            logarithms[index] += residual
+        }
+        SmallKernels.exponentials(logarithms, into: deliveries, count: count)
     }
 
     /// The features, a one, and zeros up to whole vectors.

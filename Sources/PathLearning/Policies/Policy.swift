@@ -51,22 +51,25 @@ public struct Feedback: Sendable {
     public var propensity: Double
     /// `Decision.memo`.
     public var memo: UInt64
+    /// The decision had no choice; only the learned policy learns from it.
+    public var isForced: Bool
 
     /// - Parameter action: the path alone when nil.
     public init(
         features: FeatureVector, predictedDelivery: Double, burst: BurstContext, outcome: Outcome,
         now: Instant, path: PathID = PathID(0), action: PathSet? = nil, propensity: Double = 1,
-        memo: UInt64 = 0
+        memo: UInt64 = 0, isForced: Bool = false
     ) {
         self.features = features
+        self.path = path
         self.predictedDelivery = predictedDelivery
         self.burst = burst
         self.outcome = outcome
         self.now = now
-        self.path = path
         self.action = action ?? PathSet(path)
         self.propensity = propensity
         self.memo = memo
+        self.isForced = isForced
     }
 }
 
@@ -86,6 +89,19 @@ extension ActionDistribution {
 }
 
 extension Span where Element == Candidate {
+    /// Lends the features to a kernel: those of the first candidate, and the distance in doubles
+    /// to those of the next.
+    @inline(__always)
+    func withFeatures(_ body: (UnsafePointer<Double>, Int) -> Void) {
+        withUnsafeBufferPointer { buffer in
+            guard let base = buffer.baseAddress else { return }
+            // The features are a candidate's first member, and it holds nothing but words.
+            body(
+                UnsafeRawPointer(base).assumingMemoryBound(to: Double.self),
+                MemoryLayout<Candidate>.stride / MemoryLayout<Double>.stride)
+        }
+    }
+
     /// The position of a path among the candidates.
     func index(of path: PathID) -> Int? {
         for index in 0..<count where self[index].path == path { return index }

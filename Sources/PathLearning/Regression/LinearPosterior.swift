@@ -1,63 +1,40 @@
 public import DenseMath
-import Glibc
-
-/// What a linear model believes before it sees data: weights and how firmly.
-public struct LinearPrior: Sendable, Equatable {
-    /// Expected weights.
-    public let mean: [Double]
-    /// Symmetric positive definite; in units of observations (an observation x adds `x x'`).
-    public let precision: Matrix
-
-    /// - Throws: `LearningError.training` when sizes differ, a number is not finite, or the
-    ///   precision is not positive definite.
-    public init(mean: [Double], precision: Matrix) throws(LearningError) {
-        guard mean.count == precision.rows, mean.allSatisfy(\.isFinite) else {
-            throw .training("the prior's weights do not fit its precision or are not finite")
-        }
-        do throws(DenseMathError) {
-            _ = try Cholesky(precision)
-        } catch {
-            throw .training("the prior's precision is unusable: \(error)")
-        }
-        self.mean = mean
-        self.precision = precision
-    }
-
-    /// Weights of zero with the same precision for each: ridge regression.
-    ///
-    /// - Precondition: `lambda` is above zero.
-    public init(size: Int, lambda: Double) {
-        precondition(lambda > 0 && lambda.isFinite)
-        mean = [Double](repeating: 0, count: size)
-        precision = Matrix(diagonal: lambda, size: size)
-    }
-}
 
 /// Bayesian linear regression that learns one observation at a time and forgets.
 ///
-///     A = A0 + sum g(age) x x'      b = A0 theta0 + sum g(age) x y      theta = A^-1 b
+///     A = A0 + sum g(age) w x x'      b = A0 theta0 + sum g(age) w x y      theta = A^-1 b
 ///
-/// Only data fades, the prior stays: after `decay`, `A <- g A + (1 - g) A0 + x x'`, so directions
+/// Only data fades, the prior stays: after `decay`, `A <- g A + (1 - g) A0 + w x x'`, so directions
 /// that nothing excites return to the prior instead of winding up. The inverse and theta follow by
-/// rank-one updates, and are made anew from A after 1,000 of them or when more than two percent of
-/// the evidence has faded since (rank-one updates leave out the part of the prior put back).
-/// No allocation after `init`. Sources: Russac, Vernade and Cappé, "Weighted Linear Bandits for
-/// Non-Stationary Environments", 2019; Sherman and Morrison, 1950.
+/// rank-one updates, and are made anew from A after 1,000 of them or when more than `tolerance` of
+/// the evidence has faded since (rank-one updates leave out the part of the prior put back). A
+/// factorisation that fails or is worse conditioned than 1e12 is tried again with a ridge of 1e-9,
+/// 1e-6 and 1e-3 of the mean diagonal; when that does not help either, or a number is not finite,
+/// the data is dropped for the prior. No allocation after `init`. Sources: Russac, Vernade and
+/// Cappé, "Weighted Linear Bandits for Non-Stationary Environments", 2019; Sherman and Morrison,
+/// 1950.
 public struct LinearPosterior: Sendable {
     private static let refreshAfter = 1000
-    private static let refreshBelow = 0.98
     private static let renormalizeBelow = 1e-9
+    /// Condition, 1-norm, beyond which a solution is not trusted.
+    private static let worstCondition = 1e12
 
     public let size: Int
     /// Doubles from one column to the next in the kernels' layout; also the length of their
     /// vectors, padded with zeros.
     public let stride: Int
+    /// Share of the evidence that may fade before the inverse is made anew; zero is always.
+    public let tolerance: Double
     /// Observations taken in.
     public private(set) var observations: UInt64 = 0
     /// Observations refused because they were not finite.
     public private(set) var refused: UInt64 = 0
+    /// How often A could only be factored with a ridge.
+    public private(set) var repairs: UInt64 = 0
     /// How often A could not be factored and the data was dropped for the prior.
     public private(set) var resets: UInt64 = 0
+    /// Condition of A, 1-norm, when the inverse was last made anew.
+    public private(set) var condition = 1.0
 
     /// One block of memory, changed in place; `Layout` says what is where.
     private var storage: [Double]
@@ -68,9 +45,11 @@ public struct LinearPosterior: Sendable {
     /// Fading not yet applied to the inverse.
     private var pendingDecay = 1.0
 
-    public init(prior: LinearPrior) {
+    /// - Parameter tolerance: between 0 and 1.
+    public init(prior: LinearPrior, tolerance: Double = 0.02) {
         size = prior.mean.count
         stride = SmallKernels.stride(size)
+        self.tolerance = tolerance
         let layout = Layout(size: size, stride: stride)
         storage = [Double](repeating: 0, count: layout.count)
         for column in 0..<size {
@@ -87,43 +66,52 @@ public struct LinearPosterior: Sendable {
 
     /// Takes in one observation after fading the older ones by `decay` (0...1).
     ///
-    /// - Parameter x: `stride` doubles, zero beyond `size`.
-    public mutating func learn(_ x: UnsafePointer<Double>, target: Double, decay: Double = 1) {
-        var finite = target.isFinite
-        for index in 0..<size where !x[index].isFinite { finite = false }
-        fade(decay)
-        guard finite else {
+    /// - Parameters:
+    ///   - x: `stride` doubles, zero beyond `size`.
+    ///   - weight: how many observations it counts for, above zero.
+    public mutating func learn(
+        _ x: UnsafePointer<Double>, target: Double, weight: Double = 1, decay: Double = 1
+    ) {
+        age(decay)
+        let (size, stride, scale) = (self.size, self.stride, self.scale)
+        // Zero times a number is zero unless it is not finite.
+        var check = target * 0 + weight * 0
+        for index in 0..<size { check += x[index] * 0 }
+        guard check == 0, weight > 0 else {
             refused &+= 1
             return
         }
         observations &+= 1
         sinceRefresh &+= 1
-        let (size, stride, scale) = (self.size, self.stride, self.scale)
         let layout = Layout(size: size, stride: stride)
         let pending = pendingDecay
         let exact =
-            fadedSinceRefresh < LinearPosterior.refreshBelow
-            || sinceRefresh >= LinearPosterior.refreshAfter
+            1 - fadedSinceRefresh > tolerance || sinceRefresh >= LinearPosterior.refreshAfter
         let usable = storage.withUnsafeMutableBufferPointer { buffer -> Bool in
             guard let base = buffer.baseAddress else { return false }
-            let scratch = base + layout.scratch
-            let weight = (1 / scale).squareRoot()
-            for index in 0..<stride { scratch[index] = x[index] * weight }
-            SmallKernels.addOuter(base + layout.gram, scratch, size: size, stride: stride)
+            SmallKernels.addOuter(
+                base + layout.gram, x, weight: weight / scale, size: size, stride: stride)
             let moment = base + layout.moment
-            let weighted = target / scale
-            for index in 0..<size { moment[index] += x[index] * weighted }
+            let weighted = weight * target / scale
+            for index in 0..<stride { moment[index] += x[index] * weighted }
             guard !exact else { return false }
             return SmallKernels.recursiveLeastSquares(
                 inverse: base + layout.inverse, theta: base + layout.theta, x, target: target,
-                decay: pending, size: size, stride: stride, scratch: scratch) > 0
+                weight: weight, decay: pending, size: size, stride: stride,
+                scratch: base + layout.scratch) > 0
         }
         pendingDecay = 1
         if !usable { refresh() }
     }
 
-    /// Lets the data fade by a factor (0...1) without a new observation.
+    /// Lets the data fade by a factor (0...1) without a new observation, so that what was learned
+    /// of something idle becomes uncertain again.
     public mutating func fade(_ decay: Double) {
+        age(decay)
+        if 1 - fadedSinceRefresh > tolerance { refresh() }
+    }
+
+    private mutating func age(_ decay: Double) {
         guard decay < 1, decay >= 0 else { return }
         // Data that has faded to nothing is gone; the scale stays a normal number.
         scale *= max(decay, 1e-6)
@@ -141,28 +129,61 @@ public struct LinearPosterior: Sendable {
         sinceRefresh = 0
         fadedSinceRefresh = 1
         pendingDecay = 1
-        if solve() { return }
+        if solve(ridge: 0) { return }
+        if solve(ridge: 1e-9) || solve(ridge: 1e-6) || solve(ridge: 1e-3) {
+            repairs &+= 1
+            return
+        }
         resets &+= 1
+        forget()
+    }
+
+    /// Drops all data for the prior.
+    public mutating func forget() {
         let layout = Layout(size: size, stride: stride)
         for index in 0..<(size * stride) { storage[layout.gram + index] = 0 }
         for index in 0..<stride { storage[layout.moment + index] = 0 }
         scale = 1
-        _ = solve()
+        sinceRefresh = 0
+        fadedSinceRefresh = 1
+        pendingDecay = 1
+        _ = solve(ridge: 0)
     }
 
-    /// - Returns: false when A is not positive definite or the solution is not finite.
-    private mutating func solve() -> Bool {
+    /// Drops the data and the prior for weights of zero with a precision of `lambda`, above zero.
+    public mutating func forget(lambda: Double) {
+        let layout = Layout(size: size, stride: stride)
+        for index in 0..<(size * stride) { storage[layout.priorPrecision + index] = 0 }
+        for index in 0..<size {
+            storage[layout.priorPrecision + index * (stride + 1)] = lambda
+            storage[layout.priorMoment + index] = 0
+        }
+        forget()
+    }
+
+    /// - Parameter ridge: added to the diagonal, as a share of its mean.
+    /// - Returns: false when A is not positive definite or too badly conditioned, or the solution
+    ///   is not finite.
+    private mutating func solve(ridge: Double) -> Bool {
         let (size, stride, scale) = (self.size, self.stride, self.scale)
         let layout = Layout(size: size, stride: stride)
-        return storage.withUnsafeMutableBufferPointer { buffer -> Bool in
+        var reached = Double.infinity
+        let usable = storage.withUnsafeMutableBufferPointer { buffer -> Bool in
             guard let base = buffer.baseAddress else { return false }
             let factor = base + layout.factor
             let gram = base + layout.gram
             let prior = base + layout.priorPrecision
             for index in 0..<(size &* stride) { factor[index] = prior[index] + scale * gram[index] }
-            guard SmallCholesky.factor(factor, size: size, stride: stride) == nil else {
-                return false
+            if ridge > 0 {
+                var trace = 0.0
+                for index in 0..<size { trace += factor[index &* (stride &+ 1)] }
+                let added = ridge * trace / Double(size)
+                for index in 0..<size { factor[index &* (stride &+ 1)] += added }
             }
+            let norm = LinearPosterior.norm(factor, size: size, stride: stride)
+            guard norm.isFinite,
+                SmallCholesky.factor(factor, size: size, stride: stride) == nil
+            else { return false }
             let theta = base + layout.theta
             for index in 0..<size {
                 theta[index] =
@@ -171,10 +192,27 @@ public struct LinearPosterior: Sendable {
             SmallCholesky.forward(factor, theta, size: size, stride: stride)
             SmallCholesky.backward(factor, theta, size: size, stride: stride)
             for index in 0..<size where !theta[index].isFinite { return false }
+            let inverse = base + layout.inverse
             SmallCholesky.invert(
-                factor, size: size, stride: stride, into: base + layout.inverse)
-            return true
+                factor, size: size, stride: stride, into: inverse, scratch: base + layout.work)
+            reached = norm * LinearPosterior.norm(inverse, size: size, stride: stride)
+            return reached <= LinearPosterior.worstCondition
         }
+        if usable { condition = reached }
+        return usable
+    }
+
+    /// The 1-norm of a symmetric matrix given by its lower triangle.
+    private static func norm(_ a: UnsafePointer<Double>, size: Int, stride: Int) -> Double {
+        var largest = 0.0
+        for column in 0..<size {
+            var sum = 0.0
+            for row in 0..<size {
+                sum += a[row < column ? column &+ row &* stride : row &+ column &* stride].magnitude
+            }
+            if !(sum <= largest) { largest = sum }
+        }
+        return largest
     }
 
     // MARK: Read
@@ -193,23 +231,40 @@ public struct LinearPosterior: Sendable {
         }
     }
 
+    /// The expected target alone.
+    ///
+    /// - Parameter x: `stride` doubles, zero beyond `size`.
+    public func mean(_ x: UnsafePointer<Double>) -> Double {
+        let layout = Layout(size: size, stride: stride)
+        return storage.withUnsafeBufferPointer { buffer in
+            buffer.baseAddress.map { SmallKernels.dot($0 + layout.theta, x, length: stride) } ?? 0
+        }
+    }
+
+    /// Lends the weights (`stride` doubles) and `A^-1` (columns `stride` apart) to a kernel.
+    @inline(__always)
+    func withWeights<Result>(
+        _ body: (_ theta: UnsafePointer<Double>, _ inverse: UnsafePointer<Double>) -> Result
+    ) -> Result? {
+        let layout = Layout(size: size, stride: stride)
+        return storage.withUnsafeBufferPointer { buffer in
+            buffer.baseAddress.map { body($0 + layout.theta, $0 + layout.inverse) }
+        }
+    }
+
     /// The same for `(x, 1)`, where `size` is one more than the elements of x.
     ///
     /// - Parameter x: `size - 1` doubles, which must be a multiple of four.
     func predictAffine(_ x: UnsafePointer<Double>) -> (mean: Double, spread: Double) {
-        let layout = Layout(size: size, stride: stride)
         let length = size &- 1
-        return storage.withUnsafeBufferPointer { buffer in
-            guard let base = buffer.baseAddress else { return (0, 0) }
-            let theta = base + layout.theta
-            let inverse = base + layout.inverse
+        return withWeights { theta, inverse in
             let last = inverse + length &* stride
             return (
                 SmallKernels.dot(theta, x, length: length) + theta[length],
                 SmallKernels.quadraticForm(inverse, x, length: length, stride: stride)
                     + 2 * SmallKernels.dot(last, x, length: length) + last[length]
             )
-        }
+        } ?? (0, 0)
     }
 
     /// `x'A x` where the last block of columns may reach beyond the matrix.
@@ -235,12 +290,20 @@ public struct LinearPosterior: Sendable {
         storage[Layout(size: size, stride: stride).theta + index]
     }
 
+    /// The trace of `A^-1`: how uncertain the weights are in all.
+    public var uncertainty: Double {
+        let layout = Layout(size: size, stride: stride)
+        var sum = 0.0
+        for index in 0..<size { sum += storage[layout.inverse + index * (stride + 1)] }
+        return sum
+    }
+
     /// `A`, prior and data.
     public var precision: Matrix {
         let layout = Layout(size: size, stride: stride)
-        return matrix {
-            storage[layout.priorPrecision + $0 + $1 * stride]
-                + scale * storage[layout.gram + $0 + $1 * stride]
+        return matrix { row, column in
+            let place = max(row, column) + min(row, column) * stride
+            return storage[layout.priorPrecision + place] + scale * storage[layout.gram + place]
         }
     }
 
@@ -266,12 +329,15 @@ public struct LinearPosterior: Sendable {
         return result
     }
 
-    /// Offsets into `storage`: four square matrices, then vectors.
+    /// Offsets into `storage`: five square matrices, then vectors.
+    ///
+    /// Of the data's A the lower triangle is kept; what lies above it means nothing.
     private struct Layout {
         let priorPrecision = 0
         let gram: Int
         let inverse: Int
         let factor: Int
+        let work: Int
         let priorMoment: Int
         let moment: Int
         let theta: Int
@@ -284,7 +350,8 @@ public struct LinearPosterior: Sendable {
             gram = square
             inverse = 2 &* square
             factor = 3 &* square
-            priorMoment = 4 &* square
+            work = 4 &* square
+            priorMoment = 5 &* square
             moment = priorMoment &+ stride
             theta = moment &+ stride
             scratch = theta &+ stride

@@ -4,8 +4,8 @@ public import PathTelemetry
 /// it, draws, and hands outcomes back.
 ///
 /// Deterministic given its seed; no clock, no I/O, and `decide` and `learn` allocate nothing.
-/// *Handle*: `learn`. *Poll*: `decide`. *Read*: `name`, `modelHash`, `explain`, `overrides`. Call
-/// `decide` for each burst and `learn` once for each decision that was not forced, when its outcome
+/// *Handle*: `learn`. *Poll*: `decide`, `pollEvent`. *Read*: `name`, `modelHash`, `explain`,
+/// `overrides`. Call `decide` for each burst and `learn` once for each decision, when its outcome
 /// closes; late and out of order is fine.
 public struct PathSelector: Sendable {
     /// The specification it was made from.
@@ -51,11 +51,23 @@ public struct PathSelector: Sendable {
     public mutating func decide(
         _ candidates: borrowing CandidateSet, burst: BurstContext, now: Instant
     ) -> (decision: Decision, draw: Double) {
-        let result = state(
+        var decision = Decision()
+        let draw = decide(candidates, burst: burst, now: now, into: &decision)
+        return (decision, draw)
+    }
+
+    /// The same into a decision that is used again and again, which saves copying it.
+    ///
+    /// - Returns: the draw in 0 ..< 1.
+    public mutating func decide(
+        _ candidates: borrowing CandidateSet, burst: BurstContext, now: Instant,
+        into decision: inout Decision
+    ) -> Double {
+        let draw = state(
             among: candidates.storage.span.extracting(first: candidates.count), burst: burst,
-            now: now)
-        policy.handleChoice(result.decision.action, now: now)
-        return result
+            now: now, into: &decision)
+        policy.handleChoice(decision.action, now: now)
+        return draw
     }
 
     /// States its distribution for a recorded decision, and goes on as if it had taken the recorded
@@ -63,62 +75,53 @@ public struct PathSelector: Sendable {
     public mutating func decide(
         _ candidates: borrowing CandidateSet, burst: BurstContext, now: Instant, taking: PathSet
     ) -> (decision: Decision, draw: Double) {
-        let result = state(
+        var decision = Decision()
+        let draw = state(
             among: candidates.storage.span.extracting(first: candidates.count), burst: burst,
-            now: now)
+            now: now, into: &decision)
         policy.handleChoice(taking, now: now)
-        return result
+        return (decision, draw)
     }
 
     private mutating func state(
-        among candidates: Span<Candidate>, burst: BurstContext, now: Instant
-    ) -> (decision: Decision, draw: Double) {
+        among candidates: Span<Candidate>, burst: BurstContext, now: Instant,
+        into decision: inout Decision
+    ) -> Double {
         let draw = generator.uniform()
-        var distribution = ActionDistribution()
+        decision.distribution.removeAll()
         guard candidates.count > 1 else {
-            distribution.append(
+            decision.distribution.append(
                 candidates.isEmpty ? .wait : PathSet(candidates[0].path), 1)
-            return (Decision(distribution: distribution, chosen: 0, isForced: true), draw)
+            decision.chosen = 0
+            decision.isForced = true
+            decision.memo = 0
+            return draw
         }
-        policy.state(candidates, burst, now, &distribution)
-        if !PathSelector.isUsable(distribution) {
+        policy.state(candidates, burst, now, &decision.distribution)
+        var chosen = decision.distribution.sample(draw)
+        if chosen == nil {
             overrides &+= 1
-            distribution.removeAll()
-            steady.distribution(for: candidates, burst: burst, now: now, into: &distribution)
+            decision.distribution.removeAll()
+            steady.distribution(
+                for: candidates, burst: burst, now: now, into: &decision.distribution)
+            chosen = decision.distribution.sample(draw)
         }
-        let chosen = PathSelector.sample(distribution, draw)
-        return (Decision(distribution: distribution, chosen: chosen, memo: policy.memo), draw)
+        decision.chosen = chosen ?? 0
+        decision.isForced = false
+        decision.memo = policy.memo
+        return draw
     }
 
-    /// Takes in the outcome of an earlier decision; not for forced ones.
+    /// Takes in the outcome of an earlier decision; forced ones only teach `learned`.
     public mutating func learn(_ feedback: borrowing Feedback) {
         policy.learn(feedback)
     }
 
+    /// The oldest thing the guard of `learned` did that was not handed out yet.
+    public mutating func pollEvent() -> GuardEvent? { policy.pollEvent() }
+
     /// What the policy minimises, for one candidate.
     func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         policy.score(of: candidate, burst: burst)
-    }
-
-    /// The action whose share of 0 ..< 1 contains the draw; never one of probability zero.
-    static func sample(_ distribution: borrowing ActionDistribution, _ draw: Double) -> Int {
-        var sum = 0.0
-        var last = 0
-        for index in 0..<distribution.count where distribution[index] > 0 {
-            sum += distribution[index]
-            last = index
-            if draw < sum { return index }
-        }
-        return last
-    }
-
-    /// Probabilities that are finite, not negative, and sum to one.
-    static func isUsable(_ distribution: borrowing ActionDistribution) -> Bool {
-        var sum = 0.0
-        for index in 0..<distribution.count {
-            guard distribution[index] >= 0 else { return false }
-            sum += distribution[index]
-        }
-        return (sum - 1).magnitude <= 1e-9
     }
 }

@@ -8,6 +8,7 @@ struct PolicyStorage: Sendable {
     private enum Kind {
         case single, roundRobin, weighted, minRTT, earliest, steady, ecf, blest, backup, redundant
         case reinject, linear, sliding, linUCB, ols, prune, exp3, exp4, peekaboo, falcon
+        case learned
     }
 
     private let kind: Kind
@@ -31,6 +32,7 @@ struct PolicyStorage: Sendable {
     private var exp4: Exp4Policy?
     private var peekaboo: PeekabooPolicy?
     private var falcon: FalconPolicy?
+    private var learned: LearnedPolicy?
 
     /// As how many observations a model's prior counts at most.
     private static let priorLimit = 500.0
@@ -105,7 +107,17 @@ struct PolicyStorage: Sendable {
             kind = .falcon
             falcon = FalconPolicy(
                 settings: settings, clusters: clusters ?? ClusterModels(model: model), cost: cost)
-        case .linUCB(let settings), .learned(let settings):
+        case .learned(let settings):
+            kind = .learned
+            // A head on Fourier features is no prior of a model without them.
+            let late = model?.late?.fourier == nil ? model?.late?.head : nil
+            learned = LearnedPolicy(
+                settings: settings, cost: cost,
+                residual: try model?.residual?.prior(
+                    limit: PolicyStorage.priorLimit, lambda: settings.lambda),
+                late: try late?.prior(
+                    limit: PolicyStorage.priorLimit, lambda: settings.lambda))
+        case .linUCB(let settings):
             kind = .linUCB
             linUCB = LinUCBPolicy(
                 settings: settings, cost: cost,
@@ -154,11 +166,13 @@ struct PolicyStorage: Sendable {
         case .exp4: exp4?.distribution(for: candidates, burst: burst, now: now, into: &out)
         case .peekaboo: peekaboo?.distribution(for: candidates, burst: burst, now: now, into: &out)
         case .falcon: falcon?.distribution(for: candidates, burst: burst, now: now, into: &out)
+        case .learned: learned?.distribution(for: candidates, burst: burst, now: now, into: &out)
         }
     }
 
-    /// Hands an outcome to policies that learn.
+    /// Hands an outcome to policies that learn; that of a forced decision to `learned` alone.
     mutating func learn(_ feedback: borrowing Feedback) {
+        guard !feedback.isForced || kind == .learned else { return }
         switch kind {
         case .weighted: weighted?.learn(feedback)
         case .blest: blest?.learn(feedback)
@@ -171,6 +185,7 @@ struct PolicyStorage: Sendable {
         case .exp4: exp4?.learn(feedback)
         case .peekaboo: peekaboo?.learn(feedback)
         case .falcon: falcon?.learn(feedback)
+        case .learned: learned?.learn(feedback)
         case .single, .roundRobin, .minRTT, .earliest, .steady, .ecf, .backup, .redundant,
             .reinject:
             break
@@ -181,6 +196,9 @@ struct PolicyStorage: Sendable {
     mutating func handleChoice(_ action: PathSet, now: Instant) {
         if kind == .peekaboo { peekaboo?.handleChoice(action, now: now) }
     }
+
+    /// The oldest thing the guard of `learned` did that was not handed out yet.
+    mutating func pollEvent() -> GuardEvent? { learned?.pollEvent() }
 
     /// What the policy wants to hear again of its latest decision.
     var memo: UInt64 {
@@ -217,6 +235,7 @@ struct PolicyStorage: Sendable {
             case .exp4: exp4?.score(of: candidate, burst: burst)
             case .peekaboo: peekaboo?.score(of: candidate, burst: burst)
             case .falcon: falcon?.score(of: candidate, burst: burst)
+            case .learned: learned?.score(of: candidate, burst: burst)
             }
         return score ?? .infinity
     }

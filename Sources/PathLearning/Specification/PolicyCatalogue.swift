@@ -62,6 +62,7 @@ extension PolicySpecification {
             "squarecb", "linear model, probabilities by inverse gap", "Foster, Rakhlin 2020"),
         PolicyDescription(
             "falcon", "offline models of kinds of networks, fast online correction", "Wu 2022"),
-        PolicyDescription("learned", "lin-ucb starting from a trained model (the default)"),
+        PolicyDescription(
+            "learned", "learns times and risks, explores what is safe, guarded (the default)"),
     ]
 }

@@ -27,7 +27,7 @@ extension PolicySpecification {
         case "peekaboo": self = .peekaboo(try PeekabooSettings().reading(parameters, policy: name))
         case "falcon": self = .falcon(try FalconSettings().reading(parameters, policy: name))
         case "lin-ucb": self = .linUCB(try LinUCBSettings().reading(parameters, policy: name))
-        case "learned": self = .learned(try LinUCBSettings().reading(parameters, policy: name))
+        case "learned": self = .learned(try LearnedSettings().reading(parameters, policy: name))
         default:
             self = try PolicySpecification.plain(name)
             guard parameters.isEmpty else {

@@ -34,8 +34,8 @@ public enum PolicySpecification: Hashable, Sendable, CustomStringConvertible {
     case peekaboo(PeekabooSettings)
     case falcon(FalconSettings)
     case linUCB(LinUCBSettings)
-    /// The learned policy of this version: lin-ucb that starts from a model's prior.
-    case learned(LinUCBSettings)
+    /// The default: residual regression, P(late), a safe set and a guard; starts from a model.
+    case learned(LearnedSettings)
 
     /// The name in tables, traces and `--policy`.
     public var name: String {
@@ -84,8 +84,8 @@ public enum PolicySpecification: Hashable, Sendable, CustomStringConvertible {
         case .falcon(let settings): parameters = settings.text(against: FalconSettings())
         case .exp3(let settings), .exp4(let settings):
             parameters = settings.text(against: ExponentialSettings())
-        case .linUCB(let settings), .learned(let settings):
-            parameters = settings.text(against: LinUCBSettings())
+        case .linUCB(let settings): parameters = settings.text(against: LinUCBSettings())
+        case .learned(let settings): parameters = settings.text(against: LearnedSettings())
         }
         return parameters.isEmpty ? name : "\(name):\(parameters)"
     }

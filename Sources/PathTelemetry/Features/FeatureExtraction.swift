@@ -1,3 +1,4 @@
+import CKernels
 import Glibc
 
 /// The features that one path has by itself; the gap to the other candidates is filled in later.
@@ -11,43 +12,69 @@ extension FeatureSchema {
     ///
     /// - Parameters:
     ///   - utcOffset: UTC minus the clock of `now`, for the 15 s grid.
+    ///   - memory: what was computed before; kept by whoever asks again and again.
     @inline(__always)
     public static func extract(
         from snapshot: borrowing PathSnapshot, estimator: borrowing PathEstimator,
-        burst: BurstContext, utcOffset: TimeDelta, now: Instant, into vector: inout FeatureVector
+        burst: BurstContext, utcOffset: TimeDelta, now: Instant, memory: inout FeatureMemory,
+        into vector: inout FeatureVector
     ) {
         let smoothed = snapshot.smoothedRTT.seconds
         let least = snapshot.minRTT < snapshot.smoothedRTT ? snapshot.minRTT.seconds : smoothed
         let rate = expectedRate(snapshot, estimator)
         let perRTT = smoothed > 0 ? 1 / smoothed : 0
-        set(.smoothedRTT, smoothed, &vector)
-        set(.rttVariation, snapshot.rttVariation.seconds * perRTT, &vector)
-        set(.minRTT, least, &vector)
-        set(.rttSlope, estimator.rttSlope, &vector)
-        set(.delayExcess, estimator.delayExcess, &vector)
-        set(.jitterP90, estimator.jitterP90, &vector)
-        set(.deliveryRate, rate, &vector)
-        set(.rateVariation, estimator.rateVariation, &vector)
-        set(.lossShort, estimator.lossShareShort, &vector)
-        set(.lossLong, estimator.lossShareLong, &vector)
-        set(.lossBurst, Double(estimator.lastLossBurst), &vector)
-        set(.sinceLoss, age(estimator.lastLoss, now), &vector)
         let lastReply = snapshot.lastReply == nil ? estimator.lastReply : snapshot.lastReply
-        set(.sinceReply, age(lastReply, now), &vector)
         let unanswered = snapshot.oldestUnanswered.map { max(0, (now - $0).seconds) } ?? 0
-        set(.unansweredAge, unanswered * perRTT, &vector)
         // One packet on both sides keeps an idle path's ratio finite.
         let inFlight = (Double(snapshot.bytesInFlight) + 1200) / (rate * least + 1200)
-        set(.inFlight, inFlight, &vector)
-        set(.pacingDelay, snapshot.pacingDelay.seconds, &vector)
-        set(.probeTimeouts, Double(snapshot.probeTimeouts), &vector)
-        set(.burstBytes, Double(burst.bytes), &vector)
-        set(.deadline, burst.deadline.seconds, &vector)
-        set(.currentPath, burst.currentPath == snapshot.path ? 1 : 0, &vector)
-        set(.price, snapshot.traits.pricePerGB, &vector)
-        setGrid(snapshot.traits.kind, now + utcOffset, &vector)
-        set(.predictionGap, 1, &vector)
+        let grid = gridPhase(snapshot.traits.kind, now + utcOffset)
+        // In the order of `Feature`.
+        var raw: InlineArray<24, Double> = [
+            smoothed, snapshot.rttVariation.seconds * perRTT, least, estimator.rttSlope,
+            estimator.delayExcess, estimator.jitterP90, rate, estimator.rateVariation,
+            estimator.lossShareShort, estimator.lossShareLong, Double(estimator.lastLossBurst),
+            age(estimator.lastLoss, now),
+            age(lastReply, now), unanswered * perRTT, inFlight, snapshot.pacingDelay.seconds,
+            Double(snapshot.probeTimeouts), Double(burst.bytes), burst.deadline.seconds,
+            burst.currentPath == snapshot.path ? 1 : 0,
+            snapshot.traits.pricePerGB, grid.sine, grid.cosine, 1,
+        ]
+        memory.withPath(snapshot.path) { scale(&raw, memory: $0, into: &vector) }
     }
+
+    /// Scales raw quantities in the order of `Feature`; the same as `Scaling.apply` for each, to
+    /// the last bit.
+    @inline(__always)
+    static func scale(
+        _ raw: inout InlineArray<24, Double>, memory: UnsafeMutablePointer<Double>,
+        into vector: inout FeatureVector
+    ) {
+        withUnsafePointer(to: &raw) { source in
+            withUnsafeMutablePointer(to: &vector) { target in
+                ck_scale(
+                    scalings, UnsafeRawPointer(source).assumingMemoryBound(to: Double.self),
+                    memory, UnsafeMutableRawPointer(target).assumingMemoryBound(to: Double.self))
+            }
+        }
+    }
+
+    /// The constants of all scalings, made once.
+    nonisolated(unsafe) static let scalings: UnsafePointer<ck_scaling> = {
+        let table = UnsafeMutablePointer<ck_scaling>.allocate(capacity: 1)
+        let columns = UnsafeMutableRawPointer(table).bindMemory(
+            to: Double.self, capacity: 6 * count)
+        for feature in Feature.allCases {
+            let scaling = feature.scaling
+            let place = feature.rawValue
+            columns[place] = scaling.low
+            columns[count + place] = scaling.high
+            columns[2 * count + place] = 1 / scaling.reference
+            columns[3 * count + place] = scaling.curve == .logarithmOfOnePlus ? 1 : 0
+            columns[4 * count + place] = 1 / scaling.divisor
+            columns[5 * count + place] = scaling.curve == .linear ? 0 : 1
+        }
+        return UnsafePointer(table)
+    }()
 
     /// Sets the feature that compares a candidate with the best of the others.
     @inline(__always)
@@ -56,6 +83,13 @@ extension FeatureSchema {
     ) {
         guard bestOther > 0 else { return }
         set(.predictionGap, prediction / bestOther, &vector)
+    }
+
+    /// The same for up to 16 candidates at once: ratios to the best other in, features out.
+    public static func scaleGaps(
+        _ ratios: UnsafePointer<Double>, into features: UnsafeMutablePointer<Double>, count: Int
+    ) {
+        ck_scale_one(scalings, Feature.predictionGap.rawValue, ratios, features, count)
     }
 
     /// The rate that a burst given to the path now can expect, bytes per second, above zero.
@@ -86,15 +120,13 @@ extension FeatureSchema {
         instant.map { (now - $0).seconds } ?? .infinity
     }
 
-    private static func setGrid(_ kind: LinkKind, _ utc: Instant, _ vector: inout FeatureVector) {
-        guard kind == .starlink else {
-            vector[Feature.gridSine.rawValue] = 0
-            vector[Feature.gridCosine.rawValue] = 0
-            return
-        }
+    @inline(__always)
+    private static func gridPhase(
+        _ kind: LinkKind, _ utc: Instant
+    ) -> (sine: Double, cosine: Double) {
+        guard kind == .starlink else { return (0, 0) }
         let period = Int64(gridPeriod * 1e9)
         let phase = Double(utc.nanoseconds % period) * (2 * Double.pi / Double(period))
-        vector[Feature.gridSine.rawValue] = sin(phase)
-        vector[Feature.gridCosine.rawValue] = cos(phase)
+        return (sin(phase), cos(phase))
     }
 }

@@ -71,7 +71,11 @@ public func naturalLogarithm(_ x: Double) -> Double {
     let m = Double(bitPattern: bits &- (UInt64(bitPattern: exponent) &<< 52))
     let t = (m - 1) / (m + 1)
     let s = t * t
-    let high = 2.0 / 9 + s * (2.0 / 11 + s * (2.0 / 13 + s * (2.0 / 15 + s * (2.0 / 17))))
-    let series = 2.0 + s * (2.0 / 3 + s * (2.0 / 5 + s * (2.0 / 7 + s * high)))
+    // In pairs, so that products do not wait for each other.
+    let s2 = s * s
+    let s4 = s2 * s2
+    let low = (2.0 + s * (2.0 / 3)) + s2 * (2.0 / 5 + s * (2.0 / 7))
+    let high = (2.0 / 9 + s * (2.0 / 11)) + s2 * (2.0 / 13 + s * (2.0 / 15))
+    let series = low + s4 * (high + s4 * (2.0 / 17))
     return Double(exponent) * 0.693_147_180_559_945_3 + t * series
 }

@@ -63,7 +63,7 @@ extension Connection {
         _ burst: BurstContext, now: Instant
     ) -> (index: Int, action: PathSet, number: UInt64)? {
         guard fillCandidates(burst, now: now) else { return nil }
-        let (decision, draw) = selector.decide(candidates, burst: burst, now: now)
+        let draw = selector.decide(candidates, burst: burst, now: now, into: &decision)
         let action = decision.action
         var chosen: Int?
         var remaining = action

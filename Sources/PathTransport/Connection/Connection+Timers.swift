@@ -243,18 +243,17 @@ extension Connection {
     mutating func learnOutcomes(now: Instant) {
         while let closed = session.ledger.popClosed() {
             if closed.outcome.isLate { statistics.lateOutcomes += 1 }
-            if !closed.open.isForced {
-                selector.learn(
-                    Feedback(
-                        features: closed.open.candidate.features,
-                        predictedDelivery: closed.open.candidate.predictedDelivery,
-                        burst: closed.open.burst, outcome: closed.outcome,
-                        now: closed.outcome.closedAt, path: closed.open.candidate.path,
-                        action: closed.open.action, propensity: closed.open.propensity,
-                        memo: closed.open.memo))
-            }
+            selector.learn(
+                Feedback(
+                    features: closed.open.candidate.features,
+                    predictedDelivery: closed.open.candidate.predictedDelivery,
+                    burst: closed.open.burst, outcome: closed.outcome,
+                    now: closed.outcome.closedAt, path: closed.open.candidate.path,
+                    action: closed.open.action, propensity: closed.open.propensity,
+                    memo: closed.open.memo, isForced: closed.open.isForced))
             if configuration.isRecording { records.append(.outcome(closed.outcome)) }
         }
+        while let event = selector.pollEvent() { events.append(.policyGuard(event)) }
     }
 
     // MARK: the end

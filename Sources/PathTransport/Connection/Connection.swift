@@ -80,6 +80,8 @@ public struct Connection: ~Copyable {
     var closeRepeats = 6
     public internal(set) var statistics = ConnectionStatistics()
     var candidates = CandidateSet()
+    /// The latest decision, filled again for each.
+    var decision = Decision()
 
     /// A client's connection; add its paths, then poll.
     ///

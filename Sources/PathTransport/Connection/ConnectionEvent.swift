@@ -1,3 +1,4 @@
+public import PathLearning
 public import PathTelemetry
 
 /// How a connection ended.
@@ -71,5 +72,7 @@ public enum ConnectionEvent: Sendable {
     /// A message of this side was not delivered within its deadline.
     case messageExpired(number: UInt64)
     case keysChanged(generation: Int, at: Instant)
+    /// The guard of the learned policy demoted or restored its models.
+    case policyGuard(GuardEvent)
     case closed(CloseReason)
 }

@@ -86,6 +86,13 @@ public final class SessionRecorder: Sendable {
         case .keysChanged(let generation, let time):
             entry = TraceEvent(
                 time: time, kind: .connection, text: "keys changed", value: Double(generation))
+        case .policyGuard(.demoted(let reason, let time)):
+            entry = TraceEvent(
+                time: time, kind: .fallback, text: "steady decides: \(reason.name)")
+        case .policyGuard(.restored(let time)):
+            entry = TraceEvent(time: time, kind: .restored, text: "the learned policy decides")
+        case .policyGuard(.relearning(let reason, let time)):
+            entry = TraceEvent(time: time, kind: .note, text: "learning anew: \(reason.name)")
         default: return
         }
         _ = ring.record(entry, session: id)

@@ -40,7 +40,7 @@ final class EventHub: Sendable {
         case .streamDelivered(let stream): signal(.delivered(stream))
         case .messageReceived: signal(.message)
         case .closed(let reason): end(reason)
-        case .pathChanged, .pathMoved, .messageExpired, .keysChanged: break
+        case .pathChanged, .pathMoved, .messageExpired, .keysChanged, .policyGuard: break
         }
     }
 

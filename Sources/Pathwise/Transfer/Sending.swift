@@ -102,7 +102,8 @@ extension SessionStream {
 extension TransferResult {
     static func read(from stream: SessionStream) async throws(SessionError) -> TransferResult {
         let fixed = try await stream.readExactly(fixedLength)
-        guard var (result, length) = parse(fixed) else { throw .transfer("malformed answer") }
+        guard let (parsed, length) = parse(fixed) else { throw .transfer("malformed answer") }
+        var result = parsed
         let text = try await stream.readExactly(length)
         guard text.count == length else { throw .transfer("answer cut short") }
         result.text = String(decoding: text, as: UTF8.self)

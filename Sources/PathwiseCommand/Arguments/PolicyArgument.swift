@@ -30,7 +30,7 @@ enum PolicyArgument: Equatable, CustomStringConvertible {
         case .model(let file):
             let model = try Model.load(file)
             let name = file.split(separator: "/").last.map(String.init) ?? file
-            return (.learned(LinUCBSettings()), model, name)
+            return (.learned(LearnedSettings()), model, name)
         }
     }
 

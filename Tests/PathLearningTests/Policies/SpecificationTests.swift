@@ -78,8 +78,8 @@ import Testing
             "policy lin-ucb: alpha=x is not usable: give a number from 0 to 1000"
         ),
         (
-            "learned:half-life=0",
-            "policy learned: half-life=0 is not usable: give seconds above 0, or inf"
+            "lin-ucb:half-life=0",
+            "policy lin-ucb: half-life=0 is not usable: give seconds above 0, or inf"
         ),
         (
             "lin-ucb:epsilon=nan",

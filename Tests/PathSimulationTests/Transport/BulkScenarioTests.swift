@@ -83,7 +83,7 @@ import Testing
         for seed in [UInt64(5), 5, 6] {
             var world = try world(
                 ["rate=20,rtt=20,loss=0.01", "rate=10,rtt=60,jitter=normal:5"],
-                policy: .learned(LinUCBSettings()), total: 2_000_000, seed: seed)
+                policy: .learned(LearnedSettings()), total: 2_000_000, seed: seed)
             world.run(for: .seconds(20))
             #expect(world.application.finishedAt != nil)
             hashes.append(world.transcriptHash)

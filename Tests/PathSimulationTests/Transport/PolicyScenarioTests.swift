@@ -61,16 +61,17 @@ import Testing
                 if !again.isForced { compared += 1 }
             case .outcome(let outcome):
                 guard let (made, memo) = open.removeValue(forKey: outcome.decision),
-                    !made.decision.isForced, let index = carrier(made)
+                    let index = carrier(made)
                 else { continue }
-                learned += 1
+                if !made.decision.isForced { learned += 1 }
                 selector.learn(
                     Feedback(
                         features: made.candidates[index].features,
                         predictedDelivery: made.candidates[index].predictedDelivery,
                         burst: made.burst, outcome: outcome, now: outcome.closedAt,
                         path: made.candidates[index].path, action: made.decision.action,
-                        propensity: made.decision.propensity, memo: memo))
+                        propensity: made.decision.propensity, memo: memo,
+                        isForced: made.decision.isForced))
             default: break
             }
         }

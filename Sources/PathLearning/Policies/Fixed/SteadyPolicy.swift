@@ -21,6 +21,11 @@ public struct SteadyPolicy: Policy {
         for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
+        distribution.choose(choice(among: candidates, burst: burst), among: candidates)
+    }
+
+    /// The candidate that it takes; remembers the path it is on.
+    mutating func choice(among candidates: Span<Candidate>, burst: BurstContext) -> Int {
         var best = 0
         for index in 1..<max(1, candidates.count)
         where SteadyPolicy.estimate(candidates[index])
@@ -49,7 +54,7 @@ public struct SteadyPolicy: Policy {
         if candidates[home].room <= 0 {
             home = candidates.leastWithRoom { SteadyPolicy.estimate($0) }
         }
-        distribution.choose(home, among: candidates)
+        return home
     }
 
     public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
@@ -60,6 +65,20 @@ public struct SteadyPolicy: Policy {
     static func estimate(_ candidate: borrowing Candidate) -> Double {
         let suspicious = isSuspicious(candidate) ? 2 * candidate.rttVariation : 0
         return max(candidate.smoothedRTT + suspicious, candidate.unansweredAge)
+    }
+
+    /// The candidates whose replies are so long overdue that the rule would leave them for the best
+    /// of the others, as a set of places; none when that is so of all.
+    static func overdue(_ candidates: Span<Candidate>) -> UInt32 {
+        var best = Double.infinity
+        for index in 0..<candidates.count { best = min(best, estimate(candidates[index])) }
+        var places: UInt32 = 0
+        for index in 0..<candidates.count where isSuspicious(candidates[index]) {
+            if best < estimate(candidates[index]) / margin - slack {
+                places |= 1 &<< UInt32(index)
+            }
+        }
+        return places
     }
 
     /// A reply is overdue beyond what variation explains.
