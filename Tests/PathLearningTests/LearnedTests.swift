@@ -184,7 +184,7 @@ private struct LearnedWorld {
         #expect(settings.epsilon == 0.1 && settings.slow == 30 && settings.risk == 0)
         #expect(settings.fast == LearnedSettings().fast)
         for text in ["epsilon=2", "temperature=0", "fast=-1", "nothing=1", "ratio=", "risk=nan"] {
-            #expect(throws: LearningError.self) { 
+            #expect(throws: LearningError.self) {
                 try LearnedSettings().reading(text, policy: "learned")
             }
         }

@@ -18,7 +18,13 @@ public struct PathSelector: Sendable {
     public let cost: Cost
 
     private var generator: SeededGenerator
-    private var policy: PolicyStorage
+    /// One policy, on the heap: compilers look through every stored field of a connection, which
+    /// cannot be copied, at each use of it, and the policies together have thousands.
+    private var storage: [PolicyStorage]
+    private var policy: PolicyStorage {
+        _read { yield storage[0] }
+        _modify { yield &storage[0] }
+    }
     /// Decides when the policy's distribution is unusable.
     private var steady = SteadyPolicy()
 
@@ -34,8 +40,9 @@ public struct PathSelector: Sendable {
         self.specification = specification
         self.cost = cost
         generator = SeededGenerator(seed: seed)
-        policy = try PolicyStorage(
-            specification, model: model, clusters: clusters, cost: cost)
+        storage = [
+            try PolicyStorage(specification, model: model, clusters: clusters, cost: cost)
+        ]
         modelHash = specification.usesModel ? model?.hash ?? 0 : 0
     }
 

@@ -202,12 +202,15 @@ struct PolicyStorage: Sendable {
 
     /// What the policy wants to hear again of its latest decision.
     var memo: UInt64 {
-        switch kind {
-        case .blest: blest?.memo ?? 0
-        case .ols: ols?.memo ?? 0
-        case .exp4: exp4?.memo ?? 0
-        case .peekaboo: peekaboo?.memo ?? 0
-        default: 0
+        // So that it is read in place.
+        mutating get {
+            switch kind {
+            case .blest: blest?.memo ?? 0
+            case .ols: ols?.memo ?? 0
+            case .exp4: exp4?.memo ?? 0
+            case .peekaboo: peekaboo?.memo ?? 0
+            default: 0
+            }
         }
     }
 
