@@ -154,7 +154,7 @@ measure_blackhole() {
         [ $down = first ] && one=$steady,down=4-9 || two=$steady,down=4-9
         through_links $one $two "$work/file"
         echo "$down path down from 4 to 9 s: bytes $SAME, $(rate 1e6) Mbit/s," \
-            "longest gap $(value "$work/received.json" longest_gap_ms) ms;" \
+            "longest gap $(printf %.0f "$(value "$work/received.json" longest_gap_ms)") ms;" \
             "$(changes)"
     done
 }
@@ -164,7 +164,7 @@ measure_outage() {
     local link=rate=20,rtt=20,queue=150000b,down=3-6
     through_links $link $link "$work/file"
     echo "both paths down from 3 to 6 s: bytes $SAME," \
-        "longest gap $(value "$work/received.json" longest_gap_ms) ms"
+        "longest gap $(printf %.0f "$(value "$work/received.json" longest_gap_ms)") ms"
 }
 
 # One transfer of 1 GB over two paths held to LIMIT each, alone or under the flood.

@@ -41,7 +41,14 @@ enum SessionSummary {
 
     /// A line for every time that a path was given up or came back.
     static func changeLines(_ status: SessionStatus) -> [String] {
-        status.changes.filter { isNotable($0) }.prefix(20).map { change in
+        // The first validation of a path is no news; that of one that had gone is.
+        var gone: Set<PathID> = []
+        let notable = status.changes.filter { change in
+            if change.to == .closed { gone.insert(change.path) }
+            return isNotable(change)
+                || change.cause == .validated && gone.remove(change.path) != nil
+        }
+        return notable.prefix(20).map { change in
             let name = status.paths.first { $0.path == change.path }?.name ?? "\(change.path)"
             return "  at \(fixed(change.after.seconds, 3)) s: \(name) \(change.from.name) -> "
                 + "\(change.to.name) (\(change.cause.name))"
