@@ -4,8 +4,8 @@ public struct AnalysisOptions: Sendable {
     public var tuning = Tuning()
     public var interval = IntervalMethod.automatic
     public var confidence = 0.95
-    /// The range that rewards are known to lie in; nil takes 0 ... 1 when all do, else what was
-    /// seen.
+    /// The range that rewards are known to lie in; nil takes zero to one when all do, else what
+    /// was seen.
     public var rewardRange: ClosedRange<Double>?
     /// The largest weight possible, when it is known.
     public var largestWeight: Double?

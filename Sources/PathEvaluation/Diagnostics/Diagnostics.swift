@@ -59,7 +59,7 @@ public struct Diagnostics: Sendable {
     public var autocorrelation = 0.0
     /// Standard errors between the mean rewards of the first and of the second half.
     public var drift = 0.0
-    /// How much of the load on the chosen path was ours, 0 ... 1; nil when it is not known.
+    /// How much of the load on the chosen path was ours, from zero to one; nil when it is not known.
     public var ownLoad: Double?
     /// The ten rows that move the DR estimate most, and by how much each does.
     public var influential: [(row: Int, weight: Double, influence: Double)] = []

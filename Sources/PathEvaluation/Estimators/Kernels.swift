@@ -16,38 +16,57 @@ enum Kernels {
         (lanes[0] + lanes[2]) + (lanes[1] + lanes[3])
     }
 
-    /// Sum of numbers.
-    static func sum(_ x: Column, _ count: Int) -> Double {
-        var (s0, s1) = (SIMD4<Double>(), SIMD4<Double>())
+    /// Sums of x x, x y and y y.
+    static func products(
+        _ x: Column, _ y: Column, _ count: Int
+    ) -> (xx: Double, xy: Double, yy: Double) {
+        var (s0, s1, s2) = (SIMD4<Double>(), SIMD4<Double>(), SIMD4<Double>())
         var index = 0
-        while index &+ 8 <= count {
-            s0 += load(x, index)
-            s1 += load(x, index &+ 4)
-            index &+= 8
+        while index &+ 4 <= count {
+            let (a, b) = (load(x, index), load(y, index))
+            s0 += a * a
+            s1 += a * b
+            s2 += b * b
+            index &+= 4
         }
-        var sum = total(s0 + s1)
+        var sums = (xx: total(s0), xy: total(s1), yy: total(s2))
         while index < count {
-            sum += x[index]
+            sums.xx += x[index] * x[index]
+            sums.xy += x[index] * y[index]
+            sums.yy += y[index] * y[index]
             index &+= 1
         }
-        return sum
+        return sums
     }
 
-    /// Sum of products.
-    static func dot(_ x: Column, _ y: Column, _ count: Int) -> Double {
-        var (s0, s1) = (SIMD4<Double>(), SIMD4<Double>())
+    /// Sums of x, x x, x y, z x and z y.
+    static func products(
+        _ x: Column, _ y: Column, _ z: Column, _ count: Int
+    ) -> (x: Double, xx: Double, xy: Double, zx: Double, zy: Double) {
+        var (s0, s1, s2) = (SIMD4<Double>(), SIMD4<Double>(), SIMD4<Double>())
+        var (s3, s4) = (SIMD4<Double>(), SIMD4<Double>())
         var index = 0
-        while index &+ 8 <= count {
-            s0 += load(x, index) * load(y, index)
-            s1 += load(x, index &+ 4) * load(y, index &+ 4)
-            index &+= 8
+        while index &+ 4 <= count {
+            let (a, b, c) = (load(x, index), load(y, index), load(z, index))
+            s0 += a
+            s1 += a * a
+            s2 += a * b
+            s3 += c * a
+            s4 += c * b
+            index &+= 4
         }
-        var sum = total(s0 + s1)
+        var sums = (
+            x: total(s0), xx: total(s1), xy: total(s2), zx: total(s3), zy: total(s4)
+        )
         while index < count {
-            sum += x[index] * y[index]
+            sums.x += x[index]
+            sums.xx += x[index] * x[index]
+            sums.xy += x[index] * y[index]
+            sums.zx += z[index] * x[index]
+            sums.zy += z[index] * y[index]
             index &+= 1
         }
-        return sum
+        return sums
     }
 
     /// Adds a block of numbers to their moments.
@@ -84,21 +103,37 @@ enum Kernels {
         moments.add(count: count, total: sum, first: first, second: second)
     }
 
-    /// The largest number, zero at the least.
-    static func maximum(_ x: Column, _ count: Int) -> Double {
-        var lanes = SIMD4<Double>()
+    /// The least and the greatest of at least one number.
+    static func extremes(_ x: Column, _ count: Int) -> (least: Double, most: Double) {
+        var least = SIMD4<Double>(repeating: x[0])
+        var most = least
         var index = 0
         while index &+ 4 <= count {
             let a = load(x, index)
-            lanes.replace(with: a, where: a .> lanes)
+            least.replace(with: a, where: a .< least)
+            most.replace(with: a, where: a .> most)
             index &+= 4
         }
-        var largest = max(max(lanes[0], lanes[1]), max(lanes[2], lanes[3]))
+        var (low, high) = (least.min(), most.max())
         while index < count {
-            largest = max(largest, x[index])
+            low = min(low, x[index])
+            high = max(high, x[index])
             index &+= 1
         }
-        return largest
+        return (low, high)
+    }
+
+    /// Writes the numbers whose flag is one and not zero one after the other; returns how many they are.
+    static func pack(
+        _ x: Column, where flags: UnsafePointer<Int64>, _ count: Int, into output: Output
+    ) -> Int {
+        var packed = 0
+        for i in 0..<count {
+            output[packed] = x[i]
+            // Without a branch, which nobody could foresee.
+            packed &+= Int(truncatingIfNeeded: flags[i])
+        }
+        return packed
     }
 
     /// `output` = base + rule(w) target, or without base.
@@ -107,33 +142,35 @@ enum Kernels {
         into output: Output
     ) {
         switch rule {
-        case .plain:
-            for i in 0..<count { output[i] = weights[i] * target[i] }
+        case .plain: map(weights, target, base, count, into: output) { $0 }
         case .clip(let lambda):
-            for i in 0..<count {
-                output[i] = (weights[i] < lambda ? weights[i] : lambda) * target[i]
-            }
+            map(weights, target, base, count, into: output) { $0 < lambda ? $0 : lambda }
         case .switchOff(let lambda):
-            for i in 0..<count {
-                output[i] = (weights[i] <= lambda ? weights[i] : 0) * target[i]
-            }
+            map(weights, target, base, count, into: output) { $0 <= lambda ? $0 : 0 }
         case .shrink(let lambda):
             guard lambda > 0 else {
-                for i in 0..<count { output[i] = 0 }
-                break
+                return map(weights, target, base, count, into: output) { _ in 0 }
             }
-            for i in 0..<count {
-                let w = weights[i]
-                output[i] = lambda * w / (w * w + lambda) * target[i]
-            }
+            map(weights, target, base, count, into: output) { lambda * $0 / ($0 * $0 + lambda) }
         case .subGaussian(let lambda):
             // The floor keeps 0 / 0 out for lambda = 1.
-            for i in 0..<count {
-                let bottom = (1 - lambda) + lambda * weights[i]
-                output[i] = weights[i] / (bottom > 1e-300 ? bottom : 1e-300) * target[i]
+            let rest = 1 - lambda
+            map(weights, target, base, count, into: output) { w in
+                let bottom = rest + lambda * w
+                return w / (bottom > 1e-300 ? bottom : 1e-300)
             }
         }
-        guard let base else { return }
-        for i in 0..<count { output[i] = base[i] + output[i] }
+    }
+
+    @inline(__always)
+    private static func map(
+        _ weights: Column, _ target: Column, _ base: Column?, _ count: Int,
+        into output: Output, _ rule: (Double) -> Double
+    ) {
+        if let base {
+            for i in 0..<count { output[i] = base[i] + rule(weights[i]) * target[i] }
+        } else {
+            for i in 0..<count { output[i] = rule(weights[i]) * target[i] }
+        }
     }
 }

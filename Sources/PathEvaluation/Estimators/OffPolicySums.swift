@@ -52,81 +52,77 @@ public struct OffPolicySums: Sendable {
 
     /// Takes in a block of decisions.
     public mutating func add(_ block: borrowing RowBlock) {
-        let count = block.count
-        guard count > 0 else { return }
+        guard block.count > 0 else { return }
+        _ = block.withColumns { add($0) }
+    }
+
+    /// Takes in up to 256 decisions.
+    mutating func add(_ columns: RowColumns) {
+        guard columns.count > 0 else { return }
         withUnsafeTemporaryAllocation(of: Double.self, capacity: 4 * RowBlock.capacity) { room in
-            guard let base = room.baseAddress else { return }
-            block.weights.withUnsafeBufferPointer { w in
-                block.rewards.withUnsafeBufferPointer { r in
-                    guard let w = w.baseAddress, let r = r.baseAddress else { return }
-                    addWeighted(w, r, count, base)
-                    if hasModel { addModelled(block, w, r, count, base) }
-                }
-            }
-        }
-        for index in 0..<count where block.matches[index] != 0 {
-            matched.add(block.rewards[index])
+            guard let room = room.baseAddress else { return }
+            addWeighted(columns, room)
+            if hasModel { addModelled(columns, room) }
         }
     }
 
-    private mutating func addWeighted(
-        _ w: Kernels.Column, _ r: Kernels.Column, _ count: Int, _ room: Kernels.Output
-    ) {
+    private mutating func addWeighted(_ columns: RowColumns, _ room: Kernels.Output) {
+        let (w, r, count) = (columns.weights, columns.rewards, columns.count)
         Kernels.add(r, count, to: &logged)
         Kernels.add(w, count, to: &weights)
         for i in 0..<count { room[i] = w[i] * r[i] }
         Kernels.add(room, count, to: &inverse)
         let origin = logged.origin
         for i in 0..<count { room[i] = w[i] * (r[i] - origin) }
-        weightSquares.add(Kernels.dot(w, w, count))
-        squaresDistance.add(Kernels.dot(w, room, count))
-        squaresDistanceSquare.add(Kernels.dot(room, room, count))
-        largestWeight = max(largestWeight, Kernels.maximum(w, count))
-        for i in 0..<count {
-            leastReward = r[i] < leastReward ? r[i] : leastReward
-            greatestReward = r[i] > greatestReward ? r[i] : greatestReward
-        }
+        let products = Kernels.products(w, room, count)
+        weightSquares.add(products.xx)
+        squaresDistance.add(products.xy)
+        squaresDistanceSquare.add(products.yy)
+        largestWeight = max(largestWeight, Kernels.extremes(w, count).most)
+        let range = Kernels.extremes(r, count)
+        leastReward = min(leastReward, range.least)
+        greatestReward = max(greatestReward, range.most)
+        let matching = Kernels.pack(r, where: columns.matches, count, into: room)
+        Kernels.add(room, matching, to: &matched)
         for index in scores.indices where scores[index].base == .reward {
             Kernels.scores(scores[index].rule, w, r, nil, count, into: room)
             Kernels.add(room, count, to: &moments[index])
         }
     }
 
-    private mutating func addModelled(
-        _ block: borrowing RowBlock, _ w: Kernels.Column, _ r: Kernels.Column, _ count: Int,
-        _ room: Kernels.Output
-    ) {
+    private mutating func addModelled(_ columns: RowColumns, _ room: Kernels.Output) {
+        let (w, r, q, d) = (columns.weights, columns.rewards, columns.modelled, columns.direct)
+        let count = columns.count
         let (u, e, z) = (
             room + RowBlock.capacity, room + 2 * RowBlock.capacity, room + 3 * RowBlock.capacity
         )
-        block.direct.withUnsafeBufferPointer { d in
-            block.modelled.withUnsafeBufferPointer { q in
-                guard let d = d.baseAddress, let q = q.baseAddress else { return }
-                Kernels.add(d, count, to: &direct)
-                for i in 0..<count { e[i] = r[i] - q[i] }
-                for i in 0..<count { u[i] = w[i] * e[i] }
-                for i in 0..<count { z[i] = d[i] + u[i] }
-                Kernels.add(z, count, to: &doublyRobust)
-                for i in 0..<count { z[i] = z[i] - r[i] }
-                Kernels.add(z, count, to: &gain)
-                let origin = direct.origin
-                for i in 0..<count { z[i] = d[i] - origin }
-                residual.add(Kernels.sum(u, count))
-                residualSquares.add(Kernels.dot(u, u, count))
-                residualWeight.add(Kernels.dot(u, w, count))
-                directResidual.add(Kernels.dot(z, u, count))
-                directWeight.add(Kernels.dot(z, w, count))
-                for index in scores.indices where scores[index].base == .residual {
-                    Kernels.scores(scores[index].rule, w, e, d, count, into: room)
-                    Kernels.add(room, count, to: &moments[index])
-                }
-            }
+        Kernels.add(d, count, to: &direct)
+        let origin = direct.origin
+        for i in 0..<count {
+            e[i] = r[i] - q[i]
+            u[i] = w[i] * e[i]
+            z[i] = d[i] - origin
         }
+        let products = Kernels.products(u, w, z, count)
+        residual.add(products.x)
+        residualSquares.add(products.xx)
+        residualWeight.add(products.xy)
+        directResidual.add(products.zx)
+        directWeight.add(products.zy)
+        for i in 0..<count {
+            z[i] = d[i] + u[i]
+            u[i] = z[i] - r[i]
+        }
+        Kernels.add(z, count, to: &doublyRobust)
+        Kernels.add(u, count, to: &gain)
+        for index in scores.indices where scores[index].base == .residual {
+            Kernels.scores(scores[index].rule, w, e, d, count, into: room)
+            Kernels.add(room, count, to: &moments[index])
+        }
+        guard let q = columns.robustModelled, let d = columns.robustDirect else { return }
         for index in scores.indices where scores[index].base == .robustResidual {
-            block.robustDirect.withUnsafeBufferPointer { d in
-                for i in 0..<count { e[i] = r[i] - block.robustModelled[i] }
-                Kernels.scores(scores[index].rule, w, e, d.baseAddress, count, into: room)
-            }
+            for i in 0..<count { e[i] = r[i] - q[i] }
+            Kernels.scores(scores[index].rule, w, e, d, count, into: room)
             Kernels.add(room, count, to: &moments[index])
         }
     }

@@ -28,6 +28,21 @@ public struct OffPolicyRow: Hashable, Sendable {
     }
 }
 
+/// Up to 256 decisions that lie elsewhere, columns apart; those of a reward model are not read
+/// without one.
+struct RowColumns {
+    var count: Int
+    var weights: UnsafePointer<Double>
+    var rewards: UnsafePointer<Double>
+    var modelled: UnsafePointer<Double>
+    var direct: UnsafePointer<Double>
+    /// Nil where no score of the robust model is kept.
+    var robustModelled: UnsafePointer<Double>?
+    var robustDirect: UnsafePointer<Double>?
+    /// One where the logged action is the policy's most probable one, else zero.
+    var matches: UnsafePointer<Int64>
+}
+
 /// Up to 256 decisions, columns apart, as the kernels take them.
 public struct RowBlock: Sendable {
     /// Most rows of a block.
@@ -40,7 +55,7 @@ public struct RowBlock: Sendable {
     var direct = [Double](repeating: 0, count: capacity)
     var robustModelled = [Double](repeating: 0, count: capacity)
     var robustDirect = [Double](repeating: 0, count: capacity)
-    var matches = [Double](repeating: 0, count: capacity)
+    var matches = [Int64](repeating: 0, count: capacity)
 
     public init() {}
 
@@ -62,6 +77,34 @@ public struct RowBlock: Sendable {
         robustDirect[count] = row.robustDirect
         matches[count] = row.isMatch ? 1 : 0
         count &+= 1
+    }
+
+    /// Lends the columns to the kernels.
+    func withColumns<Result>(_ body: (RowColumns) -> Result?) -> Result? {
+        weights.withUnsafeBufferPointer { w in
+            rewards.withUnsafeBufferPointer { r in
+                modelled.withUnsafeBufferPointer { q in
+                    direct.withUnsafeBufferPointer { d in
+                        robustModelled.withUnsafeBufferPointer { rq in
+                            robustDirect.withUnsafeBufferPointer { rd in
+                                matches.withUnsafeBufferPointer { m in
+                                    guard let w = w.baseAddress, let r = r.baseAddress,
+                                        let q = q.baseAddress, let d = d.baseAddress,
+                                        let rq = rq.baseAddress, let rd = rd.baseAddress,
+                                        let m = m.baseAddress
+                                    else { return nil }
+                                    return body(
+                                        RowColumns(
+                                            count: count, weights: w, rewards: r, modelled: q,
+                                            direct: d, robustModelled: rq, robustDirect: rd,
+                                            matches: m))
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
     }
 
     /// Calls `body` with the columns w, w r, d and w (r - q).

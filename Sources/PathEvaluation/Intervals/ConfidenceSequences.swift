@@ -5,6 +5,7 @@ import Glibc
 /// All are for numbers x >= 0 whose mean is at most one, such as w r with rewards in 0 ... 1.
 enum PredictableMixture {
     /// The bets lambda_t, from what was seen before t.
+    ///
     /// Source: Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting",
     /// 2023, section 3.2.
     struct Bets {
@@ -34,6 +35,7 @@ enum PredictableMixture {
     }
 
     /// The empirical Bernstein lower bound in constant memory.
+    ///
     /// Source: the same, theorem 2.
     struct BernsteinLowerBound {
         private var bets: Bets
@@ -69,6 +71,7 @@ enum PredictableMixture {
 
     /// The lower end of the betting sequence: the m at which the wealth
     /// `sum ln(1 + min(lambda_t, 1 / (2 m)) (x_t - m))` reaches ln(1 / alpha).
+    ///
     /// Source: the same, section 4, with predictable plug-in bets.
     static func bettingLowerBound(_ values: some Sequence<Double>, alpha: Double) -> Double {
         var bets = Bets(alpha: alpha)
@@ -127,7 +130,7 @@ public enum AsymptoticSequence {
     }
 }
 
-/// Betting and empirical Bernstein sequences of w r for rewards in 0 ... 1.
+/// Betting and empirical Bernstein sequences of w r for rewards from zero to one.
 public enum BettingSequence {
     /// Both ends by betting, each with half the error; needs all decisions in memory.
     public static func interval(
@@ -141,7 +144,7 @@ public enum BettingSequence {
         return Interval(low, 1 - high, method: "betting confidence sequence")
     }
 
-    /// How much better than the logging policy: of w r - r, for rewards in 0 ... 1.
+    /// How much better than the logging policy: of w r - r, for rewards from zero to one.
     ///
     /// (1 + w r - r) / 2 is not negative and has a mean of at most one, as has the same with
     /// 1 - r, which bounds the other side.

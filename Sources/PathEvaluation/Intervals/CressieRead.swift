@@ -116,7 +116,9 @@ public struct CressieRead: Sendable {
 
 /// Clopper and Pearson's interval with weights taken for parts of a count.
 public enum ClopperPearson {
-    /// For rewards in 0 ... 1. It is not honest when the weights are uneven.
+    /// For rewards from zero to one.
+    ///
+    /// It is not honest when the weights are uneven.
     /// Source: Clopper and Pearson, 1934; for weights as in vw-estimators 0.2.2.
     public static func interval(_ sums: OffPolicySums, confidence: Double) -> Interval {
         let largest = sums.largestWeight

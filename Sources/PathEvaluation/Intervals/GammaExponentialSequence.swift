@@ -45,7 +45,7 @@ public struct GammaExponentialSequence: Sendable {
 
     public init() {}
 
-    /// Takes in one decision with a reward in 0 ... 1.
+    /// Takes in one decision with a reward from zero to one.
     public mutating func add(weight: Double, reward: Double) {
         low.add(weight * reward, time: count)
         high.add(weight * (1 - reward), time: count)

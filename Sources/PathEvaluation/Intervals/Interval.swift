@@ -69,6 +69,7 @@ extension Estimate {
 /// from the sample.
 public enum FiniteSample {
     /// Hoeffding's interval, two-sided.
+    ///
     /// Source: Hoeffding, "Probability inequalities for sums of bounded random variables", 1963.
     public static func hoeffding(
         mean: Double, count: Int, range: ClosedRange<Double>, confidence: Double
@@ -80,6 +81,7 @@ public enum FiniteSample {
     }
 
     /// The empirical Bernstein interval, two-sided: each side at half the error.
+    ///
     /// Source: Maurer and Pontil, "Empirical Bernstein bounds and sample variance penalization",
     /// 2009, theorem 4.
     public static func maurerPontil(
@@ -122,6 +124,7 @@ public enum FiniteSample {
 /// The standard error of SNIPS by leaving out one decision at a time.
 public enum Jackknife {
     /// sqrt((n - 1) / n sum (v_(i) - mean)^2), with v_(i) the estimate without decision i.
+    ///
     /// Source: Efron, "The jackknife, the bootstrap and other resampling plans", 1982.
     public static func selfNormalised(weights: [Double], rewards: [Double]) -> Estimate {
         let sums = OffPolicySums(weights: weights, rewards: rewards)

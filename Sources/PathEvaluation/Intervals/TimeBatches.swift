@@ -196,7 +196,7 @@ extension TimeBatches.Batch {
 
 /// How much numbers resemble their neighbours.
 enum Autocorrelation {
-    /// Of each with the next, in -1 ... 1; zero for numbers without variance.
+    /// Of each with the next, from -1 to 1; zero for numbers without variance.
     static func first(_ values: [Double]) -> Double {
         var moments = Moments()
         for value in values { moments.add(value) }

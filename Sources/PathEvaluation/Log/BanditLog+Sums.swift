@@ -5,88 +5,204 @@ extension BanditLog {
     /// - Parameter scores: kept beside IPS and DR. Without `expected` there is no model.
     public func sums(scores: [Score] = []) -> OffPolicySums {
         var sums = OffPolicySums(scores: scores, hasModel: !expected.isEmpty)
-        var block = RowBlock()
-        var start = 0
-        while start < count {
-            let number = min(RowBlock.capacity, count - start)
-            fill(&block, from: start, number)
-            sums.add(block)
-            start += number
-        }
+        forEachBlock(marksMatches: true) { sums.add($0) }
         return sums
+    }
+
+    /// One estimator's value, with its standard error; tuned as usual where no number is given.
+    ///
+    /// Faster than `sums` for the estimators that are a mean of one score a row.
+    /// - Returns: nil when it needs a reward model and the log has none.
+    public func estimate(_ estimator: Estimator) -> Estimate? {
+        if estimator.name.needsModel, expected.isEmpty { return nil }
+        guard let score = estimator.score(estimator.lambda ?? 1), estimator.grid.isEmpty,
+            score.base != .robustResidual
+        else { return sums(scores: Estimator.scores(for: [estimator])).estimate(estimator) }
+        var moments = Moments()
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * RowBlock.capacity) { room in
+            guard let z = room.baseAddress else { return }
+            let e = z + RowBlock.capacity
+            forEachBlock(marksMatches: false) { columns in
+                let (r, q, count) = (columns.rewards, columns.modelled, columns.count)
+                if score.base == .reward {
+                    Kernels.scores(score.rule, columns.weights, r, nil, count, into: z)
+                } else {
+                    for i in 0..<count { e[i] = r[i] - q[i] }
+                    Kernels.scores(
+                        score.rule, columns.weights, e, columns.direct, count, into: z)
+                }
+                Kernels.add(z, count, to: &moments)
+            }
+        }
+        return Estimate(
+            estimator: estimator, value: moments.mean, standardError: moments.standardError,
+            count: moments.count, lambda: estimator.lambda)
     }
 
     /// The DR score d + w (r - q) of every row; of IPS without `expected`.
     public func scores() -> [Double] {
         var scores: [Double] = []
         scores.reserveCapacity(count)
-        var block = RowBlock()
-        var start = 0
-        while start < count {
-            let number = min(RowBlock.capacity, count - start)
-            fill(&block, from: start, number)
-            for row in 0..<number { scores.append(block.doublyRobust(row)) }
-            start += number
+        let hasModel = !expected.isEmpty
+        forEachBlock(marksMatches: false) { columns in
+            for i in 0..<columns.count {
+                scores.append(
+                    hasModel
+                        ? columns.direct[i]
+                            + columns.weights[i] * (columns.rewards[i] - columns.modelled[i])
+                        : columns.weights[i] * columns.rewards[i])
+            }
         }
         return scores
     }
 
-    private func fill(_ block: inout RowBlock, from start: Int, _ number: Int) {
-        let width = actionCount
-        block.count = number
-        let hasModel = !expected.isEmpty
-        actions.withUnsafeBufferPointer { actions in
-            evaluated.withUnsafeBufferPointer { evaluated in
-                propensities.withUnsafeBufferPointer { propensities in
-                    block.weights.withUnsafeMutableBufferPointer { weights in
-                        block.matches.withUnsafeMutableBufferPointer { matches in
-                            for row in 0..<number {
-                                let index = start &+ row
-                                let first = index &* width
-                                let action = Int(actions[index])
-                                let share = evaluated[first &+ action]
-                                weights[row] = share / propensities[index]
-                                // Ties go to the first action, as in LogEvaluation.
-                                var greater = 0
-                                for other in 0..<width {
-                                    let value = evaluated[first &+ other]
-                                    if value > share { greater &+= 1 }
-                                    if other < action, value == share { greater &+= 1 }
-                                }
-                                matches[row] = greater == 0 ? 1 : 0
-                            }
-                        }
-                    }
-                    if hasModel { fillModel(&block, from: start, number, actions, evaluated) }
-                }
-            }
+    /// Lends the rows in blocks, in their order.
+    private func forEachBlock(marksMatches: Bool, _ body: (RowColumns) -> Void) {
+        let capacity = RowBlock.capacity
+        let flags = UnsafeMutablePointer<Int64>.allocate(capacity: capacity)
+        let room = UnsafeMutablePointer<Double>.allocate(capacity: 3 * capacity)
+        defer {
+            flags.deallocate()
+            room.deallocate()
         }
-        rewards.withUnsafeBufferPointer { rewards in
-            block.rewards.withUnsafeMutableBufferPointer { column in
-                for row in 0..<number { column[row] = rewards[start &+ row] }
+        flags.update(repeating: 0, count: capacity)
+        let gather = RowGather(
+            width: actionCount, weights: room, modelled: room + capacity,
+            direct: room + 2 * capacity, matches: marksMatches ? flags : nil)
+        withColumns { log in
+            var start = 0
+            while start < count {
+                let number = min(capacity, count &- start)
+                let cells = start &* actionCount
+                gather.rows(
+                    number, actions: log.actions + start, propensities: log.propensities + start,
+                    evaluated: log.evaluated + cells, expected: log.expected.map { $0 + cells })
+                body(
+                    RowColumns(
+                        count: number, weights: gather.weights, rewards: log.rewards + start,
+                        modelled: gather.modelled, direct: gather.direct, matches: flags))
+                start &+= number
             }
         }
     }
 
-    private func fillModel(
-        _ block: inout RowBlock, from start: Int, _ number: Int,
-        _ actions: UnsafeBufferPointer<Int32>, _ evaluated: UnsafeBufferPointer<Double>
-    ) {
-        let width = actionCount
-        expected.withUnsafeBufferPointer { expected in
-            block.direct.withUnsafeMutableBufferPointer { direct in
-                block.modelled.withUnsafeMutableBufferPointer { modelled in
-                    for row in 0..<number {
-                        let first = (start &+ row) &* width
-                        var sum = 0.0
-                        for other in 0..<width {
-                            sum += evaluated[first &+ other] * expected[first &+ other]
+    private struct Columns {
+        var actions: UnsafePointer<Int32>
+        var rewards: Kernels.Column
+        var propensities: Kernels.Column
+        var evaluated: Kernels.Column
+        var expected: Kernels.Column?
+    }
+
+    private func withColumns(_ body: (Columns) -> Void) {
+        actions.withUnsafeBufferPointer { actions in
+            rewards.withUnsafeBufferPointer { rewards in
+                propensities.withUnsafeBufferPointer { propensities in
+                    evaluated.withUnsafeBufferPointer { evaluated in
+                        expected.withUnsafeBufferPointer { expected in
+                            guard let actions = actions.baseAddress,
+                                let rewards = rewards.baseAddress,
+                                let propensities = propensities.baseAddress,
+                                let evaluated = evaluated.baseAddress
+                            else { return }
+                            body(
+                                Columns(
+                                    actions: actions, rewards: rewards,
+                                    propensities: propensities, evaluated: evaluated,
+                                    expected: expected.isEmpty ? nil : expected.baseAddress))
                         }
-                        direct[row] = sum
-                        modelled[row] = expected[first &+ Int(actions[start &+ row])]
                     }
                 }
             }
         }
+    }
+}
+
+/// Takes of rows with a number for every action what the estimators need.
+private struct RowGather {
+    let width: Int
+    let weights: Kernels.Output
+    let modelled: Kernels.Output
+    let direct: Kernels.Output
+    /// Nil where they are not asked for.
+    let matches: UnsafeMutablePointer<Int64>?
+
+    /// - Parameter expected: nil without a reward model.
+    func rows(
+        _ count: Int, actions: UnsafePointer<Int32>, propensities: Kernels.Column,
+        evaluated: Kernels.Column, expected: Kernels.Column?
+    ) {
+        if width == 4 {
+            four(count, actions, evaluated, expected)
+        } else {
+            general(count, actions, evaluated, expected)
+        }
+        for row in 0..<count { weights[row] = weights[row] / propensities[row] }
+    }
+
+    /// Four actions: a row is a vector.
+    private func four(
+        _ count: Int, _ actions: UnsafePointer<Int32>, _ evaluated: Kernels.Column,
+        _ expected: Kernels.Column?
+    ) {
+        if let expected {
+            for row in 0..<count {
+                let first = row &* 4
+                let action = Int(actions[row])
+                weights[row] = evaluated[first &+ action]
+                modelled[row] = expected[first &+ action]
+                let products = load(evaluated, first) * load(expected, first)
+                let halves = products.lowHalf + products.highHalf
+                direct[row] = halves[0] + halves[1]
+            }
+        } else {
+            for row in 0..<count { weights[row] = evaluated[row &* 4 &+ Int(actions[row])] }
+        }
+        guard let matches else { return }
+        for row in 0..<count {
+            let shares = load(evaluated, row &* 4)
+            let pairs = shares.lowHalf.replacing(
+                with: shares.highHalf, where: shares.highHalf .> shares.lowHalf)
+            let most = pairs[0] > pairs[1] ? pairs[0] : pairs[1]
+            // A bit for each action that is as probable as any.
+            let bits = SIMD4<Int64>(1, 2, 4, 8).replacing(with: 0, where: shares .< most)
+                .wrappedSum()
+            let action = Int64(actions[row])
+            matches[row] = bits & (2 &<< action &- 1) == 1 &<< action ? 1 : 0
+        }
+    }
+
+    private func general(
+        _ count: Int, _ actions: UnsafePointer<Int32>, _ evaluated: Kernels.Column,
+        _ expected: Kernels.Column?
+    ) {
+        for row in 0..<count {
+            let cells = evaluated + row &* width
+            weights[row] = cells[Int(actions[row])]
+            guard let matches else { continue }
+            // The first of the most probable actions, as in `LogEvaluation`.
+            var most = cells[0]
+            var first: Int32 = 0
+            for other in 1..<max(1, width) where cells[other] > most {
+                first = Int32(truncatingIfNeeded: other)
+                most = cells[other]
+            }
+            matches[row] = first == actions[row] ? 1 : 0
+        }
+        guard let expected else { return }
+        for row in 0..<count {
+            let first = row &* width
+            modelled[row] = expected[first &+ Int(actions[row])]
+            var sum = 0.0
+            for other in 0..<width {
+                sum += evaluated[first &+ other] * expected[first &+ other]
+            }
+            direct[row] = sum
+        }
+    }
+
+    @inline(__always)
+    private func load(_ cells: Kernels.Column, _ first: Int) -> SIMD4<Double> {
+        UnsafeRawPointer(cells + first).loadUnaligned(as: SIMD4<Double>.self)
     }
 }

@@ -5,7 +5,9 @@ import Glibc
 /// Up to 19 digits and a power of ten down to 1e-27 are divided exactly in integers, whose
 /// remainder decides the rounding; the rest, which logs hardly have, goes to strtod.
 enum NumberParser {
-    /// The number that some bytes spell; nil when they spell none. `nan` and `inf` are numbers.
+    /// The number that some bytes spell; nil when they spell none.
+    ///
+    /// `nan` and `inf` are numbers.
     static func double(_ bytes: UnsafeBufferPointer<UInt8>) -> Double? {
         var index = 0
         let end = bytes.count

@@ -26,7 +26,9 @@ public struct Moments: Hashable, Sendable {
     }
 
     /// Takes in a block's sums: of the numbers, of their distances from `origin`, of the squares of
-    /// those. The first block must have been announced by `begin`.
+    /// those.
+    ///
+    /// The first block must have been announced by `begin`.
     @inline(__always)
     mutating func add(count number: Int, total sum: Double, first: Double, second: Double) {
         count &+= number

@@ -35,7 +35,9 @@ enum SpecialFunctions {
     }
 
     /// The regularised incomplete beta function I_x(a, b), and its complement, each to full
-    /// relative precision. Needs `a` and `b` above zero.
+    /// relative precision.
+    ///
+    /// Needs `a` and `b` above zero.
     static func incompleteBeta(
         _ x: Double, _ a: Double, _ b: Double
     ) -> (value: Double, complement: Double) {
@@ -84,7 +86,9 @@ enum SpecialFunctions {
         return x
     }
 
-    /// ln of the lower incomplete gamma function, not regularised. Needs `a` > 0 and `x` > 0.
+    /// ln of the lower incomplete gamma function, not regularised.
+    ///
+    /// Needs `a` > 0 and `x` > 0.
     static func logLowerGamma(_ a: Double, _ x: Double) -> Double {
         if x < a + 1 {
             var term = 1 / a

@@ -92,6 +92,9 @@ final class FrameSink {
     /// When the transaction began.
     var transactionTime: Int64 { transactionSince ?? 0 }
 
+    /// When the transaction is that old; nil where there is none.
+    func due(after age: Int64) -> Int64? { transactionSince.map { $0 &+ age } }
+
     func beginIfNeeded() throws(TraceError) {
         guard transactionSince == nil else { return }
         let code = begin.step()

@@ -21,8 +21,11 @@ final class WriterCore: @unchecked Sendable {
         var statistics = TraceWriter.Statistics()
     }
 
-    /// A row is in the file at the latest this long after the first one of its transaction.
-    private static let commitInterval: Int64 = 40_000_000
+    /// A row is in the file at the latest this long after the first one of its transaction, and
+    /// that one at most `idlePause` after it was recorded: within 100 ms with room to spare.
+    ///
+    /// Fewer commits write the blocks that grow and the outcomes of recent ones less often again.
+    private static let commitInterval: Int64 = 60_000_000
     /// How often the `-wal` file is copied into the trace, and at what size at the latest.
     private static let checkpointInterval: Int64 = 1_000_000_000
     private static let checkpointBytes = 64 << 20
@@ -181,8 +184,12 @@ final class WriterCore: @unchecked Sendable {
                 $0.statistics.cpuNanoseconds = nanoseconds(of: CLOCK_THREAD_CPUTIME_ID)
             }
             if visit.isLast { return }
-            let pause =
+            var pause =
                 bytes > WriterCore.busyBytes ? WriterCore.busyPause : WriterCore.idlePause
+            // Not later than the transaction is due.
+            if let due = sink.due(after: WriterCore.commitInterval) {
+                pause = min(pause, max(0, due - nanoseconds(of: CLOCK_MONOTONIC)))
+            }
             if bytes < WriterCore.drainLimit {
                 gate.wait(nanoseconds: pause) {
                     $0.stopRequested || $0.flushesRequested > $0.flushesDone

@@ -2,16 +2,25 @@ import Glibc
 import PathEvaluation
 import PathTelemetry
 
-/// `time [rounds [log]]` or `coverage [repeats]`.
+/// Times of the estimators in memory (`time`), of the command (`command`), of the command on a
+/// large trace (`trace`); how often the intervals hold the truth (`coverage`).
 @main
 enum EvaluationBenchmarks {
     static func main() {
         let words = CommandLine.arguments
         let number = words.count > 2 ? Int(words[2]) : nil
+        let program = words.count > 2 ? words[2] : ""
         switch words.count > 1 ? words[1] : "" {
         case "time": Timing.run(rounds: number ?? 1_000_000, log: words.count > 3 ? words[3] : nil)
         case "coverage": Coverage.run(repeats: number ?? 1000)
-        default: print("usage: EvaluationBenchmarks time [rounds [log]] | coverage [repeats]")
+        case "command": CommandTiming.run(program)
+        case "trace":
+            TraceTiming.run(
+                program, decisions: (words.count > 3 ? Int(words[3]) : nil) ?? 10_000_000)
+        default:
+            print(
+                "usage: EvaluationBenchmarks time [rounds [log]] | coverage [repeats] | "
+                    + "command PATHWISE | trace PATHWISE [decisions]")
         }
     }
 }
@@ -26,7 +35,7 @@ enum Timing {
             "dr-os=10", "sg-ips=0.1", "sg-dr=0.1", "replay", "cressie-read",
         ].compactMap { Estimator(parsing: $0) }
         var value = 0.0
-        let alone = median { value = log.sums().estimate(.dr)?.value ?? .nan }
+        let alone = median { value = log.estimate(.dr)?.value ?? .nan }
         print("dr alone              \(milliseconds(alone))   value \(value)")
         var sums = OffPolicySums()
         let all = median { sums = log.sums(scores: Estimator.scores(for: given)) }
@@ -68,16 +77,6 @@ enum Timing {
             times.append(now() - start)
         }
         return times.sorted()[2]
-    }
-
-    private static func now() -> Double {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-    }
-
-    private static func milliseconds(_ seconds: Double) -> String {
-        "\((seconds * 1e4).rounded() / 10) ms"
     }
 
     /// Four actions, softmax of random scores: mild overlap.
