@@ -100,6 +100,10 @@ extension EvaluationReport {
                 .array(policy.analysis.byAction.map { json($0.name, $0.sums, isPart: false) })
             ),
             (
+                "by_path",
+                .array(policy.analysis.byPath.map { json($0.name, $0.sums, isPart: false) })
+            ),
+            (
                 "by_class",
                 .array(policy.analysis.byClass.map { json($0.name, $0.sums, isPart: true) })
             ),

@@ -74,7 +74,12 @@ extension EvaluationReport {
             TextTable.Column("value"), TextTable.Column("std. error"),
         ])
         let whole = policy.rows.weights.sum
-        for (name, sums) in policy.analysis.byAction {
+        // A path that is also part of actions with others has a row for all of them together.
+        let hasPairs = policy.analysis.byAction.contains { $0.name.contains("+") }
+        let paths =
+            hasPairs
+            ? policy.analysis.byPath.map { (name: "all with \($0.name)", sums: $0.sums) } : []
+        for (name, sums) in policy.analysis.byAction + paths {
             let value = sums.selfNormalised
             table.add([
                 name, NumberText.count(sums.count), NumberText.fixed(sums.rewards.mean, 4),

@@ -28,8 +28,9 @@ extension PolicyAnalysis {
         let name = estimate.estimator.name
         switch options.interval {
         case .automatic:
-            return name == .cressieRead
-                ? likelihood(estimate, confidence) : estimate.normal(confidence: confidence)
+            if name == .cressieRead { return likelihood(estimate, confidence) }
+            return name == .dr
+                ? closed(estimate, confidence) : estimate.normal(confidence: confidence)
         case .normal: break
         case .student: return estimate.student(confidence: confidence)
         case .hoeffding, .maurerPontil:
@@ -62,6 +63,17 @@ extension PolicyAnalysis {
             }
         }
         return estimate.normal(confidence: confidence)
+    }
+
+    /// Decisions from which on the normal interval of DR needs no correction for a small sample;
+    /// what few heavy weights among many decisions mean, the verdict says.
+    private static let manyDecisions = 1000
+
+    private func closed(_ estimate: Estimate, _ confidence: Double) -> Interval {
+        estimate.count < PolicyAnalysis.manyDecisions
+            ? estimate.student(
+                confidence: confidence, effectiveSampleSize: sums.effectiveSampleSize)
+            : estimate.normal(confidence: confidence)
     }
 
     private func moments(of estimate: Estimate) -> Moments? {
@@ -166,6 +178,7 @@ extension PolicyAnalysis {
             interval =
                 batches.batchMeans(confidence: confidence, gainOf)?.interval
                 ?? gain.normal(confidence: confidence)
+        case .automatic where sums.hasModel: interval = closed(gain, confidence)
         default: interval = gain.normal(confidence: confidence)
         }
         interval.method += ", paired"

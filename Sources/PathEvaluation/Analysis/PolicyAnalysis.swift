@@ -19,10 +19,13 @@ public struct RowFacts: Sendable {
     /// Keys of the groups that it belongs to: its action and its traffic class.
     public var action: Int
     public var trafficClass: Int?
+    /// The paths of its action, a bit each; none where actions are no paths.
+    public var paths: UInt16
 
     public init(
         row: Int, propensity: Double, agreement: Double, unsupported: Double = 0,
-        weightVariance: Double? = nil, outcome: Double, action: Int, trafficClass: Int? = nil
+        weightVariance: Double? = nil, outcome: Double, action: Int, trafficClass: Int? = nil,
+        paths: UInt16 = 0
     ) {
         self.row = row
         self.propensity = propensity
@@ -32,6 +35,7 @@ public struct RowFacts: Sendable {
         self.outcome = outcome
         self.action = action
         self.trafficClass = trafficClass
+        self.paths = paths
     }
 }
 
@@ -47,6 +51,7 @@ public struct PolicyAnalysis: Sendable {
     private(set) var bootstrap: PoissonBootstrap?
     private(set) var actions = Groups()
     private(set) var classes = Groups()
+    private(set) var paths = Groups()
     private(set) var discounted: DiscountedValue
     // Kept for the betting sequence alone.
     private(set) var keptWeights: [Double] = []
@@ -82,7 +87,7 @@ public struct PolicyAnalysis: Sendable {
     /// Takes in one decision, in the order of the log.
     public mutating func add(
         _ row: OffPolicyRow, _ facts: RowFacts, actionName: () -> String = { "" },
-        className: () -> String = { "" }
+        className: () -> String = { "" }, pathName: (_ path: Int) -> String = { _ in "" }
     ) {
         block.append(row)
         let weight = row.weight
@@ -107,6 +112,12 @@ public struct PolicyAnalysis: Sendable {
         if let trafficClass = facts.trafficClass {
             classes.add(
                 trafficClass, weight: weight, reward: row.reward, score: score, name: className)
+        }
+        var rest = facts.paths
+        while rest != 0 {
+            let path = rest.trailingZeroBitCount
+            rest &= rest &- 1
+            paths.add(path, weight: weight, reward: row.reward, score: score) { pathName(path) }
         }
         if weight > 0 {
             let logarithm = log(weight)
@@ -242,6 +253,10 @@ public struct PolicyAnalysis: Sendable {
     /// The values by action taken in the log, and by traffic class.
     public var byAction: [(name: String, sums: GroupSums)] {
         Array(zip(actions.names, actions.sums)).map { (name: $0.0, sums: $0.1) }
+    }
+    /// The values by path, whether the action was that path alone or with others.
+    public var byPath: [(name: String, sums: GroupSums)] {
+        Array(zip(paths.names, paths.sums)).map { (name: $0.0, sums: $0.1) }
     }
     public var byClass: [(name: String, sums: GroupSums)] {
         Array(zip(classes.names, classes.sums)).map { (name: $0.0, sums: $0.1) }

@@ -172,9 +172,10 @@ struct EvaluationPass {
                 unsupported: impossible,
                 weightVariance: squares - (1 - impossible) * (1 - impossible),
                 outcome: context.outcome, action: Int(taken.rawValue),
-                trafficClass: Int(burst.trafficClass.rawValue)),
+                trafficClass: Int(burst.trafficClass.rawValue), paths: taken.rawValue),
             actionName: { EvaluationPass.name(of: taken, names) },
-            className: { burst.trafficClass.name })
+            className: { burst.trafficClass.name },
+            pathName: { EvaluationPass.name(of: PathSet(PathID($0)), names) })
     }
 
     private func expected(

@@ -139,6 +139,11 @@ enum Coverage {
                 intervals.append(("\(estimator), \(interval.method)", interval))
             }
         }
+        if let estimate = sums.estimate(.dr) {
+            let interval = estimate.student(
+                confidence: 0.95, effectiveSampleSize: sums.effectiveSampleSize)
+            intervals.append(("dr, \(interval.method)", interval))
+        }
         let largest = 2 * sums.largestWeight
         intervals.append(
             (
