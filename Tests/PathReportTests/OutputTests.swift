@@ -26,7 +26,7 @@ import Testing
                     direct: reward),
                 RowFacts(
                     row: index + 1, propensity: 0.5, agreement: 0.5, unsupported: 0.25,
-                    outcome: -reward, action: index % 2, trafficClass: 0),
+                    outcome: -reward, action: index % 2, trafficClass: 0, paths: 1 << (index % 2)),
                 actionName: { "path \(index % 2)" }, className: { "message" })
         }
         analysis.finish()
@@ -83,6 +83,7 @@ import Testing
         let policy = try #require((object["policies"] as? [[String: Any]])?.first)
         #expect((policy["by_action"] as? [Any])?.count == 2)
         #expect((policy["by_class"] as? [Any])?.count == 1)
+        #expect((policy["by_path"] as? [Any])?.count == 2)
         #expect((policy["gate"] as? [String: Any])?["decision"] as? String == "hold")
     }
 

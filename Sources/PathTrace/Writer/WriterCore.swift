@@ -111,6 +111,7 @@ final class WriterCore: @unchecked Sendable {
     private func run() {
         guard let sink else { return }
         self.sink = nil
+        nameThread()
         var failure: TraceError?
         do throws(TraceError) {
             try record(into: sink)
@@ -125,6 +126,15 @@ final class WriterCore: @unchecked Sendable {
             $0.statistics.cpuNanoseconds = nanoseconds(of: CLOCK_THREAD_CPUTIME_ID)
             $0.finished = true
         }
+    }
+
+    /// So that `top -H` and the like tell this thread's work from the sender's.
+    private func nameThread() {
+        let file = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
+        guard file >= 0 else { return }
+        let name = "trace-writer"
+        _ = write(file, name, name.utf8.count)
+        close(file)
     }
 
     /// What one visit has to do.
