@@ -38,19 +38,22 @@ public struct GroupSums: Sendable {
 struct Groups: Sendable {
     private(set) var names: [String] = []
     private(set) var sums: [GroupSums] = []
+    /// Where the group of a small key is, which nearly all are; -1 where it is not known.
+    private var near = [Int16](repeating: -1, count: 64)
     private var places: [Int: Int] = [:]
 
     @inline(__always)
     mutating func add(
         _ key: Int, weight: Double, reward: Double, score: Double, name: () -> String
     ) {
-        if let place = places[key] {
+        let isNear = key >= 0 && key < near.count
+        if let place = isNear ? Int(near[key]) : places[key], place >= 0 {
             sums[place].add(weight: weight, reward: reward, score: score)
             return
         }
         // A log of very many actions keeps the first ones apart.
         guard sums.count < 256 else { return }
-        places[key] = sums.count
+        if isNear { near[key] = Int16(sums.count) } else { places[key] = sums.count }
         names.append(name())
         sums.append(GroupSums())
         sums[sums.count - 1].add(weight: weight, reward: reward, score: score)

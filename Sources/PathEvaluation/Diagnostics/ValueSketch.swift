@@ -14,7 +14,14 @@ public struct ValueSketch: Sendable {
     public private(set) var count = 0
     private var values: [Double] = []
     private var weights: [Double] = []
-    private var bins: [Int32: (weight: Double, count: Int)] = [:]
+    /// Bins one after the other from number `lowest` on: at most some 150 000.
+    private var bins: [Bin] = []
+    private var lowest = 0
+
+    private struct Bin: Sendable {
+        var weight = 0.0
+        var count = 0
+    }
 
     public init() {}
 
@@ -30,18 +37,33 @@ public struct ValueSketch: Sendable {
             weights.append(weight)
             if values.count > ValueSketch.limit { spill() }
         } else {
-            let bin = ValueSketch.bin(value)
-            let old = bins[bin] ?? (0, 0)
-            bins[bin] = (old.weight + weight, old.count + 1)
+            put(ValueSketch.bin(value), weight, 1)
         }
     }
 
-    private mutating func spill() {
-        for (value, weight) in zip(values, weights) {
-            let bin = ValueSketch.bin(value)
-            let old = bins[bin] ?? (0, 0)
-            bins[bin] = (old.weight + weight, old.count + 1)
+    @inline(__always)
+    private mutating func put(_ bin: Int, _ weight: Double, _ count: Int) {
+        let place = bin &- lowest
+        guard place >= 0, place < bins.count else { return extend(bin, weight, count) }
+        bins[place].weight += weight
+        bins[place].count &+= count
+    }
+
+    /// Makes room for a bin outside of those that are there.
+    private mutating func extend(_ bin: Int, _ weight: Double, _ count: Int) {
+        if bins.isEmpty { lowest = bin }
+        if bin < lowest {
+            bins.insert(contentsOf: repeatElement(Bin(), count: lowest - bin), at: 0)
+            lowest = bin
+        } else if bin - lowest >= bins.count {
+            bins += repeatElement(Bin(), count: bin - lowest - bins.count + 1)
         }
+        bins[bin - lowest].weight += weight
+        bins[bin - lowest].count += count
+    }
+
+    private mutating func spill() {
+        for (value, weight) in zip(values, weights) { put(ValueSketch.bin(value), weight, 1) }
         values = []
         weights = []
     }
@@ -52,19 +74,18 @@ public struct ValueSketch: Sendable {
         guard !other.bins.isEmpty else { return }
         if bins.isEmpty { spill() }
         count += other.count
-        for (bin, add) in other.bins {
-            let old = bins[bin] ?? (0, 0)
-            bins[bin] = (old.weight + add.weight, old.count + add.count)
+        for (place, add) in other.bins.enumerated() where add.count > 0 {
+            put(other.lowest + place, add.weight, add.count)
         }
     }
 
-    private static func bin(_ value: Double) -> Int32 {
+    private static func bin(_ value: Double) -> Int {
         guard value.magnitude > 1e-12 else { return 0 }
         let position = (log(min(value.magnitude, 1e300) * 1e12) / growth).rounded(.up)
-        return value > 0 ? Int32(position) + 1 : -Int32(position) - 1
+        return value > 0 ? Int(position) + 1 : -Int(position) - 1
     }
 
-    private static func value(_ bin: Int32) -> Double {
+    private static func value(_ bin: Int) -> Double {
         guard bin != 0 else { return 0 }
         let size = 1e-12 * exp((Double(bin.magnitude) - 1.5) * growth)
         return bin > 0 ? size : -size
@@ -75,8 +96,8 @@ public struct ValueSketch: Sendable {
         if bins.isEmpty {
             return zip(values, weights).map { ($0, $1, 1) }.sorted { $0.value < $1.value }
         }
-        return bins.sorted { $0.key < $1.key }.map {
-            (ValueSketch.value($0.key), $0.value.weight, $0.value.count)
+        return bins.enumerated().filter { $1.count > 0 }.map {
+            (ValueSketch.value(lowest + $0), $1.weight, $1.count)
         }
     }
 

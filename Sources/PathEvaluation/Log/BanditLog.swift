@@ -27,6 +27,16 @@ public struct BanditLog: Sendable {
 
     public var count: Int { actions.count }
 
+    /// Makes room for that many rows at once, up to some hundred megabytes.
+    mutating func reserve(rows: Int) {
+        let rows = min(rows, 2_000_000)
+        actions.reserveCapacity(rows)
+        rewards.reserveCapacity(rows)
+        propensities.reserveCapacity(rows)
+        guard actionCount <= 16 else { return }
+        evaluated.reserveCapacity(rows * actionCount)
+    }
+
     /// Takes in one row.
     ///
     /// - Precondition: the action is below `actionCount`, and every array has its length.

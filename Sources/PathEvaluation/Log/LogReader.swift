@@ -8,25 +8,29 @@ import Glibc
 public struct LogReader {
     private let path: String
     private let skipsRefused: Bool
-    private var columns: [Role] = []
     private var log: BanditLog
     private var names: [String] = []
     /// Data rows read, refused ones too.
     private var row = 0
     private var hasLogging = false
     private var hasModel = false
-    // One row before it is accepted.
-    private var action = 0.0
-    private var reward = 0.0
-    private var propensity = 0.0
-    private var evaluated: [Double] = []
-    private var logging: [Double] = []
-    private var expected: [Double] = []
-    private var context: [Double] = []
+    // One row before it is accepted: action, reward, propensity, then the numbers of each kind.
+    private var fields: [Double] = []
+    /// Where each column's number goes; -1 for a column that is passed over.
+    private var places: [Int] = []
+    private var evaluated = 0..<0
+    private var logging = 0..<0
+    private var expected = 0..<0
+    private var context = 0..<0
+    /// Bytes of the file, as far as they are known before it is read.
+    private var fileBytes = 0
 
     private enum Role {
         case other, action, reward, propensity
-        case evaluated(Int), logging(Int), expected(Int), context(Int)
+        case evaluated(Int)
+        case logging(Int)
+        case expected(Int)
+        case context(Int)
     }
 
     /// How far probabilities may be from summing to one.
@@ -53,6 +57,8 @@ public struct LogReader {
         }
         defer { close(file) }
         var reader = LogReader(path: path, skipsRefused: skipsRefused)
+        var status = stat()
+        if fstat(file, &status) == 0 { reader.fileBytes = max(0, Int(status.st_size)) }
         var room = [UInt8](repeating: 0, count: chunk + longestLine)
         var held = 0
         var isFirst = true
@@ -111,6 +117,7 @@ public struct LogReader {
                 isFirst = false
             } else if !line.isEmpty {
                 row += 1
+                if row == 1 { log.reserve(rows: min(fileBytes, 1 << 32) / (line.count + 1) + 1) }
                 do throws(EvaluationError) { try take(line) } catch {
                     guard skipsRefused else { throw error }
                     log.refused += 1
@@ -142,7 +149,7 @@ public struct LogReader {
         }
         var seen: Set<String> = []
         var counts = (evaluated: 0, logging: 0, expected: 0, context: 0)
-        columns = []
+        var columns: [Role] = []
         for name in names {
             var role = LogReader.role(name)
             if case .other = role {
@@ -180,10 +187,23 @@ public struct LogReader {
         log = BanditLog(actionCount: actions, contextCount: counts.context)
         hasLogging = counts.logging > 0
         hasModel = counts.expected > 0
-        evaluated = [Double](repeating: 0, count: actions)
-        logging = [Double](repeating: 0, count: hasLogging ? actions : 0)
-        expected = [Double](repeating: 0, count: hasModel ? actions : 0)
-        context = [Double](repeating: 0, count: counts.context)
+        evaluated = 3..<3 + actions
+        logging = evaluated.upperBound..<evaluated.upperBound + (hasLogging ? actions : 0)
+        expected = logging.upperBound..<logging.upperBound + (hasModel ? actions : 0)
+        context = expected.upperBound..<expected.upperBound + counts.context
+        fields = [Double](repeating: 0, count: context.upperBound)
+        places = columns.map { role in
+            switch role {
+            case .other: -1
+            case .action: 0
+            case .reward: 1
+            case .propensity: 2
+            case .evaluated(let index): evaluated.lowerBound + index
+            case .logging(let index): logging.lowerBound + index
+            case .expected(let index): expected.lowerBound + index
+            case .context(let index): context.lowerBound + index
+            }
+        }
     }
 
     private static func role(_ name: String) -> Role {
@@ -214,10 +234,25 @@ public struct LogReader {
         guard let base = line.baseAddress else { return }
         let end = line.count
         var start = 0
-        for column in columns.indices {
+        // Column by column as long as they are plain numbers, which they nearly always are.
+        let plain = places.withUnsafeBufferPointer { places in
+            fields.withUnsafeMutableBufferPointer { fields in
+                for column in 0..<places.count {
+                    guard start < end, places[column] >= 0,
+                        let (value, length) = NumberParser.prefix(base + start, end &- start)
+                    else { return column }
+                    let stop = start &+ length
+                    guard stop == end || base[stop] == 0x2c else { return column }
+                    fields[places[column]] = value
+                    start = stop &+ 1
+                }
+                return places.count
+            }
+        }
+        for column in plain..<places.count {
             guard start <= end else {
                 throw refusal(
-                    column, "is missing: the row has \(column) of \(columns.count) fields")
+                    column, "is missing: the row has \(column) of \(places.count) fields")
             }
             var stop = start
             if stop < end, base[stop] == 0x22 {
@@ -225,41 +260,36 @@ public struct LogReader {
                 while stop < end, base[stop] != 0x22 { stop += 1 }
             }
             while stop < end, base[stop] != 0x2c { stop &+= 1 }
-            try take(column, UnsafeBufferPointer(start: base + start, count: stop - start))
+            if places[column] >= 0 {
+                fields[places[column]] = try number(
+                    column, UnsafeBufferPointer(start: base + start, count: stop - start))
+            }
             start = stop + 1
         }
         guard start == end + 1 else {
             throw .log(
                 path: path, row: row, column: nil,
-                problem: "has more than its \(columns.count) fields")
+                problem: "has more than its \(places.count) fields")
         }
         try check()
-        log.actions.append(Int32(action))
-        log.rewards.append(reward)
-        log.propensities.append(propensity)
-        log.evaluated.append(contentsOf: evaluated)
-        if hasLogging { log.logging.append(contentsOf: logging) }
-        if hasModel { log.expected.append(contentsOf: expected) }
-        if !context.isEmpty { log.contexts.append(contentsOf: context) }
-    }
-
-    @inline(__always)
-    private mutating func take(
-        _ column: Int, _ field: UnsafeBufferPointer<UInt8>
-    ) throws(EvaluationError) {
-        switch columns[column] {
-        case .other: return
-        case .action: action = try number(column, field)
-        case .reward: reward = try number(column, field)
-        case .propensity: propensity = try number(column, field)
-        case .evaluated(let index): evaluated[index] = try number(column, field)
-        case .logging(let index): logging[index] = try number(column, field)
-        case .expected(let index): expected[index] = try number(column, field)
-        case .context(let index): context[index] = try number(column, field)
+        log.actions.append(Int32(fields[0]))
+        log.rewards.append(fields[1])
+        log.propensities.append(fields[2])
+        fields.withUnsafeBufferPointer { fields in
+            LogReader.append(fields, evaluated, to: &log.evaluated)
+            LogReader.append(fields, logging, to: &log.logging)
+            LogReader.append(fields, expected, to: &log.expected)
+            LogReader.append(fields, context, to: &log.contexts)
         }
     }
 
     @inline(__always)
+    private static func append(
+        _ fields: UnsafeBufferPointer<Double>, _ range: Range<Int>, to column: inout [Double]
+    ) {
+        for index in range { column.append(fields[index]) }
+    }
+
     private func number(
         _ column: Int, _ field: UnsafeBufferPointer<UInt8>
     ) throws(EvaluationError) -> Double {
@@ -282,8 +312,8 @@ public struct LogReader {
     }
 
     private func check() throws(EvaluationError) {
-        let count = Double(log.actionCount)
-        guard action >= 0, action < count, action == action.rounded() else {
+        let (action, propensity) = (fields[0], fields[2])
+        guard action >= 0, action < Double(log.actionCount), action == action.rounded() else {
             throw refusal(
                 name: "action", "\(action) is none of the actions 0 to \(log.actionCount - 1)")
         }
@@ -297,20 +327,22 @@ public struct LogReader {
         try check(evaluated, "pi_e_")
         guard hasLogging else { return }
         try check(logging, "pi_b_")
-        let recorded = logging[Int(action)]
+        let recorded = fields[logging.lowerBound + Int(action)]
         guard (recorded - propensity).magnitude <= LogReader.tolerance else {
             throw refusal(
                 name: "pscore", "\(propensity) is not pi_b_\(Int(action)), which is \(recorded)")
         }
     }
 
-    private func check(_ row: [Double], _ prefix: String) throws(EvaluationError) {
+    private func check(_ row: Range<Int>, _ prefix: String) throws(EvaluationError) {
         var sum = 0.0
-        for index in row.indices {
-            guard row[index] >= 0, row[index] <= 1 + LogReader.tolerance else {
-                throw refusal(name: "\(prefix)\(index)", "\(row[index]) is no probability")
+        for index in row {
+            guard fields[index] >= 0, fields[index] <= 1 + LogReader.tolerance else {
+                throw refusal(
+                    name: "\(prefix)\(index - row.lowerBound)",
+                    "\(fields[index]) is no probability")
             }
-            sum += row[index]
+            sum += fields[index]
         }
         guard (sum - 1).magnitude <= LogReader.tolerance else {
             throw refusal(name: prefix + "0", "and on sum to \(sum), not to 1")

@@ -73,11 +73,77 @@ enum NumberParser {
         return isNegative ? -value : value
     }
 
-    private static let powersOfFive: [UInt64] = {
-        var powers: [UInt64] = [1]
-        for _ in 0..<27 { powers.append(powers[powers.count - 1] * 5) }
-        return powers
-    }()
+    /// The number at the start of some bytes, and how many spell it; nil for anything but digits
+    /// with one point among or before them, 19 at the most.
+    @inline(__always)
+    static func prefix(_ start: UnsafePointer<UInt8>, _ count: Int) -> (Double, Int)? {
+        var index = 0
+        let isNegative = start[0] == 0x2d
+        if isNegative { index = 1 }
+        let begin = index
+        var mantissa: UInt64 = 0
+        while index < count {
+            let digit = start[index] &- 0x30
+            guard digit < 10 else { break }
+            mantissa = mantissa &* 10 &+ UInt64(digit)
+            index &+= 1
+        }
+        var digits = index &- begin
+        // More than 19 digits wrap round, and are counted after the loops.
+        guard digits > 0 else { return nil }
+        var scale = 0
+        if index < count, start[index] == 0x2e {
+            index &+= 1
+            let point = index
+            while index &+ 8 <= count {
+                guard let eight = eightDigits(start + index) else { break }
+                mantissa = mantissa &* 100_000_000 &+ eight
+                index &+= 8
+            }
+            while index < count {
+                let digit = start[index] &- 0x30
+                guard digit < 10 else { break }
+                mantissa = mantissa &* 10 &+ UInt64(digit)
+                index &+= 1
+            }
+            scale = index &- point
+            digits &+= scale
+            guard scale > 0 else { return nil }
+        }
+        guard digits <= 19 else { return nil }
+        let value = quotient(mantissa, scale)
+        return (isNegative ? -value : value, index)
+    }
+
+    /// Eight digits at once; nil when one of the bytes is none.
+    ///
+    /// Source: Lemire, "Number parsing at a gigabyte per second", 2021, section 4.
+    @inline(__always)
+    private static func eightDigits(_ start: UnsafePointer<UInt8>) -> UInt64? {
+        var word = UInt64(
+            littleEndian: UnsafeRawPointer(start).loadUnaligned(as: UInt64.self))
+        let high: UInt64 = 0xf0f0_f0f0_f0f0_f0f0
+        guard
+            word & high | ((word &+ 0x0606_0606_0606_0606) & high) &>> 4
+                == 0x3333_3333_3333_3333
+        else { return nil }
+        word &-= 0x3030_3030_3030_3030
+        word = word &* 10 &+ (word &>> 8)
+        let mask: UInt64 = 0x0000_00ff_0000_00ff
+        let left = (word & mask) &* 0x000f_4240_0000_0064
+        let right = ((word &>> 16) & mask) &* 0x0000_2710_0000_0001
+        return (left &+ right) &>> 32
+    }
+
+    /// 5^0 to 5^27.
+    private static let powersOfFive: [UInt64] = [
+        0x1, 0x5, 0x19, 0x7d, 0x271, 0xc35, 0x3d09, 0x1312d, 0x5f5e1, 0x1dcd65, 0x9502f9,
+        0x2e90edd, 0xe8d4a51, 0x48c2_7395, 0x1_6bcc_41e9, 0x7_1afd_498d, 0x23_86f2_6fc1,
+        0xb1_a2bc_2ec5,
+        0x378_2dac_e9d9, 0x1158_e460_913d, 0x56bc_75e2_d631, 0x1_b1ae_4d6e_2ef5, 0x8_7867_8326_eac9,
+        0x2a_5a05_8fc2_95ed, 0xd3_c21b_cecc_eda1, 0x422_ca8b_0a00_a425, 0x14ad_f4b7_3203_34b9,
+        0x6765_c793_fa10_079d,
+    ]
     private static let powersOfTen: [Double] = [
         1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
         1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
