@@ -6,6 +6,7 @@
 #   make demo      set up, build, and run `pathwise demo`: emulated paths on this machine alone
 #   make test      set up and run all tests
 #   make check     format lint, then all tests
+#   make models    record over emulated links and train models/default.safetensors (2 minutes)
 #   make bench     set up and run the benchmarks of Benchmarks/ (figures, no verdict)
 #   make bench-coverage  how often the intervals of Benchmarks/evaluation hold the truth
 #   make format    format all Swift files in place
@@ -17,7 +18,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check lint bench bench-coverage format clean
+.PHONY: help setup build demo test check lint models bench bench-coverage format clean
 
 # What the rooms link against, what compiles their C parts, and `ip` for the tests in network
 # namespaces, which run for root alone.
@@ -36,7 +37,7 @@ TEST_FLAGS := -c release -Xswiftc -enable-testing --scratch-path .build-tests
 export OPENBLAS_NUM_THREADS := 1
 
 help:
-	@sed -n '3,16s/^# \{0,1\}//p' Makefile
+	@sed -n '3,17s/^# \{0,1\}//p' Makefile
 
 setup:
 	@if ! command -v swift >/dev/null; then \
@@ -75,6 +76,9 @@ check: lint test
 
 lint:
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/learning
+
+models: build
+	models/make.sh
 
 bench: setup
 	$(MAKE) --no-print-directory -C Benchmarks

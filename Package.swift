@@ -82,7 +82,9 @@ let package = Package(
             dependencies: [
                 "PathTelemetry", "PathLearning", "PathTransport", "PathTrace", "PathNetwork",
                 histogram,
-            ]),
+            ],
+            // A link to models/: it is in the binary, so a command has it in any folder.
+            resources: [.embedInCode("default.safetensors")]),
         .target(
             name: "PathDemo",
             dependencies: [

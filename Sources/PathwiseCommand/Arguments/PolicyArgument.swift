@@ -1,5 +1,6 @@
 import Glibc
 import PathLearning
+import Pathwise
 
 /// What `--policy` says: a policy by name with parameters, or a model file for the learned one.
 enum PolicyArgument: Equatable, CustomStringConvertible {
@@ -20,13 +21,17 @@ enum PolicyArgument: Equatable, CustomStringConvertible {
         }
     }
 
-    /// The policy, its model where it is a file, and what tables call it.
+    /// The policy, the model it starts from, and what tables call it: a file's, or for `learned` by
+    /// name the one that is shipped.
     func load() throws(LearningError) -> (
         specification: PolicySpecification, model: Model?, label: String
     ) {
         switch self {
         case .named(let specification):
-            return (specification, nil, specification.name)
+            guard case .learned = specification else {
+                return (specification, nil, specification.name)
+            }
+            return (specification, try ShippedModel.load(), specification.name)
         case .model(let file):
             let model = try Model.load(file)
             let name = file.split(separator: "/").last.map(String.init) ?? file
