@@ -1,6 +1,6 @@
-public import ArgumentParser
+import ArgumentParser
 import PathTelemetry
-public import PathTrace
+import PathTrace
 
 struct TraceCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,5 @@
 public import PathLearning
-public import PathTraining
+import PathTraining
 
 /// What was trained, on what, and how well it predicts.
 public struct ModelTraining: Sendable {

@@ -1,5 +1,5 @@
 import PathLearning
-public import PathTelemetry
+import PathTelemetry
 
 extension Connection {
     /// Messages first, then repairs, then new stream data.

@@ -1,5 +1,5 @@
 import PathLearning
-public import PathTelemetry
+import PathTelemetry
 
 /// The message that is being sent: all its fragments go the way that was decided for it.
 struct MessageBurst {

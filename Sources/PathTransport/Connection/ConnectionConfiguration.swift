@@ -1,4 +1,4 @@
-public import PathLearning
+import PathLearning
 public import PathTelemetry
 
 /// What a connection is set up with; constant while it lives.

@@ -1,5 +1,5 @@
 public import PathLearning
-public import PathTelemetry
+import PathTelemetry
 
 /// What a server is set up with.
 public struct ServerConfiguration: Sendable {

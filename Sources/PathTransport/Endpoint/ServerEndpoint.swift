@@ -1,4 +1,4 @@
-public import PathLearning
+import PathLearning
 public import PathTelemetry
 
 /// A connection on the heap, so that a server can keep many; one object a connection.

@@ -1,5 +1,5 @@
 public import Histogram
-public import PathTelemetry
+import PathTelemetry
 
 /// How the delays of one path are distributed, since it was added.
 public struct PathDelays: Sendable {

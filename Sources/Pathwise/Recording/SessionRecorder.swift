@@ -1,8 +1,8 @@
-public import PathLearning
+import PathLearning
 internal import PathNetwork
 internal import PathTelemetry
 public import PathTrace
-public import PathTransport
+import PathTransport
 
 /// Records one session into a trace: from the driver's thread into a ring, from there by the
 /// writer's thread into the file.

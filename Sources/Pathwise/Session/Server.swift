@@ -1,4 +1,4 @@
-public import PathNetwork
+import PathNetwork
 internal import PathTelemetry
 public import PathTransport
 

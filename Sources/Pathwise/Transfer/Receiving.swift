@@ -1,7 +1,7 @@
 internal import Glibc
 internal import PathNetwork
 public import PathTelemetry
-public import PathTransport
+import PathTransport
 
 /// Where received items are put.
 public enum ReceiveTarget: Sendable {
@@ -170,7 +170,8 @@ public final class ItemStore: Sendable {
 extension TransferHeader {
     static func read(from stream: SessionStream) async throws(SessionError) -> TransferHeader {
         let fixed = try await stream.readExactly(fixedLength)
-        guard var (header, length) = parse(fixed) else { throw .transfer("malformed header") }
+        guard let (parsed, length) = parse(fixed) else { throw .transfer("malformed header") }
+        var header = parsed
         let name = try await stream.readExactly(length)
         guard name.count == length, let text = String(validating: name, as: UTF8.self) else {
             throw .transfer("malformed name")

@@ -1,4 +1,4 @@
-public import PathTransport
+import PathTransport
 
 /// What became of one item.
 public struct TransferReport: Sendable {
