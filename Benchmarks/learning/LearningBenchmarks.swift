@@ -14,10 +14,13 @@ enum LearningBenchmarks {
         case ("ridge", 2): try RidgeSpeed.run(features: Int(arguments[1]) ?? 16)
         case ("logged", 2): try LoggedData.run(folder: arguments[1])
         case ("model", 2): try ModelFileCheck.write(arguments[1])
-        case ("trace", 3):
-            try TraceSpeed.run(path: arguments[1], decisions: Int(arguments[2]) ?? 100_000)
+        case ("record", 3):
+            try TraceSpeed.write(path: arguments[1], decisions: Int(arguments[2]) ?? 100_000)
+        case ("trace", 2): try TraceSpeed.train(path: arguments[1])
         default:
-            print("usage: LearningBenchmarks ridge N | logged DIR | model FILE | trace FILE N")
+            print(
+                "usage: LearningBenchmarks ridge N | logged DIR | model FILE | record FILE N "
+                    + "| trace FILE")
             exit(64)
         }
     }
@@ -65,8 +68,14 @@ enum RidgeSpeed {
     static func run(features: Int) throws {
         let rows = 1_000_000
         var generator = SeededGenerator(seed: 1)
-        let x = UnsafeMutableBufferPointer<Double>.allocate(capacity: rows * features)
-        defer { x.deallocate() }
+        // Large pages, as numpy asks for in its own arrays.
+        let bytes = (rows * features * 8 + 0x1fffff) & ~0x1fffff
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 0x200000)
+        madvise(memory, bytes, MADV_HUGEPAGE)
+        let x = UnsafeMutableBufferPointer(
+            start: memory.bindMemory(to: Double.self, capacity: rows * features),
+            count: rows * features)
+        defer { memory.deallocate() }
         for index in x.indices { x[index] = generator.uniform() * 2 - 1 }
         let y = (0..<rows).map { x[$0] + generator.uniform() }
         for threads in [2, 1] {

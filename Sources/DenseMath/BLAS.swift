@@ -108,17 +108,6 @@ public enum BLAS {
             blasint(stride), 1, c, blasint(width ?? columns))
     }
 
-    /// `y = A'x` of a block in column order whose columns are `stride` apart.
-    static func transposedProduct(
-        _ a: UnsafePointer<Double>, rows: Int, stride: Int, columns: Int,
-        _ x: UnsafePointer<Double>, into y: UnsafeMutablePointer<Double>
-    ) {
-        guard columns > 0 else { return }
-        cblas_dgemv(
-            CblasColMajor, CblasTrans, blasint(rows), blasint(columns), 1, a, blasint(stride), x,
-            1, 0, y, 1)
-    }
-
     /// Sets the library up, before several threads call it at once.
     static func prepare() { _ = ready }
 

@@ -1,4 +1,6 @@
+import CKernels
 import Glibc
+import Synchronization
 
 /// Weighted means and scatter of rows in memory, at the speed of the hardware.
 ///
@@ -18,41 +20,47 @@ struct BatchMoments {
     let scatter: [Double]
 
     static func compute(
-        _ batch: ColumnBatch, threads: Int
+        _ batch: ColumnBatch, threads: Int, kernel: GramBlock.Kernel? = nil
     ) throws(DenseMathError) -> [BatchMoments] {
         BLAS.prepare()
         let size = batch.features + 1
-        let perPart = BatchPart.room(size)
+        let gram = GramBlock(columns: size, kernel: kernel)
+        let perPart = BatchPart.room(gram)
         let memory = UnsafeMutablePointer<Double>.allocate(capacity: perPart * parts)
         defer { memory.deallocate() }
-        let workers = max(1, min(threads, parts))
-        let jobs = UnsafeMutablePointer<Job>.allocate(capacity: workers)
-        defer { jobs.deallocate() }
-        for worker in 0..<workers {
-            (jobs + worker).initialize(
-                to: Job(
-                    batch: batch, memory: memory, perPart: perPart, first: worker, step: workers))
+        let next = UnsafeMutablePointer<Atomic<Int>>.allocate(capacity: 1)
+        next.initialize(to: Atomic(0))
+        let job = UnsafeMutablePointer<Job>.allocate(capacity: 1)
+        job.initialize(
+            to: Job(batch: batch, gram: gram, memory: memory, perPart: perPart, next: next))
+        defer {
+            job.deallocate()
+            next.deinitialize(count: 1)
+            next.deallocate()
         }
         var handles: [pthread_t] = []
-        var started = 1
-        while started < workers {
+        while handles.count + 1 < min(threads, parts) {
             var handle = pthread_t()
-            let code = pthread_create(&handle, nil, { Job.run($0) }, jobs + started)
-            // Without another thread its parts are worked on here.
-            guard code == 0 else { break }
+            // Without another thread all parts are worked on here.
+            guard pthread_create(&handle, nil, { Job.run($0) }, job) == 0 else { break }
             handles.append(handle)
-            started += 1
         }
-        jobs[0].run()
-        for worker in started..<max(started, workers) { jobs[worker].run() }
+        job.pointee.run()
         for handle in handles { pthread_join(handle, nil) }
+        let width = SmallKernels.stride(size)
         var result: [BatchMoments] = []
         for part in 0..<parts {
             let base = memory + part * perPart
+            var scatter: [Double] = []
+            scatter.reserveCapacity(size * size)
+            for column in 0..<size {
+                scatter.append(
+                    contentsOf: UnsafeBufferPointer(
+                        start: base + 1 + width + column * width, count: size))
+            }
             let moments = BatchMoments(
-                weight: base[0],
-                means: Array(UnsafeBufferPointer(start: base + 1, count: size)),
-                scatter: Array(UnsafeBufferPointer(start: base + 1 + size, count: size * size)))
+                weight: base[0], means: Array(UnsafeBufferPointer(start: base + 1, count: size)),
+                scatter: scatter)
             guard moments.weight.isFinite, moments.means.allSatisfy(\.isFinite),
                 moments.scatter.allSatisfy(\.isFinite)
             else { throw .nonFinite(operation: "the moments of a batch") }
@@ -61,13 +69,13 @@ struct BatchMoments {
         return result
     }
 
-    /// The parts of one thread.
+    /// What the threads share: each takes the next part until none is left.
     private struct Job {
         let batch: ColumnBatch
+        let gram: GramBlock
         let memory: UnsafeMutablePointer<Double>
         let perPart: Int
-        let first: Int
-        let step: Int
+        let next: UnsafeMutablePointer<Atomic<Int>>
 
         static func run(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
             argument?.assumingMemoryBound(to: Job.self).pointee.run()
@@ -75,13 +83,13 @@ struct BatchMoments {
         }
 
         func run() {
-            var part = first
-            while part < BatchMoments.parts {
-                let begin = batch.rows * part / BatchMoments.parts
-                let end = batch.rows * (part + 1) / BatchMoments.parts
-                BatchPart(batch: batch, memory: memory + part * perPart)
-                    .work(from: begin, to: end)
-                part += step
+            while true {
+                let part = next.pointee.wrappingAdd(1, ordering: .relaxed).oldValue
+                guard part < BatchMoments.parts else { return }
+                BatchPart(batch: batch, gram: gram, memory: memory + part * perPart)
+                    .work(
+                        from: batch.rows * part / BatchMoments.parts,
+                        to: batch.rows * (part + 1) / BatchMoments.parts)
             }
         }
     }
@@ -89,51 +97,42 @@ struct BatchMoments {
 
 /// The moments of some rows in a row: weight, means, scatter, then scratch.
 private struct BatchPart {
-    private typealias Lanes = SIMD4<Double>
     let batch: ColumnBatch
+    let gram: GramBlock
     let memory: UnsafeMutablePointer<Double>
 
-    /// Rows of a block: enough that BLAS works near its speed, few enough for the cache.
-    private static let blockRows = 512
-
-    static func room(_ size: Int) -> Int {
-        1 + size + size * size + size + size + blockRows * (size + 2)
+    static func room(_ gram: GramBlock) -> Int {
+        let width = SmallKernels.stride(gram.columns)
+        return 1 + width + width * width + width + gram.room + gram.stride
     }
 
     func work(from begin: Int, to end: Int) {
-        let features = batch.features
-        let size = features + 1
-        let capacity = BatchPart.blockRows
+        let size = gram.columns
+        let width = SmallKernels.stride(size)
         let means = memory + 1
-        let scatter = means + size
-        let local = scatter + size * size
-        let cross = local + size
-        let block = cross + size
-        let target = block + capacity * features
-        let roots = target + capacity
-        for index in 0..<(1 + size + size * size) { memory[index] = 0 }
+        let scatter = means + width
+        let difference = scatter + width * width
+        let block = difference + width
+        let roots = block + gram.room
+        memory.update(repeating: 0, count: BatchPart.room(gram))
         var weight = 0.0
         var row = begin
         while row < end {
-            let rows = min(capacity, end - row)
-            let blockWeight = fill(
-                row, rows: rows, capacity: capacity, block: block, target: target, roots: roots,
-                means: local)
-            if blockWeight > 0 {
-                // X'X and X'y about the block's means, then the difference of the means.
-                BLAS.accumulateGram(
-                    block, rows: rows, stride: capacity, columns: features, into: scatter,
-                    width: size)
-                BLAS.transposedProduct(
-                    block, rows: rows, stride: capacity, columns: features, target, into: cross)
-                for column in 0..<features {
-                    scatter[features &+ column &* size] += cross[column]
-                }
-                scatter[size &* size &- 1] += BatchPart.square(target, rows)
-                BatchPart.merge(
-                    size: size, weight: weight, means: means, scatter: scatter,
-                    other: blockWeight, difference: local)
-                weight += blockWeight
+            let rows = min(gram.capacity, end - row)
+            let other = fill(row, rows: rows, block: block, roots: roots, means: difference)
+            if other != 0 {
+                let next = row + rows
+                gram.add(
+                    block, rows: rows, into: scatter, width: width,
+                    ahead: ck_ahead(
+                        x: batch.columns + next, rows: min(gram.capacity, end - next),
+                        stride: batch.stride, columns: next < end ? batch.features : 0))
+                // Chan's merge: the difference of the means, and the rank-one part.
+                let share = other / (weight + other)
+                for index in 0..<size { difference[index] -= means[index] }
+                ck_add_outer_lower(scatter, difference, weight * share, size, width)
+                for index in 0..<size { means[index] += share * difference[index] }
+                weight += other
             }
             row += rows
         }
@@ -144,113 +143,27 @@ private struct BatchPart {
     ///
     /// - Returns: the sum of the weights.
     private func fill(
-        _ row: Int, rows: Int, capacity: Int, block: UnsafeMutablePointer<Double>,
-        target: UnsafeMutablePointer<Double>, roots: UnsafeMutablePointer<Double>,
-        means: UnsafeMutablePointer<Double>
+        _ row: Int, rows: Int, block: UnsafeMutablePointer<Double>,
+        roots: UnsafeMutablePointer<Double>, means: UnsafeMutablePointer<Double>
     ) -> Double {
         var total = Double(rows)
-        if let weights = batch.weights {
-            total = BatchPart.sum(weights + row, rows)
-            guard total > 0 else {
-                // A negative or broken sum must not pass for an empty block.
-                return total == 0 ? 0 : .nan
+        let weights = batch.weights.map { $0 + row }
+        if let weights {
+            total = 0
+            for index in 0..<rows {
+                total += weights[index]
+                roots[index] = weights[index].squareRoot()
             }
-            for index in 0..<rows { roots[index] = weights[row &+ index].squareRoot() }
+            // A negative or broken sum must not pass for an empty block.
+            guard total > 0 else { return total == 0 ? 0 : .nan }
         }
-        for column in 0..<batch.features {
-            means[column] = copy(
-                batch.columns + (row &+ column &* batch.stride), rows, row, total: total,
-                roots: roots, into: block + column &* capacity)
-        }
-        means[batch.features] = copy(
-            batch.target + row, rows, row, total: total, roots: roots, into: target)
-        return total
-    }
-
-    @inline(__always)
-    private func copy(
-        _ source: UnsafePointer<Double>, _ rows: Int, _ row: Int, total: Double,
-        roots: UnsafePointer<Double>, into result: UnsafeMutablePointer<Double>
-    ) -> Double {
-        guard let weights = batch.weights else {
-            let mean = BatchPart.sum(source, rows) / total
-            var index = 0
-            let lanes = Lanes(repeating: mean)
-            while index &+ 4 <= rows {
-                BatchPart.store(BatchPart.load(source, index) - lanes, result, index)
-                index &+= 4
-            }
-            while index < rows {
-                result[index] = source[index] - mean
-                index &+= 1
-            }
-            return mean
-        }
-        var sum = 0.0
-        for index in 0..<rows { sum += weights[row &+ index] * source[index] }
-        let mean = sum / total
-        for index in 0..<rows { result[index] = (source[index] - mean) * roots[index] }
-        return mean
-    }
-
-    /// Chan's merge of a block into what is there: weight, means, and the rank-one part.
-    private static func merge(
-        size: Int, weight: Double, means: UnsafeMutablePointer<Double>,
-        scatter: UnsafeMutablePointer<Double>, other: Double,
-        difference: UnsafeMutablePointer<Double>
-    ) {
-        let share = other / (weight + other)
-        for index in 0..<size { difference[index] -= means[index] }
-        let factor = weight * share
-        for column in 0..<size {
-            let scaled = factor * difference[column]
-            let target = scatter + column &* size
-            for row in column..<size { target[row] += scaled * difference[row] }
-        }
-        for index in 0..<size { means[index] += share * difference[index] }
-    }
-
-    @inline(__always)
-    private static func load(_ pointer: UnsafePointer<Double>, _ index: Int) -> Lanes {
-        UnsafeRawPointer(pointer + index).loadUnaligned(as: Lanes.self)
-    }
-    @inline(__always)
-    private static func store(
-        _ value: Lanes, _ pointer: UnsafeMutablePointer<Double>, _ index: Int
-    ) {
-        UnsafeMutableRawPointer(pointer + index).storeBytes(of: value, as: Lanes.self)
-    }
-
-    private static func sum(_ x: UnsafePointer<Double>, _ count: Int) -> Double {
-        var (s0, s1, s2, s3) = (Lanes.zero, Lanes.zero, Lanes.zero, Lanes.zero)
-        var index = 0
-        while index &+ 16 <= count {
-            s0 += load(x, index)
-            s1 += load(x, index &+ 4)
-            s2 += load(x, index &+ 8)
-            s3 += load(x, index &+ 12)
-            index &+= 16
-        }
-        let all = (s0 + s1) + (s2 + s3)
-        var total = (all[0] + all[2]) + (all[1] + all[3])
-        while index < count {
-            total += x[index]
-            index &+= 1
-        }
-        return total
-    }
-
-    private static func square(_ x: UnsafePointer<Double>, _ count: Int) -> Double {
-        var lanes = Lanes.zero
-        var index = 0
-        while index &+ 4 <= count {
-            lanes += load(x, index) * load(x, index)
-            index &+= 4
-        }
-        var total = (lanes[0] + lanes[2]) + (lanes[1] + lanes[3])
-        while index < count {
-            total += x[index] * x[index]
-            index &+= 1
+        for column in 0...batch.features {
+            let source =
+                column < batch.features
+                ? batch.columns + (row &+ column &* batch.stride) : batch.target + row
+            means[column] = ck_centre(
+                source, weights, weights == nil ? nil : roots, rows, total,
+                block + column &* gram.stride)
         }
         return total
     }

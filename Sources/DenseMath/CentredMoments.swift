@@ -1,3 +1,5 @@
+import CKernels
+
 /// Weighted means and the weighted scatter matrix about them, of rows that stream by.
 ///
 /// Rows are collected in blocks, columns apart; each block is centred by its own means before
@@ -6,8 +8,6 @@
 /// parts made on different machines merge to what one pass gives, within rounding.
 /// Source: Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983.
 public struct CentredMoments: Sendable {
-    private static let capacity = 512
-
     public let columns: Int
     /// Rows taken in.
     public private(set) var count: UInt64 = 0
@@ -18,6 +18,7 @@ public struct CentredMoments: Sendable {
     /// `sum w (x - mean)(x - mean)'`, lower triangle.
     private var scatter: Matrix
 
+    private let gram: GramBlock
     /// Empty until the first row comes: sums that are only kept or merged need no block.
     private var block: [Double]
     private var weights: [Double]
@@ -27,6 +28,7 @@ public struct CentredMoments: Sendable {
     public init(columns: Int) {
         precondition(columns > 0)
         self.columns = columns
+        gram = GramBlock(columns: columns)
         means = [Double](repeating: 0, count: columns)
         scatter = Matrix(rows: columns, columns: columns)
         block = []
@@ -41,20 +43,22 @@ public struct CentredMoments: Sendable {
     ///   finite, or the weight is negative. A weight of zero is taken in and counts nothing.
     @discardableResult
     public mutating func add(_ row: UnsafeBufferPointer<Double>, weight: Double = 1) -> Bool {
-        guard row.count == columns, weight >= 0, weight.isFinite else { return false }
-        for value in row where !value.isFinite { return false }
+        guard row.count == columns, weight >= 0, weight.isFinite, let values = row.baseAddress,
+            ck_finite(values, columns) != 0
+        else { return false }
         let slot = filled
         if slot == 0, block.isEmpty {
-            block = [Double](repeating: 0, count: columns * CentredMoments.capacity)
-            weights = [Double](repeating: 0, count: CentredMoments.capacity)
+            block = [Double](repeating: 0, count: gram.room)
+            weights = [Double](repeating: 0, count: gram.capacity)
         }
+        let stride = gram.stride
         block.withUnsafeMutableBufferPointer { block in
-            for column in 0..<columns { block[slot &+ column &* Self.capacity] = row[column] }
+            for column in 0..<columns { block[slot &+ column &* stride] = values[column] }
         }
         weights[slot] = weight
         filled += 1
         count &+= 1
-        if filled == CentredMoments.capacity { flush() }
+        if filled == gram.capacity { flush() }
         return true
     }
 
@@ -176,25 +180,18 @@ public struct CentredMoments: Sendable {
         guard blockWeight > 0 else { return }
         var blockMeans = [Double](repeating: 0, count: columns)
         var blockScatter = [Double](repeating: 0, count: columns * columns)
-        for slot in 0..<rows { weights[slot] = weights[slot].squareRoot() }
+        let isWeighted = weights[..<rows].contains { $0 != 1 }
+        let roots = isWeighted ? weights[..<rows].map { $0.squareRoot() } : []
         block.withUnsafeMutableBufferPointer { block in
+            guard let base = block.baseAddress else { return }
             for column in 0..<columns {
-                let start = column &* Self.capacity
-                var sum = 0.0
-                for slot in 0..<rows {
-                    sum += weights[slot] * weights[slot] * block[start &+ slot]
-                }
-                let mean = sum / blockWeight
-                for slot in 0..<rows {
-                    block[start &+ slot] = (block[start &+ slot] - mean) * weights[slot]
-                }
-                blockMeans[column] = mean
+                let values = base + column &* gram.stride
+                blockMeans[column] =
+                    isWeighted
+                    ? ck_centre(values, weights, roots, rows, blockWeight, values)
+                    : ck_centre(values, nil, nil, rows, blockWeight, values)
             }
-            if let base = block.baseAddress {
-                BLAS.gram(
-                    alpha: 1, base, rows: rows, stride: Self.capacity, columns: columns, beta: 0,
-                    into: &blockScatter)
-            }
+            gram.add(base, rows: rows, into: &blockScatter, width: columns)
         }
         merge(weight: blockWeight, means: blockMeans, scatter: blockScatter)
     }

@@ -1,0 +1,85 @@
+import Testing
+
+@testable import DenseMath
+
+@Suite struct GramBlockTests {
+    static let kernels: [GramBlock.Kernel] =
+        GramBlock(columns: 1).kernel == .own ? [.own, .blas] : [.blas]
+
+    /// Every number of columns around the tiles, and of rows around the vectors.
+    @Test(arguments: kernels)
+    func isTheSumOfProducts(kernel: GramBlock.Kernel) {
+        for columns in [1, 2, 3, 4, 5, 7, 8, 9, 11, 12, 13, 16, 17, 24, 25, 33, 64, 65, 130, 257] {
+            let gram = GramBlock(columns: columns, kernel: kernel)
+            let width = columns + columns % 3
+            for rows in [1, 2, 3, 4, 5, 30, gram.capacity] {
+                var state = UInt64(columns &* 1000 &+ rows)
+                // What lies behind the rows and the columns must not count.
+                var block = (0..<gram.room).map { _ -> Double in
+                    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+                    return Double(state >> 11) * 0x1p-53 - 0.5
+                }
+                let values = block
+                var sums = [Double](repeating: 1, count: width * columns)
+                block.withUnsafeMutableBufferPointer { block in
+                    guard let base = block.baseAddress else { return }
+                    gram.add(base, rows: rows, into: &sums, width: width)
+                }
+                var worst = 0.0
+                for column in 0..<columns {
+                    for row in column..<columns {
+                        var sum = 1.0
+                        for index in 0..<rows {
+                            sum +=
+                                values[row * gram.stride + index]
+                                * values[column * gram.stride + index]
+                        }
+                        worst = max(worst, (sums[row + column * width] - sum).magnitude)
+                    }
+                    for row in 0..<column {
+                        #expect(sums[row + column * width] == 1, "the upper triangle is untouched")
+                    }
+                }
+                #expect(worst <= 1e-13 * Double(rows + 10), "\(columns) columns, \(rows) rows")
+            }
+        }
+    }
+
+    /// Both kernels give the same moments, weighted or not, within rounding.
+    @Test func kernelsAgree() throws {
+        let rows = 3001
+        let features = 20
+        var state: UInt64 = 5
+        func numbers(_ count: Int) -> [Double] {
+            (0..<count).map { _ in
+                state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+                return Double(state >> 11) * 0x1p-53
+            }
+        }
+        let (x, y, w) = (numbers(rows * features), numbers(rows), numbers(rows))
+        for weighted in [false, true] {
+            var results: [[BatchMoments]] = []
+            for kernel in Self.kernels {
+                try x.withUnsafeBufferPointer { x in
+                    try y.withUnsafeBufferPointer { y in
+                        try w.withUnsafeBufferPointer { w in
+                            let batch = try ColumnBatch(
+                                columns: x, target: y, weights: weighted ? w : nil)
+                            results.append(
+                                try BatchMoments.compute(batch, threads: 2, kernel: kernel))
+                        }
+                    }
+                }
+            }
+            for result in results.dropFirst() {
+                for (one, other) in zip(results[0], result) {
+                    #expect((one.weight - other.weight).magnitude <= 1e-9)
+                    #expect(
+                        zip(one.means, other.means).allSatisfy { ($0 - $1).magnitude <= 1e-12 })
+                    #expect(
+                        zip(one.scatter, other.scatter).allSatisfy { ($0 - $1).magnitude <= 1e-9 })
+                }
+            }
+        }
+    }
+}
