@@ -146,7 +146,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "PathwiseCommand", "PathNetwork", "PathTrace", "PathTransport", "PathLearning",
+                "DenseMath", "PathwiseCommand", "PathNetwork", "PathTrace", "PathTransport", "PathLearning",
                 "PathTelemetry",
             ],
             exclude: ["Golden"]),

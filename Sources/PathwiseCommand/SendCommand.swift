@@ -15,7 +15,8 @@ struct SendCommand: AsyncParsableCommand {
 
             Policies, for --policy:
             \(PolicyArgument.catalogue)
-              FILE.safetensors, the learned policy starting from a trained model
+              FILE.safetensors, the learned policy starting from a trained model; a file put in
+              its place, or SIGHUP, makes a running sender go on from the new one
 
             Examples:
               pathwise send film.mkv --to server:7000 --key alice.key --peer BOBS_PUBLIC_KEY

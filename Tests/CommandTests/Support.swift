@@ -55,11 +55,16 @@ struct Pathwise {
 
     /// Starts the program with its standard output and standard error in files, in a network
     /// namespace if one is named.
-    init(_ arguments: [String], input: String? = nil, namespace: String? = nil) throws {
+    ///
+    /// - Parameter inputFile: a file or pipe that it reads instead of a text.
+    init(
+        _ arguments: [String], input: String? = nil, inputFile: String? = nil,
+        namespace: String? = nil
+    ) throws {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        let source = input == nil ? "/dev/null" : folder.file("in")
+        let source = inputFile ?? (input == nil ? "/dev/null" : folder.file("in"))
         if let input { write(Array(input.utf8), to: source) }
         posix_spawn_file_actions_addopen(&actions, 0, source, O_RDONLY, 0)
         for (descriptor, name) in [(Int32(1), "out"), (2, "err")] {

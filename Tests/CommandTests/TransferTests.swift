@@ -3,53 +3,7 @@ import Testing
 
 /// `send` and `receive` as two processes over real sockets on loopback.
 @Suite(.serialized) struct TransferTests {
-    /// Two key pairs in a folder, and their public keys.
-    private struct Keys {
-        let folder = Scratch()
-        let server: String
-        let client: String
-
-        init() throws {
-            server = try Keys.make(folder.file("server.key"))
-            client = try Keys.make(folder.file("client.key"))
-        }
-
-        private static func make(_ file: String) throws -> String {
-            let run = try Pathwise.run("keygen", file)
-            #expect(run.status == 0)
-            return run.output.split(separator: "\n").first.map(String.init) ?? ""
-        }
-
-        var serverFile: String { folder.file("server.key") }
-        var clientFile: String { folder.file("client.key") }
-    }
-
-    /// A receiver that listens on two ports of its own choice.
-    private struct Receiver {
-        let process: Pathwise
-        let ports: [String]
-
-        init(_ keys: Keys, output: String, _ more: String...) throws {
-            process = try Pathwise(
-                [
-                    "receive", "--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0", "--key",
-                    keys.serverFile, "--allow", keys.client, "--output", output,
-                ] + more)
-            var found: [String] = []
-            for _ in 0..<500 where found.count < 2 {
-                usleep(20_000)
-                found = process.errorText.split(separator: "\n").compactMap { line in
-                    line.hasPrefix("listening on ") ? String(line.dropFirst(13)) : nil
-                }
-            }
-            try #require(found.count == 2, "the receiver does not listen: \(process.errorText)")
-            ports = found
-        }
-
-        var to: [String] { ports.flatMap { ["--to", $0] } }
-    }
-
-    private func send(_ keys: Keys, _ input: String, _ more: [String]) throws -> Pathwise {
+    private func send(_ keys: KeyPairs, _ input: String, _ more: [String]) throws -> Pathwise {
         try Pathwise(
             ["send", input, "--key", keys.clientFile, "--peer", keys.server] + more)
     }
@@ -64,13 +18,13 @@ import Testing
     }
 
     @Test func fileArrivesOverTwoPathsAndIsRecorded() throws {
-        let keys = try Keys()
+        let keys = try KeyPairs()
         let source = keys.folder.file("data")
         let bytes = content(5_000_000)
         write(bytes, to: source)
         let trace = keys.folder.file("run.trace")
         let target = keys.folder.file("arrived")
-        let receiver = try Receiver(keys, output: target, "--once", "--json")
+        let receiver = try ListeningReceiver(keys, output: target, "--once", "--json")
         let sent = try send(keys, source, receiver.to + ["--record", trace, "--json"]).wait()
         #expect(sent.status == 0)
         #expect(sent.errors == "")
@@ -85,8 +39,8 @@ import Testing
     }
 
     @Test func standardInputToStandardOutput() throws {
-        let keys = try Keys()
-        let receiver = try Receiver(keys, output: "-", "--once")
+        let keys = try KeyPairs()
+        let receiver = try ListeningReceiver(keys, output: "-", "--once")
         let text = "over several paths, in order\n"
         let sent = try Pathwise(
             ["send", "-", "--key", keys.clientFile, "--peer", keys.server] + receiver.to,
@@ -99,12 +53,12 @@ import Testing
     }
 
     @Test func aKilledReceiverIsNoticedAndThePartIsNamed() throws {
-        let keys = try Keys()
+        let keys = try KeyPairs()
         let source = keys.folder.file("endless")
         // Sparse: long enough that it cannot be through before the receiver is gone.
         write([0], to: source)
         #expect(truncate(source, 1 << 36) == 0)
-        let receiver = try Receiver(keys, output: keys.folder.file("part"))
+        let receiver = try ListeningReceiver(keys, output: keys.folder.file("part"))
         let sender = try send(keys, source, receiver.to + ["--idle-timeout", "1s"])
         for _ in 0..<500 where access(keys.folder.file("part.partial"), F_OK) != 0 {
             usleep(20_000)
@@ -119,12 +73,12 @@ import Testing
     }
 
     @Test func interruptedSenderLeavesACompleteTrace() throws {
-        let keys = try Keys()
+        let keys = try KeyPairs()
         let source = keys.folder.file("endless")
         write([0], to: source)
         #expect(truncate(source, 1 << 36) == 0)
         let trace = keys.folder.file("run.trace")
-        let receiver = try Receiver(keys, output: keys.folder.file("part"))
+        let receiver = try ListeningReceiver(keys, output: keys.folder.file("part"))
         let sender = try send(keys, source, receiver.to + ["--record", trace])
         for _ in 0..<500 where access(keys.folder.file("part.partial"), F_OK) != 0 {
             usleep(20_000)
@@ -143,11 +97,11 @@ import Testing
     }
 
     @Test func interruptedReceiverTellsTheSender() throws {
-        let keys = try Keys()
+        let keys = try KeyPairs()
         let source = keys.folder.file("endless")
         write([0], to: source)
         #expect(truncate(source, 1 << 36) == 0)
-        let receiver = try Receiver(keys, output: keys.folder.file("part"))
+        let receiver = try ListeningReceiver(keys, output: keys.folder.file("part"))
         let sender = try send(keys, source, receiver.to)
         for _ in 0..<500 where access(keys.folder.file("part.partial"), F_OK) != 0 {
             usleep(20_000)
@@ -160,11 +114,11 @@ import Testing
     }
 
     @Test func strangersAndWrongKeysAreRefused() throws {
-        let keys = try Keys()
+        let keys = try KeyPairs()
         let source = keys.folder.file("data")
         write(content(1000), to: source)
         let target = keys.folder.file("arrived")
-        let receiver = try Receiver(keys, output: target)
+        let receiver = try ListeningReceiver(keys, output: target)
         let stranger = keys.folder.file("stranger.key")
         _ = try Pathwise.run("keygen", stranger)
         let shared = keys.folder.file("shared.key")
@@ -192,7 +146,7 @@ import Testing
     }
 
     @Test func whatCannotWorkIsRefusedInOneLine() throws {
-        let keys = try Keys()
+        let keys = try KeyPairs()
         let source = keys.folder.file("data")
         write([1], to: source)
         func refused(_ arguments: [String], _ status: Int32, _ part: String) throws {
@@ -221,7 +175,7 @@ import Testing
                 "receive", "--listen", "127.0.0.1:0", "--key", keys.serverFile, "--allow",
                 keys.client, "--output", "/none/deep/",
             ], 73, "/none/deep/")
-        let receiver = try Receiver(keys, output: keys.folder.file("x"))
+        let receiver = try ListeningReceiver(keys, output: keys.folder.file("x"))
         try refused(
             [
                 "receive", "--listen", receiver.ports[0], "--key", keys.serverFile, "--allow",

@@ -68,17 +68,18 @@ public struct Model: Sendable, Equatable {
     /// Writes a file, or leaves what was there as it is.
     public func save(_ path: String) throws(LearningError) {
         do throws(ModelProblem) {
-            try FileBytes.write(bytes(), to: path)
+            try contents.save(path)
         } catch {
             throw .model(file: path, problem: error)
         }
     }
 
     /// The file's bytes.
-    public func bytes() -> [UInt8] {
+    public func bytes() -> [UInt8] { contents.bytes() }
+
+    private var contents: Safetensors {
         ModelLayout.contents(
-            kind: kind, residual: residual, late: late, neural: neural, notes: notes
-        ).bytes()
+            kind: kind, residual: residual, late: late, neural: neural, notes: notes)
     }
 
     /// From a file's bytes.

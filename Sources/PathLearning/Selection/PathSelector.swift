@@ -4,14 +4,14 @@ public import PathTelemetry
 /// it, draws, and hands outcomes back.
 ///
 /// Deterministic given its seed; no clock, no I/O, and `decide` and `learn` allocate nothing.
-/// *Handle*: `learn`. *Poll*: `decide`, `pollEvent`. *Read*: `name`, `modelHash`, `explain`,
+/// *Handle*: `learn`, `replaceModel`. *Poll*: `decide`, `pollEvent`. *Read*: `name`, `modelHash`, `explain`,
 /// `overrides`. Call `decide` for each burst and `learn` once for each decision, when its outcome
 /// closes; late and out of order is fine.
 public struct PathSelector: Sendable {
     /// The specification it was made from.
     public let specification: PolicySpecification
     /// Stable hash of the model file's bytes; zero without a model.
-    public let modelHash: UInt64
+    public private(set) var modelHash: UInt64
     /// How often a policy's distribution was unusable and the steady rule decided instead.
     public private(set) var overrides: UInt64 = 0
     /// What outcomes are turned into for learning.
@@ -122,6 +122,40 @@ public struct PathSelector: Sendable {
     /// Takes in the outcome of an earlier decision; forced ones only teach `learned`.
     public mutating func learn(_ feedback: borrowing Feedback) {
         policy.learn(feedback)
+    }
+
+    // MARK: Another model
+
+    /// A policy that starts anew from another model, made where time does not matter.
+    public struct Replacement: Sendable {
+        public let specification: PolicySpecification
+        public let modelHash: UInt64
+        fileprivate let policy: PolicyStorage
+
+        /// - Parameter specification: that of the selector it is for.
+        /// - Throws: `LearningError` when the policy takes no model or cannot start from this one.
+        public init(
+            _ specification: PolicySpecification, model: Model, cost: Cost = Cost()
+        ) throws(LearningError) {
+            guard specification.usesModel else {
+                throw .unknownParameter(
+                    policy: specification.name, parameter: "model", known: [])
+            }
+            self.specification = specification
+            modelHash = model.hash
+            policy = try PolicyStorage(specification, model: model, clusters: nil, cost: cost)
+        }
+    }
+
+    /// Goes on with another model: what was learned since the start is forgotten, the seed's draws
+    /// go on where they are, and outcomes of earlier decisions teach the new policy.
+    ///
+    /// - Returns: false, and nothing changes, for a replacement of another policy.
+    public mutating func replaceModel(_ replacement: Replacement) -> Bool {
+        guard replacement.specification == specification else { return false }
+        policy = replacement.policy
+        modelHash = replacement.modelHash
+        return true
     }
 
     /// The oldest thing the guard of `learned` did that was not handed out yet.

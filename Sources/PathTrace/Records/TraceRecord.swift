@@ -52,6 +52,8 @@ public struct TraceEventKind: RawRepresentable, Hashable, Sendable {
     public static let network = TraceEventKind(rawValue: "network")
     /// Handshake, rekeying or close of the connection.
     public static let connection = TraceEventKind(rawValue: "connection")
+    /// The policy goes on from another model, whose hash the text names, or one was refused.
+    public static let model = TraceEventKind(rawValue: "model")
     /// Anything else worth reading.
     public static let note = TraceEventKind(rawValue: "note")
 }

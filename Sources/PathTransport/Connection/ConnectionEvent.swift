@@ -74,5 +74,9 @@ public enum ConnectionEvent: Sendable {
     case keysChanged(generation: Int, at: Instant)
     /// The guard of the learned policy demoted or restored its models.
     case policyGuard(GuardEvent)
+    /// The policy goes on from another model, whose file's hash is given.
+    case modelReplaced(hash: UInt64, at: Instant)
+    /// Another model was offered and cannot be used; the policy goes on with the one it has.
+    case modelRefused(reason: String, at: Instant)
     case closed(CloseReason)
 }

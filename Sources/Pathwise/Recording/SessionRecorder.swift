@@ -93,6 +93,11 @@ public final class SessionRecorder: Sendable {
             entry = TraceEvent(time: time, kind: .restored, text: "the learned policy decides")
         case .policyGuard(.relearning(let reason, let time)):
             entry = TraceEvent(time: time, kind: .note, text: "learning anew: \(reason.name)")
+        case .modelReplaced(let hash, let time):
+            entry = TraceEvent(
+                time: time, kind: .model, text: "goes on with model \(hexadecimal(hash))")
+        case .modelRefused(let reason, let time):
+            entry = TraceEvent(time: time, kind: .model, text: "refused: \(reason)")
         default: return
         }
         _ = ring.record(entry, session: id)

@@ -32,15 +32,19 @@ public struct ClientOptions: Sendable {
 ///     try await stream.finish()
 ///     await session.close()
 public final class ClientSession: Sendable {
-    private let driver: ClientDriver
+    let driver: ClientDriver
     let hub: EventHub
     private let journal: EventJournal
     public let recorder: SessionRecorder?
+    /// What models are replaced for.
+    let policy: PolicySpecification
 
     private init(
-        driver: ClientDriver, hub: EventHub, journal: EventJournal, recorder: SessionRecorder?
+        driver: ClientDriver, hub: EventHub, journal: EventJournal, recorder: SessionRecorder?,
+        policy: PolicySpecification
     ) {
         self.driver = driver
+        self.policy = policy
         self.hub = hub
         self.journal = journal
         self.recorder = recorder
@@ -93,7 +97,8 @@ public final class ClientSession: Sendable {
             throw .transfer("\(error)")
         }
         recorder?.record(paths: driver)
-        return ClientSession(driver: driver, hub: hub, journal: journal, recorder: recorder)
+        return ClientSession(
+            driver: driver, hub: hub, journal: journal, recorder: recorder, policy: options.policy)
     }
 
     /// Returns after the handshake.
@@ -164,6 +169,7 @@ public final class ClientSession: Sendable {
             SessionStatus(of: connection, names: names, now: now)
         }
         status.changes = journal.changes
+        status.modelChanges = journal.modelChanges
         return status
     }
 }

@@ -40,7 +40,9 @@ final class EventHub: Sendable {
         case .streamDelivered(let stream): signal(.delivered(stream))
         case .messageReceived: signal(.message)
         case .closed(let reason): end(reason)
-        case .pathChanged, .pathMoved, .messageExpired, .keysChanged, .policyGuard: break
+        case .pathChanged, .pathMoved, .messageExpired, .keysChanged, .policyGuard, .modelReplaced,
+            .modelRefused:
+            break
         }
     }
 

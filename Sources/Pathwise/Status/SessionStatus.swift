@@ -44,6 +44,16 @@ public struct PathChangeReport: Sendable {
     public var after: TimeDelta
 }
 
+/// Another model that the policy was offered, for reports.
+public struct ModelChangeReport: Sendable {
+    /// Hash of the model that the policy goes on with; nil when what was offered is not used.
+    public var modelHash: UInt64?
+    /// Why it is not used.
+    public var refusal: String?
+    /// Since the session began.
+    public var after: TimeDelta
+}
+
 /// Everything a user may want to know of a session at one moment.
 public struct SessionStatus: Sendable {
     public var paths: [PathStatusReport]
@@ -54,6 +64,7 @@ public struct SessionStatus: Sendable {
     public var elapsed: TimeDelta
     public var reason: CloseReason?
     public var changes: [PathChangeReport] = []
+    public var modelChanges: [ModelChangeReport] = []
 
     init(of connection: borrowing Connection, names: [PathID: String], now: Instant) {
         var paths: [PathStatusReport] = []
@@ -86,27 +97,42 @@ public struct SessionStatus: Sendable {
     }
 }
 
-/// Keeps the latest changes of paths, from the driver's thread to whoever asks.
+/// Keeps the first changes of paths and models, from the driver's thread to whoever asks.
 final class EventJournal: Sendable {
     private static let limit = 1000
     private struct State {
         var start: Instant?
         var changes: [PathChangeReport] = []
+        var modelChanges: [ModelChangeReport] = []
     }
     private let state = Guarded(State())
 
     func note(_ event: ConnectionEvent) {
-        guard case .pathChanged(let path, let from, let to, let cause, let time) = event else {
-            return
+        switch event {
+        case .pathChanged(let path, let from, let to, let cause, let time):
+            state.withLock { state in
+                let start = state.start ?? time
+                state.start = start
+                guard state.changes.count < EventJournal.limit else { return }
+                state.changes.append(
+                    PathChangeReport(
+                        path: path, from: from, to: to, cause: cause, after: time - start))
+            }
+        case .modelReplaced(let hash, let time): note(hash, nil, time)
+        case .modelRefused(let reason, let time): note(nil, reason, time)
+        default: break
         }
+    }
+
+    private func note(_ hash: UInt64?, _ refusal: String?, _ time: Instant) {
         state.withLock { state in
-            let start = state.start ?? time
-            state.start = start
-            guard state.changes.count < EventJournal.limit else { return }
-            state.changes.append(
-                PathChangeReport(path: path, from: from, to: to, cause: cause, after: time - start))
+            guard state.modelChanges.count < EventJournal.limit else { return }
+            state.modelChanges.append(
+                ModelChangeReport(
+                    modelHash: hash, refusal: refusal, after: time - (state.start ?? time)))
         }
     }
 
     var changes: [PathChangeReport] { state.withLock { $0.changes } }
+    var modelChanges: [ModelChangeReport] { state.withLock { $0.modelChanges } }
 }

@@ -14,6 +14,8 @@ struct SendJob {
     private let command: SendCommand
     private let items: [OutgoingItem]
     private let options: ClientOptions
+    /// Followed while data flows; nil where the policy was given by its name.
+    private let modelFile: String?
 
     init(_ command: SendCommand) throws {
         self.command = command
@@ -27,10 +29,14 @@ struct SendJob {
         } catch {
             throw CommandFailure(transfer: error)
         }
-        options = try SendJob.options(command)
+        let policy = try PolicyArgument(parsing: command.policy)
+        if case .model(let file) = policy { modelFile = file } else { modelFile = nil }
+        options = try SendJob.options(command, policy)
     }
 
-    private static func options(_ command: SendCommand) throws -> ClientOptions {
+    private static func options(
+        _ command: SendCommand, _ policy: PolicyArgument
+    ) throws -> ClientOptions {
         let key = try command.transfer.privateKey()
         let peer = try PeerKeyArgument.parse(command.peer, option: "--peer")
         guard !command.to.isEmpty else { throw CommandFailure("give --to HOST:PORT", .usage) }
@@ -44,7 +50,7 @@ struct SendJob {
                     : "none of the paths can be used now; check the interfaces with 'ip address'",
                 .unavailable)
         }
-        let (specification, model, _) = try PolicyArgument(parsing: command.policy).load()
+        let (specification, model, _) = try policy.load()
         let names = plans.map(\.name)
         var options = ClientOptions(
             identity: ClientIdentity(
@@ -93,6 +99,11 @@ struct SendJob {
             throw CommandFailure(transfer: error)
         }
         Interruption.whenInterrupted { _ in Task { await session.close() } }
+        let follower = modelFile.map { file in
+            HangUp.install()
+            return Task { await session.followModel(file, requests: { HangUp.requests }) }
+        }
+        defer { follower?.cancel() }
         let counter = TransferCounter(total: total)
         let display = Task { await showProgress(session, counter) }
         var reports: [TransferReport] = []
@@ -198,6 +209,7 @@ struct SendJob {
                         + "\(status.statistics.failovers) failovers")
                 lines.append(SessionSummary.table(status))
                 lines += SessionSummary.changeLines(status)
+                lines += SessionSummary.modelLines(status)
                 if let trace { lines.append("recorded to \(trace)") }
                 return lines.joined(separator: "\n") + "\n"
             },

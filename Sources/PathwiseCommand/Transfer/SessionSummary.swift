@@ -55,6 +55,15 @@ enum SessionSummary {
         }
     }
 
+    /// A line for every model that the policy was offered on the way.
+    static func modelLines(_ status: SessionStatus) -> [String] {
+        status.modelChanges.prefix(20).map { change in
+            "  at \(fixed(change.after.seconds, 3)) s: "
+                + (change.modelHash.map { "the policy goes on with model \(StableHash.text($0))" }
+                    ?? "model refused: \(change.refusal ?? "")")
+        }
+    }
+
     private static func isNotable(_ change: PathChangeReport) -> Bool {
         switch change.cause {
         case .silent, .probeTimeout, .gaveUp, .restored, .removed, .socketError: true
@@ -81,6 +90,11 @@ enum SessionSummary {
             ("key_changes", .int(Int64(status.statistics.keyChanges))),
             ("failovers", .array(status.changes.filter { $0.to == .suspect }.map(change))),
             ("path_changes", .array(status.changes.map(change))),
+            (
+                "model_hash",
+                status.modelHash == 0 ? .null : .string(StableHash.text(status.modelHash))
+            ),
+            ("model_changes", .array(status.modelChanges.map(change))),
             ("paths", .array(status.paths.map { path($0, in: status) })),
         ]
     }
@@ -119,6 +133,14 @@ enum SessionSummary {
             ("after_seconds", .number(change.after.seconds)),
             ("from", .string(change.from.name)), ("to", .string(change.to.name)),
             ("cause", .string(change.cause.name)),
+        ])
+    }
+
+    private static func change(_ change: ModelChangeReport) -> JSONValue {
+        .object([
+            ("after_seconds", .number(change.after.seconds)),
+            ("model_hash", change.modelHash.map { .string(StableHash.text($0)) } ?? .null),
+            ("refused", change.refusal.map { .string($0) } ?? .null),
         ])
     }
 

@@ -1,0 +1,74 @@
+internal import Glibc
+public import PathLearning
+
+extension ClientSession {
+    /// Starts the policy anew from another model, between two decisions and without a packet lost.
+    ///
+    /// The new policy is made on the caller's thread; the connection's thread only takes it over.
+    /// - Throws: `LearningError` when the policy takes no model or cannot start from this one; it
+    ///   goes on as it is then.
+    public func replaceModel(_ model: Model) throws(LearningError) {
+        let replacement = try PathSelector.Replacement(policy, model: model)
+        driver.with { connection, now in connection.replaceModel(replacement, now: now) }
+    }
+
+    /// Follows a model file until the task is cancelled or the connection has ended.
+    ///
+    /// Whenever the file is another one, renamed into place or written over, it is read and checked
+    /// here and the policy goes on from it; a file that cannot be used is told by an event, once, and
+    /// the model in use stays. A file of the same content changes nothing.
+    ///
+    /// - Parameters:
+    ///   - interval: between two looks; a file is read when it did not change from one to the next.
+    ///   - requests: how often somebody asked to look at the file whatever its times say.
+    public func followModel(
+        _ file: String, every interval: Duration = .milliseconds(250),
+        requests: @Sendable () -> UInt64 = { 0 }
+    ) async {
+        var handled: FileStamp?
+        var previous: FileStamp?
+        var answered = requests()
+        while !Task.isCancelled, closeReason == nil {
+            let stamp = FileStamp(file)
+            let asked = requests()
+            if asked != answered || stamp == previous && stamp != handled {
+                answered = asked
+                handled = stamp
+                takeModel(file)
+            }
+            previous = stamp
+            try? await Task.sleep(for: interval)
+        }
+    }
+
+    private func takeModel(_ file: String) {
+        do throws(LearningError) {
+            let model = try Model.load(file)
+            guard model.hash != driver.read({ connection, _ in connection.modelHash }) else {
+                return
+            }
+            try replaceModel(model)
+        } catch {
+            driver.with { connection, now in connection.refuseModel("\(error)", now: now) }
+        }
+    }
+}
+
+/// What tells one state of a file from another; all zero while there is none.
+private struct FileStamp: Equatable {
+    private var device: UInt = 0
+    private var number: UInt = 0
+    private var size = 0
+    private var seconds = 0
+    private var nanoseconds = 0
+
+    init(_ path: String) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return }
+        device = UInt(status.st_dev)
+        number = UInt(status.st_ino)
+        size = Int(status.st_size)
+        seconds = Int(status.st_mtim.tv_sec)
+        nanoseconds = Int(status.st_mtim.tv_nsec)
+    }
+}
