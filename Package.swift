@@ -146,8 +146,8 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "DenseMath", "PathwiseCommand", "PathNetwork", "PathTrace", "PathTransport", "PathLearning",
-                "PathTelemetry",
+                "DenseMath", "PathwiseCommand", "PathNetwork", "PathTrace", "PathTransport",
+                "PathLearning", "PathTelemetry",
             ],
             exclude: ["Golden"]),
         .testTarget(

@@ -90,12 +90,30 @@ enum RidgeSpeed {
                 _ = try sums.solve(lambda: 1)
             }
             let busy = (LearningBenchmarks.processor() - before) / Double(repeats + 1)
+            // Products and sums of half the matrix, the target a column.
+            let rate =
+                Double(rows) * Double(features + 1) * Double(features + 2) / seconds / 1e9
             LearningBenchmarks.report(
                 "pathwise ridge, \(features) features, \(threads) threads",
                 "\(LearningBenchmarks.text(seconds * 1e3, 1)) ms, processor "
-                    + "\(LearningBenchmarks.text(busy * 1e3, 1)) ms "
-                    + "(intercept, \(BLAS.coreName))")
+                    + "\(LearningBenchmarks.text(busy * 1e3, 1)) ms (intercept), "
+                    + "\(LearningBenchmarks.text(rate, 1)) GF/s")
         }
+        LearningBenchmarks.report(
+            "dgemm of 1,024 squared, 1 thread, for comparison",
+            "\(LearningBenchmarks.text(try peak(), 1)) GF/s (\(BLAS.coreName))")
+    }
+
+    private static func peak() throws -> Double {
+        let size = 1024
+        let a = try Matrix(
+            rows: size, columns: size,
+            elements: (0..<(size * size)).map { Double($0 % 11) / 10 - 0.5 })
+        var c = Matrix(rows: size, columns: size)
+        let seconds = try LearningBenchmarks.median(5) {
+            try BLAS.gemm(a, transposeA: true, a, into: &c)
+        }
+        return 2 * Double(size * size * size) / seconds / 1e9
     }
 }
 

@@ -39,7 +39,9 @@ import Testing
         var selector = try PathSelector(policy, model: first, seed: 1)
         #expect(selector.modelHash == first.hash)
         #expect(share(&selector, of: 1) > 0.9)
-        #expect(try selector.replaceModel(PathSelector.Replacement(policy, model: second)))
+        let isReplaced = try selector.replaceModel(
+            PathSelector.Replacement(policy, model: second))
+        #expect(isReplaced)
         #expect(selector.modelHash == second.hash)
         #expect(share(&selector, of: 0) > 0.9)
     }
@@ -61,7 +63,9 @@ import Testing
                     burst: burst(), outcome: outcome(0.02 + 0.001 * Double(step % 7)), now: now,
                     path: candidate.path))
         }
-        #expect(try selector.replaceModel(PathSelector.Replacement(policy, model: second)))
+        let isReplaced = try selector.replaceModel(
+            PathSelector.Replacement(policy, model: second))
+        #expect(isReplaced)
         var fresh = try PathSelector(policy, model: second, seed: 7)
         for _ in 0..<300 { _ = fresh.decide(set, burst: burst(), now: .zero) }
         for _ in 0..<50 {
@@ -79,7 +83,8 @@ import Testing
         let before = selector.modelHash
         let other = try PathSelector.Replacement(
             PolicySpecification(parsing: "lin-ucb"), model: offered)
-        #expect(!selector.replaceModel(other))
+        let isReplaced = selector.replaceModel(other)
+        #expect(!isReplaced)
         #expect(selector.modelHash == before && share(&selector, of: 1) > 0.9)
         #expect(
             throws: LearningError.unknownParameter(

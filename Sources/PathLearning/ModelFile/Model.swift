@@ -67,11 +67,7 @@ public struct Model: Sendable, Equatable {
 
     /// Writes a file, or leaves what was there as it is.
     public func save(_ path: String) throws(LearningError) {
-        do throws(ModelProblem) {
-            try contents.save(path)
-        } catch {
-            throw .model(file: path, problem: error)
-        }
+        try contents.save(path)
     }
 
     /// The file's bytes.
