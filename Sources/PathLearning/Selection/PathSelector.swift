@@ -130,7 +130,7 @@ public struct PathSelector: Sendable {
     public struct Replacement: Sendable {
         public let specification: PolicySpecification
         public let modelHash: UInt64
-        fileprivate let policy: PolicyStorage
+        fileprivate let storage: [PolicyStorage]
 
         /// - Parameter specification: that of the selector it is for.
         /// - Throws: `LearningError` when the policy takes no model or cannot start from this one.
@@ -143,7 +143,9 @@ public struct PathSelector: Sendable {
             }
             self.specification = specification
             modelHash = model.hash
-            policy = try PolicyStorage(specification, model: model, clusters: nil, cost: cost)
+            storage = [
+                try PolicyStorage(specification, model: model, clusters: nil, cost: cost)
+            ]
         }
     }
 
@@ -153,7 +155,7 @@ public struct PathSelector: Sendable {
     /// - Returns: false, and nothing changes, for a replacement of another policy.
     public mutating func replaceModel(_ replacement: Replacement) -> Bool {
         guard replacement.specification == specification else { return false }
-        policy = replacement.policy
+        storage = replacement.storage
         modelHash = replacement.modelHash
         return true
     }
