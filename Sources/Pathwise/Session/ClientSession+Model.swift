@@ -1,5 +1,7 @@
 internal import Glibc
 public import PathLearning
+internal import PathNetwork
+internal import PathTransport
 
 extension ClientSession {
     /// Starts the policy anew from another model, between two decisions and without a packet lost.
