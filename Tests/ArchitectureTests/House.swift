@@ -7,8 +7,8 @@ enum House {
     static let order = [
         "COpenBLAS", "CSQLite", "CLibCrypto", "CCrypto", "CLinuxUDP", "CKernels",
         "DenseMath", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
-        "PathSimulation", "PathEvaluation", "PathTraining", "PathReport", "PathNetwork", "PathEmulation",
-        "Pathwise", "PathDemo", "PathwiseCommand",
+        "PathSimulation", "PathEvaluation", "PathTraining", "PathReport", "PathNetwork",
+        "PathEmulation", "Pathwise", "PathDemo", "PathwiseCommand",
     ]
 
     /// Modules of the system and the toolchain that every room may import.

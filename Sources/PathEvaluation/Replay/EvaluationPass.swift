@@ -50,13 +50,18 @@ struct EvaluationPass {
         guard (sum - 1).magnitude <= TraceEvaluation.tolerance, taken.propensity > 0 else {
             return .refused
         }
-        for index in 0..<decision.record.candidates.count {
-            for feature in 0..<FeatureVector.count
-            where !decision.record.candidates[index].features[feature].isFinite {
-                return .refused
+        // In place: a candidate taken out by its position is copied.
+        let count = decision.record.candidates.count
+        let areFinite = decision.record.candidates.withSpan { candidates in
+            for index in 0..<count {
+                for feature in 0..<FeatureVector.count
+                where !candidates[index].features[feature].isFinite {
+                    return false
+                }
             }
+            return true
         }
-        return nil
+        return areFinite ? nil : .refused
     }
 
     mutating func run(_ source: TraceSource, step: () -> Void) throws(EvaluationError) {

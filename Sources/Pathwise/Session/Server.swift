@@ -103,7 +103,9 @@ public final class ServedSession: Sendable {
         }
     }
 
-    /// The next message that arrived whole; nil when the connection has ended. For one task.
+    /// The next message that arrived whole; nil when the connection has ended.
+    ///
+    /// For one task.
     public func nextMessage() async -> (number: UInt64, bytes: [UInt8])? {
         while true {
             if let message = served.with({ connection, _ in connection.receiveMessage() }) {
