@@ -1,5 +1,4 @@
 import DenseMath
-import Glibc
 public import PathTelemetry
 
 /// Optimistic linear regression on the error of the heuristic, with weights shared by all paths.
@@ -25,13 +24,14 @@ public struct LinUCBPolicy: Policy {
     private let cost: Cost
     /// What has been learned so far.
     public private(set) var posterior: LinearPosterior
-    private var lastLearned: Instant?
+    private var clock: EvidenceClock
 
     /// - Parameter prior: `FeatureSchema.count + 1` weights, the last for the constant; a prior of
     ///   another size is not used.
     public init(settings: LinUCBSettings, cost: Cost, prior: LinearPrior?) {
         self.settings = settings
         self.cost = cost
+        clock = EvidenceClock(halfLife: settings.halfLife)
         let flat = LinearPrior(size: LinUCBPolicy.size, lambda: settings.lambda)
         posterior = LinearPosterior(
             prior: prior?.mean.count == LinUCBPolicy.size ? prior ?? flat : flat)
@@ -43,55 +43,21 @@ public struct LinUCBPolicy: Policy {
     ) {
         withUnsafeTemporaryAllocation(of: Double.self, capacity: 4 * PathID.limit) { buffer in
             guard let costs = buffer.baseAddress else { return }
-            let deliveries = costs + PathID.limit
-            evaluate(candidates, burst: burst, costs: costs, deliveries: deliveries)
-            fill(&distribution, candidates, costs: costs, deliveries: deliveries)
-        }
-    }
-
-    private func fill(
-        _ distribution: inout ActionDistribution, _ candidates: Span<Candidate>,
-        costs: UnsafePointer<Double>, deliveries: UnsafePointer<Double>
-    ) {
-        let count = candidates.count
-        var overdue: UInt32 = 0
-        for index in 0..<count where SteadyPolicy.isSuspicious(candidates[index]) {
-            overdue |= 1 &<< UInt32(index)
-        }
-        // When every reply is overdue, overdue says nothing about which path to avoid.
-        if overdue.nonzeroBitCount == count { overdue = 0 }
-        var fastest = Double.infinity
-        for index in 0..<count where overdue & (1 &<< UInt32(index)) == 0 {
-            fastest = min(fastest, deliveries[index])
-        }
-        let bar = settings.ratio * fastest + settings.slack
-        var safe: UInt32 = 0
-        var best = -1
-        for index in 0..<count
-        where overdue & (1 &<< UInt32(index)) == 0 && deliveries[index] <= bar {
-            safe |= 1 &<< UInt32(index)
-            if best < 0 {
-                best = index
-            } else if costs[index] < costs[best] {
-                best = index
-            }
-        }
-        let share = settings.epsilon / Double(max(1, safe.nonzeroBitCount))
-        for index in 0..<count {
-            let floor = safe & (1 &<< UInt32(index)) != 0 ? share : 0
-            distribution.append(
-                PathSet(candidates[index].path),
-                index == best ? floor + (1 - settings.epsilon) : floor)
+            evaluate(
+                candidates, burst: burst, costs: costs, deliveries: costs + PathID.limit)
+            let safe = SafeSet.members(
+                candidates,
+                deliveries: UnsafeBufferPointer(start: costs + PathID.limit, count: PathID.limit)
+                    .span, ratio: settings.ratio, slack: settings.slack)
+            distribution.chooseLeast(
+                UnsafeBufferPointer(start: costs, count: PathID.limit).span, of: safe,
+                among: candidates, epsilon: settings.epsilon)
         }
     }
 
     public mutating func learn(_ feedback: borrowing Feedback) {
-        var decay = 1.0
-        if let last = lastLearned, feedback.now > last {
-            decay = exp2(-(feedback.now - last).seconds / settings.halfLife)
-        }
-        if lastLearned == nil { lastLearned = feedback.now }
-        if let last = lastLearned, feedback.now > last { lastLearned = feedback.now }
+        // An outcome that comes out of order counts whole.
+        let decay = clock.advance(to: feedback.now).decay
         let target = cost.residual(
             predictedDelivery: feedback.predictedDelivery, outcome: feedback.outcome)
         var x = LinUCBPolicy.padded(feedback.features)

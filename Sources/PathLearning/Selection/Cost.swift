@@ -1,3 +1,4 @@
+import Glibc
 import PathTelemetry
 
 /// What a decision costs, in one place for learning, simulation and evaluation.
@@ -34,6 +35,24 @@ public struct Cost: Sendable, Equatable {
     /// The price of sending `bytes` on paths whose prices per 10^9 bytes sum to `pricePerGB`.
     public func price(bytes: Int, pricePerGB: Double) -> Double {
         perUnit * Double(bytes) * 1e-9 * pricePerGB
+    }
+
+    /// What is expected of a candidate whose residual a model predicts; finite whatever that is.
+    ///
+    /// - Returns: log delivery, price, and delivery in seconds; the expected cost is the sum of the
+    ///   first two.
+    @inline(__always)
+    func expectation(
+        of candidate: borrowing Candidate, residual mean: Double, burst: BurstContext
+    ) -> (logDelivery: Double, price: Double, delivery: Double) {
+        let top = Cost.highest + lateness
+        let residual = mean >= Cost.lowest ? min(mean, top) : mean < 0 ? Cost.lowest : top
+        let h = SafeSet.bounded(candidate.predictedDelivery)
+        let price = price(bytes: burst.bytes, pricePerGB: candidate.traits.pricePerGB)
+        return (
+            naturalLogarithm(h) + residual, price.magnitude < 1e9 ? price : 1e9,
+            h * exp(residual)
+        )
     }
 
     /// The cost of a whole decision: log of the delivery time in seconds, lateness and price.

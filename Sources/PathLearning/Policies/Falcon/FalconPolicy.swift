@@ -1,5 +1,4 @@
 import DenseMath
-import Glibc
 public import PathTelemetry
 
 /// Parameters of falcon.
@@ -60,7 +59,7 @@ public struct FalconPolicy: Policy {
     /// How often another one took over.
     public private(set) var switches: UInt64 = 0
     private var head: LinearPosterior
-    private var lastLearned: Instant?
+    private var clock: EvidenceClock
     /// Sums of squared errors in the place of paths.
     private var errors: PathOutcomes
 
@@ -70,6 +69,7 @@ public struct FalconPolicy: Policy {
         weights = clusters.weights.flatMap { $0 }
         self.clusters = clusters.weights.count
         head = LinearPosterior(prior: LinearPrior(size: 9, lambda: settings.lambda))
+        clock = EvidenceClock(halfLife: settings.halfLife)
         errors = PathOutcomes(halfLife: settings.memory)
     }
 
@@ -86,22 +86,9 @@ public struct FalconPolicy: Policy {
             deliveries[index] = estimate.delivery
         }
         let safe = SafeSet.members(
-            candidates, deliveries: deliveries, ratio: settings.ratio, slack: settings.slack)
-        var best = -1
-        for index in 0..<count where safe & (1 &<< UInt32(index)) != 0 {
-            if best < 0 {
-                best = index
-            } else if costs[index] < costs[best] {
-                best = index
-            }
-        }
-        let floor = settings.epsilon / Double(max(1, safe.nonzeroBitCount))
-        for index in 0..<count {
-            let share = safe & (1 &<< UInt32(index)) != 0 ? floor : 0
-            distribution.append(
-                PathSet(candidates[index].path),
-                index == best ? share + (1 - settings.epsilon) : share)
-        }
+            candidates, deliveries: deliveries.span, ratio: settings.ratio, slack: settings.slack)
+        distribution.chooseLeast(
+            costs.span, of: safe, among: candidates, epsilon: settings.epsilon)
     }
 
     public mutating func learn(_ feedback: borrowing Feedback) {
@@ -116,19 +103,7 @@ public struct FalconPolicy: Policy {
                 path: PathID(index), at: time, value: min(error * error, 100), isLate: false)
         }
         elect()
-        var decay = 1.0
-        var weight = 1.0
-        if let last = lastLearned {
-            let fading = exp2(-(time - last).seconds.magnitude / settings.halfLife)
-            if time > last {
-                decay = fading
-                lastLearned = time
-            } else {
-                weight = fading
-            }
-        } else {
-            lastLearned = time
-        }
+        let (decay, weight) = clock.advance(to: time)
         let rest = target - prediction(cluster, features)
         var x = FalconPolicy.quick(features)
         withUnsafeMutablePointer(to: &x) { pointer in
@@ -166,15 +141,9 @@ public struct FalconPolicy: Policy {
             pointer.withMemoryRebound(to: Double.self, capacity: 12) { head.predictAffine($0) }
         }
         let sum = prediction(cluster, features) + mean
-        let highest = Cost.highest + cost.lateness
-        let residual = sum >= Cost.lowest ? min(sum, highest) : sum < 0 ? Cost.lowest : highest
-        let h = SafeSet.bounded(candidate.predictedDelivery)
-        let price = cost.price(bytes: burst.bytes, pricePerGB: candidate.traits.pricePerGB)
+        let expected = cost.expectation(of: candidate, residual: sum, burst: burst)
         let bonus = spread > 0 ? settings.alpha * min(spread, 1e12).squareRoot() : 0
-        return (
-            naturalLogarithm(h) + residual - bonus + (price.magnitude < 1e9 ? price : 1e9),
-            h * exp(residual)
-        )
+        return (expected.logDelivery - bonus + expected.price, expected.delivery)
     }
 
     /// A cluster's own prediction of the residual.

@@ -30,7 +30,7 @@ struct LinearBandit<Belief: LinearBelief>: Policy {
     private let cost: Cost
     private(set) var belief: Belief
     private(set) var detector: ChangeDetector
-    private var lastLearned: Instant?
+    private var clock: EvidenceClock
     /// Observations, faded as the evidence is.
     private(set) var evidence = 0.0
 
@@ -39,6 +39,7 @@ struct LinearBandit<Belief: LinearBelief>: Policy {
         self.cost = cost
         self.belief = belief
         detector = ChangeDetector(threshold: settings.change)
+        clock = EvidenceClock(halfLife: settings.halfLife)
     }
 
     mutating func distribution(
@@ -56,7 +57,7 @@ struct LinearBandit<Belief: LinearBelief>: Policy {
             deliveries[index] = estimate.delivery
         }
         let safe = SafeSet.members(
-            candidates, deliveries: deliveries, ratio: settings.ratio, slack: settings.slack)
+            candidates, deliveries: deliveries.span, ratio: settings.ratio, slack: settings.slack)
         var shares = InlineArray<16, Double>(repeating: 0)
         explore(costs, spreads, safe, into: &shares)
         let floor = settings.epsilon / Double(max(1, safe.nonzeroBitCount))
@@ -122,17 +123,7 @@ struct LinearBandit<Belief: LinearBelief>: Policy {
 
     mutating func learn(_ feedback: borrowing Feedback) {
         guard feedback.action.count == 1 else { return }
-        var decay = 1.0
-        var weight = 1.0
-        if let last = lastLearned {
-            let fading = exp2(-(feedback.now - last).seconds.magnitude / settings.halfLife)
-            if feedback.now > last { decay = fading } else { weight = fading }
-        }
-        if let last = lastLearned {
-            if feedback.now > last { lastLearned = feedback.now }
-        } else {
-            lastLearned = feedback.now
-        }
+        let (decay, weight) = clock.advance(to: feedback.now)
         let target = cost.residual(
             predictedDelivery: feedback.predictedDelivery, outcome: feedback.outcome)
         var x = InlineArray<28, Double>(repeating: 0)
@@ -174,56 +165,8 @@ struct LinearBandit<Belief: LinearBelief>: Policy {
         let (mean, spread) = features.span.withUnsafeBufferPointer { buffer in
             buffer.baseAddress.map { belief.predictAffine($0) } ?? (mean: 0, spread: 0)
         }
-        let highest = Cost.highest + cost.lateness
-        let residual = mean >= Cost.lowest ? min(mean, highest) : mean < 0 ? Cost.lowest : highest
-        let h = SafeSet.bounded(candidate.predictedDelivery)
-        let price = cost.price(bytes: burst.bytes, pricePerGB: candidate.traits.pricePerGB)
+        let expected = cost.expectation(of: candidate, residual: mean, burst: burst)
         let deviation = spread > 0 ? min(spread, 1e12).squareRoot() : 0
-        return (
-            naturalLogarithm(h) + residual + (price.magnitude < 1e9 ? price : 1e9),
-            deviation, h * exp(residual)
-        )
-    }
-}
-
-/// The candidates that a learned policy may use.
-enum SafeSet {
-    /// A predicted delivery within 0.1 ms and 10^6 s; what is no number is the worst.
-    @inline(__always)
-    static func bounded(_ delivery: Double) -> Double {
-        delivery <= 1e6 ? max(delivery, 1e-4) : 1e6
-    }
-
-    /// Those predicted within `ratio` times the fastest plus `slack` whose reply is not overdue
-    /// while another's is not; never empty.
-    ///
-    /// - Returns: bit k for candidate k.
-    static func members(
-        _ candidates: Span<Candidate>, deliveries: borrowing InlineArray<16, Double>,
-        ratio: Double, slack: Double
-    ) -> UInt32 {
-        let answering = answering(candidates)
-        var fastest = Double.infinity
-        for index in 0..<candidates.count where answering & (1 &<< UInt32(index)) != 0 {
-            fastest = min(fastest, deliveries[index])
-        }
-        let bar = ratio * fastest + slack
-        var members: UInt32 = 0
-        for index in 0..<candidates.count where answering & (1 &<< UInt32(index)) != 0 {
-            if deliveries[index] <= bar { members |= 1 &<< UInt32(index) }
-        }
-        return members
-    }
-
-    /// Those whose reply is not overdue; all when every reply is, since that says nothing about
-    /// which path to avoid.
-    static func answering(_ candidates: Span<Candidate>) -> UInt32 {
-        var overdue: UInt32 = 0
-        for index in 0..<candidates.count {
-            let isOverdue = SteadyPolicy.isSuspicious(candidates[index])
-            overdue |= (isOverdue ? 1 : 0) &<< UInt32(index)
-        }
-        let all = (1 &<< UInt32(candidates.count)) &- 1
-        return overdue == all ? all : all & ~overdue
+        return (expected.logDelivery + expected.price, deviation, expected.delivery)
     }
 }

@@ -46,7 +46,7 @@ public struct PeekabooPolicy: Policy {
     public let settings: PeekabooSettings
     private var waiting: LinearPosterior
     private var sending: LinearPosterior
-    private var lastLearned: Instant?
+    private var clock: EvidenceClock
     /// Contexts of the latest decisions, in turn.
     private var contexts: [Double]
     private var sequence: UInt64 = 0
@@ -59,6 +59,7 @@ public struct PeekabooPolicy: Policy {
 
     public init(settings: PeekabooSettings = PeekabooSettings()) {
         self.settings = settings
+        clock = EvidenceClock(halfLife: settings.halfLife)
         waiting = LinearPosterior(prior: LinearPrior(size: PeekabooPolicy.size, lambda: 1))
         sending = waiting
         contexts = [Double](
@@ -121,19 +122,7 @@ public struct PeekabooPolicy: Policy {
         var delivery = feedback.outcome.delivery ?? deadline
         if late || !(delivery < deadline) { delivery = deadline }
         let time = max(1e-3, delivery) + (hasWaited ? max(0, contexts[place + 8]) : 0)
-        var decay = 1.0
-        var weight = 1.0
-        if let last = lastLearned {
-            let fading = exp2(-(feedback.now - last).seconds.magnitude / settings.halfLife)
-            if feedback.now > last {
-                decay = fading
-                lastLearned = feedback.now
-            } else {
-                weight = fading
-            }
-        } else {
-            lastLearned = feedback.now
-        }
+        let (decay, weight) = clock.advance(to: feedback.now)
         let root = weight.squareRoot()
         let target = root * 0.01 / time
         var x = InlineArray<8, Double>(repeating: 0)
