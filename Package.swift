@@ -61,7 +61,9 @@ let package = Package(
             dependencies: ["PathTelemetry", "PathLearning", "PathTransport", "PathTrace"]),
         .target(
             name: "PathEvaluation",
-            dependencies: ["DenseMath", "PathTelemetry", "PathLearning", "PathTrace"]),
+            dependencies: [
+                "CKernels", "DenseMath", "PathTelemetry", "PathLearning", "PathTrace",
+            ]),
         .target(
             name: "PathTraining",
             dependencies: ["DenseMath", "PathTelemetry", "PathLearning", "PathTrace"]),

@@ -68,6 +68,39 @@ import Testing
         #expect(agree(log.scores().reduce(0, +) / 300, mean, within: 1e-13))
     }
 
+    /// What each rule makes of a weight, written out.
+    @Test func rulesDoToWeightsWhatTheirPapersSay() throws {
+        let (log, rows) = log(301, width: 3, hasModel: true)
+        for lambda in [0.0, 0.4, 0.9, 1.0, 2.0, 5.0] {
+            let rules: [(String, String, (Double) -> Double)] = [
+                ("ips-clip", "dr-clip", { min($0, lambda) }),
+                ("", "switch-dr", { $0 <= lambda ? $0 : 0 }),
+                ("", "dr-os", { lambda == 0 ? 0 : lambda * $0 / ($0 * $0 + lambda) }),
+                (
+                    lambda > 1 ? "" : "sg-ips", lambda > 1 ? "" : "sg-dr",
+                    { $0 / (1 - lambda + lambda * $0) }
+                ),
+            ]
+            for (weighted, doublyRobust, rule) in rules {
+                if let estimator = Estimator(parsing: "\(weighted)=\(lambda)") {
+                    let wanted = rows.reduce(0) { $0 + rule($1.weight) * $1.reward } / 301
+                    let value = try #require(log.estimate(estimator)).value
+                    #expect(agree(value, wanted, within: 1e-13), "\(estimator)")
+                }
+                if let estimator = Estimator(parsing: "\(doublyRobust)=\(lambda)") {
+                    let wanted =
+                        rows.reduce(0) {
+                            $0 + $1.direct + rule($1.weight) * ($1.reward - $1.modelled)
+                        } / 301
+                    let value = try #require(log.estimate(estimator)).value
+                    #expect(agree(value, wanted, within: 1e-13), "\(estimator)")
+                    let sums = log.sums(scores: Estimator.scores(for: [estimator]))
+                    #expect(sums.estimate(estimator)?.value == value, "\(estimator)")
+                }
+            }
+        }
+    }
+
     /// Few decisions widen the default interval of DR; the normal one stays what it is.
     @Test func fewEffectiveDecisionsWidenTheIntervalOfDR() throws {
         for (count, isWider) in [(500, true), (1000, false)] {

@@ -21,6 +21,19 @@ public struct ValueSketch: Sendable {
     private struct Bin: Sendable {
         var weight = 0.0
         var count = 0
+        /// The number that is in it, not-a-number once there are several: rewards of zero and one
+        /// stay what they are.
+        var only = 0.0
+
+        mutating func add(_ value: Double, weight: Double, count: Int) {
+            if self.count == 0 {
+                only = value
+            } else if only != value {
+                only = .nan
+            }
+            self.weight += weight
+            self.count &+= count
+        }
     }
 
     public init() {}
@@ -37,20 +50,18 @@ public struct ValueSketch: Sendable {
             weights.append(weight)
             if values.count > ValueSketch.limit { spill() }
         } else {
-            put(ValueSketch.bin(value), weight, 1)
+            put(value, in: ValueSketch.bin(value), weight, 1)
         }
     }
 
     @inline(__always)
-    private mutating func put(_ bin: Int, _ weight: Double, _ count: Int) {
-        let place = bin &- lowest
-        guard place >= 0, place < bins.count else { return extend(bin, weight, count) }
-        bins[place].weight += weight
-        bins[place].count &+= count
+    private mutating func put(_ value: Double, in bin: Int, _ weight: Double, _ count: Int) {
+        if bin < lowest || bin &- lowest >= bins.count { extend(to: bin) }
+        bins[bin &- lowest].add(value, weight: weight, count: count)
     }
 
     /// Makes room for a bin outside of those that are there.
-    private mutating func extend(_ bin: Int, _ weight: Double, _ count: Int) {
+    private mutating func extend(to bin: Int) {
         if bins.isEmpty { lowest = bin }
         if bin < lowest {
             bins.insert(contentsOf: repeatElement(Bin(), count: lowest - bin), at: 0)
@@ -58,12 +69,12 @@ public struct ValueSketch: Sendable {
         } else if bin - lowest >= bins.count {
             bins += repeatElement(Bin(), count: bin - lowest - bins.count + 1)
         }
-        bins[bin - lowest].weight += weight
-        bins[bin - lowest].count += count
     }
 
     private mutating func spill() {
-        for (value, weight) in zip(values, weights) { put(ValueSketch.bin(value), weight, 1) }
+        for (value, weight) in zip(values, weights) {
+            put(value, in: ValueSketch.bin(value), weight, 1)
+        }
         values = []
         weights = []
     }
@@ -75,7 +86,7 @@ public struct ValueSketch: Sendable {
         if bins.isEmpty { spill() }
         count += other.count
         for (place, add) in other.bins.enumerated() where add.count > 0 {
-            put(other.lowest + place, add.weight, add.count)
+            put(add.only, in: other.lowest + place, add.weight, add.count)
         }
     }
 
@@ -97,7 +108,7 @@ public struct ValueSketch: Sendable {
             return zip(values, weights).map { ($0, $1, 1) }.sorted { $0.value < $1.value }
         }
         return bins.enumerated().filter { $1.count > 0 }.map {
-            (ValueSketch.value(lowest + $0), $1.weight, $1.count)
+            ($1.only.isNaN ? ValueSketch.value(lowest + $0) : $1.only, $1.weight, $1.count)
         }
     }
 

@@ -1,3 +1,5 @@
+import CKernels
+
 /// Loops over the rows of one block.
 ///
 /// Maps are written so that they vectorise; sums run in eight lanes of at most 32 terms, and what
@@ -69,38 +71,30 @@ enum Kernels {
         return sums
     }
 
-    /// Adds a block of numbers to their moments.
-    static func add(_ x: Column, _ count: Int, to moments: inout Moments) {
-        guard count > 0 else { return }
+    /// Adds a block of numbers to their moments; returns what was added.
+    @discardableResult
+    static func add(_ x: Column, _ count: Int, to moments: inout Moments) -> ck_moments {
+        guard count > 0 else { return ck_moments() }
         moments.begin(at: x[0])
-        let origin = moments.origin
-        let center = SIMD4<Double>(repeating: origin)
-        var (t0, t1) = (SIMD4<Double>(), SIMD4<Double>())
-        var (f0, f1) = (SIMD4<Double>(), SIMD4<Double>())
-        var (s0, s1) = (SIMD4<Double>(), SIMD4<Double>())
-        var index = 0
-        while index &+ 8 <= count {
-            let (a, b) = (load(x, index), load(x, index &+ 4))
-            t0 += a
-            t1 += b
-            let (c, d) = (a - center, b - center)
-            f0 += c
-            f1 += d
-            s0 += c * c
-            s1 += d * d
-            index &+= 8
+        let sums = ck_plain_moments(x, count, moments.origin)
+        moments.add(count: count, sums)
+        return sums
+    }
+
+    /// Adds a block of base + rule(w) target to their moments, or of those without base.
+    static func add(
+        _ rule: WeightRule, _ weights: Column, _ target: Column, _ base: Column?, _ count: Int,
+        to moments: inout Moments
+    ) {
+        guard count > 0 else { return }
+        let (name, lambda) = rule.code
+        if moments.count == 0 {
+            moments.begin(at: ck_weighted_score(name, lambda, weights, target, base))
         }
-        var sum = total(t0 + t1)
-        var first = total(f0 + f1)
-        var second = total(s0 + s1)
-        while index < count {
-            sum += x[index]
-            let distance = x[index] - origin
-            first += distance
-            second += distance * distance
-            index &+= 1
-        }
-        moments.add(count: count, total: sum, first: first, second: second)
+        moments.add(
+            count: count,
+            ck_weighted_moments(
+                name, lambda, weights, target, base, count, moments.origin))
     }
 
     /// The least and the greatest of at least one number.
@@ -135,42 +129,26 @@ enum Kernels {
         }
         return packed
     }
+}
 
-    /// `output` = base + rule(w) target, or without base.
-    static func scores(
-        _ rule: WeightRule, _ weights: Column, _ target: Column, _ base: Column?, _ count: Int,
-        into output: Output
-    ) {
-        switch rule {
-        case .plain: map(weights, target, base, count, into: output) { $0 }
-        case .clip(let lambda):
-            map(weights, target, base, count, into: output) { $0 < lambda ? $0 : lambda }
-        case .switchOff(let lambda):
-            map(weights, target, base, count, into: output) { $0 <= lambda ? $0 : 0 }
-        case .shrink(let lambda):
-            guard lambda > 0 else {
-                return map(weights, target, base, count, into: output) { _ in 0 }
-            }
-            map(weights, target, base, count, into: output) { lambda * $0 / ($0 * $0 + lambda) }
-        case .subGaussian(let lambda):
-            // The floor keeps 0 / 0 out for lambda = 1.
-            let rest = 1 - lambda
-            map(weights, target, base, count, into: output) { w in
-                let bottom = rest + lambda * w
-                return w / (bottom > 1e-300 ? bottom : 1e-300)
-            }
+extension WeightRule {
+    /// Whether it leaves weights up to `most` as they are.
+    func keeps(upTo most: Double) -> Bool {
+        switch self {
+        case .plain: true
+        case .clip(let lambda), .switchOff(let lambda): most <= lambda
+        case .shrink, .subGaussian: false
         }
     }
 
-    @inline(__always)
-    private static func map(
-        _ weights: Column, _ target: Column, _ base: Column?, _ count: Int,
-        into output: Output, _ rule: (Double) -> Double
-    ) {
-        if let base {
-            for i in 0..<count { output[i] = base[i] + rule(weights[i]) * target[i] }
-        } else {
-            for i in 0..<count { output[i] = rule(weights[i]) * target[i] }
+    /// The rule as the kernels know it, with its number.
+    fileprivate var code: (ck_rule, Double) {
+        switch self {
+        case .plain: (CK_PLAIN, 0)
+        case .clip(let lambda): (CK_CLIP, lambda)
+        case .switchOff(let lambda): (CK_SWITCH, lambda)
+        case .shrink(let lambda): (CK_SHRINK, lambda)
+        case .subGaussian(let lambda): (CK_CORRECT, lambda)
         }
     }
 }

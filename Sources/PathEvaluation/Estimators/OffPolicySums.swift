@@ -1,3 +1,4 @@
+import CKernels
 import DenseMath
 
 /// What all estimators of one policy need of the decisions: constant memory, and parts merge.
@@ -61,36 +62,42 @@ public struct OffPolicySums: Sendable {
         guard columns.count > 0 else { return }
         withUnsafeTemporaryAllocation(of: Double.self, capacity: 4 * RowBlock.capacity) { room in
             guard let room = room.baseAddress else { return }
-            addWeighted(columns, room)
-            if hasModel { addModelled(columns, room) }
+            let most = Kernels.extremes(columns.weights, columns.count).most
+            largestWeight = max(largestWeight, most)
+            addWeighted(columns, most, room)
+            if hasModel { addModelled(columns, most, room) }
         }
     }
 
-    private mutating func addWeighted(_ columns: RowColumns, _ room: Kernels.Output) {
+    /// - Parameter most: the largest weight among the rows.
+    private mutating func addWeighted(
+        _ columns: RowColumns, _ most: Double, _ room: Kernels.Output
+    ) {
         let (w, r, count) = (columns.weights, columns.rewards, columns.count)
         Kernels.add(r, count, to: &logged)
         Kernels.add(w, count, to: &weights)
         for i in 0..<count { room[i] = w[i] * r[i] }
-        Kernels.add(room, count, to: &inverse)
+        let plain = Kernels.add(room, count, to: &inverse)
         let origin = logged.origin
         for i in 0..<count { room[i] = w[i] * (r[i] - origin) }
         let products = Kernels.products(w, room, count)
         weightSquares.add(products.xx)
         squaresDistance.add(products.xy)
         squaresDistanceSquare.add(products.yy)
-        largestWeight = max(largestWeight, Kernels.extremes(w, count).most)
         let range = Kernels.extremes(r, count)
         leastReward = min(leastReward, range.least)
         greatestReward = max(greatestReward, range.most)
         let matching = Kernels.pack(r, where: columns.matches, count, into: room)
         Kernels.add(room, matching, to: &matched)
         for index in scores.indices where scores[index].base == .reward {
-            Kernels.scores(scores[index].rule, w, r, nil, count, into: room)
-            Kernels.add(room, count, to: &moments[index])
+            guard !repeats(inverse, plain, most, count, at: index) else { continue }
+            Kernels.add(scores[index].rule, w, r, nil, count, to: &moments[index])
         }
     }
 
-    private mutating func addModelled(_ columns: RowColumns, _ room: Kernels.Output) {
+    private mutating func addModelled(
+        _ columns: RowColumns, _ most: Double, _ room: Kernels.Output
+    ) {
         let (w, r, q, d) = (columns.weights, columns.rewards, columns.modelled, columns.direct)
         let count = columns.count
         let (u, e, z) = (
@@ -113,18 +120,30 @@ public struct OffPolicySums: Sendable {
             z[i] = d[i] + u[i]
             u[i] = z[i] - r[i]
         }
-        Kernels.add(z, count, to: &doublyRobust)
+        let plain = Kernels.add(z, count, to: &doublyRobust)
         Kernels.add(u, count, to: &gain)
         for index in scores.indices where scores[index].base == .residual {
-            Kernels.scores(scores[index].rule, w, e, d, count, into: room)
-            Kernels.add(room, count, to: &moments[index])
+            guard !repeats(doublyRobust, plain, most, count, at: index) else { continue }
+            Kernels.add(scores[index].rule, w, e, d, count, to: &moments[index])
         }
         guard let q = columns.robustModelled, let d = columns.robustDirect else { return }
         for index in scores.indices where scores[index].base == .robustResidual {
             for i in 0..<count { e[i] = r[i] - q[i] }
-            Kernels.scores(scores[index].rule, w, e, d, count, into: room)
-            Kernels.add(room, count, to: &moments[index])
+            Kernels.add(scores[index].rule, w, e, d, count, to: &moments[index])
         }
+    }
+
+    /// Adds a block's sums with plain weights to a score whose rule leaves its weights alone; false
+    /// when they are to be computed: with other weights, or about another origin.
+    private mutating func repeats(
+        _ whole: Moments, _ sums: ck_moments, _ most: Double, _ count: Int, at index: Int
+    ) -> Bool {
+        guard scores[index].rule.keeps(upTo: most),
+            moments[index].count == 0 || moments[index].origin == whole.origin
+        else { return false }
+        moments[index].begin(at: whole.origin)
+        moments[index].add(count: count, sums)
+        return true
     }
 
     /// Takes in all rows of other sums with the same scores.

@@ -1,3 +1,5 @@
+import CKernels
+
 /// Estimators over columns in memory, without diagnostics.
 extension BanditLog {
     /// The sums of all estimators over all rows, in one pass.
@@ -19,19 +21,17 @@ extension BanditLog {
             score.base != .robustResidual
         else { return sums(scores: Estimator.scores(for: [estimator])).estimate(estimator) }
         var moments = Moments()
-        withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * RowBlock.capacity) { room in
-            guard let z = room.baseAddress else { return }
-            let e = z + RowBlock.capacity
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: RowBlock.capacity) { room in
+            guard let e = room.baseAddress else { return }
             forEachBlock(marksMatches: false) { columns in
-                let (r, q, count) = (columns.rewards, columns.modelled, columns.count)
-                if score.base == .reward {
-                    Kernels.scores(score.rule, columns.weights, r, nil, count, into: z)
-                } else {
-                    for i in 0..<count { e[i] = r[i] - q[i] }
-                    Kernels.scores(
-                        score.rule, columns.weights, e, columns.direct, count, into: z)
+                let (w, r, q, count) = (
+                    columns.weights, columns.rewards, columns.modelled, columns.count
+                )
+                guard score.base != .reward else {
+                    return Kernels.add(score.rule, w, r, nil, count, to: &moments)
                 }
-                Kernels.add(z, count, to: &moments)
+                for i in 0..<count { e[i] = r[i] - q[i] }
+                Kernels.add(score.rule, w, e, columns.direct, count, to: &moments)
             }
         }
         return Estimate(
@@ -133,43 +133,12 @@ private struct RowGather {
         evaluated: Kernels.Column, expected: Kernels.Column?
     ) {
         if width == 4 {
-            four(count, actions, evaluated, expected)
-        } else {
-            general(count, actions, evaluated, expected)
+            return ck_gather_four(
+                actions, propensities, evaluated, expected, count, weights, modelled, direct,
+                matches)
         }
+        general(count, actions, evaluated, expected)
         for row in 0..<count { weights[row] = weights[row] / propensities[row] }
-    }
-
-    /// Four actions: a row is a vector.
-    private func four(
-        _ count: Int, _ actions: UnsafePointer<Int32>, _ evaluated: Kernels.Column,
-        _ expected: Kernels.Column?
-    ) {
-        if let expected {
-            for row in 0..<count {
-                let first = row &* 4
-                let action = Int(actions[row])
-                weights[row] = evaluated[first &+ action]
-                modelled[row] = expected[first &+ action]
-                let products = load(evaluated, first) * load(expected, first)
-                let halves = products.lowHalf + products.highHalf
-                direct[row] = halves[0] + halves[1]
-            }
-        } else {
-            for row in 0..<count { weights[row] = evaluated[row &* 4 &+ Int(actions[row])] }
-        }
-        guard let matches else { return }
-        for row in 0..<count {
-            let shares = load(evaluated, row &* 4)
-            let pairs = shares.lowHalf.replacing(
-                with: shares.highHalf, where: shares.highHalf .> shares.lowHalf)
-            let most = pairs[0] > pairs[1] ? pairs[0] : pairs[1]
-            // A bit for each action that is as probable as any.
-            let bits = SIMD4<Int64>(1, 2, 4, 8).replacing(with: 0, where: shares .< most)
-                .wrappedSum()
-            let action = Int64(actions[row])
-            matches[row] = bits & (2 &<< action &- 1) == 1 &<< action ? 1 : 0
-        }
     }
 
     private func general(
@@ -199,10 +168,5 @@ private struct RowGather {
             }
             direct[row] = sum
         }
-    }
-
-    @inline(__always)
-    private func load(_ cells: Kernels.Column, _ first: Int) -> SIMD4<Double> {
-        UnsafeRawPointer(cells + first).loadUnaligned(as: SIMD4<Double>.self)
     }
 }

@@ -1,3 +1,4 @@
+import CKernels
 import DenseMath
 
 /// Count, mean and variance of numbers seen one at a time or in blocks; several merge into one.
@@ -30,11 +31,11 @@ public struct Moments: Hashable, Sendable {
     ///
     /// The first block must have been announced by `begin`.
     @inline(__always)
-    mutating func add(count number: Int, total sum: Double, first: Double, second: Double) {
+    mutating func add(count number: Int, _ sums: ck_moments) {
         count &+= number
-        total.add(sum)
-        self.first.add(first)
-        self.second.add(second)
+        total.add(sums.total)
+        first.add(sums.first)
+        second.add(sums.second)
     }
 
     /// Sets the origin for blocks; no effect once there are numbers.

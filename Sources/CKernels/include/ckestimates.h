@@ -1,0 +1,49 @@
+// Kernels of off-policy evaluation: what estimators need of a block of logged decisions.
+//
+// The same operations in the same order at every vector width, nothing fused or reassociated.
+#ifndef CKESTIMATES_H
+#define CKESTIMATES_H
+
+// What a weight w becomes before it multiplies a number.
+enum ck_rule {
+    // w
+    CK_PLAIN,
+    // min(w, lambda)
+    CK_CLIP,
+    // w where w <= lambda, else zero
+    CK_SWITCH,
+    // lambda w / (w^2 + lambda), zero for lambda = 0
+    CK_SHRINK,
+    // w / (1 - lambda + lambda w)
+    CK_CORRECT,
+};
+
+// Sums of numbers x: of x, of x - origin, and of the squares of those.
+struct ck_moments {
+    double total;
+    double first;
+    double second;
+};
+
+// Moments of `count` numbers about `origin`.
+struct ck_moments ck_plain_moments(const double *x, long count, double origin);
+
+// base + rule(w) target for one row; base may be null.
+double ck_weighted_score(
+    enum ck_rule rule, double lambda, const double *w, const double *target, const double *base);
+
+// Moments of the same for `count` rows.
+struct ck_moments ck_weighted_moments(
+    enum ck_rule rule, double lambda, const double *w, const double *target, const double *base,
+    long count, double origin);
+
+// Of rows with four actions: weights = evaluated probability of the action taken over its
+// propensity. With `expected`, also modelled = what it expects of that action and direct =
+// sum of evaluated times expected. With `matches`: one where the action is the first of those
+// evaluated as most probable, else zero. Actions are 0 to 3.
+void ck_gather_four(
+    const int *actions, const double *propensities, const double *evaluated,
+    const double *expected, long count, double *weights, double *modelled, double *direct,
+    long long *matches);
+
+#endif
