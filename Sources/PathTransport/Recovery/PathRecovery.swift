@@ -45,6 +45,8 @@ struct PathRecovery {
     var pacer: Pacer
     private(set) var bytesInFlight = 0
     private(set) var largestAcked: UInt64?
+    /// The largest packet of all acknowledgements before the one being taken.
+    private var largestReported: UInt64?
     private(set) var largestAckedSentAt = Instant.zero
     /// Probe time-outs in a row.
     private(set) var probeTimeouts = 0
@@ -158,17 +160,23 @@ struct PathRecovery {
                 number += 1
             }
         }
+        let received = largestNew.flatMap { receiveTime(of: $0, frame) }
+        largestReported = max(largestReported ?? 0, frame.largest)
         guard let largestNew else { return result }
         let newest = packets[largestNew]
         if largestNew >= largestAcked ?? 0 {
             largestAcked = largestNew
             largestAckedSentAt = newest.sentAt
             let sample = now - newest.sentAt
-            rtt.update(
-                sample: sample, ackDelay: frame.delay, maxAckDelay: peerAckDelay, now: now)
+            // Since it came, which need not be when the largest one came.
+            var delay = frame.delay
+            if let received, let sent = frame.sendTime, sent >= received {
+                delay = .microseconds(Int64(clamping: sent - received))
+            }
+            rtt.update(sample: sample, ackDelay: delay, maxAckDelay: peerAckDelay, now: now)
             result.rttSample = sample
             result.largestSentAt = newest.sentAt
-            result.largestReceiveTime = frame.receiveTime(of: largestNew)
+            result.largestReceiveTime = received
         }
         probeTimeouts = 0
         detectLosses(now: now, result: &result, sink: &sink)
@@ -186,6 +194,16 @@ struct PathRecovery {
         packets.dropSettled(lostBefore: now - rtt.lossDelay * Int64(2))
         firstInFlight = max(firstInFlight, packets.first)
         return result
+    }
+
+    /// When a packet that is acknowledged for the first time arrived, microseconds of the receiver's
+    /// clock.
+    ///
+    /// One below what was reported before was overtaken, and no stamp is its own: it came just
+    /// before the acknowledgement, which goes at once for a packet out of order.
+    private func receiveTime(of number: UInt64, _ frame: borrowing AckFrame) -> UInt64? {
+        if let largestReported, number < largestReported { return frame.sendTime }
+        return frame.receiveTime(of: number)
     }
 
     private mutating func updatePacer(_ now: Instant) {
@@ -211,7 +229,7 @@ struct PathRecovery {
         result.ackedPackets += 1
         result.ackedBytes += bytes
         if packet.isMTUProbe { result.mtuProbeAcknowledged = bytes }
-        let received = frame.receiveTime(of: number)
+        let received = receiveTime(of: number, frame)
         rate.handleAcked(
             packet.delivery, sentTime: packet.sentAt, bytes: bytes, now: now,
             receivedTime: received.map {
@@ -232,7 +250,8 @@ struct PathRecovery {
             max(packetThreshold, distance &+ 1), PathRecovery.largestPacketThreshold)
         reorderingQuarters = min(reorderingQuarters + 1, 4)
         sink.handleAcknowledged(
-            packets[number], path: frame.path, receiveTime: frame.receiveTime(of: number), now: now)
+            packets[number], path: frame.path, receiveTime: receiveTime(of: number, frame), now: now
+        )
     }
 
     /// RFC 9002, section 6.1: by packet threshold and by time threshold.

@@ -74,11 +74,12 @@ struct ReceivedPackets {
             isEmpty = false
             largest = number
             largestReceivedAt = receivedAt
-            noteStamp(number, stamp)
+            noteStamp(0, stamp)
         } else if number > largest {
+            let next = largest + 1
             advanceWindow(to: number)
             largestReceivedAt = receivedAt
-            noteStamp(number, stamp)
+            noteStamp(next, stamp)
         }
         setBit(number)
         insertRange(number)
@@ -92,6 +93,10 @@ struct ReceivedPackets {
         }
     }
 
+    /// Notes when the packets from `number` to the largest came.
+    ///
+    /// Those that the largest overtook come no earlier: in the run before they would seem to have
+    /// arrived before they were sent.
     private mutating func noteStamp(_ number: UInt64, _ time: UInt64) {
         if stampCount > 0, time <= stamps[0].time { return }
         for index in stride(from: min(stampCount, 15), to: 0, by: -1) {

@@ -14,8 +14,8 @@ struct AckFrame {
         var last: UInt64
     }
 
-    /// All packets from `first` up to the run before it were received at `time`, microseconds of
-    /// the receiver's own clock.
+    /// The packets from `first` up to the run before it were received at `time`, microseconds of
+    /// the receiver's own clock; those among them that were overtaken, not before.
     struct Stamp: Equatable {
         var first: UInt64
         var time: UInt64
@@ -59,6 +59,12 @@ struct AckFrame {
             return stampStorage[index].time
         }
         return stampStorage[stampCount - 1].time
+    }
+
+    /// When the receiver sent the frame, by its own clock: the newest stamp and the delay since.
+    var sendTime: UInt64? {
+        guard stampCount > 0 else { return nil }
+        return stampStorage[0].time &+ UInt64(max(0, delay.microseconds))
     }
 
     // MARK: wire
