@@ -84,4 +84,96 @@ import Testing
         }
         #expect(read == 300)
     }
+
+    /// Columns of a block that change always, at times and never, in every mixture, against the
+    /// candidates that were recorded.
+    @Test(arguments: 0..<6)
+    func columnsThatChangeSeldomComeBackBitForBit(seed: Int) throws {
+        let scratch = Scratch()
+        var generator = SeededGenerator(seed: UInt64(seed) + 40)
+        let writer = try TraceWriter(
+            path: scratch.file(), schema: testSchema, programVersion: "1")
+        let ring = writer.makeRing(whenFull: .wait)
+        let session = writer.beginSession(sessionInfo())
+        var records: [DecisionRecord] = []
+        var record = generator.decision(number: 0, time: .zero, candidates: 4)
+        // How often each feature changes: never, always or one time in five.
+        let habits = (0..<FeatureVector.count).map { _ in generator.below(3) }
+        for number in 0..<700 {
+            let all = record.candidates
+            if seed > 1, number % 7 == 3 {
+                // Another set of candidates; with the seeds 4 and 5 at times none.
+                record = generator.decision(
+                    number: 0, time: .zero, candidates: generator.below(seed) + (seed < 4 ? 1 : 0))
+            }
+            for index in 0..<record.candidates.count {
+                for (feature, habit) in habits.enumerated()
+                where habit == 1 || habit == 2 && generator.below(5) == 0 {
+                    record.candidates[index].features[feature] = generator.anyDouble()
+                }
+                if generator.below(3) == 0 { record.candidates[index].predictedDelivery = 0.5 }
+            }
+            if record.candidates.count == 4 || seed < 2 {
+                record.decision.chosen = generator.below(record.decision.distribution.count)
+            }
+            record.number = UInt64(number)
+            ring.record(record, session: session)
+            records.append(record)
+            if seed > 1, record.candidates.count != 4 { record.candidates = all }
+        }
+        try writer.close()
+        let reader = try TraceReader(path: scratch.file())
+        try compare(reader, [.chosenFeatures], records)
+        try compare(reader, [.candidateFeatures], records)
+        try compare(reader, [.chosenFeatures, .candidateFeatures], records)
+        try compare(reader, [.chosenFeatures, .candidates], records)
+    }
+
+    private func compare(
+        _ reader: TraceReader, _ columns: DecisionColumns, _ records: [DecisionRecord]
+    ) throws {
+        let width = FeatureVector.count
+        var cursor = try reader.batches(columns: columns)
+        var batch = DecisionBatch()
+        var read = 0
+        func bits(_ candidate: Candidate?) -> [UInt64] {
+            guard let candidate else {
+                return [UInt64](repeating: 0, count: width) + [Double.nan.bitPattern]
+            }
+            return candidate.features.indices.map { candidate.features[$0].bitPattern }
+                + [candidate.predictedDelivery.bitPattern]
+        }
+        while try cursor.next(into: &batch) {
+            for index in 0..<batch.count {
+                let record = records[read]
+                read += 1
+                #expect(batch.actions[index] == record.decision.action)
+                if columns.contains(.chosenFeatures) {
+                    let action = record.decision.action
+                    let place =
+                        action.count == 1
+                        ? action.first.flatMap { record.candidates.index(of: $0) } : nil
+                    let found =
+                        batch.chosenFeatures[index * width..<(index + 1) * width]
+                        .map(\.bitPattern) + [batch.chosenPredictions[index].bitPattern]
+                    #expect(found == bits(place.map { record.candidates[$0] }))
+                }
+                let first = Int(batch.candidateStarts[index])
+                for place in 0..<record.candidates.count {
+                    let row = first + place
+                    let truth = bits(record.candidates[place])
+                    if columns.contains(.candidateFeatures) {
+                        #expect(
+                            batch.candidateFeatures[row * width..<(row + 1) * width]
+                                .map(\.bitPattern)
+                                + [batch.candidatePredictions[row].bitPattern] == truth)
+                    }
+                    if columns.contains(.candidates) {
+                        #expect(bits(batch.candidates[row]) == truth)
+                    }
+                }
+            }
+        }
+        #expect(read == records.count)
+    }
 }

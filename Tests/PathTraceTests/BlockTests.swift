@@ -19,6 +19,21 @@ import Testing
         #expect(bytes.withUnsafeBytes { BlockHash.value($0) } == hash)
     }
 
+    @Test func wordsOfACandidateAreThoseOfItsFeatures() {
+        #expect(CandidateWord.featureCount == FeatureVector.count)
+        #expect(CandidateWord.predictedDelivery == FeatureVector.count)
+        #expect(CandidateWord.identity == FeatureVector.count + 12)
+        #expect(CandidateWord.count == FeatureVector.count + 13)
+        #expect(CandidateWord.features.nonzeroBitCount == FeatureVector.count)
+        #expect(CandidateWord.all.nonzeroBitCount == CandidateWord.count)
+        let shared = Feature.burstBytes.rawValue...Feature.deadline.rawValue
+        #expect(CandidateWord.sharedWords == shared)
+        #expect(CandidateWord.shared == shared.reduce(0) { $0 | 1 << UInt64($1) })
+        #expect(DecisionBlockFormat.columnCount == DecisionBlockFormat.Column.allCases.count)
+        #expect(DecisionBlockFormat.chains == PathID.limit + 1)
+        #expect(DecisionBlockBuilder.decisionLimit * 2 == DecisionBlockFormat.decisionLimit)
+    }
+
     @Test func integersComeBackWhateverTheirRange() throws {
         var generator = SeededGenerator(seed: 4)
         let extremes: [Int64] = [.min, .max, 0, -1, 1, 255, 256, 65_535, 65_536, 1 << 32]
@@ -115,6 +130,8 @@ import Testing
         outcomes.encode(after: 0, into: &data, text: &text)
         let outcomeBytes = Array(data.bytes)
         var decoder = DecisionBlockDecoder(columns: .all)
+        var chosen = DecisionBlockDecoder(columns: [.chosenFeatures])
+        var features = DecisionBlockDecoder(columns: [.candidateFeatures, .distributions])
         var batch = DecisionBatch()
         var store = OutcomeStore()
         try decisions.withUnsafeBytes {
@@ -124,7 +141,7 @@ import Testing
         try outcomeBytes.withUnsafeBytes { try store.decode($0, limit: 40) }
         #expect(store.count == outcomes.count)
         var refused = 0
-        for round in 0..<4000 {
+        for round in 0..<6000 {
             var content = round % 2 == 0 ? decisions : outcomeBytes
             content.removeLast(8)
             switch generator.below(4) {
@@ -141,11 +158,12 @@ import Testing
             do throws(BlockFault) {
                 let failure: BlockFault? = content.withUnsafeBytes { bytes in
                     do throws(BlockFault) {
-                        if round % 2 == 0 {
-                            try decoder.decode(
-                                bytes, session: SessionID(rawValue: 1), into: &batch)
-                        } else {
-                            try store.decode(bytes, limit: 40)
+                        let session = SessionID(rawValue: 1)
+                        switch round % 6 {
+                        case 0: try decoder.decode(bytes, session: session, into: &batch)
+                        case 2: try chosen.decode(bytes, session: session, into: &batch)
+                        case 4: try features.decode(bytes, session: session, into: &batch)
+                        default: try store.decode(bytes, limit: 40)
                         }
                         return nil
                     } catch {
@@ -158,7 +176,7 @@ import Testing
                 #expect(!error.what.isEmpty)
             }
         }
-        #expect(refused > 1000)
+        #expect(refused > 2000)
         // Any flipped bit is found by the hash.
         for _ in 0..<200 {
             var content = decisions

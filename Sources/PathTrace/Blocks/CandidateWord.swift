@@ -3,33 +3,35 @@ import PathTelemetry
 
 /// A candidate as 37 words of 64 bits: the columns of candidates in a block.
 ///
-/// The first `FeatureVector.count` are the features.
+/// The first 24 are the features. Numbers and not sums of other constants, because those are
+/// looked up behind a lock at every use; a test holds them to the features.
 enum CandidateWord {
-    static let predictedDelivery = FeatureVector.count
-    static let smoothedRTT = FeatureVector.count + 1
-    static let rttVariation = FeatureVector.count + 2
-    static let unansweredAge = FeatureVector.count + 3
-    static let lossRate = FeatureVector.count + 4
-    static let rate = FeatureVector.count + 5
-    static let room = FeatureVector.count + 6
-    static let bytesInFlight = FeatureVector.count + 7
-    static let congestionWindow = FeatureVector.count + 8
-    static let weight = FeatureVector.count + 9
-    static let pricePerGB = FeatureVector.count + 10
-    static let rateLimit = FeatureVector.count + 11
+    @inline(__always) static var featureCount: Int { 24 }
+    @inline(__always) static var predictedDelivery: Int { 24 }
+    @inline(__always) static var smoothedRTT: Int { 25 }
+    @inline(__always) static var rttVariation: Int { 26 }
+    @inline(__always) static var unansweredAge: Int { 27 }
+    @inline(__always) static var lossRate: Int { 28 }
+    @inline(__always) static var rate: Int { 29 }
+    @inline(__always) static var room: Int { 30 }
+    @inline(__always) static var bytesInFlight: Int { 31 }
+    @inline(__always) static var congestionWindow: Int { 32 }
+    @inline(__always) static var weight: Int { 33 }
+    @inline(__always) static var pricePerGB: Int { 34 }
+    @inline(__always) static var rateLimit: Int { 35 }
     /// Path number, link kind and backup flag: bytes 0, 1 and 2.
-    static let identity = FeatureVector.count + 12
-    static let count = FeatureVector.count + 13
+    @inline(__always) static var identity: Int { 36 }
+    @inline(__always) static var count: Int { 37 }
 
     /// The words that are the features.
-    static let features: UInt64 = (1 << UInt64(FeatureVector.count)) - 1
+    @inline(__always) static var features: UInt64 { 1 &<< 24 &- 1 }
     /// All words.
-    static let all: UInt64 = (1 << UInt64(count)) - 1
+    @inline(__always) static var all: UInt64 { 1 &<< 37 &- 1 }
 
-    /// Features of the burst and not of the path: the same for all candidates of a decision.
-    static let shared: UInt64 =
-        sharedWords.reduce(0) { $0 | 1 << UInt64($1) }
-    static let sharedWords = Feature.burstBytes.rawValue...Feature.deadline.rawValue
+    /// Features of the burst and not of the path, `burstBytes` and `deadline`: the same for all
+    /// candidates of a decision.
+    @inline(__always) static var shared: UInt64 { 3 &<< 17 }
+    @inline(__always) static var sharedWords: ClosedRange<Int> { 17...18 }
 
     @inline(__always)
     static func identity(path: PathID, traits: PathTraits) -> UInt64 {

@@ -4,9 +4,9 @@ import PathTelemetry
 /// The layout of a block of decisions; `docs/formats.md` describes it.
 enum DecisionBlockFormat {
     /// The first bytes: "PWD" and the version of the layout.
-    static let magic: UInt32 = 0x0144_5750
+    @inline(__always) static var magic: UInt32 { 0x0144_5750 }
     /// Decisions that a reader takes from one block; the writer stops at half of it.
-    static let decisionLimit = 1024
+    @inline(__always) static var decisionLimit: Int { 1024 }
     /// Columns of integers with a row a decision, in their order.
     enum Column: Int, CaseIterable {
         /// Decision number, less the block's first and the position.
@@ -22,10 +22,11 @@ enum DecisionBlockFormat {
         /// Bit i: the probability of action i is not that of the decision before.
         case changedProbabilities
     }
+    @inline(__always) static var columnCount: Int { 11 }
     /// Chains of previous values: one a path, and one for what all candidates share.
-    static let chains = PathID.limit + 1
+    @inline(__always) static var chains: Int { 17 }
     /// Bytes of a mask of changed words.
-    static let maskBytes = 5
+    @inline(__always) static var maskBytes: Int { 5 }
 
     static func content(of word: Int) -> WordColumn.Content {
         switch word {
@@ -50,8 +51,8 @@ enum DecisionBlockFormat {
 final class DecisionBlockBuilder {
     typealias Column = DecisionBlockFormat.Column
 
-    static let decisionLimit = DecisionBlockFormat.decisionLimit / 2
-    private static let rowLimit = 4096
+    @inline(__always) static var decisionLimit: Int { 512 }
+    @inline(__always) private static var rowLimit: Int { 4096 }
 
     /// The number and time of the first decision, and the number of the last.
     @exclusivity(unchecked) private(set) var firstNumber: UInt64 = 0
@@ -82,7 +83,7 @@ final class DecisionBlockBuilder {
 
     init() {
         let decisions = DecisionBlockBuilder.decisionLimit
-        columns = .allocate(capacity: Column.allCases.count * decisions)
+        columns = .allocate(capacity: DecisionBlockFormat.columnCount * decisions)
         draws = .allocate(capacity: decisions)
         paths = .allocate(capacity: DecisionBlockBuilder.rowLimit)
         masks = .allocate(capacity: DecisionBlockBuilder.rowLimit)

@@ -8,39 +8,22 @@ struct DecisionBlockDecoder: ~Copyable {
     typealias Column = DecisionBlockFormat.Column
 
     private let columns: DecisionColumns
-    /// The candidate words that are read.
-    private let wanted: UInt64
-    private var integers: [Int64] = []
-    private var paths: [UInt8] = []
-    // The changed words of all columns one after the other, and where each column's begin and end.
-    private var words: UnsafeMutablePointer<UInt64>
-    private var wordCapacity = 4096
-    private let starts: UnsafeMutablePointer<Int>
-    private let ends: UnsafeMutablePointer<Int>
-    private let chains: UnsafeMutablePointer<UInt64>
-    private var probabilities: [UInt64] = []
+    /// The columns of integers one after the other, each as long as the block has decisions.
+    private let integers: UnsafeMutablePointer<Int64>
+    private var candidates: CandidateDecoder
+    private let probabilities: UnsafeMutablePointer<UInt64>
 
     init(columns: DecisionColumns) {
         self.columns = columns
-        var wanted: UInt64 = 0
-        if columns.contains(.chosenFeatures) || columns.contains(.candidateFeatures) {
-            wanted = CandidateWord.features | 1 << UInt64(CandidateWord.predictedDelivery)
-        }
-        if columns.contains(.candidates) { wanted = CandidateWord.all }
-        self.wanted = wanted
-        words = .allocate(capacity: wordCapacity)
-        starts = .allocate(capacity: CandidateWord.count)
-        starts.initialize(repeating: 0, count: CandidateWord.count)
-        ends = .allocate(capacity: CandidateWord.count)
-        ends.initialize(repeating: 0, count: CandidateWord.count)
-        chains = .allocate(capacity: DecisionBlockFormat.chains * CandidateWord.count)
+        let limit = DecisionBlockFormat.decisionLimit
+        integers = .allocate(capacity: DecisionBlockFormat.columnCount * limit)
+        candidates = CandidateDecoder(columns: columns)
+        probabilities = .allocate(capacity: limit * ActionDistribution.capacity)
     }
 
     deinit {
-        words.deallocate()
-        starts.deallocate()
-        ends.deallocate()
-        chains.deallocate()
+        integers.deallocate()
+        probabilities.deallocate()
     }
 
     /// Reads a block over what the batch held before.
@@ -72,50 +55,44 @@ struct DecisionBlockDecoder: ~Copyable {
         try fillBursts(count, &batch)
         try readDraws(count, &reader, &batch)
         try fillStarts(count, rows, &batch)
-        let ids = try reader.take(bytes: rows)
-        paths.removeAll(keepingCapacity: true)
-        paths.append(contentsOf: ids)
-        let masks = try reader.take(bytes: rows * DecisionBlockFormat.maskBytes)
-        try readWords(rows, masks, &reader)
+        try candidates.take(rows: rows, from: &reader)
         try readDistributions(count, &reader, &batch)
         guard reader.remaining == 0 else { throw BlockFault("has bytes left over") }
-        try fillCandidates(count, rows, masks, &batch)
+        try candidates.fill(count, &batch)
+    }
+
+    /// A column of integers of a block with that many decisions.
+    @inline(__always)
+    private func column(_ column: Column, _ count: Int) -> UnsafeMutableBufferPointer<Int64> {
+        UnsafeMutableBufferPointer(start: integers + column.rawValue &* count, count: count)
     }
 
     // MARK: A row a decision
 
-    private mutating func readIntegers(
+    private func readIntegers(
         _ count: Int, _ reader: inout BlockReader
     ) throws(BlockFault) {
-        integers.resize(Column.allCases.count * count, 0)
-        for column in 0..<Column.allCases.count {
-            let failure: BlockFault? = integers.withUnsafeMutableBufferPointer { all in
-                do throws(BlockFault) {
-                    try IntegerColumn.take(
-                        into: UnsafeMutableBufferPointer(
-                            rebasing: all[column * count..<(column + 1) * count]), from: &reader)
-                    return nil
-                } catch {
-                    return error
-                }
-            }
-            if let failure { throw failure }
+        for column in 0..<DecisionBlockFormat.columnCount {
+            try IntegerColumn.take(
+                into: UnsafeMutableBufferPointer(start: integers + column * count, count: count),
+                from: &reader)
         }
     }
 
     private func fillNumbers(
         _ first: UInt64, _ count: Int, _ batch: inout DecisionBatch
     ) throws(BlockFault) {
-        let start = Column.number.rawValue * count
+        let gaps = column(.number, count)
         batch.numbers.resize(count, 0)
+        var numbers = batch.numbers.mutableSpan
         var least: Int64 = 0
         for index in 0..<count {
-            let gap = integers[start + index]
+            let gap = gaps[index]
             guard gap >= least, gap < Int64(TraceFormat.decisionLimit) else {
                 throw BlockFault("has decision numbers that do not ascend")
             }
             least = gap
-            batch.numbers[index] = first &+ UInt64(index) &+ UInt64(gap)
+            numbers[index] = first &+ UInt64(index) &+ UInt64(gap)
         }
         guard first &+ UInt64(count) &+ UInt64(least) <= TraceFormat.decisionLimit else {
             throw BlockFault("has decision numbers that are too large")
@@ -127,33 +104,40 @@ struct DecisionBlockDecoder: ~Copyable {
         batch.isForced.resize(count, false)
         batch.bursts.resize(
             count, BurstContext(bytes: 0, deadline: .zero, trafficClass: .stream))
-        let times = integers[Column.time.rawValue * count..<(Column.time.rawValue + 1) * count]
-        for (index, time) in times.enumerated() { batch.times[index] = Instant(nanoseconds: time) }
-        var bursts = batch.bursts.mutableSpan
-        let integers = integers.span
+        try fillBursts(&batch.times, &batch.isForced, &batch.bursts)
+    }
+
+    private func fillBursts(
+        _ times: inout [Instant], _ isForced: inout [Bool], _ contexts: inout [BurstContext]
+    ) throws(BlockFault) {
+        let count = times.count
+        var times = times.mutableSpan
+        var forced = isForced.mutableSpan
+        var bursts = contexts.mutableSpan
+        let moments = column(.time, count)
+        let marks = column(.flags, count)
+        let currents = column(.currentPath, count)
+        let sizes = column(.bytes, count)
+        let deadlines = column(.deadline, count)
         for index in 0..<count {
-            let flags = integers[Column.flags.rawValue &* count &+ index]
+            let flags = marks[index]
             guard flags >= 0, flags < 4 else {
                 throw BlockFault("has a decision with the flags \(flags)")
             }
-            let current = integers[Column.currentPath.rawValue &* count &+ index]
+            let current = currents[index]
             guard current == 255 || current >= 0 && current < Int64(PathID.limit) else {
                 throw BlockFault("has the current path \(current)")
             }
-            let bytes = integers[Column.bytes.rawValue &* count &+ index]
+            let bytes = sizes[index]
             guard bytes.magnitude <= 1 << 53 else {
                 throw BlockFault("has a burst of \(bytes) bytes")
             }
+            times[index] = Instant(nanoseconds: moments[index])
+            forced[index] = flags & 2 != 0
             bursts[index] = BurstContext(
-                bytes: Int(bytes),
-                deadline: TimeDelta(
-                    nanoseconds: integers[Column.deadline.rawValue &* count &+ index]),
+                bytes: Int(bytes), deadline: TimeDelta(nanoseconds: deadlines[index]),
                 trafficClass: flags & 1 != 0 ? .message : .stream,
                 currentPath: current == 255 ? nil : PathID(Int(current)))
-        }
-        var forced = batch.isForced.mutableSpan
-        for index in 0..<count {
-            forced[index] = integers[Column.flags.rawValue &* count &+ index] & 2 != 0
         }
     }
 
@@ -175,197 +159,25 @@ struct DecisionBlockDecoder: ~Copyable {
         _ count: Int, _ rows: Int, _ batch: inout DecisionBatch
     ) throws(BlockFault) {
         batch.candidateStarts.resize(count + 1, 0)
+        var starts = batch.candidateStarts.mutableSpan
+        let numbers = column(.candidates, count)
         var sum: Int64 = 0
         for index in 0..<count {
-            let candidates = integers[Column.candidates.rawValue * count + index]
+            let candidates = numbers[index]
             guard candidates >= 0, candidates <= Int64(PathID.limit) else {
                 throw BlockFault("has a decision with \(candidates) candidates")
             }
             sum += candidates
-            batch.candidateStarts[index + 1] = Int32(truncatingIfNeeded: sum)
+            starts[index &+ 1] = Int32(truncatingIfNeeded: sum)
         }
         guard sum == Int64(rows) else {
             throw BlockFault("has \(rows) candidates instead of \(sum)")
         }
     }
 
-    // MARK: Candidates
-
-    /// Takes the columns of changed words; expands those that are wanted.
-    private mutating func readWords(
-        _ rows: Int, _ masks: UnsafeRawBufferPointer, _ reader: inout BlockReader
-    ) throws(BlockFault) {
-        for path in paths where path >= UInt8(PathID.limit) {
-            throw BlockFault("has a candidate with the path number \(path)")
-        }
-        var end = 0
-        for word in 0..<CandidateWord.count {
-            let column = try WordColumn.take(from: &reader, limit: rows)
-            guard wanted & 1 << UInt64(word) != 0 else { continue }
-            starts[word] = end
-            end += column.count
-            ends[word] = end
-            if end > wordCapacity { growWords(to: end, used: starts[word]) }
-            column.expand(into: words + starts[word])
-        }
-    }
-
-    private mutating func growWords(to count: Int, used: Int) {
-        while wordCapacity < count { wordCapacity *= 2 }
-        let larger = UnsafeMutablePointer<UInt64>.allocate(capacity: wordCapacity)
-        larger.update(from: words, count: used)
-        words.deallocate()
-        words = larger
-    }
-
-    private mutating func fillCandidates(
-        _ count: Int, _ rows: Int, _ masks: UnsafeRawBufferPointer, _ batch: inout DecisionBatch
-    ) throws(BlockFault) {
-        let hasChosen = columns.contains(.chosenFeatures)
-        let hasFeatures = columns.contains(.candidateFeatures)
-        let hasCandidates = columns.contains(.candidates)
-        let width = FeatureVector.count
-        batch.chosenCandidates.resize(count, -1)
-        batch.candidatePaths.resize(hasFeatures || hasCandidates ? rows : 0, PathID(0))
-        batch.chosenFeatures.resize(hasChosen ? count * width : 0, 0)
-        batch.chosenPredictions.resize(hasChosen ? count : 0, .nan)
-        batch.candidateFeatures.resize(hasFeatures ? rows * width : 0, 0)
-        batch.candidatePredictions.resize(hasFeatures ? rows : 0, 0)
-        batch.candidates.resize(hasCandidates ? rows : 0, Candidate(path: PathID(0)))
-        if hasFeatures || hasCandidates {
-            for row in 0..<rows { batch.candidatePaths[row] = PathID(rawValue: paths[row]) }
-        }
-        for index in 0..<count {
-            let action = batch.actions[index]
-            batch.chosenCandidates[index] = -1
-            guard action.count == 1, let path = action.first else { continue }
-            for row in batch.candidateStarts[index]..<batch.candidateStarts[index + 1]
-            where paths[Int(row)] == path.rawValue {
-                batch.chosenCandidates[index] = row
-                break
-            }
-        }
-        guard wanted != 0 else { return }
-        chains.update(
-            repeating: 0, count: DecisionBlockFormat.chains * CandidateWord.count)
-        var index = 0
-        for row in 0..<rows {
-            try step(row, masks)
-            let base = Int(paths[row]) * CandidateWord.count
-            if hasCandidates { try put(row, base, &batch.candidates) }
-            if hasFeatures {
-                copyFeatures(base, into: &batch.candidateFeatures, at: row * width)
-                batch.candidatePredictions[row] = Double(
-                    bitPattern: chains[base + CandidateWord.predictedDelivery])
-            }
-            guard hasChosen else { continue }
-            while index < count, row >= Int(batch.candidateStarts[index + 1]) {
-                clearUnlessChosen(index, &batch)
-                index += 1
-            }
-            if index < count, row == Int(batch.chosenCandidates[index]) {
-                copyFeatures(base, into: &batch.chosenFeatures, at: index * width)
-                batch.chosenPredictions[index] = Double(
-                    bitPattern: chains[base + CandidateWord.predictedDelivery])
-            }
-        }
-        while hasChosen, index < count {
-            clearUnlessChosen(index, &batch)
-            index += 1
-        }
-        for word in 0..<CandidateWord.count
-        where wanted & 1 << UInt64(word) != 0 && starts[word] != ends[word] {
-            throw BlockFault("has changed values left over")
-        }
-    }
-
-    private func clearUnlessChosen(_ index: Int, _ batch: inout DecisionBatch) {
-        guard batch.chosenCandidates[index] < 0 else { return }
-        for feature in 0..<FeatureVector.count {
-            batch.chosenFeatures[index * FeatureVector.count + feature] = 0
-        }
-        batch.chosenPredictions[index] = .nan
-    }
-
-    /// Brings the row's chain of values up to date.
-    @inline(__always)
-    private func step(_ row: Int, _ masks: UnsafeRawBufferPointer) throws(BlockFault) {
-        let place = row &* DecisionBlockFormat.maskBytes
-        let mask =
-            UInt64(
-                UInt32(littleEndian: masks.loadUnaligned(fromByteOffset: place, as: UInt32.self)))
-            | UInt64(masks[place &+ 4]) &<< 32
-        guard mask & ~CandidateWord.all == 0 else { throw BlockFault("has an unknown column") }
-        let base = Int(paths[row]) &* CandidateWord.count
-        let common = PathID.limit &* CandidateWord.count
-        var rest = mask & wanted
-        while rest != 0 {
-            let word = rest.trailingZeroBitCount
-            let at = starts[word]
-            guard at < ends[word] else { throw BlockFault("lacks changed values") }
-            starts[word] = at &+ 1
-            chains[base &+ word] = words[at]
-            if CandidateWord.shared &>> UInt64(word) & 1 != 0 {
-                chains[common &+ word] = words[at]
-            }
-            rest &= rest &- 1
-        }
-        rest = ~mask & CandidateWord.shared
-        while rest != 0 {
-            let word = rest.trailingZeroBitCount
-            chains[base &+ word] = chains[common &+ word]
-            rest &= rest &- 1
-        }
-    }
-
-    @inline(__always)
-    private func copyFeatures(_ base: Int, into target: inout [Double], at start: Int) {
-        var target = target.mutableSpan
-        for feature in 0..<FeatureVector.count {
-            target[start &+ feature] = Double(bitPattern: chains[base &+ feature])
-        }
-    }
-
-    private func put(
-        _ row: Int, _ base: Int, _ candidates: inout [Candidate]
-    ) throws(BlockFault) {
-        var target = candidates.mutableSpan
-        func number(_ word: Int) -> Double { Double(bitPattern: chains[base + word]) }
-        func integer(_ word: Int) throws(BlockFault) -> Int {
-            let value = Int64(bitPattern: chains[base + word])
-            guard value.magnitude <= 1 << 53 else {
-                throw BlockFault("has a number of bytes of \(value)")
-            }
-            return Int(value)
-        }
-        for feature in 0..<FeatureVector.count {
-            target[row].features[feature] = Double(bitPattern: chains[base + feature])
-        }
-        target[row].path = PathID(rawValue: paths[row])
-        target[row].predictedDelivery = number(CandidateWord.predictedDelivery)
-        target[row].smoothedRTT = number(CandidateWord.smoothedRTT)
-        target[row].rttVariation = number(CandidateWord.rttVariation)
-        target[row].unansweredAge = number(CandidateWord.unansweredAge)
-        target[row].lossRate = number(CandidateWord.lossRate)
-        target[row].rate = number(CandidateWord.rate)
-        target[row].room = try integer(CandidateWord.room)
-        target[row].bytesInFlight = try integer(CandidateWord.bytesInFlight)
-        target[row].congestionWindow = try integer(CandidateWord.congestionWindow)
-        target[row].traits.weight = number(CandidateWord.weight)
-        target[row].traits.pricePerGB = number(CandidateWord.pricePerGB)
-        target[row].traits.rateLimit = number(CandidateWord.rateLimit)
-        let identity = chains[base + CandidateWord.identity]
-        guard identity & 0xff == UInt64(paths[row]),
-            let kind = LinkKind(rawValue: UInt8(truncatingIfNeeded: identity >> 8)),
-            identity >> 16 <= 1
-        else { throw BlockFault("has a candidate with the marks \(identity)") }
-        target[row].traits.kind = kind
-        target[row].traits.isBackup = identity >> 16 == 1
-    }
-
     // MARK: Actions and probabilities
 
-    private mutating func readDistributions(
+    private func readDistributions(
         _ count: Int, _ reader: inout BlockReader, _ batch: inout DecisionBatch
     ) throws(BlockFault) {
         let listed = Int(try reader.take(UInt32.self))
@@ -375,10 +187,7 @@ struct DecisionBlockDecoder: ~Copyable {
         let sets = try reader.take(bytes: listed * 2)
         let changes = try WordColumn.take(
             from: &reader, limit: count * ActionDistribution.capacity)
-        probabilities.resize(changes.count, 0)
-        probabilities.withUnsafeMutableBufferPointer {
-            if let base = $0.baseAddress { changes.expand(into: base) }
-        }
+        changes.expand(into: probabilities)
         let keeps = columns.contains(.distributions)
         batch.actions.resize(count, .wait)
         batch.propensities.resize(count, 0)
@@ -386,61 +195,87 @@ struct DecisionBlockDecoder: ~Copyable {
         batch.chosenActions.resize(keeps ? count : 0, 0)
         batch.offeredActions.removeAll(keepingCapacity: true)
         batch.probabilities.removeAll(keepingCapacity: true)
+        // Each number is checked where it is used.
+        let all = column(.actions, count).reduce(0) { $0 &+ min(max($1, 0), 32) }
+        batch.offeredActions.resize(keeps ? Int(all) : 0, .wait)
+        batch.probabilities.resize(keeps ? Int(all) : 0, 0)
+        try fillDistributions(
+            sets, changes: changes.count, batch.candidateStarts, &batch.actions,
+            &batch.propensities, &batch.actionStarts, &batch.chosenActions,
+            &batch.offeredActions, &batch.probabilities)
+    }
+
+    private func fillDistributions(
+        _ sets: UnsafeRawBufferPointer, changes: Int, _ starts: [Int32],
+        _ actions: inout [PathSet], _ propensities: inout [Double], _ actionStarts: inout [Int32],
+        _ chosenActions: inout [UInt8], _ offered: inout [PathSet], _ shares: inout [Double]
+    ) throws(BlockFault) {
+        let count = actions.count
+        let keeps = columns.contains(.distributions)
+        let starts = starts.span
+        var taken = actions.mutableSpan
+        var propensities = propensities.mutableSpan
+        var actionStarts = actionStarts.mutableSpan
+        var chosenActions = chosenActions.mutableSpan
+        var offered = offered.mutableSpan
+        var shares = shares.mutableSpan
+        let numbers = column(.actions, count)
+        let choices = column(.chosen, count)
+        let forms = column(.actionForm, count)
+        let changed = column(.changedProbabilities, count)
         var previousActions = InlineArray<32, UInt16>(repeating: 0)
         var previousCount = 0
         var previous = InlineArray<32, UInt64>(repeating: 0)
         var nextListed = 0
         var nextChange = 0
+        var place = 0
         for index in 0..<count {
-            let actions = integers[Column.actions.rawValue * count + index]
-            let chosen = integers[Column.chosen.rawValue * count + index]
-            guard actions >= 0, actions <= Int64(ActionDistribution.capacity), chosen >= 0,
-                chosen < actions
-            else { throw BlockFault("has action \(chosen) of \(actions) taken") }
-            let number = Int(actions)
-            let start = Int(batch.candidateStarts[index])
-            let candidates = Int(batch.candidateStarts[index + 1]) - start
-            switch integers[Column.actionForm.rawValue * count + index] {
-            case 0 where number == candidates:
+            let chosen = choices[index]
+            guard numbers[index] >= 0, numbers[index] <= 32, chosen >= 0, chosen < numbers[index]
+            else { throw BlockFault("has action \(chosen) of \(numbers[index]) taken") }
+            let number = Int(numbers[index])
+            let start = Int(starts[index])
+            switch forms[index] {
+            case 0 where number == Int(starts[index &+ 1]) &- start:
                 for action in 0..<number {
-                    previousActions[action] = 1 &<< UInt16(paths[start + action])
+                    previousActions[action] = 1 &<< UInt16(candidates.path(start &+ action))
                 }
             case 1 where number == previousCount: break
-            case 2 where nextListed + number <= listed:
+            case 2 where (nextListed &+ number) &* 2 <= sets.count:
                 for action in 0..<number {
                     previousActions[action] = UInt16(
                         littleEndian: sets.loadUnaligned(
-                            fromByteOffset: (nextListed + action) * 2, as: UInt16.self))
+                            fromByteOffset: (nextListed &+ action) &* 2, as: UInt16.self))
                 }
-                nextListed += number
+                nextListed &+= number
             default: throw BlockFault("has a list of actions that does not fit")
             }
             previousCount = number
-            let mask = UInt64(
-                bitPattern: integers[Column.changedProbabilities.rawValue * count + index])
-            guard mask >> UInt64(number) == 0, mask <= 0xffff_ffff else {
+            var mask = UInt64(bitPattern: changed[index])
+            guard mask &>> UInt64(number) == 0 else {
                 throw BlockFault("has probabilities without an action")
             }
-            for action in 0..<number where mask >> UInt64(action) & 1 != 0 {
-                guard nextChange < probabilities.count else {
-                    throw BlockFault("lacks probabilities")
-                }
-                previous[action] = probabilities[nextChange]
-                nextChange += 1
+            guard nextChange &+ mask.nonzeroBitCount <= changes else {
+                throw BlockFault("lacks probabilities")
             }
-            batch.actions[index] = PathSet(rawValue: previousActions[Int(chosen)])
-            batch.propensities[index] = Double(bitPattern: previous[Int(chosen)])
+            while mask != 0 {
+                previous[mask.trailingZeroBitCount] = probabilities[nextChange]
+                nextChange &+= 1
+                mask &= mask &- 1
+            }
+            taken[index] = PathSet(rawValue: previousActions[Int(chosen)])
+            propensities[index] = Double(bitPattern: previous[Int(chosen)])
             guard keeps else { continue }
             for action in 0..<number {
-                batch.offeredActions.append(PathSet(rawValue: previousActions[action]))
-                batch.probabilities.append(Double(bitPattern: previous[action]))
+                offered[place] = PathSet(rawValue: previousActions[action])
+                shares[place] = Double(bitPattern: previous[action])
+                place &+= 1
             }
-            batch.actionStarts[index + 1] = Int32(truncatingIfNeeded: batch.probabilities.count)
-            batch.chosenActions[index] = UInt8(chosen)
+            actionStarts[index &+ 1] = Int32(truncatingIfNeeded: place)
+            chosenActions[index] = UInt8(truncatingIfNeeded: chosen)
         }
-        guard nextChange == probabilities.count, nextListed == listed else {
+        guard nextChange == changes, nextListed &* 2 == sets.count else {
             throw BlockFault("has probabilities or actions left over")
         }
     }
-
 }

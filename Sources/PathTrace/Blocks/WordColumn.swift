@@ -61,6 +61,11 @@ enum WordColumn {
         var count: Int
         var form: UInt8
         var bytes: UnsafeRawBufferPointer
+
+        /// No values.
+        @inline(__always) static var none: Encoded {
+            Encoded(count: 0, form: 0, bytes: UnsafeRawBufferPointer(start: nil, count: 0))
+        }
     }
 
     static func take(
@@ -95,6 +100,45 @@ extension WordColumn.Encoded {
         default:
             for index in 0..<count {
                 words[index] = (Double(short(base, index)) * 1e-9).bitPattern
+            }
+        }
+    }
+
+    /// Writes the values of some rows, the first one for rows below zero, `stride` apart.
+    ///
+    /// - Precondition: there are values and rows are below `count`.
+    func gather(
+        _ rows: Span<Int32>, into target: UnsafeMutablePointer<Double>, stride: Int
+    ) {
+        spread(rows.count, into: target, stride: stride) { max(0, Int(rows[$0])) }
+    }
+
+    /// Writes all values, `stride` apart.
+    func scatter(into target: UnsafeMutablePointer<Double>, stride: Int) {
+        spread(count, into: target, stride: stride) { $0 }
+    }
+
+    @inline(__always)
+    private func spread(
+        _ number: Int, into target: UnsafeMutablePointer<Double>, stride: Int,
+        _ row: (Int) -> Int
+    ) {
+        guard let base = bytes.baseAddress else { return }
+        switch form {
+        case 0:
+            for index in 0..<number {
+                target[index &* stride] = Double(
+                    bitPattern: UInt64(
+                        littleEndian: base.loadUnaligned(
+                            fromByteOffset: row(index) &* 8, as: UInt64.self)))
+            }
+        case 1:
+            for index in 0..<number {
+                target[index &* stride] = Double(bitPattern: UInt64(short(base, row(index))))
+            }
+        default:
+            for index in 0..<number {
+                target[index &* stride] = Double(short(base, row(index))) * 1e-9
             }
         }
     }

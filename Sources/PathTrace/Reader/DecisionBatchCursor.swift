@@ -94,24 +94,50 @@ public struct DecisionBatchCursor: ~Copyable {
         batch.packets.resize(count, 0)
         batch.lostPackets.resize(count, 0)
         batch.closedTimes.resize(count, .zero)
+        try outcomes.copy(
+            &batch.hasOutcome, &batch.isLate, &batch.deliveries, &batch.deadlines,
+            &batch.packets, &batch.lostPackets, &batch.closedTimes)
+    }
+}
+
+extension OutcomeStore {
+    /// Copies the outcomes into columns of a batch, which are as long as this has room.
+    fileprivate func copy(
+        _ hasOutcome: inout [Bool], _ isLate: inout [Bool], _ deliveries: inout [Double],
+        _ deadlines: inout [Double], _ packets: inout [Int], _ lostPackets: inout [Int],
+        _ closedTimes: inout [Instant]
+    ) throws(BlockFault) {
+        let count = hasOutcome.count
+        var hasOutcome = hasOutcome.mutableSpan
+        var isLate = isLate.mutableSpan
+        var deliveries = deliveries.mutableSpan
+        var deadlines = deadlines.mutableSpan
+        var packets = packets.mutableSpan
+        var lostPackets = lostPackets.mutableSpan
+        var closedTimes = closedTimes.mutableSpan
+        let flags = self.flags.span
+        let sent = self.packets.span
+        let lost = self.lost.span
+        let times = closed.span
+        let delivered = self.deliveries.span
+        let limits = self.deadlines.span
         for index in 0..<count {
-            let flag = outcomes.flags[index]
-            batch.hasOutcome[index] = flag != 0
-            batch.isLate[index] = flag & OutcomeStore.isLate != 0
-            batch.deliveries[index] =
+            let flag = flags[index]
+            let isKnown = flag != 0
+            hasOutcome[index] = isKnown
+            isLate[index] = flag & OutcomeStore.isLate != 0
+            deliveries[index] =
                 flag & OutcomeStore.isDelivered != 0
-                ? Double(bitPattern: outcomes.deliveries[index]) : .nan
-            batch.deadlines[index] =
-                flag != 0 ? Double(bitPattern: outcomes.deadlines[index]) : .nan
-            let packets = flag != 0 ? outcomes.packets[index] : 0
-            let lost = flag != 0 ? outcomes.lost[index] : 0
-            guard packets.magnitude <= 1 << 53, lost.magnitude <= 1 << 53 else {
-                throw BlockFault("has an outcome of \(packets) packets")
+                ? Double(bitPattern: delivered[index]) : .nan
+            deadlines[index] = isKnown ? Double(bitPattern: limits[index]) : .nan
+            let number = isKnown ? sent[index] : 0
+            let missing = isKnown ? lost[index] : 0
+            guard number.magnitude <= 1 << 53, missing.magnitude <= 1 << 53 else {
+                throw BlockFault("has an outcome of \(number) packets")
             }
-            batch.packets[index] = Int(packets)
-            batch.lostPackets[index] = Int(lost)
-            batch.closedTimes[index] = Instant(
-                nanoseconds: flag != 0 ? outcomes.closed[index] : 0)
+            packets[index] = Int(number)
+            lostPackets[index] = Int(missing)
+            closedTimes[index] = Instant(nanoseconds: isKnown ? times[index] : 0)
         }
     }
 }

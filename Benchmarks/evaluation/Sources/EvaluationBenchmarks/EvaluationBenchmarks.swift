@@ -1,9 +1,11 @@
 import Glibc
 import PathEvaluation
 import PathTelemetry
+import PathTrace
 
 /// Times of the estimators in memory (`time`), of the command (`command`), of the command on a
-/// large trace (`trace`); how often the intervals hold the truth (`coverage`).
+/// large trace (`trace`); how often the intervals hold the truth (`coverage`); the large trace alone
+/// (`record`).
 @main
 enum EvaluationBenchmarks {
     static func main() {
@@ -17,10 +19,17 @@ enum EvaluationBenchmarks {
         case "trace":
             TraceTiming.run(
                 program, decisions: (words.count > 3 ? Int(words[3]) : nil) ?? 10_000_000)
+        case "record":
+            do throws(TraceError) {
+                try TraceTiming.record(
+                    (words.count > 3 ? Int(words[3]) : nil) ?? 1_000_000, to: program)
+            } catch {
+                print("record: \(error.description)")
+            }
         default:
             print(
                 "usage: EvaluationBenchmarks time [rounds [log]] | coverage [repeats] | "
-                    + "command PATHWISE | trace PATHWISE [decisions]")
+                    + "command PATHWISE | trace PATHWISE [decisions] | record TRACE [decisions]")
         }
     }
 }

@@ -34,7 +34,7 @@ enum TraceTiming {
 
     /// Four paths whose numbers drift; a policy that tries every path now and then; deliveries
     /// that scatter about the prediction.
-    private static func record(_ decisions: Int, to path: String) throws(TraceError) {
+    static func record(_ decisions: Int, to path: String) throws(TraceError) {
         let writer = try TraceWriter(
             path: path, schema: .current, programVersion: "benchmark", ifExists: .replace)
         let session = writer.beginSession(
