@@ -24,15 +24,22 @@ import Testing
         var replay = try PolicyReplay(
             .policy(specification, mode: .online), pathNames: ["dsl", "lte", "sat"])
         var compared = 0
-        try TraceReader(path: path).forEachDecision { decision in
-            let again = replay.distribution(for: decision)
-            let live = decision.record.decision.distribution
-            #expect(again.count == live.count)
-            for index in 0..<min(again.count, live.count) {
-                #expect(
-                    again[index].bitPattern == live[index].bitPattern,
-                    "decision \(decision.record.number)")
-                compared += 1
+        var cursor = try TraceReader(path: path).batches(
+            columns: [.outcomes, .candidates, .distributions])
+        var batch = DecisionBatch()
+        var live = ActionDistribution()
+        while try cursor.next(into: &batch) {
+            for decision in 0..<batch.count {
+                replay.state(decision, of: batch)
+                let again = replay.distribution
+                batch.fillDistribution(of: decision, into: &live)
+                #expect(again.count == live.count)
+                for index in 0..<min(again.count, live.count) {
+                    #expect(
+                        again[index].bitPattern == live[index].bitPattern,
+                        "decision \(batch.numbers[decision])")
+                    compared += 1
+                }
             }
         }
         #expect(compared > 1400)

@@ -232,6 +232,33 @@ func record(
         #expect(calls.last?.0 == 1800 && calls.last?.1 == 1800)
     }
 
+    @Test func theNumberOfThreadsChangesNothing() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = try file("h.trace")
+        _ = try record(explorer(), count: 9000, seed: 12, to: path)
+        let specification = try PolicySpecification(parsing: "lin-ucb:epsilon=0.3")
+        var texts: [String] = []
+        for threads in [1, 2, 5] {
+            var evaluation = TraceEvaluation()
+            evaluation.threads = threads
+            evaluation.baseline = "steady"
+            evaluation.options.estimators = Estimator.all
+            let report = try evaluation.evaluate(
+                [TraceReader(path: path)],
+                policies: [.policy(.steady), .policy(specification, mode: .online), .logged])
+            #expect(report.decisions == 9000)
+            var text = "\(report.withoutOutcome) \(report.forced) \(report.refused)"
+            for policy in report.policies {
+                text += " \(policy.label) \(policy.estimates) \(policy.gain)"
+                text += " \(String(describing: policy.overBaseline)) \(policy.diagnostics)"
+            }
+            texts.append(text)
+        }
+        #expect(texts[0] == texts[1])
+        #expect(texts[0] == texts[2])
+        #expect(texts[0].contains("dr"))
+    }
+
     @Test func whatCannotBeEvaluatedIsRefused() throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         let path = try file("g.trace")

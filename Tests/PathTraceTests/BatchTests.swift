@@ -41,6 +41,8 @@ import Testing
         }
         #expect(read == 1400)
         #expect(batch.count == 0)
+        // The end stays the end.
+        #expect(try !cursor.next(into: &batch))
     }
 
     @Test(

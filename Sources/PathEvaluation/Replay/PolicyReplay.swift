@@ -15,6 +15,9 @@ public struct PolicyReplay: Sendable {
     private static let probationLength = 16
     private var selector: PathSelector?
     private var pending = FeedbackQueue()
+    /// What the policy would have done; written over with each decision.
+    private var own = Decision()
+    private var recorded = ActionDistribution()
 
     /// - Parameters:
     ///   - pathNames: names of the session's paths; the position is the number.
@@ -44,34 +47,37 @@ public struct PolicyReplay: Sendable {
         }
     }
 
-    /// The distribution over actions that the policy would have drawn from.
-    public mutating func distribution(
-        for decision: borrowing LoggedDecision
-    ) -> ActionDistribution {
-        let record = decision.record
-        guard !isLogged else { return record.decision.distribution }
-        guard var selector = selector.take() else { return record.decision.distribution }
-        defer { self.selector = selector }
-        guard learnsOnline else {
-            return selector.decide(record.candidates, burst: record.burst, now: record.time)
-                .decision.distribution
+    /// The distribution over actions that the policy would have drawn from, for the decision that
+    /// was stated last.
+    public var distribution: ActionDistribution {
+        _read { yield own.distribution }
+    }
+
+    /// States the policy's distribution for a decision of a batch, at a position below its count.
+    ///
+    /// - Parameter batch: read with `.outcomes`, `.candidates` and `.distributions`.
+    public mutating func state(_ index: Int, of batch: borrowing DecisionBatch) {
+        guard !isLogged, selector != nil else {
+            return batch.fillDistribution(of: index, into: &own.distribution)
         }
-        while let feedback = pending.pop(closedBy: record.time) { selector.learn(feedback) }
-        let own = selector.decide(
-            record.candidates, burst: record.burst, now: record.time,
-            taking: record.decision.action
-        ).decision
-        push(decision, memo: own.memo, to: &selector)
-        compare(own.distribution, with: record.decision)
-        return own.distribution
+        let time = batch.times[index]
+        if learnsOnline {
+            while let feedback = pending.pop(closedBy: time) { selector?.learn(feedback) }
+        }
+        let range = Int(batch.candidateStarts[index])..<Int(batch.candidateStarts[index + 1])
+        selector?.decide(
+            among: batch.candidates.span.extracting(range), burst: batch.bursts[index],
+            now: time, taking: learnsOnline ? batch.actions[index] : nil, into: &own)
+        guard learnsOnline else { return }
+        push(index, of: batch)
+        compare(index, of: batch)
     }
 
     /// Takes the policy for the one that recorded once it has agreed with it long enough.
-    private mutating func compare(
-        _ own: borrowing ActionDistribution, with recorded: borrowing Decision
-    ) {
-        guard let left = probation, !recorded.isForced else { return }
-        if !PolicyReplay.agree(own, recorded.distribution) {
+    private mutating func compare(_ index: Int, of batch: borrowing DecisionBatch) {
+        guard let left = probation, !batch.isForced[index] else { return }
+        batch.fillDistribution(of: index, into: &recorded)
+        if !PolicyReplay.agree(own.distribution, recorded) {
             probation = nil
         } else if left == 1 {
             isLogged = true
@@ -92,37 +98,38 @@ public struct PolicyReplay: Sendable {
         return true
     }
 
-    private mutating func push(
-        _ decision: borrowing LoggedDecision, memo: UInt64, to selector: inout PathSelector
-    ) {
-        let record = decision.record
-        guard let outcome = decision.outcome, let path = PolicyReplay.carrier(record),
-            let index = record.candidates.index(of: path)
+    private mutating func push(_ index: Int, of batch: borrowing DecisionBatch) {
+        let range = Int(batch.candidateStarts[index])..<Int(batch.candidateStarts[index + 1])
+        let candidates = batch.candidates.span.extracting(range)
+        let action = batch.actions[index]
+        guard let outcome = batch.outcome(index),
+            let path = PolicyReplay.carrier(action, candidates)
         else { return }
-        let candidate = record.candidates[index]
-        let early = pending.push(
-            Feedback(
-                features: candidate.features, predictedDelivery: candidate.predictedDelivery,
-                burst: record.burst, outcome: outcome, now: outcome.closedAt, path: path,
-                action: record.decision.action, propensity: record.decision.propensity,
-                memo: memo, isForced: record.decision.isForced))
-        if let early { selector.learn(early) }
+        for place in candidates.indices where candidates[place].path == path {
+            let early = pending.push(
+                Feedback(
+                    features: candidates[place].features,
+                    predictedDelivery: candidates[place].predictedDelivery,
+                    burst: batch.bursts[index], outcome: outcome, now: outcome.closedAt,
+                    path: path, action: action, propensity: batch.propensities[index],
+                    memo: own.memo, isForced: batch.isForced[index]))
+            if let early { selector?.learn(early) }
+            return
+        }
     }
 
     /// The path of the action whose features stand for the burst: the one with room and the least
     /// round trip, as the sender takes it; nil when the sender waited.
-    private static func carrier(_ record: borrowing DecisionRecord) -> PathID? {
-        let action = record.decision.action
+    private static func carrier(_ action: PathSet, _ candidates: Span<Candidate>) -> PathID? {
         guard action.count > 1 else { return action.first }
         var best: PathID?
         var fastest = Double.infinity
-        for index in 0..<record.candidates.count {
-            let candidate = record.candidates[index]
-            guard action.contains(candidate.path), candidate.room > 0,
-                candidate.smoothedRTT < fastest
+        for place in candidates.indices {
+            guard action.contains(candidates[place].path), candidates[place].room > 0,
+                candidates[place].smoothedRTT < fastest
             else { continue }
-            best = candidate.path
-            fastest = candidate.smoothedRTT
+            best = candidates[place].path
+            fastest = candidates[place].smoothedRTT
         }
         return best ?? action.first
     }

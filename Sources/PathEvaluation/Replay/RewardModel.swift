@@ -1,5 +1,6 @@
 import PathLearning
 import PathTelemetry
+import PathTrace
 
 /// A ridge regression on the features of a path, fitted for each block of time on all the others,
 /// so that no decision is predicted by a model that saw its outcome.
@@ -48,12 +49,81 @@ struct RewardModel {
         fit.scatter = whole.targetScatter
     }
 
-    /// The regression of a block's model for these features.
-    func predict(block: Int, _ features: FeatureVector) -> Double {
+    /// The regression of a block's model for each of some candidates.
+    ///
+    /// Four candidates at once; each one's sum is in the order of the features.
+    func predict(block: Int, _ candidates: Span<Candidate>, into results: inout [Double]) {
+        let count = candidates.count
+        var target = results.mutableSpan
         weights[block].withUnsafeBufferPointer { weights in
-            var sum = intercepts[block]
-            for index in 0..<FeatureSchema.count { sum += weights[index] * features[index] }
-            return sum
+            var row = 0
+            while row &+ 4 <= count {
+                var sums = SIMD4(repeating: intercepts[block])
+                for index in 0..<FeatureSchema.count {
+                    sums +=
+                        weights[index]
+                        * SIMD4(
+                            candidates[row].features[index],
+                            candidates[row &+ 1].features[index],
+                            candidates[row &+ 2].features[index],
+                            candidates[row &+ 3].features[index])
+                }
+                for lane in 0..<4 { target[row &+ lane] = sums[lane] }
+                row &+= 4
+            }
+            while row < count {
+                var sum = intercepts[block]
+                for index in 0..<FeatureSchema.count {
+                    sum += weights[index] * candidates[row].features[index]
+                }
+                target[row] = sum
+                row &+= 1
+            }
+        }
+    }
+}
+
+/// The sums of the reward models of an evaluation.
+struct RewardFit {
+    private(set) var plain: RewardModel
+    /// The model that weighs a decision by (1 - p) / p^2; nil when it is not asked for.
+    private(set) var robust: RewardModel?
+    private let reward: RewardFunction
+    private let total: Int
+    private var ordinal = 0
+
+    init(plain: RewardModel, robust: RewardModel?, reward: RewardFunction, total: Int) {
+        self.plain = plain
+        self.robust = robust
+        self.reward = reward
+        self.total = total
+    }
+
+    /// Takes in those decisions of a round that may be learned from.
+    mutating func add(_ round: Round) {
+        for place in 0..<round.count { add(round.batches[place]) }
+    }
+
+    private mutating func add(_ batch: borrowing DecisionBatch) {
+        let width = FeatureSchema.count
+        let blocks = plain.blockCount
+        batch.chosenFeatures.withUnsafeBufferPointer { features in
+            for index in 0..<batch.count {
+                let block = min(blocks - 1, ordinal * blocks / max(1, total))
+                ordinal += 1
+                let propensity = batch.propensities[index]
+                guard !batch.isForced[index], batch.chosenCandidates[index] >= 0, propensity > 0,
+                    let outcome = batch.outcome(index)
+                else { continue }
+                let row = UnsafeBufferPointer(
+                    rebasing: features[index * width..<(index + 1) * width])
+                let regressand = reward.regressand(
+                    predictedDelivery: batch.chosenPredictions[index], outcome)
+                plain.add(block: block, features: row, regressand: regressand)
+                robust?.add(
+                    block: block, features: row, regressand: regressand,
+                    weight: max(0, 1 - propensity) / (propensity * propensity))
+            }
         }
     }
 }

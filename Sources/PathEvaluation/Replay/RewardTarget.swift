@@ -16,15 +16,19 @@ struct RewardFunction {
     let target: RewardTarget
     let cost: Cost
 
-    /// What the logged action of this decision earned.
-    func reward(_ decision: borrowing LoggedDecision, _ outcome: borrowing Outcome) -> Double {
+    /// What an action earned.
+    func reward(
+        _ action: PathSet, _ candidates: Span<Candidate>, bytes: Int,
+        _ outcome: borrowing Outcome
+    ) -> Double {
         switch target {
         case .late: return outcome.isLate ? -1 : 0
         case .cost:
-            return -cost.total(
-                outcome: outcome, bytes: decision.record.burst.bytes,
-                pricePerGB: RewardFunction.price(
-                    of: decision.record.decision.action, decision.record.candidates))
+            var price = 0.0
+            for index in candidates.indices where action.contains(candidates[index].path) {
+                price += candidates[index].traits.pricePerGB
+            }
+            return -cost.total(outcome: outcome, bytes: bytes, pricePerGB: price)
         }
     }
 
@@ -37,38 +41,35 @@ struct RewardFunction {
         }
     }
 
-    /// The reward expected of an action, given the regression's prediction for each candidate.
+    /// What a regression's prediction for a candidate means: its share of late bursts, or its log
+    /// delivery time and lateness.
+    @inline(__always)
+    func expectation(_ prediction: Double, predictedDelivery: Double) -> Double {
+        switch target {
+        case .late: min(1, max(0, prediction))
+        case .cost: log(min(max(predictedDelivery, 1e-4), 1e6)) + prediction
+        }
+    }
+
+    /// The reward expected of an action, given the expectation for each candidate.
     ///
     /// Of several copies the best one counts. Waiting, which carries nothing, counts as late.
+    @inline(__always)
     func expected(
-        _ action: PathSet, _ candidates: borrowing CandidateSet,
-        predictions: borrowing InlineArray<16, Double>, burst: BurstContext
+        _ action: PathSet, _ candidates: Span<Candidate>, _ expectations: Span<Double>,
+        burst: BurstContext
     ) -> Double {
         var best = Double.infinity
-        for index in 0..<candidates.count where action.contains(candidates[index].path) {
-            let prediction = predictions[index]
-            switch target {
-            case .late: best = min(best, min(1, max(0, prediction)))
-            case .cost:
-                let h = min(max(candidates[index].predictedDelivery, 1e-4), 1e6)
-                best = min(best, log(h) + prediction)
-            }
+        var price = 0.0
+        for index in candidates.indices where action.contains(candidates[index].path) {
+            best = min(best, expectations[index])
+            price += candidates[index].traits.pricePerGB
         }
         guard best < .infinity else {
             let deadline = min(max(burst.deadline.seconds, 1e-4), 1e6)
             return target == .late ? -1 : -(log(deadline) + cost.lateness)
         }
         guard target == .cost else { return -best }
-        let price = RewardFunction.price(of: action, candidates)
         return -(best + cost.price(bytes: burst.bytes, pricePerGB: price))
-    }
-
-    /// The prices of an action's paths, added up.
-    private static func price(of action: PathSet, _ candidates: borrowing CandidateSet) -> Double {
-        var sum = 0.0
-        for index in 0..<candidates.count where action.contains(candidates[index].path) {
-            sum += candidates[index].traits.pricePerGB
-        }
-        return sum
     }
 }

@@ -12,6 +12,8 @@ public struct TraceEvaluation {
     public var options: AnalysisOptions
     /// The label of the policy that the others are compared with, besides the logging one.
     public var baseline: String?
+    /// Threads that read and replay; the result is the same for any number.
+    public var threads = Parallel.processors
     /// How far recorded probabilities may be from summing to one.
     public static let tolerance = 1e-9
 
@@ -40,16 +42,16 @@ public struct TraceEvaluation {
         for source in sources { total += try source.decisionCount() }
         let reward = RewardFunction(target: target, cost: cost)
         var done = 0
-        func step() {
-            done += 1
-            if done & 0xfff == 0 { progress(done, 2 * total) }
+        func step(_ number: Int) {
+            done += number
+            progress(done, 2 * total)
         }
         let models = try fit(sources, reward, total: total, step: step)
         var options = options
         options.candidates = policies.count
         var pass = EvaluationPass(
             reward: reward, model: models.plain, robust: models.robust, total: total,
-            policies: policies, baseline: comparison, options: options)
+            policies: policies, baseline: comparison, options: options, threads: threads)
         for source in sources { try pass.run(source, step: step) }
         progress(2 * total, 2 * total)
         let report = pass.report()
@@ -66,31 +68,20 @@ public struct TraceEvaluation {
     /// The more robust model weighs a decision by (1 - p) / p^2, for all policies the same: what
     /// each of them would have done is only known in the second pass.
     private func fit(
-        _ sources: [TraceSource], _ reward: RewardFunction, total: Int, step: () -> Void
+        _ sources: [TraceSource], _ reward: RewardFunction, total: Int, step: (Int) -> Void
     ) throws(EvaluationError) -> (plain: RewardModel?, robust: RewardModel?) {
         let isRobust = options.estimators.contains { $0.name == .mrdr }
-        var plain = RewardModel(blocks: blocks)
-        var robust = RewardModel(blocks: blocks)
-        var ordinal = 0
+        var fit = RewardFit(
+            plain: RewardModel(blocks: blocks),
+            robust: isRobust ? RewardModel(blocks: blocks) : nil, reward: reward, total: total)
         for source in sources {
-            try source.forEachTraining { example in
-                let block = min(plain.blockCount - 1, ordinal * plain.blockCount / max(1, total))
-                ordinal += 1
-                step()
-                guard let example else { return }
-                let regressand = reward.regressand(
-                    predictedDelivery: example.prediction, example.outcome)
-                plain.add(block: block, features: example.features, regressand: regressand)
-                if isRobust {
-                    let p = example.propensity
-                    robust.add(
-                        block: block, features: example.features, regressand: regressand,
-                        weight: max(0, 1 - p) / (p * p))
-                }
-            }
+            try source.forEachRound(
+                columns: [.outcomes, .chosenFeatures], threads: threads, pieces: 1,
+                work: { _, round in fit.add(round) }, done: { step($0.decisions) })
         }
+        var plain = fit.plain
         do throws(LearningError) { try plain.solve(lambda: lambda) } catch { return (nil, nil) }
-        guard isRobust else { return (plain, nil) }
+        guard var robust = fit.robust else { return (plain, nil) }
         // Where every propensity is one there is no weight at all, and nothing to be robust to.
         do throws(LearningError) { try robust.solve(lambda: lambda) } catch {
             return (plain, plain)

@@ -77,17 +77,17 @@ public struct PathSelector: Sendable {
         return draw
     }
 
-    /// States its distribution for a recorded decision, and goes on as if it had taken the recorded
-    /// action: what a replay asks.
+    /// States its distribution for a recorded decision: what a replay asks.
+    ///
+    /// - Parameters:
+    ///   - taking: the action to go on from as if it had been drawn; nil goes on from its own draw.
+    ///   - decision: is written over; used again and again, which saves copying it.
     public mutating func decide(
-        _ candidates: borrowing CandidateSet, burst: BurstContext, now: Instant, taking: PathSet
-    ) -> (decision: Decision, draw: Double) {
-        var decision = Decision()
-        let draw = state(
-            among: candidates.storage.span.extracting(first: candidates.count), burst: burst,
-            now: now, into: &decision)
-        policy.handleChoice(taking, now: now)
-        return (decision, draw)
+        among candidates: Span<Candidate>, burst: BurstContext, now: Instant, taking: PathSet?,
+        into decision: inout Decision
+    ) {
+        _ = state(among: candidates, burst: burst, now: now, into: &decision)
+        policy.handleChoice(taking ?? decision.action, now: now)
     }
 
     private mutating func state(

@@ -84,6 +84,16 @@ public struct DecisionBatch: Sendable {
         }
     }
 
+    /// The distribution that the decision at a position below `count` was drawn from.
+    ///
+    /// Needs `.distributions`.
+    public func fillDistribution(of index: Int, into distribution: inout ActionDistribution) {
+        distribution.removeAll()
+        for row in Int(actionStarts[index])..<Int(actionStarts[index + 1]) {
+            distribution.append(offeredActions[row], probabilities[row])
+        }
+    }
+
     /// The outcome of the decision at a position below `count`, nil when none was recorded.
     ///
     /// Needs `.outcomes`.
@@ -104,10 +114,7 @@ public struct DecisionBatch: Sendable {
         decision.record.burst = bursts[index]
         decision.record.draw = draws[index]
         fillCandidates(of: index, into: &decision.record.candidates)
-        decision.record.decision.distribution.removeAll()
-        for row in Int(actionStarts[index])..<Int(actionStarts[index + 1]) {
-            decision.record.decision.distribution.append(offeredActions[row], probabilities[row])
-        }
+        fillDistribution(of: index, into: &decision.record.decision.distribution)
         decision.record.decision.chosen = Int(chosenActions[index])
         decision.record.decision.isForced = isForced[index]
         decision.outcome = outcome(index)

@@ -16,6 +16,8 @@ public struct DecisionBatchCursor: ~Copyable {
     private(set) var block: Int64 = 0
     /// True once the file itself could not be read any further.
     private(set) var isBroken = false
+    /// A statement asked once more would begin anew.
+    private var isAtEnd = false
 
     init(
         reader: TraceReader, session: SessionID?, columns: DecisionColumns
@@ -45,10 +47,13 @@ public struct DecisionBatchCursor: ~Copyable {
     /// - Throws: `TraceError.damaged` with the session and first number of a block that makes no
     ///   sense; the next call goes on behind it.
     public mutating func next(into batch: inout DecisionBatch) throws(TraceError) -> Bool {
-        let code = isBroken ? SQLITE_DONE : statement.step()
+        let code = isBroken || isAtEnd ? SQLITE_DONE : statement.step()
         guard code == SQLITE_ROW else {
             batch.count = 0
-            if code == SQLITE_DONE { return false }
+            if code == SQLITE_DONE {
+                isAtEnd = true
+                return false
+            }
             isBroken = true
             throw reader.database.readError(code, while: "reading the decisions")
         }
