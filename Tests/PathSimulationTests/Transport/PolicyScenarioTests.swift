@@ -43,10 +43,13 @@ import Testing
         for record in records {
             switch record {
             case .decision(let made):
-                let again = selector.decide(
-                    made.candidates, burst: made.burst, now: made.time,
-                    taking: made.decision.action
-                ).decision
+                var again = Decision()
+                let count = made.candidates.count
+                made.candidates.withSpan {
+                    selector.decide(
+                        among: $0.extracting(first: count), burst: made.burst, now: made.time,
+                        taking: made.decision.action, into: &again)
+                }
                 let live = made.decision.distribution
                 #expect(again.distribution.count == live.count)
                 for index in 0..<min(live.count, again.distribution.count) {
