@@ -211,6 +211,26 @@ struct RefusalTests {
             "no policy to evaluate; give --policy, as --policy steady")
     }
 
+    @Test func numbersOfEvaluation() throws {
+        let option = "is invalid for '--estimator <name[=lambda]>': "
+        let end = "; see 'pathwise evaluate --help'"
+        try expect(
+            ["evaluate", "--log", "l.csv", "--estimator", "dr-clip=-3"], 64,
+            "The value 'dr-clip=-3' \(option)the number is the largest weight; write dr-clip=10 or "
+                + "so, or dr-clip to have it chosen" + end)
+        try expect(
+            ["evaluate", "--log", "l.csv", "--estimator", "sg-dr=3"], 64,
+            "The value 'sg-dr=3' \(option)the number is the correction, in 0 ... 1; write sg-dr=0.1 "
+                + "or so, or sg-dr to have it chosen" + end)
+        try expect(
+            ["evaluate", "--log", "l.csv", "--estimator", "snips=2"], 64,
+            "The value 'snips=2' \(option)snips takes no number; write snips" + end)
+        try expect(
+            ["evaluate", "--log", "l.csv", "--reward-range", "3..1"], 64,
+            "The value '3..1' is invalid for '--reward-range <low..high>': write the least and the "
+                + "greatest reward, as 0..1" + end)
+    }
+
     @Test func commandLines() throws {
         try expect(["frobnicate"], 64, "Unexpected argument 'frobnicate'; see 'pathwise --help'")
         try expect(

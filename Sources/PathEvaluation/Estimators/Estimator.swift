@@ -95,7 +95,7 @@ public struct Estimator: Hashable, Sendable, CustomStringConvertible {
         guard name.parameter != nil, let number = Double(parts[1]), number >= 0 else { return nil }
         switch name {
         case .sgIPS, .sgDR, .subGaussianIPS, .subGaussianDR: guard number <= 1 else { return nil }
-        case .cressieRead: guard number > 1 else { return nil }
+        case .cressieRead: guard number > 1, number.isFinite else { return nil }
         default: guard number.isFinite else { return nil }
         }
         lambda = number

@@ -20,13 +20,17 @@ enum EstimatorArgument {
         let name = text.split(separator: "=", maxSplits: 1).first.map(String.init) ?? text
         guard let known = Estimator.Name(rawValue: name) else {
             let names = Estimator.Name.allCases.map(\.rawValue).joined(separator: " ")
-            return "--estimator \(text): there is no such estimator; use \(names) or all"
+            return "there is no such estimator; use \(names) or all"
         }
         guard let parameter = known.parameter else {
-            return "--estimator \(text): \(name) takes no number; write \(name)"
+            return "\(name) takes no number; write \(name)"
         }
-        return "--estimator \(text): the number is \(parameter); write \(name)=10 or so, or "
-            + "\(name) to have it chosen"
+        let example =
+            switch known {
+            case .sgIPS, .sgDR, .subGaussianIPS, .subGaussianDR: "\(name)=0.1"
+            default: "\(name)=10"
+            }
+        return "the number is \(parameter); write \(example) or so, or \(name) to have it chosen"
     }
 
     var estimators: [Estimator] {
@@ -43,8 +47,7 @@ enum RewardRangeArgument {
         guard let dots = text.firstRange(of: ".."), let low = Double(text[..<dots.lowerBound]),
             let high = Double(text[dots.upperBound...]), low < high, low.isFinite, high.isFinite
         else {
-            throw CommandFailure(
-                "--reward-range \(text): write the least and the greatest reward, as 0..1", .usage)
+            throw CommandFailure("write the least and the greatest reward, as 0..1", .usage)
         }
         return low...high
     }

@@ -9,7 +9,7 @@ import PathTransport
 import Pathwise
 
 /// Why a command ends: one line for the user and an exit code.
-struct CommandFailure: Error {
+struct CommandFailure: Error, CustomStringConvertible {
     /// What is wrong, and after a semicolon how to mend it.
     var message: String
     var status: ExitStatus
@@ -18,6 +18,9 @@ struct CommandFailure: Error {
         self.message = message
         self.status = status
     }
+
+    /// What the argument parser shows of an option's value.
+    var description: String { message }
 
     /// Ended by the user; nothing is printed.
     static func interrupted(by signal: Int32) -> CommandFailure {
