@@ -106,7 +106,8 @@ let package = Package(
         .testTarget(name: "ArchitectureTests"),
         .testTarget(name: "DenseMathTests", dependencies: ["DenseMath"]),
         .testTarget(
-            name: "PathLearningTests", dependencies: ["DenseMath", "PathTelemetry", "PathLearning"]),
+            name: "PathLearningTests",
+            dependencies: ["CKernels", "DenseMath", "PathTelemetry", "PathLearning"]),
         .testTarget(name: "PathTelemetryTests", dependencies: ["PathTelemetry"]),
         .testTarget(
             name: "PathTraceTests",

@@ -8,7 +8,7 @@
 #define AVX2 __attribute__((target("avx2,fma")))
 
 // Four sums of the lanes of four vectors.
-#define SUMS(a, b, c, d)                                                                         \
+#define LANES(a, b, c, d)                                                                         \
     _mm256_add_pd(                                                                               \
         _mm256_permute2f128_pd(_mm256_hadd_pd(a, b), _mm256_hadd_pd(c, d), 0x21),                \
         _mm256_blend_pd(_mm256_hadd_pd(a, b), _mm256_hadd_pd(c, d), 0xc))
@@ -38,9 +38,9 @@ AVX2 static inline __attribute__((always_inline)) void tile(
         PRODUCTS(2);
         PRODUCTS(3);
     }
-    _mm256_storeu_pd(out, SUMS(p0, p1, p2, p3));
-    _mm256_storeu_pd(out + 4, SUMS(q0, q1, q2, q3));
-    _mm256_storeu_pd(out + 8, SUMS(r0, r1, r2, r3));
+    _mm256_storeu_pd(out, LANES(p0, p1, p2, p3));
+    _mm256_storeu_pd(out + 4, LANES(q0, q1, q2, q3));
+    _mm256_storeu_pd(out + 8, LANES(r0, r1, r2, r3));
 }
 
 // Columns that stay in the first-level cache while the others stream by.

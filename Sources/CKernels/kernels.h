@@ -30,6 +30,21 @@ typedef uint64_t u4 __attribute__((vector_size(32)));
 #define SPLAT(value) ((v4){(value), (value), (value), (value)})
 #define SELECT(mask, yes, no) ((v4)(((i4)(mask) & (i4)(yes)) | (~(i4)(mask) & (i4)(no))))
 #define SUM(v) (((v)[0] + (v)[2]) + ((v)[1] + (v)[3]))
+// Swift's `max` and `min` of two numbers, not-a-number included: the second where they are equal.
+#define MAXIMUM(x, y) SELECT((y) >= (x), y, x)
+#define MINIMUM(x, y) SELECT((y) < (x), y, x)
+// The sums of the lanes of four vectors, one a lane.
+#define SUMS(result, a, b, c, d)                                                                 \
+    do {                                                                                         \
+        const v4 ab_ = __builtin_shufflevector(a, b, 0, 4, 2, 6)                                 \
+            + __builtin_shufflevector(a, b, 1, 5, 3, 7);                                         \
+        const v4 cd_ = __builtin_shufflevector(c, d, 0, 4, 2, 6)                                 \
+            + __builtin_shufflevector(c, d, 1, 5, 3, 7);                                         \
+        (result) = __builtin_shufflevector(ab_, cd_, 0, 1, 4, 5)                                 \
+            + __builtin_shufflevector(ab_, cd_, 2, 3, 6, 7);                                     \
+    } while (0)
+// Whether two vectors of doubles differ in a bit.
+#define DIFFER(a, b) (__builtin_reduce_or((u4)(a) ^ (u4)(b)) != 0)
 
 // The same vector at any multiple of eight bytes.
 typedef double v4u __attribute__((vector_size(32), aligned(8), may_alias));

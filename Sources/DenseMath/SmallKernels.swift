@@ -112,6 +112,24 @@ public enum SmallKernels {
         return sum(total)
     }
 
+    /// `theta'(x, 1)` and `(x, 1)'P(x, 1)` for symmetric P.
+    ///
+    /// - Parameters:
+    ///   - theta: `length + 1` weights.
+    ///   - p: `length + 1` columns.
+    ///   - length: elements of x, a multiple of four.
+    public static func predictAffine(
+        theta: UnsafePointer<Double>, inverse p: UnsafePointer<Double>, _ x: UnsafePointer<Double>,
+        length: Int, stride: Int
+    ) -> (mean: Double, spread: Double) {
+        let last = p + length &* stride
+        return (
+            dot(theta, x, length: length) + theta[length],
+            quadraticForm(p, x, length: length, stride: stride)
+                + 2 * dot(last, x, length: length) + last[length]
+        )
+    }
+
     /// `A = A + w x x'` on the lower triangle; by whole vectors, so elements above it may change.
     public static func addOuter(
         _ a: UnsafeMutablePointer<Double>, _ x: UnsafePointer<Double>, weight: Double = 1,

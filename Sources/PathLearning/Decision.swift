@@ -2,9 +2,8 @@ public import PathTelemetry
 
 /// One path that a decision may use, with everything a policy may look at.
 public struct Candidate: Sendable {
-    /// First, so that a kernel finds the features of all candidates at equal distances.
+    // Kernels know what comes first, down to the price: `ck_candidate` of CKernels is the same in C.
     public var features: FeatureVector
-    public var path: PathID
     /// The heuristic's prediction h(x): time from now until the burst has arrived, seconds.
     public var predictedDelivery: Double
     /// Smoothed RTT and its variation, seconds.
@@ -14,13 +13,14 @@ public struct Candidate: Sendable {
     public var unansweredAge: Double
     /// Share of packets lost over the last 5 s, 0...1.
     public var lossRate: Double
+    public var path: PathID
+    public var traits: PathTraits
     /// Bytes that the congestion window and the pacer let through now.
     public var room: Int
     public var bytesInFlight: Int
     public var congestionWindow: Int
     /// Expected delivery rate, bytes per second.
     public var rate: Double
-    public var traits: PathTraits
 
     public init(path: PathID, traits: PathTraits = PathTraits()) {
         self.path = path
@@ -82,6 +82,19 @@ public struct CandidateSet: Sendable {
         if storage.count == count { storage.append(Candidate(path: PathID(0))) }
         count += 1
         return count - 1
+    }
+
+    /// Lends the candidates to be filled in: the first, the distance to the next in doubles, and
+    /// how many there are.
+    @inline(__always)
+    mutating func withMemory(_ body: (UnsafeMutableRawPointer, Int, Int) -> Void) {
+        let count = self.count
+        storage.withUnsafeMutableBufferPointer { buffer in
+            guard let base = buffer.baseAddress, count > 0 else { return }
+            body(
+                UnsafeMutableRawPointer(base),
+                MemoryLayout<Candidate>.stride / MemoryLayout<Double>.stride, count)
+        }
     }
 
     /// Appends a candidate; ignored when `PathID.limit` are there already.

@@ -9,9 +9,11 @@ public struct Instant: Hashable, Comparable, Sendable {
     public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
     /// The clock's origin.
-    public static let zero = Instant(nanoseconds: 0)
+    @inlinable
+    public static var zero: Instant { Instant(nanoseconds: 0) }
     /// Later than every instant that occurs: "no timer".
-    public static let distantFuture = Instant(nanoseconds: .max)
+    @inlinable
+    public static var distantFuture: Instant { Instant(nanoseconds: .max) }
 
     @inlinable
     public static func < (left: Instant, right: Instant) -> Bool {
@@ -63,8 +65,11 @@ public struct TimeDelta: Hashable, Comparable, Sendable {
         }
     }
 
-    public static let zero = TimeDelta(nanoseconds: 0)
-    public static let infinite = TimeDelta(nanoseconds: .max)
+    // Computed, so that other modules see the number and not a call.
+    @inlinable
+    public static var zero: TimeDelta { TimeDelta(nanoseconds: 0) }
+    @inlinable
+    public static var infinite: TimeDelta { TimeDelta(nanoseconds: .max) }
 
     /// From whole seconds.
     @inlinable

@@ -204,8 +204,8 @@ struct RefusalTests {
         try expect(
             ["evaluate", "t.trace", "--policy", "lin-ucb:beta=1"], 64,
             "The value 'lin-ucb:beta=1' is invalid for '--policy <policy>': policy lin-ucb has no "
-                + "parameter \"beta\": it takes alpha, lambda, epsilon, half-life, ratio, slack; "
-                + "see 'pathwise evaluate --help'")
+                + "parameter \"beta\": it takes alpha, lambda, epsilon, half-life, ratio, slack, "
+                + "features; see 'pathwise evaluate --help'")
         try expect(
             ["evaluate", "t.trace"], 64,
             "no policy to evaluate; give --policy, as --policy steady")

@@ -1,3 +1,4 @@
+import CKernels
 import Foundation
 import PathTelemetry
 import Testing
@@ -237,6 +238,27 @@ private struct LearnedWorld {
         #expect(head.predict(x) > 0.97 && head.predict(x) < 1)
         for _ in 0..<5000 { head.learn(x, isLate: false, elapsed: 0.01) }
         #expect(head.predict(x) < 0.03 && head.predict(x) > 0)
+    }
+}
+
+/// What decisions are told of a path.
+extension PathOffsets {
+    private func term<Row>(
+        _ row: KeyPath<ck_learned, Row>, _ path: PathID, usual: Double = 0
+    ) -> Double {
+        var terms = ck_learned()
+        fill(&terms, usual: usual, optimism: 1)
+        return withUnsafeBytes(of: terms[keyPath: row]) {
+            $0.bindMemory(to: Double.self)[path.index]
+        }
+    }
+    fileprivate func offset(_ path: PathID) -> Double { term(\.offsets, path) }
+    fileprivate func uncertainty(_ path: PathID) -> Double {
+        let bonus = term(\.bonuses, path)
+        return bonus * bonus
+    }
+    fileprivate func variance(_ path: PathID, usual: Double) -> Double {
+        2 * term(\.excesses, path, usual: usual)
     }
 }
 

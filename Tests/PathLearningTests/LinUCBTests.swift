@@ -59,11 +59,11 @@ private struct World {
         return Double(good) / 500
     }
 
-    @Test(arguments: [1, 2, 3, 4, 5] as [UInt64])
-    func learnsWhichHeuristicIsWrong(seed: UInt64) throws {
+    @Test(arguments: ["lin-ucb", "lin-ucb:features=16"], [1, 2, 3, 4, 5] as [UInt64])
+    func learnsWhichHeuristicIsWrong(policy: String, seed: UInt64) throws {
         var world = World(random: SeededGenerator(seed: seed), factors: [1.6, 1.0, 0.7])
         var now = Instant.zero
-        var learned = try PathSelector.make("lin-ucb", seed: seed)
+        var learned = try PathSelector.make(policy, seed: seed)
         let share = play(&learned, &world, decisions: 2000, start: &now)
         #expect(share > 0.9, "seed \(seed): best action in \(share) of the last 500")
         var fixed = try PathSelector.make("earliest", seed: seed)

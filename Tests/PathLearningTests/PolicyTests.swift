@@ -6,6 +6,7 @@ import Testing
 private let allPolicies =
     PolicySpecification.catalogue.map(\.name) + [
         "single:1", "weighted:by=telemetry", "weighted:by=learned", "lin-ucb:epsilon=0.2,alpha=1",
+        "lin-ucb:features=16",
         "discounted-lin-ucb:half-life=0.5,change=3", "sliding-lin-ucb:window=0.5",
         "lin-ts:scale=1,half-life=1", "softmax:temperature=1",
     ]
@@ -54,7 +55,13 @@ private let allPolicies =
                 || ["exp3", "prune", "falcon"].contains(selector.name)
             if isLearned && count > 1 { checkSafety(set, values) }
             if selector.name == "learned" && count > 1 {
-                let left = SteadyPolicy.overdue(set.storage.span.extracting(first: count))
+                var overdue: UInt32 = 0
+                for index in 0..<count where SteadyPolicy.isSuspicious(set[index]) {
+                    overdue |= 1 << UInt32(index)
+                }
+                let left = SteadyPolicy.left(among: count, overdue: overdue) {
+                    SteadyPolicy.estimate(set[$0])
+                }
                 for index in 0..<count where left & (1 << UInt32(index)) != 0 {
                     #expect(values[index] == 0)
                 }

@@ -3,72 +3,227 @@ import Testing
 
 @testable import PathTelemetry
 
-@Suite struct FeatureScaleTests {
-    private func number(_ random: inout SeededGenerator) -> Double {
-        switch random.next() % 8 {
-        case 0: Double(bitPattern: random.next())
-        case 1: 0
+/// What the kernel fills in of one candidate.
+struct FilledCandidate {
+    var features = FeatureVector(repeating: .nan)
+    var prediction = Double.nan
+    var rtt = Double.nan
+    var variation = Double.nan
+    var age = Double.nan
+    var loss = Double.nan
+
+    /// Reads paths into a memory and fills candidates from them.
+    static func fill(
+        _ paths: [(PathSnapshot, PathEstimator)], burst: BurstContext, now: Instant,
+        clockOffset: TimeDelta? = nil, utcOffset: TimeDelta = .zero, memory: inout FeatureMemory
+    ) -> [FilledCandidate] {
+        for (place, (snapshot, estimator)) in paths.enumerated() {
+            _ = memory.read(
+                snapshot, estimator: estimator, burst: burst, clockOffset: clockOffset,
+                utcOffset: utcOffset, now: now, at: place)
+        }
+        let step = 32
+        var doubles = [Double](repeating: .nan, count: step * max(1, paths.count))
+        doubles.withUnsafeMutableBytes { bytes in
+            if let base = bytes.baseAddress { memory.fill(base, count: paths.count, step: step) }
+        }
+        return paths.indices.map { place in
+            var filled = FilledCandidate()
+            for index in 0..<24 { filled.features[index] = doubles[place * step + index] }
+            filled.prediction = doubles[place * step + 24]
+            filled.rtt = doubles[place * step + 25]
+            filled.variation = doubles[place * step + 26]
+            filled.age = doubles[place * step + 27]
+            filled.loss = doubles[place * step + 28]
+            return filled
+        }
+    }
+}
+
+/// Paths as they come and go, with now and then a number that none should have.
+struct RandomPaths {
+    var random: SeededGenerator
+    var now = Instant.zero + .seconds(100)
+    var paths: [(PathSnapshot, PathEstimator)] = []
+
+    init(_ count: Int, seed: UInt64) {
+        random = SeededGenerator(seed: seed)
+        for index in 0..<count {
+            var snapshot = PathSnapshot(
+                path: PathID(index), state: .active,
+                traits: PathTraits(
+                    pricePerGB: Double(index), kind: index % 2 == 0 ? .starlink : .wifi))
+            snapshot.minRTT = .milliseconds(15)
+            paths.append((snapshot, PathEstimator()))
+        }
+    }
+
+    private mutating func odd() -> Double {
+        switch random.next() % 6 {
+        case 0: .nan
+        case 1: .infinity
         case 2: -0.0
-        case 3: .infinity
-        case 4: .nan
-        default: exp((random.uniform() - 0.5) * 40) * (random.next() % 5 == 0 ? -1 : 1)
+        case 3: Double(bitPattern: random.next())
+        default: exp((random.uniform() - 0.5) * 40)
         }
     }
 
-    /// All at once is the same as one by one, to the last bit.
-    @Test(arguments: [1, 2, 3] as [UInt64])
-    func theKernelIsTheFormula(seed: UInt64) {
-        var random = SeededGenerator(seed: seed)
-        var memory = FeatureMemory()
-        for _ in 0..<20_000 {
-            var raw = InlineArray<24, Double>(repeating: 0)
-            for index in 0..<24 { raw[index] = number(&random) }
-            var vector = FeatureVector(repeating: 7)
-            memory.withPath(PathID(3)) {
-                FeatureSchema.scale(&raw, memory: $0, into: &vector)
+    /// Something happens to some of the paths; often nothing but time.
+    mutating func step() {
+        now += .microseconds(Int64(random.next() % 3) * 700)
+        for index in paths.indices where random.next() % 2 == 0 {
+            let time = now - .microseconds(Int64(random.next() % 5000))
+            switch random.next() % 9 {
+            case 0, 1:
+                paths[index].1.handleAck(
+                    rtt: .microseconds(Int64(random.next() % 90_000)),
+                    rawOneWayDelay: random.next() % 3 == 0
+                        ? nil : .microseconds(Int64(random.next() % 60_000)),
+                    bytes: 1200, deliveryRate: odd(), now: now)
+                paths[index].1.handleDelivered(packets: 2, now: now)
+            case 2:
+                paths[index].1.handleLoss(packets: 3, longestRun: 2, now: now)
+            case 3:
+                paths[index].0.smoothedRTT = .microseconds(Int64(random.next() % 90_000))
+                paths[index].0.rttVariation = .microseconds(Int64(random.next() % 9_000))
+            case 4: paths[index].0.bytesInFlight = Int(random.next() % 100_000)
+            case 5: paths[index].0.pacingDelay = .microseconds(Int64(random.next() % 2000))
+            case 6: paths[index].0.oldestUnanswered = random.next() % 2 == 0 ? nil : time
+            case 7:
+                paths[index].0.pacingRate = random.next() % 2 == 0 ? odd() : 1e6
+                paths[index].0.congestionWindow = Int(random.next() % 90_000)
+            default: paths[index].0.traits.pricePerGB = odd()
             }
-            for feature in Feature.allCases {
-                let expected = feature.scaling.apply(raw[feature.rawValue])
-                let got = vector[feature.rawValue]
-                if got.bitPattern != expected.bitPattern, got != expected {
-                    Issue.record("\(feature) of \(raw[feature.rawValue]): \(got), \(expected)")
+        }
+    }
+}
+
+@Suite struct FeatureFillTests {
+    private func burst(_ step: Int) -> BurstContext {
+        BurstContext(
+            bytes: step % 7 == 0 ? 1200 : 10_000, deadline: .milliseconds(200),
+            trafficClass: .message, currentPath: step % 5 == 0 ? nil : PathID(step % 3))
+    }
+
+    /// Raw quantities in the order of the schema, straight from their definitions.
+    private func raw(
+        _ snapshot: PathSnapshot, _ estimator: PathEstimator, _ burst: BurstContext, now: Instant
+    ) -> [Double] {
+        let smoothed = snapshot.smoothedRTT.seconds
+        let least = min(snapshot.minRTT, snapshot.smoothedRTT).seconds
+        let rate = FeatureSchema.expectedRate(snapshot, estimator)
+        let perRTT = smoothed > 0 ? 1 / smoothed : 0
+        let lastReply = snapshot.lastReply ?? estimator.lastReply
+        let unanswered = snapshot.oldestUnanswered.map { max(0, (now - $0).seconds) } ?? 0
+        let grid = FeatureSchema.gridPhase(snapshot.traits.kind, now)
+        return [
+            smoothed, snapshot.rttVariation.seconds * perRTT, least, estimator.rttSlope,
+            estimator.delayExcess, estimator.jitterP90, rate, estimator.rateVariation,
+            estimator.lossShareShort, estimator.lossShareLong, Double(estimator.lastLossBurst),
+            FeatureSchema.age(estimator.lastLoss, now), FeatureSchema.age(lastReply, now),
+            unanswered * perRTT,
+            (Double(snapshot.bytesInFlight) + 1200) / (rate * least + 1200),
+            snapshot.pacingDelay.seconds, Double(snapshot.probeTimeouts), Double(burst.bytes),
+            burst.deadline.seconds, burst.currentPath == snapshot.path ? 1 : 0,
+            snapshot.traits.pricePerGB, grid.sine, grid.cosine, 1,
+        ]
+    }
+
+    /// h = wait + bytes / rate + one-way delay + overdue.
+    private func prediction(
+        _ snapshot: PathSnapshot, _ estimator: PathEstimator, _ burst: BurstContext,
+        clockOffset: TimeDelta?, now: Instant
+    ) -> Double {
+        let rate = FeatureSchema.expectedRate(snapshot, estimator)
+        let excess =
+            Double(snapshot.bytesInFlight) + Double(burst.bytes)
+            - Double(snapshot.congestionWindow)
+        let wait = max(snapshot.pacingDelay.seconds, excess / rate, 0)
+        var delay = snapshot.smoothedRTT.seconds / 2
+        if let raw = estimator.rawDelay {
+            delay = clockOffset.map { max(0, (raw - $0).seconds) } ?? 0
+        }
+        let age = snapshot.oldestUnanswered.map { max(0, (now - $0).seconds) } ?? 0
+        let expected =
+            snapshot.smoothedRTT.seconds + max(4 * snapshot.rttVariation.seconds, 0.01)
+        return max(1e-4, wait + Double(burst.bytes) / rate + delay + max(0, age - expected))
+    }
+
+    /// Everything is its definition to the last bit, whatever was remembered.
+    @Test(arguments: [1, 2, 3, 4] as [UInt64])
+    func theKernelIsTheDefinition(seed: UInt64) {
+        var world = RandomPaths(5, seed: seed)
+        var memory = FeatureMemory()
+        let offset = TimeDelta.milliseconds(3)
+        for step in 0..<6000 {
+            world.step()
+            let burst = burst(step)
+            let filled = FilledCandidate.fill(
+                world.paths, burst: burst, now: world.now, clockOffset: offset, memory: &memory)
+            for (index, (snapshot, estimator)) in world.paths.enumerated() {
+                let raw = raw(snapshot, estimator, burst, now: world.now)
+                for feature in Feature.allCases where feature != .predictionGap {
+                    let own = raw[feature.rawValue]
+                    let got = filled[index].features[feature.rawValue]
+                    if got != feature.scaling.apply(own) {
+                        Issue.record("\(feature) of \(own) is \(got) at step \(step)")
+                        return
+                    }
                 }
+                var best = Double.infinity
+                for other in filled.indices where other != index {
+                    best = min(best, filled[other].prediction)
+                }
+                let gap = filled[index].features[Feature.predictionGap.rawValue]
+                let ratio = filled[index].prediction / best
+                #expect(gap == Feature.predictionGap.scaling.apply(ratio))
+                #expect(
+                    filled[index].prediction
+                        == prediction(
+                            snapshot, estimator, burst, clockOffset: offset, now: world.now))
+                #expect(filled[index].loss == estimator.lossShareLong)
+                #expect(filled[index].rtt == snapshot.smoothedRTT.seconds)
+                #expect(filled[index].variation == snapshot.rttVariation.seconds)
             }
         }
     }
 
-    /// What is remembered of earlier extractions changes nothing.
+    /// What is remembered of earlier decisions changes nothing.
     @Test func memoryChangesNoResult() {
-        var random = SeededGenerator(seed: 9)
+        var world = RandomPaths(4, seed: 9)
         var memory = FeatureMemory()
-        var raw = InlineArray<24, Double>(repeating: 1)
-        for _ in 0..<20_000 {
-            // Some change, most stay.
-            for _ in 0..<Int(random.next() % 4) {
-                raw[Int(random.next() % 24)] = number(&random)
-            }
-            let path = PathID(Int(random.next() % 16))
-            var vector = FeatureVector(repeating: 7)
-            var fresh = FeatureVector(repeating: 8)
-            var none = FeatureMemory()
-            memory.withPath(path) { FeatureSchema.scale(&raw, memory: $0, into: &vector) }
-            none.withPath(path) { FeatureSchema.scale(&raw, memory: $0, into: &fresh) }
-            for index in 0..<24 where vector[index].bitPattern != fresh[index].bitPattern {
-                Issue.record("feature \(index): \(vector[index]), \(fresh[index])")
+        for step in 0..<3000 {
+            world.step()
+            var fresh = FeatureMemory()
+            let burst = burst(step)
+            // Some paths, in an order of their own: places are not paths.
+            let some = step % 3 == 0 ? world.paths.reversed() : Array(world.paths.prefix(3))
+            let with = FilledCandidate.fill(some, burst: burst, now: world.now, memory: &memory)
+            let without = FilledCandidate.fill(some, burst: burst, now: world.now, memory: &fresh)
+            for place in some.indices {
+                for index in 0..<24
+                where with[place].features[index].bitPattern
+                    != without[place].features[index].bitPattern
+                {
+                    Issue.record("feature \(index) at step \(step)")
+                    return
+                }
+                #expect(with[place].loss == without[place].loss)
             }
         }
     }
 
-    @Test func gapsAtOnceAreGapsOneByOne() {
-        var random = SeededGenerator(seed: 4)
-        for count in 1...16 {
-            var ratios = [Double](repeating: 1, count: 16)
-            for index in 0..<count { ratios[index] = exp((random.uniform() - 0.5) * 20) }
-            var gaps = [Double](repeating: .nan, count: 16)
-            FeatureSchema.scaleGaps(ratios, into: &gaps, count: count)
-            for index in 0..<count {
-                #expect(gaps[index] == Feature.predictionGap.scaling.apply(ratios[index]))
-            }
-        }
+    /// Also a path of which nothing at all is known has the features of zeros.
+    @Test func theFirstReadingIsComputed() {
+        var memory = FeatureMemory()
+        var snapshot = PathSnapshot(path: PathID(7), state: .active, traits: PathTraits())
+        snapshot.smoothedRTT = .zero
+        snapshot.rttVariation = .zero
+        snapshot.minRTT = .zero
+        let filled = FilledCandidate.fill(
+            [(snapshot, PathEstimator())], burst: burst(1), now: .zero, memory: &memory)
+        #expect(filled[0].features[0] == Feature.smoothedRTT.scaling.apply(0))
+        #expect(filled[0].features[9] == 0)
+        #expect(filled[0].features[23] == 0)
     }
 }

@@ -56,12 +56,10 @@ import Testing
         _ snapshot: PathSnapshot, _ estimator: PathEstimator = PathEstimator(),
         burst: BurstContext, now: Instant, utcOffset: TimeDelta = .zero
     ) -> FeatureVector {
-        var vector = FeatureVector(repeating: .nan)
         var memory = FeatureMemory()
-        FeatureSchema.extract(
-            from: snapshot, estimator: estimator, burst: burst, utcOffset: utcOffset, now: now,
-            memory: &memory, into: &vector)
-        return vector
+        return FilledCandidate.fill(
+            [(snapshot, estimator)], burst: burst, now: now, utcOffset: utcOffset, memory: &memory
+        )[0].features
     }
 
     private let burst = BurstContext(
@@ -129,12 +127,12 @@ import Testing
             snapshot.oldestUnanswered = Instant(nanoseconds: Int64(bitPattern: random.next()))
             snapshot.lastReply = Instant(nanoseconds: Int64(bitPattern: random.next()))
             snapshot.probeTimeouts = Int(truncatingIfNeeded: random.next())
-            var vector = extract(
-                snapshot, burst: burst, now: Instant(nanoseconds: Int64(bitPattern: random.next()))
-            )
-            FeatureSchema.setPredictionGap(
-                Double(bitPattern: random.next()), bestOther: Double(bitPattern: random.next()),
-                in: &vector)
+            var memory = FeatureMemory()
+            let other = PathSnapshot(path: PathID(0), state: .active, traits: PathTraits())
+            let vector = FilledCandidate.fill(
+                [(snapshot, PathEstimator()), (other, PathEstimator())], burst: burst,
+                now: Instant(nanoseconds: Int64(bitPattern: random.next())), memory: &memory
+            )[0].features
             for index in 0..<FeatureSchema.count where !(vector[index].magnitude < 8) {
                 Issue.record("\(FeatureSchema.current.names[index]) is \(vector[index])")
             }

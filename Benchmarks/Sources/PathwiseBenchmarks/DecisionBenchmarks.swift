@@ -68,7 +68,7 @@ enum DecisionBenchmarks {
             var builder = CandidateBuilder()
             var set = CandidateSet()
             paths.fill(&set, &builder)
-            for policy in ["min-rtt", "steady", "lin-ucb", "learned"] {
+            for policy in ["min-rtt", "steady", "lin-ucb:features=16", "lin-ucb", "learned"] {
                 var selector = try PathSelector(PolicySpecification(parsing: policy), seed: 1)
                 var sum = 0
                 var decision = Decision()
@@ -82,7 +82,9 @@ enum DecisionBenchmarks {
                     "decide \(policy), \(count) paths, features given",
                     "\(cost.text); p50 \(number(spread.p50)), p99 \(number(spread.p99)), "
                         + "p99.9 \(number(spread.p999)) ns")
+                // Time passes between decisions, and with it the ages of all paths.
                 let whole = { (_: Int) in
+                    paths.now += .microseconds(20)
                     paths.fill(&set, &builder)
                     _ = selector.decide(set, burst: paths.burst, now: paths.now, into: &decision)
                     sum &+= decision.chosen
@@ -144,7 +146,7 @@ enum DecisionBenchmarks {
         var builder = CandidateBuilder()
         var set = CandidateSet()
         paths.fill(&set, &builder)
-        for policy in ["lin-ucb", "learned"] {
+        for policy in ["lin-ucb:features=16", "lin-ucb", "learned"] {
             var selector = try PathSelector(PolicySpecification(parsing: policy), seed: 1)
             var now = paths.now
             let cost = measure(steps: 100_000) { step in

@@ -8,6 +8,8 @@
 #ifndef CKERNELS_H
 #define CKERNELS_H
 
+#include <stdint.h>
+
 // Candidates that one call scores at most.
 #define CK_CANDIDATES 16
 // Features of a candidate.
@@ -28,16 +30,44 @@ struct ck_scaling {
     double logarithmic[CK_FEATURES];
 };
 
-// Scales all features of one candidate. `memory` holds CK_FEATURES raw values and the features
-// made of them: a group of four whose raw values are still the same bits is not computed again.
-// A memory begins with raw values that are not numbers and the features of those.
-void ck_scale(
-    const struct ck_scaling *scaling, const double *raw, double *memory, double *features);
+// What is known of a path for one decision: the features' raw quantities in their order, where a
+// feature is a quotient its parts. Seconds and bytes.
+struct ck_reading {
+    double rtt, rtt_variation, least_rtt, rtt_fast;
+    double delay_excess, jitter, rate, rate_mean;
+    double lost_short, lost_long, loss_burst, since_loss;
+    double since_reply, unanswered, in_flight, pacing_delay;
+    double probe_timeouts, burst, deadline, is_current;
+    double price, grid_sine, grid_cosine, gap;
+    double rtt_slow, delivered_short, delivered_long, rate_squares;
+    double rate_weight, delay, window;
+    // Where its memory is: below CK_CANDIDATES.
+    int64_t path;
+};
 
-// Scales one feature of up to CK_CANDIDATES candidates: values in, features out, rounded up to
-// whole groups of four.
-void ck_scale_one(
-    const struct ck_scaling *scaling, long feature, const double *raw, double *out, long count);
+// What the latest decision knew of a path, and made of it.
+struct ck_memory {
+    struct ck_reading reading;
+    double features[CK_FEATURES];
+    double per_rtt, loss;
+};
+
+// How a candidate begins in memory; the next one is `step` doubles on.
+struct ck_candidate {
+    double features[CK_FEATURES];
+    // Seconds: predicted delivery, smoothed round trip, its variation, oldest unanswered packet.
+    double prediction, rtt, variation, age;
+    double loss;
+    uint8_t path;
+    double weight, price;
+};
+
+// Fills features, seconds and loss of `count` candidates from what is known of each. Of a path most
+// is moved by acknowledgements and not by decisions: a group of four features whose inputs are
+// still the same bits is not computed again. A memory begins with a reading of no number.
+void ck_fill(
+    const struct ck_scaling *scaling, const struct ck_reading *readings, long count,
+    struct ck_memory *memory, struct ck_candidate *candidates, long step);
 
 // Natural logarithms and exponentials of `count` numbers, rounded up to whole groups of four.
 // Arguments of the logarithm are positive and normal, those of the exponential finite.
@@ -52,6 +82,46 @@ void ck_exp(const double *x, double *out, long count);
 void ck_score(
     const double *theta, long models, const double *p, long size, long stride, const double *x,
     long step, long count, double *means, double *spreads);
+
+// What the costs of an optimistic policy are made of.
+struct ck_optimism {
+    double alpha, lowest, highest, per_price;
+};
+
+// Costs `ln h + residual - alpha sqrt(spread) + price` of candidates, where h is the prediction of
+// at least 1e-4 and the residual `theta'(x, 1)` within lowest...highest, and the deliveries
+// `h exp(residual)`; without spread where P is null. `size`, P and theta as in ck_score. Results
+// are written in whole groups of four. Returns the candidates whose reply is overdue: bit k for
+// number k.
+uint32_t ck_optimistic_costs(
+    const struct ck_optimism *optimism, const double *theta, const double *p, long size,
+    long stride, const struct ck_candidate *candidates, long step, long count, double *costs,
+    double *deliveries);
+
+// What the costs of the learned policy are made of, by path where they are its own.
+struct ck_learned {
+    double offsets[CK_CANDIDATES], excesses[CK_CANDIDATES], bonuses[CK_CANDIDATES];
+    double late_correction, lateness, lowest, highest, switching;
+};
+
+// Costs by the weights of the residual and, `stride` on, those of the logit of P(late). `current`
+// is the path that is stayed on for nothing, or below zero. Writes four rows of CK_CANDIDATES:
+// costs, P(late), expected deliveries, and the age-aware round trips of the steady rule, both in
+// seconds; and to `overdue` bit k for a candidate k whose reply is. Returns 0 when a cost is not
+// finite.
+long ck_learned_costs(
+    const struct ck_learned *learned, double per_price, long current, const double *theta,
+    long size, long stride, const struct ck_candidate *candidates, long step, long count,
+    double *rows, uint32_t *overdue);
+
+// Takes an error of one path into the evidence: sums, squares and counts, CK_CANDIDATES each, after
+// all fade by `decay`.
+void ck_learn_offset(double *evidence, long path, double error, double decay);
+
+// Offsets, half their excess variance and bonuses from the evidence: see PathOffsets.
+void ck_take_offsets(
+    const double *evidence, double usual, double optimism, double shrinkage,
+    struct ck_learned *out);
 
 // One observation taken into a regression that forgets: see SmallKernels.recursiveLeastSquares.
 // Returns s = decay / weight + x'Px; nothing is changed when it is not above zero and finite.

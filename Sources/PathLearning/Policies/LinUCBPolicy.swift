@@ -1,3 +1,4 @@
+import CKernels
 import DenseMath
 public import PathTelemetry
 
@@ -16,39 +17,35 @@ public import PathTelemetry
 /// article recommendation", 2010, algorithm 1 (here shared weights, costs, and forgetting after
 /// Russac et al. 2019).
 public struct LinUCBPolicy: Policy {
-    /// Features and a constant.
-    static let size = FeatureSchema.count + 1
-    private static let stride = 28
-
     public let settings: LinUCBSettings
     private let cost: Cost
     /// What has been learned so far.
     public private(set) var posterior: LinearPosterior
     private var clock: EvidenceClock
 
-    /// - Parameter prior: `FeatureSchema.count + 1` weights, the last for the constant; a prior of
-    ///   another size is not used.
+    /// - Parameter prior: as many weights as there are features and one for the constant; a prior
+    ///   of another size is not used.
     public init(settings: LinUCBSettings, cost: Cost, prior: LinearPrior?) {
         self.settings = settings
         self.cost = cost
         clock = EvidenceClock(halfLife: settings.halfLife)
-        let flat = LinearPrior(size: LinUCBPolicy.size, lambda: settings.lambda)
-        posterior = LinearPosterior(
-            prior: prior?.mean.count == LinUCBPolicy.size ? prior ?? flat : flat)
+        let size = settings.features + 1
+        let flat = LinearPrior(size: size, lambda: settings.lambda)
+        posterior = LinearPosterior(prior: prior?.mean.count == size ? prior ?? flat : flat)
     }
 
     public mutating func distribution(
         for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
-        withUnsafeTemporaryAllocation(of: Double.self, capacity: 4 * PathID.limit) { buffer in
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * PathID.limit) { buffer in
             guard let costs = buffer.baseAddress else { return }
-            evaluate(
-                candidates, burst: burst, costs: costs, deliveries: costs + PathID.limit)
+            let deliveries = costs + PathID.limit
+            let overdue = evaluate(candidates, burst: burst, costs, deliveries)
             let safe = SafeSet.members(
-                candidates,
-                deliveries: UnsafeBufferPointer(start: costs + PathID.limit, count: PathID.limit)
-                    .span, ratio: settings.ratio, slack: settings.slack)
+                candidates, overdue: overdue,
+                deliveries: UnsafeBufferPointer(start: deliveries, count: PathID.limit).span,
+                ratio: settings.ratio, slack: settings.slack)
             distribution.chooseLeast(
                 UnsafeBufferPointer(start: costs, count: PathID.limit).span, of: safe,
                 among: candidates, epsilon: settings.epsilon)
@@ -60,72 +57,40 @@ public struct LinUCBPolicy: Policy {
         let decay = clock.advance(to: feedback.now).decay
         let target = cost.residual(
             predictedDelivery: feedback.predictedDelivery, outcome: feedback.outcome)
-        var x = LinUCBPolicy.padded(feedback.features)
-        withUnsafePointer(to: &x) { pointer in
-            pointer.withMemoryRebound(to: Double.self, capacity: LinUCBPolicy.stride) {
-                posterior.learn($0, target: target, decay: decay)
-            }
-        }
+        var x = AffineFeatures(feedback.features, count: settings.features)
+        x.withPointer { posterior.learn($0, target: target, decay: decay) }
     }
 
     public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         let one: InlineArray<1, Candidate> = [copy candidate]
-        var cost = 0.0
-        withUnsafeTemporaryAllocation(of: Double.self, capacity: 4 * PathID.limit) { buffer in
-            guard let costs = buffer.baseAddress else { return }
-            evaluate(
-                one.span, burst: burst, costs: costs, deliveries: costs + PathID.limit)
-            cost = costs[0]
+        return withUnsafeTemporaryAllocation(
+            of: Double.self, capacity: 2 * PathID.limit
+        ) { buffer in
+            guard let costs = buffer.baseAddress else { return .nan }
+            _ = evaluate(one.span, burst: burst, costs, costs + PathID.limit)
+            return costs[0]
         }
-        return cost
     }
 
-    /// The costs by which candidates are ranked, and the deliveries expected of them, seconds.
+    /// The costs by which candidates are ranked, and the deliveries expected of them, seconds; 16
+    /// of each.
     ///
-    /// - Parameter costs: 4 x 16 doubles; the second 16 are `deliveries`.
+    /// - Returns: the candidates whose reply is overdue.
     @inline(__always)
     private func evaluate(
-        _ candidates: Span<Candidate>, burst: BurstContext, costs: UnsafeMutablePointer<Double>,
-        deliveries: UnsafeMutablePointer<Double>
-    ) {
-        let count = candidates.count
-        let spreads = deliveries + PathID.limit
-        let logarithms = spreads + PathID.limit
-        candidates.withFeatures { features, step in
-            _ = posterior.withWeights { theta, inverse in
-                SmallKernels.score(
-                    theta: theta, models: 1, p: settings.alpha > 0 ? inverse : nil,
-                    size: FeatureSchema.count, stride: posterior.stride, x: features, step: step,
-                    count: count, means: costs, spreads: spreads)
-            }
-        }
-        for index in 0..<((count + 3) & ~3) {
-            let prediction = index < count ? candidates[index].predictedDelivery : 1
-            deliveries[index] = max(prediction, 1e-4)
-        }
-        SmallKernels.logarithms(deliveries, into: logarithms, count: count)
-        let highest = Cost.highest + cost.lateness
-        let perPrice = cost.price(bytes: burst.bytes, pricePerGB: 1)
-        for index in 0..<count {
-            let residual = min(max(costs[index], Cost.lowest), highest)
-            let bonus =
-                settings.alpha > 0
-                ? settings.alpha * max(0, spreads[index]).squareRoot() : 0
-            costs[index] =
-                logarithms[index] + residual - bonus
-                + perPrice * candidates[index].traits.pricePerGB
-            logarithms[index] += residual
-        }
-        SmallKernels.exponentials(logarithms, into: deliveries, count: count)
-    }
-
-    /// The features, a one, and zeros up to whole vectors.
-    @inline(__always)
-    private static func padded(_ features: borrowing FeatureVector) -> InlineArray<28, Double> {
-        var x = InlineArray<28, Double>(repeating: 0)
-        for index in 0..<FeatureSchema.count { x[index] = features[index] }
-        x[FeatureSchema.count] = 1
-        return x
+        _ candidates: Span<Candidate>, burst: BurstContext, _ costs: UnsafeMutablePointer<Double>,
+        _ deliveries: UnsafeMutablePointer<Double>
+    ) -> UInt32 {
+        var optimism = ck_optimism(
+            alpha: settings.alpha, lowest: Cost.lowest, highest: Cost.highest + cost.lateness,
+            per_price: cost.price(bytes: burst.bytes, pricePerGB: 1))
+        return candidates.withKernel { first, step, count in
+            posterior.withWeights { theta, inverse in
+                ck_optimistic_costs(
+                    &optimism, theta, settings.alpha > 0 ? inverse : nil, settings.features,
+                    posterior.stride, first, step, count, costs, deliveries)
+            } ?? 0
+        } ?? 0
     }
 
     /// How much feature `index` adds to the cost of a candidate.

@@ -15,5 +15,11 @@ public struct LinUCBSettings: Hashable, Sendable {
     public var ratio = 2.0
     public var slack = 0.010
 
+    /// How many features of the schema are looked at, from the first: 24 are all, 16 those that
+    /// telemetry knows of a path, without burst, price and context.
+    ///
+    /// Fewer are learned faster and cost less to look at.
+    public var features = 24
+
     public init() {}
 }

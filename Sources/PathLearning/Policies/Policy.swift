@@ -1,3 +1,4 @@
+import CKernels
 public import PathTelemetry
 
 /// A rule that turns candidates into a distribution over actions, and learns from outcomes.
@@ -89,16 +90,18 @@ extension ActionDistribution {
 }
 
 extension Span where Element == Candidate {
-    /// Lends the features to a kernel: those of the first candidate, and the distance in doubles
-    /// to those of the next.
+    /// Lends the candidates to a kernel: the first one, the distance to the next in doubles, and how
+    /// many there are.
     @inline(__always)
-    func withFeatures(_ body: (UnsafePointer<Double>, Int) -> Void) {
+    func withKernel<Result>(
+        _ body: (UnsafePointer<ck_candidate>, Int, Int) -> Result
+    ) -> Result? {
         withUnsafeBufferPointer { buffer in
-            guard let base = buffer.baseAddress else { return }
-            // The features are a candidate's first member, and it holds nothing but words.
-            body(
-                UnsafeRawPointer(base).assumingMemoryBound(to: Double.self),
-                MemoryLayout<Candidate>.stride / MemoryLayout<Double>.stride)
+            guard let base = buffer.baseAddress else { return nil }
+            // A candidate begins as `ck_candidate` says.
+            return body(
+                UnsafeRawPointer(base).assumingMemoryBound(to: ck_candidate.self),
+                MemoryLayout<Candidate>.stride / MemoryLayout<Double>.stride, buffer.count)
         }
     }
 

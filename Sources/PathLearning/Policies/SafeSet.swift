@@ -16,7 +16,18 @@ enum SafeSet {
     static func members(
         _ candidates: Span<Candidate>, deliveries: Span<Double>, ratio: Double, slack: Double
     ) -> UInt32 {
-        let answering = answering(candidates)
+        members(
+            candidates, overdue: overdue(candidates), deliveries: deliveries, ratio: ratio,
+            slack: slack)
+    }
+
+    /// The same where it is known whose reply is overdue.
+    @inline(__always)
+    static func members(
+        _ candidates: Span<Candidate>, overdue: UInt32, deliveries: Span<Double>, ratio: Double,
+        slack: Double
+    ) -> UInt32 {
+        let answering = answering(overdue, among: candidates.count)
         var fastest = Double.infinity
         for index in 0..<candidates.count where answering & (1 &<< UInt32(index)) != 0 {
             fastest = min(fastest, deliveries[index])
@@ -33,13 +44,23 @@ enum SafeSet {
     /// which path to avoid.
     @inline(__always)
     static func answering(_ candidates: Span<Candidate>) -> UInt32 {
+        answering(overdue(candidates), among: candidates.count)
+    }
+
+    @inline(__always)
+    private static func answering(_ overdue: UInt32, among count: Int) -> UInt32 {
+        let all = (1 &<< UInt32(count)) &- 1
+        return overdue == all ? all : all & ~overdue
+    }
+
+    @inline(__always)
+    private static func overdue(_ candidates: Span<Candidate>) -> UInt32 {
         var overdue: UInt32 = 0
         for index in 0..<candidates.count {
             let isOverdue = SteadyPolicy.isSuspicious(candidates[index])
             overdue |= (isOverdue ? 1 : 0) &<< UInt32(index)
         }
-        let all = (1 &<< UInt32(candidates.count)) &- 1
-        return overdue == all ? all : all & ~overdue
+        return overdue
     }
 }
 

@@ -256,14 +256,9 @@ public struct LinearPosterior: Sendable {
     ///
     /// - Parameter x: `size - 1` doubles, which must be a multiple of four.
     func predictAffine(_ x: UnsafePointer<Double>) -> (mean: Double, spread: Double) {
-        let length = size &- 1
-        return withWeights { theta, inverse in
-            let last = inverse + length &* stride
-            return (
-                SmallKernels.dot(theta, x, length: length) + theta[length],
-                SmallKernels.quadraticForm(inverse, x, length: length, stride: stride)
-                    + 2 * SmallKernels.dot(last, x, length: length) + last[length]
-            )
+        withWeights { theta, inverse in
+            SmallKernels.predictAffine(
+                theta: theta, inverse: inverse, x, length: size &- 1, stride: stride)
         } ?? (0, 0)
     }
 

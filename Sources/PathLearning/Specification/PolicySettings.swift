@@ -12,6 +12,8 @@ struct PolicyField<Settings> {
         case number(WritableKeyPath<Settings, Double>, ClosedRange<Double>)
         /// One of several words, kept as the place in the list.
         case word(WritableKeyPath<Settings, Int>, [String])
+        /// One of several whole numbers.
+        case count(WritableKeyPath<Settings, Int>, [Int])
     }
 
     let name: String
@@ -34,6 +36,12 @@ struct PolicyField<Settings> {
         expected = words.joined(separator: " or ")
     }
 
+    init(_ name: String, _ path: WritableKeyPath<Settings, Int>, counts: [Int]) {
+        self.name = name
+        kind = .count(path, counts)
+        expected = counts.map { "\($0)" }.joined(separator: " or ")
+    }
+
     /// Takes a value over; false when it does not parse or is out of its range.
     func set(_ settings: inout Settings, to text: String) -> Bool {
         switch kind {
@@ -43,6 +51,9 @@ struct PolicyField<Settings> {
         case .word(let path, let words):
             guard let place = words.firstIndex(of: text) else { return false }
             settings[keyPath: path] = place
+        case .count(let path, let counts):
+            guard let number = Int(text), counts.contains(number) else { return false }
+            settings[keyPath: path] = number
         }
         return true
     }
@@ -54,6 +65,7 @@ struct PolicyField<Settings> {
             let text = "\(settings[keyPath: path])"
             return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
         case .word(let path, let words): return words[settings[keyPath: path]]
+        case .count(let path, _): return "\(settings[keyPath: path])"
         }
     }
 }
@@ -98,6 +110,7 @@ extension LinUCBSettings: PolicySettings {
                 "half-life", \.halfLife, 1e-3...Double.infinity, "seconds above 0, or inf"),
             PolicyField("ratio", \.ratio, 1...1e6, "a number of 1 or more"),
             PolicyField("slack", \.slack, 0...60, "seconds from 0 to 60"),
+            PolicyField("features", \.features, counts: [16, 24]),
         ]
     }
 }

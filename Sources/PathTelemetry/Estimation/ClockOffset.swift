@@ -39,8 +39,14 @@ public struct ClockOffset: Sendable {
 
     /// The one-way delay in seconds behind a raw one; zero or more.
     public func delay(ofRaw raw: TimeDelta) -> Double {
-        guard let estimate else { return 0 }
-        return max(0, (raw - estimate).seconds)
+        ClockOffset.delay(ofRaw: raw, offset: estimate)
+    }
+
+    /// The same by an estimate.
+    @inline(__always)
+    static func delay(ofRaw raw: TimeDelta, offset: TimeDelta?) -> Double {
+        guard let offset else { return 0 }
+        return max(0, (raw - offset).seconds)
     }
 
     private mutating func solve() {

@@ -18,7 +18,7 @@ public struct DecayingMean: Sendable {
     public private(set) var weight = 0.0
     /// Weighted mean; zero before the first sample.
     public private(set) var mean = 0.0
-    private var squares = 0.0
+    private(set) var squares = 0.0
 
     public init() {}
 
@@ -40,8 +40,8 @@ public struct DecayingMean: Sendable {
 /// One packet's worth of "delivered" is assumed, so a single early loss is no certainty and old
 /// evidence fades to "no loss" while nothing is sent.
 public struct DecayingShare: Sendable {
-    private var lost = 0.0
-    private var delivered = 0.0
+    private(set) var lost = 0.0
+    private(set) var delivered = 0.0
 
     public init() {}
 

@@ -9,10 +9,10 @@ public struct PathEstimator: Sendable {
     private static let lossWindow = 5.0
 
     private var averagesTime: Instant?
-    private var rttFast = DecayingMean()
-    private var rttSlow = DecayingMean()
+    private(set) var rttFast = DecayingMean()
+    private(set) var rttSlow = DecayingMean()
     private var delayFast = DecayingMean()
-    private var rateSlow = DecayingMean()
+    private(set) var rateSlow = DecayingMean()
     private var jitter = QuantileTracker(floor: 1e-5)
     private var previousRTT: TimeDelta?
 
@@ -23,8 +23,8 @@ public struct PathEstimator: Sendable {
     private var delayOrigin = TimeDelta.zero
 
     private var lossTime: Instant?
-    private var lossShort = DecayingShare()
-    private var lossLong = DecayingShare()
+    private(set) var lossShort = DecayingShare()
+    private(set) var lossLong = DecayingShare()
 
     private var sentTime: Instant?
     private var sentBytes = 0.0
@@ -145,14 +145,21 @@ public struct PathEstimator: Sendable {
     public var rawDelayMinimum: TimeDelta? { delayWindow.minimum }
 
     /// Mean raw one-way delay of about the last 250 ms; nil before the first.
-    public var rawDelay: TimeDelta? {
+    public var rawDelay: TimeDelta? { rawDelayNow }
+
+    @inline(__always)
+    var rawDelayNow: TimeDelta? {
         delayFast.weight > 0 ? delayOrigin + TimeDelta(seconds: delayFast.mean) : nil
     }
 
     /// How far the recent delay lies above its minimum of 10 s, seconds, zero or more.
     ///
     /// One-way where the receiver stamps its acknowledgements, else of the round trip.
-    public var delayExcess: Double {
+    public var delayExcess: Double { excess(of: rawDelay) }
+
+    /// The same where `rawDelay` is known already.
+    @inline(__always)
+    func excess(of rawDelay: TimeDelta?) -> Double {
         if let raw = rawDelay, let least = rawDelayMinimum { return max(0, (raw - least).seconds) }
         guard let least = minRTT else { return 0 }
         return max(0, rttFast.mean - least.seconds)

@@ -21,6 +21,8 @@ import Testing
         ("weighted:by=fixed", "weighted"),
         ("weighted:latency=2,by=telemetry", "weighted:by=telemetry,latency=2"),
         ("lin-ucb:half-life=inf,alpha=0.50", "lin-ucb:alpha=0.5,half-life=inf"),
+        ("lin-ucb:features=16,alpha=0.2", "lin-ucb:features=16"),
+        ("lin-ucb:features=24", "lin-ucb"),
         ("learned:epsilon=0.02", "learned"),
         ("epsilon-greedy:epsilon=0.1", "epsilon-greedy:epsilon=0.1"),
         ("softmax:temperature=1e-1", "softmax:temperature=0.1"),
@@ -71,7 +73,11 @@ import Testing
         (
             "lin-ucb:beta=1",
             "policy lin-ucb has no parameter \"beta\": it takes alpha, lambda, epsilon, "
-                + "half-life, ratio, slack"
+                + "half-life, ratio, slack, features"
+        ),
+        (
+            "lin-ucb:features=17",
+            "policy lin-ucb: features=17 is not usable: give 16 or 24"
         ),
         (
             "lin-ucb:alpha=x",

@@ -26,11 +26,18 @@ public struct SteadyPolicy: Policy {
 
     /// The candidate that it takes; remembers the path it is on.
     mutating func choice(among candidates: Span<Candidate>, burst: BurstContext) -> Int {
+        choice(among: candidates, burst: burst) { SteadyPolicy.estimate(candidates[$0]) }
+    }
+
+    /// The same where estimates are known.
+    ///
+    /// - Parameter estimate: of the candidate at a place.
+    @inline(__always)
+    mutating func choice(
+        among candidates: Span<Candidate>, burst: BurstContext, estimate: (Int) -> Double
+    ) -> Int {
         var best = 0
-        for index in 1..<max(1, candidates.count)
-        where SteadyPolicy.estimate(candidates[index])
-            < SteadyPolicy.estimate(candidates[best])
-        {
+        for index in 1..<max(1, candidates.count) where estimate(index) < estimate(best) {
             best = index
         }
         var home = best
@@ -40,9 +47,8 @@ public struct SteadyPolicy: Policy {
             home = current
         }
         if home != best {
-            let bar =
-                SteadyPolicy.estimate(candidates[home]) / SteadyPolicy.margin - SteadyPolicy.slack
-            let moves = SteadyPolicy.estimate(candidates[best]) < bar
+            let bar = estimate(home) / SteadyPolicy.margin - SteadyPolicy.slack
+            let moves = estimate(best) < bar
             let silent = SteadyPolicy.isSilent(candidates[home])
             if moves || silent { home = best }
         }
@@ -69,14 +75,18 @@ public struct SteadyPolicy: Policy {
 
     /// The candidates whose replies are so long overdue that the rule would leave them for the best
     /// of the others, as a set of places; none when that is so of all.
-    static func overdue(_ candidates: Span<Candidate>) -> UInt32 {
+    ///
+    /// - Parameters:
+    ///   - overdue: those whose replies are.
+    ///   - estimate: of the candidate at a place.
+    @inline(__always)
+    static func left(among count: Int, overdue: UInt32, estimate: (Int) -> Double) -> UInt32 {
+        guard overdue != 0 else { return 0 }
         var best = Double.infinity
-        for index in 0..<candidates.count { best = min(best, estimate(candidates[index])) }
+        for index in 0..<count { best = min(best, estimate(index)) }
         var places: UInt32 = 0
-        for index in 0..<candidates.count where isSuspicious(candidates[index]) {
-            if best < estimate(candidates[index]) / margin - slack {
-                places |= 1 &<< UInt32(index)
-            }
+        for index in 0..<count where overdue & (1 &<< UInt32(index)) != 0 {
+            if best < estimate(index) / margin - slack { places |= 1 &<< UInt32(index) }
         }
         return places
     }

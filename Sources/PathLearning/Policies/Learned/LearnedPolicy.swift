@@ -1,3 +1,4 @@
+import CKernels
 import Glibc
 public import PathTelemetry
 
@@ -22,6 +23,7 @@ public struct LearnedPolicy: Policy {
     public var settings: LearnedSettings { scorer.settings }
     /// What decisions use of all this.
     private var scorer: LearnedScorer
+    private var offsets = PathOffsets()
     private var residual: ResidualMixture
     private var lateHead: LateHead
     private var policyGuard = PolicyGuard()
@@ -42,9 +44,7 @@ public struct LearnedPolicy: Policy {
         residual = ResidualMixture(settings: settings, prior: prior)
         lateHead = LateHead(prior: late)
         startedFromModel = prior != nil || late != nil
-        scorer = LearnedScorer(
-            settings: settings, cost: cost, stride: residual.stride,
-            weights: [Double](repeating: 0, count: 2 * residual.stride))
+        scorer = LearnedScorer(settings: settings, cost: cost, stride: residual.stride)
         takeWeights()
     }
 
@@ -54,13 +54,24 @@ public struct LearnedPolicy: Policy {
         for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
-        let steady = shadow.choice(among: candidates, burst: burst)
-        if !policyGuard.isDemoted {
-            if scorer.fill(&distribution, candidates, burst: burst) { return }
-            policyGuard.demote(.notFinite, now)
-            relearn(keepingPrior: false)
+        withUnsafeTemporaryAllocation(
+            of: Double.self, capacity: LearnedEvaluation.capacity
+        ) { buffer in
+            guard let memory = buffer.baseAddress else { return }
+            let evaluation = scorer.evaluate(candidates, burst: burst, in: memory)
+            let steady = shadow.choice(among: candidates, burst: burst) {
+                evaluation.estimates[$0]
+            }
+            if !policyGuard.isDemoted {
+                if evaluation.isFinite {
+                    scorer.fill(&distribution, candidates, evaluation)
+                    return
+                }
+                policyGuard.demote(.notFinite, now)
+                relearn(keepingPrior: false)
+            }
+            distribution.choose(steady, among: candidates)
         }
-        distribution.choose(steady, among: candidates)
     }
 
     // MARK: Handle
@@ -74,16 +85,11 @@ public struct LearnedPolicy: Policy {
             scorer.cost.residual(
                 predictedDelivery: feedback.predictedDelivery, outcome: outcome)
             - (outcome.isLate ? scorer.cost.lateness : 0)
-        var x = InlineArray<28, Double>(repeating: 0)
-        for index in 0..<FeatureSchema.count { x[index] = feedback.features[index] }
-        x[FeatureSchema.count] = 1
+        var x = AffineFeatures(feedback.features)
         let path = feedback.path
-        withUnsafePointer(to: &x) { pointer in
-            pointer.withMemoryRebound(to: Double.self, capacity: 28) {
-                learn(
-                    $0, path: path, target: target, isLate: outcome.isLate, elapsed: elapsed,
-                    now: now)
-            }
+        x.withPointer {
+            learn(
+                $0, path: path, target: target, isLate: outcome.isLate, elapsed: elapsed, now: now)
         }
     }
 
@@ -104,7 +110,7 @@ public struct LearnedPolicy: Policy {
             startedFromModel: startedFromModel, elapsed: elapsed, now: now)
         if verdict == .relearn { relearn(keepingPrior: false) }
         let decay = exp2(-elapsed / PathOffsets.halfLife)
-        scorer.offsets.learn(path, error: error(residual.mean(x)), decay: decay)
+        offsets.learn(path, error: error(residual.mean(x)), decay: decay)
         residual.learn(x, target: target, isCensored: isLate, elapsed: elapsed)
         lateHead.learn(x, isLate: isLate, elapsed: elapsed)
         takeWeights()
@@ -113,7 +119,7 @@ public struct LearnedPolicy: Policy {
     private mutating func relearn(keepingPrior: Bool) {
         residual.forget(keepingPrior: keepingPrior)
         lateHead.forget(keepingPrior: keepingPrior)
-        scorer.offsets.forget()
+        offsets.forget()
         startedFromModel = startedFromModel && keepingPrior
         takeWeights()
     }
@@ -124,9 +130,10 @@ public struct LearnedPolicy: Policy {
         lateHead.posterior.withWeights { theta, _ in
             for index in 0..<stride { scorer.weights[stride + index] = theta[index] }
         }
-        scorer.lateCorrection = lateHead.correction
-        scorer.variance = residual.variance
-        scorer.optimism = scorer.settings.alpha * residual.variance.squareRoot()
+        scorer.terms[0].late_correction = lateHead.correction
+        offsets.fill(
+            &scorer.terms[0], usual: residual.variance,
+            optimism: scorer.settings.alpha * residual.variance.squareRoot())
     }
 
     /// The oldest thing the guard did that was not handed out yet.

@@ -1,3 +1,4 @@
+import CKernels
 import PathTelemetry
 
 /// What shared weights do not explain of one path: a mean error of its own, shrunk to zero, and how
@@ -14,59 +15,26 @@ struct PathOffsets: Sendable {
     /// Outcomes that the assumption of no offset is worth.
     static let shrinkage = 6.0
 
-    private var sums: [Double]
-    private var squares: [Double]
-    private var counts: [Double]
-
-    init() {
-        sums = [Double](repeating: 0, count: PathID.limit)
-        squares = sums
-        counts = sums
-    }
-
-    /// The expected error of a path.
-    @inline(__always)
-    func offset(_ path: PathID) -> Double {
-        let index = min(path.index, PathID.limit - 1)
-        return sums[index] / (counts[index] + PathOffsets.shrinkage)
-    }
-
-    /// One over the outcomes behind it, the prior's among them.
-    @inline(__always)
-    func uncertainty(_ path: PathID) -> Double {
-        1 / (counts[min(path.index, PathID.limit - 1)] + PathOffsets.shrinkage)
-    }
-
-    /// The variance of a path's errors, where `usual` is that of all.
-    @inline(__always)
-    func variance(_ path: PathID, usual: Double) -> Double {
-        let index = min(path.index, PathID.limit - 1)
-        let mean = offset(path)
-        return max(
-            0,
-            (squares[index] + PathOffsets.shrinkage * usual)
-                / (counts[index] + PathOffsets.shrinkage) - mean * mean)
-    }
+    /// Sums of errors, sums of their squares, and counts; one a path each.
+    private var evidence = [Double](repeating: 0, count: 3 * PathID.limit)
 
     /// Takes in an error after all evidence faded by `decay`.
     mutating func learn(_ path: PathID, error: Double, decay: Double) {
-        for index in 0..<PathID.limit {
-            sums[index] *= decay
-            squares[index] *= decay
-            counts[index] *= decay
-        }
-        let index = min(path.index, PathID.limit - 1)
-        let error = min(max(error, -2), 2)
-        sums[index] += error
-        squares[index] += error * error
-        counts[index] += 1
+        ck_learn_offset(
+            &evidence, min(path.index, PathID.limit - 1), min(max(error, -2), 2), decay)
     }
 
     mutating func forget() {
-        for index in 0..<PathID.limit {
-            sums[index] = 0
-            squares[index] = 0
-            counts[index] = 0
-        }
+        for index in evidence.indices { evidence[index] = 0 }
+    }
+
+    /// Writes what decisions use: the expected error of each path, half the variance of its errors,
+    /// and the bonus for not knowing it well.
+    ///
+    /// - Parameters:
+    ///   - usual: variance of the errors of all paths.
+    ///   - optimism: bonus of a path with one outcome, the prior's among them.
+    func fill(_ terms: inout ck_learned, usual: Double, optimism: Double) {
+        ck_take_offsets(evidence, usual, optimism, PathOffsets.shrinkage, &terms)
     }
 }

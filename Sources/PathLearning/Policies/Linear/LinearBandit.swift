@@ -126,22 +126,18 @@ struct LinearBandit<Belief: LinearBelief>: Policy {
         let (decay, weight) = clock.advance(to: feedback.now)
         let target = cost.residual(
             predictedDelivery: feedback.predictedDelivery, outcome: feedback.outcome)
-        var x = InlineArray<28, Double>(repeating: 0)
-        for index in 0..<FeatureSchema.count { x[index] = feedback.features[index] }
-        x[FeatureSchema.count] = 1
+        var x = AffineFeatures(feedback.features)
         let place = feedback.path.index
         let time = feedback.now
-        withUnsafeMutablePointer(to: &x) { pointer in
-            pointer.withMemoryRebound(to: Double.self, capacity: 28) { values in
-                let (mean, spread) = belief.predictAffine(values)
-                let isNew = detector.notice(error: target - mean, spread: spread, place: place)
-                if isNew {
-                    belief.startAnew()
-                    evidence = 0
-                }
-                evidence = evidence * decay + weight
-                belief.learn(values, target: target, decay: decay, weight: weight, time: time)
+        x.withPointer { values in
+            let (mean, spread) = belief.predictAffine(values)
+            let isNew = detector.notice(error: target - mean, spread: spread, place: place)
+            if isNew {
+                belief.startAnew()
+                evidence = 0
             }
+            evidence = evidence * decay + weight
+            belief.learn(values, target: target, decay: decay, weight: weight, time: time)
         }
     }
 

@@ -120,17 +120,11 @@ struct WindowedPosterior: LinearBelief {
     }
 
     func predictAffine(_ x: UnsafePointer<Double>) -> (mean: Double, spread: Double) {
-        let (layout, stride, length) = (self.layout, self.stride, size &- 1)
-        return storage.withUnsafeBufferPointer { buffer in
+        storage.withUnsafeBufferPointer { buffer in
             guard let base = buffer.baseAddress else { return (0, 0) }
-            let theta = base + layout.theta
-            let inverse = base + layout.inverse
-            let last = inverse + length &* stride
-            return (
-                SmallKernels.dot(theta, x, length: length) + theta[length],
-                SmallKernels.quadraticForm(inverse, x, length: length, stride: stride)
-                    + 2 * SmallKernels.dot(last, x, length: length) + last[length]
-            )
+            return SmallKernels.predictAffine(
+                theta: base + layout.theta, inverse: base + layout.inverse, x,
+                length: size &- 1, stride: stride)
         }
     }
 

@@ -1,0 +1,134 @@
+#include "score.h"
+
+// Four candidates and what is known of them beside features, one a lane.
+struct four {
+    const struct ck_candidate *at[4];
+    v4 prediction, estimate, price;
+    i4 overdue;
+};
+
+INLINE void gather(const struct ck_candidate *first, long step, long count, struct four *four) {
+    const double *base = (const double *)first;
+    for (long k = 0; k < 4; k++) {
+        // Beyond the last candidate the first of the four is computed again and not used.
+        four->at[k] = (const struct ck_candidate *)(base + (k < count ? k : 0) * step);
+    }
+    const v4 a = LOAD(&four->at[0]->prediction), b = LOAD(&four->at[1]->prediction);
+    const v4 c = LOAD(&four->at[2]->prediction), d = LOAD(&four->at[3]->prediction);
+    const v4 ab0 = __builtin_shufflevector(a, b, 0, 4, 2, 6);
+    const v4 ab1 = __builtin_shufflevector(a, b, 1, 5, 3, 7);
+    const v4 cd0 = __builtin_shufflevector(c, d, 0, 4, 2, 6);
+    const v4 cd1 = __builtin_shufflevector(c, d, 1, 5, 3, 7);
+    const v4 rtt = __builtin_shufflevector(ab1, cd1, 0, 1, 4, 5);
+    const v4 variation = __builtin_shufflevector(ab0, cd0, 2, 3, 6, 7);
+    const v4 age = __builtin_shufflevector(ab1, cd1, 2, 3, 6, 7);
+    four->prediction = __builtin_shufflevector(ab0, cd0, 0, 1, 4, 5);
+    four->price = (v4){
+        four->at[0]->price, four->at[1]->price, four->at[2]->price, four->at[3]->price};
+    // The rule of SteadyPolicy: what its `isSuspicious` and `estimate` say.
+    four->overdue = age > rtt + MAXIMUM(4.0 * variation, SPLAT(0.01));
+    const v4 longer = rtt + SELECT(four->overdue, 2.0 * variation, SPLAT(0.0));
+    four->estimate = MAXIMUM(longer, age);
+}
+
+#define FEATURES(four)                                                                           \
+    (four).at[0]->features, (four).at[1]->features, (four).at[2]->features, (four).at[3]->features
+// Bit k for lane k of a mask.
+#define BITS(mask) ((uint32_t)__builtin_reduce_or((mask) & (i4){1, 2, 4, 8}))
+#define ALL(count) ((uint32_t)((1ull << (count)) - 1))
+
+KERNEL uint32_t ck_optimistic_costs(
+    const struct ck_optimism *o, const double *theta, const double *p, long size, long stride,
+    const struct ck_candidate *candidates, long step, long count, double *costs,
+    double *deliveries) {
+    uint32_t overdue = 0;
+    for (long first = 0; first < count; first += 4) {
+        struct four four;
+        gather(
+            (const struct ck_candidate *)((const double *)candidates + first * step), step,
+            count - first, &four);
+        v4 mean, logarithm, delivery, bonus = SPLAT(0.0);
+        mean4(theta, size, FEATURES(four), &mean);
+        if (p) {
+            v4 spread;
+            spread4(p, size, stride, FEATURES(four), &spread);
+            bonus = o->alpha * __builtin_elementwise_sqrt(MAXIMUM(SPLAT(0.0), spread));
+        }
+        LOGARITHM(logarithm, MAXIMUM(four.prediction, SPLAT(1e-4)));
+        const v4 least = MAXIMUM(mean, SPLAT(o->lowest));
+        const v4 residual = MINIMUM(least, SPLAT(o->highest));
+        STORE(costs + first, logarithm + residual - bonus + o->per_price * four.price);
+        EXPONENTIAL(delivery, logarithm + residual);
+        STORE(deliveries + first, delivery);
+        overdue |= BITS(four.overdue) << first;
+    }
+    return overdue & ALL(count);
+}
+
+KERNEL long ck_learned_costs(
+    const struct ck_learned *l, double per_price, long current, const double *theta, long size,
+    long stride, const struct ck_candidate *candidates, long step, long count,
+    double *rows, uint32_t *overdue) {
+    uint32_t late_replies = 0;
+    v4 check = SPLAT(0.0);
+    for (long first = 0; first < count; first += 4) {
+        struct four four;
+        gather(
+            (const struct ck_candidate *)((const double *)candidates + first * step), step,
+            count - first, &four);
+        v4 mean, logit, logarithm, odds, delivery, offset, excess, bonus, leaving;
+        for (long k = 0; k < 4; k++) {
+            const long path =
+                four.at[k]->path < CK_CANDIDATES ? four.at[k]->path : CK_CANDIDATES - 1;
+            offset[k] = l->offsets[path];
+            excess[k] = l->excesses[path];
+            bonus[k] = l->bonuses[path];
+            leaving[k] = current < 0 || current == four.at[k]->path ? 0 : l->switching;
+        }
+        mean4(theta, size, FEATURES(four), &mean);
+        mean4(theta + stride, size, FEATURES(four), &logit);
+        // The exponential of this is the odds against being late.
+        EXPONENTIAL(odds, -(logit + l->late_correction));
+        LOGARITHM(logarithm, SELECT(four.prediction > 1e-4, four.prediction, SPLAT(1e-4)));
+        const v4 error = mean + offset + excess;
+        const v4 least = MAXIMUM(error, SPLAT(l->lowest));
+        const v4 longer = MINIMUM(least, SPLAT(l->highest));
+        const v4 late = 1.0 / (1.0 + odds);
+        const v4 expected = logarithm + longer;
+        const v4 cost =
+            expected - bonus + l->lateness * late + per_price * four.price + leaving;
+        EXPONENTIAL(delivery, expected);
+        check += mean * 0.0 + cost * 0.0;
+        STORE(rows + first, cost);
+        STORE(rows + CK_CANDIDATES + first, late);
+        STORE(rows + 2 * CK_CANDIDATES + first, delivery);
+        STORE(rows + 3 * CK_CANDIDATES + first, four.estimate);
+        late_replies |= BITS(four.overdue) << first;
+    }
+    *overdue = late_replies & ALL(count);
+    return SUM(check) == 0;
+}
+
+KERNEL void ck_learn_offset(double *evidence, long path, double error, double decay) {
+    for (long i = 0; i < CK_CANDIDATES; i += 4) {
+        const i4 here = (i4){i, i + 1, i + 2, i + 3} == path;
+        const v4 samples[3] = {SPLAT(error), SPLAT(error * error), SPLAT(1.0)};
+        for (long row = 0; row < 3; row++) {
+            double *place = evidence + row * CK_CANDIDATES + i;
+            STORE(place, LOAD(place) * decay + SELECT(here, samples[row], SPLAT(0.0)));
+        }
+    }
+}
+
+KERNEL void ck_take_offsets(
+    const double *evidence, double usual, double optimism, double shrinkage,
+    struct ck_learned *out) {
+    for (long i = 0; i < CK_CANDIDATES; i += 4) {
+        const v4 count = LOAD(evidence + 2 * CK_CANDIDATES + i) + shrinkage;
+        const v4 mean = LOAD(evidence + i) / count;
+        const v4 second = (LOAD(evidence + CK_CANDIDATES + i) + shrinkage * usual) / count;
+        STORE(out->offsets + i, mean);
+        STORE(out->excesses + i, 0.5 * MAXIMUM(SPLAT(0.0), second - mean * mean));
+        STORE(out->bonuses + i, optimism * __builtin_elementwise_sqrt(1.0 / count));
+    }
+}
