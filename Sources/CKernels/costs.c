@@ -52,7 +52,8 @@ KERNEL uint32_t ck_optimistic_costs(
         if (p) {
             v4 spread;
             spread4(p, size, stride, FEATURES(four), &spread);
-            bonus = o->alpha * __builtin_elementwise_sqrt(MAXIMUM(SPLAT(0.0), spread));
+            const v4 share = o->scale * spread;
+            bonus = o->alpha * __builtin_elementwise_sqrt(MAXIMUM(SPLAT(0.0), share));
         }
         LOGARITHM(logarithm, MAXIMUM(four.prediction, SPLAT(1e-4)));
         const v4 least = MAXIMUM(mean, SPLAT(o->lowest));

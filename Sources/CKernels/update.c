@@ -31,7 +31,9 @@ KERNEL double ck_observe(
         } else {
             for (long block = 0; block < blocks; block++, column = p + row + 4 * block) {
                 s0 = SPLAT(0.0);
-                for (long j = 0; j < size; j++, column += stride) s0 = MULADD(SPLAT(x[j]), LOAD(column), s0);
+                for (long j = 0; j < size; j++, column += stride) {
+                    s0 = MULADD(SPLAT(x[j]), LOAD(column), s0);
+                }
                 STORE(scratch + row + 4 * block, s0);
             }
         }
@@ -71,6 +73,120 @@ KERNEL void ck_add_outer_lower(double *a, const double *x, double w, long size, 
             STORE(column + i, MULADD(SPLAT(factor), LOAD(x + i), LOAD(column + i)));
         }
     }
+}
+
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL
+#endif
+
+// One observation into a regression whose vectors have `blocks` times four elements: `blocks` is
+// known where this is inlined, so that they stay in registers.
+INLINE long take(
+    double *gram, double *moment, double *p, double *theta, const double *x, double target,
+    double weight, double share, const long blocks, long size, long stride, double *v) {
+    v4 check = SPLAT(target * 0);
+    for (long i = 0; i < 4 * blocks; i += 4) check += LOAD(x + i) * 0.0;
+    if (!(SUM(check) == 0) || !(share > 0) || !(share < __builtin_inf())) return CK_REFUSED;
+    double s = 0, gain = 0, root = 0;
+    if (p) {
+        // v = P x by columns, P being symmetric; few sums are taken twice, to wait less.
+        v4 sums[7], odd[7];
+UNROLL
+        for (long i = 0; i < blocks; i++) sums[i] = odd[i] = SPLAT(0.0);
+        const double *column = p;
+        long j = 0;
+        if (blocks <= 5) {
+            for (; j + 1 < size; j += 2, column += 2 * stride) {
+                const v4 factor = SPLAT(x[j]), other = SPLAT(x[j + 1]);
+UNROLL
+                for (long i = 0; i < blocks; i++) {
+                    sums[i] = MULADD(factor, LOAD(column + 4 * i), sums[i]);
+                    odd[i] = MULADD(other, LOAD(column + stride + 4 * i), odd[i]);
+                }
+            }
+        }
+        for (; j < size; j++, column += stride) {
+            const v4 factor = SPLAT(x[j]);
+UNROLL
+            for (long i = 0; i < blocks; i++) {
+                sums[i] = MULADD(factor, LOAD(column + 4 * i), sums[i]);
+            }
+        }
+UNROLL
+        for (long i = 0; i < blocks; i++) sums[i] += odd[i];
+        v4 form = SPLAT(0.0), product = form;
+UNROLL
+        for (long i = 0; i < blocks; i++) {
+            form = MULADD(sums[i], LOAD(x + 4 * i), form);
+            product = MULADD(LOAD(theta + 4 * i), LOAD(x + 4 * i), product);
+            STORE(v + 4 * i, sums[i]);
+        }
+        s = 1 / weight + SUM(form);
+        gain = (target - SUM(product)) / s;
+        root = __builtin_elementwise_sqrt(1 / s);
+    }
+    // While the root is under way.
+    const double weighted = share * target;
+    double *own = gram;
+UNROLL
+    for (long block = 0; block < blocks; block++) {
+        for (long j = 4 * block; j < 4 * block + 4 && j < size; j++, own += stride) {
+            const v4 factor = SPLAT(share * x[j]);
+UNROLL
+            for (long i = block; i < blocks; i++) {
+                STORE(own + 4 * i, MULADD(factor, LOAD(x + 4 * i), LOAD(own + 4 * i)));
+            }
+        }
+    }
+    for (long i = 0; i < 4 * blocks; i += 4) {
+        STORE(moment + i, LOAD(x + i) * weighted + LOAD(moment + i));
+    }
+    if (!p || !(s > 0) || !(s < __builtin_inf())) return CK_PENDING;
+    // Scaling v by a square root keeps v_i v_j and v_j v_i the same number.
+    v4 scaled[7];
+UNROLL
+    for (long i = 0; i < blocks; i++) {
+        const v4 vector = LOAD(v + 4 * i);
+        STORE(theta + 4 * i, MULADD(SPLAT(gain), vector, LOAD(theta + 4 * i)));
+        scaled[i] = root * vector;
+        STORE(v + 4 * i, scaled[i]);
+    }
+    double *column = p;
+    for (long j = 0; j < size; j++, column += stride) {
+        const v4 factor = SPLAT(-v[j]);
+UNROLL
+        for (long i = 0; i < blocks; i++) {
+            STORE(column + 4 * i, MULADD(factor, scaled[i], LOAD(column + 4 * i)));
+        }
+    }
+    return CK_TAKEN;
+}
+
+KERNEL long ck_take(
+    double *gram, double *moment, double *p, double *theta, const double *x, double target,
+    double weight, double share, long size, long stride, double *scratch) {
+#define TAKE(blocks)                                                                             \
+    take(gram, moment, p, theta, x, target, weight, share, blocks, size, 4 * (blocks), scratch)
+    switch (stride) {
+    case 16: return TAKE(4);
+    case 20: return TAKE(5);
+    case 24: return TAKE(6);
+    case 28: return TAKE(7);
+    }
+#undef TAKE
+    v4 check = SPLAT(target * 0);
+    for (long i = 0; i < stride; i += 4) check += LOAD(x + i) * 0.0;
+    if (!(SUM(check) == 0) || !(share > 0) || !(share < __builtin_inf())) return CK_REFUSED;
+    ck_add_outer_lower(gram, x, share, size, stride);
+    const double weighted = share * target;
+    for (long i = 0; i < stride; i += 4) {
+        STORE(moment + i, LOAD(x + i) * weighted + LOAD(moment + i));
+    }
+    if (!p) return CK_PENDING;
+    const double s = ck_observe(p, theta, x, target, weight, 1, size, stride, scratch);
+    return s > 0 ? CK_TAKEN : CK_PENDING;
 }
 
 KERNEL long ck_cholesky(double *a, long size, long stride) {

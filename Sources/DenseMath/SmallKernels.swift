@@ -158,6 +158,35 @@ public enum SmallKernels {
         ck_observe(p, theta, x, target, weight, decay, size, stride, scratch)
     }
 
+    /// What became of an observation.
+    public enum Taken: Sendable {
+        /// A number is not finite, or the weight not above zero; nothing changed.
+        case refused
+        /// A and b have it; inverse and theta have to be made anew.
+        case pending
+        case taken
+    }
+
+    /// One observation into all of a regression, without forgetting: the lower triangle of `A` and
+    /// `b` by `share`, inverse and theta as `recursiveLeastSquares` by `weight`.
+    ///
+    /// - Parameter inverse: nil leaves inverse and theta as they are.
+    @inlinable
+    public static func take(
+        gram: UnsafeMutablePointer<Double>, moment: UnsafeMutablePointer<Double>,
+        inverse: UnsafeMutablePointer<Double>?, theta: UnsafeMutablePointer<Double>,
+        _ x: UnsafePointer<Double>, target: Double, weight: Double, share: Double, size: Int,
+        stride: Int, scratch: UnsafeMutablePointer<Double>
+    ) -> Taken {
+        switch ck_take(
+            gram, moment, inverse, theta, x, target, weight, share, size, stride, scratch)
+        {
+        case 0: .refused
+        case 1: .pending
+        default: .taken
+        }
+    }
+
     /// How many candidates `score` takes at once: the distance of its rows of means.
     public static let candidateLimit = 16
 

@@ -54,13 +54,15 @@ import Testing
         var random = SeededGenerator(seed: UInt64(100 * size + count))
         let posterior = posterior(size, &random)
         let all = candidates(count, &random)
-        var optimism = ck_optimism(alpha: 0.7, lowest: -2, highest: 4, per_price: 0.3)
+        var optimism = ck_optimism(
+            alpha: 0.7, scale: 1, lowest: -2, highest: 4, per_price: 0.3)
         var costs = [Double](repeating: .nan, count: 16)
         var deliveries = costs
         let overdue = all.span.withKernel { first, step, count in
-            posterior.withWeights { theta, inverse in
-                ck_optimistic_costs(
-                    &optimism, theta, inverse, size, posterior.stride, first, step, count, &costs,
+            posterior.withWeights { theta, matrix, scale in
+                optimism.scale = scale
+                return ck_optimistic_costs(
+                    &optimism, theta, matrix, size, posterior.stride, first, step, count, &costs,
                     &deliveries)
             }
         }

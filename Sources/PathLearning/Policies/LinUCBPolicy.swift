@@ -81,13 +81,14 @@ public struct LinUCBPolicy: Policy {
         _ candidates: Span<Candidate>, burst: BurstContext, _ costs: UnsafeMutablePointer<Double>,
         _ deliveries: UnsafeMutablePointer<Double>
     ) -> UInt32 {
-        var optimism = ck_optimism(
-            alpha: settings.alpha, lowest: Cost.lowest, highest: Cost.highest + cost.lateness,
-            per_price: cost.price(bytes: burst.bytes, pricePerGB: 1))
-        return candidates.withKernel { first, step, count in
-            posterior.withWeights { theta, inverse in
-                ck_optimistic_costs(
-                    &optimism, theta, settings.alpha > 0 ? inverse : nil, settings.features,
+        candidates.withKernel { first, step, count in
+            posterior.withWeights { theta, matrix, scale in
+                var optimism = ck_optimism(
+                    alpha: settings.alpha, scale: scale, lowest: Cost.lowest,
+                    highest: Cost.highest + cost.lateness,
+                    per_price: cost.price(bytes: burst.bytes, pricePerGB: 1))
+                return ck_optimistic_costs(
+                    &optimism, theta, settings.alpha > 0 ? matrix : nil, settings.features,
                     posterior.stride, first, step, count, costs, deliveries)
             } ?? 0
         } ?? 0

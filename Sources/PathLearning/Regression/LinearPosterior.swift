@@ -16,6 +16,7 @@ public import DenseMath
 public struct LinearPosterior: Sendable {
     private static let refreshAfter = 1000
     private static let renormalizeBelow = 1e-9
+    private static let renormalizeAbove = 1e9
     /// Condition, 1-norm, beyond which a solution is not trusted.
     private static let worstCondition = 1e12
 
@@ -44,6 +45,8 @@ public struct LinearPosterior: Sendable {
     private var fadedSinceRefresh = 1.0
     /// Fading not yet applied to the inverse.
     private var pendingDecay = 1.0
+    /// The inverse is this many times what is stored, for the same reason.
+    private var inverseScale = 1.0
 
     /// - Parameter tolerance: between 0 and 1.
     public init(prior: LinearPrior, tolerance: Double = 0.02) {
@@ -74,34 +77,31 @@ public struct LinearPosterior: Sendable {
     ) {
         age(decay)
         let (size, stride, scale) = (self.size, self.stride, self.scale)
-        // Zero times a number is zero unless it is not finite.
-        var check = target * 0 + weight * 0
-        for index in 0..<size { check += x[index] * 0 }
-        guard check == 0, weight > 0 else {
+        let layout = Layout(size: size, stride: stride)
+        let inverseScale = self.inverseScale / pendingDecay
+        let exact =
+            1 - fadedSinceRefresh > tolerance
+            || sinceRefresh &+ 1 >= LinearPosterior.refreshAfter
+            || !(inverseScale < LinearPosterior.renormalizeAbove)
+        let taken = storage.withUnsafeMutableBufferPointer { buffer -> SmallKernels.Taken in
+            guard let base = buffer.baseAddress else { return .refused }
+            // From P = c Q to (P - P x x' P / s) / g with s = g / w + x'P x is from Q to
+            // Q - Q x x' Q / t with t = g / (w c) + x'Q x, and from c to c / g.
+            return SmallKernels.take(
+                gram: base + layout.gram, moment: base + layout.moment,
+                inverse: exact ? nil : base + layout.inverse, theta: base + layout.theta, x,
+                target: target, weight: weight * inverseScale, share: weight / scale, size: size,
+                stride: stride, scratch: base + layout.scratch)
+        }
+        guard taken != .refused else {
             refused &+= 1
             return
         }
         observations &+= 1
         sinceRefresh &+= 1
-        let layout = Layout(size: size, stride: stride)
-        let pending = pendingDecay
-        let exact =
-            1 - fadedSinceRefresh > tolerance || sinceRefresh >= LinearPosterior.refreshAfter
-        let usable = storage.withUnsafeMutableBufferPointer { buffer -> Bool in
-            guard let base = buffer.baseAddress else { return false }
-            SmallKernels.addOuter(
-                base + layout.gram, x, weight: weight / scale, size: size, stride: stride)
-            let moment = base + layout.moment
-            let weighted = weight * target / scale
-            for index in 0..<stride { moment[index] += x[index] * weighted }
-            guard !exact else { return false }
-            return SmallKernels.recursiveLeastSquares(
-                inverse: base + layout.inverse, theta: base + layout.theta, x, target: target,
-                weight: weight, decay: pending, size: size, stride: stride,
-                scratch: base + layout.scratch) > 0
-        }
+        self.inverseScale = inverseScale
         pendingDecay = 1
-        if !usable { refresh() }
+        if taken == .pending { refresh() }
     }
 
     /// Lets the data fade by a factor (0...1) without a new observation, so that what was learned
@@ -198,6 +198,7 @@ public struct LinearPosterior: Sendable {
             reached = norm * LinearPosterior.norm(inverse, size: size, stride: stride)
             return reached <= LinearPosterior.worstCondition
         }
+        inverseScale = 1
         if usable { condition = reached }
         return usable
     }
@@ -226,7 +227,7 @@ public struct LinearPosterior: Sendable {
             guard let base = buffer.baseAddress else { return (0, 0) }
             return (
                 SmallKernels.dot(base + layout.theta, x, length: stride),
-                form(base + layout.inverse, x)
+                inverseScale * form(base + layout.inverse, x)
             )
         }
     }
@@ -241,14 +242,19 @@ public struct LinearPosterior: Sendable {
         }
     }
 
-    /// Lends the weights (`stride` doubles) and `A^-1` (columns `stride` apart) to a kernel.
+    /// Lends the weights (`stride` doubles), a matrix (columns `stride` apart) and the number it is
+    /// to be multiplied with to be `A^-1` to a kernel.
     @inline(__always)
     func withWeights<Result>(
-        _ body: (_ theta: UnsafePointer<Double>, _ inverse: UnsafePointer<Double>) -> Result
+        _ body: (
+            _ theta: UnsafePointer<Double>, _ matrix: UnsafePointer<Double>, _ scale: Double
+        ) -> Result
     ) -> Result? {
         let layout = Layout(size: size, stride: stride)
         return storage.withUnsafeBufferPointer { buffer in
-            buffer.baseAddress.map { body($0 + layout.theta, $0 + layout.inverse) }
+            buffer.baseAddress.map {
+                body($0 + layout.theta, $0 + layout.inverse, inverseScale)
+            }
         }
     }
 
@@ -256,9 +262,10 @@ public struct LinearPosterior: Sendable {
     ///
     /// - Parameter x: `size - 1` doubles, which must be a multiple of four.
     func predictAffine(_ x: UnsafePointer<Double>) -> (mean: Double, spread: Double) {
-        withWeights { theta, inverse in
-            SmallKernels.predictAffine(
-                theta: theta, inverse: inverse, x, length: size &- 1, stride: stride)
+        withWeights { theta, matrix, scale in
+            let (mean, spread) = SmallKernels.predictAffine(
+                theta: theta, inverse: matrix, x, length: size &- 1, stride: stride)
+            return (mean, scale * spread)
         } ?? (0, 0)
     }
 
@@ -290,7 +297,7 @@ public struct LinearPosterior: Sendable {
         let layout = Layout(size: size, stride: stride)
         var sum = 0.0
         for index in 0..<size { sum += storage[layout.inverse + index * (stride + 1)] }
-        return sum
+        return inverseScale * sum
     }
 
     /// `A`, prior and data.
@@ -313,7 +320,7 @@ public struct LinearPosterior: Sendable {
     /// `A^-1` as the decisions see it.
     public var covariance: Matrix {
         let layout = Layout(size: size, stride: stride)
-        return matrix { storage[layout.inverse + $0 + $1 * stride] }
+        return matrix { inverseScale * storage[layout.inverse + $0 + $1 * stride] }
     }
 
     private func matrix(_ element: (Int, Int) -> Double) -> Matrix {

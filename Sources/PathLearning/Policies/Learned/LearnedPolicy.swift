@@ -127,7 +127,7 @@ public struct LearnedPolicy: Policy {
     private mutating func takeWeights() {
         let stride = residual.stride
         for index in 0..<stride { scorer.weights[index] = residual.theta[index] }
-        lateHead.posterior.withWeights { theta, _ in
+        lateHead.posterior.withWeights { theta, _, _ in
             for index in 0..<stride { scorer.weights[stride + index] = theta[index] }
         }
         scorer.terms[0].late_correction = lateHead.correction

@@ -118,8 +118,8 @@ struct ResidualMixture: Sendable {
         let (slowShare, fastShare) = (mixture.weight(1), mixture.weight(2))
         let models = slowShare + fastShare
         let count = slow.stride
-        slow.withWeights { slowWeights, _ in
-            fast.withWeights { fastWeights, _ in
+        slow.withWeights { slowWeights, _, _ in
+            fast.withWeights { fastWeights, _, _ in
                 for index in 0..<count {
                     let sum = slowShare * slowWeights[index] + fastShare * fastWeights[index]
                     theta[index] = sum
