@@ -175,6 +175,12 @@ func record(
         // The model explains what the features announce, and DR is sharper for it.
         let fit = try #require(report.model)
         #expect(fit.explained > 0.2)
+        // Of the variance of what was earned, not of what the heuristic leaves to the model.
+        let recorded = report.recorded
+        let scatter =
+            recorded.standardError * recorded.standardError * Double(recorded.count)
+            * Double(recorded.count - 1)
+        #expect(agree(fit.scatter, scatter, within: 0.01), "a few rewards are held within limits")
         let doublyRobust = try #require(policy.rows.estimate(.dr))
         let inverse = try #require(policy.rows.estimate(.ips))
         #expect(doublyRobust.standardError < 0.8 * inverse.standardError)

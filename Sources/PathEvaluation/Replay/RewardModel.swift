@@ -10,6 +10,8 @@ struct RewardModel {
     private var blocks: [RidgeAccumulator]
     private var weights: [[Double]] = []
     private var intercepts: [Double] = []
+    /// Of what was predicted: the regressand with the part that needs no model.
+    private var targets = Moments()
     private var row = [Double](repeating: 0, count: FeatureSchema.count + 1)
 
     init(blocks: Int) {
@@ -20,9 +22,13 @@ struct RewardModel {
     var blockCount: Int { blocks.count }
 
     /// Takes in the features of the path that carried a burst, and what came of it.
+    ///
+    /// - Parameter target: what the regressand is a part of, in units of reward.
     mutating func add(
-        block: Int, features: UnsafeBufferPointer<Double>, regressand: Double, weight: Double = 1
+        block: Int, features: UnsafeBufferPointer<Double>, regressand: Double, target: Double,
+        weight: Double = 1
     ) {
+        targets.add(target)
         for index in 0..<FeatureSchema.count { row[index] = features[index] }
         row[FeatureSchema.count] = regressand
         row.withUnsafeBufferPointer { blocks[block].add(row: $0, weight: weight) }
@@ -44,9 +50,7 @@ struct RewardModel {
             fit.squaredError += blocks[block].squaredError(
                 weights: solution.weights, intercept: solution.intercept)
         }
-        var whole = RidgeAccumulator(size: FeatureSchema.count)
-        for block in blocks { try whole.merge(block) }
-        fit.scatter = whole.targetScatter
+        fit.scatter = targets.scatter
     }
 
     /// The regression of a block's model for each of some candidates.
@@ -117,11 +121,12 @@ struct RewardFit {
                 else { continue }
                 let row = UnsafeBufferPointer(
                     rebasing: features[index * width..<(index + 1) * width])
-                let regressand = reward.regressand(
-                    predictedDelivery: batch.chosenPredictions[index], outcome)
-                plain.add(block: block, features: row, regressand: regressand)
+                let predicted = batch.chosenPredictions[index]
+                let regressand = reward.regressand(predictedDelivery: predicted, outcome)
+                let target = reward.expectation(regressand, predictedDelivery: predicted)
+                plain.add(block: block, features: row, regressand: regressand, target: target)
                 robust?.add(
-                    block: block, features: row, regressand: regressand,
+                    block: block, features: row, regressand: regressand, target: target,
                     weight: max(0, 1 - propensity) / (propensity * propensity))
             }
         }

@@ -19,7 +19,7 @@ public struct RewardModelFit: Hashable, Sendable {
         self.predicted = predicted
     }
 
-    /// Share of the variance that it explains; below zero when the mean predicts better.
+    /// Share of the variance of rewards that it explains; below zero when the mean predicts better.
     public var explained: Double { scatter > 0 ? 1 - squaredError / scatter : 0 }
 
     /// Mean of what was earned above what was predicted: zero when it is calibrated.
