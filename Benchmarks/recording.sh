@@ -41,14 +41,16 @@ for _ in $(seq "${REPEATS:-3}"); do
     sender=$!
     writer=
     last="0 0"
-    # Nanoseconds on a processor, of all threads and of the writer's; the last ones seen.
+    # Nanoseconds on a processor, of all threads and of the writer's; the most seen, because the
+    # time of a thread that has ended is in no file.
     while [ -d "/proc/$sender/task" ]; do
         for task in "/proc/$sender/task/"*; do
             [ -n "$writer" ] || ! grep -qs trace-writer "$task/comm" || writer=${task##*/}
         done
-        now=$(cat "/proc/$sender/task/"*/schedstat 2>/dev/null | awk '{ s += $1 } END { print s + 0 }')
+        now=$(cat "/proc/$sender/task/"*/schedstat 2>/dev/null \
+            | awk '{ s += $1 } END { printf "%.0f", s }')
         part=$(awk '{ print $1 }' "/proc/$sender/task/$writer/schedstat" 2>/dev/null || true)
-        [ -z "$part" ] || last="$now $part"
+        if [ -n "$part" ] && [ "$now" -gt "${last% *}" ]; then last="$now $part"; fi
         sleep 0.1
     done
     wait "$sender"
@@ -65,6 +67,7 @@ session = info["sessions"][0]
 decisions, seconds = session["decisions"], session["seconds"]
 print(f"{decisions} decisions in {seconds:.2f} s ({decisions / seconds:.0f}/s), sender "
       f"{process:.2f} s of processor time, trace writer {writer:.3f} s: "
-      f"{100 * writer / process:.2f} % of the sender's, {1e6 * writer / decisions:.2f} us each")
+      f"{100 * writer / process:.2f} % of the sender's, {1e6 * writer / decisions:.2f} us each, "
+      f"{100 * writer / seconds:.2f} % of a core")
 PY
 done
