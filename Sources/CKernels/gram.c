@@ -44,7 +44,7 @@ AVX2 static inline __attribute__((always_inline)) void tile(
 }
 
 // Columns that stay in the first-level cache while the others stream by.
-#define PANEL 16
+#define PANEL 8
 
 AVX2 static void gram(
     const double *a, long rows, long stride, long columns, double *c, long width,
@@ -65,9 +65,18 @@ AVX2 static void gram(
                     }
                 }
                 tile(a + i * stride, a + j * stride, rows, stride, sums);
+                double *corner = c + i + j * width;
+                if (j + 3 <= i && i + 3 <= columns) {
+                    for (long y = 0; y < 4; y++, corner += width) {
+                        corner[0] += sums[y];
+                        corner[1] += sums[4 + y];
+                        corner[2] += sums[8 + y];
+                    }
+                    continue;
+                }
                 for (long x = 0; x < 3 && i + x < columns; x++) {
                     for (long y = 0; y < 4 && j + y <= i + x; y++) {
-                        c[i + x + (j + y) * width] += sums[4 * x + y];
+                        corner[x + y * width] += sums[4 * x + y];
                     }
                 }
             }

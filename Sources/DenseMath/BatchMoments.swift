@@ -26,7 +26,10 @@ struct BatchMoments {
         let size = batch.features + 1
         let gram = GramBlock(columns: size, kernel: kernel)
         let perPart = BatchPart.room(gram)
-        let memory = UnsafeMutablePointer<Double>.allocate(capacity: perPart * parts)
+        // Cache lines: a load that is spread over two takes twice as long.
+        let memory = UnsafeMutableRawPointer.allocate(
+            byteCount: perPart * parts * MemoryLayout<Double>.stride, alignment: 64
+        ).bindMemory(to: Double.self, capacity: perPart * parts)
         defer { memory.deallocate() }
         let next = UnsafeMutablePointer<Atomic<Int>>.allocate(capacity: 1)
         next.initialize(to: Atomic(0))
@@ -47,7 +50,7 @@ struct BatchMoments {
         }
         job.pointee.run()
         for handle in handles { pthread_join(handle, nil) }
-        let width = SmallKernels.stride(size)
+        let width = BatchPart.width(gram)
         var result: [BatchMoments] = []
         for part in 0..<parts {
             let base = memory + part * perPart
@@ -56,10 +59,11 @@ struct BatchMoments {
             for column in 0..<size {
                 scatter.append(
                     contentsOf: UnsafeBufferPointer(
-                        start: base + 1 + width + column * width, count: size))
+                        start: base + BatchPart.header + width + column * width, count: size))
             }
             let moments = BatchMoments(
-                weight: base[0], means: Array(UnsafeBufferPointer(start: base + 1, count: size)),
+                weight: base[0],
+                means: Array(UnsafeBufferPointer(start: base + BatchPart.header, count: size)),
                 scatter: scatter)
             guard moments.weight.isFinite, moments.means.allSatisfy(\.isFinite),
                 moments.scatter.allSatisfy(\.isFinite)
@@ -101,15 +105,21 @@ private struct BatchPart {
     let gram: GramBlock
     let memory: UnsafeMutablePointer<Double>
 
+    /// The weight alone, so that what follows begins with a cache line.
+    static let header = 8
+
     static func room(_ gram: GramBlock) -> Int {
-        let width = SmallKernels.stride(gram.columns)
-        return 1 + width + width * width + width + gram.room + gram.stride
+        let width = BatchPart.width(gram)
+        return header + width + width * width + width + gram.room + gram.stride
     }
+
+    /// From one column of the scatter to the next: whole cache lines.
+    static func width(_ gram: GramBlock) -> Int { (gram.columns + 7) & ~7 }
 
     func work(from begin: Int, to end: Int) {
         let size = gram.columns
-        let width = SmallKernels.stride(size)
-        let means = memory + 1
+        let width = BatchPart.width(gram)
+        let means = memory + BatchPart.header
         let scatter = means + width
         let difference = scatter + width * width
         let block = difference + width

@@ -22,7 +22,7 @@ struct GramBlock {
         self.columns = columns
         self.kernel = kernel ?? (ck_gram_fits(columns) != 0 ? .own : .blas)
         // A whole block in the second-level cache.
-        capacity = columns <= 32 ? 512 : columns <= 128 ? 256 : 160
+        capacity = columns <= 32 ? 512 : 256
         stride = capacity + 8
     }
 

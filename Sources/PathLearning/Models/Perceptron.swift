@@ -74,9 +74,8 @@ public struct Perceptron: Sendable, Equatable {
     ///   - x: `inputs` doubles.
     ///   - target: room for `outputs` doubles.
     public func write(_ x: UnsafePointer<Double>, into target: UnsafeMutablePointer<Double>) {
-        withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * Perceptron.widthLimit) {
-            scratch in
-            guard let base = scratch.baseAddress else { return }
+        var scratch = InlineArray<512, Double>(repeating: 0)
+        Perceptron.lend(&scratch) { base in
             var source = x
             for index in layers.indices {
                 let isLast = index == layers.count - 1
@@ -85,6 +84,17 @@ public struct Perceptron: Sendable, Equatable {
                 layers[index].write(source, into: result)
                 source = UnsafePointer(result)
             }
+        }
+    }
+
+    /// Lends memory of the stack: a temporary allocation of more than a kilobyte is one of the heap.
+    @inline(__always)
+    fileprivate static func lend<let count: Int, Result>(
+        _ memory: inout InlineArray<count, Double>,
+        _ body: (UnsafeMutablePointer<Double>) -> Result
+    ) -> Result {
+        withUnsafeMutablePointer(to: &memory) { pointer in
+            pointer.withMemoryRebound(to: Double.self, capacity: count, body)
         }
     }
 }
@@ -114,8 +124,8 @@ public struct NeuralLinearModel: Sendable, Equatable {
 
     /// The residual expected for these features; nothing is allocated.
     public func predict(_ features: FeatureVector) -> Double {
-        withUnsafeTemporaryAllocation(of: Double.self, capacity: layers.outputs) { hidden in
-            guard let hidden = hidden.baseAddress else { return head.intercept }
+        var memory = InlineArray<256, Double>(repeating: 0)
+        return Perceptron.lend(&memory) { hidden in
             write(features, into: hidden)
             var sum = head.intercept
             for index in 0..<layers.outputs { sum += head.weights[index] * hidden[index] }
@@ -152,8 +162,8 @@ public struct NeuralLinearPosterior: Sendable {
 
     /// The expected residual and `x' A^-1 x` of the last layer.
     public func predict(_ features: FeatureVector) -> (mean: Double, spread: Double) {
-        withUnsafeTemporaryAllocation(of: Double.self, capacity: posterior.stride) { row in
-            guard let row = row.baseAddress else { return (0, 0) }
+        var memory = InlineArray<260, Double>(repeating: 0)
+        return Perceptron.lend(&memory) { row in
             fill(row, features)
             return posterior.predict(row)
         }
@@ -163,17 +173,17 @@ public struct NeuralLinearPosterior: Sendable {
     public mutating func learn(
         _ features: FeatureVector, target: Double, decay: Double
     ) {
-        withUnsafeTemporaryAllocation(of: Double.self, capacity: posterior.stride) { row in
-            guard let row = row.baseAddress else { return }
+        var memory = InlineArray<260, Double>(repeating: 0)
+        Perceptron.lend(&memory) { row in
             fill(row, features)
             posterior.learn(row, target: target, decay: decay)
         }
     }
 
+    /// - Parameter row: zeros, the posterior's stride of them or more.
     private func fill(_ row: UnsafeMutablePointer<Double>, _ features: FeatureVector) {
         let size = model.layers.outputs
         model.write(features, into: row)
         row[size] = 1
-        for index in (size + 1)..<max(size + 1, posterior.stride) { row[index] = 0 }
     }
 }

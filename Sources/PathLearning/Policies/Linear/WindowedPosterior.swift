@@ -114,7 +114,9 @@ struct WindowedPosterior: LinearBelief {
             SmallCholesky.forward(factor, theta, size: size, stride: stride)
             SmallCholesky.backward(factor, theta, size: size, stride: stride)
             for index in 0..<size where !theta[index].isFinite { return false }
-            SmallCholesky.invert(factor, size: size, stride: stride, into: base + layout.inverse)
+            SmallCholesky.invert(
+                factor, size: size, stride: stride, into: base + layout.inverse,
+                scratch: base + layout.work)
             return true
         }
     }
@@ -136,6 +138,7 @@ struct WindowedPosterior: LinearBelief {
         let inverse: Int
         let theta: Int
         let scratch: Int
+        let work: Int
         let count: Int
 
         init(size: Int, stride: Int, blocks: Int) {
@@ -145,7 +148,8 @@ struct WindowedPosterior: LinearBelief {
             inverse = factor + square
             theta = inverse + square
             scratch = theta + stride
-            count = scratch + stride
+            work = scratch + stride
+            count = work + square
         }
 
         func block(_ index: Int) -> Int { blockSize &* (index &+ 1) }
