@@ -53,6 +53,8 @@ enum DecisionBenchmarks {
 
         func fill(_ set: inout CandidateSet, _ builder: inout CandidateBuilder) {
             builder.begin(&set)
+            // Lent: an array's element would be copied.
+            let (snapshots, estimators) = (snapshots.span, estimators.span)
             for index in snapshots.indices {
                 builder.add(
                     snapshots[index], estimator: estimators[index], burst: burst, now: now,
