@@ -34,23 +34,36 @@ struct RewardModel {
         row.withUnsafeBufferPointer { blocks[block].add(row: $0, weight: weight) }
     }
 
-    /// Fits each block's model on the other blocks.
+    /// Fits each block's model on the other blocks, with the penalty whose error out of fold is
+    /// least.
     ///
     /// - Throws: `LearningError.training` when a block has no others to learn from.
-    mutating func solve(lambda: Double) throws(LearningError) {
-        weights = []
-        intercepts = []
+    mutating func solve(lambdas: [Double]) throws(LearningError) {
+        var others: [RidgeAccumulator] = []
         for block in blocks.indices {
-            var others = RidgeAccumulator(size: FeatureSchema.count)
-            for other in blocks.indices where other != block { try others.merge(blocks[other]) }
-            let solution = try others.solve(lambda: lambda)
-            weights.append(solution.weights)
-            intercepts.append(solution.intercept)
-            fit.rows += Int(clamping: blocks[block].count)
-            fit.squaredError += blocks[block].squaredError(
-                weights: solution.weights, intercept: solution.intercept)
+            var sum = RidgeAccumulator(size: FeatureSchema.count)
+            for other in blocks.indices where other != block { try sum.merge(blocks[other]) }
+            others.append(sum)
         }
+        fit.rows = blocks.reduce(0) { $0 + Int(clamping: $1.count) }
         fit.scatter = targets.scatter
+        fit.squaredError = .infinity
+        for lambda in lambdas {
+            var solutions: [RidgeSolution] = []
+            var error = 0.0
+            for block in blocks.indices {
+                let solution = try others[block].solve(lambda: lambda)
+                if blocks[block].count > 0 {
+                    error += blocks[block].squaredError(
+                        weights: solution.weights, intercept: solution.intercept)
+                }
+                solutions.append(solution)
+            }
+            guard error < fit.squaredError || weights.isEmpty else { continue }
+            fit.squaredError = error
+            weights = solutions.map(\.weights)
+            intercepts = solutions.map(\.intercept)
+        }
     }
 
     /// The regression of a block's model for each of some candidates.

@@ -6,9 +6,9 @@ public struct TraceEvaluation {
     public var target = RewardTarget.cost
     public var cost = Cost()
     /// Blocks of time for the cross-fit.
-    public var blocks = 2
-    /// Penalty of the reward model's ridge regression.
-    public var lambda = 1.0
+    public var blocks = 5
+    /// Penalties of the reward model's ridge regression to choose from, by the error out of fold.
+    public var lambdas = [1.0, 10, 100, 1000, 1e4, 1e5]
     public var options: AnalysisOptions
     /// The label of the policy that the others are compared with, besides the logging one.
     public var baseline: String?
@@ -80,10 +80,10 @@ public struct TraceEvaluation {
                 work: { _, round in fit.add(round) }, done: { step($0.decisions) })
         }
         var plain = fit.plain
-        do throws(LearningError) { try plain.solve(lambda: lambda) } catch { return (nil, nil) }
+        do throws(LearningError) { try plain.solve(lambdas: lambdas) } catch { return (nil, nil) }
         guard var robust = fit.robust else { return (plain, nil) }
         // Where every propensity is one there is no weight at all, and nothing to be robust to.
-        do throws(LearningError) { try robust.solve(lambda: lambda) } catch {
+        do throws(LearningError) { try robust.solve(lambdas: lambdas) } catch {
             return (plain, plain)
         }
         return (plain, robust)
