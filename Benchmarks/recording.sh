@@ -9,19 +9,8 @@
 # PATHWISE names another binary, POLICY another policy, REPEATS another number of repeats.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-PATHWISE=${PATHWISE:-$PWD/.build/release/pathwise}
 POLICY=${POLICY:-learned}
-[ -x "$PATHWISE" ] || { echo "build first: make build" >&2; exit 1; }
-
-work=$(mktemp -d "${TMPDIR:-/tmp}/pathwise-recording.XXXXXX")
-receiver=
-finish() {
-    [ -z "$receiver" ] || kill "$receiver" 2>/dev/null || true
-    rm -rf "$work"
-}
-trap finish EXIT
-"$PATHWISE" keygen "$work/server.key" > "$work/server.pub"
-"$PATHWISE" keygen "$work/client.key" > "$work/client.pub"
+. Benchmarks/workspace.sh recording
 head -c "${1:-3000}M" /dev/zero > "$work/file"
 
 for _ in $(seq "${REPEATS:-3}"); do
@@ -29,6 +18,7 @@ for _ in $(seq "${REPEATS:-3}"); do
     "$PATHWISE" receive --listen 127.0.0.1:0 --listen 127.0.0.1:0 --key "$work/server.key" \
         --allow "$work/client.pub" --once --output - > /dev/null 2> "$work/receive.err" &
     receiver=$!
+    started=("$receiver")
     for _ in $(seq 100); do
         [ "$(grep -sc '^listening' "$work/receive.err")" = 2 ] && break
         sleep 0.05
@@ -55,7 +45,7 @@ for _ in $(seq "${REPEATS:-3}"); do
     done
     wait "$sender"
     wait "$receiver" || true
-    receiver=
+    started=()
     "$PATHWISE" trace info "$work/run.trace" --json > "$work/info.json"
     python3 - "$work/info.json" "$last" <<'PY'
 import json

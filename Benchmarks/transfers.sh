@@ -13,19 +13,8 @@
 # PATHWISE names another binary, POLICY another policy, REPEATS another number of repeats.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-PATHWISE=${PATHWISE:-$PWD/.build/release/pathwise}
 POLICY=${POLICY:-learned}
-[ -x "$PATHWISE" ] || { echo "build first: make build" >&2; exit 1; }
-
-work=$(mktemp -d "${TMPDIR:-/tmp}/pathwise-transfers.XXXXXX")
-started=()
-finish() {
-    for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
-    rm -rf "$work"
-}
-trap finish EXIT
-"$PATHWISE" keygen "$work/server.key" > "$work/server.pub"
-"$PATHWISE" keygen "$work/client.key" > "$work/client.pub"
+. Benchmarks/workspace.sh transfers
 
 # The largest resident memory that a process had, MB; asked while it runs.
 watch_memory() {

@@ -8,20 +8,9 @@
 # model that is alike, not the same. The same traces give the same bytes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-PATHWISE=${PATHWISE:-$PWD/.build/release/pathwise}
-[ -x "$PATHWISE" ] || { echo "build first: make build" >&2; exit 1; }
-
-work=$(mktemp -d "${TMPDIR:-/tmp}/pathwise-models.XXXXXX")
+. Benchmarks/workspace.sh models
 traces=${1:-$work}
 mkdir -p "$traces"
-started=()
-finish() {
-    for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
-    rm -rf "$work"
-}
-trap finish EXIT
-"$PATHWISE" keygen "$work/server.key" > "$work/server.pub"
-"$PATHWISE" keygen "$work/client.key" > "$work/client.pub"
 
 # 12 kB every 20 ms, 4.8 Mbit/s: bursts that fit on every path, so that each decision is a choice.
 pace() {

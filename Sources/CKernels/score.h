@@ -29,6 +29,15 @@
         t3 = MULADD(d_, f_, t3);                                                                 \
     } while (0)
 
+// Four rows of P x_k, times the elements of x_k from `i` on.
+#define ROWS(i)                                                                                  \
+    do {                                                                                         \
+        u0 = MULADD(s0, LOAD(x0 + (i)), u0);                                                     \
+        u1 = MULADD(s1, LOAD(x1 + (i)), u1);                                                     \
+        u2 = MULADD(s2, LOAD(x2 + (i)), u2);                                                     \
+        u3 = MULADD(s3, LOAD(x3 + (i)), u3);                                                     \
+    } while (0)
+
 // (x_k, 1)' P (x_k, 1) of four candidates, one a lane: see ck_score.
 INLINE void spread4(
     const double *p, long size, long stride, const double *x0, const double *x1, const double *x2,
@@ -46,16 +55,10 @@ INLINE void spread4(
         s0 += s0, s1 += s1, s2 += s2, s3 += s3;
         for (long j = row; j < row + 4; j++, column += stride) COLUMNS(column, j);
         t0 += t0, t1 += t1, t2 += t2, t3 += t3;
-        u0 = MULADD(s0, LOAD(x0 + row), u0);
-        u1 = MULADD(s1, LOAD(x1 + row), u1);
-        u2 = MULADD(s2, LOAD(x2 + row), u2);
-        u3 = MULADD(s3, LOAD(x3 + row), u3);
+        ROWS(row);
         s0 = t0, s1 = t1, s2 = t2, s3 = t3;
         for (long j = row + 4; j < row + 8; j++, column += stride) COLUMN(column + 4, j);
-        u0 = MULADD(s0, LOAD(x0 + row + 4), u0);
-        u1 = MULADD(s1, LOAD(x1 + row + 4), u1);
-        u2 = MULADD(s2, LOAD(x2 + row + 4), u2);
-        u3 = MULADD(s3, LOAD(x3 + row + 4), u3);
+        ROWS(row + 4);
     }
     if (row < size) {
         v4 s0 = LOAD(last + row), s1 = s0, s2 = s0, s3 = s0;
@@ -63,10 +66,7 @@ INLINE void spread4(
         for (long j = 0; j < row; j++, column += stride) COLUMN(column, j);
         s0 += s0, s1 += s1, s2 += s2, s3 += s3;
         for (long j = row; j < row + 4; j++, column += stride) COLUMN(column, j);
-        u0 = MULADD(s0, LOAD(x0 + row), u0);
-        u1 = MULADD(s1, LOAD(x1 + row), u1);
-        u2 = MULADD(s2, LOAD(x2 + row), u2);
-        u3 = MULADD(s3, LOAD(x3 + row), u3);
+        ROWS(row);
     }
     v4 sum;
     SUMS(sum, u0, u1, u2, u3);

@@ -23,12 +23,7 @@ enum NumberParser {
         let begin = index
         while index < end, start[index] == 0x30 { index &+= 1 }
         let first = index
-        while index < end {
-            let digit = start[index] &- 0x30
-            guard digit < 10 else { break }
-            mantissa = mantissa &* 10 &+ UInt64(digit)
-            index &+= 1
-        }
+        takeDigits(start, upTo: end, &index, &mantissa)
         digits = index &- first
         var hasDigit = index > begin
         if index < end, start[index] == 0x2e {
@@ -38,12 +33,7 @@ enum NumberParser {
                 while index < end, start[index] == 0x30 { index &+= 1 }
             }
             let significant = index
-            while index < end {
-                let digit = start[index] &- 0x30
-                guard digit < 10 else { break }
-                mantissa = mantissa &* 10 &+ UInt64(digit)
-                index &+= 1
-            }
+            takeDigits(start, upTo: end, &index, &mantissa)
             scale = index &- point
             digits &+= index &- significant
             hasDigit = hasDigit || scale > 0
@@ -82,12 +72,7 @@ enum NumberParser {
         if isNegative { index = 1 }
         let begin = index
         var mantissa: UInt64 = 0
-        while index < count {
-            let digit = start[index] &- 0x30
-            guard digit < 10 else { break }
-            mantissa = mantissa &* 10 &+ UInt64(digit)
-            index &+= 1
-        }
+        takeDigits(start, upTo: count, &index, &mantissa)
         var digits = index &- begin
         // More than 19 digits wrap round, and are counted after the loops.
         guard digits > 0 else { return nil }
@@ -100,12 +85,7 @@ enum NumberParser {
                 mantissa = mantissa &* 100_000_000 &+ eight
                 index &+= 8
             }
-            while index < count {
-                let digit = start[index] &- 0x30
-                guard digit < 10 else { break }
-                mantissa = mantissa &* 10 &+ UInt64(digit)
-                index &+= 1
-            }
+            takeDigits(start, upTo: count, &index, &mantissa)
             scale = index &- point
             digits &+= scale
             guard scale > 0 else { return nil }
@@ -113,6 +93,19 @@ enum NumberParser {
         guard digits <= 19 else { return nil }
         let value = quotient(mantissa, scale)
         return (isNegative ? -value : value, index)
+    }
+
+    /// Goes on over digits, which follow those of the mantissa; more than 19 in all wrap round.
+    @inline(__always)
+    private static func takeDigits(
+        _ start: UnsafePointer<UInt8>, upTo end: Int, _ index: inout Int, _ mantissa: inout UInt64
+    ) {
+        while index < end {
+            let digit = start[index] &- 0x30
+            guard digit < 10 else { return }
+            mantissa = mantissa &* 10 &+ UInt64(digit)
+            index &+= 1
+        }
     }
 
     /// Eight digits at once; nil when one of the bytes is none.

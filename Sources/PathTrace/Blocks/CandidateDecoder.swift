@@ -207,21 +207,19 @@ struct CandidateDecoder: ~Copyable {
     @inline(__always)
     private func step(_ row: Int, _ chain: UnsafeMutablePointer<UInt64>) {
         let mask = masks[row] & sparse
-        var rest = mask & ~CandidateWord.shared
+        take(mask & ~CandidateWord.shared, into: chain)
+        take(mask & CandidateWord.shared, into: chains + 16 &* CandidateWord.count)
+    }
+
+    /// Takes the next value of each column in a set into a chain.
+    @inline(__always)
+    private func take(_ set: UInt64, into chain: UnsafeMutablePointer<UInt64>) {
+        var rest = set
         while rest != 0 {
             let word = rest.trailingZeroBitCount
             let at = next[word]
             next[word] = at &+ 1
             chain[word] = words[at]
-            rest &= rest &- 1
-        }
-        rest = mask & CandidateWord.shared
-        let common = chains + 16 &* CandidateWord.count
-        while rest != 0 {
-            let word = rest.trailingZeroBitCount
-            let at = next[word]
-            next[word] = at &+ 1
-            common[word] = words[at]
             rest &= rest &- 1
         }
     }

@@ -21,7 +21,7 @@ public final class SessionRecorder: Sendable {
         writer = try TraceWriter(
             path: path,
             schema: TraceWriter.Schema(
-                hash: hexadecimal(schema.hash), text: schema.text, names: schema.names),
+                hash: StableHash.text(schema.hash), text: schema.text, names: schema.names),
             programVersion: PathwiseVersion.text)
         ring = writer.makeRing()
         self.command = command
@@ -31,7 +31,8 @@ public final class SessionRecorder: Sendable {
         let info = SessionInfo(
             startedWallClock: WallClock.nanoseconds(), started: MonotonicClock.now(), role: role,
             peer: peer, policy: selector.name,
-            modelHash: selector.modelHash == 0 ? "" : hexadecimal(selector.modelHash), seed: seed,
+            modelHash: selector.modelHash == 0 ? "" : StableHash.text(selector.modelHash),
+            seed: seed,
             programVersion: PathwiseVersion.text, command: command)
         let id = writer.beginSession(info)
         session.withLock { $0 = id }
@@ -95,7 +96,7 @@ public final class SessionRecorder: Sendable {
             entry = TraceEvent(time: time, kind: .note, text: "learning anew: \(reason.name)")
         case .modelReplaced(let hash, let time):
             entry = TraceEvent(
-                time: time, kind: .model, text: "goes on with model \(hexadecimal(hash))")
+                time: time, kind: .model, text: "goes on with model \(StableHash.text(hash))")
         case .modelRefused(let reason, let time):
             entry = TraceEvent(time: time, kind: .model, text: "refused: \(reason)")
         default: return
@@ -123,9 +124,4 @@ public final class SessionRecorder: Sendable {
 /// The program's version, in traces and of the command.
 public enum PathwiseVersion {
     public static let text = "0.1.0"
-}
-
-func hexadecimal(_ value: UInt64) -> String {
-    let digits = String(value, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
 }

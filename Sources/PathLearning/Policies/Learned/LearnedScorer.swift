@@ -85,7 +85,7 @@ struct LearnedScorer: Sendable {
             if isSafe { safe |= 1 &<< UInt32(index) }
             shares[index] = isSafe ? (least - evaluation.costs[index]) * sharpness : -700
         }
-        ck_exp(shares, shares, count)
+        SmallKernels.exponentials(shares, into: shares, count: count)
         var sum = 0.0
         for index in 0..<count where safe & (1 &<< UInt32(index)) != 0 { sum += shares[index] }
         let floor = settings.epsilon / Double(max(1, safe.nonzeroBitCount))
