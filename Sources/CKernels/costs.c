@@ -24,7 +24,8 @@ INLINE void gather(const struct ck_candidate *first, long step, long count, stru
     const v4 age = __builtin_shufflevector(ab1, cd1, 2, 3, 6, 7);
     four->prediction = __builtin_shufflevector(ab0, cd0, 0, 1, 4, 5);
     four->price = (v4){
-        four->at[0]->price, four->at[1]->price, four->at[2]->price, four->at[3]->price};
+        four->at[0]->standing.price, four->at[1]->standing.price, four->at[2]->standing.price,
+        four->at[3]->standing.price};
     // The rule of SteadyPolicy: what its `isSuspicious` and `estimate` say.
     four->overdue = age > rtt + MAXIMUM(4.0 * variation, SPLAT(0.01));
     const v4 longer = rtt + SELECT(four->overdue, 2.0 * variation, SPLAT(0.0));
@@ -33,9 +34,6 @@ INLINE void gather(const struct ck_candidate *first, long step, long count, stru
 
 #define FEATURES(four)                                                                           \
     (four).at[0]->features, (four).at[1]->features, (four).at[2]->features, (four).at[3]->features
-// Bit k for lane k of a mask.
-#define BITS(mask) ((uint32_t)__builtin_reduce_or((mask) & (i4){1, 2, 4, 8}))
-#define ALL(count) ((uint32_t)((1ull << (count)) - 1))
 
 KERNEL uint32_t ck_optimistic_costs(
     const struct ck_optimism *o, const double *theta, const double *p, long size, long stride,
@@ -48,19 +46,20 @@ KERNEL uint32_t ck_optimistic_costs(
             (const struct ck_candidate *)((const double *)candidates + first * step), step,
             count - first, &four);
         v4 mean, logarithm, delivery, bonus = SPLAT(0.0);
+        LOGARITHM(logarithm, MAXIMUM(four.prediction, SPLAT(1e-4)));
         mean4(theta, size, FEATURES(four), &mean);
+        const v4 least = MAXIMUM(mean, SPLAT(o->lowest));
+        const v4 residual = MINIMUM(least, SPLAT(o->highest));
+        // Before the spread, whose sums wait for nothing of it.
+        EXPONENTIAL(delivery, logarithm + residual);
+        STORE(deliveries + first, delivery);
         if (p) {
             v4 spread;
             spread4(p, size, stride, FEATURES(four), &spread);
             const v4 share = o->scale * spread;
             bonus = o->alpha * __builtin_elementwise_sqrt(MAXIMUM(SPLAT(0.0), share));
         }
-        LOGARITHM(logarithm, MAXIMUM(four.prediction, SPLAT(1e-4)));
-        const v4 least = MAXIMUM(mean, SPLAT(o->lowest));
-        const v4 residual = MINIMUM(least, SPLAT(o->highest));
         STORE(costs + first, logarithm + residual - bonus + o->per_price * four.price);
-        EXPONENTIAL(delivery, logarithm + residual);
-        STORE(deliveries + first, delivery);
         overdue |= BITS(four.overdue) << first;
     }
     return overdue & ALL(count);
@@ -79,12 +78,11 @@ KERNEL long ck_learned_costs(
             count - first, &four);
         v4 mean, logit, logarithm, odds, delivery, offset, excess, bonus, leaving;
         for (long k = 0; k < 4; k++) {
-            const long path =
-                four.at[k]->path < CK_CANDIDATES ? four.at[k]->path : CK_CANDIDATES - 1;
+            const long path = four.at[k]->standing.path & (CK_CANDIDATES - 1);
             offset[k] = l->offsets[path];
             excess[k] = l->excesses[path];
             bonus[k] = l->bonuses[path];
-            leaving[k] = current < 0 || current == four.at[k]->path ? 0 : l->switching;
+            leaving[k] = current < 0 || current == four.at[k]->standing.path ? 0 : l->switching;
         }
         mean4(theta, size, FEATURES(four), &mean);
         mean4(theta + stride, size, FEATURES(four), &logit);

@@ -17,37 +17,60 @@
         (result) = SELECT(logarithmic_, curve_, v_) * LOAD(scaling->factor + (i));               \
     } while (0)
 
-INLINE int moved(const double *reading, const double *memory, long group) {
-    const v4 now = LOAD(reading + 4 * group), before = LOAD(memory + 4 * group);
-    return DIFFER(now, before);
+#define LEAST(a, b) ((a) < (b) ? (a) : (b))
+#define MOST(a, b) ((a) < (b) ? (b) : (a))
+
+// Bits in which a group of four numbers differs from what it was.
+#define MOVED(group) ((u4)LOAD(now + 4 * (group)) ^ (u4)LOAD(m->reading + 4 * (group)))
+#define ANY(bits) (__builtin_reduce_or(bits) != 0)
+#define KEEP(group) STORE(m->reading + 4 * (group), LOAD(now + 4 * (group)))
+
+// The features of losses.
+INLINE void recall(
+    const struct ck_scaling *scaling, const struct ck_reading *r, struct ck_memory *m) {
+    const struct ck_averages *a = &r->averages;
+    const double brief = a->lost_short / (a->lost_short + a->delivered_short + 1);
+    m->loss = a->lost_long / (a->lost_long + a->delivered_long + 1);
+    SCALE(
+        *(v4u *)(m->features + 8), 8, ((v4){brief, m->loss, a->loss_burst, r->since_loss}));
+}
+
+// The features that only an acknowledgement or a loss moves.
+INLINE void average(
+    const struct ck_scaling *scaling, const struct ck_reading *r, struct ck_memory *m) {
+    const struct ck_averages *a = &r->averages;
+    m->per_rtt = r->rtt > 0 ? 1 / r->rtt : 0;
+    const double slope = a->rtt_slow > 0 ? (a->rtt_fast - a->rtt_slow) / a->rtt_slow : 0;
+    SCALE(
+        *(v4u *)m->features, 0,
+        ((v4){r->rtt, r->rtt_variation * m->per_rtt, r->least_rtt, slope}));
+    const double square = a->rate_weight > 0 ? a->rate_squares / a->rate_weight : 0;
+    const double deviation = __builtin_elementwise_sqrt(square >= 0 ? square : 0);
+    const double variation = a->rate_mean > 0 ? deviation / a->rate_mean : 0;
+    SCALE(*(v4u *)(m->features + 4), 4, ((v4){a->delay_excess, a->jitter, r->rate, variation}));
+    recall(scaling, r, m);
 }
 
 INLINE void extract(
     const struct ck_scaling *scaling, const struct ck_reading *r, struct ck_memory *m,
     struct ck_candidate *out, double *timed) {
-    const double *now = (const double *)r, *before = (const double *)&m->reading;
-    // What only an acknowledgement or a loss moves, and is divided by.
-    const int averages = moved(now, before, 6) || moved(now, before, 7);
-    if (averages || moved(now, before, 0)) {
-        m->per_rtt = r->rtt > 0 ? 1 / r->rtt : 0;
-        const double slope = r->rtt_slow > 0 ? (r->rtt_fast - r->rtt_slow) / r->rtt_slow : 0;
-        SCALE(
-            *(v4u *)m->features, 0,
-            ((v4){r->rtt, r->rtt_variation * m->per_rtt, r->least_rtt, slope}));
+    const double *now = (const double *)r;
+    if (ANY(MOVED(0) | MOVED(1) | MOVED(2) | MOVED(3))) {
+        average(scaling, r, m);
+        KEEP(0);
+        KEEP(1);
+        KEEP(2);
+        KEEP(3);
+        KEEP(7);
+    } else if (m->reading[28] != r->since_loss) {
+        recall(scaling, r, m);
+        KEEP(7);
     }
-    if (averages || moved(now, before, 1)) {
-        const double square = r->rate_weight > 0 ? r->rate_squares / r->rate_weight : 0;
-        const double deviation = __builtin_elementwise_sqrt(square >= 0 ? square : 0);
-        const double variation = r->rate_mean > 0 ? deviation / r->rate_mean : 0;
-        SCALE(
-            *(v4u *)(m->features + 4), 4, ((v4){r->delay_excess, r->jitter, r->rate, variation}));
-    }
-    if (averages || moved(now, before, 2)) {
-        const double brief = r->lost_short / (r->lost_short + r->delivered_short + 1);
-        m->loss = r->lost_long / (r->lost_long + r->delivered_long + 1);
-        SCALE(
-            *(v4u *)(m->features + 8), 8,
-            ((v4){brief, m->loss, r->loss_burst, r->since_loss}));
+    if (ANY(MOVED(4) | MOVED(5))) {
+        SCALE(*(v4u *)(m->features + 16), 16, LOAD(now + 16));
+        SCALE(*(v4u *)(m->features + 20), 20, LOAD(now + 20));
+        KEEP(4);
+        KEEP(5);
     }
     // What time and the burst move: three quotients at once.
     const double size = r->burst >= 0 ? r->burst : 0;
@@ -55,12 +78,6 @@ INLINE void extract(
         / (v4){r->rate * r->least_rtt + 1200, r->rate, r->rate, 1};
     STORE(
         timed, ((v4){r->since_reply, r->unanswered * m->per_rtt, quotients[0], r->pacing_delay}));
-    for (long group = 4; group < 6; group++) {
-        if (moved(now, before, group)) {
-            SCALE(*(v4u *)(m->features + 4 * group), 4 * group, LOAD(now + 4 * group));
-        }
-    }
-    for (long i = 0; i < 8; i++) STORE((double *)&m->reading + 4 * i, LOAD(now + 4 * i));
     for (long i = 0; i < CK_FEATURES; i += 4) {
         if (i != 12) STORE(out->features + i, LOAD(m->features + i));
     }
@@ -75,19 +92,28 @@ INLINE void extract(
         ((v4){
             prediction >= 1e-4 ? prediction : 1e-4, r->rtt, r->rtt_variation, r->unanswered}));
     out->loss = m->loss;
+    out->standing = r->standing;
 }
 
 // Each prediction against the best of the others.
 INLINE void compare(
     const struct ck_scaling *scaling, struct ck_candidate *candidates, long step, long count) {
-    double best = __builtin_inf(), second = best, predictions[CK_CANDIDATES];
-    for (long k = 0; k < count; k++) {
-        const double prediction = ((double *)candidates)[k * step + CK_FEATURES];
-        predictions[k] = prediction;
-        second = prediction < best ? best : prediction < second ? prediction : second;
-        best = prediction < best ? prediction : best;
+    double *const base = (double *)candidates;
+    double predictions[CK_CANDIDATES];
+    for (long k = 0; k < ((count + 3) & ~3l); k++) {
+        predictions[k] = k < count ? base[k * step + CK_FEATURES] : __builtin_inf();
     }
-    for (long k = count; k & 3; k++) predictions[k] = best;
+    double best = __builtin_inf(), second = best;
+    for (long first = 0; first < count; first += 4) {
+        const double *p = predictions + first;
+        // The least and the second of four, then of those and what came before.
+        const double a = LEAST(p[0], p[1]), b = LEAST(p[2], p[3]);
+        const double c = MOST(p[0], p[1]), d = MOST(p[2], p[3]);
+        const double one = LEAST(a, b), ab = MOST(a, b), cd = LEAST(c, d);
+        const double two = LEAST(ab, cd), seconds = LEAST(second, two), bests = MOST(best, one);
+        second = LEAST(seconds, bests);
+        best = LEAST(best, one);
+    }
     const long gap = CK_FEATURES - 1;
     for (long first = 0; first < count; first += 4) {
         const v4 prediction = LOAD(predictions + first);
@@ -98,7 +124,11 @@ INLINE void compare(
         LOGARITHM(curve, argument);
         STORE(predictions + first, curve * scaling->factor[gap]);
     }
-    for (long k = 0; k < count; k++) ((double *)candidates)[k * step + gap] = predictions[k];
+    // With the three features beside it, as it will be read.
+    for (long k = 0; k < count; k++) {
+        double *place = base + k * step + gap - 3;
+        STORE(place, SELECT(((i4){0, 0, 0, -1}), SPLAT(predictions[k]), LOAD(place)));
+    }
 }
 
 KERNEL void ck_fill(
@@ -106,8 +136,7 @@ KERNEL void ck_fill(
     struct ck_memory *memory, struct ck_candidate *candidates, long step) {
     double timed[4 * CK_CANDIDATES];
     for (long k = 0; k < count; k++) {
-        const long path = readings[k].path;
-        struct ck_memory *own = memory + (path < CK_CANDIDATES ? path : CK_CANDIDATES - 1);
+        struct ck_memory *own = memory + (readings[k].standing.path & (CK_CANDIDATES - 1));
         extract(
             scaling, readings + k, own,
             (struct ck_candidate *)((double *)candidates + k * step), timed + 4 * k);

@@ -43,8 +43,10 @@ typedef uint64_t u4 __attribute__((vector_size(32)));
         (result) = __builtin_shufflevector(ab_, cd_, 0, 1, 4, 5)                                 \
             + __builtin_shufflevector(ab_, cd_, 2, 3, 6, 7);                                     \
     } while (0)
-// Whether two vectors of doubles differ in a bit.
-#define DIFFER(a, b) (__builtin_reduce_or((u4)(a) ^ (u4)(b)) != 0)
+// Bit k for lane k of a mask.
+#define BITS(mask) ((uint32_t)__builtin_reduce_or((mask) & (i4){1, 2, 4, 8}))
+// Bits of all candidates.
+#define ALL(count) ((uint32_t)((1ull << (count)) - 1))
 
 // The same vector at any multiple of eight bytes.
 typedef double v4u __attribute__((vector_size(32), aligned(8), may_alias));

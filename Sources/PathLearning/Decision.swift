@@ -2,7 +2,7 @@ public import PathTelemetry
 
 /// One path that a decision may use, with everything a policy may look at.
 public struct Candidate: Sendable {
-    // Kernels know what comes first, down to the price: `ck_candidate` of CKernels is the same in C.
+    // Kernels know it: `ck_candidate` of CKernels is the same in C.
     public var features: FeatureVector
     /// The heuristic's prediction h(x): time from now until the burst has arrived, seconds.
     public var predictedDelivery: Double
@@ -72,35 +72,36 @@ public struct CandidateSet: Sendable {
     /// Empties the set for the next decision.
     public mutating func removeAll() { count = 0 }
 
-    /// Makes room for one more candidate, to be filled in place; what it holds before is of an
-    /// earlier decision.
+    /// Lends `count` candidates, at most `PathID.limit`, to be filled in.
     ///
-    /// - Returns: its position, or nil when `PathID.limit` are there already.
+    /// The body gets the first, and the distance to the next in doubles. What they hold before is
+    /// of an earlier decision.
     @inline(__always)
-    mutating func grow() -> Int? {
-        guard count < PathID.limit else { return nil }
-        if storage.count == count { storage.append(Candidate(path: PathID(0))) }
-        count += 1
-        return count - 1
-    }
-
-    /// Lends the candidates to be filled in: the first, the distance to the next in doubles, and
-    /// how many there are.
-    @inline(__always)
-    mutating func withMemory(_ body: (UnsafeMutableRawPointer, Int, Int) -> Void) {
-        let count = self.count
+    mutating func withMemory(_ count: Int, _ body: (UnsafeMutableRawPointer, Int) -> Void) {
+        self.count = min(max(count, 0), PathID.limit)
+        if storage.count < self.count { grow() }
         storage.withUnsafeMutableBufferPointer { buffer in
             guard let base = buffer.baseAddress, count > 0 else { return }
             body(
                 UnsafeMutableRawPointer(base),
-                MemoryLayout<Candidate>.stride / MemoryLayout<Double>.stride, count)
+                MemoryLayout<Candidate>.stride / MemoryLayout<Double>.stride)
         }
+    }
+
+    @inline(never)
+    private mutating func grow() {
+        while storage.count < count { storage.append(Candidate(path: PathID(0))) }
     }
 
     /// Appends a candidate; ignored when `PathID.limit` are there already.
     public mutating func append(_ candidate: Candidate) {
-        guard let place = grow() else { return }
-        storage[place] = candidate
+        guard count < PathID.limit else { return }
+        if storage.count == count {
+            storage.append(candidate)
+        } else {
+            storage[count] = candidate
+        }
+        count += 1
     }
 
     /// The position of a path among the candidates.
@@ -144,23 +145,41 @@ public struct ActionDistribution: Sendable {
     /// Empties the distribution for the next decision.
     public mutating func removeAll() { count = 0 }
 
+    /// Lends the probabilities and sets of `count` single candidates, at most `PathID.limit`, to a
+    /// kernel that writes them, in whole groups of four.
+    @inline(__always)
+    mutating func withSingles(
+        _ count: Int, _ body: (UnsafeMutablePointer<Double>, UnsafeMutablePointer<UInt16>) -> Void
+    ) {
+        self.count = min(count, PathID.limit)
+        withUnsafeMutablePointer(to: &probabilities) { probabilities in
+            withUnsafeMutablePointer(to: &actions) { actions in
+                body(
+                    UnsafeMutableRawPointer(probabilities).assumingMemoryBound(to: Double.self),
+                    UnsafeMutableRawPointer(actions).assumingMemoryBound(to: UInt16.self))
+            }
+        }
+    }
+
     /// The action whose share of 0 ..< 1 contains the draw; never one of probability zero.
     ///
     /// Nil when the probabilities are not finite, not negative, or do not sum to one within 1e-9.
     /// Mutating, because only what may change has an address: reading would copy all of it first.
     mutating func sample(_ draw: Double) -> Int? {
         var sum = 0.0
-        var chosen = -1
+        // Shares that end at or before the draw, without a branch: which it is nobody can predict.
+        var before = 0
         var last = 0
+        var isSound = true
         for index in 0..<count {
             let share = probabilities[index]
-            guard share >= 0 else { return nil }
+            isSound = isSound && share >= 0
             sum += share
-            if share > 0 { last = index }
-            if chosen < 0, draw < sum { chosen = index }
+            last = share > 0 ? index : last
+            before &+= draw < sum ? 0 : 1
         }
-        guard (sum - 1).magnitude <= 1e-9 else { return nil }
-        return chosen < 0 ? last : chosen
+        guard isSound, (sum - 1).magnitude <= 1e-9 else { return nil }
+        return min(before, last)
     }
 
     /// The action at a position below `count`.

@@ -29,10 +29,9 @@ private func build(
     var set = CandidateSet()
     // Twice, so that every path's delay is known to the clock offset.
     for _ in 0..<2 {
-        builder.begin(&set)
+        builder.begin()
         for (snapshot, estimator) in paths {
-            builder.add(
-                snapshot, estimator: estimator, burst: burst(bytes), now: now, to: &set)
+            builder.add(snapshot, evidence: estimator.evidence, burst: burst(bytes), now: now)
         }
         builder.finish(&set)
     }

@@ -7,7 +7,7 @@ import Testing
 @testable import PathLearning
 
 @Suite struct KernelCostTests {
-    @Test func candidatesBeginAsTheKernelsKnowThem() {
+    @Test func candidatesAreAsTheKernelsKnowThem() {
         typealias Layout = MemoryLayout<Candidate>
         typealias Kernel = MemoryLayout<ck_candidate>
         #expect(Layout.offset(of: \.features) == 0)
@@ -17,10 +17,18 @@ import Testing
         #expect(Layout.offset(of: \.rttVariation) == Kernel.offset(of: \.variation))
         #expect(Layout.offset(of: \.unansweredAge) == Kernel.offset(of: \.age))
         #expect(Layout.offset(of: \.lossRate) == Kernel.offset(of: \.loss))
-        #expect(Layout.offset(of: \.path) == Kernel.offset(of: \.path))
-        #expect(Layout.offset(of: \.traits.weight) == Kernel.offset(of: \.weight))
-        #expect(Layout.offset(of: \.traits.pricePerGB) == Kernel.offset(of: \.price))
-        #expect(Layout.stride % MemoryLayout<Double>.stride == 0)
+        #expect(Layout.offset(of: \.path) == Kernel.offset(of: \.standing.path))
+        #expect(Layout.offset(of: \.traits.weight) == Kernel.offset(of: \.standing.weight))
+        #expect(Layout.offset(of: \.traits.pricePerGB) == Kernel.offset(of: \.standing.price))
+        #expect(Layout.offset(of: \.traits.rateLimit) == Kernel.offset(of: \.standing.rate_limit))
+        #expect(Layout.offset(of: \.traits.isBackup) == Kernel.offset(of: \.standing.is_backup))
+        #expect(Layout.offset(of: \.traits.kind) == Kernel.offset(of: \.standing.kind))
+        #expect(Layout.offset(of: \.room) == Kernel.offset(of: \.standing.room))
+        #expect(Layout.offset(of: \.bytesInFlight) == Kernel.offset(of: \.standing.in_flight))
+        #expect(Layout.offset(of: \.congestionWindow) == Kernel.offset(of: \.standing.window))
+        #expect(Layout.offset(of: \.rate) == Kernel.offset(of: \.standing.rate))
+        #expect(Layout.stride == Kernel.stride)
+        #expect(MemoryLayout<ck_reading>.offset(of: \.standing) == 8 * Int(CK_READING))
         #expect(CK_CANDIDATES == PathID.limit && CK_FEATURES == FeatureSchema.count)
     }
 
@@ -135,9 +143,9 @@ import Testing
                     log(h) + longer - 0.4 * (1 / weight).squareRoot() + late
                     + 20_000 * 1e-6 * candidate.traits.pricePerGB
                     + (candidate.path == PathID(14) ? 0 : 0.05)
-                #expect((evaluation.costs[index] - cost).magnitude < 1e-11)
-                #expect((evaluation.risks[index] - late).magnitude < 1e-12)
-                #expect((evaluation.deliveries[index] - h * exp(longer)).magnitude < 1e-11)
+                #expect((evaluation.rows[index] - cost).magnitude < 1e-11)
+                #expect((evaluation.rows[16 + index] - late).magnitude < 1e-12)
+                #expect((evaluation.rows[32 + index] - h * exp(longer)).magnitude < 1e-11)
                 #expect(evaluation.estimates[index] == SteadyPolicy.estimate(candidate))
                 #expect(
                     (evaluation.overdue & (1 << UInt32(index)) != 0)

@@ -194,14 +194,14 @@ private func at(_ milliseconds: Int64) -> Instant { .zero + .milliseconds(millis
             var offset = ClockOffset()
             #expect(offset.estimate == nil)
             // Symmetric 20 ms; 80 ms out and 10 ms back.
-            offset.update(path: PathID(0), from: estimator(raw: distance + 20, rtt: 40))
-            offset.update(path: PathID(1), from: estimator(raw: distance + 80, rtt: 90))
+            offset.update(path: PathID(0), from: estimator(raw: distance + 20, rtt: 40).evidence)
+            offset.update(path: PathID(1), from: estimator(raw: distance + 80, rtt: 90).evidence)
             #expect(offset.estimate == .milliseconds(distance))
             #expect((offset.delay(ofRaw: .milliseconds(distance + 20)) - 0.020).magnitude < 1e-12)
             #expect((offset.delay(ofRaw: .milliseconds(distance + 80)) - 0.080).magnitude < 1e-12)
             // 5 ms out, 105 ms back: half its RTT would put the offset 50 ms too low, but on the
             // second path at most all of its 90 ms are on the way out.
-            offset.update(path: PathID(2), from: estimator(raw: distance + 5, rtt: 110))
+            offset.update(path: PathID(2), from: estimator(raw: distance + 5, rtt: 110).evidence)
             #expect(offset.estimate == .milliseconds(distance - 10))
             offset.remove(path: PathID(2))
             #expect(offset.estimate == .milliseconds(distance))

@@ -18,11 +18,11 @@ struct FilledCandidate {
         clockOffset: TimeDelta? = nil, utcOffset: TimeDelta = .zero, memory: inout FeatureMemory
     ) -> [FilledCandidate] {
         for (place, (snapshot, estimator)) in paths.enumerated() {
-            _ = memory.read(
-                snapshot, estimator: estimator, burst: burst, clockOffset: clockOffset,
+            memory.read(
+                snapshot, evidence: estimator.evidence, burst: burst, clockOffset: clockOffset,
                 utcOffset: utcOffset, now: now, at: place)
         }
-        let step = 32
+        let step = 40
         var doubles = [Double](repeating: .nan, count: step * max(1, paths.count))
         doubles.withUnsafeMutableBytes { bytes in
             if let base = bytes.baseAddress { memory.fill(base, count: paths.count, step: step) }
@@ -111,7 +111,8 @@ struct RandomPaths {
     ) -> [Double] {
         let smoothed = snapshot.smoothedRTT.seconds
         let least = min(snapshot.minRTT, snapshot.smoothedRTT).seconds
-        let rate = FeatureSchema.expectedRate(snapshot, estimator)
+        let rate = FeatureSchema.expectedRate(
+            snapshot, measured: estimator.deliveryRate)
         let perRTT = smoothed > 0 ? 1 / smoothed : 0
         let lastReply = snapshot.lastReply ?? estimator.lastReply
         let unanswered = snapshot.oldestUnanswered.map { max(0, (now - $0).seconds) } ?? 0
@@ -134,7 +135,8 @@ struct RandomPaths {
         _ snapshot: PathSnapshot, _ estimator: PathEstimator, _ burst: BurstContext,
         clockOffset: TimeDelta?, now: Instant
     ) -> Double {
-        let rate = FeatureSchema.expectedRate(snapshot, estimator)
+        let rate = FeatureSchema.expectedRate(
+            snapshot, measured: estimator.deliveryRate)
         let excess =
             Double(snapshot.bytesInFlight) + Double(burst.bytes)
             - Double(snapshot.congestionWindow)

@@ -52,63 +52,73 @@ enum DecisionBenchmarks {
         }
 
         func fill(_ set: inout CandidateSet, _ builder: inout CandidateBuilder) {
-            builder.begin(&set)
+            builder.begin()
             // Lent: an array's element would be copied.
             let (snapshots, estimators) = (snapshots.span, estimators.span)
             for index in snapshots.indices {
                 builder.add(
-                    snapshots[index], estimator: estimators[index], burst: burst, now: now,
-                    to: &set)
+                    snapshots[index], evidence: estimators[index].evidence, burst: burst, now: now)
             }
             builder.finish(&set)
         }
     }
 
+    /// Paths and what decides among them, in one value: variables that closures share would be
+    /// asked at each use whether somebody else uses them.
+    private struct Sender: ~Copyable {
+        var paths: Paths
+        var builder = CandidateBuilder()
+        var set = CandidateSet()
+        var decision = Decision()
+        var selector: PathSelector
+        var sum = 0
+
+        init(_ policy: String, paths count: Int) throws {
+            paths = Paths(count)
+            selector = try PathSelector(PolicySpecification(parsing: policy), seed: 1)
+            paths.fill(&set, &builder)
+        }
+
+        /// Features are as they were.
+        mutating func decide() {
+            _ = selector.decide(set, burst: paths.burst, now: paths.now, into: &decision)
+            sum &+= decision.chosen
+        }
+
+        /// Time passes between decisions, and with it the ages of all paths.
+        mutating func decideLater() {
+            paths.now += .microseconds(20)
+            paths.fill(&set, &builder)
+            decide()
+        }
+    }
+
     private static func decisions() throws {
         for count in [2, 4, 8] {
-            var paths = Paths(count)
-            var builder = CandidateBuilder()
-            var set = CandidateSet()
-            paths.fill(&set, &builder)
             for policy in ["min-rtt", "steady", "lin-ucb:features=16", "lin-ucb", "learned"] {
-                var selector = try PathSelector(PolicySpecification(parsing: policy), seed: 1)
-                var sum = 0
-                var decision = Decision()
-                let given = { (_: Int) in
-                    _ = selector.decide(set, burst: paths.burst, now: paths.now, into: &decision)
-                    sum &+= decision.chosen
-                }
-                let cost = measure(steps: 100_000, given)
-                let spread = quantiles(steps: 100_000, given)
+                var sender = try Sender(policy, paths: count)
+                let cost = measure(steps: 100_000) { _ in sender.decide() }
+                let spread = quantiles(steps: 100_000) { _ in sender.decide() }
                 report(
                     "decide \(policy), \(count) paths, features given",
                     "\(cost.text); p50 \(number(spread.p50)), p99 \(number(spread.p99)), "
                         + "p99.9 \(number(spread.p999)) ns")
-                // Time passes between decisions, and with it the ages of all paths.
-                let whole = { (_: Int) in
-                    paths.now += .microseconds(20)
-                    paths.fill(&set, &builder)
-                    _ = selector.decide(set, burst: paths.burst, now: paths.now, into: &decision)
-                    sum &+= decision.chosen
-                }
-                let wholeCost = measure(steps: 100_000, whole)
-                let wholeSpread = quantiles(steps: 100_000, whole)
+                let wholeCost = measure(steps: 100_000) { _ in sender.decideLater() }
+                let wholeSpread = quantiles(steps: 100_000) { _ in sender.decideLater() }
                 report(
                     "decide \(policy), \(count) paths, with features",
                     "\(wholeCost.text); p50 \(number(wholeSpread.p50)), "
                         + "p99 \(number(wholeSpread.p99)), p99.9 \(number(wholeSpread.p999)) ns")
                 // The same where every path had news; what taking them in costs is shown below.
                 let news = measure(steps: 100_000) { _ in
-                    paths.acknowledge()
-                    paths.fill(&set, &builder)
-                    _ = selector.decide(set, burst: paths.burst, now: paths.now, into: &decision)
-                    sum &+= decision.chosen
+                    sender.paths.acknowledge()
+                    sender.decideLater()
                 }
-                let without = measure(steps: 100_000) { _ in paths.acknowledge() }
+                let without = measure(steps: 100_000) { _ in sender.paths.acknowledge() }
                 report(
                     "decide \(policy), \(count) paths, after news of all",
                     "\(number(news.time - without.time)) ns")
-                precondition(sum >= 0)
+                precondition(sender.sum >= 0)
             }
         }
     }

@@ -14,6 +14,8 @@
 #define CK_CANDIDATES 16
 // Features of a candidate.
 #define CK_FEATURES 24
+// Numbers of a reading.
+#define CK_READING 32
 
 // How raw quantities become features: one array a constant, one element a feature.
 //
@@ -30,39 +32,55 @@ struct ck_scaling {
     double logarithmic[CK_FEATURES];
 };
 
-// What is known of a path for one decision: the features' raw quantities in their order, where a
-// feature is a quotient its parts. Seconds and bytes.
+// What a candidate is beside its features: its path, what the user says of it, and what it can take
+// now, in bytes; the rate in bytes per second.
+struct ck_standing {
+    // Below CK_CANDIDATES.
+    uint8_t path;
+    double weight, price, rate_limit;
+    uint8_t is_backup, kind;
+    int64_t room, in_flight, window;
+    double rate;
+};
+
+// What acknowledgements and losses say of a path; means of seconds and of bytes per second, weights
+// and counts that fade.
+struct ck_averages {
+    double rtt_fast, rtt_slow, delay_excess, jitter;
+    double rate_mean, rate_squares, rate_weight, loss_burst;
+    double lost_short, lost_long, delivered_short, delivered_long;
+};
+
+// What is known of a path for one decision: what features are made of, in groups of four by what
+// moves them. Seconds and bytes.
 struct ck_reading {
-    double rtt, rtt_variation, least_rtt, rtt_fast;
-    double delay_excess, jitter, rate, rate_mean;
-    double lost_short, lost_long, loss_burst, since_loss;
-    double since_reply, unanswered, in_flight, pacing_delay;
+    struct ck_averages averages;
+    double rtt, rtt_variation, least_rtt, rate;
+    // Features 16 to 23 as they are.
     double probe_timeouts, burst, deadline, is_current;
     double price, grid_sine, grid_cosine, gap;
-    double rtt_slow, delivered_short, delivered_long, rate_squares;
-    double rate_weight, delay, window;
-    // Where its memory is: below CK_CANDIDATES.
-    int64_t path;
+    double since_reply, unanswered, in_flight, pacing_delay;
+    double since_loss, delay, window, unused;
+    struct ck_standing standing;
 };
 
 // What the latest decision knew of a path, and made of it.
 struct ck_memory {
-    struct ck_reading reading;
+    double reading[CK_READING];
     double features[CK_FEATURES];
     double per_rtt, loss;
 };
 
-// How a candidate begins in memory; the next one is `step` doubles on.
+// A candidate in memory; the next one is `step` doubles on.
 struct ck_candidate {
     double features[CK_FEATURES];
     // Seconds: predicted delivery, smoothed round trip, its variation, oldest unanswered packet.
     double prediction, rtt, variation, age;
     double loss;
-    uint8_t path;
-    double weight, price;
+    struct ck_standing standing;
 };
 
-// Fills features, seconds and loss of `count` candidates from what is known of each. Of a path most
+// Fills `count` candidates from what is known of each. Of a path most
 // is moved by acknowledgements and not by decisions: a group of four features whose inputs are
 // still the same bits is not computed again. A memory begins with a reading of no number.
 void ck_fill(
@@ -113,6 +131,38 @@ long ck_learned_costs(
     const struct ck_learned *learned, double per_price, long current, const double *theta,
     long size, long stride, const struct ck_candidate *candidates, long step, long count,
     double *rows, uint32_t *overdue);
+
+// How costs become probabilities.
+struct ck_choice {
+    // The safe set: expected deliveries within `ratio` times the best plus `slack` seconds, and
+    // P(late) within `risk` of it.
+    double ratio, slack, risk;
+    // Shared evenly by the safe set; and one over the temperature of the rest.
+    double epsilon, sharpness;
+    // A path whose reply is overdue is left when another's round trip is below its own divided by
+    // `leaving` and less `leaving_slack`.
+    double leaving, leaving_slack;
+};
+
+// The candidates, bit k for number k, whose reply is not overdue while another's is not, and whose
+// delivery is within `ratio` times the best of those plus `slack`. Read in whole groups of four.
+uint32_t ck_safe_set(
+    const double *deliveries, uint32_t overdue, double ratio, double slack, long count);
+
+// The least cost of the safe set gets `1 - epsilon`, and each of it a share of `epsilon`. Writes
+// probabilities in whole groups of four, and the candidates' paths, bit p for path p.
+void ck_choose_least(
+    const struct ck_choice *rule, const double *costs, const double *deliveries, uint32_t overdue,
+    const struct ck_candidate *candidates, long step, long count, double *probabilities,
+    uint16_t *actions);
+
+// Among the candidates that are not left: the safe set by delivery and P(late) of the cheapest, a
+// share of `epsilon` for each of it, and the rest by exp(-cost * sharpness). `rows` and `overdue`
+// are those of ck_learned_costs, all costs finite; at least one candidate.
+void ck_choose_softly(
+    const struct ck_choice *rule, const double *rows, uint32_t overdue,
+    const struct ck_candidate *candidates, long step, long count, double *probabilities,
+    uint16_t *actions);
 
 // Takes an error of one path into the evidence: sums, squares and counts, CK_CANDIDATES each, after
 // all fade by `decay`.

@@ -22,6 +22,9 @@ public struct LinUCBPolicy: Policy {
     /// What has been learned so far.
     public private(set) var posterior: LinearPosterior
     private var clock: EvidenceClock
+    /// What costs are made of, and how they become probabilities.
+    private var optimism: ck_optimism
+    private let rule: ck_choice
 
     /// - Parameter prior: as many weights as there are features and one for the constant; a prior
     ///   of another size is not used.
@@ -29,6 +32,10 @@ public struct LinUCBPolicy: Policy {
         self.settings = settings
         self.cost = cost
         clock = EvidenceClock(halfLife: settings.halfLife)
+        optimism = ck_optimism(
+            alpha: settings.alpha, scale: 1, lowest: Cost.lowest,
+            highest: Cost.highest + cost.lateness, per_price: 0)
+        rule = ck_choice(ratio: settings.ratio, slack: settings.slack, epsilon: settings.epsilon)
         let size = settings.features + 1
         let flat = LinearPrior(size: size, lambda: settings.lambda)
         posterior = LinearPosterior(prior: prior?.mean.count == size ? prior ?? flat : flat)
@@ -42,13 +49,8 @@ public struct LinUCBPolicy: Policy {
             guard let costs = buffer.baseAddress else { return }
             let deliveries = costs + PathID.limit
             let overdue = evaluate(candidates, burst: burst, costs, deliveries)
-            let safe = SafeSet.members(
-                candidates, overdue: overdue,
-                deliveries: UnsafeBufferPointer(start: deliveries, count: PathID.limit).span,
-                ratio: settings.ratio, slack: settings.slack)
             distribution.chooseLeast(
-                UnsafeBufferPointer(start: costs, count: PathID.limit).span, of: safe,
-                among: candidates, epsilon: settings.epsilon)
+                rule, costs, deliveries, overdue: overdue, among: candidates)
         }
     }
 
@@ -63,11 +65,12 @@ public struct LinUCBPolicy: Policy {
 
     public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         let one: InlineArray<1, Candidate> = [copy candidate]
+        var policy = self
         return withUnsafeTemporaryAllocation(
             of: Double.self, capacity: 2 * PathID.limit
         ) { buffer in
             guard let costs = buffer.baseAddress else { return .nan }
-            _ = evaluate(one.span, burst: burst, costs, costs + PathID.limit)
+            _ = policy.evaluate(one.span, burst: burst, costs, costs + PathID.limit)
             return costs[0]
         }
     }
@@ -75,18 +78,18 @@ public struct LinUCBPolicy: Policy {
     /// The costs by which candidates are ranked, and the deliveries expected of them, seconds; 16
     /// of each.
     ///
+    /// Mutating, because only what may change has an address: reading would copy all of it first.
+    ///
     /// - Returns: the candidates whose reply is overdue.
     @inline(__always)
-    private func evaluate(
+    private mutating func evaluate(
         _ candidates: Span<Candidate>, burst: BurstContext, _ costs: UnsafeMutablePointer<Double>,
         _ deliveries: UnsafeMutablePointer<Double>
     ) -> UInt32 {
-        candidates.withKernel { first, step, count in
+        optimism.per_price = cost.price(bytes: burst.bytes, pricePerGB: 1)
+        return candidates.withKernel { first, step, count in
             posterior.withWeights { theta, matrix, scale in
-                var optimism = ck_optimism(
-                    alpha: settings.alpha, scale: scale, lowest: Cost.lowest,
-                    highest: Cost.highest + cost.lateness,
-                    per_price: cost.price(bytes: burst.bytes, pricePerGB: 1))
+                optimism.scale = scale
                 return ck_optimistic_costs(
                     &optimism, theta, settings.alpha > 0 ? matrix : nil, settings.features,
                     posterior.stride, first, step, count, costs, deliveries)

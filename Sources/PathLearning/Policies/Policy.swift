@@ -98,7 +98,7 @@ extension Span where Element == Candidate {
     ) -> Result? {
         withUnsafeBufferPointer { buffer in
             guard let base = buffer.baseAddress else { return nil }
-            // A candidate begins as `ck_candidate` says.
+            // A candidate is as `ck_candidate` says.
             return body(
                 UnsafeRawPointer(base).assumingMemoryBound(to: ck_candidate.self),
                 MemoryLayout<Candidate>.stride / MemoryLayout<Double>.stride, buffer.count)

@@ -1,3 +1,4 @@
+import CKernels
 import PathTelemetry
 
 /// The candidates that a learned policy may use: bit k for candidate k.
@@ -11,33 +12,16 @@ enum SafeSet {
     /// Those predicted within `ratio` times the fastest plus `slack` whose reply is not overdue
     /// while another's is not; never empty when the deliveries are finite.
     ///
-    /// - Parameter deliveries: predicted, seconds, one a candidate or more.
+    /// - Parameter deliveries: predicted, seconds; as many as there can be candidates.
     @inline(__always)
     static func members(
         _ candidates: Span<Candidate>, deliveries: Span<Double>, ratio: Double, slack: Double
     ) -> UInt32 {
-        members(
-            candidates, overdue: overdue(candidates), deliveries: deliveries, ratio: ratio,
-            slack: slack)
-    }
-
-    /// The same where it is known whose reply is overdue.
-    @inline(__always)
-    static func members(
-        _ candidates: Span<Candidate>, overdue: UInt32, deliveries: Span<Double>, ratio: Double,
-        slack: Double
-    ) -> UInt32 {
-        let answering = answering(overdue, among: candidates.count)
-        var fastest = Double.infinity
-        for index in 0..<candidates.count where answering & (1 &<< UInt32(index)) != 0 {
-            fastest = min(fastest, deliveries[index])
+        precondition(deliveries.count >= PathID.limit)
+        return deliveries.withUnsafeBufferPointer { buffer in
+            guard let base = buffer.baseAddress else { return 0 }
+            return ck_safe_set(base, overdue(candidates), ratio, slack, candidates.count)
         }
-        let bar = ratio * fastest + slack
-        var members: UInt32 = 0
-        for index in 0..<candidates.count where answering & (1 &<< UInt32(index)) != 0 {
-            if deliveries[index] <= bar { members |= 1 &<< UInt32(index) }
-        }
-        return members
     }
 
     /// Those whose reply is not overdue; all when every reply is, since that says nothing about
@@ -54,7 +38,7 @@ enum SafeSet {
     }
 
     @inline(__always)
-    private static func overdue(_ candidates: Span<Candidate>) -> UInt32 {
+    static func overdue(_ candidates: Span<Candidate>) -> UInt32 {
         var overdue: UInt32 = 0
         for index in 0..<candidates.count {
             let isOverdue = SteadyPolicy.isSuspicious(candidates[index])
@@ -64,28 +48,47 @@ enum SafeSet {
     }
 }
 
+extension ck_choice {
+    /// The safe set by delivery alone, and a share of `epsilon` for each of it.
+    init(ratio: Double, slack: Double, epsilon: Double) {
+        self.init()
+        self.ratio = ratio
+        self.slack = slack
+        self.epsilon = epsilon
+    }
+}
+
 extension ActionDistribution {
-    /// The least cost of the members gets `1 - epsilon`, and each member a share of `epsilon`.
+    /// The least cost of the safe set gets `1 - epsilon`, and each of it a share of `epsilon`.
     ///
-    /// - Parameter costs: one a candidate or more.
-    @inline(__always)
+    /// - Parameters:
+    ///   - costs: and expected deliveries, seconds: as many as there can be candidates.
+    ///   - overdue: the candidates whose reply is.
     mutating func chooseLeast(
-        _ costs: Span<Double>, of members: UInt32, among candidates: Span<Candidate>,
-        epsilon: Double
+        _ rule: ck_choice, _ costs: Span<Double>, _ deliveries: Span<Double>, overdue: UInt32,
+        among candidates: Span<Candidate>
     ) {
-        var best = -1
-        for index in 0..<candidates.count where members & (1 &<< UInt32(index)) != 0 {
-            if best < 0 {
-                best = index
-            } else if costs[index] < costs[best] {
-                best = index
+        precondition(min(costs.count, deliveries.count) >= PathID.limit)
+        costs.withUnsafeBufferPointer { costs in
+            deliveries.withUnsafeBufferPointer { deliveries in
+                guard let costs = costs.baseAddress, let deliveries = deliveries.baseAddress
+                else { return }
+                chooseLeast(rule, costs, deliveries, overdue: overdue, among: candidates)
             }
         }
-        let share = epsilon / Double(max(1, members.nonzeroBitCount))
-        for index in 0..<candidates.count {
-            let floor = members & (1 &<< UInt32(index)) != 0 ? share : 0
-            append(
-                PathSet(candidates[index].path), index == best ? floor + (1 - epsilon) : floor)
+    }
+
+    /// The same of rows of sixteen.
+    @inline(__always)
+    mutating func chooseLeast(
+        _ rule: ck_choice, _ costs: UnsafePointer<Double>, _ deliveries: UnsafePointer<Double>,
+        overdue: UInt32, among candidates: Span<Candidate>
+    ) {
+        var rule = rule
+        candidates.withKernel { first, step, count in
+            withSingles(count) {
+                ck_choose_least(&rule, costs, deliveries, overdue, first, step, count, $0, $1)
+            }
         }
     }
 }

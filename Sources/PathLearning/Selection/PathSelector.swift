@@ -25,6 +25,8 @@ public struct PathSelector: Sendable {
         _read { yield storage[0] }
         _modify { yield &storage[0] }
     }
+    /// The policy wants to know which action was taken.
+    private let hearsChoices: Bool
     /// Decides when the policy's distribution is unusable.
     private var steady = SteadyPolicy()
 
@@ -43,6 +45,7 @@ public struct PathSelector: Sendable {
         storage = [
             try PolicyStorage(specification, model: model, clusters: clusters, cost: cost)
         ]
+        hearsChoices = storage[0].hearsChoices
         modelHash = specification.usesModel ? model?.hash ?? 0 : 0
     }
 
@@ -73,7 +76,7 @@ public struct PathSelector: Sendable {
         let draw = state(
             among: candidates.storage.span.extracting(first: candidates.count), burst: burst,
             now: now, into: &decision)
-        policy.handleChoice(decision.action, now: now)
+        if hearsChoices { policy.handleChoice(decision.action, now: now) }
         return draw
     }
 
@@ -87,7 +90,7 @@ public struct PathSelector: Sendable {
         into decision: inout Decision
     ) {
         _ = state(among: candidates, burst: burst, now: now, into: &decision)
-        policy.handleChoice(taking ?? decision.action, now: now)
+        if hearsChoices { policy.handleChoice(taking ?? decision.action, now: now) }
     }
 
     private mutating func state(
@@ -104,7 +107,7 @@ public struct PathSelector: Sendable {
             decision.memo = 0
             return draw
         }
-        policy.state(candidates, burst, now, &decision.distribution)
+        decision.memo = policy.state(candidates, burst, now, &decision.distribution)
         var chosen = decision.distribution.sample(draw)
         if chosen == nil {
             overrides &+= 1
@@ -115,7 +118,6 @@ public struct PathSelector: Sendable {
         }
         decision.chosen = chosen ?? 0
         decision.isForced = false
-        decision.memo = policy.memo
         return draw
     }
 

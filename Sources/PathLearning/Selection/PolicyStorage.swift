@@ -139,10 +139,12 @@ struct PolicyStorage: Sendable {
     // MARK: one line a kind
 
     /// States the policy's distribution; `distribution` comes in empty.
+    ///
+    /// - Returns: what the policy wants to hear again of this decision.
     mutating func state(
         _ candidates: Span<Candidate>, _ burst: BurstContext, _ now: Instant,
         _ out: inout ActionDistribution
-    ) {
+    ) -> UInt64 {
         switch kind {
         case .single: single?.distribution(for: candidates, burst: burst, now: now, into: &out)
         case .roundRobin:
@@ -152,7 +154,9 @@ struct PolicyStorage: Sendable {
         case .earliest: earliest?.distribution(for: candidates, burst: burst, now: now, into: &out)
         case .steady: steady?.distribution(for: candidates, burst: burst, now: now, into: &out)
         case .ecf: ecf?.distribution(for: candidates, burst: burst, now: now, into: &out)
-        case .blest: blest?.distribution(for: candidates, burst: burst, now: now, into: &out)
+        case .blest:
+            blest?.distribution(for: candidates, burst: burst, now: now, into: &out)
+            return blest?.memo ?? 0
         case .backup: backup?.distribution(for: candidates, burst: burst, now: now, into: &out)
         case .redundant:
             redundant?.distribution(for: candidates, burst: burst, now: now, into: &out)
@@ -160,14 +164,21 @@ struct PolicyStorage: Sendable {
         case .linear: linear?.distribution(for: candidates, burst: burst, now: now, into: &out)
         case .sliding: sliding?.distribution(for: candidates, burst: burst, now: now, into: &out)
         case .linUCB: linUCB?.distribution(for: candidates, burst: burst, now: now, into: &out)
-        case .ols: ols?.distribution(for: candidates, burst: burst, now: now, into: &out)
+        case .ols:
+            ols?.distribution(for: candidates, burst: burst, now: now, into: &out)
+            return ols?.memo ?? 0
         case .prune: prune?.distribution(for: candidates, burst: burst, now: now, into: &out)
         case .exp3: exp3?.distribution(for: candidates, burst: burst, now: now, into: &out)
-        case .exp4: exp4?.distribution(for: candidates, burst: burst, now: now, into: &out)
-        case .peekaboo: peekaboo?.distribution(for: candidates, burst: burst, now: now, into: &out)
+        case .exp4:
+            exp4?.distribution(for: candidates, burst: burst, now: now, into: &out)
+            return exp4?.memo ?? 0
+        case .peekaboo:
+            peekaboo?.distribution(for: candidates, burst: burst, now: now, into: &out)
+            return peekaboo?.memo ?? 0
         case .falcon: falcon?.distribution(for: candidates, burst: burst, now: now, into: &out)
         case .learned: learned?.distribution(for: candidates, burst: burst, now: now, into: &out)
         }
+        return 0
     }
 
     /// Hands an outcome to policies that learn; that of a forced decision to `learned` alone.
@@ -192,6 +203,9 @@ struct PolicyStorage: Sendable {
         }
     }
 
+    /// The policy wants to know which action was taken.
+    var hearsChoices: Bool { kind == .peekaboo }
+
     /// Tells which action was taken.
     mutating func handleChoice(_ action: PathSet, now: Instant) {
         if kind == .peekaboo { peekaboo?.handleChoice(action, now: now) }
@@ -199,20 +213,6 @@ struct PolicyStorage: Sendable {
 
     /// The oldest thing the guard of `learned` did that was not handed out yet.
     mutating func pollEvent() -> GuardEvent? { learned?.pollEvent() }
-
-    /// What the policy wants to hear again of its latest decision.
-    var memo: UInt64 {
-        // So that it is read in place.
-        mutating get {
-            switch kind {
-            case .blest: blest?.memo ?? 0
-            case .ols: ols?.memo ?? 0
-            case .exp4: exp4?.memo ?? 0
-            case .peekaboo: peekaboo?.memo ?? 0
-            default: 0
-            }
-        }
-    }
 
     /// What the policy minimises, for one candidate.
     func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {

@@ -15,9 +15,9 @@ public struct ClockOffset: Sendable {
 
     public init() {}
 
-    /// Takes over what a path's estimator knows now.
-    public mutating func update(path: PathID, from estimator: borrowing PathEstimator) {
-        guard let raw = estimator.rawDelayMinimum, let rtt = estimator.minRTT,
+    /// Takes over what is known of a path now.
+    public mutating func update(path: PathID, from evidence: borrowing PathEvidence) {
+        guard let raw = evidence.rawDelayMinimum, let rtt = evidence.minRTT,
             path.index < PathID.limit
         else { return }
         let same =

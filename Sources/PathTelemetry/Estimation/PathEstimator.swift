@@ -1,3 +1,5 @@
+import CKernels
+
 /// What the acknowledgements, losses and silences of one path say about it.
 ///
 /// Deterministic, no clock, no I/O, no allocation; every call takes constant time. Feed it with
@@ -29,12 +31,8 @@ public struct PathEstimator: Sendable {
     private var sentTime: Instant?
     private var sentBytes = 0.0
 
-    /// Packets of the longest run in the latest loss; zero before the first.
-    public private(set) var lastLossBurst = 0
-    /// When packets were last declared lost.
-    public private(set) var lastLoss: Instant?
-    /// When an acknowledgement last arrived.
-    public private(set) var lastReply: Instant?
+    /// What a decision reads of all this.
+    public private(set) var evidence = PathEvidence()
 
     public init() {}
 
@@ -61,7 +59,7 @@ public struct PathEstimator: Sendable {
         rtt: TimeDelta, rawOneWayDelay: TimeDelta?, bytes: Int, deliveryRate: Double?,
         now: Instant
     ) {
-        lastReply = now
+        evidence.lastReply = now
         let slow = averagesTime.map {
             decayFactor(now - $0, timeConstant: PathEstimator.slow)
         }
@@ -80,10 +78,12 @@ public struct PathEstimator: Sendable {
             if delayFast.weight == 0 { delayOrigin = raw }
             delayFast.add((raw - delayOrigin).seconds, factor: fast)
             delayWindow.add(raw, now: now)
+            evidence.rawDelay = delayOrigin + TimeDelta(seconds: delayFast.mean)
         }
         if let rate = deliveryRate, rate.isFinite, rate > 0 {
             rateSlow.add(rate, factor: factor)
         }
+        publishAverages()
     }
 
     /// Packets were declared lost.
@@ -96,8 +96,9 @@ public struct PathEstimator: Sendable {
         decayLoss(to: now)
         lossShort.add(lost: packets)
         lossLong.add(lost: packets)
-        lastLossBurst = max(1, longestRun)
-        lastLoss = now
+        evidence.averages.loss_burst = Double(max(1, longestRun))
+        evidence.lastLoss = now
+        publishLoss()
     }
 
     /// Packets were acknowledged: the other side of the loss share.
@@ -106,14 +107,42 @@ public struct PathEstimator: Sendable {
         decayLoss(to: now)
         lossShort.add(delivered: packets)
         lossLong.add(delivered: packets)
+        publishLoss()
     }
 
     /// Lets the past fade up to now.
     public mutating func tick(_ now: Instant) {
         rttWindow.advance(to: now)
         delayWindow.advance(to: now)
+        publishAverages()
         decayLoss(to: now)
+        publishLoss()
         handleSent(bytes: 0, now: now)
+    }
+
+    private mutating func publishAverages() {
+        evidence.minRTT = rttWindow.minimum
+        evidence.rawDelayMinimum = delayWindow.minimum
+        evidence.averages.rtt_fast = rttFast.mean
+        evidence.averages.rtt_slow = rttSlow.mean
+        evidence.averages.jitter = jitter.value
+        evidence.averages.rate_mean = rateSlow.mean
+        evidence.averages.rate_squares = rateSlow.squares
+        evidence.averages.rate_weight = rateSlow.weight
+        if let raw = evidence.rawDelay, let least = evidence.rawDelayMinimum {
+            evidence.averages.delay_excess = max(0, (raw - least).seconds)
+        } else if let least = evidence.minRTT {
+            evidence.averages.delay_excess = max(0, rttFast.mean - least.seconds)
+        } else {
+            evidence.averages.delay_excess = 0
+        }
+    }
+
+    private mutating func publishLoss() {
+        evidence.averages.lost_short = lossShort.lost
+        evidence.averages.lost_long = lossLong.lost
+        evidence.averages.delivered_short = lossShort.delivered
+        evidence.averages.delivered_long = lossLong.delivered
     }
 
     private mutating func decayLoss(to now: Instant) {
@@ -130,6 +159,19 @@ public struct PathEstimator: Sendable {
 
     // MARK: Read
 
+    /// Packets of the longest run in the latest loss; zero before the first.
+    public var lastLossBurst: Int { Int(evidence.averages.loss_burst) }
+    /// When packets were last declared lost.
+    public var lastLoss: Instant? { evidence.lastLoss }
+    /// When an acknowledgement last arrived.
+    public var lastReply: Instant? { evidence.lastReply }
+    /// Mean raw one-way delay of about the last 250 ms; nil before the first.
+    public var rawDelay: TimeDelta? { evidence.rawDelay }
+    /// How far the recent delay lies above its minimum of 10 s, seconds, zero or more.
+    ///
+    /// One-way where the receiver stamps its acknowledgements, else of the round trip.
+    public var delayExcess: Double { evidence.averages.delay_excess }
+
     /// The least RTT of the last 10 s; nil without a sample in them.
     public var minRTT: TimeDelta? { rttWindow.minimum }
 
@@ -143,27 +185,6 @@ public struct PathEstimator: Sendable {
 
     /// The least raw one-way delay of the last 10 s: contains the distance of the clocks.
     public var rawDelayMinimum: TimeDelta? { delayWindow.minimum }
-
-    /// Mean raw one-way delay of about the last 250 ms; nil before the first.
-    public var rawDelay: TimeDelta? { rawDelayNow }
-
-    @inline(__always)
-    var rawDelayNow: TimeDelta? {
-        delayFast.weight > 0 ? delayOrigin + TimeDelta(seconds: delayFast.mean) : nil
-    }
-
-    /// How far the recent delay lies above its minimum of 10 s, seconds, zero or more.
-    ///
-    /// One-way where the receiver stamps its acknowledgements, else of the round trip.
-    public var delayExcess: Double { excess(of: rawDelay) }
-
-    /// The same where `rawDelay` is known already.
-    @inline(__always)
-    func excess(of rawDelay: TimeDelta?) -> Double {
-        if let raw = rawDelay, let least = rawDelayMinimum { return max(0, (raw - least).seconds) }
-        guard let least = minRTT else { return 0 }
-        return max(0, rttFast.mean - least.seconds)
-    }
 
     /// The 0.9 quantile of the differences between RTT samples in a row, seconds.
     public var jitterP90: Double { jitter.value }

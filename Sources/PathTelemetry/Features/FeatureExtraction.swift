@@ -29,13 +29,15 @@ extension FeatureSchema {
     /// The controller's pacing rate where it has one (a delivery rate measured while there was
     /// little to send says too little), else the delivery rate, else window over RTT; never above
     /// the user's limit.
+    ///
+    /// - Parameter measured: mean delivery rate, zero before a sample.
     @inline(__always)
     static func expectedRate(
-        _ snapshot: borrowing PathSnapshot, _ estimator: borrowing PathEstimator
+        _ snapshot: borrowing PathSnapshot, measured: Double
     ) -> Double {
         var rate = snapshot.pacingRate
         if !(rate > 0) || !rate.isFinite {
-            rate = max(estimator.deliveryRate, snapshot.deliveryRate)
+            rate = max(measured, snapshot.deliveryRate)
         }
         if !(rate > 0) || !rate.isFinite {
             rate = Double(snapshot.congestionWindow) / max(1e-3, snapshot.smoothedRTT.seconds)

@@ -115,7 +115,7 @@ extension Connection {
     ///
     /// False when there is none.
     private mutating func fillCandidates(_ burst: BurstContext, now: Instant) -> Bool {
-        session.builder.begin(&candidates)
+        session.builder.begin()
         var hasRoom = false
         for index in paths.indices where takesData(index) {
             let room = paths[index].room(now: now)
@@ -124,8 +124,9 @@ extension Connection {
             // can send now, since stream data wants all the capacity there is.
             guard room > 0 || wantsAllPaths else { continue }
             session.builder.add(
-                paths[index].snapshot(now: now), estimator: paths[index].estimator, burst: burst,
-                now: now, to: &candidates)
+                paths[index].snapshot(now: now), evidence: paths[index].estimator.evidence,
+                burst: burst,
+                now: now)
         }
         session.builder.finish(&candidates)
         return hasRoom && !candidates.isEmpty

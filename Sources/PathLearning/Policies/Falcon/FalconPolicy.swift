@@ -1,3 +1,4 @@
+import CKernels
 import DenseMath
 public import PathTelemetry
 
@@ -85,10 +86,11 @@ public struct FalconPolicy: Policy {
             costs[index] = estimate.cost
             deliveries[index] = estimate.delivery
         }
-        let safe = SafeSet.members(
-            candidates, deliveries: deliveries.span, ratio: settings.ratio, slack: settings.slack)
+        let rule = ck_choice(
+            ratio: settings.ratio, slack: settings.slack, epsilon: settings.epsilon)
         distribution.chooseLeast(
-            costs.span, of: safe, among: candidates, epsilon: settings.epsilon)
+            rule, costs.span, deliveries.span, overdue: SafeSet.overdue(candidates),
+            among: candidates)
     }
 
     public mutating func learn(_ feedback: borrowing Feedback) {

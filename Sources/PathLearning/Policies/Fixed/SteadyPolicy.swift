@@ -8,8 +8,8 @@ public import PathTelemetry
 /// one is gone or silent for `max(3 srtt, 400 ms)`. When the current path has no room, the burst
 /// spills to the best one that has, without a move.
 public struct SteadyPolicy: Policy {
-    private static let margin = 1.2
-    private static let slack = 0.005
+    static let margin = 1.2
+    static let slack = 0.005
 
     /// The path that bursts of each traffic class are on.
     private var stream: PathID?
@@ -71,24 +71,6 @@ public struct SteadyPolicy: Policy {
     static func estimate(_ candidate: borrowing Candidate) -> Double {
         let suspicious = isSuspicious(candidate) ? 2 * candidate.rttVariation : 0
         return max(candidate.smoothedRTT + suspicious, candidate.unansweredAge)
-    }
-
-    /// The candidates whose replies are so long overdue that the rule would leave them for the best
-    /// of the others, as a set of places; none when that is so of all.
-    ///
-    /// - Parameters:
-    ///   - overdue: those whose replies are.
-    ///   - estimate: of the candidate at a place.
-    @inline(__always)
-    static func left(among count: Int, overdue: UInt32, estimate: (Int) -> Double) -> UInt32 {
-        guard overdue != 0 else { return 0 }
-        var best = Double.infinity
-        for index in 0..<count { best = min(best, estimate(index)) }
-        var places: UInt32 = 0
-        for index in 0..<count where overdue & (1 &<< UInt32(index)) != 0 {
-            if best < estimate(index) / margin - slack { places |= 1 &<< UInt32(index) }
-        }
-        return places
     }
 
     /// A reply is overdue beyond what variation explains.

@@ -1,5 +1,4 @@
 import CKernels
-import DenseMath
 import PathTelemetry
 
 /// What a decision of the learned policy needs, apart from what learning needs: small, so that it
@@ -12,6 +11,8 @@ struct LearnedScorer: Sendable {
     var weights: [Double]
     /// What costs are made of beside the weights: one, in memory of its own.
     var terms: [ck_learned]
+    /// How they become probabilities.
+    private var rule: ck_choice
 
     init(settings: LearnedSettings, cost: Cost, stride: Int) {
         self.settings = settings
@@ -24,6 +25,11 @@ struct LearnedScorer: Sendable {
         first.highest = Cost.highest
         first.switching = settings.switching
         terms = [first]
+        rule = ck_choice(ratio: settings.ratio, slack: settings.slack, epsilon: settings.epsilon)
+        rule.risk = settings.risk
+        rule.sharpness = 1 / settings.temperature
+        rule.leaving = SteadyPolicy.margin
+        rule.leaving_slack = SteadyPolicy.slack
     }
 
     /// Looks at the candidates; the memory holds the result.
@@ -40,8 +46,7 @@ struct LearnedScorer: Sendable {
                 memory, &overdue) != 0
         }
         return LearnedEvaluation(
-            costs: memory, overdue: overdue, isFinite: isFinite ?? false,
-            shares: memory + 4 * PathID.limit)
+            rows: memory, overdue: overdue, isFinite: isFinite ?? false)
     }
 
     /// The cost of one candidate.
@@ -50,67 +55,37 @@ struct LearnedScorer: Sendable {
         return withUnsafeTemporaryAllocation(
             of: Double.self, capacity: LearnedEvaluation.capacity
         ) { buffer in
-            buffer.baseAddress.map { evaluate(one.span, burst: burst, in: $0).costs[0] } ?? .nan
+            buffer.baseAddress.map { evaluate(one.span, burst: burst, in: $0).rows[0] } ?? .nan
         }
     }
 
     /// Writes the distribution.
+    ///
+    /// Mutating, because only what may change has an address: reading would copy all of it first.
     @inline(__always)
-    func fill(
+    mutating func fill(
         _ distribution: inout ActionDistribution, _ candidates: Span<Candidate>,
         _ evaluation: LearnedEvaluation
     ) {
-        let count = candidates.count
-        let left = SteadyPolicy.left(among: count, overdue: evaluation.overdue) {
-            evaluation.estimates[$0]
-        }
-        var cheapest = -1
-        for index in 0..<count where left & (1 &<< UInt32(index)) == 0 {
-            if cheapest < 0 {
-                cheapest = index
-            } else if evaluation.costs[index] < evaluation.costs[cheapest] {
-                cheapest = index
+        candidates.withKernel { first, step, count in
+            distribution.withSingles(count) {
+                ck_choose_softly(
+                    &rule, evaluation.rows, evaluation.overdue, first, step, count, $0, $1)
             }
-        }
-        let least = evaluation.costs[max(0, cheapest)]
-        let slowest = settings.ratio * evaluation.deliveries[max(0, cheapest)] + settings.slack
-        let riskiest = evaluation.risks[max(0, cheapest)] + settings.risk
-        let shares = evaluation.shares
-        let sharpness = 1 / settings.temperature
-        var safe: UInt32 = 0
-        for index in 0..<((count + 3) & ~3) {
-            let isSafe =
-                index < count && left & (1 &<< UInt32(index)) == 0
-                && evaluation.deliveries[index] <= slowest && evaluation.risks[index] <= riskiest
-            if isSafe { safe |= 1 &<< UInt32(index) }
-            shares[index] = isSafe ? (least - evaluation.costs[index]) * sharpness : -700
-        }
-        SmallKernels.exponentials(shares, into: shares, count: count)
-        var sum = 0.0
-        for index in 0..<count where safe & (1 &<< UInt32(index)) != 0 { sum += shares[index] }
-        let floor = settings.epsilon / Double(max(1, safe.nonzeroBitCount))
-        let rest = (1 - settings.epsilon) / sum
-        for index in 0..<count {
-            distribution.append(
-                PathSet(candidates[index].path),
-                safe & (1 &<< UInt32(index)) != 0 ? floor + rest * shares[index] : 0)
         }
     }
 }
 
-/// What the kernel says of the candidates, and room for their shares: rows of sixteen.
+/// What the kernel says of the candidates: rows of sixteen numbers.
 struct LearnedEvaluation {
-    static let capacity = 5 * PathID.limit
+    static let capacity = 4 * PathID.limit
 
-    let costs: UnsafeMutablePointer<Double>
+    /// Costs, P(late), expected deliveries, and the steady rule's estimates, seconds.
+    let rows: UnsafeMutablePointer<Double>
     /// The candidates whose reply is.
     let overdue: UInt32
     /// All costs are.
     let isFinite: Bool
-    let shares: UnsafeMutablePointer<Double>
 
-    var risks: UnsafeMutablePointer<Double> { costs + PathID.limit }
-    /// Expected deliveries and the steady rule's estimates, seconds.
-    var deliveries: UnsafeMutablePointer<Double> { costs + 2 * PathID.limit }
-    var estimates: UnsafeMutablePointer<Double> { costs + 3 * PathID.limit }
+    var estimates: UnsafeMutablePointer<Double> { rows + 3 * PathID.limit }
 }
