@@ -29,9 +29,9 @@ private func build(
     var set = CandidateSet()
     // Twice, so that every path's delay is known to the clock offset.
     for _ in 0..<2 {
-        builder.begin()
+        builder.begin(burst(bytes), now: now)
         for (snapshot, estimator) in paths {
-            builder.add(snapshot, evidence: estimator.evidence, burst: burst(bytes), now: now)
+            builder.add(snapshot, evidence: estimator.evidence)
         }
         builder.finish(&set)
     }

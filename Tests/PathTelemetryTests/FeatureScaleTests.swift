@@ -17,10 +17,10 @@ struct FilledCandidate {
         _ paths: [(PathSnapshot, PathEstimator)], burst: BurstContext, now: Instant,
         clockOffset: TimeDelta? = nil, utcOffset: TimeDelta = .zero, memory: inout FeatureMemory
     ) -> [FilledCandidate] {
+        memory.begin(burst, now: now, utcOffset: utcOffset)
         for (place, (snapshot, estimator)) in paths.enumerated() {
             memory.read(
-                snapshot, evidence: estimator.evidence, burst: burst, clockOffset: clockOffset,
-                utcOffset: utcOffset, now: now, at: place)
+                snapshot, evidence: estimator.evidence, clockOffset: clockOffset, at: place)
         }
         let step = 40
         var doubles = [Double](repeating: .nan, count: step * max(1, paths.count))

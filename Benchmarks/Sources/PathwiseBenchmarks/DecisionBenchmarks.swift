@@ -52,12 +52,11 @@ enum DecisionBenchmarks {
         }
 
         func fill(_ set: inout CandidateSet, _ builder: inout CandidateBuilder) {
-            builder.begin()
+            builder.begin(burst, now: now)
             // Lent: an array's element would be copied.
             let (snapshots, estimators) = (snapshots.span, estimators.span)
             for index in snapshots.indices {
-                builder.add(
-                    snapshots[index], evidence: estimators[index].evidence, burst: burst, now: now)
+                builder.add(snapshots[index], evidence: estimators[index].evidence)
             }
             builder.finish(&set)
         }
@@ -101,14 +100,12 @@ enum DecisionBenchmarks {
                 let spread = quantiles(steps: 100_000) { _ in sender.decide() }
                 report(
                     "decide \(policy), \(count) paths, features given",
-                    "\(cost.text); p50 \(number(spread.p50)), p99 \(number(spread.p99)), "
-                        + "p99.9 \(number(spread.p999)) ns")
+                    "\(cost.text); \(spread.text)")
                 let wholeCost = measure(steps: 100_000) { _ in sender.decideLater() }
                 let wholeSpread = quantiles(steps: 100_000) { _ in sender.decideLater() }
                 report(
                     "decide \(policy), \(count) paths, with features",
-                    "\(wholeCost.text); p50 \(number(wholeSpread.p50)), "
-                        + "p99 \(number(wholeSpread.p99)), p99.9 \(number(wholeSpread.p999)) ns")
+                    "\(wholeCost.text); \(wholeSpread.text)")
                 // The same where every path had news; what taking them in costs is shown below.
                 let news = measure(steps: 100_000) { _ in
                     sender.paths.acknowledge()

@@ -51,22 +51,30 @@ func measure(steps: Int, _ step: (Int) throws -> Void) rethrows -> StepCost {
 
 /// Quantiles of single steps by the monotonic clock, its own cost taken off.
 struct StepQuantiles {
-    var p50: Double
+    /// Medians of seven runs in order: a machine that others use has slow and fast minutes.
+    var medians: [Double]
+    /// Medians over the runs.
     var p99: Double
     var p999: Double
+
+    /// "p50 391 (391 to 640), p99 662, p99.9 1072 ns": the median of the medians, least and most.
+    var text: String {
+        "p50 \(number(medians[medians.count / 2])) (\(number(medians[0])) to "
+            + "\(number(medians[medians.count - 1]))), p99 \(number(p99)), p99.9 \(number(p999)) ns"
+    }
 }
 
-/// Times every step by itself; the quantiles are medians over three runs.
+/// Times every step by itself, in seven runs after one that is not counted.
 func quantiles(steps: Int, _ step: (Int) -> Void) -> StepQuantiles {
     var samples = [UInt64](repeating: 0, count: steps)
-    var runs: [StepQuantiles] = []
+    var runs: [(p50: Double, p99: Double, p999: Double)] = []
     for index in 0..<steps {
         let start = Clock.wall
         samples[index] = Clock.wall &- start
     }
     samples.sort()
     let empty = samples[steps / 2]
-    for run in 0..<4 {
+    for run in 0..<8 {
         for index in 0..<steps {
             let start = Clock.wall
             step(index)
@@ -77,14 +85,11 @@ func quantiles(steps: Int, _ step: (Int) -> Void) -> StepQuantiles {
             let sample = samples[min(steps - 1, Int(Double(steps) * share))]
             return Double(sample > empty ? sample - empty : 0)
         }
-        if run > 0 {
-            runs.append(
-                StepQuantiles(p50: quantile(0.5), p99: quantile(0.99), p999: quantile(0.999)))
-        }
+        if run > 0 { runs.append((quantile(0.5), quantile(0.99), quantile(0.999))) }
     }
-    func median(_ values: [Double]) -> Double { values.sorted()[1] }
     return StepQuantiles(
-        p50: median(runs.map(\.p50)), p99: median(runs.map(\.p99)), p999: median(runs.map(\.p999)))
+        medians: runs.map(\.p50).sorted(), p99: runs.map(\.p99).sorted()[runs.count / 2],
+        p999: runs.map(\.p999).sorted()[runs.count / 2])
 }
 
 /// One aligned line of the output.

@@ -5,51 +5,34 @@ public import PathTelemetry
 /// A value that lives as long as the connection. For each decision: `begin`, then `add` for every
 /// path, then `finish`. Only active paths become candidates; standby paths where none is active.
 public struct CandidateBuilder: ~Copyable, Sendable {
-    /// The common distance of the clocks; its users may read it for absolute one-way delays.
-    public private(set) var clockOffset = ClockOffset()
     /// UTC minus the clock of `now`, for features on a UTC grid.
     public var utcOffset: TimeDelta
-    private var count = 0
-    private var hasActive = false
     private var memory = FeatureMemory()
 
     public init(utcOffset: TimeDelta = .zero) { self.utcOffset = utcOffset }
 
+    /// The one-way delay in seconds behind a raw one, by the common distance of the clocks.
+    public func delay(ofRaw raw: TimeDelta) -> Double { memory.delay(ofRaw: raw) }
+
     /// Starts a decision.
-    public mutating func begin() {
-        count = 0
-        hasActive = false
+    public mutating func begin(_ burst: BurstContext, now: Instant) {
+        memory.begin(burst, now: now, utcOffset: utcOffset)
     }
 
     /// Offers a path, in any state; those beyond `PathID.limit` candidates are left out.
+    ///
+    /// - Parameter evidence: of the path's estimator.
     public mutating func add(
-        _ snapshot: borrowing PathSnapshot, evidence: borrowing PathEvidence,
-        burst: BurstContext, now: Instant
+        _ snapshot: borrowing PathSnapshot, evidence: borrowing PathEvidence
     ) {
-        clockOffset.update(path: snapshot.path, from: evidence)
-        switch snapshot.state {
-        case .active:
-            if !hasActive { count = 0 }
-            hasActive = true
-        case .standby:
-            if hasActive { return }
-        default:
-            return
-        }
-        guard count < PathID.limit else { return }
-        memory.read(
-            snapshot, evidence: evidence, burst: burst, clockOffset: clockOffset.estimate,
-            utcOffset: utcOffset, now: now, at: count)
-        count += 1
+        memory.add(snapshot, evidence: evidence)
     }
 
     /// Writes the candidates, with the features that compare each with the best of the others.
     public mutating func finish(_ candidates: inout CandidateSet) {
-        candidates.withMemory(count) { first, step in
-            memory.fill(first, count: count, step: step)
-        }
+        candidates.withMemory(memory.count) { first, step in memory.fill(first, step: step) }
     }
 
     /// Forgets a path that was removed.
-    public mutating func remove(path: PathID) { clockOffset.remove(path: path) }
+    public mutating func remove(path: PathID) { memory.remove(path: path) }
 }

@@ -87,12 +87,13 @@ public struct LinUCBPolicy: Policy {
         _ deliveries: UnsafeMutablePointer<Double>
     ) -> UInt32 {
         optimism.per_price = cost.price(bytes: burst.bytes, pricePerGB: 1)
+        let stride = posterior.stride
         return candidates.withKernel { first, step, count in
-            posterior.withWeights { theta, matrix, scale in
+            posterior.withWeightsInPlace { theta, matrix, scale in
                 optimism.scale = scale
                 return ck_optimistic_costs(
                     &optimism, theta, settings.alpha > 0 ? matrix : nil, settings.features,
-                    posterior.stride, first, step, count, costs, deliveries)
+                    stride, first, step, count, costs, deliveries)
             } ?? 0
         } ?? 0
     }

@@ -258,6 +258,22 @@ public struct LinearPosterior: Sendable {
         }
     }
 
+    /// The same of what may change, which has an address: reading would hold on to the memory first.
+    @inline(__always)
+    mutating func withWeightsInPlace<Result>(
+        _ body: (
+            _ theta: UnsafePointer<Double>, _ matrix: UnsafePointer<Double>, _ scale: Double
+        ) -> Result
+    ) -> Result? {
+        let layout = Layout(size: size, stride: stride)
+        let scale = inverseScale
+        return storage.withUnsafeMutableBufferPointer { buffer in
+            buffer.baseAddress.map {
+                body(UnsafePointer($0 + layout.theta), UnsafePointer($0 + layout.inverse), scale)
+            }
+        }
+    }
+
     /// The same for `(x, 1)`, where `size` is one more than the elements of x.
     ///
     /// - Parameter x: `size - 1` doubles, which must be a multiple of four.

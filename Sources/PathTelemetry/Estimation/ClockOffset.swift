@@ -16,6 +16,7 @@ public struct ClockOffset: Sendable {
     public init() {}
 
     /// Takes over what is known of a path now.
+    @inline(__always)
     public mutating func update(path: PathID, from evidence: borrowing PathEvidence) {
         guard let raw = evidence.rawDelayMinimum, let rtt = evidence.minRTT,
             path.index < PathID.limit
@@ -49,6 +50,7 @@ public struct ClockOffset: Sendable {
         return max(0, (raw - offset).seconds)
     }
 
+    @inline(never)
     private mutating func solve() {
         var paths = known
         var best = Int64.max

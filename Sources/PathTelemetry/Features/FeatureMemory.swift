@@ -2,7 +2,7 @@ import CKernels
 
 /// The readings of one decision, and what the latest one made of each path.
 ///
-/// `read` notes what is known of a path at a place of the decision, `extract` turns all of it into
+/// For each decision: `begin`, then `add` for every path, then `fill`, which turns all of it into
 /// features at once. Most of a path is moved by acknowledgements and not by decisions: features
 /// whose inputs are still the same bits are not computed again. It changes no result.
 public struct FeatureMemory: ~Copyable, @unchecked Sendable {
@@ -11,6 +11,20 @@ public struct FeatureMemory: ~Copyable, @unchecked Sendable {
     private let readings: UnsafeMutablePointer<ck_reading>
     private let memories: UnsafeMutablePointer<ck_memory>
     private let scalings = FeatureSchema.scalings
+    private var clockOffset = ClockOffset()
+    /// Paths of this decision.
+    public private(set) var count = 0
+    private var hasActive = false
+    private var moment = Moment()
+
+    /// What is the same for all paths of a decision.
+    private struct Moment: Sendable {
+        var now = Instant.zero
+        var utc = Instant.zero
+        var bytes = 0.0
+        var deadline = 0.0
+        var current: PathID?
+    }
 
     public init() {
         readings = .allocate(capacity: PathID.limit)
@@ -31,26 +45,61 @@ public struct FeatureMemory: ~Copyable, @unchecked Sendable {
         memories.deallocate()
     }
 
-    /// Notes what is known of a path at the time of a decision.
+    /// Starts a decision.
     ///
-    /// - Parameters:
-    ///   - evidence: of the path's estimator.
-    ///   - place: of the candidate; nothing is noted at `PathID.limit` and above.
-    ///   - clockOffset: `ClockOffset.estimate`, for the delay one way; half the round trip is taken
-    ///     where the receiver does not stamp.
-    ///   - utcOffset: UTC minus the clock of `now`, for the 15 s grid.
-    public mutating func read(
-        _ snapshot: borrowing PathSnapshot, evidence: borrowing PathEvidence,
-        burst: BurstContext, clockOffset: TimeDelta?, utcOffset: TimeDelta, now: Instant,
-        at place: Int
+    /// - Parameter utcOffset: UTC minus the clock of `now`, for the 15 s grid.
+    public mutating func begin(_ burst: BurstContext, now: Instant, utcOffset: TimeDelta) {
+        count = 0
+        hasActive = false
+        moment = Moment(
+            now: now, utc: now + utcOffset, bytes: Double(burst.bytes),
+            deadline: burst.deadline.seconds, current: burst.currentPath)
+    }
+
+    /// Offers a path, in any state: only active ones are taken, standby ones where none is active;
+    /// those beyond `PathID.limit` are left out.
+    ///
+    /// - Parameter evidence: of the path's estimator.
+    public mutating func add(
+        _ snapshot: borrowing PathSnapshot, evidence: borrowing PathEvidence
     ) {
-        guard place >= 0, place < PathID.limit else { return }
+        clockOffset.update(path: snapshot.path, from: evidence)
+        switch snapshot.state {
+        case .active:
+            if !hasActive { count = 0 }
+            hasActive = true
+        case .standby:
+            if hasActive { return }
+        default:
+            return
+        }
+        guard count < PathID.limit else { return }
+        read(snapshot, evidence: evidence, clockOffset: clockOffset.estimate, at: count)
+        count += 1
+    }
+
+    /// The one-way delay in seconds behind a raw one, by the common distance of the clocks.
+    public func delay(ofRaw raw: TimeDelta) -> Double { clockOffset.delay(ofRaw: raw) }
+
+    /// Forgets a path that was removed.
+    public mutating func remove(path: PathID) { clockOffset.remove(path: path) }
+
+    /// Notes what is known of a path at a place of the decision.
+    ///
+    /// - Parameter clockOffset: for the delay one way; half the round trip is taken where the
+    ///   receiver does not stamp.
+    @inline(__always)
+    mutating func read(
+        _ snapshot: borrowing PathSnapshot, evidence: borrowing PathEvidence,
+        clockOffset: TimeDelta?, at place: Int
+    ) {
+        let now = moment.now
         let smoothed = snapshot.smoothedRTT.seconds
         let least = snapshot.minRTT < snapshot.smoothedRTT ? snapshot.minRTT.seconds : smoothed
         let rate = FeatureSchema.expectedRate(snapshot, measured: evidence.averages.rate_mean)
         let lastReply = snapshot.lastReply == nil ? evidence.lastReply : snapshot.lastReply
         let unanswered = snapshot.oldestUnanswered.map { max(0, (now - $0).seconds) } ?? 0
-        let grid = FeatureSchema.gridPhase(snapshot.traits.kind, now + utcOffset)
+        let grid = FeatureSchema.gridPhase(snapshot.traits.kind, moment.utc)
         var delay = smoothed / 2
         if let raw = evidence.rawDelay {
             delay = ClockOffset.delay(ofRaw: raw, offset: clockOffset)
@@ -61,9 +110,8 @@ public struct FeatureMemory: ~Copyable, @unchecked Sendable {
         readings[place] = ck_reading(
             averages: evidence.averages, rtt: smoothed,
             rtt_variation: snapshot.rttVariation.seconds, least_rtt: least, rate: rate,
-            probe_timeouts: Double(snapshot.probeTimeouts), burst: Double(burst.bytes),
-            deadline: burst.deadline.seconds,
-            is_current: burst.currentPath == snapshot.path ? 1 : 0,
+            probe_timeouts: Double(snapshot.probeTimeouts), burst: moment.bytes,
+            deadline: moment.deadline, is_current: moment.current == snapshot.path ? 1 : 0,
             price: snapshot.traits.pricePerGB, grid_sine: grid.sine, grid_cosine: grid.cosine,
             gap: 1, since_reply: FeatureSchema.age(lastReply, now), unanswered: unanswered,
             in_flight: Double(snapshot.bytesInFlight),
@@ -79,9 +127,9 @@ public struct FeatureMemory: ~Copyable, @unchecked Sendable {
                 window: Int64(snapshot.congestionWindow), rate: rate))
     }
 
-    /// Fills candidates from the readings at the first `count` places: features, predicted
-    /// delivery, smoothed RTT and its variation, age of the oldest unanswered packet, the share
-    /// of packets lost over 5 s, and what the path is and can take now.
+    /// Fills `count` candidates: features, predicted delivery, smoothed RTT and its variation, age of
+    /// the oldest unanswered packet, the share of packets lost over 5 s, and what the path is and
+    /// can take now.
     ///
     /// The prediction, seconds from now until the burst given to the path has arrived, is
     ///
@@ -95,11 +143,15 @@ public struct FeatureMemory: ~Copyable, @unchecked Sendable {
     /// - Parameters:
     ///   - candidates: the first one; each as `ck_candidate` says.
     ///   - step: doubles from one to the next.
-    public mutating func fill(
-        _ candidates: UnsafeMutableRawPointer, count: Int, step: Int
-    ) {
+    public mutating func fill(_ candidates: UnsafeMutableRawPointer, step: Int) {
+        fill(candidates, count: count, step: step)
+    }
+
+    /// The same of the readings at the first `count` places.
+    @inline(__always)
+    mutating func fill(_ candidates: UnsafeMutableRawPointer, count: Int, step: Int) {
         ck_fill(
-            scalings, readings, min(count, PathID.limit), memories,
+            scalings, readings, count, memories,
             candidates.assumingMemoryBound(to: ck_candidate.self), step)
     }
 }

@@ -28,7 +28,7 @@ import PathTelemetry
 /// `handleOutage` comes once when the path is declared failed (or suspect, with its data moved
 /// elsewhere), `handleRestored` when it is to carry data again; losses of packets sent before the
 /// outage are then no sign of congestion, whenever they are reported.
-protocol CongestionController: Sendable {
+protocol CongestionController: ~Copyable, Sendable {
     // Handle: events in.
 
     /// A packet left; `bytesInFlight` is the value before it.

@@ -4,7 +4,8 @@ import PathTelemetry
 ///
 /// Both algorithms are stored and one is used: an enum with the algorithm as payload would copy
 /// some 500 bytes out and back in each call, which costs more than the algorithm itself.
-struct Controller: CongestionController {
+struct Controller: ~Copyable, CongestionController {
+    private let pin = Pin()
     /// The algorithm in use.
     let algorithm: CongestionAlgorithm
     private var cubic: Cubic

@@ -115,7 +115,7 @@ extension Connection {
     ///
     /// False when there is none.
     private mutating func fillCandidates(_ burst: BurstContext, now: Instant) -> Bool {
-        session.builder.begin()
+        session.builder.begin(burst, now: now)
         var hasRoom = false
         for index in paths.indices where takesData(index) {
             let room = paths[index].room(now: now)
@@ -124,9 +124,7 @@ extension Connection {
             // can send now, since stream data wants all the capacity there is.
             guard room > 0 || wantsAllPaths else { continue }
             session.builder.add(
-                paths[index].snapshot(now: now), evidence: paths[index].estimator.evidence,
-                burst: burst,
-                now: now)
+                paths[index].snapshot(now: now), evidence: paths[index].estimator.evidence)
         }
         session.builder.finish(&candidates)
         return hasRoom && !candidates.isEmpty

@@ -295,7 +295,7 @@ extension Connection {
             deliveryRate: result.isRateAppLimited ? nil : result.deliveryRate, now: now)
         if let sample = result.rttSample {
             paths[index].delays.record(
-                rtt: sample, oneWay: raw.map { session.builder.clockOffset.delay(ofRaw: $0) })
+                rtt: sample, oneWay: raw.map { session.builder.delay(ofRaw: $0) })
         }
         paths[index].estimator.handleDelivered(packets: result.ackedPackets, now: now)
         takeOverSession(now: now)

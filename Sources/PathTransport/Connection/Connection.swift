@@ -27,6 +27,7 @@ public struct Connection: ~Copyable {
         case closed
     }
 
+    private let pin = Pin()
     public let isServer: Bool
     public let configuration: ConnectionConfiguration
     /// Static key of the peer: given for a client, proved for a server.

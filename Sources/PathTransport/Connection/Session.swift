@@ -6,6 +6,7 @@ import PathTelemetry
 ///
 /// Takes what becomes of every sent packet.
 struct Session: ~Copyable, SentFrameSink {
+    private let pin = Pin()
     var streams: StreamTable
     var messages: MessageSender
     var receivedMessages: MessageReceiver
@@ -158,7 +159,7 @@ struct Session: ~Copyable, SentFrameSink {
         var arrival = now
         if let receiveTime {
             let received = Instant(nanoseconds: Int64(truncatingIfNeeded: receiveTime &* 1000))
-            let delay = builder.clockOffset.delay(ofRaw: received - packet.sentAt)
+            let delay = builder.delay(ofRaw: received - packet.sentAt)
             arrival = min(now, packet.sentAt + TimeDelta(seconds: delay))
         }
         ledger.handleAcknowledged(packet.decision, arrival: arrival, now: now)

@@ -1,6 +1,5 @@
 import PathLearning
 import PathTelemetry
-import Synchronization
 
 /// Counters of one path, both directions, for tables and JSON.
 public struct PathStatistics: Sendable {
@@ -25,9 +24,7 @@ public struct PathStatistics: Sendable {
 
 /// One path of a connection: addresses, life, recovery, and what was received on it.
 struct Path: ~Copyable {
-    /// Makes the compiler leave a path where it is: one without such a field is copied to the stack,
-    /// 3 kB, for each method that only reads.
-    private let pin = Atomic<Bool>(false)
+    private let pin = Pin()
     let id: PathID
     var traits: PathTraits
     /// Number of the local socket that the path uses.

@@ -32,7 +32,8 @@ struct AckResult {
 
 /// Loss detection, round-trip times, congestion control and pacing of one path: RFC 9002 with one
 /// packet-number space a path.
-struct PathRecovery {
+struct PathRecovery: ~Copyable {
+    private let pin = Pin()
     /// RFC 9002, 6.1.1; raised when losses turn out to be reordering, after RFC 8985.
     static let initialPacketThreshold: UInt64 = 3
     static let largestPacketThreshold: UInt64 = 128
@@ -211,7 +212,7 @@ struct PathRecovery {
     }
 
     /// Goes on with the packet numbers of a path that was removed; all of its packets are settled.
-    mutating func continueNumbers(of earlier: PathRecovery) {
+    mutating func continueNumbers(of earlier: borrowing PathRecovery) {
         packets = earlier.packets
         firstInFlight = packets.next
         peerAckDelay = earlier.peerAckDelay

@@ -99,7 +99,8 @@ import Testing
                 && pacer.delay(now: now) >= .zero
                 && pacer.budget(now: now) <= Pacer.maximumBurst + Pacer.maximumSaving
             guard isBounded else {
-                Issue.record("event \(event): \(controller), \(pacer)")
+                Issue.record(
+                    "event \(event): \(controller.name) \(controller.congestionWindow), \(pacer)")
                 return
             }
         }
