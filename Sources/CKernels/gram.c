@@ -2,84 +2,190 @@
 
 #include "kernels.h"
 
+_Static_assert(CK_GRAM_GROUP >= 4 * (CK_GRAM_ROWS + 1) && CK_GRAM_GROUP % 8 == 0, "a group's rows");
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 
 #define AVX2 __attribute__((target("avx2,fma")))
+#define GROUP CK_GRAM_GROUP
+// Sums of a tile: four columns against twelve.
+#define TILE 48
 
-// Four sums of the lanes of four vectors.
-#define LANES(a, b, c, d)                                                                         \
-    _mm256_add_pd(                                                                               \
-        _mm256_permute2f128_pd(_mm256_hadd_pd(a, b), _mm256_hadd_pd(c, d), 0x21),                \
-        _mm256_blend_pd(_mm256_hadd_pd(a, b), _mm256_hadd_pd(c, d), 0xc))
+// Adds the twelve vectors of a tile to its sums.
+#define ADD(n, vector)                                                                           \
+    _mm256_storeu_pd(c + 4 * n, _mm256_add_pd(_mm256_loadu_pd(c + 4 * n), vector))
+#define ADD_ALL                                                                                  \
+    ADD(0, p0), ADD(1, q0), ADD(2, r0), ADD(3, p1), ADD(4, q1), ADD(5, r1), ADD(6, p2),          \
+        ADD(7, q2), ADD(8, r2), ADD(9, p3), ADD(10, q3), ADD(11, r3)
 
-// One column at `b` against three at `a`: with twelve sums, these four are all sixteen registers.
-#define PRODUCTS(n)                                                                              \
+// Written out and kept in order: a compiler that moves one load forward has one value too many for
+// sixteen registers, and a sum goes through memory in each row.
+#define FETCH(x, from) __asm__ volatile("vmovupd %1, %0" : "=x"(x) : "m"(*(const double(*)[4])(from)))
+
+// One column of the group at `b` against three groups, twelve of sixteen registers being sums.
+#define AGAINST(n, row)                                                                          \
+    __asm__ volatile(                                                                            \
+        "vbroadcastsd %[factor], %[all]\n\t"                                                     \
+        "vfmadd231pd %[x0], %[all], %[p]\n\t"                                                    \
+        "vfmadd231pd %[x1], %[all], %[q]\n\t"                                                    \
+        "vfmadd231pd %[x2], %[all], %[r]"                                                        \
+        : [p] "+x"(p##n), [q] "+x"(q##n), [r] "+x"(r##n), [all] "=&x"(all)                       \
+        : [x0] "x"(x0), [x1] "x"(x1), [x2] "x"(x2), [factor] "m"(b[4 * row + n]))
+#define TILE_ROW(row)                                                                            \
     do {                                                                                         \
-        const __m256d b_ = _mm256_loadu_pd(b + n * stride);                                      \
-        p##n = _mm256_fmadd_pd(x0, b_, p##n);                                                    \
-        q##n = _mm256_fmadd_pd(x1, b_, q##n);                                                    \
-        r##n = _mm256_fmadd_pd(x2, b_, r##n);                                                    \
+        __m256d x0, x1, x2, all;                                                                 \
+        FETCH(x0, a + 4 * row);                                                                  \
+        FETCH(x1, a + 4 * row + GROUP);                                                          \
+        FETCH(x2, a + 4 * row + 2 * GROUP);                                                      \
+        AGAINST(0, row);                                                                         \
+        AGAINST(1, row);                                                                         \
+        AGAINST(2, row);                                                                         \
+        AGAINST(3, row);                                                                         \
     } while (0)
 
-// The products of three columns at `a` with four at `b`: twelve sums stay in registers while both
-// run down the rows, seven loads for twelve products.
-AVX2 static inline __attribute__((always_inline)) void tile(
-    const double *a, const double *b, long rows, long stride, double *out) {
+// The products of the group at `b` with three groups at `a`: twelve sums stay in registers while
+// both run down the rows, seven loads for twelve products.
+AVX2 static void tile(const double *a, const double *b, long rows, double *c) {
     __m256d p0 = _mm256_setzero_pd(), p1 = p0, p2 = p0, p3 = p0;
     __m256d q0 = p0, q1 = p0, q2 = p0, q3 = p0;
     __m256d r0 = p0, r1 = p0, r2 = p0, r3 = p0;
-    for (long row = 0; row < rows; row += 4, a += 4, b += 4) {
-        const __m256d x0 = _mm256_loadu_pd(a);
-        const __m256d x1 = _mm256_loadu_pd(a + stride);
-        const __m256d x2 = _mm256_loadu_pd(a + 2 * stride);
-        PRODUCTS(0);
-        PRODUCTS(1);
-        PRODUCTS(2);
-        PRODUCTS(3);
+    // Where the sums are, for when the products are done.
+    for (long n = 0; n < TILE; n += 8) __builtin_prefetch(c + n, 1, 3);
+    for (; rows >= 2; rows -= 2, a += 8, b += 8) {
+        TILE_ROW(0);
+        TILE_ROW(1);
     }
-    _mm256_storeu_pd(out, LANES(p0, p1, p2, p3));
-    _mm256_storeu_pd(out + 4, LANES(q0, q1, q2, q3));
-    _mm256_storeu_pd(out + 8, LANES(r0, r1, r2, r3));
+    if (rows) TILE_ROW(0);
+    ADD_ALL;
 }
 
-// Columns that stay in the first-level cache while the others stream by.
-#define PANEL 8
+// One column of either group against those up to the diagonal.
+#define CORNER(n, row)                                                                           \
+    __asm__ volatile(                                                                            \
+        "vbroadcastsd %[first], %[all]\n\t"                                                      \
+        "vfmadd231pd %[x0], %[all], %[p]\n\t"                                                    \
+        "vbroadcastsd %[second], %[all]\n\t"                                                     \
+        "vfmadd231pd %[x0], %[all], %[q]\n\t"                                                    \
+        "vfmadd231pd %[x1], %[all], %[r]"                                                        \
+        : [p] "+x"(p##n), [q] "+x"(q##n), [r] "+x"(r##n), [all] "=&x"(all)                       \
+        : [x0] "x"(x0), [x1] "x"(x1), [first] "m"(a[4 * row + n]),                               \
+          [second] "m"(a[4 * row + n + GROUP]))
+#define CORNER_ROW(row)                                                                          \
+    do {                                                                                         \
+        __m256d x0, x1, all;                                                                     \
+        FETCH(x0, a + 4 * row);                                                                  \
+        FETCH(x1, a + 4 * row + GROUP);                                                          \
+        CORNER(0, row);                                                                          \
+        CORNER(1, row);                                                                          \
+        CORNER(2, row);                                                                          \
+        CORNER(3, row);                                                                          \
+    } while (0)
 
-AVX2 static void gram(
-    const double *a, long rows, long stride, long columns, double *c, long width,
-    const struct ck_ahead *ahead) {
-    double sums[12];
-    // Where the next cache lines to fetch are.
-    long row = 0, column = 0;
-    const long lines = 1 + ahead->rows * (ahead->columns + 1) * 4 / (columns * columns + 1);
-    for (long panel = 0; panel < columns; panel += PANEL) {
-        for (long i = panel - panel % 3; i < columns; i += 3) {
-            for (long j = panel; j < panel + PANEL && j < columns && j <= i + 2; j += 4) {
-                for (long line = 0; line < lines && column < ahead->columns; line++) {
-                    __builtin_prefetch(ahead->x + row + column * ahead->stride, 0, 2);
-                    row += 8;
-                    if (row >= ahead->rows) {
-                        row = 0;
-                        column++;
-                    }
-                }
-                tile(a + i * stride, a + j * stride, rows, stride, sums);
-                double *corner = c + i + j * width;
-                if (j + 3 <= i && i + 3 <= columns) {
-                    for (long y = 0; y < 4; y++, corner += width) {
-                        corner[0] += sums[y];
-                        corner[1] += sums[4 + y];
-                        corner[2] += sums[8 + y];
-                    }
-                    continue;
-                }
-                for (long x = 0; x < 3 && i + x < columns; x++) {
-                    for (long y = 0; y < 4 && j + y <= i + x; y++) {
-                        corner[x + y * width] += sums[4 * x + y];
-                    }
-                }
-            }
+// The products of two groups on the diagonal: three times sixteen sums.
+AVX2 static void corner(const double *a, long rows, double *c) {
+    __m256d p0 = _mm256_setzero_pd(), p1 = p0, p2 = p0, p3 = p0;
+    __m256d q0 = p0, q1 = p0, q2 = p0, q3 = p0;
+    __m256d r0 = p0, r1 = p0, r2 = p0, r3 = p0;
+    for (; rows >= 2; rows -= 2, a += 8) {
+        CORNER_ROW(0);
+        CORNER_ROW(1);
+    }
+    if (rows) CORNER_ROW(0);
+    ADD_ALL;
+}
+
+// Two sums of a column, weighted or not.
+#define COLUMN(n)                                                                                \
+    do {                                                                                         \
+        __builtin_prefetch(ahead[n] + row, 0, 3);                                                \
+        const __m256d low_ = _mm256_loadu_pd(x[n] + row);                                        \
+        const __m256d high_ = _mm256_loadu_pd(x[n] + row + 4);                                   \
+        s##n = _mm256_add_pd(                                                                    \
+            s##n, weights ? _mm256_mul_pd(_mm256_loadu_pd(weights + row), low_) : low_);         \
+        t##n = _mm256_add_pd(                                                                    \
+            t##n, weights ? _mm256_mul_pd(_mm256_loadu_pd(weights + row + 4), high_) : high_);   \
+    } while (0)
+#define ROW_OF_FOUR(row) _mm256_setr_pd(x[0][row], x[1][row], x[2][row], x[3][row])
+// Two rows of two columns each.
+#define PAIRS(one, other, row)                                                                   \
+    _mm256_insertf128_pd(                                                                        \
+        _mm256_castpd128_pd256(_mm_loadu_pd(x[one] + (row))), _mm_loadu_pd(x[other] + (row)), 1)
+#define CENTRED(vector, row)                                                                     \
+    (roots ? _mm256_mul_pd(_mm256_sub_pd(vector, mean), _mm256_broadcast_sd(roots + (row)))      \
+           : _mm256_sub_pd(vector, mean))
+
+// Four columns into a group, centred by their means; what is copied next is fetched meanwhile.
+AVX2 static inline __attribute__((always_inline)) void pack(
+    const double *const *x, const double *const *ahead, long rows, const double *weights,
+    const double *roots, double total, double *out, double *means) {
+    __m256d s0 = _mm256_setzero_pd(), s1 = s0, s2 = s0, s3 = s0;
+    __m256d t0 = s0, t1 = s0, t2 = s0, t3 = s0;
+    long row = 0;
+    for (; row + 8 <= rows; row += 8) {
+        COLUMN(0);
+        COLUMN(1);
+        COLUMN(2);
+        COLUMN(3);
+    }
+    const __m256d one = _mm256_hadd_pd(_mm256_add_pd(s0, t0), _mm256_add_pd(s1, t1));
+    const __m256d two = _mm256_hadd_pd(_mm256_add_pd(s2, t2), _mm256_add_pd(s3, t3));
+    __m256d sum = _mm256_add_pd(
+        _mm256_permute2f128_pd(one, two, 0x20), _mm256_permute2f128_pd(one, two, 0x31));
+    for (; row < rows; row++) {
+        const __m256d rest = ROW_OF_FOUR(row);
+        sum = _mm256_add_pd(
+            sum, weights ? _mm256_mul_pd(_mm256_broadcast_sd(weights + row), rest) : rest);
+    }
+    const __m256d mean = _mm256_div_pd(sum, _mm256_set1_pd(total));
+    _mm256_storeu_pd(means, mean);
+    for (row = 0; row + 4 <= rows; row += 4, out += 16) {
+        const __m256d even = PAIRS(0, 2, row), odd = PAIRS(1, 3, row);
+        const __m256d later = PAIRS(0, 2, row + 2), last = PAIRS(1, 3, row + 2);
+        _mm256_storeu_pd(out, CENTRED(_mm256_unpacklo_pd(even, odd), row));
+        _mm256_storeu_pd(out + 4, CENTRED(_mm256_unpackhi_pd(even, odd), row + 1));
+        _mm256_storeu_pd(out + 8, CENTRED(_mm256_unpacklo_pd(later, last), row + 2));
+        _mm256_storeu_pd(out + 12, CENTRED(_mm256_unpackhi_pd(later, last), row + 3));
+    }
+    for (; row < rows; row++, out += 4) _mm256_storeu_pd(out, CENTRED(ROW_OF_FOUR(row), row));
+}
+
+AVX2 static void pack_all(
+    const double *x, long stride, long features, const double *target, long rows,
+    const double *weights, const double *roots, double total, double *block, double *means) {
+    static const double zeros[CK_GRAM_ROWS];
+    const double *current[4], *ahead[4] = {zeros, zeros, zeros, zeros};
+    for (long column = -4; column <= features; column += 4) {
+        for (long n = 0; n < 4; n++) {
+            const long next = column + 4 + n;
+            current[n] = ahead[n];
+            ahead[n] = next < features ? x + next * stride : next == features ? target : zeros;
+        }
+        if (column < 0) continue;
+        double *out = block + column / 4 * GROUP;
+        if (weights) {
+            pack(current, ahead, rows, weights, roots, total, out, means + column);
+        } else {
+            pack(current, ahead, rows, 0, 0, total, out, means + column);
+        }
+    }
+}
+
+AVX2 static void centre_all(
+    double *block, long rows, long columns, const double *weights, const double *roots,
+    double total, double *means) {
+    for (long column = 0; column < columns; column += 4, block += GROUP) {
+        __m256d sum = _mm256_setzero_pd();
+        for (long row = 0; row < rows; row++) {
+            const __m256d value = _mm256_loadu_pd(block + 4 * row);
+            sum = _mm256_add_pd(
+                sum, weights ? _mm256_mul_pd(_mm256_broadcast_sd(weights + row), value) : value);
+        }
+        const __m256d mean = _mm256_div_pd(sum, _mm256_set1_pd(total));
+        _mm256_storeu_pd(means + column, mean);
+        for (long row = 0; row < rows; row++) {
+            _mm256_storeu_pd(
+                block + 4 * row, CENTRED(_mm256_loadu_pd(block + 4 * row), row));
         }
     }
 }
@@ -89,13 +195,29 @@ int ck_gram_fits(long columns) {
     return columns <= 48 || !__builtin_cpu_supports("avx512f");
 }
 
-int ck_gram(
-    const double *a, long rows, long stride, long columns, double *c, long width,
-    const struct ck_ahead *ahead) {
-    const struct ck_ahead none = {0, 0, 0, 0};
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return 0;
-    gram(a, rows, stride, columns, c, width, ahead ? ahead : &none);
-    return 1;
+void ck_gram_pack(
+    const double *x, long stride, long features, const double *target, long rows,
+    const double *weights, const double *roots, double total, double *block, double *means) {
+    pack_all(x, stride, features, target, rows, weights, roots, total, block, means);
+}
+
+void ck_gram_centre(
+    double *block, long rows, long columns, const double *weights, const double *roots,
+    double total, double *means) {
+    centre_all(block, rows, columns, weights, roots, total, means);
+}
+
+void ck_gram(const double *block, long rows, long columns, double *sums) {
+    const long groups = (columns + 3) / 4;
+    for (long first = 0; first < groups; first += 3) {
+        // Three groups that stay in the first-level cache while the others stream by.
+        const double *a = block + first * GROUP;
+        corner(a, rows, sums);
+        sums += TILE;
+        for (long group = first + 2; group < groups; group++, sums += TILE) {
+            tile(a, block + group * GROUP, rows, sums);
+        }
+    }
 }
 #else
 int ck_gram_fits(long columns) {
@@ -103,13 +225,51 @@ int ck_gram_fits(long columns) {
     return 0;
 }
 
-int ck_gram(
-    const double *a, long rows, long stride, long columns, double *c, long width,
-    const struct ck_ahead *ahead) {
-    (void)a, (void)rows, (void)stride, (void)columns, (void)c, (void)width, (void)ahead;
-    return 0;
+void ck_gram_pack(
+    const double *x, long stride, long features, const double *target, long rows,
+    const double *weights, const double *roots, double total, double *block, double *means) {
+    (void)x, (void)stride, (void)features, (void)target, (void)rows, (void)weights;
+    (void)roots, (void)total, (void)block, (void)means;
+}
+
+void ck_gram_centre(
+    double *block, long rows, long columns, const double *weights, const double *roots,
+    double total, double *means) {
+    (void)block, (void)rows, (void)columns, (void)weights, (void)roots, (void)total, (void)means;
+}
+
+void ck_gram(const double *block, long rows, long columns, double *sums) {
+    (void)block, (void)rows, (void)columns, (void)sums;
 }
 #endif
+
+long ck_gram_sums(long columns) {
+    const long groups = (columns + 3) / 4;
+    long tiles = 0;
+    for (long first = 0; first < groups; first += 3) {
+        tiles += first + 2 < groups ? groups - first - 1 : 1;
+    }
+    return 48 * tiles;
+}
+
+void ck_gram_lower(const double *sums, long columns, double *c, long width) {
+    const long groups = (columns + 3) / 4;
+    for (long first = 0; first < groups; first += 3) {
+        for (long group = first + 1; group < groups || group == first + 1; group++) {
+            for (long index = 0; index < 48; index++) {
+                // The corner's tile has the first group against itself in front.
+                const long block = index % 12 / 4;
+                const long is_corner = group == first + 1;
+                const long row =
+                    4 * (is_corner && block == 0 ? first : group) + index / 12;
+                const long column =
+                    4 * (first + (is_corner ? block / 2 : block)) + index % 4;
+                if (row < columns && column <= row) c[row + column * width] += sums[index];
+            }
+            sums += 48;
+        }
+    }
+}
 
 KERNEL double ck_centre(
     const double *x, const double *weights, const double *roots, long count, double total,

@@ -50,20 +50,14 @@ struct BatchMoments {
         }
         job.pointee.run()
         for handle in handles { pthread_join(handle, nil) }
-        let width = BatchPart.width(gram)
         var result: [BatchMoments] = []
         for part in 0..<parts {
             let base = memory + part * perPart
-            var scatter: [Double] = []
-            scatter.reserveCapacity(size * size)
-            for column in 0..<size {
-                scatter.append(
-                    contentsOf: UnsafeBufferPointer(
-                        start: base + BatchPart.header + width + column * width, count: size))
-            }
+            var scatter = [Double](repeating: 0, count: size * size)
+            gram.addLower(base + BatchPart.header, into: &scatter, width: size)
+            let means = base + BatchPart.header + BatchPart.sums(gram)
             let moments = BatchMoments(
-                weight: base[0],
-                means: Array(UnsafeBufferPointer(start: base + BatchPart.header, count: size)),
+                weight: base[0], means: Array(UnsafeBufferPointer(start: means, count: size)),
                 scatter: scatter)
             guard moments.weight.isFinite, moments.means.allSatisfy(\.isFinite),
                 moments.scatter.allSatisfy(\.isFinite)
@@ -99,7 +93,7 @@ struct BatchMoments {
     }
 }
 
-/// The moments of some rows in a row: weight, means, scatter, then scratch.
+/// The moments of some rows in a row: weight, sums, means, then scratch.
 private struct BatchPart {
     let batch: ColumnBatch
     let gram: GramBlock
@@ -109,21 +103,21 @@ private struct BatchPart {
     static let header = 8
 
     static func room(_ gram: GramBlock) -> Int {
-        let width = BatchPart.width(gram)
-        return header + width + width * width + width + gram.room + gram.stride
+        header + sums(gram) + 2 * width(gram) + lines(gram.room) + lines(gram.capacity)
     }
 
-    /// From one column of the scatter to the next: whole cache lines.
-    static func width(_ gram: GramBlock) -> Int { (gram.columns + 7) & ~7 }
+    static func sums(_ gram: GramBlock) -> Int { lines(gram.sumsRoom) }
+    static func width(_ gram: GramBlock) -> Int { lines(gram.columns) }
+    /// Whole cache lines.
+    private static func lines(_ count: Int) -> Int { (count + 7) & ~7 }
 
     func work(from begin: Int, to end: Int) {
         let size = gram.columns
-        let width = BatchPart.width(gram)
-        let means = memory + BatchPart.header
-        let scatter = means + width
-        let difference = scatter + width * width
-        let block = difference + width
-        let roots = block + gram.room
+        let sums = memory + BatchPart.header
+        let means = sums + BatchPart.sums(gram)
+        let difference = means + BatchPart.width(gram)
+        let roots = difference + BatchPart.width(gram)
+        let block = roots + BatchPart.lines(gram.capacity)
         memory.update(repeating: 0, count: BatchPart.room(gram))
         var weight = 0.0
         var row = begin
@@ -131,17 +125,15 @@ private struct BatchPart {
             let rows = min(gram.capacity, end - row)
             let other = fill(row, rows: rows, block: block, roots: roots, means: difference)
             if other != 0 {
-                let next = row + rows
-                gram.add(
-                    block, rows: rows, into: scatter, width: width,
-                    ahead: ck_ahead(
-                        x: batch.columns + next, rows: min(gram.capacity, end - next),
-                        stride: batch.stride, columns: next < end ? batch.features : 0))
-                // Chan's merge: the difference of the means, and the rank-one part.
+                // Chan's merge: the difference of the means is one more row.
                 let share = other / (weight + other)
-                for index in 0..<size { difference[index] -= means[index] }
-                ck_add_outer_lower(scatter, difference, weight * share, size, width)
-                for index in 0..<size { means[index] += share * difference[index] }
+                let root = (weight * share).squareRoot()
+                for index in 0..<size {
+                    let step = difference[index] - means[index]
+                    means[index] += share * step
+                    block[gram.place(row: rows, column: index)] = root * step
+                }
+                gram.add(block, rows: rows + 1, into: sums)
                 weight += other
             }
             row += rows
@@ -167,14 +159,9 @@ private struct BatchPart {
             // A negative or broken sum must not pass for an empty block.
             guard total > 0 else { return total == 0 ? 0 : .nan }
         }
-        for column in 0...batch.features {
-            let source =
-                column < batch.features
-                ? batch.columns + (row &+ column &* batch.stride) : batch.target + row
-            means[column] = ck_centre(
-                source, weights, weights == nil ? nil : roots, rows, total,
-                block + column &* gram.stride)
-        }
+        gram.fill(
+            block, from: batch, row: row, rows: rows, weights: weights, roots: roots,
+            total: total, means: means)
         return total
     }
 }

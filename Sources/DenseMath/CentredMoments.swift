@@ -51,9 +51,10 @@ public struct CentredMoments: Sendable {
             block = [Double](repeating: 0, count: gram.room)
             weights = [Double](repeating: 0, count: gram.capacity)
         }
-        let stride = gram.stride
         block.withUnsafeMutableBufferPointer { block in
-            for column in 0..<columns { block[slot &+ column &* stride] = values[column] }
+            for column in 0..<columns {
+                block[gram.place(row: slot, column: column)] = values[column]
+            }
         }
         weights[slot] = weight
         filled += 1
@@ -178,21 +179,25 @@ public struct CentredMoments: Sendable {
         for slot in 0..<rows { total.add(weights[slot]) }
         let blockWeight = total.value
         guard blockWeight > 0 else { return }
-        var blockMeans = [Double](repeating: 0, count: columns)
+        var blockMeans = [Double](repeating: 0, count: columns + 3)
+        var sums = [Double](repeating: 0, count: gram.sumsRoom)
         var blockScatter = [Double](repeating: 0, count: columns * columns)
         let isWeighted = weights[..<rows].contains { $0 != 1 }
         let roots = isWeighted ? weights[..<rows].map { $0.squareRoot() } : []
         block.withUnsafeMutableBufferPointer { block in
             guard let base = block.baseAddress else { return }
-            for column in 0..<columns {
-                let values = base + column &* gram.stride
-                blockMeans[column] =
-                    isWeighted
-                    ? ck_centre(values, weights, roots, rows, blockWeight, values)
-                    : ck_centre(values, nil, nil, rows, blockWeight, values)
+            if isWeighted {
+                gram.centre(
+                    base, rows: rows, weights: weights, roots: roots, total: blockWeight,
+                    means: &blockMeans)
+            } else {
+                gram.centre(
+                    base, rows: rows, weights: nil, roots: nil, total: blockWeight,
+                    means: &blockMeans)
             }
-            gram.add(base, rows: rows, into: &blockScatter, width: columns)
+            gram.add(base, rows: rows, into: &sums)
         }
+        gram.addLower(sums, into: &blockScatter, width: columns)
         merge(weight: blockWeight, means: blockMeans, scatter: blockScatter)
     }
 

@@ -1,11 +1,12 @@
 import CKernels
 
-/// A block of rows on its way into a Gram matrix: how large it is, how its columns lie, and which
+/// A block of rows on its way into a Gram matrix: how large it is, how its numbers lie, and which
 /// kernel adds it up.
 ///
-/// Own kernel where the processor has it: BLAS packs both factors first and reaches a third of the
-/// hardware's speed for 16 columns, half of it for 64. Columns of a block need no packing: they
-/// lie in the cache, and not a power of two apart, so that they do not push each other out.
+/// Own kernel where the processor has it: BLAS packs both factors at each call and reaches a third
+/// of the hardware's speed for 16 columns, half of it for 64. Here the pass that centres the rows
+/// packs them as well, four columns side by side, and the sums stay in the order of the work until
+/// all blocks are in.
 struct GramBlock {
     enum Kernel {
         case own, blas
@@ -13,49 +14,105 @@ struct GramBlock {
 
     let columns: Int
     let kernel: Kernel
-    /// Rows that fit.
+    /// Rows that fit; one more can follow them in `add`.
     let capacity: Int
-    /// From one column to the next.
-    let stride: Int
+    /// From one column to the next, for BLAS.
+    private let stride: Int
 
     init(columns: Int, kernel: Kernel? = nil) {
         self.columns = columns
         self.kernel = kernel ?? (ck_gram_fits(columns) != 0 ? .own : .blas)
-        // A whole block in the second-level cache.
-        capacity = columns <= 32 ? 512 : 256
+        // A whole block in the second-level cache, its columns not a power of two apart.
+        let rows = columns <= 32 ? 512 : 256
+        capacity = self.kernel == .own ? Int(CK_GRAM_ROWS) : rows
         stride = capacity + 8
     }
 
-    /// Numbers that a block takes, columns that only the kernel reads among them.
-    var room: Int {
-        let step = Int(CK_GRAM_COLUMNS)
-        return (columns + step - 1) / step * step * stride
+    /// Groups of four columns.
+    private var groups: Int { (columns + 3) / 4 }
+
+    /// Numbers that a block takes, those that only the kernel reads among them.
+    var room: Int { kernel == .own ? (groups + 1) * Int(CK_GRAM_GROUP) : columns * stride }
+
+    /// Numbers that the sums take.
+    var sumsRoom: Int { kernel == .own ? ck_gram_sums(columns) : columns * columns }
+
+    /// Where a number is in a block.
+    @inline(__always)
+    func place(row: Int, column: Int) -> Int {
+        kernel == .own
+            ? (column &>> 2) &* Int(CK_GRAM_GROUP) &+ 4 &* row &+ (column & 3)
+            : row &+ column &* stride
     }
 
-    /// `C = C + A'A`, lower triangle, over the first `rows` rows of a block.
-    ///
-    /// Rows up to the next multiple of four are overwritten with zeros.
+    /// Copies rows of a batch, target last, centred by their means and scaled by the roots.
     ///
     /// - Parameters:
-    ///   - width: from one column of C to the next.
-    ///   - ahead: rows that come next, fetched meanwhile.
-    func add(
-        _ block: UnsafeMutablePointer<Double>, rows: Int,
-        into c: UnsafeMutablePointer<Double>, width: Int, ahead: ck_ahead = ck_ahead()
+    ///   - rows: at most `capacity`.
+    ///   - weights: of these rows, and their square roots in `roots`; nil for ones.
+    ///   - total: sum of the weights.
+    ///   - means: room for whole groups of four columns.
+    func fill(
+        _ block: UnsafeMutablePointer<Double>, from batch: ColumnBatch, row: Int, rows: Int,
+        weights: UnsafePointer<Double>?, roots: UnsafePointer<Double>, total: Double,
+        means: UnsafeMutablePointer<Double>
     ) {
-        guard kernel == .own else {
-            BLAS.accumulateGram(
-                block, rows: rows, stride: stride, columns: columns, into: c, width: width)
+        let roots = weights == nil ? nil : roots
+        guard kernel == .blas else {
+            ck_gram_pack(
+                batch.columns + row, batch.stride, batch.features, batch.target + row, rows,
+                weights, roots, total, block, means)
             return
         }
-        let padded = (rows + Int(CK_GRAM_ROWS) - 1) & ~(Int(CK_GRAM_ROWS) - 1)
-        if padded > rows {
-            for column in 0..<columns {
-                for row in rows..<padded { block[row &+ column &* stride] = 0 }
-            }
+        for column in 0...batch.features {
+            let source =
+                column < batch.features
+                ? batch.columns + (row &+ column &* batch.stride) : batch.target + row
+            means[column] = ck_centre(
+                source, weights, roots, rows, total, block + column &* stride)
         }
-        withUnsafePointer(to: ahead) { ahead in
-            _ = ck_gram(block, padded, stride, columns, c, width, ahead)
+    }
+
+    /// The same for rows that are in the block.
+    func centre(
+        _ block: UnsafeMutablePointer<Double>, rows: Int, weights: UnsafePointer<Double>?,
+        roots: UnsafePointer<Double>?, total: Double, means: UnsafeMutablePointer<Double>
+    ) {
+        guard kernel == .blas else {
+            ck_gram_centre(block, rows, columns, weights, roots, total, means)
+            return
+        }
+        for column in 0..<columns {
+            let values = block + column &* stride
+            means[column] = ck_centre(values, weights, roots, rows, total, values)
+        }
+    }
+
+    /// Adds the products of the first `rows` rows to the sums; at most one more than `capacity`.
+    func add(
+        _ block: UnsafePointer<Double>, rows: Int, into sums: UnsafeMutablePointer<Double>
+    ) {
+        guard kernel == .blas else {
+            ck_gram(block, rows, columns, sums)
+            return
+        }
+        BLAS.accumulateGram(block, rows: rows, stride: stride, columns: columns, into: sums)
+    }
+
+    /// `C = C + A'A`, lower triangle, from the sums of all blocks of A.
+    ///
+    /// - Parameter width: from one column of C to the next.
+    func addLower(
+        _ sums: UnsafePointer<Double>, into c: UnsafeMutablePointer<Double>, width: Int
+    ) {
+        guard kernel == .blas else {
+            ck_gram_lower(sums, columns, c, width)
+            return
+        }
+        for column in 0..<columns {
+            for row in column..<columns {
+                c[row &+ column &* width] += sums[row &+ column &* columns]
+            }
         }
     }
 }

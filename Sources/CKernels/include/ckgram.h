@@ -5,32 +5,41 @@
 #ifndef CKGRAM_H
 #define CKGRAM_H
 
-// Rows of a block are a multiple of this; what is missing is zero.
-#define CK_GRAM_ROWS 4
-// Columns of a block are readable up to a multiple of this.
-#define CK_GRAM_COLUMNS 12
+// Rows of a block at most: three groups of four columns in the first-level cache, a block of some
+// hundreds of columns in the second.
+#define CK_GRAM_ROWS 192
+// Doubles from one group to the next: whole cache lines, with room for one more row.
+#define CK_GRAM_GROUP 776
 
-// Whether `ck_gram` is worth calling: AVX2 and FMA, and for more than some 48 columns no AVX-512,
-// where a library with wider vectors does better.
+// Whether `ck_gram` can be called and is worth it: AVX2 and FMA, and for more than some 48 columns
+// no AVX-512, where a library with wider vectors does better. What follows does nothing, or traps,
+// on a processor without AVX2 and FMA.
 int ck_gram_fits(long columns);
 
-// Rows that are worked on next, fetched from memory meanwhile: no processor sees by itself where
-// a block of few rows and many columns goes on.
-struct ck_ahead {
-    const double *x;
-    long rows;
-    long stride;
-    long columns;
-};
+// A block for `ck_gram` has groups of four columns, each row by row:
+// element (row, column) is number `column / 4 * CK_GRAM_GROUP + 4 * row + column % 4`. It has
+// memory for one group more; what is there, and in columns that fill up a group, does not matter.
 
-// c = c + a'a, lower triangle, for a block in column order whose columns are `stride` apart.
-//
-// `rows` is a multiple of CK_GRAM_ROWS and `columns` ones are added up; the block has columns up to
-// the next multiple of CK_GRAM_COLUMNS, whose content does not matter. Columns of c are `width`
-// apart; `ahead` may be null. Returns zero, and does nothing, on a processor without AVX2 and FMA.
-int ck_gram(
-    const double *a, long rows, long stride, long columns, double *c, long width,
-    const struct ck_ahead *ahead);
+// Copies `rows` rows of `features` columns, `stride` apart, and of a target as the last column into
+// a block: (x - m) root for m = sum w x / total, the means. Both `weights` and `roots`, their square
+// roots, are null for ones. `means` has room for whole groups of four.
+void ck_gram_pack(
+    const double *x, long stride, long features, const double *target, long rows,
+    const double *weights, const double *roots, double total, double *block, double *means);
+
+// The same for numbers that are in the block.
+void ck_gram_centre(
+    double *block, long rows, long columns, const double *weights, const double *roots,
+    double total, double *means);
+
+// sums = sums + a'a, lower triangle, for a block of at most CK_GRAM_ROWS + 1 rows. The sums, as
+// many as `ck_gram_sums` says, lie in the order of the work. Fastest where both begin with a cache
+// line.
+void ck_gram(const double *block, long rows, long columns, double *sums);
+long ck_gram_sums(long columns);
+
+// c = c + sums, lower triangle; columns of c are `width` apart.
+void ck_gram_lower(const double *sums, long columns, double *c, long width);
 
 // out = (x - m) root for m = sum w x / total, of `count` numbers; returns m. Both `weights` and
 // `roots`, their square roots, are null for ones.
