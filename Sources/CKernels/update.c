@@ -89,7 +89,7 @@ INLINE long take(
     v4 check = SPLAT(target * 0);
     for (long i = 0; i < 4 * blocks; i += 4) check += LOAD(x + i) * 0.0;
     if (!(SUM(check) == 0) || !(share > 0) || !(share < __builtin_inf())) return CK_REFUSED;
-    double s = 0, gain = 0, root = 0;
+    double s = 0, gain = 0, reciprocal = 0;
     if (p) {
         // v = P x by columns, P being symmetric; few sums are taken twice, to wait less.
         v4 sums[7], odd[7];
@@ -116,24 +116,32 @@ UNROLL
         }
 UNROLL
         for (long i = 0; i < blocks; i++) sums[i] += odd[i];
-        v4 form = SPLAT(0.0), product = form;
+        v4 form = SPLAT(0.0), other = form, product = form;
 UNROLL
         for (long i = 0; i < blocks; i++) {
-            form = MULADD(sums[i], LOAD(x + 4 * i), form);
+            if (i & 1) {
+                other = MULADD(sums[i], LOAD(x + 4 * i), other);
+            } else {
+                form = MULADD(sums[i], LOAD(x + 4 * i), form);
+            }
             product = MULADD(LOAD(theta + 4 * i), LOAD(x + 4 * i), product);
             STORE(v + 4 * i, sums[i]);
         }
+        form += other;
         s = 1 / weight + SUM(form);
         gain = (target - SUM(product)) / s;
-        root = __builtin_elementwise_sqrt(1 / s);
+        reciprocal = 1 / s;
     }
-    // While the root is under way.
+    // While the divisions are under way.
+    double shared[28];
+UNROLL
+    for (long i = 0; i < blocks; i++) STORE(shared + 4 * i, share * LOAD(x + 4 * i));
     const double weighted = share * target;
     double *own = gram;
 UNROLL
     for (long block = 0; block < blocks; block++) {
         for (long j = 4 * block; j < 4 * block + 4 && j < size; j++, own += stride) {
-            const v4 factor = SPLAT(share * x[j]);
+            const v4 factor = SPLAT(shared[j]);
 UNROLL
             for (long i = block; i < blocks; i++) {
                 STORE(own + 4 * i, MULADD(factor, LOAD(x + 4 * i), LOAD(own + 4 * i)));
@@ -144,21 +152,21 @@ UNROLL
         STORE(moment + i, LOAD(x + i) * weighted + LOAD(moment + i));
     }
     if (!p || !(s > 0) || !(s < __builtin_inf())) return CK_PENDING;
-    // Scaling v by a square root keeps v_i v_j and v_j v_i the same number.
-    v4 scaled[7];
+    v4 vector[7];
 UNROLL
     for (long i = 0; i < blocks; i++) {
-        const v4 vector = LOAD(v + 4 * i);
-        STORE(theta + 4 * i, MULADD(SPLAT(gain), vector, LOAD(theta + 4 * i)));
-        scaled[i] = root * vector;
-        STORE(v + 4 * i, scaled[i]);
+        vector[i] = LOAD(v + 4 * i);
+        STORE(theta + 4 * i, MULADD(SPLAT(gain), vector[i], LOAD(theta + 4 * i)));
     }
+    // v_i v_j first: rounded, it is the same number as v_j v_i, so P stays symmetric, and no
+    // product waits for s.
+    const v4 taken = SPLAT(-reciprocal);
     double *column = p;
     for (long j = 0; j < size; j++, column += stride) {
-        const v4 factor = SPLAT(-v[j]);
+        const v4 factor = SPLAT(v[j]);
 UNROLL
         for (long i = 0; i < blocks; i++) {
-            STORE(column + 4 * i, MULADD(factor, scaled[i], LOAD(column + 4 * i)));
+            STORE(column + 4 * i, MULADD(taken, factor * vector[i], LOAD(column + 4 * i)));
         }
     }
     return CK_TAKEN;

@@ -15,6 +15,8 @@ public import DenseMath
 /// 1950.
 public struct LinearPosterior: Sendable {
     private static let refreshAfter = 1000
+    /// Doubles from a multiple of sixteen bytes to one of 32, at most.
+    private static let slack = 2
     private static let renormalizeBelow = 1e-9
     private static let renormalizeAbove = 1e9
     /// Condition, 1-norm, beyond which a solution is not trusted.
@@ -39,6 +41,8 @@ public struct LinearPosterior: Sendable {
 
     /// One block of memory, changed in place; `Layout` says what is where.
     private var storage: [Double]
+    /// Where the numbers begin in it: with a whole vector, unless it is a copy that has not learned.
+    private var start = 0
     /// The data's A and b are `scale` times what is stored, so that fading costs one product.
     private var scale = 1.0
     private var sinceRefresh = 0
@@ -53,8 +57,8 @@ public struct LinearPosterior: Sendable {
         size = prior.mean.count
         stride = SmallKernels.stride(size)
         self.tolerance = tolerance
-        let layout = Layout(size: size, stride: stride)
-        storage = [Double](repeating: 0, count: layout.count)
+        let layout = Layout(start: 0, size: size, stride: stride)
+        storage = [Double](repeating: 0, count: layout.count + LinearPosterior.slack)
         for column in 0..<size {
             for row in 0..<size {
                 let value = prior.precision[row, column]
@@ -77,7 +81,7 @@ public struct LinearPosterior: Sendable {
     ) {
         age(decay)
         let (size, stride, scale) = (self.size, self.stride, self.scale)
-        let layout = Layout(size: size, stride: stride)
+        var start = self.start
         let inverseScale = self.inverseScale / pendingDecay
         let exact =
             1 - fadedSinceRefresh > tolerance
@@ -85,6 +89,8 @@ public struct LinearPosterior: Sendable {
             || !(inverseScale < LinearPosterior.renormalizeAbove)
         let taken = storage.withUnsafeMutableBufferPointer { buffer -> SmallKernels.Taken in
             guard let base = buffer.baseAddress else { return .refused }
+            start = LinearPosterior.align(base, from: start, size: size, stride: stride)
+            let layout = Layout(start: start, size: size, stride: stride)
             // From P = c Q to (P - P x x' P / s) / g with s = g / w + x'P x is from Q to
             // Q - Q x x' Q / t with t = g / (w c) + x'Q x, and from c to c / g.
             return SmallKernels.take(
@@ -93,6 +99,7 @@ public struct LinearPosterior: Sendable {
                 target: target, weight: weight * inverseScale, share: weight / scale, size: size,
                 stride: stride, scratch: base + layout.scratch)
         }
+        self.start = start
         guard taken != .refused else {
             refused &+= 1
             return
@@ -102,6 +109,20 @@ public struct LinearPosterior: Sendable {
         self.inverseScale = inverseScale
         pendingDecay = 1
         if taken == .pending { refresh() }
+    }
+
+    /// Moves the numbers to where whole vectors begin, if they do not: an array begins with half
+    /// of one in half of all cases, a copy elsewhere than the original, and vectors that lie in two
+    /// cache lines cost a fifth of the time of an update.
+    @inline(__always)
+    private static func align(
+        _ base: UnsafeMutablePointer<Double>, from start: Int, size: Int, stride: Int
+    ) -> Int {
+        let aligned = (Int(bitPattern: base) &>> 3) & slack
+        guard aligned != start else { return start }
+        let count = Layout(start: 0, size: size, stride: stride).count
+        (base + aligned).update(from: base + start, count: count)
+        return aligned
     }
 
     /// Lets the data fade by a factor (0...1) without a new observation, so that what was learned
@@ -118,7 +139,7 @@ public struct LinearPosterior: Sendable {
         fadedSinceRefresh *= decay
         pendingDecay *= max(decay, 1e-6)
         guard scale < LinearPosterior.renormalizeBelow else { return }
-        let layout = Layout(size: size, stride: stride)
+        let layout = layout
         for index in 0..<(size * stride) { storage[layout.gram + index] *= scale }
         for index in 0..<stride { storage[layout.moment + index] *= scale }
         scale = 1
@@ -140,7 +161,7 @@ public struct LinearPosterior: Sendable {
 
     /// Drops all data for the prior.
     public mutating func forget() {
-        let layout = Layout(size: size, stride: stride)
+        let layout = layout
         for index in 0..<(size * stride) { storage[layout.gram + index] = 0 }
         for index in 0..<stride { storage[layout.moment + index] = 0 }
         scale = 1
@@ -152,7 +173,7 @@ public struct LinearPosterior: Sendable {
 
     /// Drops the data and the prior for weights of zero with a precision of `lambda`, above zero.
     public mutating func forget(lambda: Double) {
-        let layout = Layout(size: size, stride: stride)
+        let layout = layout
         for index in 0..<(size * stride) { storage[layout.priorPrecision + index] = 0 }
         for index in 0..<size {
             storage[layout.priorPrecision + index * (stride + 1)] = lambda
@@ -166,7 +187,7 @@ public struct LinearPosterior: Sendable {
     ///   is not finite.
     private mutating func solve(ridge: Double) -> Bool {
         let (size, stride, scale) = (self.size, self.stride, self.scale)
-        let layout = Layout(size: size, stride: stride)
+        let layout = layout
         var reached = Double.infinity
         let usable = storage.withUnsafeMutableBufferPointer { buffer -> Bool in
             guard let base = buffer.baseAddress else { return false }
@@ -222,7 +243,7 @@ public struct LinearPosterior: Sendable {
     ///
     /// - Parameter x: `stride` doubles, zero beyond `size`.
     public func predict(_ x: UnsafePointer<Double>) -> (mean: Double, spread: Double) {
-        let layout = Layout(size: size, stride: stride)
+        let layout = layout
         return storage.withUnsafeBufferPointer { buffer in
             guard let base = buffer.baseAddress else { return (0, 0) }
             return (
@@ -236,7 +257,7 @@ public struct LinearPosterior: Sendable {
     ///
     /// - Parameter x: `stride` doubles, zero beyond `size`.
     public func mean(_ x: UnsafePointer<Double>) -> Double {
-        let layout = Layout(size: size, stride: stride)
+        let layout = layout
         return storage.withUnsafeBufferPointer { buffer in
             buffer.baseAddress.map { SmallKernels.dot($0 + layout.theta, x, length: stride) } ?? 0
         }
@@ -250,7 +271,7 @@ public struct LinearPosterior: Sendable {
             _ theta: UnsafePointer<Double>, _ matrix: UnsafePointer<Double>, _ scale: Double
         ) -> Result
     ) -> Result? {
-        let layout = Layout(size: size, stride: stride)
+        let layout = layout
         return storage.withUnsafeBufferPointer { buffer in
             buffer.baseAddress.map {
                 body($0 + layout.theta, $0 + layout.inverse, inverseScale)
@@ -265,7 +286,7 @@ public struct LinearPosterior: Sendable {
             _ theta: UnsafePointer<Double>, _ matrix: UnsafePointer<Double>, _ scale: Double
         ) -> Result
     ) -> Result? {
-        let layout = Layout(size: size, stride: stride)
+        let layout = layout
         let scale = inverseScale
         return storage.withUnsafeMutableBufferPointer { buffer in
             buffer.baseAddress.map {
@@ -299,18 +320,18 @@ public struct LinearPosterior: Sendable {
 
     /// The weights.
     public var theta: [Double] {
-        let layout = Layout(size: size, stride: stride)
+        let layout = layout
         return Array(storage[layout.theta..<(layout.theta + size)])
     }
 
     /// One weight, without making an array.
     func weight(_ index: Int) -> Double {
-        storage[Layout(size: size, stride: stride).theta + index]
+        storage[layout.theta + index]
     }
 
     /// The trace of `A^-1`: how uncertain the weights are in all.
     public var uncertainty: Double {
-        let layout = Layout(size: size, stride: stride)
+        let layout = layout
         var sum = 0.0
         for index in 0..<size { sum += storage[layout.inverse + index * (stride + 1)] }
         return inverseScale * sum
@@ -318,7 +339,7 @@ public struct LinearPosterior: Sendable {
 
     /// `A`, prior and data.
     public var precision: Matrix {
-        let layout = Layout(size: size, stride: stride)
+        let layout = layout
         return matrix { row, column in
             let place = max(row, column) + min(row, column) * stride
             return storage[layout.priorPrecision + place] + scale * storage[layout.gram + place]
@@ -327,7 +348,7 @@ public struct LinearPosterior: Sendable {
 
     /// `b`, prior and data.
     public var moment: [Double] {
-        let layout = Layout(size: size, stride: stride)
+        let layout = layout
         return (0..<size).map {
             storage[layout.priorMoment + $0] + scale * storage[layout.moment + $0]
         }
@@ -335,7 +356,7 @@ public struct LinearPosterior: Sendable {
 
     /// `A^-1` as the decisions see it.
     public var covariance: Matrix {
-        let layout = Layout(size: size, stride: stride)
+        let layout = layout
         return matrix { inverseScale * storage[layout.inverse + $0 + $1 * stride] }
     }
 
@@ -347,11 +368,13 @@ public struct LinearPosterior: Sendable {
         return result
     }
 
+    private var layout: Layout { Layout(start: start, size: size, stride: stride) }
+
     /// Offsets into `storage`: five square matrices, then vectors.
     ///
     /// Of the data's A the lower triangle is kept; what lies above it means nothing.
     private struct Layout {
-        let priorPrecision = 0
+        let priorPrecision: Int
         let gram: Int
         let inverse: Int
         let factor: Int
@@ -363,17 +386,18 @@ public struct LinearPosterior: Sendable {
         let count: Int
 
         @inline(__always)
-        init(size: Int, stride: Int) {
+        init(start: Int, size: Int, stride: Int) {
             let square = size &* stride
-            gram = square
-            inverse = 2 &* square
-            factor = 3 &* square
-            work = 4 &* square
-            priorMoment = 5 &* square
+            priorPrecision = start
+            gram = start &+ square
+            inverse = start &+ 2 &* square
+            factor = start &+ 3 &* square
+            work = start &+ 4 &* square
+            priorMoment = start &+ 5 &* square
             moment = priorMoment &+ stride
             theta = moment &+ stride
             scratch = theta &+ stride
-            count = scratch &+ stride
+            count = scratch &+ stride &- start
         }
     }
 }
