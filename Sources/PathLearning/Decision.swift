@@ -122,6 +122,8 @@ public struct ActionDistribution: Sendable {
     public private(set) var count = 0
     @usableFromInline var actions: InlineArray<32, PathSet>
     @usableFromInline var probabilities: InlineArray<32, Double>
+    /// Probabilities that are not worked out yet: see `workOut`.
+    public internal(set) var open = Open.no
 
     public init() {
         actions = InlineArray(repeating: .wait)
@@ -137,13 +139,18 @@ public struct ActionDistribution: Sendable {
     }
 
     /// Lends actions and probabilities in place, `count` of them valid: nothing is copied.
+    ///
+    /// Of an open distribution the numbers are means of costs, and from place 16 on deviations.
     @inlinable @inline(__always)
     public func withSpans<Result>(_ body: (Span<PathSet>, Span<Double>) -> Result) -> Result {
         body(actions.span, probabilities.span)
     }
 
     /// Empties the distribution for the next decision.
-    public mutating func removeAll() { count = 0 }
+    public mutating func removeAll() {
+        count = 0
+        open = .no
+    }
 
     /// Lends the probabilities and sets of `count` single candidates, at most `PathID.limit`, to a
     /// kernel that writes them, in whole groups of four.
@@ -166,6 +173,7 @@ public struct ActionDistribution: Sendable {
     /// Nil when the probabilities are not finite, not negative, or do not sum to one within 1e-9.
     /// Mutating, because only what may change has an address: reading would copy all of it first.
     mutating func sample(_ draw: Double) -> Int? {
+        guard !isOpen else { return sampleOpen(draw) }
         var sum = 0.0
         // Shares that end at or before the draw, without a branch: which it is nobody can predict.
         var before = 0
@@ -188,11 +196,11 @@ public struct ActionDistribution: Sendable {
         return actions.span[index]
     }
 
-    /// The probability of the action at a position below `count`.
+    /// The probability of the action at a position below `count`; not a number while it is open.
     public subscript(index: Int) -> Double {
         get {
             precondition(index >= 0 && index < count)
-            return probabilities.span[index]
+            return isOpen ? .nan : probabilities.span[index]
         }
         set {
             precondition(index >= 0 && index < count)
@@ -226,7 +234,8 @@ public struct Decision: Sendable {
     }
 
     public var action: PathSet { distribution.action(chosen) }
-    /// Probability with which the chosen action was taken: the propensity.
+    /// Probability with which the chosen action was taken: the propensity; not a number while the
+    /// distribution is open.
     public var propensity: Double { distribution[chosen] }
 }
 

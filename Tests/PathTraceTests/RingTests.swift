@@ -19,7 +19,8 @@ import Testing
                 == UInt64(
                     65536
                         / FrameLayout.decisionBytes(
-                            candidates: 16, actions: decision.decision.distribution.count)))
+                            candidates: 16, actions: decision.decision.distribution.count,
+                            isOpen: false)))
         // Fill the rest, then one of each sort.
         while ring.record(
             TraceEvent(time: .zero, kind: .note), session: session)

@@ -83,6 +83,38 @@ import Testing
         #expect(readPaths.map(\.removed) == [nil, Instant(nanoseconds: 99), nil])
     }
 
+    /// The writer works out the probabilities that Thompson sampling leaves open.
+    @Test func openProbabilitiesAreWorkedOutByTheWriter() throws {
+        let scratch = Scratch()
+        var generator = SeededGenerator(seed: 9)
+        let writer = try TraceWriter(
+            path: scratch.file(), schema: testSchema, programVersion: "0.1.0")
+        let ring = writer.makeRing(whenFull: .wait)
+        let session = writer.beginSession(sessionInfo(policy: "lin-ts"))
+        var selector = try PathSelector(PolicySpecification(parsing: "lin-ts"), seed: 1)
+        var expected: [[UInt64]] = []
+        for number in 0..<300 as Range<UInt64> {
+            let time = Instant(nanoseconds: Int64(number) * 1_000_003)
+            var record = generator.soundDecision(number: number, time: time)
+            var decision = Decision()
+            record.draw = selector.decide(
+                record.candidates, burst: record.burst, now: time, into: &decision)
+            record.decision = decision
+            #expect(decision.distribution.isOpen)
+            #expect(ring.record(record, session: session))
+            record.decision.distribution.workOut(chosen: decision.chosen)
+            #expect(record.decision.propensity > 0)
+            expected.append(image(record))
+        }
+        try writer.close()
+        var read = 0
+        try TraceReader(path: scratch.file()).forEachDecision(of: session) { decision in
+            #expect(image(decision.record) == expected[read])
+            read += 1
+        }
+        #expect(read == 300)
+    }
+
     @Test func aClosedTraceIsOneFile() throws {
         let scratch = Scratch()
         let writer = try TraceWriter(

@@ -48,7 +48,7 @@ public struct Feedback: Sendable {
     public var path: PathID
     /// All paths that carried a copy.
     public var action: PathSet
-    /// Probability with which the action was taken.
+    /// Probability with which the action was taken; not a number where `lin-ts` left it open.
     public var propensity: Double
     /// `Decision.memo`.
     public var memo: UInt64

@@ -63,10 +63,14 @@ public struct PathSelector: Sendable {
     ) -> (decision: Decision, draw: Double) {
         var decision = Decision()
         let draw = decide(candidates, burst: burst, now: now, into: &decision)
+        decision.distribution.workOut(chosen: decision.chosen)
         return (decision, draw)
     }
 
     /// The same into a decision that is used again and again, which saves copying it.
+    ///
+    /// The distribution of `lin-ts` is left open: its probabilities take microseconds and are worked
+    /// out where they are recorded (`ActionDistribution.workOut`).
     ///
     /// - Returns: the draw in 0 ..< 1.
     public mutating func decide(
@@ -90,6 +94,7 @@ public struct PathSelector: Sendable {
         into decision: inout Decision
     ) {
         _ = state(among: candidates, burst: burst, now: now, into: &decision)
+        decision.distribution.workOut(chosen: decision.chosen)
         if hearsChoices { policy.handleChoice(taking ?? decision.action, now: now) }
     }
 

@@ -1,3 +1,4 @@
+import PathLearning
 import PathTelemetry
 
 /// A decision as it lies in the ring.
@@ -19,6 +20,8 @@ struct DecisionFrame {
     private let probabilities: UnsafePointer<UInt64>
     private let sets: UnsafePointer<UInt16>
 
+    /// Works out probabilities that are open, in place: the frame is the reader's until it is freed.
+    ///
     /// - Parameter frame: where the frame's header ends.
     init(_ frame: UnsafeRawPointer) {
         var reader = FrameReader(pointer: frame)
@@ -33,11 +36,26 @@ struct DecisionFrame {
         actions = Int(reader.take(UInt8.self))
         chosen = Int(reader.take(UInt8.self))
         isForced = reader.take(UInt8.self) != 0
-        reader.pointer += 2
+        let openAt = reader.pointer
+        let members = reader.take(UInt16.self)
         words = reader.pointer.assumingMemoryBound(to: UInt64.self)
         let after = words + candidates &* CandidateWord.count
         probabilities = after
         sets = UnsafeRawPointer(after + actions).assumingMemoryBound(to: UInt16.self)
+        guard members != 0 else { return }
+        var rest = FrameReader(pointer: UnsafeRawPointer(sets + actions))
+        var means = InlineArray<16, Double>(repeating: 0)
+        var deviations = InlineArray<16, Double>(repeating: 0)
+        let count = min(actions, PathID.limit)
+        for index in 0..<count {
+            means[index] = Double(bitPattern: after[index])
+            deviations[index] = rest.takeDouble()
+        }
+        let open = ActionDistribution.Open(members: members, epsilon: rest.takeDouble())
+        let shares = open.shares(means, deviations, count: count, chosen: chosen)
+        let target = UnsafeMutablePointer(mutating: probabilities)
+        for index in 0..<count { target[index] = shares[index].bitPattern }
+        UnsafeMutableRawPointer(mutating: openAt).storeBytes(of: 0, as: UInt16.self)
     }
 
     @inline(__always)

@@ -9,12 +9,17 @@ import PathTelemetry
 enum FrameLayout {
     static let headerBytes = 16
 
-    /// The fixed part of a decision, header included; the arrays follow it in the order
-    /// candidates (`CandidateWord.count` words each), probabilities, actions.
+    /// The fixed part of a decision, header included.
+    ///
+    /// The arrays follow it in the order candidates (`CandidateWord.count` words each),
+    /// probabilities, actions. An open distribution has means in place of probabilities, and after
+    /// the actions deviations and epsilon.
     static let decisionFixedBytes = headerBytes + 48
 
-    static func decisionBytes(candidates: Int, actions: Int) -> Int {
-        align(decisionFixedBytes + candidates * CandidateWord.count * 8 + actions * 10)
+    static func decisionBytes(candidates: Int, actions: Int, isOpen: Bool) -> Int {
+        align(
+            decisionFixedBytes + candidates * CandidateWord.count * 8 + actions * 10
+                + (isOpen ? actions * 8 + 8 : 0))
     }
 
     static func align(_ bytes: Int) -> Int { (bytes + 7) & ~7 }

@@ -4,6 +4,8 @@ public import PathTelemetry
 extension TraceRing {
     /// Records a decision with everything needed to replay it.
     ///
+    /// Probabilities that are open are worked out by the thread that writes the trace.
+    ///
     /// - Returns: false when it was dropped: the ring full, the recording stopped, or a decision
     ///   whose chosen action is none of its actions.
     @discardableResult
@@ -15,7 +17,10 @@ extension TraceRing {
             count(.decision)
             return false
         }
-        let bytes = FrameLayout.decisionBytes(candidates: candidates, actions: actions)
+        let open = decision.decision.distribution.open
+        let isOpen = open.members != 0 && actions <= PathID.limit
+        let bytes = FrameLayout.decisionBytes(
+            candidates: candidates, actions: actions, isOpen: isOpen)
         guard var cursor = reserve(bytes, kind: .decision, session: session) else { return false }
         cursor.put(decision.number.littleEndian)
         cursor.put(decision.time.nanoseconds.littleEndian)
@@ -28,13 +33,16 @@ extension TraceRing {
         cursor.put(UInt8(truncatingIfNeeded: actions))
         cursor.put(UInt8(truncatingIfNeeded: chosen))
         cursor.put(UInt8(decision.decision.isForced ? 1 : 0))
-        cursor.put(UInt16(0))
+        cursor.put(isOpen ? open.members : 0)
         decision.candidates.withSpan { all in
             for index in 0..<candidates { cursor.put(all, index) }
         }
         decision.decision.distribution.withSpans { (sets, probabilities) in
             for index in 0..<actions { cursor.put(probabilities[index]) }
             for index in 0..<actions { cursor.put(sets[index].rawValue) }
+            guard isOpen else { return }
+            for index in 0..<actions { cursor.put(probabilities[PathID.limit + index]) }
+            cursor.put(open.epsilon)
         }
         publish(bytes)
         return true

@@ -50,7 +50,8 @@ import Testing
                         among: $0.extracting(first: count), burst: made.burst, now: made.time,
                         taking: made.decision.action, into: &again)
                 }
-                let live = made.decision.distribution
+                var live = made.decision.distribution
+                live.workOut(chosen: made.decision.chosen)
                 #expect(again.distribution.count == live.count)
                 for index in 0..<min(live.count, again.distribution.count) {
                     #expect(

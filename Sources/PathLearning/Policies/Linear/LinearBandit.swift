@@ -58,6 +58,13 @@ struct LinearBandit<Belief: LinearBelief>: Policy {
         }
         let safe = SafeSet.members(
             candidates, deliveries: deliveries.span, ratio: settings.ratio, slack: settings.slack)
+        if settings.rule == .linTS, safe != 0 {
+            for index in 0..<16 { spreads[index] *= settings.strength }
+            distribution.leaveOpen(
+                candidates, means: costs, deviations: spreads, members: safe,
+                epsilon: settings.epsilon)
+            return
+        }
         var shares = InlineArray<16, Double>(repeating: 0)
         explore(costs, spreads, safe, into: &shares)
         let floor = settings.epsilon / Double(max(1, safe.nonzeroBitCount))
@@ -87,11 +94,7 @@ struct LinearBandit<Belief: LinearBelief>: Policy {
                 total += shares[index]
             }
             for index in 0..<16 { shares[index] /= total }
-        case .linTS:
-            var deviations = InlineArray<16, Double>(repeating: 0)
-            for index in 0..<16 { deviations[index] = settings.strength * spreads[index] }
-            LeastProbabilities.fill(
-                means: costs, deviations: deviations, members: safe, into: &shares)
+        case .linTS: break
         case .squareCB:
             let best = least(costs, spreads, safe, optimism: 0)
             let gamma = settings.strength * evidence.squareRoot()
