@@ -21,7 +21,8 @@ _Static_assert(CK_GRAM_GROUP >= 4 * (CK_GRAM_ROWS + 1) && CK_GRAM_GROUP % 8 == 0
 
 // Written out and kept in order: a compiler that moves one load forward has one value too many for
 // sixteen registers, and a sum goes through memory in each row.
-#define FETCH(x, from) __asm__ volatile("vmovupd %1, %0" : "=x"(x) : "m"(*(const double(*)[4])(from)))
+#define FETCH(x, from)                                                                           \
+    __asm__ volatile("vmovupd %1, %0" : "=x"(x) : "m"(*(const double(*)[4])(from)))
 
 // One column of the group at `b` against three groups, twelve of sixteen registers being sums.
 #define AGAINST(n, row)                                                                          \

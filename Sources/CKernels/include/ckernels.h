@@ -106,11 +106,11 @@ struct ck_optimism {
     double alpha, scale, lowest, highest, per_price;
 };
 
-// Costs `ln h + residual - alpha sqrt(scale spread) + price` of candidates, where h is the prediction of
-// at least 1e-4 and the residual `theta'(x, 1)` within lowest...highest, and the deliveries
-// `h exp(residual)`; without spread where P is null. `size`, P and theta as in ck_score. Results
-// are written in whole groups of four. Returns the candidates whose reply is overdue: bit k for
-// number k.
+// Costs `ln h + residual - alpha sqrt(scale spread) + price` of candidates, where h is the
+// prediction of at least 1e-4 and the residual `theta'(x, 1)` within lowest...highest, and the
+// deliveries `h exp(residual)`; without spread where P is null. `size`, P and theta as in ck_score.
+// Results are written in whole groups of four. Returns the candidates whose reply is overdue: bit k
+// for number k.
 uint32_t ck_optimistic_costs(
     const struct ck_optimism *optimism, const double *theta, const double *p, long size,
     long stride, const struct ck_candidate *candidates, long step, long count, double *costs,
