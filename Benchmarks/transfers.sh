@@ -9,8 +9,12 @@
 #   Benchmarks/transfers.sh blackhole       one of two paths down for 5 s, each in turn
 #   Benchmarks/transfers.sh outage          both paths down for 3 s
 #   Benchmarks/transfers.sh flood           a transfer while 10,000 handshakes/s of unknown keys come
+#   Benchmarks/transfers.sh small           a folder of 100,000 files of 1 kB: files/s, memory
+#   Benchmarks/transfers.sh clients         200 senders of one file each at the same moment
+#   Benchmarks/transfers.sh resume          each side killed half-way; what the second run sends
 #
-# PATHWISE names another binary, POLICY another policy, REPEATS another number of repeats.
+# PATHWISE names another binary, POLICY another policy, REPEATS another number of repeats, FILES
+# another number of small files, CLIENTS another number of senders.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 POLICY=${POLICY:-learned}
@@ -195,5 +199,100 @@ measure_flood() {
     rm -f "$work/bulk"
 }
 
+measure_small() {
+    local files=${FILES:-100000} arrived
+    python3 - "$work/small" "$files" <<'PY'
+import os
+import sys
+
+root, count = sys.argv[1], int(sys.argv[2])
+block = os.urandom(1024)
+for number in range(count):
+    if number % 1000 == 0:
+        folder = f"{root}/{number // 1000:04d}"
+        os.makedirs(folder)
+    with open(f"{folder}/{number:06d}", "wb") as file:
+        file.write(number.to_bytes(8, "big") + block[8:])
+PY
+    for durability in "" --no-sync; do
+        receive --output "$work/arrived/" $durability
+        send "$work/small" --to "${PORTS[0]}" --to "${PORTS[1]}"
+        arrived=different
+        diff -rq "$work/small" "$work/arrived/small" > /dev/null && arrived=same
+        echo "$files files of 1 kB${durability:+, $durability}: bytes $arrived," \
+            "$(awk -v n="$files" -v s="$(value "$work/sent.json" seconds)" \
+                'BEGIN { printf "%.0f", n / s }') files/s," \
+            "resident memory: sender $(cat "$work/sender.mb") MB," \
+            "receiver $(cat "$work/receiver.mb") MB"
+        rm -rf "$work/arrived"
+    done
+    rm -rf "$work/small"
+}
+
+measure_clients() {
+    local clients=${CLIENTS:-200} stored
+    head -c 100000 /dev/urandom > "$work/file"
+    rm -f "$work/receive.err"
+    "$PATHWISE" receive --listen 127.0.0.1:0 --listen 127.0.0.1:0 --key "$work/server.key" \
+        --allow "$work/client.pub" --output "$work/arrived/" > "$work/received.txt" \
+        2> "$work/receive.err" &
+    RECEIVER=$!
+    listening
+    local senders=() failed=0 before=$EPOCHREALTIME
+    for number in $(seq "$clients"); do
+        "$PATHWISE" send "$work/file" --to "${PORTS[0]}" --to "${PORTS[1]}" \
+            --key "$work/client.key" --peer "$work/server.pub" --policy "$POLICY" \
+            > /dev/null 2> "$work/client.$number" &
+        senders+=("$!")
+    done
+    for sender in "${senders[@]}"; do wait "$sender" || failed=$((failed + 1)); done
+    local seconds
+    seconds=$(awk -v a="$before" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')
+    kill -INT "$RECEIVER"
+    wait "$RECEIVER" || true
+    stored=$(sha256sum "$work"/arrived/* | awk -v want="$(sha256sum < "$work/file" | cut -d' ' -f1)" \
+        '$1 == want { n++ } END { print n + 0 }')
+    echo "$clients clients at once: $failed failed, $stored of $clients files have the right" \
+        "SHA-256, $seconds s"
+    cat "$work"/client.* | sort | uniq -c | sort -rn | head -n 3
+    rm -rf "$work/arrived"
+}
+
+# Bytes that left through the loopback interface, by the kernel's own count.
+loopback_bytes() { cat /sys/class/net/lo/statistics/tx_bytes; }
+
+measure_resume() {
+    head -c 100000000 /dev/urandom > "$work/file"
+    for victim in sender receiver; do
+        receive --output "$work/arrived/"
+        local first_receiver=$RECEIVER before after
+        before=$(loopback_bytes)
+        "$PATHWISE" send "$work/file" --path "one=127.0.0.1>${PORTS[0]},limit=200mbit" \
+            --to "${PORTS[0]}" --key "$work/client.key" --peer "$work/server.pub" \
+            --policy "$POLICY" > /dev/null 2>&1 &
+        local first_sender=$!
+        started+=("$first_sender")
+        sleep 2
+        after=$(loopback_bytes)
+        if [ "$victim" = sender ]; then kill -9 "$first_sender"; else kill -9 "$first_receiver"; fi
+        wait "$first_receiver" 2>/dev/null || true
+        [ "$victim" = sender ] || kill "$first_sender" 2>/dev/null || true
+        wait "$first_sender" 2>/dev/null || true
+        local first=$((after - before))
+        receive --output "$work/arrived/"
+        before=$(loopback_bytes)
+        send "$work/file" --to "${PORTS[0]}" --to "${PORTS[1]}"
+        after=$(loopback_bytes)
+        SAME=different
+        cmp -s "$work/file" "$work/arrived/file" && SAME=same
+        awk -v victim="$victim" -v same="$SAME" -v first="$first" -v second=$((after - before)) \
+            'BEGIN { printf "100 MB, kill -9 of the %s: bytes %s, %.1f MB on the wire before, " \
+                "%.1f MB after, %.1f MB in all\n", victim, same, first / 1e6, second / 1e6, \
+                (first + second) / 1e6 }'
+        rm -rf "$work/arrived"
+    done
+    rm -f "$work/file"
+}
+
 date -u '+%F %T UTC'; uname -srm; nproc | sed 's/$/ processors/'
-for what in ${1:-file bulk emulated blackhole outage flood}; do "measure_$what"; done
+for what in ${1:-file bulk emulated blackhole outage flood small clients resume}; do "measure_$what"; done
