@@ -149,8 +149,9 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "DenseMath", "PathwiseCommand", "PathNetwork", "PathTrace", "PathTransport",
-                "PathLearning", "PathTelemetry",
+                "CSQLite", "DenseMath", "PathwiseCommand", "Pathwise", "PathDemo", "PathNetwork",
+                "PathTrace", "PathTransport", "PathSimulation", "PathEvaluation", "PathTraining",
+                "PathReport", "PathLearning", "PathTelemetry",
             ],
             exclude: ["Golden"]),
         .testTarget(

@@ -103,9 +103,7 @@ public struct TraceVerifier {
         _ known: Set<SessionID>, _ report: inout TraceReport,
         _ progress: (_ done: Int, _ of: Int) -> Void
     ) throws(TraceError) {
-        let total = Int(
-            try reader.database.integer(
-                "SELECT sum(count) FROM decision_blocks", while: "counting the decisions") ?? 0)
+        let total = try reader.announcedDecisions()
         var cursor = try reader.batches(columns: [.outcomes, .candidates, .distributions])
         var batch = DecisionBatch()
         var rows = try RowChecks(reader)
