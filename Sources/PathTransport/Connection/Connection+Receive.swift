@@ -238,9 +238,9 @@ extension Connection {
             paths[index].received.packetTolerance = Int(clamping: min(packets, 1024))
             paths[index].received.ackDelay = min(delay, configuration.parameters.maximumAckDelay)
         case .close(let code, let reason):
-            let text = String(decoding: reason, as: UTF8.self)
             guard closeReason == nil else { return true }
-            finish(.peer(code: code, reason: text), now: now)
+            finish(
+                .peer(code: code, reason: EscapedText(bytes: reason).description), now: now)
             // One answer, so that the peer need not wait.
             closeFramesDue = 1 << index
             phase = .closing(until: now + .milliseconds(20))

@@ -5,7 +5,7 @@ public import PathTelemetry
 public enum CloseReason: Hashable, Sendable {
     /// This side closed it.
     case local
-    /// The peer closed it, with a code (zero means "done") and a text.
+    /// The peer closed it, with a code (zero means "done") and a text that is safe to show.
     case peer(code: UInt64, reason: String)
     /// Nothing authentic arrived for the idle time-out.
     case idleTimeout

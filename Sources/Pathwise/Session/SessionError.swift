@@ -1,5 +1,6 @@
 public import PathLearning
 public import PathNetwork
+import PathTelemetry
 public import PathTransport
 
 /// Why a session could not begin, or ended before its work was done.
@@ -45,11 +46,11 @@ extension SessionError: CustomStringConvertible {
         case .stream(let error): "\(error)"
         case .unexpected(let text): "the session could not begin: \(text); report this"
         case .transfer(let text):
-            "the peer does not keep to the transfer protocol (\(text)); "
+            "the peer does not keep to the transfer protocol (\(EscapedText(text))); "
                 + "use the same version on both sides"
-        case .refusedByPeer(let text): "the receiver could not take it: \(text)"
+        case .refusedByPeer(let text): "the receiver could not take it: \(EscapedText(text))"
         case .digestMismatch(let name):
-            "\(name) arrived with another SHA-256 than was sent; send it again, and report this"
+            "\(EscapedText(name)) arrived with another SHA-256 than was sent; send it again, and report this"
         }
     }
 
@@ -60,7 +61,7 @@ extension SessionError: CustomStringConvertible {
             code == 0
                 ? "the peer closed the connection before all was done"
                 : "the peer closed the connection with code \(code)"
-                    + (reason.isEmpty ? "" : ": \(reason)")
+                    + (reason.isEmpty ? "" : ": \(EscapedText(reason))")
         case .idleTimeout:
             "the peer stopped answering on every path; "
                 + "check that it still runs, and the network in between"

@@ -3,6 +3,7 @@ import PathEvaluation
 import PathLearning
 import PathNetwork
 import PathSimulation
+import PathTelemetry
 import PathTrace
 import PathTraining
 import PathTransport
@@ -55,9 +56,9 @@ struct CommandFailure: Error, CustomStringConvertible {
         if case .cannotOpen = error { status = .cannotCreate }
     }
 
-    /// The line that stands on standard error.
+    /// The line that stands on standard error; names in it may come from a peer or a file.
     var line: String {
         let flat = message.split(whereSeparator: \.isNewline).joined(separator: " ")
-        return "pathwise: \(flat)\n"
+        return "pathwise: \(EscapedText(flat))\n"
     }
 }
