@@ -111,7 +111,8 @@ let package = Package(
         .testTarget(name: "PathTelemetryTests", dependencies: ["PathTelemetry"]),
         .testTarget(
             name: "PathTraceTests",
-            dependencies: ["PathTrace", "PathTelemetry", "PathLearning", "CSQLite"]),
+            dependencies: ["PathTrace", "PathTelemetry", "PathLearning", "CSQLite"],
+            exclude: ["Recordings"]),
         .testTarget(
             name: "PathEvaluationTests",
             dependencies: ["PathEvaluation", "PathTrace", "PathTelemetry", "PathLearning"]),

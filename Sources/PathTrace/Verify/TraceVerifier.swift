@@ -201,15 +201,23 @@ public struct TraceVerifier {
         _ known: Set<SessionID>, _ report: inout TraceReport
     ) throws(TraceError) {
         do throws(TraceError) {
-            var last: [SessionID: Instant] = [:]
+            // Those of one path ascend; an import writes one path after the other.
+            struct Place: Hashable {
+                var session: SessionID
+                var path: PathID
+            }
+            var last: [Place: Instant] = [:]
             try reader.forEachSample { session, sample in
                 if !known.contains(session) {
                     report.add(.sample, session: session, "of a session that is not there")
                 }
-                if let before = last[session], sample.time < before {
-                    report.add(.sample, session: session, "earlier than the one before it")
+                let place = Place(session: session, path: sample.snapshot.path)
+                if let before = last[place], sample.time < before {
+                    report.add(
+                        .sample, session: session,
+                        "earlier than the one before it on path \(place.path.rawValue)")
                 }
-                last[session] = sample.time
+                last[place] = sample.time
             }
             try reader.forEachEvent { session, event in
                 if !known.contains(session) {
