@@ -37,6 +37,11 @@ struct HostileNameTests {
         ring.record(
             TraceEvent(time: .zero, kind: .note, path: PathID(1), text: Self.name, value: 1),
             session: session)
+        ring.record(
+            PathSample(
+                time: .zero,
+                snapshot: PathSnapshot(path: PathID(0), state: .active, traits: PathTraits())),
+            session: session)
         let reader = try TraceReader(path: path)
         try reader.forEachDecision { decision in
             ring.record(decision.record, session: session)

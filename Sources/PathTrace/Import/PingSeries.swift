@@ -27,7 +27,7 @@ struct PingSeries {
             variation = rtt / 2
         }
         var sample = sample(at: time)
-        sample.snapshot.latestRTT = TimeDelta(seconds: rtt * 1e-3)
+        sample.snapshot.latestRTT = PingSeries.time(rtt)
         sample.snapshot.lastReply = reply
         return sample
     }
@@ -40,11 +40,16 @@ struct PingSeries {
 
     private func sample(at time: Instant) -> PathSample {
         var sample = PathSample.measured(at: time)
-        sample.snapshot.smoothedRTT = TimeDelta(seconds: (smoothed ?? 0) * 1e-3)
-        sample.snapshot.rttVariation = TimeDelta(seconds: variation * 1e-3)
-        if least < .infinity { sample.snapshot.minRTT = TimeDelta(seconds: least * 1e-3) }
+        sample.snapshot.smoothedRTT = PingSeries.time(smoothed ?? 0)
+        sample.snapshot.rttVariation = PingSeries.time(variation)
+        if least < .infinity { sample.snapshot.minRTT = PingSeries.time(least) }
         sample.snapshot.probeTimeouts = unanswered
         return sample
+    }
+
+    /// Milliseconds as a time, to the nearest nanosecond.
+    static func time(_ milliseconds: Double) -> TimeDelta {
+        TimeDelta(nanoseconds: Int64((min(milliseconds, limit) * 1e6).rounded()))
     }
 
     /// Milliseconds that a ping can take; more is no measurement.

@@ -12,6 +12,7 @@ struct BlockFields {
     private(set) var fields: [Field] = []
     private let bytes: [UInt8]
     private var offset = 0
+    private var isAtEnd = false
 
     /// The fields of a block of decisions, or of outcomes, that makes sense.
     init(_ bytes: [UInt8], isOutcomes: Bool) {
@@ -26,23 +27,27 @@ struct BlockFields {
 
     @discardableResult
     private mutating func take(_ width: Int, isDouble: Bool = false) -> Int {
-        guard offset + width <= bytes.count - 8 else { return 0 }
+        guard !isAtEnd, offset + width <= bytes.count - 8 else {
+            isAtEnd = true
+            return 0
+        }
         fields.append(Field(offset: offset, width: width, isDouble: isDouble))
         defer { offset += width }
-        return width < 8 ? number(offset, width) : 0
+        // A block that was changed before may say anything.
+        return width < 8 ? min(number(offset, width), bytes.count) : 0
     }
 
     private mutating func integers(_ count: Int) {
         let width = take(1)
         take(8)
         guard [1, 2, 4, 8].contains(width) else { return }
-        for _ in 0..<count { take(width) }
+        for _ in 0..<count where !isAtEnd { take(width) }
     }
 
     private mutating func words() {
         let count = take(4)
         let form = take(1)
-        for _ in 0..<count { take(form == 0 ? 8 : 4, isDouble: form == 0) }
+        for _ in 0..<count where !isAtEnd { take(form == 0 ? 8 : 4, isDouble: form == 0) }
     }
 
     private mutating func decisions() {
@@ -52,10 +57,10 @@ struct BlockFields {
         let candidates = take(4)
         take(8)
         for _ in 0..<11 { integers(count) }
-        for _ in 0..<count { take(8, isDouble: true) }
-        for _ in 0..<candidates { take(1) }
-        for _ in 0..<candidates { take(5) }
-        for _ in 0..<(features + 13) { words() }
+        for _ in 0..<count where !isAtEnd { take(8, isDouble: true) }
+        for _ in 0..<candidates where !isAtEnd { take(1) }
+        for _ in 0..<candidates where !isAtEnd { take(5) }
+        for _ in 0..<(features + 13) where !isAtEnd { words() }
         for _ in 0..<take(4) { take(2) }
         words()
     }
