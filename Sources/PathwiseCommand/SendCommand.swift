@@ -9,11 +9,14 @@ struct SendCommand: AsyncParsableCommand {
         commandName: "send",
         abstract: "Send files, directories or standard input over all paths.",
         discussion: """
-            Without --path every usable interface is a path, except those of containers and
-            virtual machines (\(PathPlanner.containerInterfaces.joined(separator: " "))) and
-            those of --exclude-interface; paths come and go with their interfaces. A path tries
-            each address of the server that its interface may reach until one answers; [fe80::1%eth0]:7000
-            is a server on the link of eth0. The receiver confirms each item with its SHA-256.
+            Without --path every usable interface is a path; paths come and go with their
+            interfaces. Those of --exclude-interface are none, nor are those of containers and
+            virtual machines:
+              \(PathPlanner.containerInterfaces.joined(separator: " "))
+            A path tries each address of the server that its interface may reach until one
+            answers. [fe80::1%eth0]:7000 is a server on the link of eth0.
+
+            The receiver confirms each item with its SHA-256.
 
             A path is \(PathArgument.form)
 
