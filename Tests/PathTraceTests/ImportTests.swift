@@ -160,7 +160,9 @@ private let hasShared = access(shared + "/traces", R_OK) == 0
             [106.0] 64 bytes from 192.0.2.1: icmp_seq=4 ttl=64 time<1 ms
             """, scratch)
         #expect(
-            read.map { ($0.time - .zero).milliseconds } == [0, 3000, 4000, 4500, 4600, 5000, 6000])
+            read.map { ($0.time - Instant.zero).milliseconds } == [
+                0, 3000, 4000, 4500, 4600, 5000, 6000,
+            ])
         #expect(read.map { $0.snapshot.probeTimeouts } == [0, 3, 0, 0, 0, 1, 0])
         #expect(
             read.map { $0.snapshot.latestRTT.milliseconds } == [10, 0, 20, 1500, 20, 0, 1])
@@ -199,7 +201,7 @@ private let hasShared = access(shared + "/traces", R_OK) == 0
         let (session, _, samples) = try run([scratch.file("one"), scratch.file("two")], scratch)
         #expect(session.startedWallClock == 1_699_999_995_000_000_000)
         #expect(
-            samples.map { $0.map { ($0.time - .zero).nanoseconds / 1_000_000_000 } } == [
+            samples.map { $0.map { $0.time.nanoseconds / 1_000_000_000 } } == [
                 [5, 15], [0, 20],
             ])
     }
@@ -211,7 +213,7 @@ private let hasShared = access(shared + "/traces", R_OK) == 0
         // One second is omitted; iperf3 counts from zero again behind it.
         #expect(samples[0].count == 4)
         #expect(
-            samples[0].map { (($0.time - .zero).seconds * 10).rounded() / 10 } == [
+            samples[0].map { (($0.time - Instant.zero).seconds * 10).rounded() / 10 } == [
                 1.5, 2.0, 2.5, 3.0,
             ])
         #expect(samples[0].allSatisfy { (6.0e6...6.6e6).contains($0.snapshot.deliveryRate) })

@@ -230,7 +230,7 @@ private struct TraceCopier {
             where: "ORDER BY rowid", key: { ring &+ $0 }
         ) { row throws(TraceError) in
             let number = row.int(0)
-            guard number >= 0, number < 1 << 31 else {
+            guard number >= 0, number < ColumnChecks.ringLimit else {
                 throw source.damaged("a row of 'drops' has the ring \(number)")
             }
             rings = max(rings, number + 1)

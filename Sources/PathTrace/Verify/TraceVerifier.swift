@@ -64,6 +64,7 @@ public struct TraceVerifier {
     ) throws(TraceError) -> TraceReport {
         var report = TraceReport()
         try checkFile(&report)
+        try ColumnChecks.check(reader, &report)
         let sessions = try reader.sessions()
         for session in sessions {
             if let ended = session.ended, ended < session.info.started {
