@@ -57,9 +57,8 @@ import Testing
         let path = folder + "/m.trace"
         let other = folder + "/b.trace"
         let bases = try (0..<8).map { try FuzzedTrace(path: path, seed: $0) }
-        var plain = SeededGenerator(seed: 1)
-        _ = try FuzzedTrace(path: other, seed: 2)
-        _ = plain.next()
+        // Of none of the mutants: the same recording twice is refused.
+        _ = try FuzzedTrace(path: other, seed: 100)
         var tally = Tally()
         let memory = Self.peakMemory()
         for index in first..<(first + count) {
