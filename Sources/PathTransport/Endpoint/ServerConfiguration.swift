@@ -17,8 +17,9 @@ public struct ServerConfiguration: Sendable {
     public var halfOpenLimit = 256
     /// Handshakes a second above which clients have to prove their address first.
     public var handshakesBeforeCookies = 32
-    /// Handshakes a second from one proved address that may come to nothing under load: messages
-    /// that are stale, or of strangers. One costs a processor about 0.15 ms.
+    /// Handshakes a second from one proved address that may come to nothing under load.
+    ///
+    /// Those are messages that are stale, or of strangers; one costs a processor about 0.15 ms.
     public var handshakesPerAddress = 256
 
     public init(key: PrivateKey, clients: [PublicKey: PresharedKey?], policy: PolicySpecification) {
