@@ -24,11 +24,9 @@ struct RewardFunction {
         switch target {
         case .late: return outcome.isLate ? -1 : 0
         case .cost:
-            var price = 0.0
-            for index in candidates.indices where action.contains(candidates[index].path) {
-                price += candidates[index].traits.pricePerGB
-            }
-            return -cost.total(outcome: outcome, bytes: bytes, pricePerGB: price)
+            let price = cost.price(
+                of: outcome, action: action, planned: bytes, candidates: candidates)
+            return -cost.total(outcome: outcome, price: price)
         }
     }
 

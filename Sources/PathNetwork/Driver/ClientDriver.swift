@@ -46,6 +46,9 @@ public final class ClientDriver: @unchecked Sendable {
     private let onRecord: RecordHandler
     private let socketOptions: UDPSocket.Options
     private var pendingEvents: [ConnectionEvent] = []
+    /// When the connection has something to do; samples of a recording do not count.
+    private var connectionDue = Instant.zero
+    private var wallClock = WallClockDistance()
 
     /// Opens the sockets and starts the thread; the handshake begins at once.
     ///
@@ -202,7 +205,7 @@ public final class ClientDriver: @unchecked Sendable {
         Poller.setTimerSlack(.microseconds(1))
         while true {
             lock.lockAsDriver()
-            let deadline = isStopping ? nil : work()
+            let deadline = isStopping ? nil : round()
             let events = pendingEvents
             pendingEvents.removeAll(keepingCapacity: true)
             lock.unlock()
@@ -217,9 +220,27 @@ public final class ClientDriver: @unchecked Sendable {
         }
     }
 
-    /// One round: everything that arrived, is due, and may be sent.
+    /// Takes samples and does what is to be done.
     ///
-    /// When to come again, nil when the connection is over.
+    /// A wake-up for a sample alone leaves the connection in peace: a recording changes nothing.
+    /// - Returns: when to come again, nil when the connection is over.
+    private func round() -> Instant? {
+        let now = MonotonicClock.now()
+        if connection.sampleTimeout <= now {
+            connection.takeSamples(now: now)
+            connection.drainRecords(onRecord)
+        }
+        if ready.count > 0 || ready.wasWoken || connectionDue <= now {
+            if let distance = wallClock.measure(now: now) { connection.setUTCOffset(distance) }
+            guard let due = work() else { return nil }
+            connectionDue = due
+        }
+        return min(connectionDue, connection.sampleTimeout)
+    }
+
+    /// Everything that arrived, is due, and may be sent.
+    ///
+    /// When there is more, nil when the connection is over.
     private func work() -> Instant? {
         for index in 0..<ready.count where ready[index].token == SocketSet.watcherToken {
             followInterfaces()

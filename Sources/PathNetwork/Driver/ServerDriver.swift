@@ -23,6 +23,10 @@ public final class ServerDriver: @unchecked Sendable {
     private let onRecord: RecordHandler
     private var pendingEvents: [(ServedConnection, ConnectionEvent)] = []
     private var nextID = 0
+    /// When a connection has something to do; samples of a recording do not count.
+    private var connectionsDue = Instant.zero
+    private var wallClock = WallClockDistance()
+    private var utcOffset = TimeDelta.zero
     public let localAddresses: [SocketAddress]
     /// Sockets that take what is sent to any address of the host: answers have to leave from that
     /// address, or the client does not know them.
@@ -105,7 +109,7 @@ public final class ServerDriver: @unchecked Sendable {
         Poller.setTimerSlack(.microseconds(1))
         while true {
             lock.lockAsDriver()
-            let deadline = isStopping ? nil : work()
+            let deadline = isStopping ? nil : round()
             let events = pendingEvents
             pendingEvents.removeAll(keepingCapacity: true)
             lock.unlock()
@@ -115,6 +119,35 @@ public final class ServerDriver: @unchecked Sendable {
                 try poller.wait(until: deadline, into: &ready)
             } catch {
                 return
+            }
+        }
+    }
+
+    /// Takes samples and does what is to be done; when to come again.
+    ///
+    /// A wake-up for samples alone leaves the connections in peace: a recording changes nothing.
+    private func round() -> Instant {
+        let now = MonotonicClock.now()
+        if isRecording { takeSamples(now) }
+        if ready.count > 0 || ready.wasWoken || connectionsDue <= now {
+            if let distance = wallClock.measure(now: now) { utcOffset = distance }
+            connectionsDue = work()
+        }
+        guard isRecording else { return connectionsDue }
+        var next = connectionsDue
+        for box in endpoint.boxes { next = min(next, box.with { $0.sampleTimeout }) }
+        return next
+    }
+
+    private var isRecording: Bool { endpoint.configuration.connection.isRecording }
+
+    private func takeSamples(_ now: Instant) {
+        for box in endpoint.boxes {
+            guard let served = served[ObjectIdentifier(box)] else { continue }
+            box.with { core in
+                guard core.sampleTimeout <= now else { return }
+                core.takeSamples(now: now)
+                core.drainRecords { onRecord(served.id, $0) }
             }
         }
     }
@@ -152,6 +185,7 @@ public final class ServerDriver: @unchecked Sendable {
         let connection = served[key]
         let due: Instant? = box.with { core in
             var now = start
+            core.setUTCOffset(utcOffset)
             if core.pollTimeout(now: now) <= now { core.handleTimeout(now: now) }
             while let transmit = unsafe core.pollTransmit(into: sockets.transmitBuffer, now: now) {
                 if let trouble = sockets.send(transmit) {

@@ -5,9 +5,11 @@ public enum TraceFormat {
     /// The version this program writes: the file's `user_version`.
     ///
     /// A reader takes traces whose `reader_version` in `meta` is not above this.
-    public static let version = 2
+    public static let version = 3
     /// The least version that a reader has to know to read what this program writes.
-    static let readerVersion = 2
+    static let readerVersion = 3
+    /// The oldest version that this program reads.
+    static let oldestVersion = 2
     /// "PWTR", the file's `application_id`.
     static let applicationID = 0x5057_5452
     /// Decision numbers are below this; a row number is session times this plus the number.

@@ -51,7 +51,8 @@ extension TraceRing {
     /// Records how a decision turned out.
     @discardableResult
     public func record(_ outcome: Outcome, session: SessionID) -> Bool {
-        let bytes = FrameLayout.headerBytes + 56
+        var paths = outcome.bytes.paths
+        let bytes = FrameLayout.headerBytes + 64 + 8 * paths.count
         guard var cursor = reserve(bytes, kind: .outcome, session: session) else { return false }
         cursor.put(outcome.decision.littleEndian)
         cursor.put(outcome.closedAt.nanoseconds.littleEndian)
@@ -61,6 +62,8 @@ extension TraceRing {
         cursor.put(outcome.lostPackets)
         cursor.put(UInt32(outcome.isLate ? 1 : 0).littleEndian)
         cursor.put(UInt32(outcome.delivery == nil ? 0 : 1).littleEndian)
+        cursor.put(UInt64(paths.rawValue).littleEndian)
+        while let path = paths.popFirst() { cursor.put(outcome.bytes[path]) }
         publish(bytes)
         return true
     }

@@ -1,3 +1,4 @@
+import PathLearning
 public import PathTelemetry
 
 extension Connection {
@@ -68,6 +69,10 @@ extension Connection {
     }
 
     // MARK: the end, events and records
+
+    /// Tells how far UTC is from the clock of `now`, for features on a UTC grid; whoever knows the
+    /// wall clock says so again as it is slewed or set.
+    public mutating func setUTCOffset(_ offset: TimeDelta) { session.builder.utcOffset = offset }
 
     /// Ends the connection; the peer is told.
     ///

@@ -18,9 +18,6 @@ extension Connection {
         next = min(next, session.messages.nextExpiry)
         next = min(next, session.receivedMessages.nextExpiry)
         next = min(next, silenceTimeout(now: now))
-        if configuration.isRecording, configuration.sampleInterval > .zero {
-            next = min(next, nextSampleAt)
-        }
         for index in paths.indices { next = min(next, pathTimeout(index, now: now)) }
         next = min(next, acknowledgementTimeout(now: now))
         next = min(next, departure(now: now))
@@ -129,11 +126,10 @@ extension Connection {
         for index in paths.indices { handlePathTimeout(index, now: now) }
         reinjectOverdue(now: now)
         watchSilence(now: now)
-        session.ledger.handleTimeout(now: now)
+        closeOverdue(now: now)
         expireMessages(now: now)
         learnOutcomes(now: now)
         takeOverSession(now: now)
-        sample(now: now)
         changeKeysIfDue(now: now)
     }
 
@@ -205,16 +201,33 @@ extension Connection {
         if fastest < .infinite { session.fastestRTT = fastest }
     }
 
-    private mutating func sample(now: Instant) {
-        guard now >= nextSampleAt else { return }
+    /// When `takeSamples` should be called; distant future without recording.
+    ///
+    /// Apart from `pollTimeout`, because a sample changes nothing: a run is the same, packet for
+    /// packet, whether or not it is recorded.
+    public var sampleTimeout: Instant {
+        guard configuration.isRecording, configuration.sampleInterval > .zero, isConfirmed,
+            case .established = phase
+        else { return .distantFuture }
+        return nextSampleAt
+    }
+
+    /// Records what is known of every path, if it is time.
+    public mutating func takeSamples(now: Instant) {
+        guard now >= sampleTimeout else { return }
         nextSampleAt = now + max(configuration.sampleInterval, .milliseconds(10))
         for index in paths.indices where paths[index].isAlive {
-            paths[index].estimator.tick(now)
-            if configuration.isRecording {
-                records.append(
-                    .sample(paths[index].snapshot(now: now), paths[index].statistics, at: now))
-            }
+            records.append(
+                .sample(paths[index].snapshot(now: now), paths[index].statistics, at: now))
         }
+    }
+
+    /// Closes decisions whose acknowledgement should have come.
+    private mutating func closeOverdue(now: Instant) {
+        guard session.ledger.timeout <= now else { return }
+        var grace = InlineArray<16, TimeDelta>(repeating: .zero)
+        for index in paths.indices { grace[paths[index].id.index] = paths[index].answerTime }
+        session.ledger.handleTimeout(now: now, grace: grace)
     }
 
     private mutating func changeKeysIfDue(now: Instant) {

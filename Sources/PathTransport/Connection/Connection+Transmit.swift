@@ -127,6 +127,7 @@ extension Connection {
     ) -> Transmit? {
         let isFailedProbe = paths[index].state == .failed && now >= paths[index].nextProbeAt
         let isKeepalive = paths[index].isUsable && now >= keepaliveDue(index)
+        let isPaidFor = isKeepalive && isQuicklyProbed(index)
         let answers = paths[index].answersHere && paths[index].received.owesAck
         let probes = paths[index].probeDue || isFailedProbe || isKeepalive
         guard probes || answers else { return nil }
@@ -142,21 +143,44 @@ extension Connection {
             packet.ping()
         }
         guard !packet.isEmpty else { return nil }
+        // The answer is about as large.
+        if isPaidFor {
+            probeCredit -= Connection.bytesPerProbeByte * 2 * packet.datagramLength
+        }
         return single(index, &packet, now: now)
     }
 
+    /// Data bytes that pay for one byte of quick probes: two percent.
+    static let bytesPerProbeByte = 50
+    /// What a quick probe and its answer cost at the most, and how many can be saved up.
+    static let probeCost = bytesPerProbeByte * 200
+    static let probeCreditLimit = 16 * probeCost
+
     /// When an idle path is next probed, so that its figures stay fresh and NAT keeps its entry.
+    ///
+    /// Counted from the latest packet that the peer has to answer: acknowledgements, which are not
+    /// answered, say nothing of the way.
     func keepaliveDue(_ index: Int) -> Instant {
+        let asked = paths[index].lastAskedAt
+        if isQuicklyProbed(index) { return asked + configuration.quickProbeInterval }
         let isBusy = session.lastDataAt.map { lastReceivedAt - $0 < .seconds(2) } ?? false
-        let interval =
-            isBusy
-            ? configuration.idleProbeInterval
-            : min(
-                configuration.keepaliveInterval,
-                min(
-                    configuration.parameters.idleTimeout,
-                    peerParameters?.idleTimeout ?? .infinite) / 3)
-        return max(paths[index].lastSentAt, paths[index].lastReplyAt ?? .zero) + interval
+        guard isBusy else {
+            let timeout = min(
+                configuration.parameters.idleTimeout, peerParameters?.idleTimeout ?? .infinite)
+            return asked + min(configuration.keepaliveInterval, timeout / 3)
+        }
+        return asked
+            + (paths[index].traits.pricePerGB > 0
+                ? configuration.meteredProbeInterval : configuration.idleProbeInterval)
+    }
+
+    /// The path may be chosen for data that this side sends now, costs nothing, and the data pays
+    /// for another probe.
+    private func isQuicklyProbed(_ index: Int) -> Bool {
+        guard let sent = lastPayloadAt, probeCredit >= Connection.probeCost,
+            paths[index].state == .active, !(paths[index].traits.pricePerGB > 0)
+        else { return false }
+        return paths[index].lastAskedAt + configuration.quickProbeInterval <= sent + .seconds(1)
     }
 
     private mutating func pollMTUProbe(
@@ -312,6 +336,7 @@ extension Connection {
         guard length > 0 else { return 0 }
         packet.sent.bytes = Int32(truncatingIfNeeded: length)
         paths[index].recovery.handleSent(packet.sent, now: now)
+        if packet.sent.isAckEliciting { paths[index].lastAskedAt = now }
         note(index, datagrams: 1, bytes: length, now: now)
         return length
     }
@@ -326,7 +351,6 @@ extension Connection {
     mutating func note(_ index: Int, datagrams: Int, bytes: Int, now: Instant) {
         paths[index].statistics.packetsSent += UInt64(datagrams)
         paths[index].statistics.bytesSent += UInt64(bytes)
-        paths[index].lastSentAt = now
         paths[index].estimator.handleSent(bytes: bytes, now: now)
         if !paths[index].validation.isValidated { paths[index].validation.bytesSent += bytes }
     }

@@ -64,6 +64,12 @@ public struct Connection: ~Copyable {
     var lastReceivedAt: Instant
     var lastAppLimitedAt: Instant?
     var nextSampleAt: Instant
+    /// When old evidence of the paths is next let fade.
+    var nextFadingAt = Instant.zero
+    /// When data of the application last left.
+    var lastPayloadAt: Instant?
+    /// Bytes of data that have not been used to pay for probes yet.
+    var probeCredit = 0
     /// Path of the previous decision of each traffic class.
     var currentPath: InlineArray<2, PathID?> = [nil, nil]
     var messageBurst: MessageBurst?

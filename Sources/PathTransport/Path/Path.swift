@@ -71,8 +71,8 @@ struct Path: ~Copyable {
     var copies = FIFO<FrameCopy>()
     /// When the path was last given stream or message data.
     var lastPayloadAt: Instant?
-    /// When the path was last used for anything.
-    var lastSentAt = Instant.zero
+    /// When a packet last left on the path that the peer has to answer.
+    var lastAskedAt = Instant.zero
 
     init(
         id: PathID, traits: PathTraits, socket: Int, remote: SocketAddress, datagramLimit: Int,
@@ -121,6 +121,10 @@ struct Path: ~Copyable {
         let steady = max(rtt.smoothed + rtt.smoothed / 2, rtt.smoothed + rtt.variation * Int64(4))
         return max(steady + recovery.peerAckDelay, .milliseconds(30))
     }
+
+    /// How long the answer to a packet may take: a round trip, four variations, and what the peer
+    /// holds acknowledgements back.
+    var answerTime: TimeDelta { recovery.rtt.probeTimeout(maxAckDelay: recovery.peerAckDelay) }
 
     /// The silence after which a path is given up until a probe is answered.
     var failureLimit: TimeDelta {

@@ -324,6 +324,7 @@ struct PathRecovery: ~Copyable {
             rate.handleLost(bytes: bytes)
         }
         sink.handleLost(packet, path: path, isCertain: true, now: now)
+        packets[number].isByBytes = true
     }
 
     /// The loss timer or the probe time-out ran out.
@@ -354,6 +355,7 @@ struct PathRecovery: ~Copyable {
             if packets[number].state == .inFlight, !packets[number].isReinjected {
                 packets[number].isReinjected = true
                 sink.handleLost(packets[number], path: path, isCertain: false, now: now)
+                packets[number].isByBytes = true
             }
             number += 1
         }

@@ -27,6 +27,9 @@ struct SentPacket {
     var isAckEliciting: Bool
     /// Its data has been queued on other paths while it was still unanswered.
     var isReinjected = false
+    /// The ledger of bursts follows its bytes and not the packet: it was lost, its data was queued
+    /// on other paths, or copies of it are under way.
+    var isByBytes = false
     /// A path MTU probe: its loss says nothing of congestion (RFC 8899, section 3).
     var isMTUProbe = false
     var frameCount: UInt8 = 0

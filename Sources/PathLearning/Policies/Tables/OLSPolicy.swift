@@ -98,9 +98,11 @@ public struct OLSPolicy: Policy {
         if start == nil { start = feedback.now }
         // Outcomes of an earlier interval's arm say nothing about this one's.
         guard feedback.memo == memo, let begin = start else { return }
-        let bytes = Double(max(0, feedback.burst.bytes))
-        sent += bytes * Double(max(1, feedback.action.count))
-        if !feedback.outcome.isLate { arrived += bytes }
+        let taken = feedback.outcome.bytes
+        let once = Double(taken.isEmpty ? max(0, feedback.burst.bytes) : taken[feedback.path])
+        sent += taken.isEmpty
+            ? once * Double(max(1, feedback.action.count)) : Double(taken.total)
+        if !feedback.outcome.isLate { arrived += once }
         packets &+= max(0, feedback.outcome.packets)
         let least = max(settings.interval, roundTrip <= 30 ? 2 * roundTrip : 0)
         guard (feedback.now - begin).seconds >= least, Double(packets) >= settings.packets,
