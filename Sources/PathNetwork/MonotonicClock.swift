@@ -54,8 +54,10 @@ struct WallClockDistance {
         return TimeDelta(nanoseconds: WallClockDistance.read())
     }
 
+    /// The distance now, nanoseconds.
+    ///
     /// Of three readings the one that took the least time is kept: an interruption between the
-    /// two clocks would shift every stamp. Nanoseconds.
+    /// two clocks would shift every stamp.
     static func read() -> Int64 {
         var shortest = Int64.max
         var offset: Int64 = 0

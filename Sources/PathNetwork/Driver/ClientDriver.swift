@@ -132,20 +132,6 @@ public final class ClientDriver: @unchecked Sendable {
         close(path)
     }
 
-    /// Name and local address of every path in service.
-    public var pathNames: [PathID: String] {
-        lock.lock()
-        defer { lock.unlock() }
-        return plans.mapValues(\.name)
-    }
-
-    /// The local address of a path's socket; nil when the path does not exist.
-    public func localAddress(of path: PathID) -> SocketAddress? {
-        lock.lock()
-        defer { lock.unlock() }
-        return connection.endpoint(of: path).flatMap { sockets.localAddress(of: $0.socket) }
-    }
-
     /// Ends the thread at once; without `Connection.close` before, the peer hears nothing.
     public func stop() {
         lock.lock()
@@ -161,8 +147,9 @@ public final class ClientDriver: @unchecked Sendable {
         let limit = sockets.datagramLimit(of: socket, to: plan.remote)
         guard
             let path = connection.addPath(
-                traits: plan.traits, socket: socket, remote: plan.remote, datagramLimit: limit,
-                now: MonotonicClock.now())
+                name: plan.name, traits: plan.traits, socket: socket,
+                local: sockets.localAddress(of: socket), remote: plan.remote,
+                datagramLimit: limit, now: MonotonicClock.now())
         else {
             sockets.remove(socket, poller: poller)
             return nil

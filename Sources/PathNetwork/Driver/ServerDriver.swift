@@ -4,11 +4,14 @@ public import PathTransport
 /// Runs a server's endpoint and all its connections over real sockets, on one thread.
 ///
 /// *Any thread*: `with`, `statistics`, `close`, `stop`. Events are handed to the closure given, on
-/// the driver's thread, with the connection they are about.
+/// the driver's thread, with the connection they are about, and so is the word that it is gone for
+/// good; records while the driver is locked, so that their closure must be quick and must not call
+/// back.
 public final class ServerDriver: @unchecked Sendable {
     public typealias EventHandler = @Sendable (ServedConnection, ConnectionEvent) -> Void
     public typealias RecordHandler =
-        @Sendable (ServedConnection.ID, borrowing TransportRecord) -> Void
+        @Sendable (ServedConnection, borrowing TransportRecord) -> Void
+    public typealias GoneHandler = @Sendable (ServedConnection) -> Void
 
     private let lock = DriverLock()
     private var endpoint: ServerEndpoint
@@ -21,7 +24,9 @@ public final class ServerDriver: @unchecked Sendable {
     private let waker: Waker
     private let onEvent: EventHandler
     private let onRecord: RecordHandler
+    private let onGone: GoneHandler
     private var pendingEvents: [(ServedConnection, ConnectionEvent)] = []
+    private var gone: [ServedConnection] = []
     private var nextID = 0
     /// When a connection has something to do; samples of a recording do not count.
     private var connectionsDue = Instant.zero
@@ -38,7 +43,7 @@ public final class ServerDriver: @unchecked Sendable {
     public init(
         configuration: ServerConfiguration, listen: [SocketAddress],
         options: UDPSocket.Options = UDPSocket.Options(), onEvent: @escaping EventHandler,
-        onRecord: @escaping RecordHandler
+        onRecord: @escaping RecordHandler, onGone: @escaping GoneHandler = { _ in }
     ) throws {
         let endpoint = try ServerEndpoint(configuration)
         let poller = try Poller()
@@ -57,6 +62,7 @@ public final class ServerDriver: @unchecked Sendable {
         self.sockets = sockets
         self.onEvent = onEvent
         self.onRecord = onRecord
+        self.onGone = onGone
         guard startThread(named: "pathwise-server", { [self] in run() }) else {
             throw NetworkError.system(.startThread, target: "the server's driver", code: 11)
         }
@@ -112,8 +118,11 @@ public final class ServerDriver: @unchecked Sendable {
             let deadline = isStopping ? nil : round()
             let events = pendingEvents
             pendingEvents.removeAll(keepingCapacity: true)
+            let ended = gone
+            gone.removeAll(keepingCapacity: true)
             lock.unlock()
             for (connection, event) in events { onEvent(connection, event) }
+            for connection in ended { onGone(connection) }
             guard let deadline else { return }
             do throws(NetworkError) {
                 try poller.wait(until: deadline, into: &ready)
@@ -147,7 +156,7 @@ public final class ServerDriver: @unchecked Sendable {
             box.with { core in
                 guard core.sampleTimeout <= now else { return }
                 core.takeSamples(now: now)
-                core.drainRecords { onRecord(served.id, $0) }
+                core.drainRecords { onRecord(served, $0) }
             }
         }
     }
@@ -179,7 +188,8 @@ public final class ServerDriver: @unchecked Sendable {
         let key = ObjectIdentifier(box)
         let isConfirmed = box.with { $0.isConfirmedByPeer }
         if isConfirmed, served[key] == nil {
-            served[key] = ServedConnection(id: nextID, box: box, driver: self)
+            let facts = box.with { SessionFacts(of: $0) }
+            served[key] = ServedConnection(id: nextID, facts: facts, box: box, driver: self)
             nextID += 1
         }
         let connection = served[key]
@@ -194,7 +204,7 @@ public final class ServerDriver: @unchecked Sendable {
                 now = MonotonicClock.now()
             }
             if let connection {
-                core.drainRecords { onRecord(connection.id, $0) }
+                core.drainRecords { onRecord(connection, $0) }
                 // The end is the last that is heard of a connection.
                 while !connection.hasEnded, let event = core.pollEvent() {
                     pendingEvents.append((connection, event))
@@ -206,6 +216,7 @@ public final class ServerDriver: @unchecked Sendable {
         if due == nil {
             endpoint.remove(box)
             served[key] = nil
+            if let connection { gone.append(connection) }
         }
         return due
     }
@@ -231,13 +242,16 @@ public final class ServedConnection: Sendable {
 
     /// Counted from zero in the order in which clients proved themselves.
     public let id: ID
+    /// What does not change while it lives.
+    public let facts: SessionFacts
     nonisolated(unsafe) let box: ConnectionBox
     /// Of the driver's thread alone: its end was reported.
     nonisolated(unsafe) var hasEnded = false
     private let driver: ServerDriver
 
-    init(id: ID, box: ConnectionBox, driver: ServerDriver) {
+    init(id: ID, facts: SessionFacts, box: ConnectionBox, driver: ServerDriver) {
         self.id = id
+        self.facts = facts
         unsafe self.box = box
         self.driver = driver
     }

@@ -141,7 +141,9 @@ public struct World<Application: WorldApplication>: ~Copyable {
 
     /// Takes the samples of a recording that fall before the next event, which they do not touch.
     private mutating func sample(until next: Instant) {
-        while client.sampleTimeout < next { client.takeSamples(now: max(now, client.sampleTimeout)) }
+        while client.sampleTimeout < next {
+            client.takeSamples(now: max(now, client.sampleTimeout))
+        }
         for box in server.boxes {
             box.with { connection in
                 while connection.sampleTimeout < next + serverClockOffset {

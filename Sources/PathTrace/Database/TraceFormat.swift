@@ -55,6 +55,11 @@ public enum TraceFormat {
             pacing_delay_ns INTEGER NOT NULL, oldest_unanswered_ns INTEGER, last_reply_ns INTEGER,
             probe_timeouts INTEGER NOT NULL, weight REAL, price_per_gb REAL, rate_limit REAL,
             backup INTEGER NOT NULL, kind TEXT NOT NULL);
+        CREATE TABLE path_totals (
+            session INTEGER NOT NULL, path INTEGER NOT NULL, time_ns INTEGER NOT NULL,
+            packets_sent INTEGER NOT NULL, bytes_sent INTEGER NOT NULL,
+            packets_received INTEGER NOT NULL, bytes_received INTEGER NOT NULL,
+            packets_lost INTEGER NOT NULL, PRIMARY KEY (session, path)) WITHOUT ROWID;
         CREATE TABLE events (
             session INTEGER NOT NULL, time_ns INTEGER NOT NULL, kind TEXT NOT NULL, path INTEGER,
             text TEXT NOT NULL, value REAL);
@@ -63,6 +68,7 @@ public enum TraceFormat {
             outcomes INTEGER NOT NULL, samples INTEGER NOT NULL, events INTEGER NOT NULL);
         """
 
+    /// The tables that every version has.
     static let tableNames = [
         "meta", "sessions", "paths", "decision_blocks", "decision_rows", "outcome_blocks",
         "stray_outcomes", "path_samples", "events", "drops",

@@ -71,7 +71,7 @@ extension TraceRing {
     /// Records what the transport knows of a path.
     @discardableResult
     public func record(_ sample: PathSample, session: SessionID) -> Bool {
-        let bytes = FrameLayout.headerBytes + 136
+        let bytes = FrameLayout.headerBytes + 136 + 48
         guard var cursor = reserve(bytes, kind: .sample, session: session) else { return false }
         let path = sample.snapshot
         cursor.put(sample.time.nanoseconds.littleEndian)
@@ -92,6 +92,13 @@ extension TraceRing {
         cursor.put(path.state.rawValue)
         cursor.put(UInt8(path.oldestUnanswered == nil ? 0 : 1))
         cursor.put(UInt8(path.lastReply == nil ? 0 : 1))
+        let totals = sample.totals
+        cursor.put(UInt64(totals == nil ? 0 : 1).littleEndian)
+        cursor.put((totals?.packetsSent ?? 0).littleEndian)
+        cursor.put((totals?.bytesSent ?? 0).littleEndian)
+        cursor.put((totals?.packetsReceived ?? 0).littleEndian)
+        cursor.put((totals?.bytesReceived ?? 0).littleEndian)
+        cursor.put((totals?.packetsLost ?? 0).littleEndian)
         publish(bytes)
         return true
     }

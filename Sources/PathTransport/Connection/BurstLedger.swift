@@ -201,7 +201,9 @@ struct BurstLedger {
     mutating func handleMoved(_ packet: borrowing SentPacket) {
         guard isOpen(packet.decision) else { return }
         storage[slot(packet.decision)].waiting -= 1
-        for index in 0..<Int(packet.frameCount) { follow(packet.frames[index], of: packet.decision) }
+        for index in 0..<Int(packet.frameCount) {
+            follow(packet.frames[index], of: packet.decision)
+        }
     }
 
     /// A packet of the decision was declared lost.

@@ -93,7 +93,14 @@ extension Connection {
     }
 
     /// Hands the records since the last call to `body`, oldest first.
+    ///
+    /// After the end, with the last samples of all paths.
     public mutating func drainRecords(_ body: (borrowing TransportRecord) -> Void) {
+        if isClosed, configuration.isRecording, !hasLastSamples {
+            hasLastSamples = true
+            let now = max(lastReceivedAt, max(lastEmptyPollAt, nextSampleAt - .milliseconds(1)))
+            recordSamples(now: now)
+        }
         for index in records.indices { body(records[index]) }
         records.removeAll(keepingCapacity: true)
     }

@@ -194,6 +194,9 @@ extension Connection {
                 paths[index].statusToSend = currentStatus(index)
             }
         }
+        while let path = session.lostNames.popFirst() {
+            if let index = index(of: path) { paths[index].isNameDue = true }
+        }
         var fastest = TimeDelta.infinite
         for index in paths.indices where paths[index].isUsable {
             fastest = min(fastest, paths[index].recovery.rtt.smoothed)
@@ -216,6 +219,10 @@ extension Connection {
     public mutating func takeSamples(now: Instant) {
         guard now >= sampleTimeout else { return }
         nextSampleAt = now + max(configuration.sampleInterval, .milliseconds(10))
+        recordSamples(now: now)
+    }
+
+    mutating func recordSamples(now: Instant) {
         for index in paths.indices where paths[index].isAlive {
             records.append(
                 .sample(paths[index].snapshot(now: now), paths[index].statistics, at: now))
@@ -241,8 +248,17 @@ extension Connection {
 
     /// Starts sealing under new keys; the peer follows.
     ///
-    /// Done by itself when the keys are worn.
+    /// Done by itself when the keys are worn. Nothing happens while packets sealed under the keys
+    /// before the present ones may still be under way on the slowest path (RFC 9001, section 6.5).
     public mutating func changeKeys(now: Instant) {
+        var slowest = TimeDelta.zero
+        for index in paths.indices where paths[index].isAlive && paths[index].recovery.rtt.hasSample
+        {
+            slowest = max(slowest, paths[index].answerTime)
+        }
+        if let protection, protection.advancedAt != .zero, now - protection.advancedAt < slowest {
+            return
+        }
         do {
             guard try protection?.changeKeys(now: now) == true else { return }
             statistics.keyChanges += 1

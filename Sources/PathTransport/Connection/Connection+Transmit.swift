@@ -105,6 +105,7 @@ extension Connection {
             paths[index].pendingResponse = nil
             packet.response(response)
         }
+        appendName(&packet, index)
         if isDue {
             if isServer, paths[index].validation.attempts >= PathValidation.attemptLimit,
                 paths[index].state == .validating
@@ -138,6 +139,7 @@ extension Connection {
         var packet = begin(index, buffer, limit: PathMTU.base, now: now)
         if paths[index].received.owesAck || !isFailedProbe { appendAck(&packet, index, now: now) }
         paths[index].answersHere = false
+        appendName(&packet, index)
         if probes {
             paths[index].probeDue = false
             packet.ping()
@@ -169,8 +171,10 @@ extension Connection {
                 configuration.parameters.idleTimeout, peerParameters?.idleTimeout ?? .infinite)
             return asked + min(configuration.keepaliveInterval, timeout / 3)
         }
+        // Who only listens asks as often as the peer, which knows what the path costs.
+        let isLeft = lastPayloadAt == nil && paths[index].lastHeardAskingAt <= asked
         return asked
-            + (paths[index].traits.pricePerGB > 0
+            + (paths[index].traits.pricePerGB > 0 || isLeft
                 ? configuration.meteredProbeInterval : configuration.idleProbeInterval)
     }
 
@@ -277,6 +281,7 @@ extension Connection {
 
     /// Frames that any path may carry, as many as fit.
     mutating func appendControl(_ packet: inout PacketBuilder, _ index: Int, now: Instant) {
+        appendName(&packet, index)
         if let tolerance = paths[index].toleranceToSend {
             paths[index].toleranceToSend = nil
             let delay = min(
@@ -290,6 +295,26 @@ extension Connection {
             packet.status(status, of: paths[other].id, sequence: statusSequence)
         }
         session.appendControl(&packet, now: now)
+    }
+
+    /// What this side calls the path that the packet goes by, until the peer has heard it.
+    ///
+    /// On the path itself, so that the peer knows the path when it hears the name.
+    private mutating func appendName(_ packet: inout PacketBuilder, _ index: Int) {
+        guard paths[index].isNameDue, let limit = peerParameters?.maximumPathName else { return }
+        var name = Array(paths[index].name.utf8.prefix(limit))
+        // No character is cut in two.
+        if name.count < paths[index].name.utf8.count {
+            while let last = name.last, last & 0xc0 == 0x80 { name.removeLast() }
+            if let last = name.last, last >= 0xc0 { name.removeLast() }
+        }
+        guard !name.isEmpty else {
+            paths[index].isNameDue = false
+            return
+        }
+        guard packet.name(name, of: paths[index].id, sequence: statusSequence + 1) else { return }
+        statusSequence += 1
+        paths[index].isNameDue = false
     }
 
     /// The acknowledgement of one path's packets.
@@ -341,9 +366,11 @@ extension Connection {
         return length
     }
 
+    /// Seals a packet without data of the application, which goes alone.
     private mutating func single(
         _ index: Int, _ packet: inout PacketBuilder, now: Instant
     ) -> Transmit? {
+        packet.sent.isBare = true
         let length = end(index, &packet, now: now)
         return length > 0 ? transmit(index, length: length, segment: length) : nil
     }

@@ -22,6 +22,8 @@ struct Session: ~Copyable, SentFrameSink {
     /// Path status frames that were lost.
     var lostStatus: InlineArray<16, PathStatus?> = InlineArray(repeating: nil)
     var hasLostStatus = false
+    /// Paths whose name was in a packet that was lost.
+    var lostNames = PathSet.wait
 
     init(isServer: Bool, configuration: ConnectionConfiguration, now: Instant) {
         let parameters = configuration.parameters
@@ -152,7 +154,7 @@ struct Session: ~Copyable, SentFrameSink {
             case .ack(let acked, let largest):
                 acknowledgedAcks[acked.index] = max(acknowledgedAcks[acked.index] ?? 0, largest)
                 hasAcknowledgedAcks = true
-            case .none, .pathStatus, .ackFrequency: break
+            case .none, .pathStatus, .pathName, .ackFrequency: break
             }
         }
         let isFollowed = packet.decision != SentPacket.noDecision && !packet.isByBytes
@@ -189,6 +191,7 @@ struct Session: ~Copyable, SentFrameSink {
             case .pathStatus(let path, let status):
                 lostStatus[path.index] = status
                 hasLostStatus = true
+            case .pathName(let path): lostNames.insert(PathSet(path))
             case .none, .ack, .ackFrequency: break
             }
         }

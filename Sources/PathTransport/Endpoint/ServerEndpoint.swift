@@ -62,6 +62,8 @@ public struct ServerEndpoint: ~Copyable {
     private var load = SecondCounter()
     private var limiter: AddressLimiter
     private var generator: SeededGenerator
+    /// Of the policies' draws: each connection has a seed of its own.
+    private var seeds: SeededGenerator
 
     /// Errors: `backend` when libcrypto fails.
     public init(_ configuration: ServerConfiguration) throws(CryptoError) {
@@ -73,6 +75,7 @@ public struct ServerEndpoint: ~Copyable {
         self.cookies = cookies
         limiter = AddressLimiter(salt: random)
         generator = SeededGenerator(seed: configuration.connection.seed)
+        seeds = SeededGenerator(seed: configuration.connection.seed)
     }
 
     // MARK: read
@@ -247,10 +250,12 @@ public struct ServerEndpoint: ~Copyable {
         _ accepted: AcceptedInitiation, _ identity: InitiationIdentity, _ response: [UInt8],
         _ origin: Origin, now: Instant
     ) throws(CryptoError) -> ConnectionBox? {
+        var setup = configuration.connection
+        setup.seed = seeds.next()
         let selector: PathSelector
         do {
             selector = try PathSelector(
-                configuration.policy, model: configuration.model, seed: generator.next())
+                configuration.policy, model: configuration.model, seed: setup.seed)
         } catch {
             // A policy that cannot be set up was refused before the server started.
             statistics.dropped += 1
@@ -258,7 +263,7 @@ public struct ServerEndpoint: ~Copyable {
         }
         let box = ConnectionBox(
             try Connection(
-                server: accepted, configuration: configuration.connection, selector: selector,
+                server: accepted, configuration: setup, selector: selector,
                 now: now),
             initiation: identity, response: response)
         connections[accepted.localIndex] = box

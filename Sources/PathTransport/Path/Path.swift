@@ -26,6 +26,8 @@ public struct PathStatistics: Sendable {
 struct Path: ~Copyable {
     private let pin = Pin()
     let id: PathID
+    /// What the client calls it, safe to show; empty where nobody said.
+    var name = ""
     var traits: PathTraits
     /// Number of the local socket that the path uses.
     var socket: Int
@@ -64,6 +66,13 @@ struct Path: ~Copyable {
     var peerStatusSequence: UInt64 = 0
     /// Status to tell the peer of.
     var statusToSend: PathStatus?
+    /// The peer has to hear the name.
+    var isNameDue = false
+    /// Of the latest name that the peer said.
+    var nameSequence: UInt64 = 0
+    /// The recording does not know the path, or not by this name.
+    var isUnrecorded = false
+    var wasRecorded = false
     /// ACK_FREQUENCY last asked for, and the one to ask for now.
     var requestedTolerance = 2
     var toleranceToSend: Int?
@@ -73,6 +82,8 @@ struct Path: ~Copyable {
     var lastPayloadAt: Instant?
     /// When a packet last left on the path that the peer has to answer.
     var lastAskedAt = Instant.zero
+    /// When a packet last came on it that this side has to answer.
+    var lastHeardAskingAt = Instant.zero
 
     init(
         id: PathID, traits: PathTraits, socket: Int, remote: SocketAddress, datagramLimit: Int,
@@ -218,6 +229,8 @@ struct Path: ~Copyable {
         fresh.statistics = statistics
         fresh.delays = delays
         fresh.peerStatusSequence = peerStatusSequence
+        fresh.nameSequence = nameSequence
+        fresh.name = name
         fresh.local = local
         fresh.state = .closed
         self = fresh

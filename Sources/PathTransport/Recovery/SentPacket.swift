@@ -9,6 +9,7 @@ enum SentFrame {
     /// An acknowledgement of the peer's packets up to `largest`.
     case ack(path: PathID, largest: UInt64)
     case pathStatus(path: PathID, PathStatus)
+    case pathName(PathID)
     case ackFrequency
 }
 
@@ -30,6 +31,9 @@ struct SentPacket {
     /// The ledger of bursts follows its bytes and not the packet: it was lost, its data was queued
     /// on other paths, or copies of it are under way.
     var isByBytes = false
+    /// It carries no data of the application, only a question or control: how fast it was delivered
+    /// says nothing of the rate of the path.
+    var isBare = false
     /// A path MTU probe: its loss says nothing of congestion (RFC 8899, section 3).
     var isMTUProbe = false
     var frameCount: UInt8 = 0
