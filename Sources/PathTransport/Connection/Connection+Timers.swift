@@ -256,9 +256,7 @@ extension Connection {
         {
             slowest = max(slowest, paths[index].answerTime)
         }
-        if let protection, protection.advancedAt != .zero, now - protection.advancedAt < slowest {
-            return
-        }
+        if let since = protection?.advancedAt, since != .zero, now - since < slowest { return }
         do {
             guard try protection?.changeKeys(now: now) == true else { return }
             statistics.keyChanges += 1
