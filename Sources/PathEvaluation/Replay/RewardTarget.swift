@@ -30,6 +30,16 @@ struct RewardFunction {
         }
     }
 
+    /// What 10^9 bytes cost on all the paths of an action.
+    @inline(__always)
+    static func pricePerGB(_ action: PathSet, _ candidates: Span<Candidate>) -> Double {
+        var price = 0.0
+        for index in candidates.indices where action.contains(candidates[index].path) {
+            price += candidates[index].traits.pricePerGB
+        }
+        return price
+    }
+
     /// What the regression is to predict from the features of the path that carried the burst.
     func regressand(predictedDelivery: Double, _ outcome: borrowing Outcome) -> Double {
         switch target {
