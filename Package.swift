@@ -156,6 +156,12 @@ let package = Package(
             ],
             exclude: ["Golden"]),
         .testTarget(
+            name: "PathwiseTests",
+            dependencies: [
+                "Pathwise", "PathNetwork", "PathTransport", "PathTrace", "PathLearning",
+                "PathTelemetry", "CSQLite",
+            ]),
+        .testTarget(
             name: "PathNetworkTests",
             dependencies: ["PathNetwork", "PathTransport", "PathLearning", "PathTelemetry"]),
     ],

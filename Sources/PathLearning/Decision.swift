@@ -239,12 +239,16 @@ public struct Decision: Sendable {
     public var propensity: Double { distribution[chosen] }
 }
 
-/// How a decision turned out; closed at min(acknowledged, deadline).
+/// How a decision turned out.
+///
+/// A burst has arrived when the last of its bytes has, whatever packet brought it: a repair that
+/// comes in time makes up for a loss. It is judged by the receiver's stamp, and closed as late when
+/// nothing is known of an arrival one round trip and four variations after the deadline.
 public struct Outcome: Sendable {
     /// The decision's number within the connection, counted from zero.
     public var decision: UInt64
-    /// Decision to arrival of the burst's last packet at the receiver, seconds; nil when the
-    /// deadline passed first.
+    /// Decision to arrival of the burst's last byte at the receiver, seconds; nil when the deadline
+    /// passed first.
     public var delivery: Double?
     /// True when not delivered within the deadline.
     ///
@@ -252,15 +256,21 @@ public struct Outcome: Sendable {
     public var isLate: Bool
     /// The deadline it was held to, seconds: the censoring time of `delivery`.
     public var deadline: Double
-    /// Packets of the burst, and how many of them were declared lost before the outcome closed.
+    /// Packets of the burst without repairs, and how many of them were declared lost before the
+    /// outcome closed.
     public var packets: Int
     public var lostPackets: Int
+    /// What the burst took until then, copies and repairs included: bytes of its datagrams (UDP
+    /// payload) by path.
+    ///
+    /// Empty where it was not recorded.
+    public var bytes: PathBytes
     /// When the outcome closed.
     public var closedAt: Instant
 
     public init(
         decision: UInt64, delivery: Double?, isLate: Bool, deadline: Double, packets: Int,
-        lostPackets: Int, closedAt: Instant
+        lostPackets: Int, bytes: PathBytes = PathBytes(), closedAt: Instant
     ) {
         self.decision = decision
         self.delivery = delivery
@@ -268,6 +278,7 @@ public struct Outcome: Sendable {
         self.deadline = deadline
         self.packets = packets
         self.lostPackets = lostPackets
+        self.bytes = bytes
         self.closedAt = closedAt
     }
 }

@@ -56,10 +56,32 @@ public struct ReceiveStampConverter: Sendable {
         return converted
     }
 
+    private mutating func measure(now: Instant) {
+        offset = WallClockDistance.read()
+        measuredAt = now
+    }
+}
+
+/// How far the wall clock (UTC) is from the monotonic clock, read again every second, so that a
+/// clock that is slewed, set, or was off while the machine slept is followed.
+struct WallClockDistance {
+    private static let interval = TimeDelta.seconds(1)
+    private var readAt: Instant?
+
+    /// Wall clock minus monotonic clock; nil when it was read less than a second ago.
+    mutating func measure(now: Instant) -> TimeDelta? {
+        if let readAt, now - readAt < WallClockDistance.interval { return nil }
+        readAt = now
+        return TimeDelta(nanoseconds: WallClockDistance.read())
+    }
+
+    /// The distance now, nanoseconds.
+    ///
     /// Of three readings the one that took the least time is kept: an interruption between the
     /// two clocks would shift every stamp.
-    private mutating func measure(now: Instant) {
+    static func read() -> Int64 {
         var shortest = Int64.max
+        var offset: Int64 = 0
         for _ in 0..<3 {
             let before = clu_monotonic()
             let wall = clu_realtime()
@@ -69,6 +91,6 @@ public struct ReceiveStampConverter: Sendable {
             shortest = took
             offset = wall &- (before &+ took / 2)
         }
-        measuredAt = now
+        return offset
     }
 }

@@ -46,11 +46,11 @@ public struct TraceFigures: Sendable {
             let share = (record.time - started).seconds / duration
             let stretch = Int(
                 min(max(0, share), 0.999_999) * Double(TraceFigures.stretches))
-            var paths = record.decision.action
-            while let path = paths.popFirst() {
-                session.bytes[stretch][path.index] += Double(record.burst.bytes)
-            }
             guard let outcome = decision.outcome else { return }
+            var paths = outcome.bytes.paths
+            while let path = paths.popFirst() {
+                session.bytes[stretch][path.index] += Double(outcome.bytes[path])
+            }
             let value = outcome.isLate ? .infinity : outcome.delivery ?? .infinity
             deliveries[slot].seen += 1
             if deliveries[slot].values.count < TraceFigures.sampleLimit {

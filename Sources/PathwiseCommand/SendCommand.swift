@@ -54,8 +54,11 @@ struct SendCommand: AsyncParsableCommand {
         help: ArgumentHelp("How paths are chosen: a name or a model file.", valueName: "policy"))
     var policy = "learned"
 
-    @Option(help: "Seed of the policy's random choices.")
-    var seed: UInt64 = 1
+    @Option(
+        help: ArgumentHelp(
+            "Seed of the policy's random choices (default: drawn from the system).",
+            valueName: "number"))
+    var seed: UInt64?
 
     @OptionGroup var output: OutputOptions
 

@@ -93,7 +93,7 @@ func record(
                 var other = World(generator: truth)
                 let first = other.outcome(set[0], number: 0, at: now)
                 truth = other.generator
-                log.truthOfFirst -= cost.total(outcome: first, bytes: 20_000, pricePerGB: 0)
+                log.truthOfFirst -= cost.total(outcome: first, price: 0)
             }
             guard let taken = decision.action.first, let index = set.index(of: taken) else {
                 continue

@@ -223,10 +223,11 @@ private let allPolicies =
 
     @Test func totalComparesChoicesWithDifferentPredictions() {
         let cost = Cost()
-        let fast = cost.total(outcome: outcome(0.05), bytes: 64_000, pricePerGB: 0)
-        let slow = cost.total(outcome: outcome(0.1), bytes: 64_000, pricePerGB: 0)
+        let fast = cost.total(outcome: outcome(0.05), price: 0)
+        let slow = cost.total(outcome: outcome(0.1), price: 0)
         #expect((slow - fast - 0.6931471805599453).magnitude < 1e-12)
-        let priced = cost.total(outcome: outcome(0.05), bytes: 64_000, pricePerGB: 1)
+        let priced = cost.total(
+            outcome: outcome(0.05), price: cost.price(bytes: 64_000, pricePerGB: 1))
         #expect((priced - fast - 0.064).magnitude < 1e-12)
     }
 }

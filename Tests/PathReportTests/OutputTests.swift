@@ -132,11 +132,13 @@ import Testing
                     decision: Decision(
                         distribution: distribution, chosen: number < 100 ? 0 : 1), draw: 0),
                 session: session)
+            var bytes = PathBytes()
+            bytes.add(1100, to: PathID(number < 100 ? 0 : 1))
             ring.record(
                 Outcome(
                     decision: UInt64(number), delivery: number == 7 ? nil : 0.02,
                     isLate: number == 7, deadline: 0.15, packets: 1, lostPackets: 0,
-                    closedAt: time + .milliseconds(20)), session: session)
+                    bytes: bytes, closedAt: time + .milliseconds(20)), session: session)
             var snapshot = PathSnapshot(
                 path: PathID(number % 2), state: .active, traits: PathTraits())
             snapshot.smoothedRTT = .milliseconds(30 + Int64(number % 5))

@@ -39,10 +39,14 @@ import Testing
         let ring = writer.makeRing()
         let session = writer.beginSession(sessionInfo())
         ring.record(decision, session: session)
+        var bytes = PathBytes()
+        bytes.add(1300, to: PathID(0))
+        bytes.add(600, to: PathID(1))
         ring.record(
             Outcome(
                 decision: 4, delivery: nil, isLate: true, deadline: 0.15, packets: 2,
-                lostPackets: 1, closedAt: Instant(nanoseconds: 150_002_000)), session: session)
+                lostPackets: 1, bytes: bytes, closedAt: Instant(nanoseconds: 150_002_000)),
+            session: session)
         ring.record(
             TraceEvent(time: .zero, kind: .note, text: "a \"b\",\nc", value: 1e-7),
             session: session)
@@ -54,11 +58,11 @@ import Testing
         try writeOne(to: scratch.file())
         #expect(
             try export(scratch.file(), .decisions, .csv) == [
-                "session,number,time_ns,class,bytes,deadline_ns,current_path,candidates,action,"
+                "session,number,time_ns,class,planned_bytes,deadline_ns,current_path,candidates,action,"
                     + "propensity,forced,draw,actions,probabilities,predicted_s,delivery_s,late,"
-                    + "outcome_deadline_s,packets,lost,closed_ns",
+                    + "outcome_deadline_s,packets,lost,closed_ns,bytes,bytes_by_path",
                 "1,4,2000,message,1200,150000000,1,0;1,0+1,0.125,0,0.9,0;1;0+1,0.75;0.125;0.125,"
-                    + "0.25,,1,0.15,2,1,150002000",
+                    + "0.25,,1,0.15,2,1,150002000,1900,0:1300;1:600",
             ])
     }
 
@@ -67,12 +71,13 @@ import Testing
         try writeOne(to: scratch.file())
         #expect(
             try export(scratch.file(), .decisions, .jsonl) == [
-                #"{"session":1,"number":4,"time_ns":2000,"class":"message","bytes":1200,"#
+                #"{"session":1,"number":4,"time_ns":2000,"class":"message","planned_bytes":1200,"#
                     + #""deadline_ns":150000000,"current_path":1,"candidates":[0,1],"#
                     + #""action":"0+1","propensity":0.125,"forced":false,"draw":0.9,"#
                     + #""actions":["0","1","0+1"],"probabilities":[0.75,0.125,0.125],"#
                     + #""predicted_s":0.25,"delivery_s":null,"late":true,"#
-                    + #""outcome_deadline_s":0.15,"packets":2,"lost":1,"closed_ns":150002000}"#
+                    + #""outcome_deadline_s":0.15,"packets":2,"lost":1,"closed_ns":150002000,"#
+                    + #""bytes":1900,"bytes_by_path":["0:1300","1:600"]}"#
             ])
     }
 

@@ -122,9 +122,12 @@ extension SeededGenerator {
 
     mutating func outcome(of decision: UInt64, at time: Instant) -> Outcome {
         let late = below(4) == 0
+        var bytes = PathBytes()
+        for _ in 0..<below(4) { bytes.add(below(1 << 20), to: PathID(below(16))) }
         return Outcome(
             decision: decision, delivery: late ? nil : uniform(), isLate: late,
-            deadline: uniform() + 1, packets: below(64), lostPackets: below(3), closedAt: time)
+            deadline: uniform() + 1, packets: below(64), lostPackets: below(3), bytes: bytes,
+            closedAt: time)
     }
 
     mutating func sample(at time: Instant) -> PathSample {
@@ -192,7 +195,7 @@ func image(_ outcome: Outcome?) -> [UInt64] {
         outcome.decision, outcome.delivery == nil ? 0 : 1, (outcome.delivery ?? 0).bitPattern,
         outcome.isLate ? 1 : 0, outcome.deadline.bitPattern, UInt64(outcome.packets),
         UInt64(outcome.lostPackets), UInt64(bitPattern: outcome.closedAt.nanoseconds),
-    ]
+    ] + (0..<PathID.limit).map { UInt64(outcome.bytes[PathID($0)]) }
 }
 
 func image(_ sample: PathSample) -> [UInt64] {

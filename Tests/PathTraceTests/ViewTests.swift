@@ -43,7 +43,8 @@ func query(_ path: String, _ sql: String) throws -> [String] {
             let time = Instant(nanoseconds: 1_000) + .milliseconds(Int64(number) * 500)
             var decision = generator.soundDecision(number: UInt64(number), time: time)
             decision.decision.chosen = number % 2
-            decision.burst.bytes = number % 2 == 0 ? 3000 : 1000
+            // What was planned is not what was sent.
+            decision.burst.bytes = 60_000
             decision.burst.trafficClass = .message
             ring.record(decision, session: session)
             var outcome = generator.outcome(of: UInt64(number), at: time + .milliseconds(150))
@@ -52,6 +53,10 @@ func query(_ path: String, _ sql: String) throws -> [String] {
             outcome.delivery = outcome.isLate ? nil : 0.01 * Double(number + 1)
             outcome.packets = 4
             outcome.lostPackets = 1
+            outcome.bytes = PathBytes()
+            outcome.bytes.add(number % 2 == 0 ? 2900 : 900, to: PathID(number % 2))
+            // A repair on the other path.
+            outcome.bytes.add(100, to: PathID((number + 1) % 2))
             ring.record(outcome, session: session)
         }
         ring.record(
@@ -90,6 +95,14 @@ func query(_ path: String, _ sql: String) throws -> [String] {
                     FROM path_summaries
                 """) == ["dsl|5|15000|0.05|20|5", "lte|5|5000|0.06|20|5"])
         #expect(
+            try query(
+                path,
+                "SELECT number, path_name, bytes FROM path_bytes WHERE number < 2 ORDER BY 1, 3")
+                == ["0|lte|100", "0|dsl|2900", "1|dsl|100", "1|lte|900"])
+        #expect(
+            try query(path, "SELECT DISTINCT planned_bytes, bytes FROM decision_outcomes")
+                == ["60000|3000", "60000|1000"])
+        #expect(
             try query(path, "SELECT closed, p50_s, p99_s FROM delivery_percentiles")
                 == ["10|0.06|0.15"]
                 || query(path, "SELECT closed, p50_s, p99_s FROM delivery_percentiles")
@@ -115,7 +128,7 @@ func query(_ path: String, _ sql: String) throws -> [String] {
         try writeSoundTrace(to: scratch.file(), decisions: 30)
         let views = try query(
             scratch.file(), "SELECT name FROM sqlite_schema WHERE type = 'view' ORDER BY name")
-        #expect(views.count == 11)
+        #expect(views.count == 12)
         for view in views {
             #expect(try !query(scratch.file(), "SELECT * FROM \(view)").isEmpty, "\(view)")
         }

@@ -49,7 +49,7 @@ final class DemoWorld: Sendable {
             plans: emulation.paths.map { PathPlan(name: $0.name, remote: $0.address) },
             policy: policy)
         options.model = model
-        options.connection.seed = scenario.seed
+        options.seed = scenario.seed
         options.recorder = recorder
         self.options = options
     }

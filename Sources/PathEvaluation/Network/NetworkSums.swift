@@ -22,7 +22,12 @@ extension BurstFacts {
     @inline(__always)
     init(_ index: Int, of batch: borrowing DecisionBatch, pricePerGB: Double) {
         let delivery = batch.deliveries[index]
-        let bytes = Double(batch.bursts[index].bytes)
+        // Of one copy: the price is of all.
+        let taken = batch.outcomeBytes[index]
+        let bytes =
+            taken.isEmpty
+            ? Double(batch.bursts[index].bytes)
+            : Double(taken.total) / Double(max(1, batch.actions[index].count))
         self.init(
             isLate: batch.isLate[index], delivery: delivery.isNaN ? nil : delivery,
             deadline: batch.deadlines[index], bytes: bytes, price: bytes * 1e-9 * pricePerGB)

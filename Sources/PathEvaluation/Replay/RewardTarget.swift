@@ -24,8 +24,9 @@ struct RewardFunction {
         switch target {
         case .late: return outcome.isLate ? -1 : 0
         case .cost:
-            let price = RewardFunction.pricePerGB(action, candidates)
-            return -cost.total(outcome: outcome, bytes: bytes, pricePerGB: price)
+            let price = cost.price(
+                of: outcome, action: action, planned: bytes, candidates: candidates)
+            return -cost.total(outcome: outcome, price: price)
         }
     }
 

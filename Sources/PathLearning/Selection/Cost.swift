@@ -1,12 +1,12 @@
 import Glibc
-import PathTelemetry
+public import PathTelemetry
 
 /// What a decision costs, in one place for learning, simulation and evaluation.
 ///
 ///     cost = residual + late + price
 ///     residual = clip(ln(min(delivery, deadline) / h), -2 ... 3)
 ///     late     = lateness if not delivered within the deadline, else 0
-///     price    = perUnit * price of the bytes of all copies
+///     price    = perUnit * price of the bytes that it took, copies and repairs included
 ///
 /// `h` is the heuristic's prediction for the chosen candidate at the decision. An unanswered burst
 /// is late at its deadline, never dropped. Costs are in units of log delivery time: 0.1 is about
@@ -55,14 +55,28 @@ public struct Cost: Sendable, Equatable {
         )
     }
 
+    /// The price of what a burst took on the paths that were offered.
+    ///
+    /// Where that was not recorded, of the bytes that it was planned to have, once for each copy.
+    public func price(
+        of outcome: borrowing Outcome, action: PathSet, planned: Int, candidates: Span<Candidate>
+    ) -> Double {
+        var sum = 0.0
+        for index in candidates.indices {
+            let path = candidates[index].path
+            let bytes =
+                outcome.bytes.isEmpty
+                ? (action.contains(path) ? planned : 0) : outcome.bytes[path]
+            sum += price(bytes: bytes, pricePerGB: candidates[index].traits.pricePerGB)
+        }
+        return sum
+    }
+
     /// The cost of a whole decision: log of the delivery time in seconds, lateness and price.
     ///
-    /// Not against a prediction, so that different choices compare; the price is of all copies.
-    public func total(
-        outcome: borrowing Outcome, bytes: Int, pricePerGB: Double
-    ) -> Double {
-        logDelivery(outcome) + (outcome.isLate ? lateness : 0)
-            + price(bytes: bytes, pricePerGB: pricePerGB)
+    /// Not against a prediction, so that different choices compare.
+    public func total(outcome: borrowing Outcome, price: Double) -> Double {
+        logDelivery(outcome) + (outcome.isLate ? lateness : 0) + price
     }
 
     /// The logarithm of min(delivery, deadline) in seconds, each held within 1e-4 to 1e6.

@@ -25,6 +25,9 @@ public final class ClientDriver: @unchecked Sendable {
     private let onRecord: RecordHandler
     private let socketOptions: UDPSocket.Options
     private var pendingEvents: [ConnectionEvent] = []
+    /// When the connection has something to do; samples of a recording do not count.
+    private var connectionDue = Instant.zero
+    private var wallClock = WallClockDistance()
 
     /// Opens the sockets and starts the thread; the handshake begins at once.
     ///
@@ -108,20 +111,6 @@ public final class ClientDriver: @unchecked Sendable {
         close(path)
     }
 
-    /// Name and local address of every path in service.
-    public var pathNames: [PathID: String] {
-        lock.lock()
-        defer { lock.unlock() }
-        return attempts.mapValues(\.plan.name)
-    }
-
-    /// The local address of a path's socket; nil when the path does not exist.
-    public func localAddress(of path: PathID) -> SocketAddress? {
-        lock.lock()
-        defer { lock.unlock() }
-        return connection.endpoint(of: path).flatMap { sockets.localAddress(of: $0.socket) }
-    }
-
     /// Ends the thread at once; without `Connection.close` before, the peer hears nothing.
     public func stop() {
         lock.lock()
@@ -159,7 +148,8 @@ public final class ClientDriver: @unchecked Sendable {
         let limit = sockets.datagramLimit(of: socket, to: remote)
         guard
             let path = connection.addPath(
-                path, traits: attempt.plan.traits, socket: socket, remote: remote,
+                path, name: attempt.plan.name, traits: attempt.plan.traits, socket: socket,
+                local: sockets.localAddress(of: socket), remote: remote,
                 datagramLimit: limit, now: MonotonicClock.now())
         else {
             sockets.remove(socket, poller: poller)
@@ -243,7 +233,7 @@ public final class ClientDriver: @unchecked Sendable {
         Poller.setTimerSlack(.microseconds(1))
         while true {
             lock.lockAsDriver()
-            let deadline = isStopping ? nil : work()
+            let deadline = isStopping ? nil : round()
             let events = pendingEvents
             pendingEvents.removeAll(keepingCapacity: true)
             lock.unlock()
@@ -258,9 +248,27 @@ public final class ClientDriver: @unchecked Sendable {
         }
     }
 
-    /// One round: everything that arrived, is due, and may be sent.
+    /// Takes samples and does what is to be done.
     ///
-    /// When to come again, nil when the connection is over.
+    /// A wake-up for a sample alone leaves the connection in peace: a recording changes nothing.
+    /// - Returns: when to come again, nil when the connection is over.
+    private func round() -> Instant? {
+        let now = MonotonicClock.now()
+        if connection.sampleTimeout <= now {
+            connection.takeSamples(now: now)
+            connection.drainRecords(onRecord)
+        }
+        if ready.count > 0 || ready.wasWoken || connectionDue <= now {
+            if let distance = wallClock.measure(now: now) { connection.setUTCOffset(distance) }
+            guard let due = work() else { return nil }
+            connectionDue = due
+        }
+        return min(connectionDue, connection.sampleTimeout)
+    }
+
+    /// Everything that arrived, is due, and may be sent.
+    ///
+    /// When there is more, nil when the connection is over.
     private func work() -> Instant? {
         for index in 0..<ready.count where ready[index].token == SocketSet.watcherToken {
             followInterfaces()

@@ -4,11 +4,14 @@ public import PathTransport
 /// Runs a server's endpoint and all its connections over real sockets, on one thread.
 ///
 /// *Any thread*: `with`, `statistics`, `close`, `stop`. Events are handed to the closure given, on
-/// the driver's thread, with the connection they are about.
+/// the driver's thread, with the connection they are about, and so is the word that it is gone for
+/// good; records while the driver is locked, so that their closure must be quick and must not call
+/// back.
 public final class ServerDriver: @unchecked Sendable {
     public typealias EventHandler = @Sendable (ServedConnection, ConnectionEvent) -> Void
     public typealias RecordHandler =
-        @Sendable (ServedConnection.ID, borrowing TransportRecord) -> Void
+        @Sendable (ServedConnection, borrowing TransportRecord) -> Void
+    public typealias GoneHandler = @Sendable (ServedConnection) -> Void
 
     private let lock = DriverLock()
     private var endpoint: ServerEndpoint
@@ -21,8 +24,14 @@ public final class ServerDriver: @unchecked Sendable {
     private let waker: Waker
     private let onEvent: EventHandler
     private let onRecord: RecordHandler
+    private let onGone: GoneHandler
     private var pendingEvents: [(ServedConnection, ConnectionEvent)] = []
+    private var gone: [ServedConnection] = []
     private var nextID = 0
+    /// When a connection has something to do; samples of a recording do not count.
+    private var connectionsDue = Instant.zero
+    private var wallClock = WallClockDistance()
+    private var utcOffset = TimeDelta.zero
     public let localAddresses: [SocketAddress]
     /// Sockets that take what is sent to any address of the host: answers have to leave from that
     /// address, or the client does not know them.
@@ -34,7 +43,7 @@ public final class ServerDriver: @unchecked Sendable {
     public init(
         configuration: ServerConfiguration, listen: [SocketAddress],
         options: UDPSocket.Options = UDPSocket.Options(), onEvent: @escaping EventHandler,
-        onRecord: @escaping RecordHandler
+        onRecord: @escaping RecordHandler, onGone: @escaping GoneHandler = { _ in }
     ) throws {
         let endpoint = try ServerEndpoint(configuration, startedAt: StampClock.now())
         let poller = try Poller()
@@ -53,6 +62,7 @@ public final class ServerDriver: @unchecked Sendable {
         self.sockets = sockets
         self.onEvent = onEvent
         self.onRecord = onRecord
+        self.onGone = onGone
         guard startThread(named: "pathwise-server", { [self] in run() }) else {
             throw NetworkError.system(.startThread, target: "the server's driver", code: 11)
         }
@@ -105,16 +115,48 @@ public final class ServerDriver: @unchecked Sendable {
         Poller.setTimerSlack(.microseconds(1))
         while true {
             lock.lockAsDriver()
-            let deadline = isStopping ? nil : work()
+            let deadline = isStopping ? nil : round()
             let events = pendingEvents
             pendingEvents.removeAll(keepingCapacity: true)
+            let ended = gone
+            gone.removeAll(keepingCapacity: true)
             lock.unlock()
             for (connection, event) in events { onEvent(connection, event) }
+            for connection in ended { onGone(connection) }
             guard let deadline else { return }
             do throws(NetworkError) {
                 try poller.wait(until: deadline, into: &ready)
             } catch {
                 return
+            }
+        }
+    }
+
+    /// Takes samples and does what is to be done; when to come again.
+    ///
+    /// A wake-up for samples alone leaves the connections in peace: a recording changes nothing.
+    private func round() -> Instant {
+        let now = MonotonicClock.now()
+        if isRecording { takeSamples(now) }
+        if ready.count > 0 || ready.wasWoken || connectionsDue <= now {
+            if let distance = wallClock.measure(now: now) { utcOffset = distance }
+            connectionsDue = work()
+        }
+        guard isRecording else { return connectionsDue }
+        var next = connectionsDue
+        for box in endpoint.boxes { next = min(next, box.with { $0.sampleTimeout }) }
+        return next
+    }
+
+    private var isRecording: Bool { endpoint.configuration.connection.isRecording }
+
+    private func takeSamples(_ now: Instant) {
+        for box in endpoint.boxes {
+            guard let served = served[ObjectIdentifier(box)] else { continue }
+            box.with { core in
+                guard core.sampleTimeout <= now else { return }
+                core.takeSamples(now: now)
+                core.drainRecords { onRecord(served, $0) }
             }
         }
     }
@@ -146,12 +188,14 @@ public final class ServerDriver: @unchecked Sendable {
     private func serve(_ box: ConnectionBox, _ start: Instant) -> Instant? {
         let key = ObjectIdentifier(box)
         if served[key] == nil {
-            served[key] = ServedConnection(id: nextID, box: box, driver: self)
+            let facts = box.with { SessionFacts(of: $0) }
+            served[key] = ServedConnection(id: nextID, facts: facts, box: box, driver: self)
             nextID += 1
         }
         let connection = served[key]
         let due: Instant? = box.with { core in
             var now = start
+            core.setUTCOffset(utcOffset)
             if core.pollTimeout(now: now) <= now { core.handleTimeout(now: now) }
             while let transmit = unsafe core.pollTransmit(into: sockets.transmitBuffer, now: now) {
                 if let trouble = sockets.send(transmit) {
@@ -160,7 +204,7 @@ public final class ServerDriver: @unchecked Sendable {
                 now = MonotonicClock.now()
             }
             if let connection {
-                core.drainRecords { onRecord(connection.id, $0) }
+                core.drainRecords { onRecord(connection, $0) }
                 // The end is the last that is heard of a connection.
                 while !connection.hasEnded, let event = core.pollEvent() {
                     pendingEvents.append((connection, event))
@@ -172,6 +216,7 @@ public final class ServerDriver: @unchecked Sendable {
         if due == nil {
             endpoint.remove(box)
             served[key] = nil
+            if let connection { gone.append(connection) }
         }
         return due
     }
@@ -197,13 +242,16 @@ public final class ServedConnection: Sendable {
 
     /// Counted from zero in the order in which clients proved themselves.
     public let id: ID
+    /// What does not change while it lives.
+    public let facts: SessionFacts
     nonisolated(unsafe) let box: ConnectionBox
     /// Of the driver's thread alone: its end was reported.
     nonisolated(unsafe) var hasEnded = false
     private let driver: ServerDriver
 
-    init(id: ID, box: ConnectionBox, driver: ServerDriver) {
+    init(id: ID, facts: SessionFacts, box: ConnectionBox, driver: ServerDriver) {
         self.id = id
+        self.facts = facts
         unsafe self.box = box
         self.driver = driver
     }

@@ -135,9 +135,25 @@ public struct World<Application: WorldApplication>: ~Copyable {
             let next = min(nextEvent(), end)
             rounds = next > now ? 0 : rounds + 1
             if rounds > World.roundLimit { stall = describeStall() }
+            sample(until: min(next, end))
             now = max(now, next)
             deliver()
             timers()
+        }
+    }
+
+    /// Takes the samples of a recording that fall before the next event, which they do not touch.
+    private mutating func sample(until next: Instant) {
+        while client.sampleTimeout < next {
+            client.takeSamples(now: max(now, client.sampleTimeout))
+        }
+        for box in server.boxes {
+            box.with { connection in
+                while connection.sampleTimeout < next + serverClockOffset {
+                    connection.takeSamples(
+                        now: max(now + serverClockOffset, connection.sampleTimeout))
+                }
+            }
         }
     }
 

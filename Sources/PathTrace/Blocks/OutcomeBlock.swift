@@ -6,9 +6,23 @@ import PathTelemetry
 /// Layout, after the magic number: how many positions (4 bytes), a bit for each that has an
 /// outcome, then with a row each of these: integers (`IntegerColumn`) flags (bit 0: late, bit 1:
 /// delivered), closing time, packets, lost packets; doubles (`WordColumn`) delivery, where
-/// delivered, and deadline. The hash of all before it ends the block.
+/// delivered, and deadline; integers again: the set of paths that carried bytes of the burst, and
+/// for each path of each set the bytes. The hash of all before it ends the block. Blocks of the
+/// first layout end with the deadlines.
 struct OutcomeStore {
-    static let magic: UInt32 = 0x014f_5750
+    static let firstMagic: UInt32 = 0x014f_5750
+    static let magic: UInt32 = 0x024f_5750
+
+    /// What the burst at a position took on one path.
+    struct Share: Comparable {
+        var position: Int
+        var path: PathID
+        var bytes: Int64
+
+        static func < (left: Share, right: Share) -> Bool {
+            (left.position, left.path) < (right.position, right.path)
+        }
+    }
 
     /// Bits of `flags`.
     static let isKnown: UInt8 = 1
@@ -21,11 +35,17 @@ struct OutcomeStore {
     private(set) var lost: [Int64] = []
     private(set) var deliveries: [UInt64] = []
     private(set) var deadlines: [UInt64] = []
+    /// In no order.
+    private(set) var shares: [Share] = []
+    /// False for a block that was written before bytes were recorded.
+    private var hasBytes = true
     /// How many are known.
     private(set) var count = 0
 
     mutating func removeAll() {
         resize(0)
+        shares.removeAll(keepingCapacity: true)
+        hasBytes = true
         count = 0
     }
 
@@ -54,6 +74,12 @@ struct OutcomeStore {
         lost[position] = outcome.lost
         deliveries[position] = outcome.delivery
         deadlines[position] = outcome.deadline
+        var paths = outcome.bytes.paths
+        while let path = paths.popFirst() {
+            shares.append(
+                Share(position: position, path: path, bytes: Int64(outcome.bytes[path])))
+        }
+        hasBytes = true
         count += 1
         return true
     }
@@ -61,12 +87,13 @@ struct OutcomeStore {
     /// Packs the outcomes into a block, and their rows for SQL into a text.
     ///
     /// A row is a JSON array of integers, or 0 where there is no outcome: `[delivery (ns), late,
-    /// deadline (ns), packets, lost, closing time after the block's first decision (ns)]`.
+    /// deadline (ns), packets, lost, closing time after the block's first decision (ns), {path: bytes}]`.
     func encode(after firstTime: Int64, into bytes: inout BlockBytes, text: inout BlockBytes) {
         // Nothing is said of what follows the last known one.
         let positions = (flags.lastIndex { $0 != 0 } ?? -1) + 1
         bytes.removeAll()
-        bytes.put(OutcomeStore.magic)
+        let shares = self.shares.sorted()
+        bytes.put(hasBytes ? OutcomeStore.magic : OutcomeStore.firstMagic)
         bytes.put(UInt32(positions))
         var bits: UInt8 = 0
         for position in 0..<positions {
@@ -105,13 +132,36 @@ struct OutcomeStore {
                     into: &bytes)
             }
         }
+        if hasBytes { put(shares, into: &bytes) }
         bytes.put(BlockHash.value(bytes.bytes))
-        putText(positions, after: firstTime, into: &text)
+        putText(positions, shares, after: firstTime, into: &text)
+    }
+
+    /// The sets of paths and their bytes, `shares` in order.
+    private func put(_ shares: [Share], into bytes: inout BlockBytes) {
+        withUnsafeTemporaryAllocation(of: Int64.self, capacity: count + shares.count + 1) { room in
+            var row = 0
+            var next = 0
+            for position in flags.indices where flags[position] != 0 {
+                var paths = PathSet.wait
+                while next < shares.count, shares[next].position == position {
+                    paths.insert(PathSet(shares[next].path))
+                    room[count + next] = shares[next].bytes
+                    next += 1
+                }
+                room[row] = Int64(paths.rawValue)
+                row += 1
+            }
+            IntegerColumn.put(UnsafeBufferPointer(rebasing: room[0..<row]), into: &bytes)
+            IntegerColumn.put(
+                UnsafeBufferPointer(rebasing: room[count..<count + next]), into: &bytes)
+        }
     }
 
     private func putText(
-        _ positions: Int, after firstTime: Int64, into text: inout BlockBytes
+        _ positions: Int, _ shares: [Share], after firstTime: Int64, into text: inout BlockBytes
     ) {
+        var next = 0
         text.removeAll()
         for position in 0..<positions {
             text.put(character: position == 0 ? 0x5b : 0x2c)
@@ -134,6 +184,18 @@ struct OutcomeStore {
             DecisionRowText.put(packets[position], to: &text)
             DecisionRowText.put(lost[position], to: &text)
             DecisionRowText.put(closed[position] &- firstTime, to: &text)
+            if hasBytes {
+                text.put(word: ",{")
+                let first = next
+                while next < shares.count, shares[next].position == position {
+                    text.put(word: next == first ? "\"" : ",\"")
+                    text.put(decimal: Int64(shares[next].path.rawValue))
+                    text.put(word: "\":")
+                    text.put(decimal: shares[next].bytes)
+                    next += 1
+                }
+                text.put(character: 0x7d)
+            }
             text.put(character: 0x5d)
         }
         if positions == 0 { text.put(character: 0x5b) }
@@ -146,8 +208,10 @@ struct OutcomeStore {
     ) throws(BlockFault) {
         removeAll()
         var reader = try BlockReader(checked: data)
-        guard try reader.take(UInt32.self) == OutcomeStore.magic else {
-            throw BlockFault("is no block of outcomes of a known layout")
+        switch try reader.take(UInt32.self) {
+        case OutcomeStore.magic: hasBytes = true
+        case OutcomeStore.firstMagic: hasBytes = false
+        default: throw BlockFault("is no block of outcomes of a known layout")
         }
         let positions = Int(try reader.take(UInt32.self))
         guard positions <= limit else {
@@ -173,7 +237,48 @@ struct OutcomeStore {
         try OutcomeStore.take(&packets, flags, known, &reader)
         try OutcomeStore.take(&lost, flags, known, &reader)
         try decodeWords(&reader)
+        if hasBytes { try decodeBytes(&reader) }
         guard reader.remaining == 0 else { throw BlockFault("has bytes left over") }
+    }
+
+    private mutating func decodeBytes(_ reader: inout BlockReader) throws(BlockFault) {
+        var sets = [Int64](repeating: 0, count: count)
+        try OutcomeStore.take(&sets, &reader)
+        var total = 0
+        for set in sets {
+            guard set >= 0, set <= Int64(UInt16.max) else {
+                throw BlockFault("has an outcome of the paths \(set)")
+            }
+            total += set.nonzeroBitCount
+        }
+        var values = [Int64](repeating: 0, count: total)
+        try OutcomeStore.take(&values, &reader)
+        var row = 0
+        for position in flags.indices where flags[position] != 0 {
+            var paths = PathSet(rawValue: UInt16(truncatingIfNeeded: sets[row]))
+            row += 1
+            while let path = paths.popFirst() {
+                let bytes = values[shares.count]
+                guard bytes > 0, bytes <= Int64(UInt32.max) else {
+                    throw BlockFault("has an outcome of \(bytes) bytes on a path")
+                }
+                shares.append(Share(position: position, path: path, bytes: bytes))
+            }
+        }
+    }
+
+    private static func take(
+        _ values: inout [Int64], _ reader: inout BlockReader
+    ) throws(BlockFault) {
+        let failure: BlockFault? = values.withUnsafeMutableBufferPointer { room in
+            do throws(BlockFault) {
+                try IntegerColumn.take(into: room, from: &reader)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let failure { throw failure }
     }
 
     /// A column of integers, spread over the positions that are known.
@@ -267,6 +372,7 @@ struct OutcomeFrame {
     let lost: Int64
     let isLate: Bool
     let isDelivered: Bool
+    private(set) var bytes = PathBytes()
 
     /// - Parameter frame: where the frame's header ends.
     init(_ frame: UnsafeRawPointer) {
@@ -279,5 +385,8 @@ struct OutcomeFrame {
         lost = reader.take(Int64.self)
         isLate = reader.take(UInt32.self) != 0
         isDelivered = reader.take(UInt32.self) != 0
+        var paths = PathSet(
+            rawValue: UInt16(truncatingIfNeeded: UInt64(littleEndian: reader.take(UInt64.self))))
+        while let path = paths.popFirst() { bytes.add(Int(reader.takeInt()), to: path) }
     }
 }

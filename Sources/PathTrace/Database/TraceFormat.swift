@@ -5,9 +5,11 @@ public enum TraceFormat {
     /// The version this program writes: the file's `user_version`.
     ///
     /// A reader takes traces whose `reader_version` in `meta` is not above this.
-    public static let version = 2
+    public static let version = 3
     /// The least version that a reader has to know to read what this program writes.
-    static let readerVersion = 2
+    static let readerVersion = 3
+    /// The oldest version that this program reads.
+    static let oldestVersion = 2
     /// "PWTR", the file's `application_id`.
     static let applicationID = 0x5057_5452
     /// Decision numbers are below this; a row number is session times this plus the number.
@@ -53,6 +55,11 @@ public enum TraceFormat {
             pacing_delay_ns INTEGER NOT NULL, oldest_unanswered_ns INTEGER, last_reply_ns INTEGER,
             probe_timeouts INTEGER NOT NULL, weight REAL, price_per_gb REAL, rate_limit REAL,
             backup INTEGER NOT NULL, kind TEXT NOT NULL);
+        CREATE TABLE path_totals (
+            session INTEGER NOT NULL, path INTEGER NOT NULL, time_ns INTEGER NOT NULL,
+            packets_sent INTEGER NOT NULL, bytes_sent INTEGER NOT NULL,
+            packets_received INTEGER NOT NULL, bytes_received INTEGER NOT NULL,
+            packets_lost INTEGER NOT NULL, PRIMARY KEY (session, path)) WITHOUT ROWID;
         CREATE TABLE events (
             session INTEGER NOT NULL, time_ns INTEGER NOT NULL, kind TEXT NOT NULL, path INTEGER,
             text TEXT NOT NULL, value REAL);
@@ -61,6 +68,7 @@ public enum TraceFormat {
             outcomes INTEGER NOT NULL, samples INTEGER NOT NULL, events INTEGER NOT NULL);
         """
 
+    /// The tables that every version has.
     static let tableNames = [
         "meta", "sessions", "paths", "decision_blocks", "decision_rows", "outcome_blocks",
         "stray_outcomes", "path_samples", "events", "drops",

@@ -101,12 +101,16 @@ struct DecisionServiceText {
         _ decision: borrowing LoggedDecision, _ outcome: borrowing Outcome
     ) -> Double {
         let record = decision.record
-        var price = 0.0
-        for index in 0..<record.candidates.count
-        where record.decision.action.contains(record.candidates[index].path) {
-            price += record.candidates[index].traits.pricePerGB
+        let (taken, action, planned) = (
+            copy outcome, record.decision.action, record.burst.bytes
+        )
+        let (cost, count) = (cost, record.candidates.count)
+        let price = record.candidates.withSpan { candidates in
+            cost.price(
+                of: taken, action: action, planned: planned,
+                candidates: candidates.extracting(first: count))
         }
-        return cost.total(outcome: outcome, bytes: record.burst.bytes, pricePerGB: price)
+        return cost.total(outcome: outcome, price: price)
     }
 
     /// Nanoseconds since 1970 as `2026-11-23T10:20:30.123456Z`.

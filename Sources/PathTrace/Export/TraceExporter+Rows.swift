@@ -43,6 +43,10 @@ extension TraceExporter {
         text.field(outcome.map { Int64($0.packets) })
         text.field(outcome.map { Int64($0.lostPackets) })
         text.field(outcome?.closedAt.nanoseconds)
+        let bytes = outcome?.bytes ?? PathBytes()
+        text.field(bytes.isEmpty ? nil : Int64(bytes.total))
+        let paths = (0..<PathID.limit).map { PathID($0) }.filter { bytes.paths.contains($0) }
+        text.list(texts: paths.count) { "\(paths[$0].rawValue):\(bytes[paths[$0]])" }
         text.endRow()
     }
 

@@ -111,10 +111,11 @@ public struct TraceExporter {
         switch table {
         case .decisions:
             [
-                "session", "number", "time_ns", "class", "bytes", "deadline_ns", "current_path",
+                "session", "number", "time_ns", "class", "planned_bytes", "deadline_ns",
+                "current_path",
                 "candidates", "action", "propensity", "forced", "draw", "actions",
                 "probabilities", "predicted_s", "delivery_s", "late", "outcome_deadline_s",
-                "packets", "lost", "closed_ns",
+                "packets", "lost", "closed_ns", "bytes", "bytes_by_path",
             ]
         case .candidates:
             [

@@ -178,6 +178,18 @@ private struct TraceCopier {
                 "last_reply_ns", "probe_timeouts", "weight", "price_per_gb", "rate_limit",
                 "backup", "kind",
             ], where: mine, key: { _ in new })
+        if try source.database.text(
+            "SELECT type FROM sqlite_schema WHERE name = 'path_totals'", while: "looking for totals"
+        )
+            == "table"
+        {
+            try copy(
+                "path_totals",
+                columns: [
+                    "session", "path", "time_ns", "packets_sent", "bytes_sent",
+                    "packets_received", "bytes_received", "packets_lost",
+                ], where: "WHERE session = \(old)", key: { _ in new })
+        }
         try copy(
             "events", columns: ["session", "time_ns", "kind", "path", "text", "value"],
             where: mine, key: { _ in new })

@@ -42,6 +42,8 @@ public struct DecisionBatch: Sendable {
     public internal(set) var packets: [Int] = []
     public internal(set) var lostPackets: [Int] = []
     public internal(set) var closedTimes: [Instant] = []
+    /// What the burst took by path; empty where it was not recorded.
+    public internal(set) var outcomeBytes: [PathBytes] = []
 
     // MARK: A row a decision, with `.chosenFeatures`
 
@@ -103,7 +105,8 @@ public struct DecisionBatch: Sendable {
         return Outcome(
             decision: numbers[index], delivery: delivery.isNaN ? nil : delivery,
             isLate: isLate[index], deadline: deadlines[index], packets: packets[index],
-            lostPackets: lostPackets[index], closedAt: closedTimes[index])
+            lostPackets: lostPackets[index], bytes: outcomeBytes[index],
+            closedAt: closedTimes[index])
     }
 
     /// Copies the decision at a position below `count`; needs all columns.

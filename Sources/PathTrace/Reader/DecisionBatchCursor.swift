@@ -99,6 +99,11 @@ public struct DecisionBatchCursor: ~Copyable {
         batch.packets.resize(count, 0)
         batch.lostPackets.resize(count, 0)
         batch.closedTimes.resize(count, .zero)
+        batch.outcomeBytes.removeAll(keepingCapacity: true)
+        batch.outcomeBytes.resize(count, PathBytes())
+        for share in outcomes.shares where share.position < count {
+            batch.outcomeBytes[share.position].add(Int(share.bytes), to: share.path)
+        }
         try outcomes.copy(
             &batch.hasOutcome, &batch.isLate, &batch.deliveries, &batch.deadlines,
             &batch.packets, &batch.lostPackets, &batch.closedTimes)

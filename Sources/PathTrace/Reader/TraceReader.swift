@@ -75,7 +75,8 @@ public final class TraceReader {
                 "SELECT value FROM meta WHERE key = 'reader_version'", while: doing)
             needed = text.flatMap { Int64($0) } ?? version
         }
-        guard needed == Int64(TraceFormat.version) else {
+        guard needed >= Int64(TraceFormat.oldestVersion), needed <= Int64(TraceFormat.version)
+        else {
             throw .otherVersion(
                 path: path, found: Int(version), supported: TraceFormat.version)
         }

@@ -86,10 +86,34 @@ public struct TraceEvent: Hashable, Sendable {
 public struct PathSample: Sendable {
     public var time: Instant
     public var snapshot: PathSnapshot
+    /// What it had carried by then; nil where nobody counts.
+    public var totals: PathTotals?
 
-    public init(time: Instant, snapshot: PathSnapshot) {
+    public init(time: Instant, snapshot: PathSnapshot, totals: PathTotals? = nil) {
         self.time = time
         self.snapshot = snapshot
+        self.totals = totals
+    }
+}
+
+/// What one side of a path has carried since the session began: packets are UDP datagrams, bytes
+/// their payload.
+public struct PathTotals: Hashable, Sendable {
+    public var packetsSent: UInt64
+    public var bytesSent: UInt64
+    public var packetsReceived: UInt64
+    public var bytesReceived: UInt64
+    public var packetsLost: UInt64
+
+    public init(
+        packetsSent: UInt64, bytesSent: UInt64, packetsReceived: UInt64, bytesReceived: UInt64,
+        packetsLost: UInt64
+    ) {
+        self.packetsSent = packetsSent
+        self.bytesSent = bytesSent
+        self.packetsReceived = packetsReceived
+        self.bytesReceived = bytesReceived
+        self.packetsLost = packetsLost
     }
 }
 

@@ -51,7 +51,8 @@ extension TraceRing {
     /// Records how a decision turned out.
     @discardableResult
     public func record(_ outcome: Outcome, session: SessionID) -> Bool {
-        let bytes = FrameLayout.headerBytes + 56
+        var paths = outcome.bytes.paths
+        let bytes = FrameLayout.headerBytes + 64 + 8 * paths.count
         guard var cursor = reserve(bytes, kind: .outcome, session: session) else { return false }
         cursor.put(outcome.decision.littleEndian)
         cursor.put(outcome.closedAt.nanoseconds.littleEndian)
@@ -61,6 +62,8 @@ extension TraceRing {
         cursor.put(outcome.lostPackets)
         cursor.put(UInt32(outcome.isLate ? 1 : 0).littleEndian)
         cursor.put(UInt32(outcome.delivery == nil ? 0 : 1).littleEndian)
+        cursor.put(UInt64(paths.rawValue).littleEndian)
+        while let path = paths.popFirst() { cursor.put(outcome.bytes[path]) }
         publish(bytes)
         return true
     }
@@ -68,7 +71,7 @@ extension TraceRing {
     /// Records what the transport knows of a path.
     @discardableResult
     public func record(_ sample: PathSample, session: SessionID) -> Bool {
-        let bytes = FrameLayout.headerBytes + 136
+        let bytes = FrameLayout.headerBytes + 136 + 48
         guard var cursor = reserve(bytes, kind: .sample, session: session) else { return false }
         let path = sample.snapshot
         cursor.put(sample.time.nanoseconds.littleEndian)
@@ -89,6 +92,13 @@ extension TraceRing {
         cursor.put(path.state.rawValue)
         cursor.put(UInt8(path.oldestUnanswered == nil ? 0 : 1))
         cursor.put(UInt8(path.lastReply == nil ? 0 : 1))
+        let totals = sample.totals
+        cursor.put(UInt64(totals == nil ? 0 : 1).littleEndian)
+        cursor.put((totals?.packetsSent ?? 0).littleEndian)
+        cursor.put((totals?.bytesSent ?? 0).littleEndian)
+        cursor.put((totals?.packetsReceived ?? 0).littleEndian)
+        cursor.put((totals?.bytesReceived ?? 0).littleEndian)
+        cursor.put((totals?.packetsLost ?? 0).littleEndian)
         publish(bytes)
         return true
     }

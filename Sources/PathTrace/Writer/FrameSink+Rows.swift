@@ -66,7 +66,8 @@ extension FrameSink {
     ) throws(TraceError) {
         var reader = FrameReader(pointer: frame)
         insertSample.bind(1, Int64(session.rawValue))
-        insertSample.bind(2, reader.takeInt())
+        let time = reader.takeInt()
+        insertSample.bind(2, time)
         for column in Int32(5)...10 { insertSample.bind(column, reader.takeInt()) }
         insertSample.bind(11, reader.takeDouble())
         insertSample.bind(12, reader.takeDouble())
@@ -75,12 +76,19 @@ extension FrameSink {
         let reply = reader.takeInt()
         insertSample.bind(16, reader.takeInt())
         bindTraits(insertSample, first: 17, &reader)
-        insertSample.bind(3, Int64(reader.take(UInt8.self)))
+        let path = Int64(reader.take(UInt8.self))
+        insertSample.bind(3, path)
         let state = PathState(rawValue: reader.take(UInt8.self)) ?? .closed
         insertSample.bind(4, state.name)
         insertSample.bind(14, optional: reader.take(UInt8.self) == 0 ? nil : oldest)
         insertSample.bind(15, optional: reader.take(UInt8.self) == 0 ? nil : reply)
         try execute(insertSample)
+        guard reader.takeInt() != 0 else { return }
+        insertTotals.bind(1, Int64(session.rawValue))
+        insertTotals.bind(2, path)
+        insertTotals.bind(3, time)
+        for column in Int32(4)...8 { insertTotals.bind(column, reader.takeInt()) }
+        try execute(insertTotals)
     }
 
     private func writeEvent(

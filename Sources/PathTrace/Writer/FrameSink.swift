@@ -30,6 +30,7 @@ final class FrameSink {
     let insertStray: Statement
     let findBlock: Statement
     let insertSample: Statement
+    let insertTotals: Statement
     let insertEvent: Statement
     let insertDrops: Statement
 
@@ -81,6 +82,8 @@ final class FrameSink {
         insertSample = try database.prepare(
             "INSERT INTO path_samples VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             while: doing)
+        insertTotals = try database.prepare(
+            "INSERT OR REPLACE INTO path_totals VALUES (?,?,?,?,?,?,?,?)", while: doing)
         insertEvent = try database.prepare(
             "INSERT INTO events VALUES (?,?,?,?,?,?)", while: doing)
         insertDrops = try database.prepare(

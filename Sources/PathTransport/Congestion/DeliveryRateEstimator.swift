@@ -122,6 +122,15 @@ struct DeliveryRateEstimator: Sendable {
         }
     }
 
+    /// Records an acknowledged packet that carried no data: it is delivered, and gives no sample.
+    ///
+    /// Probes of an idle path, a few dozen bytes a few times a second, would otherwise be taken for
+    /// the rate of the path.
+    mutating func handleBareAcked(bytes: Int) {
+        delivered &+= bytes
+        newlyAcked &+= bytes
+    }
+
     /// Records bytes declared lost.
     mutating func handleLost(bytes: Int) {
         lost &+= bytes

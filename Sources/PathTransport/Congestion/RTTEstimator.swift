@@ -14,13 +14,18 @@ public struct RTTEstimator: Sendable {
 
     /// The latest sample, or the initial value.
     public private(set) var latest = RTTEstimator.initialRTT
-    /// Exponentially weighted mean, 1/8 for the new sample.
+    /// Exponentially weighted mean, 1/8 for the new sample, and more for one after a pause.
     public private(set) var smoothed = RTTEstimator.initialRTT
     /// Exponentially weighted mean deviation, 1/4 for the new sample.
     public private(set) var variation = RTTEstimator.initialRTT / 2
     /// Number of samples so far.
     public private(set) var sampleCount = 0
     private var minimumFilter = WindowedMinimum()
+    private var updatedAt = Instant.zero
+    /// After a pause of this length a sample weighs a half.
+    private static let memory = TimeDelta.milliseconds(250)
+    /// Shorter pauses are those of traffic, for which RFC 9002 was made.
+    private static let leastPause = TimeDelta.milliseconds(100)
 
     public init() {}
 
@@ -54,9 +59,21 @@ public struct RTTEstimator: Sendable {
         } else {
             let deviation = (smoothed - adjusted).magnitude
             variation = variation + (deviation - variation) / 4
-            smoothed = smoothed + (adjusted - smoothed) / 8
+            smoothed = smoothed + RTTEstimator.part(of: adjusted - smoothed, after: now - updatedAt)
         }
+        updatedAt = now
         sampleCount &+= 1
+    }
+
+    /// What a sample moves the mean: an eighth, or after a pause `pause / (pause + memory)` up to a
+    /// half.
+    ///
+    /// With an eighth alone a path that is probed a few times a second would be known as it was
+    /// seconds ago.
+    private static func part(of distance: TimeDelta, after pause: TimeDelta) -> TimeDelta {
+        guard pause >= leastPause else { return distance / 8 }
+        let known = min(pause, memory).seconds
+        return TimeDelta(seconds: distance.seconds * (known / (known + memory.seconds)))
     }
 
     /// The probe time-out before back-off (RFC 9002, 6.2.1).

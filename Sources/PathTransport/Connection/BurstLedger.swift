@@ -3,9 +3,11 @@ import PathTelemetry
 
 /// The decisions whose outcome is not known yet, and the outcomes that became known.
 ///
-/// A decision covers the packets that it put on its path. It closes with the last of them
-/// acknowledged, with the first of them lost, or at its deadline: unanswered is late. Where copies
-/// went over several paths it closes when as many packets arrived as one copy has.
+/// A decision covers the bytes that it put on its path. They have arrived when the last of them
+/// has, whatever packet brought it: the first one, a copy, or a repair on whichever path. That
+/// moment, by the receiver's stamp, is held against the deadline; when the acknowledgement comes
+/// does not matter. What has not been acknowledged one round trip and four variations after the
+/// deadline counts as late.
 struct BurstLedger {
     /// One open decision, with what the learner needs again when it closes.
     struct Open {
@@ -17,16 +19,23 @@ struct BurstLedger {
         var propensity: Double
         var memo: UInt64
         var isForced: Bool
+        /// Bytes of the datagrams that carried it, by path.
+        var bytes = PathBytes()
         var packets = 0
-        var arrived = 0
+        var lost = 0
+        /// Packets that are followed as such: neither acknowledged nor lost nor copied.
+        var waiting = 0
+        /// Bytes that `BurstPieces` follows and that have not arrived.
+        var missing: UInt64 = 0
         /// All its packets have left.
         var isComplete = false
         var isClosed = false
-        /// Arrival of the latest packet, on the sender's clock.
+        /// Arrival of the latest byte, on the sender's clock.
         var lastArrival = Instant.zero
+        /// When an acknowledgement of an arrival in time should have come.
+        var closesAt: Instant
 
         var deadline: Instant { time + burst.deadline }
-        var copies: Int { max(1, action.count) }
     }
 
     struct Closed {
@@ -43,8 +52,9 @@ struct BurstLedger {
     private(set) var next: UInt64 = 0
     private var closed: [Closed] = []
     private var closedHead = 0
-    /// No open decision has an earlier deadline.
-    private var earliestDeadline = Instant.distantFuture
+    private var pieces = BurstPieces()
+    /// No open decision closes earlier.
+    private var earliestClose = Instant.distantFuture
 
     private func slot(_ number: UInt64) -> Int { Int(truncatingIfNeeded: number) & mask }
 
@@ -52,19 +62,26 @@ struct BurstLedger {
         number >= first && number < next && !storage[slot(number)].isClosed
     }
 
+    /// Some bytes are followed that any packet may bring.
+    var followsBytes: Bool { !pieces.isEmpty }
+
     /// Opens the next decision and returns its number, counted from zero.
+    ///
+    /// - Parameter grace: how long an acknowledgement may be under way, as far as is known now.
     mutating func open(
-        _ burst: BurstContext, candidate: Candidate, decision: borrowing Decision, now: Instant
+        _ burst: BurstContext, candidate: Candidate, decision: borrowing Decision,
+        grace: TimeDelta, now: Instant
     ) -> UInt64 {
         let entry = Open(
             time: now, burst: burst, candidate: candidate, action: decision.action,
-            propensity: decision.propensity, memo: decision.memo, isForced: decision.isForced)
+            propensity: decision.propensity, memo: decision.memo, isForced: decision.isForced,
+            closesAt: now + burst.deadline + grace)
         if next - first >= UInt64(BurstLedger.capacityLimit) {
-            close(first, delivery: nil, lost: 0, now: now)
+            close(first, delivery: nil, now: now)
         }
         if Int(next - first) > mask { grow(filler: entry) }
         storage[slot(next)] = entry
-        earliestDeadline = min(earliestDeadline, entry.deadline)
+        earliestClose = min(earliestClose, entry.closesAt)
         next += 1
         return next - 1
     }
@@ -79,90 +96,188 @@ struct BurstLedger {
         mask = size - 1
     }
 
-    /// A packet of the decision left.
-    mutating func handleSent(_ number: UInt64) {
+    // MARK: what left
+
+    /// A packet of the decision left; for a copy too.
+    ///
+    /// - Parameters:
+    ///   - bytes: of its datagram.
+    ///   - isFollowed: it is known by its packet number; false when its bytes are followed, because
+    ///     copies of them are under way.
+    mutating func handleSent(_ number: UInt64, path: PathID, bytes: Int, isFollowed: Bool) {
         guard isOpen(number) else { return }
-        storage[slot(number)].packets += 1
+        let index = slot(number)
+        storage[index].packets += 1
+        storage[index].bytes.add(bytes, to: path)
+        if isFollowed { storage[index].waiting += 1 }
+    }
+
+    /// A datagram left that repairs lost or moved data: its bytes are those of the decisions that
+    /// the data belongs to.
+    mutating func handleRepairSent(_ packet: borrowing SentPacket, path: PathID) {
+        guard followsBytes else { return }
+        var rest = Int(packet.bytes)
+        var owner: UInt64?
+        for index in 0..<Int(packet.frameCount) {
+            let frame = packet.frames[index]
+            guard let found = openOwner(of: frame) else { continue }
+            let range = frame.pieceRange
+            let bytes = min(rest, Int(clamping: range.upperBound - range.lowerBound))
+            storage[slot(found)].bytes.add(bytes, to: path)
+            rest -= bytes
+            owner = owner ?? found
+        }
+        if let owner { storage[slot(owner)].bytes.add(rest, to: path) }
+    }
+
+    /// The open decision that bytes of a frame belong to, if they are followed.
+    private func openOwner(of frame: SentFrame) -> UInt64? {
+        guard let key = PieceKey(frame) else { return nil }
+        let range = frame.pieceRange
+        for at in pieces.positions {
+            if let owner = pieces.owner(at: at, of: range, key), isOpen(owner) { return owner }
+        }
+        return nil
+    }
+
+    /// From now on the bytes of a frame are followed, not the packet that carried it.
+    mutating func follow(_ frame: SentFrame, of number: UInt64) {
+        guard isOpen(number) else { return }
+        let bytes = pieces.add(frame, of: number)
+        storage[slot(number)].missing &+= bytes
     }
 
     /// All packets of the decision have left.
     ///
     /// One that sent nothing is forgotten.
-    mutating func handleComplete(_ number: UInt64, now: Instant) {
+    ///
+    /// - Parameter isCut: the rest of it was given up, so that it cannot arrive any more.
+    mutating func handleComplete(_ number: UInt64, isCut: Bool = false, now: Instant) {
         guard isOpen(number) else { return }
-        storage[slot(number)].isComplete = true
         if storage[slot(number)].packets == 0 {
             storage[slot(number)].isClosed = true
             dropClosed()
-        } else {
+        } else if !isCut {
+            storage[slot(number)].isComplete = true
             closeIfArrived(number, now: now)
         }
     }
 
-    /// A packet of the decision arrived at `arrival` on the sender's clock.
+    // MARK: what became of it
+
+    /// A packet that is followed as such arrived at `arrival` on the sender's clock.
     mutating func handleAcknowledged(_ number: UInt64, arrival: Instant, now: Instant) {
         guard isOpen(number) else { return }
         let index = slot(number)
-        storage[index].arrived += 1
+        storage[index].waiting -= 1
         storage[index].lastArrival = max(storage[index].lastArrival, arrival)
         closeIfArrived(number, now: now)
     }
 
+    /// A frame arrived at `arrival` whose bytes may be followed.
+    mutating func handleArrived(_ frame: SentFrame, arrival: Instant, now: Instant) {
+        guard followsBytes, let key = PieceKey(frame) else { return }
+        let range = frame.pieceRange
+        var left = range.upperBound - range.lowerBound
+        var at = pieces.positions.lowerBound
+        while at < pieces.positions.upperBound, left > 0 {
+            let number = pieces.decision(at: at)
+            if !isOpen(number) {
+                pieces.drop(at: at)
+            } else if pieces.owner(at: at, of: range, key) != nil {
+                let bytes = pieces.take(range, at: at)
+                left -= min(left, bytes)
+                let index = slot(number)
+                storage[index].missing -= min(storage[index].missing, bytes)
+                storage[index].lastArrival = max(storage[index].lastArrival, arrival)
+                closeIfArrived(number, now: now)
+            }
+            at += 1
+        }
+        pieces.dropEmpty()
+    }
+
+    /// A packet that was followed as such is lost, or its data is on its way by another path.
+    mutating func handleMoved(_ packet: borrowing SentPacket) {
+        guard isOpen(packet.decision) else { return }
+        storage[slot(packet.decision)].waiting -= 1
+        for index in 0..<Int(packet.frameCount) {
+            follow(packet.frames[index], of: packet.decision)
+        }
+    }
+
+    /// A packet of the decision was declared lost.
+    mutating func handleLost(_ number: UInt64) {
+        guard isOpen(number) else { return }
+        storage[slot(number)].lost += 1
+    }
+
     private mutating func closeIfArrived(_ number: UInt64, now: Instant) {
-        let open = storage[slot(number)]
-        let needed = (open.packets + open.copies - 1) / max(1, open.copies)
-        guard open.isComplete, open.arrived >= needed else { return }
-        let delivery = max(TimeDelta.microseconds(1), open.lastArrival - open.time)
-        close(
-            number, delivery: delivery <= open.burst.deadline ? delivery : nil, lost: 0, now: now)
+        let index = slot(number)
+        guard storage[index].isComplete, storage[index].waiting <= 0,
+            storage[index].missing == 0
+        else { return }
+        let time = storage[index].time
+        let delivery = max(TimeDelta.microseconds(1), storage[index].lastArrival - time)
+        let deadline = storage[index].burst.deadline
+        close(number, delivery: delivery <= deadline ? delivery : nil, now: now)
     }
 
-    /// A packet of the decision was lost: its path did not deliver the burst.
-    mutating func handleLost(_ number: UInt64, now: Instant) {
-        guard isOpen(number), storage[slot(number)].copies <= 1 else { return }
-        close(number, delivery: nil, lost: 1, now: now)
-    }
-
-    /// Closes what is past its deadline.
-    mutating func handleTimeout(now: Instant) {
-        guard now >= earliestDeadline else { return }
-        earliestDeadline = .distantFuture
+    /// Closes what should have been acknowledged by now, had it arrived in time.
+    ///
+    /// - Parameter grace: one round trip and four variations of each path, by its number.
+    mutating func handleTimeout(now: Instant, grace: InlineArray<16, TimeDelta>) {
+        guard now >= earliestClose else { return }
+        earliestClose = .distantFuture
         var number = first
         while number < next {
-            let open = storage[slot(number)]
-            if !open.isClosed {
-                if open.deadline <= now {
-                    close(number, delivery: nil, lost: 0, now: now)
+            let index = slot(number)
+            if !storage[index].isClosed {
+                if storage[index].closesAt <= now {
+                    // Round trips may have become longer, and repairs gone by slower paths.
+                    storage[index].closesAt = max(
+                        storage[index].closesAt, closing(storage[index], grace: grace))
+                }
+                if storage[index].closesAt <= now {
+                    close(number, delivery: nil, now: now)
                 } else {
-                    earliestDeadline = min(earliestDeadline, open.deadline)
+                    earliestClose = min(earliestClose, storage[index].closesAt)
                 }
             }
             number += 1
         }
     }
 
-    /// When `handleTimeout` may have something to do.
-    var timeout: Instant { earliestDeadline }
+    private func closing(_ open: borrowing Open, grace: InlineArray<16, TimeDelta>) -> Instant {
+        var longest = TimeDelta.zero
+        var paths = open.bytes.paths
+        while let path = paths.popFirst() { longest = max(longest, grace[path.index]) }
+        return open.deadline + longest
+    }
 
-    private mutating func close(_ number: UInt64, delivery: TimeDelta?, lost: Int, now: Instant) {
+    /// When `handleTimeout` may have something to do.
+    var timeout: Instant { earliestClose }
+
+    private mutating func close(_ number: UInt64, delivery: TimeDelta?, now: Instant) {
         let index = slot(number)
         storage[index].isClosed = true
-        let open = storage[index]
-        if open.packets > 0 {
+        if storage[index].packets > 0 {
+            let open = storage[index]
             closed.append(
                 Closed(
                     open: open,
                     outcome: Outcome(
                         decision: number, delivery: delivery?.seconds, isLate: delivery == nil,
                         deadline: open.burst.deadline.seconds, packets: open.packets,
-                        lostPackets: lost, closedAt: now)))
+                        lostPackets: min(open.lost, open.packets), bytes: open.bytes,
+                        closedAt: now)))
         }
         dropClosed()
     }
 
     private mutating func dropClosed() {
         while first < next, storage[slot(first)].isClosed { first += 1 }
-        if first == next { earliestDeadline = .distantFuture }
+        if first == next { earliestClose = .distantFuture }
     }
 
     /// The next outcome that became known, in the order of closing.

@@ -1,3 +1,4 @@
+import PathLearning
 public import PathTelemetry
 
 extension Connection {
@@ -69,6 +70,10 @@ extension Connection {
 
     // MARK: the end, events and records
 
+    /// Tells how far UTC is from the clock of `now`, for features on a UTC grid; whoever knows the
+    /// wall clock says so again as it is slewed or set.
+    public mutating func setUTCOffset(_ offset: TimeDelta) { session.builder.utcOffset = offset }
+
     /// Ends the connection; the peer is told.
     ///
     /// What was not acknowledged may be lost: wait for `streamDelivered` first.
@@ -88,7 +93,14 @@ extension Connection {
     }
 
     /// Hands the records since the last call to `body`, oldest first.
+    ///
+    /// After the end, with the last samples of all paths.
     public mutating func drainRecords(_ body: (borrowing TransportRecord) -> Void) {
+        if isClosed, configuration.isRecording, !hasLastSamples {
+            hasLastSamples = true
+            let now = max(lastReceivedAt, max(lastEmptyPollAt, nextSampleAt - .milliseconds(1)))
+            recordSamples(now: now)
+        }
         for index in records.indices { body(records[index]) }
         records.removeAll(keepingCapacity: true)
     }

@@ -80,7 +80,8 @@ extension Connection {
             return nil
         }
         let number = session.ledger.open(
-            burst, candidate: candidates[position], decision: decision, now: now)
+            burst, candidate: candidates[position], decision: decision, grace: grace(of: action),
+            now: now)
         currentPath[Int(burst.trafficClass.rawValue)] = paths[index].id
         paths[index].statistics.decisions += 1
         statistics.decisions += 1
@@ -89,13 +90,24 @@ extension Connection {
         return (index, action, number)
     }
 
+    /// How long the acknowledgement of an arrival may be under way, on the slowest of the paths.
+    private func grace(of action: PathSet) -> TimeDelta {
+        var longest = TimeDelta.zero
+        var remaining = action
+        while let path = remaining.popFirst() {
+            guard let index = index(of: path) else { continue }
+            longest = max(longest, paths[index].answerTime)
+        }
+        return longest
+    }
+
     /// A decision to send nothing yet: it has a number and no outcome, and is recorded so that a
     /// policy that remembers waiting can be replayed.
     private mutating func recordWait(
         _ decision: Decision, _ burst: BurstContext, draw: Double, now: Instant
     ) {
         let number = session.ledger.open(
-            burst, candidate: candidates[0], decision: decision, now: now)
+            burst, candidate: candidates[0], decision: decision, grace: .zero, now: now)
         session.ledger.handleComplete(number, now: now)
         record(decision, number, burst, draw: draw, now: now)
     }
@@ -115,6 +127,7 @@ extension Connection {
     ///
     /// False when there is none.
     private mutating func fillCandidates(_ burst: BurstContext, now: Instant) -> Bool {
+        fadeEvidence(now: now)
         session.builder.begin(burst, now: now)
         var hasRoom = false
         for index in paths.indices where takesData(index) {
@@ -128,6 +141,16 @@ extension Connection {
         }
         session.builder.finish(&candidates)
         return hasRoom && !candidates.isEmpty
+    }
+
+    /// Lets old evidence of all paths fade before it is read.
+    ///
+    /// At times that follow from the decisions alone, so that a run is the same whether or not
+    /// somebody looks at it.
+    private mutating func fadeEvidence(now: Instant) {
+        guard now >= nextFadingAt else { return }
+        nextFadingAt = now + .milliseconds(100)
+        for index in paths.indices where paths[index].isAlive { paths[index].estimator.tick(now) }
     }
 
     /// Data may be given to the path: it works, its address is proved, and it is its turn.
@@ -199,11 +222,15 @@ extension Connection {
             guard let bytes = session.write(copy: copy.frame, to: &packet, now: now) else {
                 continue
             }
-            paths[index].lastPayloadAt = now
             packet.sent.decision = copy.decision
-            session.ledger.handleSent(copy.decision)
+            packet.sent.isByBytes = true
+            let length = end(index, &packet, now: now)
+            guard length > 0 else { break }
             statistics.bytesDuplicated += UInt64(bytes)
-            batch.add(end(index, &packet, now: now))
+            notePayload(index, bytes: length, now: now)
+            session.ledger.handleSent(
+                copy.decision, path: paths[index].id, bytes: length, isFollowed: false)
+            batch.add(length)
         }
         return batch.length > 0
             ? transmit(index, length: batch.length, segment: min(batch.size, batch.length)) : nil
@@ -224,31 +251,51 @@ extension Connection {
                 if carriesAcks { appendAcks(&packet, all: true, now: now) }
                 appendControl(&packet, index, now: now)
             }
-            packet.sent.decision = decision
             let bytes = appendStreamData(
                 &packet, isRepair: isRepair, decision: decision, copyTo: others)
             if packet.isEmpty { break }
-            if bytes > 0 {
-                session.lastDataAt = now
-                paths[index].lastPayloadAt = now
-            }
             if isRepair {
                 paths[index].statistics.bytesRetransmitted += UInt64(bytes)
                 statistics.streamBytesRetransmitted += UInt64(bytes)
             } else {
                 statistics.streamBytesSent += UInt64(bytes)
             }
-            if bytes > 0, decision != SentPacket.noDecision {
-                session.ledger.handleSent(decision)
-            } else {
-                packet.sent.decision = SentPacket.noDecision
+            let isOfBurst = bytes > 0 && decision != SentPacket.noDecision
+            if isOfBurst {
+                packet.sent.decision = decision
+                packet.sent.isByBytes = others != .wait
             }
             let length = end(index, &packet, now: now)
             guard length > 0 else { break }
+            if bytes > 0 { notePayload(index, bytes: length, now: now) }
+            if isOfBurst {
+                noteSent(packet.sent, index)
+            } else if isRepair {
+                session.ledger.handleRepairSent(packet.sent, path: paths[index].id)
+            }
             batch.add(length)
         }
         return batch.length > 0
             ? transmit(index, length: batch.length, segment: min(batch.size, batch.length)) : nil
+    }
+
+    /// Books a packet of a burst with its decision.
+    mutating func noteSent(_ packet: borrowing SentPacket, _ index: Int) {
+        session.ledger.handleSent(
+            packet.decision, path: paths[index].id, bytes: Int(packet.bytes),
+            isFollowed: !packet.isByBytes)
+        guard packet.isByBytes else { return }
+        for frame in 0..<Int(packet.frameCount) {
+            session.ledger.follow(packet.frames[frame], of: packet.decision)
+        }
+    }
+
+    /// Notes that data of the application left, and earns the path probes that it pays for.
+    mutating func notePayload(_ index: Int, bytes: Int, now: Instant) {
+        session.lastDataAt = now
+        paths[index].lastPayloadAt = now
+        lastPayloadAt = now
+        probeCredit = min(probeCredit + bytes, Connection.probeCreditLimit)
     }
 
     /// Fills one packet; the bytes of stream data that went into it.

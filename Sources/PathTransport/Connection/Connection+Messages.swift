@@ -7,6 +7,8 @@ struct MessageBurst {
     var path: PathID
     var others: PathSet
     var decision: UInt64
+    /// Its last fragment has left.
+    var isWhole = false
 }
 
 extension Connection {
@@ -43,7 +45,10 @@ extension Connection {
     private mutating func completeMessageBurst(now: Instant) {
         guard let burst = messageBurst else { return }
         messageBurst = nil
-        session.ledger.handleComplete(burst.decision, now: now)
+        // Of a message that expired on the way the rest never leaves. What is left of one whose
+        // path went away is another burst.
+        let isCut = !burst.isWhole && session.messages.head(now: now)?.number != burst.number
+        session.ledger.handleComplete(burst.decision, isCut: isCut, now: now)
     }
 
     /// Fills datagrams with the fragments of one message, or without a burst with lost fragments.
@@ -63,14 +68,19 @@ extension Connection {
             session.write(chunk, to: &packet, now: now)
             if let burst {
                 packet.sent.decision = burst.decision
-                session.ledger.handleSent(burst.decision)
+                packet.sent.isByBytes = burst.others != .wait
                 addCopies(.message(chunk), decision: burst.decision, to: burst.others)
             }
-            session.lastDataAt = now
-            paths[index].lastPayloadAt = now
             lastAppLimitedAt = nil
             let length = end(index, &packet, now: now)
             guard length > 0 else { break }
+            notePayload(index, bytes: length, now: now)
+            if burst == nil {
+                session.ledger.handleRepairSent(packet.sent, path: paths[index].id)
+            } else {
+                noteSent(packet.sent, index)
+                if chunk.offset + chunk.length >= chunk.total { messageBurst?.isWhole = true }
+            }
             batch.add(length)
         }
         if let burst, session.messages.head(now: now)?.number != burst.number {

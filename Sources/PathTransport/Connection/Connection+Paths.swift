@@ -11,12 +11,14 @@ extension Connection {
     ///
     /// - Parameters:
     ///   - path: its number; nil takes the first free one.
+    ///   - name: what the user calls it; the server hears it, and reports it.
     ///   - socket: number of the local socket, handed back in `Transmit`.
+    ///   - local: the socket's address, for recordings.
     ///   - datagramLimit: largest UDP payload that the interface takes.
     @discardableResult
     public mutating func addPath(
-        _ path: PathID? = nil, traits: PathTraits = PathTraits(), socket: Int,
-        remote: SocketAddress, datagramLimit: Int, now: Instant
+        _ path: PathID? = nil, name: String = "", traits: PathTraits = PathTraits(), socket: Int,
+        local: SocketAddress? = nil, remote: SocketAddress, datagramLimit: Int, now: Instant
     ) -> PathID? {
         guard !isServer, closeReason == nil else { return nil }
         let free = (0..<PathID.limit).map { PathID($0) }.first { candidate in
@@ -33,7 +35,27 @@ extension Connection {
                 number, traits: traits, socket: socket, remote: remote,
                 datagramLimit: datagramLimit, now: now)
         }
+        if let index = index(of: number) {
+            paths[index].name = EscapedText(name).description
+            paths[index].isNameDue = !name.isEmpty
+            recordPath(index, local: local, now: now)
+        }
         return number
+    }
+
+    /// Hands what a recording has to know of a path out, again when its name changed.
+    mutating func recordPath(_ index: Int, local: SocketAddress? = nil, now: Instant) {
+        guard configuration.isRecording else { return }
+        if isServer, !paths[index].isUnrecorded { return }
+        if paths[index].wasRecorded { records.append(.pathRemoved(paths[index].id, at: now)) }
+        paths[index].isUnrecorded = false
+        paths[index].wasRecorded = true
+        records.append(
+            .pathAdded(
+                PathFacts(
+                    path: paths[index].id, name: name(of: paths[index].id),
+                    local: local ?? paths[index].local, remote: paths[index].remote,
+                    traits: paths[index].traits, added: now)))
     }
 
     mutating func makePath(
@@ -47,6 +69,7 @@ extension Connection {
                 algorithm: configuration.congestion,
                 initialWindowPackets: configuration.initialWindowPackets, now: now))
         paths[paths.count - 1].local = local
+        paths[paths.count - 1].isUnrecorded = isServer
         paths[paths.count - 1].validation.isLimited = isServer
         if let peerParameters {
             paths[paths.count - 1].recovery.peerAckDelay = peerParameters.maximumAckDelay
@@ -72,6 +95,7 @@ extension Connection {
             algorithm: configuration.congestion,
             initialWindowPackets: configuration.initialWindowPackets, now: now)
         paths[index].validation.isLimited = isServer
+        paths[index].isUnrecorded = isServer
         change(index, to: .validating, .added, now)
         if !isServer {
             // Overtakes what was said of the path before: it is not abandoned any more.
@@ -120,6 +144,10 @@ extension Connection {
     mutating func change(_ index: Int, to state: PathState, _ cause: PathChange, _ now: Instant) {
         let before = paths[index].state
         guard before != state else { return }
+        if state == .closed, configuration.isRecording, paths[index].wasRecorded {
+            paths[index].wasRecorded = false
+            records.append(.pathRemoved(paths[index].id, at: now))
+        }
         paths[index].setState(state, now: now)
         events.append(
             .pathChanged(paths[index].id, from: before, to: state, cause: cause, at: now))

@@ -39,6 +39,8 @@ extension Connection {
             paths[index].received.isNew(header.packetNumber),
             let length = try? protection?.open(packet: bytes, header: header, now: now)
         else { return }
+        paths[index].statistics.packetsReceived += 1
+        paths[index].statistics.bytesReceived += UInt64(bytes.count)
         paths[index].received.record(
             header.packetNumber, isAckEliciting: false, stamp: 0, receivedAt: now, now: now,
             wantsAckAtOnce: false)
@@ -97,6 +99,8 @@ extension Connection {
             for other in paths.indices {
                 paths[other].recovery.peerAckDelay = answer.parameters.maximumAckDelay
             }
+            paths[index].statistics.packetsReceived += 1
+            paths[index].statistics.bytesReceived += UInt64(bytes.count)
             handleValidated(index, now: now)
             // Something has to be sent under the keys before the server answers with data.
             paths[index].probeDue = true
@@ -212,11 +216,15 @@ extension Connection {
             finish(.protocolViolation("\(error)"), now: now)
             return
         }
+        if paths[index].isUnrecorded, paths[index].validation.isValidated {
+            recordPath(index, now: now)
+        }
         let stamp = max(TimeDelta.zero, receivedAt - origin).microseconds
         paths[index].received.record(
             number, isAckEliciting: isAckEliciting, stamp: UInt64(stamp), receivedAt: receivedAt,
             now: now, wantsAckAtOnce: wantsAnswerHere)
         if wantsAnswerHere { paths[index].answersHere = true }
+        if isAckEliciting { paths[index].lastHeardAskingAt = now }
     }
 
     /// False when the packet must not be acknowledged.
@@ -238,6 +246,8 @@ extension Connection {
             }
         case .pathStatus(let path, let sequence, let status):
             handlePathStatus(path, sequence, status, now: now)
+        case .pathName(let path, let sequence, let name):
+            handlePathName(path, sequence, name, now: now)
         case .ackFrequency(let packets, let delay):
             paths[index].received.packetTolerance = Int(clamping: min(packets, 1024))
             paths[index].received.ackDelay = min(delay, configuration.parameters.maximumAckDelay)
@@ -250,6 +260,21 @@ extension Connection {
             phase = .closing(until: now + .milliseconds(20))
         }
         return true
+    }
+
+    /// Takes the client's name of a path, bounded and safe to show.
+    private mutating func handlePathName(
+        _ path: PathID, _ sequence: UInt64, _ name: UnsafeRawBufferPointer, now: Instant
+    ) {
+        guard isServer, let index = index(of: path), sequence > paths[index].nameSequence else {
+            return
+        }
+        paths[index].nameSequence = sequence
+        let limit = max(0, configuration.parameters.maximumPathName)
+        let text = EscapedText(bytes: name.prefix(limit)).description
+        guard text != paths[index].name else { return }
+        paths[index].name = text
+        paths[index].isUnrecorded = true
     }
 
     private mutating func handlePathStatus(

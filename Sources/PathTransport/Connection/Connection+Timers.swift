@@ -17,9 +17,6 @@ extension Connection {
         next = min(next, session.messages.nextExpiry)
         next = min(next, session.receivedMessages.nextExpiry)
         next = min(next, silenceTimeout(now: now))
-        if configuration.isRecording, configuration.sampleInterval > .zero {
-            next = min(next, nextSampleAt)
-        }
         for index in paths.indices { next = min(next, pathTimeout(index, now: now)) }
         next = min(next, acknowledgementTimeout(now: now))
         next = min(next, departure(now: now))
@@ -122,11 +119,10 @@ extension Connection {
         for index in paths.indices { handlePathTimeout(index, now: now) }
         reinjectOverdue(now: now)
         watchSilence(now: now)
-        session.ledger.handleTimeout(now: now)
+        closeOverdue(now: now)
         expireMessages(now: now)
         learnOutcomes(now: now)
         takeOverSession(now: now)
-        sample(now: now)
         changeKeysIfDue(now: now)
     }
 
@@ -191,6 +187,9 @@ extension Connection {
                 paths[index].statusToSend = currentStatus(index)
             }
         }
+        while let path = session.lostNames.popFirst() {
+            if let index = index(of: path) { paths[index].isNameDue = true }
+        }
         var fastest = TimeDelta.infinite
         for index in paths.indices where paths[index].isUsable {
             fastest = min(fastest, paths[index].recovery.rtt.smoothed)
@@ -198,16 +197,37 @@ extension Connection {
         if fastest < .infinite { session.fastestRTT = fastest }
     }
 
-    private mutating func sample(now: Instant) {
-        guard now >= nextSampleAt else { return }
+    /// When `takeSamples` should be called; distant future without recording.
+    ///
+    /// Apart from `pollTimeout`, because a sample changes nothing: a run is the same, packet for
+    /// packet, whether or not it is recorded.
+    public var sampleTimeout: Instant {
+        guard configuration.isRecording, configuration.sampleInterval > .zero,
+            case .established = phase
+        else { return .distantFuture }
+        return nextSampleAt
+    }
+
+    /// Records what is known of every path, if it is time.
+    public mutating func takeSamples(now: Instant) {
+        guard now >= sampleTimeout else { return }
         nextSampleAt = now + max(configuration.sampleInterval, .milliseconds(10))
+        recordSamples(now: now)
+    }
+
+    mutating func recordSamples(now: Instant) {
         for index in paths.indices where paths[index].isAlive {
-            paths[index].estimator.tick(now)
-            if configuration.isRecording {
-                records.append(
-                    .sample(paths[index].snapshot(now: now), paths[index].statistics, at: now))
-            }
+            records.append(
+                .sample(paths[index].snapshot(now: now), paths[index].statistics, at: now))
         }
+    }
+
+    /// Closes decisions whose acknowledgement should have come.
+    private mutating func closeOverdue(now: Instant) {
+        guard session.ledger.timeout <= now else { return }
+        var grace = InlineArray<16, TimeDelta>(repeating: .zero)
+        for index in paths.indices { grace[paths[index].id.index] = paths[index].answerTime }
+        session.ledger.handleTimeout(now: now, grace: grace)
     }
 
     private mutating func changeKeysIfDue(now: Instant) {
@@ -221,8 +241,15 @@ extension Connection {
 
     /// Starts sealing under new keys; the peer follows.
     ///
-    /// Done by itself when the keys are worn.
+    /// Done by itself when the keys are worn. Nothing happens while packets sealed under the keys
+    /// before the present ones may still be under way on the slowest path (RFC 9001, section 6.5).
     public mutating func changeKeys(now: Instant) {
+        var slowest = TimeDelta.zero
+        for index in paths.indices where paths[index].isAlive && paths[index].recovery.rtt.hasSample
+        {
+            slowest = max(slowest, paths[index].answerTime)
+        }
+        if let since = protection?.advancedAt, since != .zero, now - since < slowest { return }
         do {
             guard try protection?.changeKeys(now: now) == true else { return }
             statistics.keyChanges += 1

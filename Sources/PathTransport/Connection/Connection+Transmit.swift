@@ -104,6 +104,7 @@ extension Connection {
             paths[index].pendingResponse = nil
             packet.response(response)
         }
+        appendName(&packet, index)
         if isDue {
             if isServer, paths[index].validation.attempts >= PathValidation.attemptLimit,
                 paths[index].state == .validating
@@ -129,6 +130,7 @@ extension Connection {
     ) -> Transmit? {
         let isFailedProbe = paths[index].state == .failed && now >= paths[index].nextProbeAt
         let isKeepalive = paths[index].isUsable && now >= keepaliveDue(index)
+        let isPaidFor = isKeepalive && isQuicklyProbed(index)
         let answers = paths[index].answersHere && paths[index].received.owesAck
         let probes = paths[index].probeDue || isFailedProbe || isKeepalive
         guard probes || answers else { return nil }
@@ -139,26 +141,52 @@ extension Connection {
         var packet = begin(index, buffer, limit: PathMTU.base, now: now)
         if paths[index].received.owesAck || !isFailedProbe { appendAck(&packet, index, now: now) }
         paths[index].answersHere = false
+        appendName(&packet, index)
         if probes {
             paths[index].probeDue = false
             packet.ping()
         }
         guard !packet.isEmpty else { return nil }
+        // The answer is about as large.
+        if isPaidFor {
+            probeCredit -= Connection.bytesPerProbeByte * 2 * packet.datagramLength
+        }
         return single(index, &packet, now: now)
     }
 
+    /// Data bytes that pay for one byte of quick probes: two percent.
+    static let bytesPerProbeByte = 50
+    /// What a quick probe and its answer cost at the most, and how many can be saved up.
+    static let probeCost = bytesPerProbeByte * 200
+    static let probeCreditLimit = 16 * probeCost
+
     /// When an idle path is next probed, so that its figures stay fresh and NAT keeps its entry.
+    ///
+    /// Counted from the latest packet that the peer has to answer: acknowledgements, which are not
+    /// answered, say nothing of the way.
     func keepaliveDue(_ index: Int) -> Instant {
+        let asked = paths[index].lastAskedAt
+        if isQuicklyProbed(index) { return asked + configuration.quickProbeInterval }
         let isBusy = session.lastDataAt.map { lastReceivedAt - $0 < .seconds(2) } ?? false
-        let interval =
-            isBusy
-            ? configuration.idleProbeInterval
-            : min(
-                configuration.keepaliveInterval,
-                min(
-                    configuration.parameters.idleTimeout,
-                    peerParameters?.idleTimeout ?? .infinite) / 3)
-        return max(paths[index].lastSentAt, paths[index].lastReplyAt ?? .zero) + interval
+        guard isBusy else {
+            let timeout = min(
+                configuration.parameters.idleTimeout, peerParameters?.idleTimeout ?? .infinite)
+            return asked + min(configuration.keepaliveInterval, timeout / 3)
+        }
+        // Who only listens asks as often as the peer, which knows what the path costs.
+        let isLeft = lastPayloadAt == nil && paths[index].lastHeardAskingAt <= asked
+        return asked
+            + (paths[index].traits.pricePerGB > 0 || isLeft
+                ? configuration.meteredProbeInterval : configuration.idleProbeInterval)
+    }
+
+    /// The path may be chosen for data that this side sends now, costs nothing, and the data pays
+    /// for another probe.
+    private func isQuicklyProbed(_ index: Int) -> Bool {
+        guard let sent = lastPayloadAt, probeCredit >= Connection.probeCost,
+            paths[index].state == .active, !(paths[index].traits.pricePerGB > 0)
+        else { return false }
+        return paths[index].lastAskedAt + configuration.quickProbeInterval <= sent + .seconds(1)
     }
 
     private mutating func pollMTUProbe(
@@ -255,6 +283,7 @@ extension Connection {
 
     /// Frames that any path may carry, as many as fit.
     mutating func appendControl(_ packet: inout PacketBuilder, _ index: Int, now: Instant) {
+        appendName(&packet, index)
         if let tolerance = paths[index].toleranceToSend {
             paths[index].toleranceToSend = nil
             let delay = min(
@@ -268,6 +297,26 @@ extension Connection {
             packet.status(status, of: paths[other].id, sequence: statusSequence)
         }
         session.appendControl(&packet, now: now)
+    }
+
+    /// What this side calls the path that the packet goes by, until the peer has heard it.
+    ///
+    /// On the path itself, so that the peer knows the path when it hears the name.
+    private mutating func appendName(_ packet: inout PacketBuilder, _ index: Int) {
+        guard paths[index].isNameDue, let limit = peerParameters?.maximumPathName else { return }
+        var name = Array(paths[index].name.utf8.prefix(limit))
+        // No character is cut in two.
+        if name.count < paths[index].name.utf8.count {
+            while let last = name.last, last & 0xc0 == 0x80 { name.removeLast() }
+            if let last = name.last, last >= 0xc0 { name.removeLast() }
+        }
+        guard !name.isEmpty else {
+            paths[index].isNameDue = false
+            return
+        }
+        guard packet.name(name, of: paths[index].id, sequence: statusSequence + 1) else { return }
+        statusSequence += 1
+        paths[index].isNameDue = false
     }
 
     /// The acknowledgement of one path's packets.
@@ -314,13 +363,16 @@ extension Connection {
         guard length > 0 else { return 0 }
         packet.sent.bytes = Int32(truncatingIfNeeded: length)
         paths[index].recovery.handleSent(packet.sent, now: now)
+        if packet.sent.isAckEliciting { paths[index].lastAskedAt = now }
         note(index, datagrams: 1, bytes: length, now: now)
         return length
     }
 
+    /// Seals a packet without data of the application, which goes alone.
     private mutating func single(
         _ index: Int, _ packet: inout PacketBuilder, now: Instant
     ) -> Transmit? {
+        packet.sent.isBare = true
         let length = end(index, &packet, now: now)
         return length > 0 ? transmit(index, length: length, segment: length) : nil
     }
@@ -328,7 +380,6 @@ extension Connection {
     mutating func note(_ index: Int, datagrams: Int, bytes: Int, now: Instant) {
         paths[index].statistics.packetsSent += UInt64(datagrams)
         paths[index].statistics.bytesSent += UInt64(bytes)
-        paths[index].lastSentAt = now
         paths[index].estimator.handleSent(bytes: bytes, now: now)
         if !paths[index].validation.isValidated { paths[index].validation.bytesSent += bytes }
     }

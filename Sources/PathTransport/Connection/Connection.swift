@@ -52,6 +52,8 @@ public struct Connection: ~Copyable {
 
     var events = EventQueue()
     var records: [TransportRecord] = []
+    /// The last samples have been taken.
+    var hasLastSamples = false
     var closeReason: CloseReason?
     /// Bit mask of the paths on which the end is still to be told.
     var closeFramesDue = 0
@@ -61,6 +63,12 @@ public struct Connection: ~Copyable {
     var lastReceivedAt: Instant
     var lastAppLimitedAt: Instant?
     var nextSampleAt: Instant
+    /// When old evidence of the paths is next let fade.
+    var nextFadingAt = Instant.zero
+    /// When data of the application last left.
+    var lastPayloadAt: Instant?
+    /// Bytes of data that have not been used to pay for probes yet.
+    var probeCredit = 0
     /// Path of the previous decision of each traffic class.
     var currentPath: InlineArray<2, PathID?> = [nil, nil]
     var messageBurst: MessageBurst?
@@ -122,6 +130,10 @@ public struct Connection: ~Copyable {
         )
         paths[0].validation.bytesReceived += InitiationPacket.length
         paths[0].validation.bytesSent += accepted.responseLength
+        paths[0].statistics.packetsReceived += 1
+        paths[0].statistics.bytesReceived += UInt64(InitiationPacket.length)
+        paths[0].statistics.packetsSent += 1
+        paths[0].statistics.bytesSent += UInt64(max(0, accepted.responseLength))
     }
 
     private init(
@@ -192,6 +204,13 @@ public struct Connection: ~Copyable {
     /// What is known of a path now; nil when it does not exist.
     public func snapshot(of path: PathID, now: Instant) -> PathSnapshot? {
         index(of: path).map { paths[$0].snapshot(now: now) }
+    }
+    /// What the client calls a path, safe to show; `path 3` where it gave no name.
+    public func name(of path: PathID) -> String {
+        guard let index = index(of: path), !paths[index].name.isEmpty else {
+            return "path \(path.rawValue)"
+        }
+        return paths[index].name
     }
     /// The counters of a path; nil when it does not exist.
     public func statistics(of path: PathID) -> PathStatistics? {

@@ -17,8 +17,13 @@ public struct ConnectionConfiguration: Sendable {
     public var streamDeadlineRange = TimeDelta.milliseconds(100)...TimeDelta.seconds(2)
     /// Time that a client tries to reach the server.
     public var handshakeTimeout = TimeDelta.seconds(5)
-    /// Idle paths are probed this often while data flows elsewhere.
+    /// Idle paths are probed this often while this side sends data, as long as the probes and
+    /// their answers stay below two percent of it; metered and standby paths are not.
+    public var quickProbeInterval = TimeDelta.milliseconds(125)
+    /// Idle paths are probed this often while data flows at all, and metered ones of them so
+    /// often.
     public var idleProbeInterval = TimeDelta.milliseconds(500)
+    public var meteredProbeInterval = TimeDelta.seconds(2)
     /// A connection without traffic is kept alive this often; UDP NAT entries live 30 s or more.
     public var keepaliveInterval = TimeDelta.seconds(10)
     /// A failed path is probed this often.
@@ -27,8 +32,6 @@ public struct ConnectionConfiguration: Sendable {
     public var sampleInterval = TimeDelta.milliseconds(100)
     /// Decisions and outcomes are handed out for recording.
     public var isRecording = false
-    /// UTC minus the clock of `now`, for features on a UTC grid.
-    public var utcOffset = TimeDelta.zero
     /// Seed of the policy's draws and of pauses between attempts: of nothing that is secret.
     public var seed: UInt64 = 1
 

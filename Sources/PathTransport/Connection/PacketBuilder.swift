@@ -72,6 +72,18 @@ struct PacketBuilder {
         remember(.pathStatus(path: path, status))
     }
 
+    /// False when it does not fit.
+    mutating func name(_ name: [UInt8], of path: PathID, sequence: UInt64) -> Bool {
+        guard room >= 12 + name.count, takesFrames else { return false }
+        writer.byte(FrameKind.pathName)
+        writer.byte(path.rawValue)
+        writer.varint(sequence)
+        writer.varint(UInt64(name.count))
+        writer.bytes(name)
+        remember(.pathName(path))
+        return true
+    }
+
     mutating func ackFrequency(packets: Int, delay: TimeDelta) {
         guard room >= 13, takesFrames else { return }
         writer.byte(FrameKind.ackFrequency)

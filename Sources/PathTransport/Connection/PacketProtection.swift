@@ -25,6 +25,9 @@ struct PacketProtection: ~Copyable {
     private var receiveGeneration = 0
     private var sentUnderKey: UInt64 = 0
     private var keySince: Instant
+    /// When the generation last changed, by whichever side: packets of the one before are opened
+    /// until the next change.
+    private(set) var advancedAt = Instant.zero
     /// The peer has sealed with the present generation: only then may the next change start.
     private var isConfirmed = true
     private(set) var forgeries: UInt64 = 0
@@ -66,7 +69,7 @@ struct PacketProtection: ~Copyable {
     mutating func changeKeys(now: Instant) throws(CryptoError) -> Bool {
         guard isConfirmed else { return false }
         try advanceSending(now: now)
-        try advanceReceiving()
+        try advanceReceiving(now: now)
         isConfirmed = false
         return true
     }
@@ -82,7 +85,7 @@ struct PacketProtection: ~Copyable {
         generation += 1
     }
 
-    private mutating func advanceReceiving() throws(CryptoError) {
+    private mutating func advanceReceiving(now: Instant) throws(CryptoError) {
         let following = try nextReceiveKeys.next()
         let followingCipher = try PacketCipher(following)
         nextReceiveKeys = following
@@ -92,6 +95,7 @@ struct PacketProtection: ~Copyable {
         swap(&moved, &receiveCipher)
         previousReceiveCipher = consume moved
         receiveGeneration += 1
+        advancedAt = now
     }
 
     /// Seals in place; `packet` holds header, payload and room for the tag.
@@ -124,7 +128,7 @@ struct PacketProtection: ~Copyable {
                 packet: packet, headerLength: DataHeader.length, path: path, packetNumber: number)
             if length != nil {
                 // The peer changed its keys: follow.
-                try advanceReceiving()
+                try advanceReceiving(now: now)
                 if generation < receiveGeneration { try advanceSending(now: now) }
                 isConfirmed = true
             }

@@ -22,6 +22,8 @@ struct Session: ~Copyable, SentFrameSink {
     /// Path status frames that were lost.
     var lostStatus: InlineArray<16, PathStatus?> = InlineArray(repeating: nil)
     var hasLostStatus = false
+    /// Paths whose name was in a packet that was lost.
+    var lostNames = PathSet.wait
 
     init(isServer: Bool, configuration: ConnectionConfiguration, now: Instant) {
         let parameters = configuration.parameters
@@ -34,7 +36,7 @@ struct Session: ~Copyable, SentFrameSink {
         self.streams = StreamTable(isServer: isServer, configuration: streams)
         messages = MessageSender()
         receivedMessages = MessageReceiver()
-        builder = CandidateBuilder(utcOffset: configuration.utcOffset)
+        builder = CandidateBuilder()
     }
 
     mutating func handlePeerParameters(_ peer: TransportParameters) {
@@ -152,22 +154,30 @@ struct Session: ~Copyable, SentFrameSink {
             case .ack(let acked, let largest):
                 acknowledgedAcks[acked.index] = max(acknowledgedAcks[acked.index] ?? 0, largest)
                 hasAcknowledgedAcks = true
-            case .none, .pathStatus, .ackFrequency: break
+            case .none, .pathStatus, .pathName, .ackFrequency: break
             }
         }
-        guard packet.decision != SentPacket.noDecision else { return }
+        let isFollowed = packet.decision != SentPacket.noDecision && !packet.isByBytes
+        guard isFollowed || ledger.followsBytes else { return }
         var arrival = now
         if let receiveTime {
             let received = Instant(nanoseconds: Int64(truncatingIfNeeded: receiveTime &* 1000))
             let delay = builder.delay(ofRaw: received - packet.sentAt)
             arrival = min(now, packet.sentAt + TimeDelta(seconds: delay))
         }
-        ledger.handleAcknowledged(packet.decision, arrival: arrival, now: now)
+        if isFollowed {
+            ledger.handleAcknowledged(packet.decision, arrival: arrival, now: now)
+        } else {
+            for index in 0..<Int(packet.frameCount) {
+                ledger.handleArrived(packet.frames[index], arrival: arrival, now: now)
+            }
+        }
     }
 
     mutating func handleLost(_ packet: SentPacket, path: PathID, isCertain: Bool, now: Instant) {
-        if isCertain, packet.decision != SentPacket.noDecision {
-            ledger.handleLost(packet.decision, now: now)
+        if packet.decision != SentPacket.noDecision {
+            if isCertain { ledger.handleLost(packet.decision) }
+            if !packet.isByBytes { ledger.handleMoved(packet) }
         }
         // What was queued elsewhere before is on its way there.
         if isCertain, packet.isReinjected { return }
@@ -181,6 +191,7 @@ struct Session: ~Copyable, SentFrameSink {
             case .pathStatus(let path, let status):
                 lostStatus[path.index] = status
                 hasLostStatus = true
+            case .pathName(let path): lostNames.insert(PathSet(path))
             case .none, .ack, .ackFrequency: break
             }
         }

@@ -9,6 +9,21 @@ public enum TransportRecord: Sendable {
     case decision(DecisionRecord)
     /// A decision's outcome became known.
     case outcome(Outcome)
-    /// Regular sample of a path.
+    /// Regular sample of a path, and one at the end.
     case sample(PathSnapshot, PathStatistics, at: Instant)
+    /// A path is there, or has another name.
+    case pathAdded(PathFacts)
+    case pathRemoved(PathID, at: Instant)
+}
+
+/// What a recording has to know of a path.
+public struct PathFacts: Sendable {
+    public var path: PathID
+    /// As the client calls it; safe to show.
+    public var name: String
+    /// The address of this side, where it is known.
+    public var local: SocketAddress?
+    public var remote: SocketAddress
+    public var traits: PathTraits
+    public var added: Instant
 }

@@ -162,12 +162,14 @@ extension ServerEndpoint {
         let index = entry.accepted.localIndex
         _ = halfOpen.remove(index)
         do {
+            var setup = configuration.connection
+            setup.seed = policySeeds.next()
             let selector = try PathSelector(
-                configuration.policy, model: configuration.model, seed: policySeeds.next())
+                configuration.policy, model: configuration.model, seed: setup.seed)
             let box = ConnectionBox(
                 try Connection(
                     server: entry.accepted, provesAddress: entry.hasOneAddress,
-                    configuration: configuration.connection, selector: selector, now: now),
+                    configuration: setup, selector: selector, now: now),
                 initiation: entry.identity)
             connections[index] = box
             return box

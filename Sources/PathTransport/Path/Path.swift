@@ -26,6 +26,8 @@ public struct PathStatistics: Sendable {
 struct Path: ~Copyable {
     private let pin = Pin()
     let id: PathID
+    /// What the client calls it, safe to show; empty where nobody said.
+    var name = ""
     var traits: PathTraits
     /// Number of the local socket that the path uses.
     var socket: Int
@@ -64,6 +66,13 @@ struct Path: ~Copyable {
     var peerStatusSequence: UInt64 = 0
     /// Status to tell the peer of.
     var statusToSend: PathStatus?
+    /// The peer has to hear the name.
+    var isNameDue = false
+    /// Of the latest name that the peer said.
+    var nameSequence: UInt64 = 0
+    /// The recording does not know the path, or not by this name.
+    var isUnrecorded = false
+    var wasRecorded = false
     /// ACK_FREQUENCY last asked for, and the one to ask for now.
     var requestedTolerance = 2
     var toleranceToSend: Int?
@@ -71,8 +80,10 @@ struct Path: ~Copyable {
     var copies = FIFO<FrameCopy>()
     /// When the path was last given stream or message data.
     var lastPayloadAt: Instant?
-    /// When the path was last used for anything.
-    var lastSentAt = Instant.zero
+    /// When a packet last left on the path that the peer has to answer.
+    var lastAskedAt = Instant.zero
+    /// When a packet last came on it that this side has to answer.
+    var lastHeardAskingAt = Instant.zero
 
     init(
         id: PathID, traits: PathTraits, socket: Int, remote: SocketAddress, datagramLimit: Int,
@@ -121,6 +132,10 @@ struct Path: ~Copyable {
         let steady = max(rtt.smoothed + rtt.smoothed / 2, rtt.smoothed + rtt.variation * Int64(4))
         return max(steady + recovery.peerAckDelay, .milliseconds(30))
     }
+
+    /// How long the answer to a packet may take: a round trip, four variations, and what the peer
+    /// holds acknowledgements back.
+    var answerTime: TimeDelta { recovery.rtt.probeTimeout(maxAckDelay: recovery.peerAckDelay) }
 
     /// The silence after which a path is given up until a probe is answered.
     var failureLimit: TimeDelta {
@@ -214,6 +229,8 @@ struct Path: ~Copyable {
         fresh.statistics = statistics
         fresh.delays = delays
         fresh.peerStatusSequence = peerStatusSequence
+        fresh.nameSequence = nameSequence
+        fresh.name = name
         fresh.local = local
         fresh.state = .closed
         self = fresh

@@ -87,12 +87,16 @@ struct PathRecovery: ~Copyable {
     var windowRoom: Int { max(0, controller.congestionWindow - bytesInFlight) }
 
     /// Send time of the oldest ack-eliciting packet without an answer.
+    ///
+    /// Not of probes of the MTU: one that is too large for the way is never answered.
     var oldestUnanswered: Instant? {
         guard elicitingInFlight > 0 else { return nil }
         var number = max(firstInFlight, packets.first)
         while number < packets.next {
             let packet = packets[number]
-            if packet.state == .inFlight, packet.isAckEliciting { return packet.sentAt }
+            if packet.state == .inFlight, packet.isAckEliciting, !packet.isMTUProbe {
+                return packet.sentAt
+            }
             number += 1
         }
         return nil
@@ -231,11 +235,15 @@ struct PathRecovery: ~Copyable {
         result.ackedBytes += bytes
         if packet.isMTUProbe { result.mtuProbeAcknowledged = bytes }
         let received = receiveTime(of: number, frame)
-        rate.handleAcked(
-            packet.delivery, sentTime: packet.sentAt, bytes: bytes, now: now,
-            receivedTime: received.map {
-                Instant(nanoseconds: Int64(truncatingIfNeeded: $0 &* 1000))
-            })
+        if packet.isBare {
+            rate.handleBareAcked(bytes: bytes)
+        } else {
+            rate.handleAcked(
+                packet.delivery, sentTime: packet.sentAt, bytes: bytes, now: now,
+                receivedTime: received.map {
+                    Instant(nanoseconds: Int64(truncatingIfNeeded: $0 &* 1000))
+                })
+        }
         sink.handleAcknowledged(packet, path: frame.path, receiveTime: received, now: now)
     }
 
@@ -324,6 +332,7 @@ struct PathRecovery: ~Copyable {
             rate.handleLost(bytes: bytes)
         }
         sink.handleLost(packet, path: path, isCertain: true, now: now)
+        packets[number].isByBytes = true
     }
 
     /// The loss timer or the probe time-out ran out.
@@ -354,6 +363,7 @@ struct PathRecovery: ~Copyable {
             if packets[number].state == .inFlight, !packets[number].isReinjected {
                 packets[number].isReinjected = true
                 sink.handleLost(packets[number], path: path, isCertain: false, now: now)
+                packets[number].isByBytes = true
             }
             number += 1
         }

@@ -9,6 +9,7 @@ enum SentFrame {
     /// An acknowledgement of the peer's packets up to `largest`.
     case ack(path: PathID, largest: UInt64)
     case pathStatus(path: PathID, PathStatus)
+    case pathName(PathID)
     case ackFrequency
 }
 
@@ -27,6 +28,12 @@ struct SentPacket {
     var isAckEliciting: Bool
     /// Its data has been queued on other paths while it was still unanswered.
     var isReinjected = false
+    /// The ledger of bursts follows its bytes and not the packet: it was lost, its data was queued
+    /// on other paths, or copies of it are under way.
+    var isByBytes = false
+    /// It carries no data of the application, only a question or control: how fast it was delivered
+    /// says nothing of the rate of the path.
+    var isBare = false
     /// A path MTU probe: its loss says nothing of congestion (RFC 8899, section 3).
     var isMTUProbe = false
     var frameCount: UInt8 = 0

@@ -20,6 +20,7 @@ enum FrameKind {
     static let pathChallenge: UInt8 = 0x10
     static let pathResponse: UInt8 = 0x11
     static let pathStatus: UInt8 = 0x12
+    static let pathName: UInt8 = 0x13
     static let ackFrequency: UInt8 = 0x14
     static let streamsBlocked: UInt8 = 0x16
     static let streamsBlockedUnidirectional: UInt8 = 0x17
@@ -46,6 +47,8 @@ enum Frame {
     case pathChallenge(UInt64)
     case pathResponse(UInt64)
     case pathStatus(path: PathID, sequence: UInt64, status: PathStatus)
+    /// What the client calls a path.
+    case pathName(path: PathID, sequence: UInt64, name: UnsafeRawBufferPointer)
     case ackFrequency(packets: UInt64, delay: TimeDelta)
     case message(MessageData)
     case close(code: UInt64, reason: UnsafeRawBufferPointer)

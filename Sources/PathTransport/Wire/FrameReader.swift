@@ -39,6 +39,14 @@ struct FrameReader {
             return .pathResponse(try token(kind))
         case FrameKind.pathStatus:
             return try pathStatus()
+        case FrameKind.pathName:
+            guard let path = reader.byte() else { throw .truncated(kind: kind) }
+            let sequence = try varint(kind)
+            let length = try varint(kind)
+            guard path < PathID.limit, length <= 255 else { throw .outOfRange(kind: kind) }
+            return .pathName(
+                path: PathID(rawValue: path), sequence: sequence,
+                name: try bytes(Int(length), kind))
         case FrameKind.ackFrequency:
             let packets = try varint(kind)
             let delay = try varint(kind)

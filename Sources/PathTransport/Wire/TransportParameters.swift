@@ -19,6 +19,8 @@ public struct TransportParameters: Equatable, Sendable {
     public var maximumDatagram: Int = 9000
     /// Largest message that the sender of the parameter takes, bytes.
     public var maximumMessage: Int = 60_000
+    /// Longest name of a path that the sender of the parameter takes, bytes; zero for none.
+    public var maximumPathName: Int = 64
 
     public init() {}
 
@@ -30,12 +32,13 @@ public struct TransportParameters: Equatable, Sendable {
         static let maximumAckDelay: UInt64 = 5
         static let maximumDatagram: UInt64 = 6
         static let maximumMessage: UInt64 = 7
+        static let maximumPathName: UInt64 = 8
     }
 
     func encoded() -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: 128) { buffer, count in
             var writer = ByteWriter(UnsafeMutableRawBufferPointer(buffer))
-            let pairs: InlineArray<7, (UInt64, UInt64)> = [
+            let pairs: InlineArray<8, (UInt64, UInt64)> = [
                 (Number.maximumData, maximumData),
                 (Number.maximumStreamData, maximumStreamData),
                 (Number.maximumStreams, maximumStreams),
@@ -43,6 +46,7 @@ public struct TransportParameters: Equatable, Sendable {
                 (Number.maximumAckDelay, UInt64(max(0, maximumAckDelay.microseconds))),
                 (Number.maximumDatagram, UInt64(max(0, maximumDatagram))),
                 (Number.maximumMessage, UInt64(max(0, maximumMessage))),
+                (Number.maximumPathName, UInt64(max(0, maximumPathName))),
             ]
             for index in pairs.indices {
                 writer.varint(pairs[index].0)
@@ -55,6 +59,8 @@ public struct TransportParameters: Equatable, Sendable {
     /// Nil when a value is outside what any version allows.
     init?(_ bytes: UnsafeRawBufferPointer) {
         self.init()
+        // Who does not say so knows no names.
+        maximumPathName = 0
         var reader = ByteReader(bytes)
         while !reader.isAtEnd {
             guard let number = reader.varint(), let value = reader.varint() else { return nil }
@@ -76,6 +82,8 @@ public struct TransportParameters: Equatable, Sendable {
             case Number.maximumMessage:
                 guard value <= 1 << 24 else { return nil }
                 maximumMessage = Int(value)
+            case Number.maximumPathName:
+                maximumPathName = Int(clamping: min(value, 255))
             default: break
             }
         }

@@ -12,6 +12,9 @@ public struct ClientOptions: Sendable {
     public var policy: PolicySpecification
     public var model: Model?
     public var connection = ConnectionConfiguration()
+    /// Seed of the policy's draws; nil draws one from the system's random source, so that two
+    /// sessions do not share their draws.
+    public var seed: UInt64?
     /// Where to record to; nil records nothing.
     public var recorder: SessionRecorder?
     /// Follows interfaces and addresses that come and go; nil keeps to the plans.
@@ -33,20 +36,19 @@ public struct ClientOptions: Sendable {
 ///     await session.close()
 public final class ClientSession: Sendable {
     let driver: ClientDriver
-    let hub: EventHub
-    private let journal: EventJournal
+    private let core: SessionCore
     public let recorder: SessionRecorder?
     /// What models are replaced for.
     let policy: PolicySpecification
+    var hub: EventHub { core.hub }
 
     private init(
-        driver: ClientDriver, hub: EventHub, journal: EventJournal, recorder: SessionRecorder?,
+        driver: ClientDriver, core: SessionCore, recorder: SessionRecorder?,
         policy: PolicySpecification
     ) {
         self.driver = driver
+        self.core = core
         self.policy = policy
-        self.hub = hub
-        self.journal = journal
         self.recorder = recorder
     }
 
@@ -67,34 +69,36 @@ public final class ClientSession: Sendable {
 
     /// As `connect`, but returns before the handshake: `waitUntilEstablished` waits for it.
     public static func start(_ options: ClientOptions) throws(SessionError) -> ClientSession {
-        let hub = EventHub()
-        let journal = EventJournal()
-        let recorder = options.recorder
         var configuration = options.connection
-        configuration.isRecording = recorder != nil
+        configuration.isRecording = options.recorder != nil
+        configuration.seed = options.seed ?? UInt64.random(in: .min ... .max)
+        let core: SessionCore
         let driver: ClientDriver
         do {
             let selector = try PathSelector(
                 options.policy, model: options.model, seed: configuration.seed)
-            recorder?.begin(
-                role: "send", peer: options.identity.peer.base64, selector: selector,
-                seed: configuration.seed)
+            let facts = SessionFacts(
+                peer: options.identity.peer, policy: selector.name,
+                modelHash: selector.modelHash, seed: configuration.seed)
+            core = SessionCore(
+                recording: options.recorder.map {
+                    $0.begin(facts, role: "send", ring: $0.makeRing())
+                })
             let connection = try Connection(
                 client: options.identity, configuration: configuration, selector: selector,
                 stamp: StampClock.now(), now: MonotonicClock.now())
             driver = try ClientDriver(
                 connection: connection, plans: options.plans, planner: options.planner,
-                onEvent: { event in
-                    journal.note(event)
-                    recorder?.record(event)
-                    hub.handle(event)
-                }, onRecord: { record in recorder?.record(record) })
+                onEvent: { core.handle($0) }, onRecord: { core.record($0) })
+        } catch let error as NetworkError {
+            throw .network(error)
+        } catch let error as CryptoError {
+            throw .crypto(error)
         } catch {
             throw SessionError(opening: error)
         }
-        recorder?.record(paths: driver)
         return ClientSession(
-            driver: driver, hub: hub, journal: journal, recorder: recorder, policy: options.policy)
+            driver: driver, core: core, recorder: options.recorder, policy: options.policy)
     }
 
     /// Returns after the handshake.
@@ -152,7 +156,7 @@ public final class ClientSession: Sendable {
         while !driver.read({ connection, _ in connection.isClosed }) {
             try? await Task.sleep(for: .milliseconds(2))
         }
-        recorder?.end()
+        core.endRecording()
     }
 
     /// Why the connection ended, if it did.
@@ -160,13 +164,7 @@ public final class ClientSession: Sendable {
 
     /// Everything a user may want to know of the session now.
     public func status() -> SessionStatus {
-        let names = driver.pathNames
-        var status = driver.read { connection, now in
-            SessionStatus(of: connection, names: names, now: now)
-        }
-        status.changes = journal.changes
-        status.modelChanges = journal.modelChanges
-        return status
+        driver.read { connection, now in core.status(of: connection, now: now) }
     }
 }
 

@@ -11,33 +11,51 @@ public final class Server: Sendable {
 
     /// Listens on all addresses given.
     ///
+    /// - Parameters:
+    ///   - recorder: records every client as a session of its own; nil records nothing.
+    ///   - seed: of all sessions' draws; nil draws one from the system's random source.
     /// - Throws: `network` when an address cannot be listened on; `crypto` when libcrypto fails.
     public init(
         _ configuration: ServerConfiguration, listen: [SocketAddress],
-        recorder: SessionRecorder? = nil
+        recorder: SessionRecorder? = nil, seed: UInt64? = nil
     ) throws(SessionError) {
         let (stream, continuation) = AsyncStream<ServedSession>.makeStream()
         let sessions = Guarded<[Int: ServedSession]>([:])
         self.sessions = sessions
         clients = stream
         finishClients = { continuation.finish() }
+        var configuration = configuration
+        configuration.connection.isRecording = recorder != nil
+        configuration.connection.seed = seed ?? UInt64.random(in: .min ... .max)
+        let ring = recorder?.makeRing()
+        // Whatever comes first of a client makes its session, records before events too.
+        let session: @Sendable (ServedConnection) -> ServedSession = { served in
+            let (session, isNew) = sessions.withLock { known in
+                if let session = known[served.id] { return (session, false) }
+                var recording: SessionRecording?
+                if let recorder, let ring {
+                    recording = recorder.begin(served.facts, role: "receive", ring: ring)
+                }
+                let session = ServedSession(served, SessionCore(recording: recording))
+                known[served.id] = session
+                return (session, true)
+            }
+            if isNew { continuation.yield(session) }
+            return session
+        }
         do {
             driver = try ServerDriver(
                 configuration: configuration, listen: listen,
-                onEvent: { served, event in
-                    let (session, isNew) = sessions.withLock { known in
-                        if let session = known[served.id] { return (session, false) }
-                        let session = ServedSession(served)
-                        known[served.id] = session
-                        return (session, true)
-                    }
-                    if isNew { continuation.yield(session) }
-                    session.handle(event)
-                    recorder?.record(event)
-                    if case .closed = event {
-                        sessions.withLock { _ = $0.removeValue(forKey: served.id) }
-                    }
-                }, onRecord: { _, record in recorder?.record(record) })
+                onEvent: { served, event in session(served).handle(event) },
+                onRecord: { served, record in session(served).record(record) },
+                onGone: { served in
+                    let gone = sessions.withLock { $0.removeValue(forKey: served.id) }
+                    gone?.endRecording()
+                })
+        } catch let error as NetworkError {
+            throw .network(error)
+        } catch let error as CryptoError {
+            throw .crypto(error)
         } catch {
             throw SessionError(opening: error)
         }
@@ -69,24 +87,24 @@ public final class Server: Sendable {
 public final class ServedSession: Sendable {
     public let id: Int
     private let served: ServedConnection
-    private let hub = EventHub()
-    private let journal = EventJournal()
+    private let core: SessionCore
+    private var hub: EventHub { core.hub }
 
-    init(_ served: ServedConnection) {
+    init(_ served: ServedConnection, _ core: SessionCore) {
         id = served.id
         self.served = served
+        self.core = core
     }
 
-    func handle(_ event: ConnectionEvent) {
-        journal.note(event)
-        hub.handle(event)
-    }
+    func handle(_ event: ConnectionEvent) { core.handle(event) }
+    func record(_ record: borrowing TransportRecord) { core.record(record) }
+    func endRecording() { core.endRecording() }
 
     /// Ends every wait of the application's tasks.
     func end() { hub.end(.local) }
 
     /// The client's key, which it proved to hold.
-    public var peerKey: PublicKey { served.with { connection, _ in connection.peerKey } }
+    public var peerKey: PublicKey { served.facts.peer }
 
     /// The next stream that the client opened; nil when the connection has ended.
     public func acceptStream() async -> SessionStream? {
@@ -120,10 +138,6 @@ public final class ServedSession: Sendable {
 
     /// Everything a user may want to know of the session now.
     public func status() -> SessionStatus {
-        var status = served.with { connection, now in
-            SessionStatus(of: connection, names: [:], now: now)
-        }
-        status.changes = journal.changes
-        return status
+        served.with { connection, now in core.status(of: connection, now: now) }
     }
 }

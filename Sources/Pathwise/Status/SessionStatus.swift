@@ -60,13 +60,15 @@ public struct SessionStatus: Sendable {
     public var statistics: ConnectionStatistics
     public var policy: String
     public var modelHash: UInt64
+    /// Of every draw of the session.
+    public var seed: UInt64
     /// Since the session began.
     public var elapsed: TimeDelta
     public var reason: CloseReason?
     public var changes: [PathChangeReport] = []
     public var modelChanges: [ModelChangeReport] = []
 
-    init(of connection: borrowing Connection, names: [PathID: String], now: Instant) {
+    init(of connection: borrowing Connection, now: Instant) {
         var paths: [PathStatusReport] = []
         for path in connection.pathIDs {
             guard let snapshot = connection.snapshot(of: path, now: now),
@@ -76,7 +78,7 @@ public struct SessionStatus: Sendable {
             let delays = connection.delays(of: path)
             paths.append(
                 PathStatusReport(
-                    path: path, name: names[path] ?? "path \(path.rawValue)",
+                    path: path, name: connection.name(of: path),
                     remote: endpoint.remote.description, snapshot: snapshot,
                     statistics: statistics, maximumDatagram: endpoint.maximumDatagram,
                     rttPercentiles: delays.flatMap { DelayPercentiles($0.rtt) },
@@ -86,14 +88,31 @@ public struct SessionStatus: Sendable {
         statistics = connection.statistics
         policy = connection.policyName
         modelHash = connection.modelHash
+        seed = connection.configuration.seed
         elapsed = now - connection.startedAt
         reason = connection.reason
     }
 
     /// A path's share of all decisions, 0...1.
     public func decisionShare(of report: PathStatusReport) -> Double {
-        statistics.decisions == 0
-            ? 0 : Double(report.statistics.decisions) / Double(statistics.decisions)
+        SessionStatus.share(report.statistics.decisions, of: statistics.decisions)
+    }
+
+    /// A path's share of the bytes that this side sent, 0...1.
+    public func sentShare(of report: PathStatusReport) -> Double {
+        SessionStatus.share(
+            report.statistics.bytesSent, of: paths.reduce(0) { $0 &+ $1.statistics.bytesSent })
+    }
+
+    /// A path's share of the bytes that this side received, 0...1.
+    public func receivedShare(of report: PathStatusReport) -> Double {
+        SessionStatus.share(
+            report.statistics.bytesReceived,
+            of: paths.reduce(0) { $0 &+ $1.statistics.bytesReceived })
+    }
+
+    private static func share(_ part: UInt64, of all: UInt64) -> Double {
+        all == 0 ? 0 : Double(part) / Double(all)
     }
 }
 

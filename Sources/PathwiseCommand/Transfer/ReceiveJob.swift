@@ -156,6 +156,8 @@ final class ReceiveResults: Sendable {
         var ended: [(id: Int, status: SessionStatus)] = []
     }
 
+    /// Clients whose paths are shown at the end.
+    private static let tableLimit = 10
     private let state = Mutex(State())
 
     func add(_ item: ReceivedItem) { state.withLock { $0.items.append(item) } }
@@ -170,7 +172,7 @@ final class ReceiveResults: Sendable {
 
     var liveLines: [String] {
         let sessions = state.withLock { $0.sessions }
-        return sessions.flatMap { SessionSummary.liveLines($0.status()) }
+        return sessions.flatMap { SessionSummary.liveLines($0.status(), .received) }
     }
 
     var text: String {
@@ -189,6 +191,9 @@ final class ReceiveResults: Sendable {
         lines.append(
             "received \(complete) of \(items.count) items, \(SessionSummary.bytes(bytes)), "
                 + "from \(ended.count) clients")
+        for (_, status) in ended.prefix(ReceiveResults.tableLimit) {
+            lines.append(SessionSummary.receivedTable(status))
+        }
         return lines.joined(separator: "\n") + "\n"
     }
 

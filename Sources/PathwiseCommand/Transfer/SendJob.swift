@@ -55,7 +55,7 @@ struct SendJob {
         options.model = model
         options.planner = planner
         options.connection = try command.transfer.connection()
-        options.connection.seed = command.seed
+        options.seed = command.seed
         options.recorder = try command.transfer.recorder()
         return options
     }

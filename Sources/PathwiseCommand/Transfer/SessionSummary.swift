@@ -7,24 +7,53 @@ import Pathwise
 enum SessionSummary {
     // MARK: text
 
-    /// A line per path while data flows.
-    static func liveLines(_ status: SessionStatus) -> [String] {
-        status.paths.map { path in
-            let share = status.decisionShare(of: path) * 100
-            return "  " + pad(path.name, 12) + pad(path.snapshot.state.name, 11)
-                + "RTT " + pad(milliseconds(path.snapshot.smoothedRTT), 10)
-                + "loss " + pad(percent(lossShare(path)), 8) + "share " + percent(share / 100)
+    /// Which bytes a share is of: those that this side sent, or those that it received.
+    enum Direction { case sent, received }
+
+    private static func share(
+        _ path: PathStatusReport, _ status: SessionStatus, _ direction: Direction
+    ) -> Double {
+        switch direction {
+        case .sent: status.sentShare(of: path)
+        case .received: status.receivedShare(of: path)
         }
     }
 
-    /// The table of paths at the end.
+    /// A line per path while data flows; `share` is of bytes.
+    static func liveLines(_ status: SessionStatus, _ direction: Direction = .sent) -> [String] {
+        status.paths.map { path in
+            "  " + pad(path.name, 12) + pad(path.snapshot.state.name, 11)
+                + "RTT " + pad(milliseconds(path.snapshot.smoothedRTT), 10)
+                + "loss " + pad(percent(lossShare(path)), 8)
+                + "share " + percent(share(path, status, direction))
+        }
+    }
+
+    /// The table of paths of a receiver at the end.
+    static func receivedTable(_ status: SessionStatus) -> String {
+        var table = TextTable([
+            TextTable.Column("path", .left), TextTable.Column("state", .left),
+            TextTable.Column("received"), TextTable.Column("packets"), TextTable.Column("share"),
+            TextTable.Column("RTT ms p50"), TextTable.Column("from", .left),
+        ])
+        for path in status.paths {
+            table.add([
+                path.name, path.snapshot.state.name, bytes(path.statistics.bytesReceived),
+                "\(path.statistics.packetsReceived)", percent(status.receivedShare(of: path)),
+                number(path.rttPercentiles?.p50), path.remote,
+            ])
+        }
+        return table.text(styled: false)
+    }
+
+    /// The table of paths of a sender at the end; `share` is of the bytes sent.
     static func table(_ status: SessionStatus) -> String {
         var table = TextTable([
             TextTable.Column("path", .left), TextTable.Column("state", .left),
             TextTable.Column("sent"), TextTable.Column("packets"), TextTable.Column("lost"),
             TextTable.Column("again"), TextTable.Column("RTT ms p50"),
             TextTable.Column("p95"), TextTable.Column("p99"), TextTable.Column("one-way ms p50"),
-            TextTable.Column("share"),
+            TextTable.Column("share"), TextTable.Column("decisions"),
         ])
         for path in status.paths {
             let rtt = path.rttPercentiles
@@ -33,7 +62,7 @@ enum SessionSummary {
                 "\(path.statistics.packetsSent)", percent(lossShare(path)),
                 bytes(path.statistics.bytesRetransmitted), number(rtt?.p50), number(rtt?.p95),
                 number(rtt?.p99), number(path.oneWayPercentiles?.p50),
-                percent(status.decisionShare(of: path)),
+                percent(status.sentShare(of: path)), "\(path.statistics.decisions)",
             ])
         }
         return table.text(styled: false)
@@ -76,6 +105,7 @@ enum SessionSummary {
     static func json(_ status: SessionStatus) -> [(String, JSONValue)] {
         [
             ("policy", .string(status.policy)),
+            ("seed", .string(String(status.seed))),
             ("seconds", .number(status.elapsed.seconds)),
             ("decisions", .int(Int64(clamping: status.statistics.decisions))),
             ("forced_decisions", .int(Int64(clamping: status.statistics.forcedDecisions))),
@@ -115,6 +145,9 @@ enum SessionSummary {
             ("smoothed_rtt_ms", .number(path.snapshot.smoothedRTT.milliseconds)),
             ("rtt_ms", percentiles(path.rttPercentiles)),
             ("one_way_delay_ms", percentiles(path.oneWayPercentiles)),
+            ("sent_share", .number(status.sentShare(of: path))),
+            ("received_share", .number(status.receivedShare(of: path))),
+            ("decisions", .int(Int64(clamping: statistics.decisions))),
             ("decision_share", .number(status.decisionShare(of: path))),
             ("maximum_datagram", .int(Int64(path.maximumDatagram))),
         ])

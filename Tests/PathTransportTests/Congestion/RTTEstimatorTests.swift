@@ -12,6 +12,25 @@ import Testing
         #expect(rtt.probeTimeout(maxAckDelay: .milliseconds(25)) == .milliseconds(1_024))
     }
 
+    /// A path that is only probed is known after some probes: within an eighth of the change after
+    /// four samples 125 ms apart, where an eighth a sample would have left three fifths of it.
+    @Test func rareSamplesWeighMore() {
+        var rtt = RTTEstimator()
+        var now = Instant.zero
+        for _ in 0..<20 {
+            now = now + .milliseconds(10)
+            rtt.update(sample: .milliseconds(174), now: now)
+        }
+        for _ in 0..<5 {
+            now = now + .milliseconds(125)
+            rtt.update(sample: .milliseconds(20), now: now)
+        }
+        #expect(rtt.smoothed < .milliseconds(45), "\(rtt.smoothed)")
+        // A long pause leaves half of what was known.
+        rtt.update(sample: .milliseconds(100), now: now + .seconds(9))
+        #expect(rtt.smoothed > .milliseconds(55) && rtt.smoothed < .milliseconds(75))
+    }
+
     @Test func firstAndSecondSampleFollowTheEquations() {
         var rtt = RTTEstimator()
         rtt.update(sample: .milliseconds(40), now: .zero)

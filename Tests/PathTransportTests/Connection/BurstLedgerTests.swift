@@ -19,9 +19,37 @@ import Testing
             BurstContext(
                 bytes: 1000, deadline: .milliseconds(deadline), trafficClass: .message),
             candidate: Candidate(path: PathID(0)),
-            decision: Decision(distribution: distribution, chosen: 0), now: at(time))
-        for _ in 0..<packets { ledger.handleSent(number) }
+            decision: Decision(distribution: distribution, chosen: 0), grace: .milliseconds(30),
+            now: at(time))
+        for index in 0..<packets {
+            var packet = packet(of: number, index)
+            packet.isByBytes = copies > 1
+            ledger.handleSent(
+                number, path: PathID(0), bytes: 1200, isFollowed: !packet.isByBytes)
+            guard packet.isByBytes else { continue }
+            ledger.follow(packet.frames[0], of: number)
+        }
         return number
+    }
+
+    /// The piece of a message of its own that the n-th packet of a decision carries.
+    private func piece(of number: UInt64, _ index: Int) -> SentFrame {
+        .message(
+            MessageChunk(
+                number: number, offset: index * 1000, length: 1000, total: 100_000,
+                deadline: .distantFuture))
+    }
+
+    private func packet(of number: UInt64, _ index: Int) -> SentPacket {
+        var packet = SentPacket(sentAt: at(0), bytes: 1200, isAckEliciting: true)
+        packet.decision = number
+        packet.add(piece(of: number, index))
+        return packet
+    }
+
+    private func expire(_ ledger: inout BurstLedger, at milliseconds: Int64) {
+        ledger.handleTimeout(
+            now: at(milliseconds), grace: InlineArray(repeating: .milliseconds(30)))
     }
 
     private func isQuiet(_ ledger: inout BurstLedger) -> Bool { ledger.popClosed() == nil }
@@ -48,24 +76,39 @@ import Testing
         #expect(quiet2)
         // Late word of a closed decision changes nothing.
         ledger.handleAcknowledged(number, arrival: at(60), now: at(60))
-        ledger.handleLost(number, now: at(60))
+        ledger.handleLost(number)
         let quiet3 = isQuiet(&ledger)
         #expect(quiet3)
     }
 
-    @Test func unansweredIsLateAtItsDeadline() throws {
+    /// The word of an arrival in time may still be under way at the deadline.
+    @Test func unansweredIsLateARoundTripAndFourVariationsAfterItsDeadline() throws {
         var ledger = BurstLedger()
         let number = open(&ledger, packets: 1)
         ledger.handleComplete(number, now: at(0))
-        #expect(ledger.timeout == at(100))
-        ledger.handleTimeout(now: at(99))
+        #expect(ledger.timeout == at(130))
+        expire(&ledger, at: 129)
         let quiet4 = isQuiet(&ledger)
         #expect(quiet4)
-        ledger.handleTimeout(now: at(100))
+        expire(&ledger, at: 130)
         let closed = try next(&ledger)
         #expect(closed.outcome.isLate && closed.outcome.delivery == nil)
-        #expect(closed.outcome.deadline == 0.1 && closed.outcome.closedAt == at(100))
+        #expect(closed.outcome.deadline == 0.1 && closed.outcome.closedAt == at(130))
         #expect(ledger.timeout == .distantFuture)
+    }
+
+    /// The round trip may have become longer since the decision.
+    @Test func aLongerRoundTripIsWaitedFor() throws {
+        var ledger = BurstLedger()
+        let number = open(&ledger, packets: 1)
+        ledger.handleComplete(number, now: at(0))
+        ledger.handleTimeout(now: at(130), grace: InlineArray(repeating: .milliseconds(80)))
+        let quiet = isQuiet(&ledger)
+        #expect(quiet)
+        #expect(ledger.timeout == at(180))
+        ledger.handleAcknowledged(number, arrival: at(99), now: at(170))
+        let closed = try next(&ledger)
+        #expect(!closed.outcome.isLate && closed.outcome.closedAt == at(170))
     }
 
     @Test func arrivalAfterTheDeadlineIsLate() throws {
@@ -77,31 +120,72 @@ import Testing
         #expect(closed.outcome.isLate)
     }
 
-    @Test func aLossClosesUnlessCopiesAreUnderWay() throws {
+    /// A burst has arrived when its bytes have, whatever packet brought them.
+    @Test func aRepairInTimeMakesUpForALoss() throws {
         var ledger = BurstLedger()
-        let single = open(&ledger, packets: 2)
-        let double = open(&ledger, copies: 2, packets: 2)
-        ledger.handleComplete(single, now: at(1))
-        ledger.handleComplete(double, now: at(1))
-        ledger.handleLost(single, now: at(20))
-        ledger.handleLost(double, now: at(20))
-        let lost = try next(&ledger)
-        #expect(lost.outcome.decision == single && lost.outcome.isLate)
-        #expect(lost.outcome.lostPackets == 1)
+        let number = open(&ledger, packets: 2)
+        ledger.handleComplete(number, now: at(1))
+        ledger.handleAcknowledged(number, arrival: at(10), now: at(20))
+        ledger.handleLost(number)
+        ledger.handleMoved(packet(of: number, 1))
         let quiet5 = isQuiet(&ledger)
-        #expect(quiet5)
-        ledger.handleAcknowledged(double, arrival: at(25), now: at(30))
+        #expect(quiet5, "the repair may come in time")
+        // In two parts, one of them twice.
+        for (offset, length, time) in [(1400, 600, 50), (1400, 600, 55), (1000, 400, 60)] {
+            let chunk = MessageChunk(
+                number: number, offset: offset, length: length, total: 100_000,
+                deadline: .distantFuture)
+            var repair = SentPacket(sentAt: at(30), bytes: 700, isAckEliciting: true)
+            repair.add(.message(chunk))
+            ledger.handleRepairSent(repair, path: PathID(3))
+            ledger.handleArrived(.message(chunk), arrival: at(Int64(time)), now: at(80))
+        }
+        let closed = try next(&ledger)
+        #expect(!closed.outcome.isLate && closed.outcome.lostPackets == 1)
+        #expect(abs((closed.outcome.delivery ?? 0) - 0.06) < 1e-12)
+        #expect(closed.outcome.bytes[PathID(0)] == 2400)
+        #expect(closed.outcome.bytes[PathID(3)] == 1400, "the third was of use to nobody")
+    }
+
+    /// Of copies the first one of each byte counts; the same byte twice is not two.
+    @Test func copiesArriveByteByByte() throws {
+        var ledger = BurstLedger()
+        let number = open(&ledger, copies: 2, packets: 2)
+        for index in 0..<2 {
+            ledger.handleSent(number, path: PathID(1), bytes: 1100, isFollowed: false)
+            ledger.handleLost(number)
+            ledger.handleArrived(
+                piece(of: number, 0), arrival: at(20 + Int64(index)), now: at(30))
+        }
+        ledger.handleComplete(number, now: at(31))
+        let quiet = isQuiet(&ledger)
+        #expect(quiet, "the second packet is not there yet")
+        ledger.handleArrived(piece(of: number, 1), arrival: at(25), now: at(40))
         let arrived = try next(&ledger)
+        #expect(!arrived.outcome.isLate && arrived.outcome.packets == 4)
+        #expect(abs((arrived.outcome.delivery ?? 0) - 0.025) < 1e-12)
         #expect(
-            arrived.outcome.decision == double
-                && abs((arrived.outcome.delivery ?? 0) - 0.025) < 1e-12)
+            arrived.outcome.bytes[PathID(0)] == 2400 && arrived.outcome.bytes[PathID(1)] == 2200)
+    }
+
+    /// What expired before all of it had left cannot have arrived.
+    @Test func aBurstThatWasCutIsLate() throws {
+        var ledger = BurstLedger()
+        let number = open(&ledger, packets: 1)
+        ledger.handleComplete(number, isCut: true, now: at(50))
+        ledger.handleAcknowledged(number, arrival: at(20), now: at(60))
+        let quiet = isQuiet(&ledger)
+        #expect(quiet)
+        expire(&ledger, at: 130)
+        let closed = try next(&ledger)
+        #expect(closed.outcome.isLate)
     }
 
     @Test func aDecisionThatSentNothingLeavesNoOutcome() {
         var ledger = BurstLedger()
         let number = open(&ledger, packets: 0)
         ledger.handleComplete(number, now: at(1))
-        ledger.handleTimeout(now: at(1000))
+        expire(&ledger, at: 1000)
         let quiet6 = isQuiet(&ledger)
         #expect(quiet6)
         #expect(ledger.timeout == .distantFuture)
@@ -128,23 +212,32 @@ import Testing
         var ledger = BurstLedger()
         var opened: Set<UInt64> = []
         var closed: [UInt64] = []
+        var copied: Set<UInt64> = []
         for step in Int64(0)..<3000 {
-            let number = open(
-                &ledger, copies: generator.uniform() < 0.2 ? 2 : 1, packets: 2, at: step)
+            let copies = generator.uniform() < 0.2 ? 2 : 1
+            let number = open(&ledger, copies: copies, packets: 2, at: step)
+            if copies > 1 { copied.insert(number) }
             opened.insert(number)
             ledger.handleComplete(number, now: at(step))
             for _ in 0..<3 {
                 let other = number - min(number, UInt64(generator.uniform() * 150))
-                if generator.uniform() < 0.8 {
+                let place = Int(generator.uniform() * 2)
+                let isCopied = copied.contains(other)
+                switch generator.uniform() {
+                case ..<0.5 where !isCopied:
                     ledger.handleAcknowledged(other, arrival: at(step), now: at(step))
-                } else {
-                    ledger.handleLost(other, now: at(step))
+                case ..<0.7 where !isCopied:
+                    ledger.handleLost(other)
+                    ledger.handleMoved(packet(of: other, place))
+                default:
+                    ledger.handleArrived(
+                        piece(of: other, place), arrival: at(step), now: at(step))
                 }
             }
-            ledger.handleTimeout(now: at(step))
+            expire(&ledger, at: step)
             while let entry = ledger.popClosed() { closed.append(entry.outcome.decision) }
         }
-        ledger.handleTimeout(now: at(100_000))
+        expire(&ledger, at: 100_000)
         while let entry = ledger.popClosed() { closed.append(entry.outcome.decision) }
         #expect(closed.count == opened.count && Set(closed) == opened)
     }

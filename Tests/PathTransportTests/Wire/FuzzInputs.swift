@@ -96,8 +96,8 @@ enum Fuzz {
     private static func appendFrame(_ writer: inout ByteWriter, _ generator: inout SeededGenerator)
     {
         let kinds: [UInt8] = [
-            0, 1, 2, 2, 2, 4, 5, 6, 7, 8, 9, 10, 10, 11, 12, 13, 14, 15, 0x10, 0x11, 0x12, 0x14,
-            0x15, 0x15, 0x16, 0x17, 0x18,
+            0, 1, 2, 2, 2, 4, 5, 6, 7, 8, 9, 10, 10, 11, 12, 13, 14, 15, 0x10, 0x11, 0x12, 0x13,
+            0x14, 0x15, 0x15, 0x16, 0x17, 0x18,
         ]
         let kind = kinds[random(&generator, below: kinds.count)]
         writer.byte(kind)
@@ -131,6 +131,12 @@ enum Fuzz {
             writer.byte(UInt8(random(&generator, below: 17)))
             writer.varint(number(&generator))
             writer.byte(UInt8(random(&generator, below: 4)))
+        case FrameKind.pathName:
+            writer.byte(UInt8(random(&generator, below: 17)))
+            writer.varint(number(&generator))
+            let length = random(&generator, below: 300)
+            writer.varint(UInt64(length))
+            writer.bytes(bytes(Int(length), &generator))
         case FrameKind.close:
             writer.varint(number(&generator))
             writer.varint(3)

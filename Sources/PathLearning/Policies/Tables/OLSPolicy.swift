@@ -94,13 +94,26 @@ struct OLSPolicy: Policy {
 
     private static func share(_ arm: Int) -> Double { arm == 0 ? 1 : arm == 1 ? 0.5 : 1.0 / 32 }
 
+    /// Bytes of one copy of the burst, and of all that it took.
+    private static func bytes(of feedback: borrowing Feedback) -> (once: Double, all: Double) {
+        let taken = feedback.outcome.bytes
+        guard !taken.isEmpty else {
+            let planned = Double(max(0, feedback.burst.bytes))
+            return (planned, planned * Double(max(1, feedback.action.count)))
+        }
+        var most = 0
+        var paths = taken.paths
+        while let path = paths.popFirst() { most = max(most, taken[path]) }
+        return (Double(most), Double(taken.total))
+    }
+
     mutating func learn(_ feedback: borrowing Feedback) {
         if start == nil { start = feedback.now }
         // Outcomes of an earlier interval's arm say nothing about this one's.
         guard feedback.memo == memo, let begin = start else { return }
-        let bytes = Double(max(0, feedback.burst.bytes))
-        sent += bytes * Double(max(1, feedback.action.count))
-        if !feedback.outcome.isLate { arrived += bytes }
+        let (once, all) = OLSPolicy.bytes(of: feedback)
+        sent += all
+        if !feedback.outcome.isLate { arrived += once }
         packets &+= max(0, feedback.outcome.packets)
         let least = max(settings.interval, roundTrip <= 30 ? 2 * roundTrip : 0)
         guard (feedback.now - begin).seconds >= least, Double(packets) >= settings.packets,

@@ -1,0 +1,78 @@
+internal import PathLearning
+internal import PathNetwork
+internal import PathTelemetry
+internal import PathTrace
+internal import PathTransport
+
+/// The recording of one session, for the thread that drives it.
+struct SessionRecording: Sendable {
+    let id: SessionID
+    let ring: TraceRing
+    let recorder: SessionRecorder
+
+    /// Ends the session in the trace.
+    func end() { recorder.end(id) }
+
+    /// Takes a record of the connection.
+    func record(_ record: borrowing TransportRecord) {
+        switch record {
+        case .decision(let decision): _ = ring.record(decision, session: id)
+        case .outcome(let outcome): _ = ring.record(outcome, session: id)
+        case .sample(let snapshot, let statistics, let time):
+            _ = ring.record(
+                PathSample(
+                    time: time, snapshot: snapshot,
+                    totals: PathTotals(
+                        packetsSent: statistics.packetsSent, bytesSent: statistics.bytesSent,
+                        packetsReceived: statistics.packetsReceived,
+                        bytesReceived: statistics.bytesReceived,
+                        packetsLost: statistics.packetsLost)), session: id)
+        case .pathAdded(let facts):
+            _ = ring.record(
+                added: PathInfo(
+                    path: facts.path, name: facts.name,
+                    local: facts.local?.description ?? "", remote: facts.remote.description,
+                    traits: facts.traits, added: facts.added), session: id)
+        case .pathRemoved(let path, let time):
+            _ = ring.record(removed: path, at: time, session: id)
+        }
+    }
+
+    /// Takes an event of the connection.
+    func record(_ event: ConnectionEvent) {
+        let entry: TraceEvent
+        switch event {
+        case .pathChanged(let path, let from, let to, let cause, let time):
+            let kind: TraceEventKind =
+                to == .suspect
+                ? .failover
+                : to == .active && from != .validating
+                    ? .recovery : .pathState
+            entry = TraceEvent(
+                time: time, kind: kind, path: path,
+                text: "\(from.name) -> \(to.name): \(cause.name)")
+        case .established:
+            entry = TraceEvent(time: MonotonicClock.now(), kind: .connection, text: "established")
+        case .closed(let reason):
+            entry = TraceEvent(
+                time: MonotonicClock.now(), kind: .connection, text: "closed: \(reason)")
+        case .keysChanged(let generation, let time):
+            entry = TraceEvent(
+                time: time, kind: .connection, text: "keys changed", value: Double(generation))
+        case .policyGuard(.demoted(let reason, let time)):
+            entry = TraceEvent(
+                time: time, kind: .fallback, text: "steady decides: \(reason.name)")
+        case .policyGuard(.restored(let time)):
+            entry = TraceEvent(time: time, kind: .restored, text: "the learned policy decides")
+        case .policyGuard(.relearning(let reason, let time)):
+            entry = TraceEvent(time: time, kind: .note, text: "learning anew: \(reason.name)")
+        case .modelReplaced(let hash, let time):
+            entry = TraceEvent(
+                time: time, kind: .model, text: "goes on with model \(StableHash.text(hash))")
+        case .modelRefused(let reason, let time):
+            entry = TraceEvent(time: time, kind: .model, text: "refused: \(reason)")
+        default: return
+        }
+        _ = ring.record(entry, session: id)
+    }
+}

@@ -1,0 +1,141 @@
+import Foundation
+import PathLearning
+import PathSimulation
+import PathTelemetry
+import Testing
+
+@testable import PathTransport
+
+/// Labels are the truth: what the ledger says of every burst is what the simulator saw.
+@Suite struct OutcomeTruthTests {
+    private struct Case {
+        var links: [String]
+        var policy: String
+        var rtt: Double
+    }
+
+    /// Whether bytes are lost on the way out; acknowledgements are not.
+    private static func draw(seed: UInt64) -> Case {
+        var generator = SeededGenerator(seed: seed)
+        let rtt = 20 + generator.uniform() * 180
+        let count = 2 + Int(generator.uniform() * 2)
+        let links = (0..<count).map { index in
+            let own = index == 0 ? rtt : rtt * (0.6 + generator.uniform() * 1.4)
+            let rate = 2 + generator.uniform() * 20
+            let loss = generator.uniform() < 0.5 ? 0.0 : generator.uniform() * 0.03
+            return "rate=\(rate),rtt=\(own),floss=\(loss),fjitter=\(generator.uniform() * 3)"
+        }
+        let policies = ["earliest", "learned", "redundant", "round-robin"]
+        return Case(links: links, policy: policies[Int(generator.uniform() * 4)], rtt: rtt / 1000)
+    }
+
+    private struct Tally {
+        var compared = 0
+        var late = 0
+        /// Wrong at all, and wrong by more than stamps leave open.
+        var wrong = 0
+        var plainlyWrong = 0
+        var without = 0
+    }
+
+    private static func run(
+        _ drawn: Case, factor: Double, seed: UInt64
+    ) throws -> (BurstTruth, Tally, [String]) {
+        let deadline = TimeDelta(seconds: drawn.rtt * factor)
+        var settings = WorldSettings()
+        settings.policy = try PolicySpecification(parsing: drawn.policy)
+        settings.client.isRecording = true
+        settings.client.streamDeadlineRange = deadline...deadline
+        var world = try World(
+            links: try drawn.links.map { try LinkSpecification(parsing: $0) }, settings: settings,
+            application: BurstTruth(
+                deadline: deadline, messageInterval: .milliseconds(30), messageSize: 3000,
+                hasStream: seed % 2 == 0, seconds: 6), seed: seed)
+        world.run(for: .seconds(7))
+        #expect(world.stall == nil)
+        let truth = world.application
+        let arrivals = truth.arrivalTimes()
+        var tally = Tally()
+        var worst = 0.0
+        var lines: [String] = []
+        for (number, made) in truth.decisions where truth.bursts[number] != nil {
+            // The clocks' distance is known after the first round trips; the end is cut off.
+            let age = (made.time - Instant(nanoseconds: 1_000_000_000_000)).seconds
+            guard age > 1.5, age + made.burst.deadline.seconds < 5.5 else { continue }
+            guard let outcome = truth.outcomes[number] else {
+                tally.without += 1
+                continue
+            }
+            // A message whose rest expired, or went as another burst.
+            if truth.isCut(number) { continue }
+            guard let arrival = arrivals[number] else {
+                #expect(outcome.isLate, "never arrived")
+                continue
+            }
+            let took = (arrival - made.time).seconds
+            let error = truth.clockError(at: made.time).seconds
+            worst = max(worst, error)
+            tally.compared += 1
+            if took > outcome.deadline { tally.late += 1 }
+            guard outcome.isLate != (took > outcome.deadline) else { continue }
+            tally.wrong += 1
+            // A stamp is as good as what is known of the two clocks; and where an acknowledgement
+            // overtakes the one before on another path, the stamps of the packets that only that
+            // one had are those of its end: an eighth of a round trip, 5 ms at least.
+            let open = error + max(0.005, 0.25 * drawn.rtt)
+            if (took - outcome.deadline).magnitude > open {
+                tally.plainlyWrong += 1
+                lines.append(
+                    "\(number) took \(took) of \(outcome.deadline), label \(outcome.isLate), "
+                        + "delivery \(outcome.delivery ?? -1), closed "
+                        + "\((outcome.closedAt - made.time).seconds), lost \(outcome.lostPackets)")
+            }
+        }
+        #expect(worst < 0.1 * drawn.rtt + 0.005, "the clocks are \(worst) s apart, \(drawn)")
+        return (truth, tally, lines)
+    }
+
+    /// Deadlines from a fifth of a round trip, which no burst meets, to five.
+    @Test(arguments: [0.2, 0.45, 0.6, 0.8, 1, 1.5, 2, 3, 5])
+    func labelsAreTheTruth(factor: Double) throws {
+        var total = Tally()
+        for seed in UInt64(1)...8 {
+            let drawn = OutcomeTruthTests.draw(seed: seed &* 1000 &+ UInt64(factor * 100))
+            let (_, tally, lines) = try OutcomeTruthTests.run(drawn, factor: factor, seed: seed)
+            #expect(
+                tally.plainlyWrong == 0,
+                "seed \(seed), \(drawn): \(tally) \(lines.prefix(5).joined(separator: "\n"))")
+            #expect(tally.without == 0, "seed \(seed)")
+            total.wrong += tally.wrong
+            total.compared += tally.compared
+            total.late += tally.late
+        }
+        #expect(total.compared > 500, "\(total)")
+        #expect(total.wrong * 100 <= total.compared, "\(total)")
+        if ProcessInfo.processInfo.environment["PATHWISE_TABLES"] != nil {
+            print("\(factor) round trips: \(total)")
+        }
+        if factor >= 3 { #expect(total.late * 5 < total.compared, "\(total)") }
+        if factor < 0.3 { #expect(total.late == total.compared, "\(total)") }
+    }
+
+    /// The bytes of decisions are those of the wire, path by path, copies and repairs included.
+    @Test(arguments: UInt64(1)...12)
+    func bytesAreThoseOfTheWire(seed: UInt64) throws {
+        let drawn = OutcomeTruthTests.draw(seed: seed &* 77)
+        let (truth, _, _) = try OutcomeTruthTests.run(drawn, factor: 5, seed: seed)
+        for path in 0..<drawn.links.count {
+            var recorded = 0
+            for outcome in truth.outcomes.values { recorded += outcome.bytes[PathID(path)] }
+            // What is still open at the end is not counted yet.
+            var open = 0
+            for (number, burst) in truth.bursts where truth.outcomes[number] == nil {
+                open += burst.bytes[PathID(path)]
+            }
+            let wire = truth.dataBytes[path]
+            #expect(
+                Double((wire - recorded - open).magnitude) <= 0.01 * Double(wire) + 3000,
+                "path \(path): \(recorded) and \(open) open of \(wire), \(drawn)")
+        }
+    }
+}
