@@ -63,42 +63,42 @@ enum LearningBenchmarks {
     }
 }
 
-/// Ridge of rows in memory, intercept and solution included.
+/// Ridge as `train` takes it: row by row, one thread, intercept and solution included.
 enum RidgeSpeed {
     static func run(features: Int) throws {
         let rows = 1_000_000
         var generator = SeededGenerator(seed: 1)
-        // Large pages, as numpy asks for in its own arrays.
-        let bytes = (rows * features * 8 + 0x1fffff) & ~0x1fffff
+        // Large pages, as numpy asks for in its own arrays; the target is the last number of a row.
+        let width = features + 1
+        let bytes = (rows * width * 8 + 0x1fffff) & ~0x1fffff
         let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 0x200000)
         madvise(memory, bytes, MADV_HUGEPAGE)
-        let x = UnsafeMutableBufferPointer(
-            start: memory.bindMemory(to: Double.self, capacity: rows * features),
-            count: rows * features)
+        let data = UnsafeMutableBufferPointer(
+            start: memory.bindMemory(to: Double.self, capacity: rows * width),
+            count: rows * width)
         defer { memory.deallocate() }
-        for index in x.indices { x[index] = generator.uniform() * 2 - 1 }
-        let y = (0..<rows).map { x[$0] + generator.uniform() }
-        for threads in [2, 1] {
-            let before = LearningBenchmarks.processor()
-            let repeats = features == 256 ? 3 : 7
-            let seconds = try LearningBenchmarks.median(repeats) {
-                var sums = RidgeAccumulator(size: features)
-                try y.withUnsafeBufferPointer { y in
-                    try sums.add(
-                        ColumnBatch(columns: UnsafeBufferPointer(x), target: y), threads: threads)
-                }
-                _ = try sums.solve(lambda: 1)
+        for row in 0..<rows {
+            for column in 0..<features {
+                data[row * width + column] = generator.uniform() * 2 - 1
             }
-            let busy = (LearningBenchmarks.processor() - before) / Double(repeats + 1)
-            // Products and sums of half the matrix, the target a column.
-            let rate =
-                Double(rows) * Double(features + 1) * Double(features + 2) / seconds / 1e9
-            LearningBenchmarks.report(
-                "pathwise ridge, \(features) features, \(threads) threads",
-                "\(LearningBenchmarks.text(seconds * 1e3, 1)) ms, processor "
-                    + "\(LearningBenchmarks.text(busy * 1e3, 1)) ms (intercept), "
-                    + "\(LearningBenchmarks.text(rate, 1)) GF/s")
+            data[row * width + features] = data[row * width] + generator.uniform()
         }
+        let repeats = features == 256 ? 3 : 7
+        let seconds = try LearningBenchmarks.median(repeats) {
+            var sums = RidgeAccumulator(size: features)
+            for row in 0..<rows {
+                sums.add(
+                    row: UnsafeBufferPointer(
+                        rebasing: data[row * width..<(row + 1) * width]))
+            }
+            _ = try sums.solve(lambda: 1)
+        }
+        // Products and sums of half the matrix, the target a column.
+        let rate = Double(rows) * Double(features + 1) * Double(features + 2) / seconds / 1e9
+        LearningBenchmarks.report(
+            "pathwise ridge, \(features) features, as train takes it",
+            "\(LearningBenchmarks.text(seconds * 1e3, 1)) ms (intercept), "
+                + "\(LearningBenchmarks.text(rate, 1)) GF/s")
         LearningBenchmarks.report(
             "dgemm of 1,024 squared, 1 thread, for comparison",
             "\(LearningBenchmarks.text(try peak(), 1)) GF/s (\(BLAS.coreName))")

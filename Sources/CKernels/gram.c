@@ -96,82 +96,11 @@ AVX2 static void corner(const double *a, long rows, double *c) {
     ADD_ALL;
 }
 
-// Two sums of a column, weighted or not.
-#define COLUMN(n)                                                                                \
-    do {                                                                                         \
-        __builtin_prefetch(ahead[n] + row, 0, 3);                                                \
-        const __m256d low_ = _mm256_loadu_pd(x[n] + row);                                        \
-        const __m256d high_ = _mm256_loadu_pd(x[n] + row + 4);                                   \
-        s##n = _mm256_add_pd(                                                                    \
-            s##n, weights ? _mm256_mul_pd(_mm256_loadu_pd(weights + row), low_) : low_);         \
-        t##n = _mm256_add_pd(                                                                    \
-            t##n, weights ? _mm256_mul_pd(_mm256_loadu_pd(weights + row + 4), high_) : high_);   \
-    } while (0)
-#define ROW_OF_FOUR(row) _mm256_setr_pd(x[0][row], x[1][row], x[2][row], x[3][row])
-// Two rows of two columns each.
-#define PAIRS(one, other, row)                                                                   \
-    _mm256_insertf128_pd(                                                                        \
-        _mm256_castpd128_pd256(_mm_loadu_pd(x[one] + (row))), _mm_loadu_pd(x[other] + (row)), 1)
 #define CENTRED(vector, row)                                                                     \
     (roots ? _mm256_mul_pd(_mm256_sub_pd(vector, mean), _mm256_broadcast_sd(roots + (row)))      \
            : _mm256_sub_pd(vector, mean))
 
-// Four columns into a group, centred by their means; what is copied next is fetched meanwhile.
-AVX2 static inline __attribute__((always_inline)) void pack(
-    const double *const *x, const double *const *ahead, long rows, const double *weights,
-    const double *roots, double total, double *out, double *means) {
-    __m256d s0 = _mm256_setzero_pd(), s1 = s0, s2 = s0, s3 = s0;
-    __m256d t0 = s0, t1 = s0, t2 = s0, t3 = s0;
-    long row = 0;
-    for (; row + 8 <= rows; row += 8) {
-        COLUMN(0);
-        COLUMN(1);
-        COLUMN(2);
-        COLUMN(3);
-    }
-    const __m256d one = _mm256_hadd_pd(_mm256_add_pd(s0, t0), _mm256_add_pd(s1, t1));
-    const __m256d two = _mm256_hadd_pd(_mm256_add_pd(s2, t2), _mm256_add_pd(s3, t3));
-    __m256d sum = _mm256_add_pd(
-        _mm256_permute2f128_pd(one, two, 0x20), _mm256_permute2f128_pd(one, two, 0x31));
-    for (; row < rows; row++) {
-        const __m256d rest = ROW_OF_FOUR(row);
-        sum = _mm256_add_pd(
-            sum, weights ? _mm256_mul_pd(_mm256_broadcast_sd(weights + row), rest) : rest);
-    }
-    const __m256d mean = _mm256_div_pd(sum, _mm256_set1_pd(total));
-    _mm256_storeu_pd(means, mean);
-    for (row = 0; row + 4 <= rows; row += 4, out += 16) {
-        const __m256d even = PAIRS(0, 2, row), odd = PAIRS(1, 3, row);
-        const __m256d later = PAIRS(0, 2, row + 2), last = PAIRS(1, 3, row + 2);
-        _mm256_storeu_pd(out, CENTRED(_mm256_unpacklo_pd(even, odd), row));
-        _mm256_storeu_pd(out + 4, CENTRED(_mm256_unpackhi_pd(even, odd), row + 1));
-        _mm256_storeu_pd(out + 8, CENTRED(_mm256_unpacklo_pd(later, last), row + 2));
-        _mm256_storeu_pd(out + 12, CENTRED(_mm256_unpackhi_pd(later, last), row + 3));
-    }
-    for (; row < rows; row++, out += 4) _mm256_storeu_pd(out, CENTRED(ROW_OF_FOUR(row), row));
-}
-
-AVX2 static void pack_all(
-    const double *x, long stride, long features, const double *target, long rows,
-    const double *weights, const double *roots, double total, double *block, double *means) {
-    static const double zeros[CK_GRAM_ROWS];
-    const double *current[4], *ahead[4] = {zeros, zeros, zeros, zeros};
-    for (long column = -4; column <= features; column += 4) {
-        for (long n = 0; n < 4; n++) {
-            const long next = column + 4 + n;
-            current[n] = ahead[n];
-            ahead[n] = next < features ? x + next * stride : next == features ? target : zeros;
-        }
-        if (column < 0) continue;
-        double *out = block + column / 4 * GROUP;
-        if (weights) {
-            pack(current, ahead, rows, weights, roots, total, out, means + column);
-        } else {
-            pack(current, ahead, rows, 0, 0, total, out, means + column);
-        }
-    }
-}
-
+// Centres the columns of a block group by group.
 AVX2 static void centre_all(
     double *block, long rows, long columns, const double *weights, const double *roots,
     double total, double *means) {
@@ -196,12 +125,6 @@ int ck_gram_fits(long columns) {
     return columns <= 48 || !__builtin_cpu_supports("avx512f");
 }
 
-void ck_gram_pack(
-    const double *x, long stride, long features, const double *target, long rows,
-    const double *weights, const double *roots, double total, double *block, double *means) {
-    pack_all(x, stride, features, target, rows, weights, roots, total, block, means);
-}
-
 void ck_gram_centre(
     double *block, long rows, long columns, const double *weights, const double *roots,
     double total, double *means) {
@@ -224,13 +147,6 @@ void ck_gram(const double *block, long rows, long columns, double *sums) {
 int ck_gram_fits(long columns) {
     (void)columns;
     return 0;
-}
-
-void ck_gram_pack(
-    const double *x, long stride, long features, const double *target, long rows,
-    const double *weights, const double *roots, double total, double *block, double *means) {
-    (void)x, (void)stride, (void)features, (void)target, (void)rows, (void)weights;
-    (void)roots, (void)total, (void)block, (void)means;
 }
 
 void ck_gram_centre(

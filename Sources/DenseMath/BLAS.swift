@@ -43,29 +43,6 @@ public enum BLAS {
             &c.elements, blasint(max(1, c.rows)))
     }
 
-    /// `y = alpha op(A) x + beta y`.
-    public static func gemv(
-        alpha: Double = 1, _ a: Matrix, transposed: Bool = false, _ x: [Double],
-        beta: Double = 0, into y: inout [Double]
-    ) throws(DenseMathError) {
-        let m = transposed ? a.columns : a.rows
-        let k = transposed ? a.rows : a.columns
-        guard x.count == k, y.count == m else {
-            throw .dimensionMismatch(
-                operation: "gemv", expected: "x of \(k), y of \(m)",
-                actual: "\(x.count) and \(y.count)")
-        }
-        guard m > 0 else { return }
-        guard k > 0 else {
-            for index in 0..<m { y[index] *= beta }
-            return
-        }
-        _ = ready
-        cblas_dgemv(
-            CblasColMajor, transposed ? CblasTrans : CblasNoTrans, blasint(a.rows),
-            blasint(a.columns), alpha, a.elements, blasint(a.rows), x, 1, beta, &y, 1)
-    }
-
     /// `C = alpha A'A + beta C`, lower triangle only.
     public static func gram(
         alpha: Double = 1, _ a: Matrix, beta: Double = 0, into c: inout Matrix

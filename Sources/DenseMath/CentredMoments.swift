@@ -83,25 +83,6 @@ public struct CentredMoments: Sendable {
         count &+= other.count
     }
 
-    /// Takes in rows that are all in memory, on several threads; the target is the last column.
-    ///
-    /// Same rows, same result, whatever the number of threads.
-    /// - Throws: `DenseMathError.dimensionMismatch` for another number of columns, `.nonFinite`
-    ///   when a number is not finite or a weight is negative; nothing is changed then.
-    public mutating func add(_ batch: ColumnBatch, threads: Int = 1) throws(DenseMathError) {
-        guard batch.features + 1 == columns else {
-            throw .dimensionMismatch(
-                operation: "CentredMoments.add", expected: "\(columns - 1) features",
-                actual: "\(batch.features)")
-        }
-        let parts = try BatchMoments.compute(batch, threads: threads)
-        flush()
-        for part in parts {
-            merge(weight: part.weight, means: part.means, scatter: part.scatter)
-        }
-        count &+= UInt64(batch.rows)
-    }
-
     // MARK: Read
 
     /// Weighted means, and the scatter about them with both triangles filled.

@@ -102,18 +102,6 @@ public struct Cholesky: Sendable {
         return x
     }
 
-    /// `L^-1 b`: half of a solution, for `x'A^-1 x` and for drawing from a normal.
-    public func solveLower(_ b: [Double]) throws(DenseMathError) -> [Double] {
-        guard b.count == size else {
-            throw .dimensionMismatch(
-                operation: "Cholesky.solveLower", expected: "\(size) elements",
-                actual: "\(b.count)")
-        }
-        var x = b
-        withFactor { SmallCholesky.forward($0, &x, size: size, stride: size) }
-        return x
-    }
-
     /// `A^-1`, symmetric to the last bit.
     public func inverse() -> Matrix {
         var result = Matrix(rows: size, columns: size)
@@ -124,7 +112,7 @@ public struct Cholesky: Sendable {
     }
 
     /// `ln det A`.
-    public var logDeterminant: Double {
+    var logDeterminant: Double {
         var sum = CompensatedSum()
         for index in 0..<size { sum.add(2 * logarithm(factor[index, index])) }
         return sum.value

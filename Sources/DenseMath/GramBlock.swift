@@ -5,7 +5,7 @@ import CKernels
 ///
 /// Own kernel where the processor has it: BLAS packs both factors at each call and reaches a third
 /// of the hardware's speed for 16 columns, half of it for 64. Here the pass that centres the rows
-/// packs them as well, four columns side by side, and the sums stay in the order of the work until
+/// lays them out as well, four columns side by side, and the sums stay in the order of the work until
 /// all blocks are in.
 struct GramBlock {
     enum Kernel {
@@ -45,35 +45,13 @@ struct GramBlock {
             : row &+ column &* stride
     }
 
-    /// Copies rows of a batch, target last, centred by their means and scaled by the roots.
+    /// Centres the rows of a block by their means and scales them by the roots.
     ///
     /// - Parameters:
     ///   - rows: at most `capacity`.
     ///   - weights: of these rows, and their square roots in `roots`; nil for ones.
     ///   - total: sum of the weights.
     ///   - means: room for whole groups of four columns.
-    func fill(
-        _ block: UnsafeMutablePointer<Double>, from batch: ColumnBatch, row: Int, rows: Int,
-        weights: UnsafePointer<Double>?, roots: UnsafePointer<Double>, total: Double,
-        means: UnsafeMutablePointer<Double>
-    ) {
-        let roots = weights == nil ? nil : roots
-        guard kernel == .blas else {
-            ck_gram_pack(
-                batch.columns + row, batch.stride, batch.features, batch.target + row, rows,
-                weights, roots, total, block, means)
-            return
-        }
-        for column in 0...batch.features {
-            let source =
-                column < batch.features
-                ? batch.columns + (row &+ column &* batch.stride) : batch.target + row
-            means[column] = ck_centre(
-                source, weights, roots, rows, total, block + column &* stride)
-        }
-    }
-
-    /// The same for rows that are in the block.
     func centre(
         _ block: UnsafeMutablePointer<Double>, rows: Int, weights: UnsafePointer<Double>?,
         roots: UnsafePointer<Double>?, total: Double, means: UnsafeMutablePointer<Double>

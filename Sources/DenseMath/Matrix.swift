@@ -57,7 +57,7 @@ public struct Matrix: Sendable, Equatable {
     }
 
     /// Largest sum of magnitudes of a column.
-    public var norm1: Double {
+    var norm1: Double {
         var largest = 0.0
         for column in 0..<columns {
             var sum = 0.0

@@ -38,44 +38,6 @@ public enum SmallKernels {
         return sum(total)
     }
 
-    /// `y = A x` for symmetric A.
-    public static func multiply(
-        _ a: UnsafePointer<Double>, _ x: UnsafePointer<Double>, size: Int, stride: Int,
-        into y: UnsafeMutablePointer<Double>
-    ) {
-        var row = 0
-        while row &+ 16 <= stride {
-            var s0 = Lanes(repeating: 0)
-            var s1 = s0
-            var s2 = s0
-            var s3 = s0
-            var column = a + row
-            for index in 0..<size {
-                let factor = Lanes(repeating: x[index])
-                s0 += factor * load(column, 0)
-                s1 += factor * load(column, 4)
-                s2 += factor * load(column, 8)
-                s3 += factor * load(column, 12)
-                column += stride
-            }
-            store(s0, y, row)
-            store(s1, y, row &+ 4)
-            store(s2, y, row &+ 8)
-            store(s3, y, row &+ 12)
-            row &+= 16
-        }
-        while row < stride {
-            var s0 = Lanes(repeating: 0)
-            var column = a + row
-            for index in 0..<size {
-                s0 += Lanes(repeating: x[index]) * load(column, 0)
-                column += stride
-            }
-            store(s0, y, row)
-            row &+= 4
-        }
-    }
-
     /// `x'A x` for symmetric A, from its lower triangle by blocks of four; nothing is stored.
     ///
     /// - Parameter length: elements of x to use, a multiple of four.
@@ -219,8 +181,7 @@ public enum SmallKernels {
     }
 
     /// Exponentials of finite numbers, held within exp(-700...700); in whole groups of four.
-    @inlinable
-    public static func exponentials(
+    static func exponentials(
         _ x: UnsafePointer<Double>, into result: UnsafeMutablePointer<Double>, count: Int
     ) {
         ck_exp(x, result, count)

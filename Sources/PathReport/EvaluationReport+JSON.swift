@@ -1,4 +1,5 @@
 public import PathEvaluation
+import PathLearning
 
 /// An evaluation as JSON.
 extension EvaluationReport {
@@ -31,15 +32,26 @@ extension EvaluationReport {
             ("confidence", .number(options.confidence)),
             ("decisions", .count(decisions)), ("evaluated", .count(evaluated)),
             ("forced", .count(forced)), ("without_outcome", .count(withoutOutcome)),
-            ("refused", .count(refused)), ("reward_model_explained", .optional(model?.explained)),
+            ("refused", .count(refused)), ("renormalised", .count(renormalised)),
+            ("reward_model_explained", .optional(model?.explained)),
             (
                 "recorded",
-                json(recorded, recorded.normal(confidence: options.confidence), name: "mean")
+                json(recorded, recordedInterval, name: "mean")
             ),
+            ("recorded_network", recordedNetwork.map { json($0) } ?? .null),
+            ("lateness_warnings", latenessWarningsJSON),
             ("policies", .array(policies.map { json($0) })),
         ]
         if case .traces(let target) = source {
             members.insert(("target", .string(target.rawValue)), at: 4)
+            members.insert(
+                (
+                    "value_weights",
+                    [
+                        "lateness": .number(valueWeights.lateness),
+                        "price": .number(valueWeights.perUnit),
+                    ]
+                ), at: 5)
         }
         return .object(members)
     }
@@ -67,6 +79,12 @@ extension EvaluationReport {
             ("policy", .string(policy.label)),
             ("verdict", .string(policy.verdict.level.words)),
             ("reasons", .array(policy.verdict.reasons.map { .string($0) })),
+            ("notes", .array(policy.notes.map { .string($0) })),
+            ("network", policy.network.map { json($0) } ?? .null),
+            (
+                "is_far_later",
+                .bool(latenessWarnings.contains { $0.policy == policy.label })
+            ),
             ("diagnostics", json(policy.diagnostics)),
             ("estimates", .array(policy.estimates.map { json($0.estimate, $0.interval) })),
             ("gain_over_recorded", json(policy.gain.estimate, policy.gain.interval)),
@@ -83,6 +101,7 @@ extension EvaluationReport {
                         "decision": .string(gate.decision.rawValue),
                         "interval": [.number(gate.interval.low), .number(gate.interval.high)],
                         "interval_method": .string(gate.interval.method),
+                        "margin": .number(gate.margin), "reason": .string(gate.reason),
                     ]
                 ))
         }
@@ -163,6 +182,7 @@ extension EvaluationReport {
             "chi2_divergence": .number(facts.divergence),
             "unsupported_share": .number(facts.unsupportedShare),
             "agreement": .number(facts.agreement),
+            "greatest_probability": .number(facts.greatestProbability),
             "smallest_propensity": .number(facts.smallestPropensity),
             "smallest_probability": .optional(facts.smallestProbability),
             "share_of_probabilities_below_0_01": .optional(facts.shareOfSmallProbabilities),
@@ -177,6 +197,7 @@ extension EvaluationReport {
                     ]
                 }),
             "residual_autocorrelation": .number(facts.autocorrelation),
+            "is_dependent": .bool(facts.isDependent),
             "drift_z": .number(facts.drift), "own_load": .optional(facts.ownLoad),
             "influential": .array(
                 facts.influential.map {

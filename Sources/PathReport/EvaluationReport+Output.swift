@@ -1,4 +1,5 @@
 public import PathEvaluation
+import PathLearning
 
 /// An evaluation as tables and as sentences.
 extension EvaluationReport {
@@ -20,8 +21,7 @@ extension EvaluationReport {
                 verdict,
             ])
         }
-        row(
-            "(recorded)", "mean", recorded, recorded.normal(confidence: options.confidence), "")
+        row(EvaluationReport.recordedLabel, "mean", recorded, recordedInterval, "")
         for policy in policies {
             for (index, item) in policy.estimates.enumerated() {
                 row(
@@ -46,10 +46,11 @@ extension EvaluationReport {
         for policy in policies {
             let gate = policy.gate.map { gate in
                 "\(gate.decision.rawValue) (\(EvaluationReport.text(gate.interval)))"
+                    + (gate.reason.isEmpty ? "" : ": \(gate.reason)")
             }
             var rows = [
                 [
-                    policy.label, "(recorded)",
+                    policy.label, EvaluationReport.recordedLabel,
                     EvaluationReport.signed(policy.gain.estimate.value),
                     EvaluationReport.text(policy.gain.interval),
                 ] + (hasGate ? [gate ?? ""] : [])
@@ -144,6 +145,20 @@ extension EvaluationReport {
                     + " of decisions it was not fitted on.")
         } else {
             remarks.append("No reward model could be fitted: DM and DR are left out.")
+        }
+        if renormalised > 0 {
+            remarks.append(
+                "The probabilities of \(NumberText.count(renormalised)) rows were written with few "
+                    + "digits and were divided by their sum.")
+        }
+        for policy in policies {
+            remarks += policy.notes.map { "\(policy.label): \($0)." }
+        }
+        if case .traces(.cost) = source {
+            remarks.append(
+                "The value is minus the logarithm of the delivery time in seconds, minus "
+                    + "\(NumberText.short(valueWeights.lateness)) for a late burst, minus "
+                    + "\(NumberText.short(valueWeights.perUnit)) times the price of its bytes.")
         }
         if case .log(let refusals) = source { remarks += refusals.map { "Refused: \($0)." } }
         return remarks

@@ -36,6 +36,12 @@ extension EvaluationReport {
                 }
             blocks.append(.verdict(tone, text))
         }
+        blocks += warnings.map { .verdict(.bad, $0) }
+        if let table = networkTable() {
+            blocks.append(.heading("On the network"))
+            blocks.append(.table(table))
+            blocks.append(.heading("Values"))
+        }
         blocks.append(
             .figure(
                 svg: figure(palette: palette),

@@ -12,6 +12,8 @@ public enum TraceError: Error, Equatable, Sendable, CustomStringConvertible {
     case otherSchema(path: String, found: String, expected: String)
     /// The file is cut off or its content contradicts itself.
     case damaged(path: String, what: String)
+    /// Two sessions are the same recording: which, and which it repeats.
+    case repeated(String, String)
     /// The disk is full; recording has stopped.
     case diskFull(path: String)
     /// Another write error; recording has stopped.
@@ -41,6 +43,8 @@ public enum TraceError: Error, Equatable, Sendable, CustomStringConvertible {
         case .damaged(let path, let what):
             "trace '\(path)' is damaged: \(what); restore the whole file (and its '-wal' file, if"
                 + " there was one), or save what is left with 'sqlite3 \(path) .recover'"
+        case .repeated(let first, let second):
+            "\(second) is the same recording as \(first); name each recording once"
         case .diskFull(let path):
             "recording to '\(path)' stopped: the disk is full;"
                 + " free some space and start a new recording"

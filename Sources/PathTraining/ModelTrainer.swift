@@ -140,6 +140,7 @@ private struct TrainingRun {
         var sources: [TraceSource] = []
         do throws(TraceError) {
             for file in files { sources.append(try TraceSource(file)) }
+            try TraceReader.refuseRepetitions(sources.map(\.reader))
         } catch {
             throw .trace(error)
         }

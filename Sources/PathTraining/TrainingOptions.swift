@@ -37,7 +37,7 @@ public struct TrainingOptions: Sendable, Equatable {
     /// Penalties to choose from by cross-validation over segments of time.
     public var lambdas: [Double] = [0.1, 1, 10, 100, 1000]
     /// The most that one over a probability counts.
-    public var weightLimit = 50.0
+    var weightLimit = 50.0
     /// Random Fourier features of P(late) beside the linear ones.
     public var fourier = 0
     /// Widths of the network's layers.

@@ -9,12 +9,14 @@ struct EvaluateCommand: ParsableCommand {
         commandName: "evaluate",
         abstract: "Estimate from recordings what other policies would have achieved.",
         discussion: """
-            Each policy gets a verdict first: trust, weak or do not trust, and why. Then come
-            estimates with intervals, and the paired difference to what was recorded.
+            Each policy gets a verdict first: trust, weak or do not trust, and why. For traces a
+            table in units of the network follows: the share of late bursts with its interval,
+            delivery times, the cost of the bytes and how far the policy agrees with the log. Then
+            come values with intervals, and the paired difference to what was recorded.
 
-            On traces the reward of a decision is minus its cost: the logarithm of the delivery
-            time, one for being late, and the price. 0.1 more is about ten percent faster. Record
-            with a policy that explores (lin-ucb, weighted), else there is nothing to learn about
+            On traces the value of a decision is minus its cost: the logarithm of the delivery
+            time, --lateness for being late, and --price times what the bytes cost. 0.1 more is
+            about ten percent faster. Record with a policy that explores (lin-ucb, weighted), else there is nothing to learn about
             the actions not taken.
 
             --log reads any logged bandit data: CSV with the columns action, reward, pscore and
@@ -30,6 +32,7 @@ struct EvaluateCommand: ParsableCommand {
               pathwise evaluate run.trace --policy min-rtt --estimator dr --json
               pathwise evaluate *.trace --policy earliest --policy steady --baseline steady
               pathwise evaluate run.trace --policy model.safetensors --gate --strict
+              pathwise evaluate run.trace --policy min-rtt --policy steady --lateness 5
               pathwise evaluate --log clicks.csv --estimator all --report evaluation.html
             """
     )
@@ -94,8 +97,26 @@ struct EvaluateCommand: ParsableCommand {
             "Also compare with this one of the policies, paired.", valueName: "policy"))
     var baseline: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "What a late burst costs in the value, in logarithms of delivery time (default: 1).",
+            valueName: "weight"))
+    var lateness: Double?
+
+    @Option(
+        help: ArgumentHelp(
+            "What one unit of your currency costs in the value (default: 1000).",
+            valueName: "weight"))
+    var price: Double?
+
     @Flag(help: "Say deploy, hold or reject, by an interval that holds whenever you look.")
     var gate = false
+
+    @Option(
+        help: ArgumentHelp(
+            "The smallest gain that --gate deploys a policy for: a share of the delivery time, or of "
+                + "the recorded mean of --log (default: 0.01).", valueName: "share"))
+    var margin: Double?
 
     @Flag(help: "Exit with 65 when a verdict is 'do not trust'.")
     var strict = false
@@ -123,6 +144,8 @@ struct EvaluateCommand: ParsableCommand {
             readers = try traces.map { try TraceReader(path: $0) }
             var evaluation = TraceEvaluation(options: options)
             evaluation.baseline = baseline
+            if let lateness { evaluation.cost.lateness = lateness }
+            if let price { evaluation.cost.perUnit = price }
             var display = ProgressDisplay()
             result = try evaluation.evaluate(readers, policies: subjects) { done, all in
                 display.update([ProgressDisplay.bar("evaluating", done: done, of: all)])
@@ -160,6 +183,7 @@ struct EvaluateCommand: ParsableCommand {
         options.resamples = resamples
         options.seed = seed
         options.hasGate = gate
+        if let margin { options.margin = margin }
         return options
     }
 
@@ -167,6 +191,11 @@ struct EvaluateCommand: ParsableCommand {
         if log != nil {
             guard traces.isEmpty else {
                 throw CommandFailure("give traces or --log, not both", .usage)
+            }
+            guard lateness == nil, price == nil else {
+                throw CommandFailure(
+                    "--lateness and --price weigh what happened to bursts of traces; --log brings "
+                        + "its rewards with it", .usage)
             }
             guard policies.isEmpty, baseline == nil, !online else {
                 throw CommandFailure(
@@ -194,13 +223,30 @@ struct EvaluateCommand: ParsableCommand {
         guard (2...1_000_000).contains(resamples) else {
             throw CommandFailure("--resamples \(resamples): from 2 to 1000000, as 1000", .usage)
         }
-        if let largestWeight, !(largestWeight > 1 && largestWeight.isFinite) {
+        if let largestWeight, !(largestWeight > 1 && largestWeight <= 1e50) {
             throw CommandFailure("--largest-weight \(largestWeight): above 1, as 50", .usage)
+        }
+        for (name, weight) in [("--lateness", lateness), ("--price", price)] {
+            if let weight, !(weight >= 0 && weight <= 1e9) {
+                throw CommandFailure("\(name) \(weight): from 0 to 1000000000, as 5", .usage)
+            }
+        }
+        if let margin {
+            guard gate else {
+                throw CommandFailure("--margin is for --gate; add --gate", .usage)
+            }
+            guard (0...1).contains(margin) else {
+                throw CommandFailure("--margin \(margin): from 0 to 1, as 0.01", .usage)
+            }
         }
     }
 
     /// Refuses estimators that were asked for by name and cannot be had.
     private func checkEstimators(_ report: EvaluationReport) throws(CommandFailure) {
+        for case .one(let estimator) in estimators where estimator.name == .replay {
+            guard let note = report.policies.lazy.flatMap(\.notes).first else { continue }
+            throw CommandFailure(note + "; use --estimator snips", .dataError)
+        }
         guard report.model == nil else { return }
         for case .one(let estimator) in estimators where estimator.name.needsModel {
             throw CommandFailure(

@@ -11,10 +11,11 @@ struct TraceCommand: ParsableCommand {
               pathwise trace info run.trace
               pathwise trace export run.trace --format csv --output decisions.csv
               pathwise trace verify run.trace
+              pathwise trace explain run.trace --decision 1200 --policy steady
               pathwise trace merge monday.trace tuesday.trace --output week.trace
               pathwise trace import lte.down --output lte.trace
             """,
-        subcommands: [Info.self, Verify.self, Merge.self, Export.self, Import.self]
+        subcommands: [Info.self, Verify.self, Explain.self, Merge.self, Export.self, Import.self]
     )
 
     struct Info: ParsableCommand {

@@ -18,6 +18,10 @@ struct TrainCommand: ParsableCommand {
               late           the probability of missing the deadline, calibrated on what is held out
               neural-linear  ridge by a network whose last layer goes on learning online
 
+            The sender uses the ridge head, and the late head where that has no Fourier features.
+            The neural-linear head, Fourier features and calibrated thresholds are trained and
+            measured; the sender does not use them.
+
             Objectives:
               regression     fit the outcomes of what was chosen
               ips, dr        learn which path to take, from inverse propensities or doubly robust

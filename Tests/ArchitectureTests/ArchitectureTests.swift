@@ -98,4 +98,21 @@ struct ArchitectureTests {
                     file.text, file: file.path, witnesses: House.witnesses))
         }
     }
+
+    /// What is public is there for another room, or the list says for whom.
+    @Test func publicDeclarationsHaveUsers() throws {
+        let files = try sources().compactMap { file in
+            file.room.map { (room: $0, path: file.path, source: file.source) }
+        }
+        let unreached = PublicNames(files).unreached(witnesses: House.namedByOthers)
+            .filter { House.sparing.contains($0.room) }
+        let names = Set(unreached.map { "\($0.room).\($0.name)" })
+        for declaration in unreached
+        where House.unreached["\(declaration.room).\(declaration.name)"] == nil {
+            Issue.record("\(declaration.at)")
+        }
+        for entry in House.unreached.keys where !names.contains(entry) {
+            Issue.record("\(entry) is listed as without a user, but has one")
+        }
+    }
 }

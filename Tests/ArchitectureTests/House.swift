@@ -43,6 +43,25 @@ enum House {
         "handleClient", "handleServer",
     ]
 
+    /// Public because a protocol of the standard library or of a package asks for it.
+    static let namedByOthers: Set<String> = [
+        "description", "debugDescription", "customMirror", "hash", "encode", "next", "allCases",
+        "rawValue", "startIndex", "endIndex", "index", "configuration", "run", "validate",
+    ]
+
+    /// Public declarations that no other room reaches, as `Room.name`, each with its reason.
+    static let unreached: [String: String] = [
+        "DenseMath.candidateLimit": "room that the benchmark of a decision gives to a kernel",
+        "DenseMath.coreName": "benchmarks name the kernels that BLAS chose",
+        "PathLearning.NeuralLinearPosterior":
+            "the neural-linear head is trained and measured; no policy decides by it yet",
+    ]
+
+    /// Rooms whose public declarations must have users.
+    static let sparing: Set<String> = [
+        "DenseMath", "PathLearning", "PathEvaluation", "PathTraining", "PathReport",
+    ]
+
     /// The most lines of a file.
     static let longestFile = 600
 }

@@ -137,4 +137,41 @@ struct RuleTests {
         let found = Rules.undocumented(text(source), file: "f", witnesses: ["learn"])
         #expect(found.map(\.line) == [6, 12, 14])
     }
+
+    /// A name is reached from another room, from inside of a string, or from a public signature.
+    @Test func publicNamesWithoutUsersAreFound() {
+        let low = #"""
+            public struct Used {
+                public var shown: Int
+                public var lonely: Int
+                public func run(_ kind: Kind) throws(Failure) -> Result {}
+                public static func == (a: Used, b: Used) -> Bool { true }
+            }
+            public enum Kind {
+                case one(Payload)
+            }
+            public struct Payload {}
+            public struct Failure {}
+            public struct Result {}
+            public struct Alone: Shape {}
+            public protocol Shape {
+                var area: Size { get }
+            }
+            public struct Size {}
+            public func round(
+                _ shape: Alone
+            ) -> Hidden { Hidden() }
+            public struct Hidden {}
+            public struct Dead { public class func area() {} }
+            """#
+        let high = #"""
+            // lonely and Dead stand in a comment, "Dead" in a string.
+            let text = "lonely \(Used().shown) Dead"
+            """#
+        let names = PublicNames([("Low", "l", low), ("High", "h", high)])
+        let found = names.unreached(witnesses: ["run"])
+        #expect(found.map(\.name) == ["lonely", "round", "Dead"])
+        #expect(found.map(\.at.line) == [3, 18, 22])
+        #expect(Set(found.map(\.room)) == ["Low"])
+    }
 }

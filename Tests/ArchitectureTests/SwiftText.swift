@@ -8,9 +8,10 @@ struct SwiftText {
     /// The same lines with comments and the contents of string literals replaced by spaces.
     let code: [String]
 
-    init(_ source: String) {
+    /// - Parameter keepsInterpolations: leaves the code inside of string literals as it is.
+    init(_ source: String, keepsInterpolations: Bool = false) {
         lines = source.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-        var blanker = Blanker(source)
+        var blanker = Blanker(source, keepsInterpolations: keepsInterpolations)
         code = blanker.run().split(separator: "\n", omittingEmptySubsequences: false)
             .map(String.init)
     }
@@ -18,6 +19,7 @@ struct SwiftText {
 
 private struct Blanker {
     private let input: [UInt8]
+    private let keepsInterpolations: Bool
     private var output: [UInt8] = []
     private var at = 0
 
@@ -28,8 +30,9 @@ private struct Blanker {
     private static let backslash = UInt8(ascii: "\\")
     private static let newline = UInt8(ascii: "\n")
 
-    init(_ source: String) {
+    init(_ source: String, keepsInterpolations: Bool) {
         input = Array(source.utf8)
+        self.keepsInterpolations = keepsInterpolations
         output.reserveCapacity(input.count)
     }
 
@@ -129,13 +132,15 @@ private struct Blanker {
             case Blanker.quote:
                 let start = output.count
                 string(hashes: 0)
-                for index in start..<output.count where output[index] != Blanker.newline {
-                    output[index] = UInt8(ascii: " ")
+                if !keepsInterpolations {
+                    for index in start..<output.count where output[index] != Blanker.newline {
+                        output[index] = UInt8(ascii: " ")
+                    }
                 }
                 continue
             default: break
             }
-            blank()
+            if keepsInterpolations { keep() } else { blank() }
             if depth == 0 { return }
         }
     }

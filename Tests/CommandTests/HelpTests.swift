@@ -14,7 +14,8 @@ struct HelpTests {
 
     @Test(arguments: [
         "", "demo", "send", "receive", "keygen", "pubkey", "train", "evaluate", "emulate", "trace",
-        "trace info", "trace export", "trace verify", "trace merge", "trace import", "model",
+        "trace info", "trace explain", "trace export", "trace verify", "trace merge",
+        "trace import", "model",
         "model info", "model verify",
     ])
     func help(command: String) throws {

@@ -20,6 +20,10 @@ struct JSONReading {
         try #require(find(path) as? String, "no text at \(path)")
     }
 
+    func bool(_ path: Any...) throws -> Bool {
+        try #require(find(path) as? Bool)
+    }
+
     func count(_ path: Any...) throws -> Int {
         try #require(find(path) as? [Any], "no list at \(path)").count
     }

@@ -1,8 +1,9 @@
 import Glibc
-import PathLearning
 import PathTelemetry
 import PathTrace
 import Testing
+
+@testable import PathLearning
 
 /// Trains and evaluates on a recording of a world whose truth is known.
 struct LearningTests {

@@ -1,9 +1,10 @@
 import DenseMath
 import Glibc
-import PathLearning
 import PathTelemetry
 import PathTrace
 import Testing
+
+@testable import PathLearning
 
 /// A running sender whose model file is replaced: real processes over real sockets on loopback.
 struct ModelReloadTests {

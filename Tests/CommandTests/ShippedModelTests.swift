@@ -1,8 +1,8 @@
 import Foundation
-import PathLearning
 import Pathwise
 import Testing
 
+@testable import PathLearning
 @testable import PathwiseCommand
 
 @Suite struct ShippedModelTests {

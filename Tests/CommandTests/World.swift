@@ -1,7 +1,8 @@
 import Glibc
-import PathLearning
 import PathTelemetry
 import PathTrace
+
+@testable import PathLearning
 
 /// A world whose truth is known: deliveries are the heuristic's prediction times the exponential
 /// of a linear function of the features and of noise.

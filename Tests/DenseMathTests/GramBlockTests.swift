@@ -46,42 +46,4 @@ import Testing
             }
         }
     }
-
-    /// Both kernels give the same moments, weighted or not, within rounding.
-    @Test func kernelsAgree() throws {
-        let rows = 3001
-        let features = 20
-        var state: UInt64 = 5
-        func numbers(_ count: Int) -> [Double] {
-            (0..<count).map { _ in
-                state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-                return Double(state >> 11) * 0x1p-53
-            }
-        }
-        let (x, y, w) = (numbers(rows * features), numbers(rows), numbers(rows))
-        for weighted in [false, true] {
-            var results: [[BatchMoments]] = []
-            for kernel in Self.kernels {
-                try x.withUnsafeBufferPointer { x in
-                    try y.withUnsafeBufferPointer { y in
-                        try w.withUnsafeBufferPointer { w in
-                            let batch = try ColumnBatch(
-                                columns: x, target: y, weights: weighted ? w : nil)
-                            results.append(
-                                try BatchMoments.compute(batch, threads: 2, kernel: kernel))
-                        }
-                    }
-                }
-            }
-            for result in results.dropFirst() {
-                for (one, other) in zip(results[0], result) {
-                    #expect((one.weight - other.weight).magnitude <= 1e-9)
-                    #expect(
-                        zip(one.means, other.means).allSatisfy { ($0 - $1).magnitude <= 1e-12 })
-                    #expect(
-                        zip(one.scatter, other.scatter).allSatisfy { ($0 - $1).magnitude <= 1e-9 })
-                }
-            }
-        }
-    }
 }

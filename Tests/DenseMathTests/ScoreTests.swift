@@ -1,6 +1,7 @@
-import DenseMath
 import Foundation
 import Testing
+
+@testable import DenseMath
 
 @Suite struct ScoreTests {
     /// Not random, but without a pattern that sums would cancel in.

@@ -1,12 +1,12 @@
 import Glibc
-import PathEvaluation
-import PathLearning
-import PathReport
 import PathTrace
 import Pathwise
 import Testing
 
 @testable import PathDemo
+@testable import PathEvaluation
+@testable import PathLearning
+@testable import PathReport
 
 /// One short demonstration over real sockets on loopback, and what it must leave behind.
 @Suite(.serialized)

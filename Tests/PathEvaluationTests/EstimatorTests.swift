@@ -1,6 +1,7 @@
-import PathEvaluation
 import PathTelemetry
 import Testing
+
+@testable import PathEvaluation
 
 /// True when two numbers differ by at most this share of the larger.
 func agree(_ left: Double, _ right: Double, within tolerance: Double = 1e-9) -> Bool {
@@ -8,42 +9,6 @@ func agree(_ left: Double, _ right: Double, within tolerance: Double = 1e-9) -> 
 }
 
 @Suite struct EstimatorTests {
-    private func randomRow(_ generator: inout SeededGenerator) -> OffPolicyRow {
-        OffPolicyRow(
-            weight: generator.uniform() * generator.uniform() * 9,
-            reward: 1e3 + generator.uniform(), modelled: 1e3 + generator.uniform(),
-            direct: 1e3 + generator.uniform(), isMatch: generator.uniform() < 0.5)
-    }
-
-    @Test(arguments: 1...5 as ClosedRange<UInt64>)
-    func mergedPartsEqualTheWhole(seed: UInt64) throws {
-        var generator = SeededGenerator(seed: seed)
-        let scores = Estimator.scores(for: Estimator.all)
-        var whole = OffPolicyAccumulator(scores: scores)
-        var merged = OffPolicyAccumulator(scores: scores)
-        for _ in 0..<7 {
-            var part = OffPolicyAccumulator(scores: scores)
-            for _ in 0..<Int(generator.next() % 400) {
-                let row = randomRow(&generator)
-                whole.add(row)
-                part.add(row)
-            }
-            merged.merge(part)
-        }
-        #expect(merged.count == whole.count)
-        let (mergedSums, wholeSums) = (merged.sums, whole.sums)
-        for estimator in Estimator.all {
-            let left = try #require(mergedSums.estimate(estimator))
-            let right = try #require(wholeSums.estimate(estimator))
-            #expect(agree(left.value, right.value, within: 1e-13), "\(estimator)")
-            #expect(agree(left.standardError, right.standardError, within: 1e-10), "\(estimator)")
-        }
-        #expect(
-            agree(
-                merged.sums.effectiveSampleSize, whole.sums.effectiveSampleSize, within: 1e-14))
-        #expect(merged.sums.largestWeight == whole.sums.largestWeight)
-    }
-
     /// One block at a time or one row at a time, the estimates are what their formulas say.
     @Test(arguments: [1, 2, 7, 8, 9, 255, 256, 257, 1000]) func formulas(count: Int) throws {
         var generator = SeededGenerator(seed: UInt64(count))
@@ -58,8 +23,7 @@ func agree(_ left: Double, _ right: Double, within tolerance: Double = 1e-9) -> 
         }
         let given = ["ips-clip=1.5", "dr-clip=2", "switch-dr=1", "dr-os=3", "sg-dr=0.3", "mrdr"]
             .compactMap { Estimator(parsing: $0) }
-        var accumulator = OffPolicyAccumulator(scores: Estimator.scores(for: given))
-        for row in rows { accumulator.add(row) }
+        let sums = OffPolicySums(rows, scores: Estimator.scores(for: given))
         func mean(_ value: (OffPolicyRow) -> Double) -> Double {
             rows.reduce(0) { $0 + value($1) } / Double(rows.count)
         }
@@ -74,23 +38,22 @@ func agree(_ left: Double, _ right: Double, within tolerance: Double = 1e-9) -> 
             mean { $0.robustDirect + $0.weight * ($0.reward - $0.robustModelled) },
         ]
         for (estimator, value) in zip(given, wanted) {
-            let estimate = try #require(accumulator.sums.estimate(estimator))
+            let estimate = try #require(sums.estimate(estimator))
             #expect(agree(estimate.value, value, within: 1e-12), "\(estimator)")
         }
     }
 
     @Test(arguments: [false, true]) func aConstantRewardHasNoUncertainty(hasModel: Bool) throws {
         var generator = SeededGenerator(seed: 3)
-        var rows = OffPolicyAccumulator()
-        for _ in 0..<1000 {
-            rows.add(
+        let sums = OffPolicySums(
+            (0..<1000).map { _ in
                 OffPolicyRow(
                     weight: generator.uniform() * 30, reward: 1,
                     modelled: hasModel ? generator.uniform() : 1,
-                    direct: hasModel ? generator.uniform() : 1))
-        }
+                    direct: hasModel ? generator.uniform() : 1)
+            })
         for estimator in [Estimator.snips, .sndr] {
-            let estimate = try #require(rows.sums.estimate(estimator))
+            let estimate = try #require(sums.estimate(estimator))
             #expect(estimate.value == 1)
             #expect(estimate.standardError == 0)
             let bounds = estimate.normal(confidence: 0.95)
@@ -100,14 +63,12 @@ func agree(_ left: Double, _ right: Double, within tolerance: Double = 1e-9) -> 
 
     @Test func aPolicyOnItsOwnLogHasTheRecordedMean() throws {
         var generator = SeededGenerator(seed: 4)
-        var accumulator = OffPolicyAccumulator()
-        for _ in 0..<10_001 {
-            let probability = generator.uniform()
-            accumulator.add(
-                OffPolicyRow(
-                    weight: probability / probability, reward: generator.uniform() * 1e-3 - 7))
-        }
-        let sums = accumulator.sums
+        let sums = OffPolicySums(
+            (0..<10_001).map { _ in
+                let probability = generator.uniform()
+                return OffPolicyRow(
+                    weight: probability / probability, reward: generator.uniform() * 1e-3 - 7)
+            })
         let snips = try #require(sums.estimate(.snips))
         #expect(sums.estimate(.ips)?.value == sums.recorded.value)
         #expect(snips.value == sums.recorded.value)
@@ -141,19 +102,20 @@ func agree(_ left: Double, _ right: Double, within tolerance: Double = 1e-9) -> 
         let truth = zip(evaluated, means).reduce(0) { $0 + $1.0 * $1.1 }
         var covered = 0
         for _ in 0..<400 {
-            var rows = OffPolicyAccumulator()
+            var rows: [OffPolicyRow] = []
             for _ in 0..<600 {
                 let draw = generator.uniform()
                 let action = draw < 0.6 ? 0 : draw < 0.9 ? 1 : 2
                 let reward = generator.uniform() < means[action] ? 1.0 : 0
                 let model = means.map { 0.8 * $0 + 0.1 }
-                rows.add(
+                rows.append(
                     OffPolicyRow(
                         weight: evaluated[action] / logging[action], reward: reward,
                         modelled: model[action],
                         direct: zip(evaluated, model).reduce(0) { $0 + $1.0 * $1.1 }))
             }
-            if rows.sums.estimate(.dr)?.normal(confidence: 0.95).contains(truth) == true {
+            let estimate = OffPolicySums(rows).estimate(.dr)
+            if estimate?.normal(confidence: 0.95).contains(truth) == true {
                 covered += 1
             }
         }

@@ -1,9 +1,10 @@
 import Foundation
-import PathEvaluation
-import PathLearning
 import PathTelemetry
 import PathTrace
 import Testing
+
+@testable import PathEvaluation
+@testable import PathLearning
 
 /// A policy replayed on its own recording, learning as it goes, states what it stated live.
 @Suite struct PolicyReplayTests {

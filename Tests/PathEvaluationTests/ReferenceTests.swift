@@ -1,5 +1,6 @@
-import PathEvaluation
 import Testing
+
+@testable import PathEvaluation
 
 /// Every number of `expected.json` and `expected_ci.json`.
 @Suite(.enabled(if: Reference.isPresent, Reference.absence))
@@ -110,45 +111,6 @@ struct ReferenceTests {
         }
     }
 
-    @Test(arguments: logs) func lowerBoundsOfRoundRewards(name: String) throws {
-        let log = try Reference.log(name)
-        let sums = try self.log(name)
-        let correction =
-            sums.estimate(.sndr).map { $0.value - sums.direct.mean } ?? .nan
-        for key in ["IPS", "SNIPS", "DR", "SNDR"] {
-            var moments = Moments()
-            var (least, greatest) = (Double.infinity, -Double.infinity)
-            for index in log.weights.indices {
-                let (w, r) = (log.weights[index], log.rewards[index])
-                let (q, d) = (log.modelled[index], log.direct[index])
-                let mean = sums.weights.mean
-                let value =
-                    switch key {
-                    case "IPS": w * r
-                    case "SNIPS": w * r / mean
-                    case "DR": d + w * (r - q)
-                    default: d + w * (r - q) / mean
-                    }
-                moments.add(value)
-                (least, greatest) = (min(least, value), max(greatest, value))
-            }
-            #expect(correction.isFinite)
-            let bounds = FiniteSample.compatibleLowerBounds(
-                moments, greatest: greatest, delta: 0.05)
-            for (field, value) in [
-                ("mean", moments.mean), ("min", least), ("max", greatest),
-                ("var_ddof0", moments.scatter / Double(moments.count)),
-                ("hoeffding_lb_delta0_05", bounds.hoeffding),
-                ("bernstein_lb_delta0_05", bounds.bernstein),
-                ("student_t_lb_delta0_05", bounds.student),
-            ] {
-                let wanted = try #require(
-                    Self.expected?["/\(name)/round_rewards/\(key)/\(field)"])
-                #expect(agree(value, wanted), "\(key) \(field): \(value), not \(wanted)")
-            }
-        }
-    }
-
     private func check(
         _ interval: Interval, _ key: String, within tolerance: Double = 1e-9
     ) throws {
@@ -160,7 +122,6 @@ struct ReferenceTests {
     }
 
     @Test(arguments: logs) func normalAndStudentIntervals(name: String) throws {
-        let log = try Reference.log(name)
         let sums = try sums(name)
         var estimates = [("DR_minus_logged", sums.gainOverLogged)]
         for (key, estimator) in [
@@ -169,12 +130,6 @@ struct ReferenceTests {
         ] {
             estimates.append((key, try #require(sums.estimate(estimator))))
         }
-        estimates.append(
-            (
-                "SNIPS_jackknife",
-                Jackknife.selfNormalised(weights: log.weights, rewards: log.rewards)
-            )
-        )
         for (key, estimate) in estimates {
             for (field, value) in [("estimate", estimate.value), ("se", estimate.standardError)] {
                 let wanted = try #require(Self.intervals?["/\(name)/\(key)/\(field)"])
@@ -223,15 +178,10 @@ struct ReferenceTests {
             declared.interval(rewards: 0...1, confidence: 0.95),
             root + "/cressieread_interval_wmin0_wmaxW_r01/ci95", within: 1e-8)
         try check(
-            ClopperPearson.interval(sums, confidence: 0.95), root + "/clopper_pearson")
-        try check(
             try #require(sums.estimate(.ips)).normal(confidence: 0.95), root + "/gaussian")
-        var sequence = GammaExponentialSequence()
-        for (weight, reward) in zip(log.weights, log.rewards) {
-            sequence.add(weight: weight, reward: reward)
-        }
         try check(
-            sequence.interval(confidence: 0.95),
+            GammaExponentialSequence.interval(
+                weights: log.weights, rewards: log.rewards, confidence: 0.95),
             root + "/confidence_sequence_empirical_bernstein_gamma_exponential_mixture_r01")
     }
 

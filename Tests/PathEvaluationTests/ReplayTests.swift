@@ -1,9 +1,10 @@
 import Foundation
-import PathEvaluation
-import PathLearning
 import PathTelemetry
 import PathTrace
 import Testing
+
+@testable import PathEvaluation
+@testable import PathLearning
 
 /// A world of three paths in which the truth is known: delivery is h times a factor that one
 /// feature announces and another hides.
@@ -236,6 +237,84 @@ func record(
             progress: { calls.append(($0, $1)) })
         #expect(report.decisions == 900)
         #expect(calls.last?.0 == 1800 && calls.last?.1 == 1800)
+    }
+
+    /// The late share and the delivery times of the recording are those of its outcomes, and of a
+    /// policy those that the world would have given it.
+    @Test func figuresOfTheNetworkAreThoseOfTheWorld() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = try file("network.trace")
+        _ = try record(explorer(), count: 6000, seed: 31, to: path)
+        let reader = try TraceReader(path: path)
+        var evaluation = TraceEvaluation()
+        evaluation.cost.lateness = 4
+        let report = try evaluation.evaluate(
+            [reader], policies: [.policy(.single(.name("dsl"))), .logged])
+        var (late, count) = (0, 0)
+        var times: [Double] = []
+        var priced = 0.0
+        try reader.forEachDecision { decision in
+            guard let outcome = decision.outcome, !decision.record.decision.isForced else { return }
+            count += 1
+            if outcome.isLate { late += 1 }
+            times.append(outcome.delivery ?? .infinity)
+            priced += Double(decision.record.decision.action.first?.index ?? 0) * 0.1
+        }
+        times.sort()
+        let recorded = try #require(report.recordedNetwork)
+        #expect(recorded.lateShare == Double(late) / Double(count))
+        #expect(recorded.agreement == 1)
+        #expect(agree(recorded.pricePerGB, priced / Double(count), within: 1e-9))
+        for quantile in recorded.deliveries {
+            let place = Int((quantile.probability * Double(count)).rounded(.up)) - 1
+            #expect(quantile.value == times[place])
+        }
+        let logged = try #require(report.policies[1].network)
+        #expect(agree(logged.lateShare, recorded.lateShare, within: 1e-12))
+        // What it pays on average, and what its draws made it pay.
+        #expect(agree(logged.pricePerGB, recorded.pricePerGB, within: 0.03))
+        #expect(logged.deliveries.map(\.value) == recorded.deliveries.map(\.value))
+        // The truth of the policy that is always on path 0, from the same world.
+        var world = World(generator: SeededGenerator(seed: 77))
+        let (rounds, repeats) = (40_000, 0.0)
+        var (missed, all) = (repeats, repeats)
+        var own: [Double] = []
+        for _ in 0..<rounds {
+            let outcome = world.outcome(world.candidates(3)[0], number: 0, at: .zero)
+            all += 1
+            if outcome.isLate { missed += 1 }
+            own.append(outcome.delivery ?? .infinity)
+        }
+        own.sort()
+        let network = try #require(report.policies[0].network)
+        #expect(network.lateInterval.contains(missed / all))
+        #expect(network.pricePerGB == 0)
+        for quantile in network.deliveries {
+            let truth = own[Int((quantile.probability * Double(rounds)).rounded(.up)) - 1]
+            #expect((quantile.low...quantile.high).contains(truth), "\(quantile), \(truth)")
+        }
+        // What a late burst costs is in the value, and in nothing else.
+        let usual = try TraceEvaluation().evaluate([reader], policies: [.logged])
+        #expect(
+            agree(
+                usual.recorded.value - report.recorded.value, 3 * recorded.lateShare,
+                within: 1e-9))
+        #expect(usual.recordedNetwork?.lateShare == recorded.lateShare)
+    }
+
+    @Test func theSameRecordingTwiceIsRefused() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = try file("once.trace")
+        let copy = try file("copy.trace")
+        _ = try record(explorer(), count: 100, seed: 6, to: path)
+        try FileManager.default.copyItem(atPath: path, toPath: copy)
+        let readers = [try TraceReader(path: path), try TraceReader(path: copy)]
+        #expect(
+            throws: EvaluationError.trace(
+                .repeated("session 1 of '\(path)'", "session 1 of '\(copy)'"))
+        ) {
+            try TraceEvaluation().evaluate(readers, policies: [.logged])
+        }
     }
 
     @Test func theNumberOfThreadsChangesNothing() throws {

@@ -1,6 +1,7 @@
-import PathEvaluation
 import PathTelemetry
 import Testing
+
+@testable import PathEvaluation
 
 @Suite struct ValueSketchTests {
     private func numbers(_ count: Int) -> [(value: Double, weight: Double)] {
@@ -43,33 +44,48 @@ import Testing
 
     /// Rewards of few sizes are not rounded, however many there are.
     @Test func equalNumbersStayExact() {
-        var (sketch, other) = (ValueSketch(), ValueSketch())
+        var sketch = ValueSketch()
         for row in 0..<100_000 {
             sketch.add([0.0, 1, -0.3][row % 3], weight: 1)
-            other.add([1.0, 7.7][row % 2], weight: 1)
         }
         #expect(!sketch.isExact)
         #expect(sketch.weightedQuantiles([0.1, 0.5, 0.9]) == [-0.3, 0, 1])
         #expect(sketch.quantiles([0.1, 0.5, 0.9]) == [-0.3, 0, 1])
         #expect(agree(sketch.lowerTailMean(0.5), -0.2, within: 1e-4))
-        sketch.merge(other)
-        #expect(sketch.count == 200_000)
-        #expect(sketch.weightedQuantiles([0.1, 0.3, 0.5, 0.9]) == [-0.3, 0, 1, 7.7])
     }
 
-    /// Parts give what the whole gives, whether the parts were rounded or not.
-    @Test(arguments: [1000, 80_000]) func partsMerge(_ size: Int) {
-        let items = numbers(2 * size)
-        var whole = ValueSketch()
-        var parts = [ValueSketch(), ValueSketch()]
-        for (row, item) in items.enumerated() {
-            whole.add(item.value, weight: item.weight)
-            parts[row / size].add(item.value, weight: item.weight)
+    /// The largest numbers, and infinite ones, have their place in both forms.
+    @Test(arguments: [100, 100_000]) func extremes(_ count: Int) {
+        var sketch = ValueSketch()
+        let values = [
+            -Double.greatestFiniteMagnitude, -1, 1e300, .greatestFiniteMagnitude, .infinity,
+        ]
+        for row in 0..<count { sketch.add(values[row % 5], weight: 2) }
+        #expect(sketch.isExact == (count < 65_536))
+        #expect(sketch.weightedQuantiles([0.1, 0.3]) == [values[0], -1])
+        #expect(sketch.weightedQuantiles([0.9, 1]) == [.infinity, .infinity])
+        #expect(sketch.weightedQuantiles([0.5])[0] > 1e280)
+        let places = sketch.weightedQuantiles([0.3, 0.99], deviations: 0)
+        #expect(places[0].value == -1 && places[0].low == -1 && places[0].high == -1)
+        #expect(places[1].value == .infinity)
+    }
+
+    /// Quantiles of equal weights are the order statistics, their intervals those of the binomial
+    /// share: ranks n p +- z sqrt(n p (1 - p)).
+    @Test func intervalsOfQuantiles() {
+        var generator = SeededGenerator(seed: 5)
+        var numbers = (0..<10_000).map { _ in generator.uniform() }
+        var sketch = ValueSketch()
+        for number in numbers { sketch.add(number) }
+        numbers.sort()
+        for (p, place) in zip(
+            [0.5, 0.95], sketch.weightedQuantiles([0.5, 0.95], deviations: 2))
+        {
+            let rank = p * 10_000
+            let width = 2 * (rank * (1 - p)).squareRoot()
+            #expect(place.value == numbers[Int(rank) - 1])
+            #expect(place.low == numbers[Int((rank - width).rounded(.up)) - 1])
+            #expect(place.high == numbers[Int((rank + width).rounded(.up)) - 1])
         }
-        parts[0].merge(parts[1])
-        let shares = [0.05, 0.5, 0.95]
-        #expect(parts[0].count == whole.count)
-        #expect(parts[0].weightedQuantiles(shares) == whole.weightedQuantiles(shares))
-        #expect(parts[0].quantiles(shares) == whole.quantiles(shares))
     }
 }

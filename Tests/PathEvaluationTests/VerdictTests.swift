@@ -1,20 +1,22 @@
-import PathEvaluation
 import Testing
+
+@testable import PathEvaluation
 
 @Suite struct VerdictTests {
     private func facts(
         _ weights: [Double], rewards: [Double]? = nil, unsupported: Double = 0,
-        variance: Double? = nil
+        variance: Double? = nil, interval: IntervalMethod = .automatic, rounding: Double = 0
     ) -> Diagnostics {
         var options = AnalysisOptions()
+        options.interval = interval
         options.estimators = [.ips]
         var analysis = PolicyAnalysis(options: options, hasModel: false)
         for (index, weight) in weights.enumerated() {
-            analysis.add(
-                OffPolicyRow(weight: weight, reward: rewards?[index] ?? 0.5),
-                RowFacts(
-                    row: index + 1, propensity: 0.5, agreement: 0.5, unsupported: unsupported,
-                    weightVariance: variance, outcome: 0.5, action: 0))
+            var about = RowFacts(
+                row: index + 1, propensity: 0.5, agreement: weight / 2, unsupported: unsupported,
+                weightVariance: variance, outcome: 0.5, action: 0)
+            about.rounding = rounding
+            analysis.add(OffPolicyRow(weight: weight, reward: rewards?[index] ?? 0.5), about)
         }
         analysis.finish()
         return analysis.diagnostics
@@ -71,6 +73,39 @@ import Testing
                 == ["the mean weight is 1.95, not 1: the recorded propensities are wrong"])
     }
 
+    /// Too little weight proves nothing against the propensities while it is not known what the log
+    /// could have done.
+    @Test func tooLittleWeightIsNoProof() {
+        let less = [Double](repeating: 0.7, count: 1000)
+        let open = Verdict(facts(less)).reasons
+        #expect(
+            open == [
+                "the mean weight is 0.7, not 1: the log never did some of what the policy does, or "
+                    + "the recorded propensities are too large"
+            ])
+        #expect(
+            Verdict(facts(less, variance: 0.01)).reasons == [
+                "the mean weight is 0.7, not 1: the recorded propensities are wrong"
+            ])
+        let none = Verdict(facts([Double](repeating: 0, count: 50)))
+        #expect(none.level == .doNotTrust)
+        #expect(
+            none.reasons == [
+                "the effective sample size is only 0 of 50 decisions",
+                "the policy never does what the log did (agreement 0 %), so the log says nothing "
+                    + "of it",
+            ])
+    }
+
+    /// Three arms of 0.333333 give weights of 1.000001 throughout: rounding, not an error.
+    @Test func roundedPropensitiesAreNotWrong() {
+        let weights = [Double](repeating: 1.0000015, count: 500)
+        #expect(Verdict(facts(weights, rounding: 1e-6)).level == .trust)
+        #expect(Verdict(facts(weights)).level == .doNotTrust)
+        let wrong = [Double](repeating: 1.00001, count: 500)
+        #expect(Verdict(facts(wrong, rounding: 1e-6)).level == .doNotTrust)
+    }
+
     /// Rare actions of large weight that have not been seen yet say nothing against the
     /// propensities, unless the sample's own spread is asked.
     @Test func rareActionsNotYetSeenAreNoError() {
@@ -93,10 +128,17 @@ import Testing
             level = 0.95 * level + generator.next()
             return level
         }
-        let verdict = Verdict(
-            facts([Double](repeating: 1, count: walk.count), rewards: walk))
+        let even = [Double](repeating: 1, count: walk.count)
+        let sentence = "decisions resemble their neighbours (correlation 0.9"
+        let byTime = Verdict(facts(even, rewards: walk))
+        #expect(
+            byTime.reasons.contains {
+                $0.hasPrefix(sentence) && $0.hasSuffix("intervals are made of stretches of time")
+            })
+        let verdict = Verdict(facts(even, rewards: walk, interval: .normal))
         #expect(verdict.level == .weak)
-        #expect(verdict.reasons.contains { $0.hasPrefix("decisions resemble their neighbours") })
+        #expect(
+            verdict.reasons.contains { $0.hasPrefix(sentence) && $0.contains("too narrow") })
         let ramp = (0..<4000).map { Double($0) / 4000 + generator.next() }
         let drifting = Verdict(
             facts([Double](repeating: 1, count: ramp.count), rewards: ramp))

@@ -1,7 +1,8 @@
 import Foundation
-import PathLearning
 import PathTelemetry
 import Testing
+
+@testable import PathLearning
 
 private func snapshot(_ path: Int, rtt: Int64, state: PathState = .active) -> PathSnapshot {
     var snapshot = PathSnapshot(path: PathID(path), state: state, traits: PathTraits())

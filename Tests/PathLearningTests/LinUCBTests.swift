@@ -1,7 +1,8 @@
 import Foundation
-import PathLearning
 import PathTelemetry
 import Testing
+
+@testable import PathLearning
 
 /// Three paths whose heuristic is wrong by factors that their features give away.
 private struct World {

@@ -1,8 +1,9 @@
 import DenseMath
 import Foundation
-import PathLearning
 import PathTelemetry
 import Testing
+
+@testable import PathLearning
 
 private func sampleLate() throws -> LogisticModel {
     var calibration = ConformalCalibration()

@@ -1,7 +1,8 @@
 import DenseMath
-import PathLearning
 import PathTelemetry
 import Testing
+
+@testable import PathLearning
 
 @Suite struct ModelReplacementTests {
     /// A model that adds `weight` to the log of the delivery for each unit of a feature.

@@ -1,7 +1,8 @@
 import DenseMath
-import PathLearning
 import PathTelemetry
 import Testing
+
+@testable import PathLearning
 
 @Suite struct LinearPosteriorTests {
     @Test func staysSoundWithHalfTheDirectionsNeverExcited() throws {

@@ -1,7 +1,8 @@
-import DenseMath
 import Foundation
-import PathLearning
 import Testing
+
+@testable import DenseMath
+@testable import PathLearning
 
 private func flat(_ value: Any?) -> [Double] {
     if let number = value as? NSNumber { return [number.doubleValue] }

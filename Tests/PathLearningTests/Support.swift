@@ -1,6 +1,7 @@
 import Foundation
-import PathLearning
 import PathTelemetry
+
+@testable import PathLearning
 
 /// Reference numbers beside the package, where they are there.
 enum Reference {

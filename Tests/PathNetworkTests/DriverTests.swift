@@ -1,9 +1,9 @@
-import PathLearning
 import PathTelemetry
 import PathTransport
 import Synchronization
 import Testing
 
+@testable import PathLearning
 @testable import PathNetwork
 
 /// Counts the events of one side, and lets a test wait for one.

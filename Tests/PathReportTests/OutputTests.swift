@@ -1,10 +1,10 @@
 import Foundation
-@testable import PathEvaluation
-import PathLearning
 import PathTelemetry
 import PathTrace
 import Testing
 
+@testable import PathEvaluation
+@testable import PathLearning
 @testable import PathReport
 
 @Suite struct OutputTests {
@@ -55,6 +55,8 @@ import Testing
                 "1 000 of 1 200 decisions evaluated (150 forced, 50 without an outcome, 0 refused).",
                 "The reward model explains 75.0 % of the variance of decisions it was not fitted "
                     + "on.",
+                "The value is minus the logarithm of the delivery time in seconds, minus 1 for a "
+                    + "late burst, minus 1000 times the price of its bytes.",
             ])
         #expect(report.verdicts.count == 1)
         #expect(

@@ -1,7 +1,8 @@
-import PathLearning
 import PathTelemetry
 import PathTrace
 import Testing
+
+@testable import PathLearning
 
 @Suite struct BatchTests {
     @Test func batchesHoldWhatSingleDecisionsHold() throws {

@@ -1,8 +1,9 @@
 import Glibc
-import PathLearning
 import PathTelemetry
 import PathTrace
 import Testing
+
+@testable import PathLearning
 
 private let isBenchmark = getenv("PATHWISE_BENCH") != nil
 

@@ -1,8 +1,9 @@
 import Glibc
-import PathLearning
 import PathTelemetry
 import PathTrace
 import Testing
+
+@testable import PathLearning
 
 private let childFile = getenv("PATHWISE_TRACE_CHILD").map { String(cString: $0) }
 

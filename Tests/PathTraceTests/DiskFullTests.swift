@@ -1,8 +1,9 @@
 import Glibc
-import PathLearning
 import PathTelemetry
 import PathTrace
 import Testing
+
+@testable import PathLearning
 
 @Suite struct DiskFullTests {
     /// A file system of one megabyte, or nil where this process may not mount one.

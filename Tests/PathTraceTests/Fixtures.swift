@@ -1,7 +1,8 @@
 import Glibc
-import PathLearning
 import PathTelemetry
 import PathTrace
+
+@testable import PathLearning
 
 let testSchema = TraceWriter.Schema(
     hash: "0123abcd", text: "test features", names: (0..<24).map { "f\($0)" })
@@ -221,9 +222,9 @@ typealias Change = @Sendable (inout DecisionRecord, inout Outcome) -> Bool
 /// A trace of two sessions that a verification finds nothing wrong with, but for what `change` does
 /// to decision 5 of the first.
 func writeSoundTrace(
-    to path: String, decisions: Int = 100, change: Change? = nil
+    to path: String, decisions: Int = 100, seed: UInt64 = 77, change: Change? = nil
 ) throws {
-    var generator = SeededGenerator(seed: 77)
+    var generator = SeededGenerator(seed: seed)
     let writer = try TraceWriter(path: path, schema: testSchema, programVersion: "1")
     let ring = writer.makeRing(whenFull: .wait)
     for policy in ["earliest", "lin-ucb"] {

@@ -1,8 +1,9 @@
 import Glibc
-import PathLearning
 import PathTelemetry
 import PathTrace
 import Testing
+
+@testable import PathLearning
 
 /// Outcomes in any order and however late: the reader finds each with its decision.
 @Suite struct OutcomeOrderTests {

@@ -1,8 +1,8 @@
 import Glibc
-import PathLearning
 import PathTelemetry
 import Testing
 
+@testable import PathLearning
 @testable import PathTrace
 
 @Suite struct RingTests {

@@ -1,8 +1,9 @@
 import Glibc
-import PathLearning
 import PathTelemetry
 import PathTrace
 import Testing
+
+@testable import PathLearning
 
 @Suite struct RoundTripTests {
     @Test(arguments: [1, 2, 3] as [UInt64])

@@ -1,8 +1,9 @@
 import CSQLite
-import PathLearning
 import PathTelemetry
 import PathTrace
 import Testing
+
+@testable import PathLearning
 
 /// Runs SQL on a trace behind its reader's back.
 func edit(_ path: String, _ sql: String) throws {

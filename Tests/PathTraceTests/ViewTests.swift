@@ -1,8 +1,9 @@
 import CSQLite
-import PathLearning
 import PathTelemetry
 import PathTrace
 import Testing
+
+@testable import PathLearning
 
 /// Rows of a query as text, columns joined by `|`.
 func query(_ path: String, _ sql: String) throws -> [String] {

@@ -1,10 +1,10 @@
 import DenseMath
 import Foundation
-import PathLearning
 import PathTelemetry
 import PathTrace
 import Testing
 
+@testable import PathLearning
 @testable import PathTraining
 
 @Suite struct RidgeTrainingTests {

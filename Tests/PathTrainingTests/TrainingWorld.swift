@@ -1,7 +1,8 @@
 import Foundation
-import PathLearning
 import PathTelemetry
 import PathTrace
+
+@testable import PathLearning
 
 /// Recordings of worlds whose truth is known.
 struct TrainingWorld {

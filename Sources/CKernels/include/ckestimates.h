@@ -37,13 +37,4 @@ struct ck_moments ck_weighted_moments(
     enum ck_rule rule, double lambda, const double *w, const double *target, const double *base,
     long count, double origin);
 
-// Of rows with four actions: weights = evaluated probability of the action taken over its
-// propensity. With `expected`, also modelled = what it expects of that action and direct =
-// sum of evaluated times expected. With `matches`: one where the action is the first of those
-// evaluated as most probable, else zero. Actions are 0 to 3.
-void ck_gather_four(
-    const int *actions, const double *propensities, const double *evaluated,
-    const double *expected, long count, double *weights, double *modelled, double *direct,
-    long long *matches);
-
 #endif

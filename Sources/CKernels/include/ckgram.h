@@ -20,14 +20,9 @@ int ck_gram_fits(long columns);
 // element (row, column) is number `column / 4 * CK_GRAM_GROUP + 4 * row + column % 4`. It has
 // memory for one group more; what is there, and in columns that fill up a group, does not matter.
 
-// Copies `rows` rows of `features` columns, `stride` apart, and of a target as the last column,
-// into a block: (x - m) root for m = sum w x / total, the means. Both `weights` and `roots`, their
-// square roots, are null for ones. `means` has room for whole groups of four.
-void ck_gram_pack(
-    const double *x, long stride, long features, const double *target, long rows,
-    const double *weights, const double *roots, double total, double *block, double *means);
-
-// The same for numbers that are in the block.
+// Centres the rows of a block by their means m = sum w x / total and scales them: (x - m) root.
+// Both `weights` and `roots`, their square roots, are null for ones. `means` has room for whole
+// groups of four.
 void ck_gram_centre(
     double *block, long rows, long columns, const double *weights, const double *roots,
     double total, double *means);

@@ -103,9 +103,13 @@ extension DemoSummary {
         text += shareTable.text(styled: styled) + "\n"
         text += title("Training") + wrapped(trained) + "\n"
         text += title("What others would have done on the learned policy's recording")
+        if let network = evaluation.networkTable() {
+            text += network.text(styled: styled) + "\n"
+        }
         text += evaluation.table().text(styled: styled)
-        for remark in evaluation.verdicts + evaluation.remarks { text += wrapped(remark) }
-        text += wrapped("The value is minus the cost: log of the delivery time, and 1 if late.")
+        for remark in evaluation.verdicts + evaluation.warnings + evaluation.remarks {
+            text += wrapped(remark)
+        }
         text += "\nTraces and model: \(directory)\n"
         text += "Took \(NumberText.fixed(elapsed, 1)) s.\n"
         return text

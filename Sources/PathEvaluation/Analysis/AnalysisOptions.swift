@@ -14,6 +14,11 @@ public struct AnalysisOptions: Sendable {
     public var seed: UInt64 = 1
     /// Decides deploy, hold or reject by a confidence sequence.
     public var hasGate = false
+    /// The smallest gain that is worth deploying a policy for: a share of the recorded mean, or of
+    /// the delivery time where rewards are logarithms of times.
+    public var margin = 0.01
+    /// True where 0.01 of reward is one percent of what the reward stands for.
+    var isLogarithmic = false
     /// Decisions after which an old one counts half in the discounted value.
     public var halfLife = 10_000.0
     /// How many candidates are compared at once.
@@ -25,8 +30,10 @@ public struct AnalysisOptions: Sendable {
     public init() {}
 
     /// Confidence of each interval among several that are to hold together.
-    public var simultaneousConfidence: Double { 1 - (1 - confidence) / Double(max(1, candidates)) }
+    var simultaneousConfidence: Double { 1 - (1 - confidence) / Double(max(1, candidates)) }
 
-    /// Betting needs all decisions in memory.
-    var keepsRows: Bool { interval == .betting }
+    /// Sequences for rewards in a known range need all decisions in memory.
+    var keepsRows: Bool {
+        [.betting, .bernstein, .gammaExponential].contains(interval)
+    }
 }

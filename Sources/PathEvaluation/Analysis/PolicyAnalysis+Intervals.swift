@@ -1,10 +1,13 @@
+import Glibc
+
 /// Estimates with the interval that was asked for.
 extension PolicyAnalysis {
     /// The estimates that were asked for, each with its interval; those that need a model and have
     /// none are left out.
     public var estimates: [(estimate: Estimate, interval: Interval)] {
         options.estimators.compactMap { estimator in
-            sums.estimate(estimator, tuning: options.tuning).map { estimate in
+            if estimator.name == .replay, !isDeterministic { return nil }
+            return sums.estimate(estimator, tuning: options.tuning).map { estimate in
                 let named = Estimate(
                     estimator: estimator, value: estimate.value,
                     standardError: estimate.standardError, count: estimate.count,
@@ -24,13 +27,19 @@ extension PolicyAnalysis {
 
     /// The interval of an estimate by the method that was asked for, or by the next best one where
     /// that does not apply; `Interval.method` says which.
+    ///
+    /// It is never narrower than what so many decisions of equal reward allow.
     public func interval(of estimate: Estimate, confidence: Double) -> Interval {
+        atLeast(
+            unseen(estimate.estimator.name, confidence),
+            sampled(estimate, confidence: confidence))
+    }
+
+    /// The interval that the sample gives.
+    private func sampled(_ estimate: Estimate, confidence: Double) -> Interval {
         let name = estimate.estimator.name
         switch options.interval {
-        case .automatic:
-            if name == .cressieRead { return likelihood(estimate, confidence) }
-            return name == .dr
-                ? closed(estimate, confidence) : estimate.normal(confidence: confidence)
+        case .automatic: return automatic(estimate, confidence)
         case .normal: break
         case .student: return estimate.student(confidence: confidence)
         case .hoeffding, .maurerPontil:
@@ -55,8 +64,8 @@ extension PolicyAnalysis {
             if let interval = batches.batchMeans(name, confidence: confidence) {
                 return interval.interval
             }
-        case .betting:
-            if name == .ips || name == .snips { return betting(confidence) }
+        case .betting, .bernstein, .gammaExponential:
+            if name == .ips || name == .snips { return bounded(confidence) }
         case .asymptotic:
             if let moments = moments(of: estimate) {
                 return AsymptoticSequence.interval(moments, confidence: confidence)
@@ -64,6 +73,106 @@ extension PolicyAnalysis {
         }
         return estimate.normal(confidence: confidence)
     }
+
+    /// By stretches of time where decisions resemble their neighbours, else as the estimator has it.
+    ///
+    /// Student's t over stretches holds the truth more often than resampling them
+    /// (`make -C Benchmarks/evaluation coverage`).
+    private func automatic(_ estimate: Estimate, _ confidence: Double) -> Interval {
+        let name = estimate.estimator.name
+        guard isDependent else {
+            if name == .cressieRead { return likelihood(estimate, confidence) }
+            return name == .dr
+                ? closed(estimate, confidence) : estimate.normal(confidence: confidence)
+        }
+        if let interval = batches.batchMeans(name, confidence: confidence) {
+            return interval.interval
+        }
+        var wider = estimate
+        wider.standardError *= max(1, errorRatio ?? 1)
+        var interval = wider.normal(confidence: confidence)
+        interval.method += ", widened by stretches of time"
+        return interval
+    }
+
+    // MARK: Rewards that are all the same
+
+    /// What may be true although all decisions that the policy might have taken earned the same;
+    /// nil when they did not.
+    ///
+    /// Let decisions of another reward have the probability q in the log. That none is among n has
+    /// the probability (1 - q)^n, so q is at most 1 - alpha^(1/n), about 3 / n at 95 % (the rule of
+    /// three), and they move the value by at most q times the largest weight times their distance
+    /// to the ends of the range of rewards. Source: Hanley and Lippman-Hand, "If nothing goes
+    /// wrong, is everything all right?", 1983; Clopper and Pearson, 1934.
+    private func unseen(_ name: Estimator.Name, _ confidence: Double) -> Interval? {
+        guard sums.count > 0 else { return nil }
+        let (range, isKnown) = rewardRange
+        guard let weightedRange else {
+            return Interval(
+                range.lowerBound, range.upperBound,
+                method: "the range of rewards: the policy never does what the log did")
+        }
+        var reward = weightedRange.least
+        var isConstant = weightedRange.least == weightedRange.greatest
+        var (count, largest) = (sums.count, max(options.largestWeight ?? 0, sums.largestWeight))
+        if name == .replay {
+            (count, largest) = (sums.matched.count, 1)
+            isConstant = count > 0 && sums.matched.scatter == 0
+            reward = sums.matched.origin
+        }
+        guard isConstant else { return nil }
+        // 1 - alpha^(1/n), without losing digits.
+        let share = min(1, largest * -expm1(log(1 - confidence) / Double(count)))
+        var method = "no narrower than \(count) equal rewards allow"
+        if !isKnown { method += ", rewards in the range seen" }
+        return Interval(
+            reward - share * max(0, reward - range.lowerBound),
+            reward + share * max(0, range.upperBound - reward), method: method)
+    }
+
+    /// The interval, widened to hold another one.
+    private func atLeast(_ least: Interval?, _ interval: Interval) -> Interval {
+        guard let least else { return interval }
+        if interval.low <= least.low, interval.high >= least.high { return interval }
+        let isEmpty = !(interval.high > interval.low)
+        return Interval(
+            interval.low.isNaN ? least.low : min(interval.low, least.low),
+            interval.high.isNaN ? least.high : max(interval.high, least.high),
+            method: isEmpty ? least.method : interval.method + ", " + least.method)
+    }
+
+    /// The same of the gain over what was recorded.
+    private func unseenGain(_ confidence: Double) -> Interval? {
+        guard let value = unseen(sums.hasModel ? .dr : .ips, confidence) else { return nil }
+        let recorded = recordedInterval(confidence: confidence)
+        return Interval(
+            value.low - recorded.high, value.high - recorded.low, method: value.method)
+    }
+
+    /// The interval of what was recorded: by stretches of time where they are to be had and
+    /// decisions resemble their neighbours, and never narrower than equal rewards allow.
+    public func recordedInterval(confidence: Double) -> Interval {
+        let recorded = sums.recorded
+        var interval = recorded.normal(confidence: confidence)
+        if ![.normal, .student].contains(options.interval),
+            batches.dependence(of: \.recorded, independent: recorded.standardError) > 1,
+            let stretched = batches.batchMeans(confidence: confidence, \.recorded)
+        {
+            interval = stretched.interval
+        }
+        guard sums.count > 0, sums.leastReward == sums.greatestReward else { return interval }
+        let (range, isKnown) = rewardRange
+        let share = -expm1(log(1 - confidence) / Double(sums.count))
+        let reward = sums.leastReward
+        return Interval(
+            reward - share * max(0, reward - range.lowerBound),
+            reward + share * max(0, range.upperBound - reward),
+            method: "no narrower than \(sums.count) equal rewards allow"
+                + (isKnown ? "" : ", rewards in the range seen"))
+    }
+
+    // MARK: Parts
 
     /// Decisions from which on the normal interval of DR needs no correction for a small sample;
     /// what few heavy weights among many decisions mean, the verdict says.
@@ -127,15 +236,27 @@ extension PolicyAnalysis {
         return interval
     }
 
-    private func betting(_ confidence: Double) -> Interval {
+    /// The interval of a sequence for rewards in a known range.
+    private func bounded(_ confidence: Double) -> Interval {
         let (range, isKnown) = rewardRange
         let width = range.upperBound - range.lowerBound
         guard width > 0 else {
-            return Interval(range.lowerBound, range.upperBound, method: "betting")
+            return Interval(
+                range.lowerBound, range.upperBound, method: options.interval.rawValue)
         }
         let scaled = keptRewards.lazy.map { ($0 - range.lowerBound) / width }
-        var interval = BettingSequence.interval(
-            weights: keptWeights, rewards: scaled, confidence: confidence)
+        var interval =
+            switch options.interval {
+            case .bernstein:
+                BettingSequence.bernstein(
+                    weights: keptWeights, rewards: scaled, confidence: confidence)
+            case .gammaExponential:
+                GammaExponentialSequence.interval(
+                    weights: keptWeights, rewards: scaled, confidence: confidence)
+            default:
+                BettingSequence.interval(
+                    weights: keptWeights, rewards: scaled, confidence: confidence)
+            }
         interval.low = range.lowerBound + interval.low * width
         interval.high = range.lowerBound + interval.high * width
         if !isKnown { interval.method += ", rewards in the range seen" }
@@ -162,7 +283,7 @@ extension PolicyAnalysis {
 
     /// The interval of the gain by the method that was asked for; with several candidates all
     /// their intervals hold together (Bonferroni).
-    public var gainInterval: Interval {
+    var gainInterval: Interval {
         let confidence = options.simultaneousConfidence
         var interval: Interval
         switch options.interval {
@@ -178,9 +299,19 @@ extension PolicyAnalysis {
             interval =
                 batches.batchMeans(confidence: confidence, gainOf)?.interval
                 ?? gain.normal(confidence: confidence)
-        case .automatic where sums.hasModel: interval = closed(gain, confidence)
+        case .automatic:
+            if isDependent,
+                let stretched = batches.batchMeans(confidence: confidence, gainOf)
+            {
+                interval = stretched.interval
+            } else {
+                interval =
+                    sums.hasModel
+                    ? closed(gain, confidence) : gain.normal(confidence: confidence)
+            }
         default: interval = gain.normal(confidence: confidence)
         }
+        interval = atLeast(unseenGain(confidence), interval)
         interval.method += ", paired"
         if options.candidates > 1 { interval.method += ", \(options.candidates) at once" }
         return interval
@@ -193,6 +324,14 @@ extension PolicyAnalysis {
     /// Whether to deploy the policy: a decision that may be asked for at any time.
     public func gate(_ verdict: Verdict) -> Gate {
         let confidence = options.simultaneousConfidence
+        let scale = options.isLogarithmic ? 1 : sums.logged.mean.magnitude
+        return Gate(
+            atLeast(unseenGain(confidence), sequence(confidence)), verdict,
+            margin: options.margin * (scale.isFinite ? scale : 0))
+    }
+
+    /// An interval of the gain that holds at all times at once.
+    private func sequence(_ confidence: Double) -> Interval {
         let (range, isKnown) = rewardRange
         if options.interval == .betting, isKnown, range.upperBound > range.lowerBound {
             let width = range.upperBound - range.lowerBound
@@ -202,36 +341,22 @@ extension PolicyAnalysis {
                 confidence: confidence)
             interval.low *= width
             interval.high *= width
-            return Gate(interval, verdict)
+            return interval
         }
         guard sums.hasModel else {
-            return Gate(
-                Interval(-.infinity, .infinity, method: "no sequence without a reward model"),
-                verdict)
+            return Interval(-.infinity, .infinity, method: "no sequence without a reward model")
         }
-        return Gate(AsymptoticSequence.interval(sums.gain, confidence: confidence), verdict)
-    }
-}
-
-/// Deploy, hold or reject: by an interval of the gain that holds at all times at once.
-public struct Gate: Hashable, Sendable {
-    /// What to do.
-    public enum Decision: String, Hashable, Sendable {
-        case deploy, hold, reject
-    }
-
-    public let decision: Decision
-    /// Of the gain over what was recorded.
-    public let interval: Interval
-
-    /// A policy is deployed when it is better for sure and the estimate deserves belief, and
-    /// rejected when it is worse for sure.
-    init(_ interval: Interval, _ verdict: Verdict) {
-        self.interval = interval
-        if interval.low > 0 {
-            decision = verdict.level == .doNotTrust ? .hold : .deploy
-        } else {
-            decision = interval.high < 0 ? .reject : .hold
+        var interval = AsymptoticSequence.interval(sums.gain, confidence: confidence)
+        if isDependent,
+            let ratio = batches.errorRatio(
+                of: gainOf, independent: sums.gain.standardError), ratio > 1
+        {
+            let middle = sums.gain.mean
+            interval = Interval(
+                middle - ratio * (middle - interval.low),
+                middle + ratio * (interval.high - middle),
+                method: interval.method + ", widened by stretches of time")
         }
+        return interval
     }
 }

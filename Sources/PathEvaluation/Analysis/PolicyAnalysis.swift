@@ -10,10 +10,10 @@ public struct RowFacts: Sendable {
     /// Probability that the evaluated policy puts on the logged action.
     public var agreement: Double
     /// Probability that it puts on actions the log could not have taken.
-    public var unsupported: Double
+    var unsupported: Double
     /// Variance of the weight that the two distributions imply; nil when the logging policy's is
     /// not known.
-    public var weightVariance: Double?
+    var weightVariance: Double?
     /// What the distribution of outcomes is made of: the reward, or the delivery time.
     public var outcome: Double
     /// Keys of the groups that it belongs to: its action and its traffic class.
@@ -21,6 +21,12 @@ public struct RowFacts: Sendable {
     public var trafficClass: Int?
     /// The paths of its action, a bit each; none where actions are no paths.
     public var paths: UInt16
+    /// The greatest of the policy's probabilities: one when it is certain of what it does.
+    var greatest = 1.0
+    /// How far the propensity may be from the true one because it was written with few digits.
+    var rounding = 0.0
+    /// What became of the burst; nil where actions are no paths.
+    var burst: BurstFacts?
 
     public init(
         row: Int, propensity: Double, agreement: Double, unsupported: Double = 0,
@@ -45,7 +51,7 @@ public struct PolicyAnalysis: Sendable {
     public private(set) var sums: OffPolicySums
     private var block = RowBlock()
     /// Distribution of the weights, and of the outcomes weighted as the policy would have them.
-    public private(set) var weightSketch = ValueSketch()
+    private(set) var weightSketch = ValueSketch()
     public private(set) var outcomes = ValueSketch()
     private(set) var batches = TimeBatches()
     private(set) var bootstrap: PoissonBootstrap?
@@ -53,6 +59,13 @@ public struct PolicyAnalysis: Sendable {
     private(set) var classes = Groups()
     private(set) var paths = Groups()
     private(set) var discounted: DiscountedValue
+    /// Sums of what happens on the network; nil where actions are no paths.
+    private(set) var network: NetworkSums?
+    /// The range of the rewards of decisions that the policy might have taken too.
+    private(set) var weightedRange: (least: Double, greatest: Double)?
+    /// Decisions for which the policy was not certain, and the greatest probabilities of all.
+    private(set) var uncertain = 0
+    private var greatest = CompensatedSum()
     // Kept for the betting sequence alone.
     private(set) var keptWeights: [Double] = []
     private(set) var keptRewards: [Double] = []
@@ -60,6 +73,7 @@ public struct PolicyAnalysis: Sendable {
     private var support = Moments()
     private var impliedVariance: CompensatedSum? = CompensatedSum()
     private var unsupported = CompensatedSum()
+    private var rounding = CompensatedSum()
     private var agreement = CompensatedSum()
     private var entropy = CompensatedSum()
     private var aboveTen = 0
@@ -101,7 +115,19 @@ public struct PolicyAnalysis: Sendable {
             impliedVariance = nil
         }
         unsupported.add(facts.unsupported)
+        rounding.add(weight * facts.rounding / facts.propensity)
         agreement.add(facts.agreement)
+        greatest.add(facts.greatest)
+        if facts.greatest < 1 - 1e-6 { uncertain += 1 }
+        if weight > 0 {
+            let range = weightedRange ?? (row.reward, row.reward)
+            weightedRange = (min(range.least, row.reward), max(range.greatest, row.reward))
+        }
+        if let burst = facts.burst {
+            var sums = network.take() ?? NetworkSums()
+            sums.add(burst, weight: weight, agreement: facts.agreement)
+            network = sums
+        }
         weightSketch.add(weight)
         outcomes.add(facts.outcome, weight: weight)
         batches.add(
@@ -176,8 +202,12 @@ public struct PolicyAnalysis: Sendable {
         facts.meanWeightDeviation = PolicyAnalysis.deviation(
             sums.weights.mean - 1, sums.weights.standardError)
         let implied = impliedVariance.map { max(0, $0.value).squareRoot() / number }
+        facts.isSupportKnown = implied != nil
+        let distance = support.mean - 1
+        let slack = min(distance.magnitude, rounding.value / number)
         facts.weightTest = PolicyAnalysis.deviation(
-            support.mean - 1, implied ?? support.standardError)
+            distance < 0 ? distance + slack : distance - slack,
+            implied ?? support.standardError)
         facts.leastWeight = leastWeight
         facts.largestWeight = sums.largestWeight
         facts.largestWeightShare = sums.largestWeightShare
@@ -196,18 +226,47 @@ public struct PolicyAnalysis: Sendable {
         facts.smallestPropensity = smallestPropensity
         facts.agreement = agreement.value / number
         facts.meanReward = sums.logged.mean
-        let mean = residuals.mean
-        facts.autocorrelation =
-            residuals.scatter > 0
-            ? (neighbours.value - number * mean * mean) / residuals.scatter : 0
+        facts.autocorrelation = autocorrelation
+        facts.isDependent = isDependent
+        facts.areIntervalsByTime =
+            [.automatic, .batchMeans, .blockBootstrap].contains(options.interval)
+        facts.greatestProbability = greatest.value / number
         facts.drift = drift
         facts.influential = influential.map {
             ($0.row, $0.weight, ($0.score - preferredMean) / number)
         }
         facts.leastReward = sums.leastReward
         facts.greatestReward = sums.greatestReward
+        facts.isRangeKnown = rewardRange.isKnown
         return facts
     }
+
+    /// True when decisions resemble their neighbours, so that intervals for independent ones are
+    /// too narrow.
+    var isDependent: Bool {
+        let rho = autocorrelation
+        if rho > 0.2, rho * Double(sums.count).squareRoot() > 3 { return true }
+        return (errorRatio ?? 1) > TimeBatches.clearRatio
+    }
+
+    /// How many times larger the error of the preferred estimate is over stretches of time.
+    var errorRatio: Double? {
+        let name: Estimator.Name = sums.hasModel ? .dr : .snips
+        return sums.estimate(Estimator(name)).flatMap {
+            batches.errorRatio(
+                of: { $0.value(name) ?? .nan }, independent: $0.standardError)
+        }
+    }
+
+    /// Correlation of what the model leaves over with the next decision's.
+    private var autocorrelation: Double {
+        let mean = residuals.mean
+        return residuals.scatter > 0
+            ? (neighbours.value - Double(sums.count) * mean * mean) / residuals.scatter : 0
+    }
+
+    /// True when the policy is certain of what it does in every decision.
+    var isDeterministic: Bool { uncertain == 0 }
 
     private static func deviation(_ distance: Double, _ error: Double) -> Double {
         // Probabilities sum to one within a tolerance only.

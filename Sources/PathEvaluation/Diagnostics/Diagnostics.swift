@@ -41,6 +41,9 @@ public struct Diagnostics: Sendable {
 
     /// Probability that the policy puts, on average, on actions the log could not have taken.
     public var unsupportedShare = 0.0
+    /// True when the log tells what its policy could have done: then all that the weights lack is
+    /// known.
+    var isSupportKnown = false
     public var smallestPropensity = 1.0
     /// Least probability of any action in the log, and the share below 0.01; nil when the log does
     /// not have them.
@@ -48,6 +51,8 @@ public struct Diagnostics: Sendable {
     public var shareOfSmallProbabilities: Double?
     /// Probability that the policy puts, on average, on the action that was taken.
     public var agreement = 0.0
+    /// The greatest of the policy's probabilities, on average: one for a policy that does not draw.
+    public var greatestProbability = 1.0
 
     // MARK: Rewards and their model
 
@@ -57,6 +62,10 @@ public struct Diagnostics: Sendable {
     public var actionFits: [(name: String, fit: RewardModelFit)] = []
     /// Correlation of what the model leaves over with the next decision's.
     public var autocorrelation = 0.0
+    /// True when the error over stretches of time is clearly larger than that of independent
+    /// decisions, and when the intervals are made of such stretches.
+    public var isDependent = false
+    var areIntervalsByTime = false
     /// Standard errors between the mean rewards of the first and of the second half.
     public var drift = 0.0
     /// How much of the load on the chosen path was ours, from zero to one; nil when it is not known.
@@ -66,6 +75,8 @@ public struct Diagnostics: Sendable {
     /// The range of the rewards.
     public var leastReward = 0.0
     public var greatestReward = 0.0
+    /// False when the range that rewards may lie in is only that of those seen.
+    var isRangeKnown = true
 
     public init() {}
 

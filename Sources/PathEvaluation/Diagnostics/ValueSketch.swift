@@ -3,7 +3,7 @@ import Glibc
 /// The distribution of weighted numbers in bounded memory: exact up to 65 536 of them, then to
 /// half a percent of each.
 ///
-/// Beyond the limit numbers fall into bins whose bounds grow by one percent. Parts merge.
+/// Beyond the limit numbers fall into bins whose bounds grow by one percent.
 /// Source: Masson, Rim and Lee, "DDSketch: a fast and fully-mergeable quantile sketch with
 /// relative-error guarantees", 2019.
 public struct ValueSketch: Sendable {
@@ -17,21 +17,26 @@ public struct ValueSketch: Sendable {
     /// Bins one after the other from number `lowest` on: at most some 150 000.
     private var bins: [Bin] = []
     private var lowest = 0
+    /// Infinite numbers: far from all others, and not worth the bins between.
+    private var beyond = Bin()
 
     private struct Bin: Sendable {
         var weight = 0.0
+        /// Of the weights.
+        var squares = 0.0
         var count = 0
         /// The number that is in it, not-a-number once there are several: rewards of zero and one
         /// stay what they are.
         var only = 0.0
 
-        mutating func add(_ value: Double, weight: Double, count: Int) {
+        mutating func add(_ value: Double, weight: Double, squares: Double, count: Int) {
             if self.count == 0 {
                 only = value
             } else if only != value {
                 only = .nan
             }
             self.weight += weight
+            self.squares += squares
             self.count &+= count
         }
     }
@@ -39,7 +44,7 @@ public struct ValueSketch: Sendable {
     public init() {}
 
     /// True while nothing has been rounded.
-    public var isExact: Bool { bins.isEmpty }
+    var isExact: Bool { bins.isEmpty }
 
     /// Takes in one number; not-a-number is passed over.
     public mutating func add(_ value: Double, weight: Double = 1) {
@@ -50,14 +55,24 @@ public struct ValueSketch: Sendable {
             weights.append(weight)
             if values.count > ValueSketch.limit { spill() }
         } else {
-            put(value, in: ValueSketch.bin(value), weight, 1)
+            put(value, weight)
         }
     }
 
     @inline(__always)
-    private mutating func put(_ value: Double, in bin: Int, _ weight: Double, _ count: Int) {
+    private mutating func put(_ value: Double, _ weight: Double) {
+        guard value < .infinity else {
+            return beyond.add(value, weight: weight, squares: weight * weight, count: 1)
+        }
+        put(value, in: ValueSketch.bin(value), weight, weight * weight, 1)
+    }
+
+    @inline(__always)
+    private mutating func put(
+        _ value: Double, in bin: Int, _ weight: Double, _ squares: Double, _ count: Int
+    ) {
         if bin < lowest || bin &- lowest >= bins.count { extend(to: bin) }
-        bins[bin &- lowest].add(value, weight: weight, count: count)
+        bins[bin &- lowest].add(value, weight: weight, squares: squares, count: count)
     }
 
     /// Makes room for a bin outside of those that are there.
@@ -72,27 +87,14 @@ public struct ValueSketch: Sendable {
     }
 
     private mutating func spill() {
-        for (value, weight) in zip(values, weights) {
-            put(value, in: ValueSketch.bin(value), weight, 1)
-        }
+        for (value, weight) in zip(values, weights) { put(value, weight) }
         values = []
         weights = []
     }
 
-    /// Takes in all numbers of another sketch.
-    public mutating func merge(_ other: ValueSketch) {
-        for (value, weight) in zip(other.values, other.weights) { add(value, weight: weight) }
-        guard !other.bins.isEmpty else { return }
-        if bins.isEmpty { spill() }
-        count += other.count
-        for (place, add) in other.bins.enumerated() where add.count > 0 {
-            put(add.only, in: other.lowest + place, add.weight, add.count)
-        }
-    }
-
     private static func bin(_ value: Double) -> Int {
         guard value.magnitude > 1e-12 else { return 0 }
-        let position = (log(min(value.magnitude, 1e300) * 1e12) / growth).rounded(.up)
+        let position = (log(min(value.magnitude, 1e290) * 1e12) / growth).rounded(.up)
         return value > 0 ? Int(position) + 1 : -Int(position) - 1
     }
 
@@ -102,14 +104,33 @@ public struct ValueSketch: Sendable {
         return bin > 0 ? size : -size
     }
 
-    /// Numbers with their weights and how often they stand for one, ascending.
-    private var sorted: [(value: Double, weight: Double, count: Int)] {
+    /// Numbers with their weights, the sums of the weights' squares and how often they stand for
+    /// one, ascending.
+    private var sorted: [Item] {
         if bins.isEmpty {
-            return zip(values, weights).map { ($0, $1, 1) }.sorted { $0.value < $1.value }
+            return zip(values, weights).map {
+                Item(value: $0, weight: $1, squares: $1 * $1, count: 1)
+            }.sorted { $0.value < $1.value }
         }
-        return bins.enumerated().filter { $1.count > 0 }.map {
-            ($1.only.isNaN ? ValueSketch.value(lowest + $0) : $1.only, $1.weight, $1.count)
+        var items = bins.enumerated().filter { $1.count > 0 }.map { place, bin in
+            Item(
+                value: bin.only.isNaN ? ValueSketch.value(lowest + place) : bin.only,
+                weight: bin.weight, squares: bin.squares, count: bin.count)
         }
+        if beyond.count > 0 {
+            items.append(
+                Item(
+                    value: .infinity, weight: beyond.weight, squares: beyond.squares,
+                    count: beyond.count))
+        }
+        return items
+    }
+
+    private struct Item {
+        var value: Double
+        var weight: Double
+        var squares: Double
+        var count: Int
     }
 
     /// The quantile of sorted numbers, between neighbours in proportion.
@@ -155,6 +176,47 @@ public struct ValueSketch: Sendable {
                 if sum >= probability * all { return item.value }
             }
             return sorted.last { $0.weight > 0 }?.value ?? .nan
+        }
+    }
+
+    /// The weighted quantiles with intervals: the quantiles at the ends of the interval of the
+    /// weighted share that lies below each.
+    ///
+    /// An end that no number was seen beyond is infinite above and the least number below. Source:
+    /// Woodruff, "Confidence intervals for medians and other position measures", 1952; the error of
+    /// the share is that of a ratio of sums, by the delta method.
+    /// - Parameter deviations: standard errors on each side, 1.96 for 95 %, times what neighbours
+    ///   that resemble each other add to them.
+    func weightedQuantiles(
+        _ probabilities: [Double], deviations: Double
+    ) -> [(value: Double, low: Double, high: Double)] {
+        let items = sorted.filter { $0.weight > 0 }
+        var (all, squares) = (0.0, 0.0)
+        for item in items {
+            all += item.weight
+            squares += item.squares
+        }
+        guard all > 0, let least = items.first?.value else {
+            return probabilities.map { _ in (.nan, .nan, .nan) }
+        }
+        /// The least number at or below which this share of all weight lies, with the sum of
+        /// squares up to there; nil above all.
+        func place(_ share: Double) -> (value: Double, squares: Double)? {
+            var (sum, below) = (0.0, 0.0)
+            for item in items {
+                sum += item.weight
+                below += item.squares
+                if sum >= share * all * (1 - 1e-12) { return (item.value, below) }
+            }
+            return nil
+        }
+        return probabilities.map { p in
+            guard let (value, below) = place(p) else { return (.nan, .nan, .nan) }
+            let variance = (1 - p) * (1 - p) * below + p * p * (squares - below)
+            let width = deviations * max(0, variance).squareRoot() / all
+            let high = p + width < 1 ? place(p + width)?.value ?? .infinity : .infinity
+            let low = p - width > 0 ? place(p - width)?.value ?? least : least
+            return (value, low, high)
         }
     }
 

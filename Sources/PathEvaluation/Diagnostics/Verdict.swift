@@ -54,20 +54,39 @@ public struct Verdict: Hashable, Sendable {
                 "\(Verdict.percent(facts.unsupportedShare)) of what the policy does was never "
                     + "possible in the log")
         }
-        if facts.weightTest.magnitude > Limit.deviations {
-            note(
-                .doNotTrust,
-                "the mean weight is \(Verdict.rounded(facts.meanWeight + facts.unsupportedShare)),"
-                    + " not 1: the recorded propensities are wrong")
-        }
-        let seen = facts.meanWeight + facts.unsupportedShare
-        if seen < Limit.leastSeen {
-            note(
-                .doNotTrust,
-                "the mean weight is \(Verdict.rounded(seen)), not 1: most of what the policy "
-                    + "would do has not been seen")
-        }
+        judgeMeanWeight(facts)
         judgeRewards(facts)
+    }
+
+    /// Weights have a mean of one when the propensities are right and the log could have done all
+    /// that the policy does.
+    private mutating func judgeMeanWeight(_ facts: Diagnostics) {
+        let mean = facts.meanWeight + facts.unsupportedShare
+        guard facts.largestWeight > 0 else {
+            // Where the support is known, the share of what was never possible says it all.
+            if facts.unsupportedShare < Limit.unsupported {
+                note(
+                    .doNotTrust,
+                    "the policy never does what the log did (agreement 0 %), so the log says "
+                        + "nothing of it")
+            }
+            return
+        }
+        let text = "the mean weight is \(Verdict.rounded(mean)), not 1"
+        if facts.weightTest.magnitude > Limit.deviations {
+            // Too little weight may also be that of actions the log never took.
+            if facts.weightTest > 0 || facts.isSupportKnown {
+                note(.doNotTrust, text + ": the recorded propensities are wrong")
+            } else {
+                note(
+                    .doNotTrust,
+                    text + ": the log never did some of what the policy does, or the recorded "
+                        + "propensities are too large")
+            }
+        }
+        if mean < Limit.leastSeen {
+            note(.doNotTrust, text + ": most of what the policy would do has not been seen")
+        }
     }
 
     private mutating func judgeWeights(_ facts: Diagnostics) {
@@ -96,14 +115,27 @@ public struct Verdict: Hashable, Sendable {
     }
 
     private mutating func judgeRewards(_ facts: Diagnostics) {
-        if facts.autocorrelation > Limit.autocorrelation,
-            facts.autocorrelation * Double(facts.count).squareRoot() > Limit.deviations
-        {
+        let isCorrelated =
+            facts.autocorrelation > Limit.autocorrelation
+            && facts.autocorrelation * Double(facts.count).squareRoot() > Limit.deviations
+        if facts.isDependent || isCorrelated {
+            let text =
+                "decisions resemble their neighbours (correlation "
+                + "\(Verdict.rounded(facts.autocorrelation))): "
+            if facts.areIntervalsByTime {
+                note(.trust, text + "intervals are made of stretches of time")
+            } else {
+                note(
+                    .weak,
+                    text + "intervals for independent ones are too narrow, use auto, batch-means "
+                        + "or block-bootstrap")
+            }
+        }
+        if facts.leastReward == facts.greatestReward, !facts.isRangeKnown {
             note(
                 .weak,
-                "decisions resemble their neighbours (correlation "
-                    + "\(Verdict.rounded(facts.autocorrelation))): intervals for independent ones "
-                    + "are too narrow, use block-bootstrap or batch-means")
+                "all rewards are the same and nothing tells what others are possible: give "
+                    + "--reward-range")
         }
         if facts.drift.magnitude > Limit.drift {
             note(

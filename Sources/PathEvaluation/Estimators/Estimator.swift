@@ -66,11 +66,11 @@ public struct Estimator: Hashable, Sendable, CustomStringConvertible {
     /// The text that was given, `dr-clip=10`.
     public let text: String
 
-    public static let ips = Estimator(.ips)
-    public static let snips = Estimator(.snips)
-    public static let dm = Estimator(.dm)
-    public static let dr = Estimator(.dr)
-    public static let sndr = Estimator(.sndr)
+    static let ips = Estimator(.ips)
+    static let snips = Estimator(.snips)
+    static let dm = Estimator(.dm)
+    static let dr = Estimator(.dr)
+    static let sndr = Estimator(.sndr)
     /// One of each name.
     public static let all = Name.allCases.map { Estimator($0) }
 

@@ -91,7 +91,7 @@ extension OffPolicySums {
     public var recorded: Estimate { estimate(.ips, logged) }
 
     /// What the evaluated policy would have earned above the logged one, paired by decision (DR).
-    public var gainOverLogged: Estimate { estimate(.dr, gain) }
+    var gainOverLogged: Estimate { estimate(.dr, gain) }
 
     // MARK: Weights
 
@@ -107,7 +107,7 @@ extension OffPolicySums {
     }
 
     /// The mean of w^2: one plus the chi-squared divergence of the policies.
-    public var secondMoment: Double { weightSquares.value / Double(max(1, count)) }
+    var secondMoment: Double { weightSquares.value / Double(max(1, count)) }
 
     /// The largest weight's share of all weight.
     public var largestWeightShare: Double {

@@ -1,7 +1,7 @@
 import CKernels
 import DenseMath
 
-/// What all estimators of one policy need of the decisions: constant memory, and parts merge.
+/// What all estimators of one policy need of the decisions, in constant memory.
 ///
 /// With w = 1 throughout (a policy on its own log) IPS and SNIPS equal the recorded mean exactly,
 /// and with a constant reward of 1 SNIPS and SNDR are exactly 1 with an interval of no width.
@@ -10,7 +10,7 @@ public struct OffPolicySums: Sendable {
     public private(set) var logged = Moments()
     public private(set) var weights = Moments()
     public private(set) var inverse = Moments()
-    public private(set) var direct = Moments()
+    private(set) var direct = Moments()
     public private(set) var doublyRobust = Moments()
     /// DR score less recorded reward, by decision.
     public private(set) var gain = Moments()
@@ -18,7 +18,7 @@ public struct OffPolicySums: Sendable {
     public let scores: [Score]
     private(set) var moments: [Moments]
     /// False when there is no reward model.
-    public let hasModel: Bool
+    let hasModel: Bool
 
     /// Sums of the squares of weights, and of weights with residuals.
     private(set) var weightSquares = CompensatedSum()
@@ -33,7 +33,7 @@ public struct OffPolicySums: Sendable {
     private(set) var directResidual = CompensatedSum()
     private(set) var directWeight = CompensatedSum()
     /// Decisions whose action the policy most probably takes, with their rewards.
-    public private(set) var matched = Moments()
+    private(set) var matched = Moments()
     public private(set) var largestWeight = 0.0
     public private(set) var leastReward = Double.infinity
     public private(set) var greatestReward = -Double.infinity
@@ -144,42 +144,6 @@ public struct OffPolicySums: Sendable {
         moments[index].begin(at: whole.origin)
         moments[index].add(count: count, sums)
         return true
-    }
-
-    /// Takes in all rows of other sums with the same scores.
-    public mutating func merge(_ other: OffPolicySums) {
-        precondition(scores == other.scores)
-        guard other.count > 0 else { return }
-        guard count > 0 else {
-            self = other
-            return
-        }
-        let shift = other.logged.origin - logged.origin
-        squaresDistanceSquare.add(other.squaresDistanceSquare)
-        squaresDistanceSquare.add(2 * shift * other.squaresDistance.value)
-        squaresDistanceSquare.add(shift * shift * other.weightSquares.value)
-        squaresDistance.add(other.squaresDistance)
-        squaresDistance.add(shift * other.weightSquares.value)
-        weightSquares.add(other.weightSquares)
-        let step = other.direct.origin - direct.origin
-        directResidual.add(other.directResidual)
-        directResidual.add(step * other.residual.value)
-        directWeight.add(other.directWeight)
-        directWeight.add(step * other.weights.sum)
-        residual.add(other.residual)
-        residualSquares.add(other.residualSquares)
-        residualWeight.add(other.residualWeight)
-        logged.merge(other.logged)
-        weights.merge(other.weights)
-        inverse.merge(other.inverse)
-        direct.merge(other.direct)
-        doublyRobust.merge(other.doublyRobust)
-        gain.merge(other.gain)
-        matched.merge(other.matched)
-        for index in moments.indices { moments[index].merge(other.moments[index]) }
-        largestWeight = max(largestWeight, other.largestWeight)
-        leastReward = min(leastReward, other.leastReward)
-        greatestReward = max(greatestReward, other.greatestReward)
     }
 
     /// The moments of a score; nil when it was not kept.

@@ -5,14 +5,14 @@ public struct OffPolicyRow: Hashable, Sendable {
     /// r: what the logged action earned.
     public var reward: Double
     /// q(x, a): what the reward model expects of the logged action.
-    public var modelled: Double
+    var modelled: Double
     /// What the reward model expects of the evaluated policy: sum over actions of pi(a) q(x, a).
-    public var direct: Double
+    var direct: Double
     /// The same two of the model that makes the variance of DR small.
-    public var robustModelled: Double
-    public var robustDirect: Double
+    var robustModelled: Double
+    var robustDirect: Double
     /// True when the logged action is the one that the evaluated policy most probably takes.
-    public var isMatch: Bool
+    var isMatch: Bool
 
     public init(
         weight: Double, reward: Double, modelled: Double = 0, direct: Double = 0,

@@ -60,9 +60,9 @@ extension Estimator {
     }
 
     /// Candidates for the largest weight.
-    public static let clips = [1.0, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
+    static let clips = [1.0, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
     /// Candidates for the sub-Gaussian correction.
-    public static let corrections = [
+    static let corrections = [
         0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5,
     ]
 

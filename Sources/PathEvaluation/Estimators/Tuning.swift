@@ -15,7 +15,7 @@ public struct Tuning: Hashable, Sendable {
 
     public var method = Method.slope
     /// For `mse`: adds the deviation bound to the estimate of the bias.
-    public var usesBiasBound = true
+    var usesBiasBound = true
     /// Probability with which the bounds may fail.
     public var delta = 0.05
     /// The candidates; nil takes each estimator's own.
@@ -32,7 +32,7 @@ extension OffPolicySums {
     /// The number chosen for an estimator, and each candidate's estimated squared error (`mse`).
     ///
     /// - Returns: nil when no candidate's score was kept.
-    public func tuned(
+    func tuned(
         _ estimator: Estimator, _ tuning: Tuning
     ) -> (lambda: Double, errors: [Double])? {
         let grid = tuning.grid ?? estimator.grid
@@ -71,7 +71,7 @@ extension OffPolicySums {
     ///
     /// Source: Metelli, Russo and Restelli, "Subgaussian and differentiable importance sampling
     /// for off-policy evaluation and learning", 2021, theorem 5.1 with alpha = 2.
-    public func theoremCorrection(delta: Double) -> Double {
+    func theoremCorrection(delta: Double) -> Double {
         let bottom = 3 * Double(count) * secondMoment
         return bottom > 0 ? min(1, (2 * log(1 / delta) / bottom).squareRoot()) : 1
     }

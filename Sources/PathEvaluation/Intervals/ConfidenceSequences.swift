@@ -108,14 +108,14 @@ enum PredictableMixture {
 ///
 /// Source: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform central limit theory and
 /// asymptotic confidence sequences", 2024, theorem 2.2 and appendix B.2 for rho.
-public enum AsymptoticSequence {
+enum AsymptoticSequence {
     /// The rho^2 that makes the sequence narrowest at a number of decisions.
-    public static func rho2(alpha: Double, narrowestAt count: Double = 1000) -> Double {
+    static func rho2(alpha: Double, narrowestAt count: Double = 1000) -> Double {
         (-SpecialFunctions.lambertLower(-alpha * alpha * exp(-1)) - 1) / count
     }
 
     /// At the present count; all intervals at all counts hold together with this confidence.
-    public static func interval(
+    static func interval(
         _ moments: Moments, confidence: Double, narrowestAt count: Double = 1000
     ) -> Interval {
         let alpha = 1 - confidence
@@ -131,9 +131,9 @@ public enum AsymptoticSequence {
 }
 
 /// Betting and empirical Bernstein sequences of w r for rewards from zero to one.
-public enum BettingSequence {
+enum BettingSequence {
     /// Both ends by betting, each with half the error; needs all decisions in memory.
-    public static func interval(
+    static func interval(
         weights: some Collection<Double>, rewards: some Collection<Double>, confidence: Double
     ) -> Interval {
         let alpha = (1 - confidence) / 2
@@ -148,7 +148,7 @@ public enum BettingSequence {
     ///
     /// (1 + w r - r) / 2 is not negative and has a mean of at most one, as has the same with
     /// 1 - r, which bounds the other side.
-    public static func gain(
+    static func gain(
         weights: some Collection<Double>, rewards: some Collection<Double>, confidence: Double
     ) -> Interval {
         let alpha = (1 - confidence) / 2
@@ -163,7 +163,7 @@ public enum BettingSequence {
     }
 
     /// Both ends by empirical Bernstein: constant memory, wider.
-    public static func bernstein(
+    static func bernstein(
         weights: some Collection<Double>, rewards: some Collection<Double>, confidence: Double
     ) -> Interval {
         let alpha = (1 - confidence) / 2

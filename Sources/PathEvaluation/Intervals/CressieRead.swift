@@ -5,7 +5,7 @@ import DenseMath
 ///
 /// Six sums suffice, so it streams and merges. Source: Karampatziakis, Langford and Mineiro,
 /// "Empirical likelihood for contextual bandits", 2020; the closed form as in vw-estimators 0.2.2.
-public struct CressieRead: Sendable {
+struct CressieRead: Sendable {
     private let count: Double
     private let weights: Double
     private let weightSquares: Double
@@ -18,7 +18,7 @@ public struct CressieRead: Sendable {
 
     /// - Parameter largestWeight: the largest weight *possible*, not the largest seen; the larger
     ///   one of both is used.
-    public init(_ sums: OffPolicySums, largestWeight: Double = .infinity) {
+    init(_ sums: OffPolicySums, largestWeight: Double = .infinity) {
         count = Double(sums.count)
         weights = sums.weights.sum
         weightSquares = sums.weightSquares.value
@@ -34,7 +34,7 @@ public struct CressieRead: Sendable {
     }
 
     /// The estimate.
-    public var value: Double {
+    var value: Double {
         guard count > 0 else { return .nan }
         let other = weights < count ? largest : least
         var gamma = -(1 + count) / count
@@ -53,7 +53,7 @@ public struct CressieRead: Sendable {
     }
 
     /// The interval for rewards known to lie in a range.
-    public func interval(rewards range: ClosedRange<Double>, confidence: Double) -> Interval {
+    func interval(rewards range: ClosedRange<Double>, confidence: Double) -> Interval {
         let name = "Cressie-Read empirical likelihood"
         guard count > 0 else { return Interval(range.lowerBound, range.upperBound, method: name) }
         let n = count
@@ -111,27 +111,5 @@ public struct CressieRead: Sendable {
         if product.magnitude <= 1e-18 { return x - 2.0.squareRoot() * 1e-9 }
         guard z <= 0, product >= 0 else { return nil }
         return x - (2 * product).squareRoot()
-    }
-}
-
-/// Clopper and Pearson's interval with weights taken for parts of a count.
-public enum ClopperPearson {
-    /// For rewards from zero to one.
-    ///
-    /// It is not honest when the weights are uneven.
-    /// Source: Clopper and Pearson, 1934; for weights as in vw-estimators 0.2.2.
-    public static func interval(_ sums: OffPolicySums, confidence: Double) -> Interval {
-        let largest = sums.largestWeight
-        guard largest > 0 else { return Interval(0, 1, method: "Clopper-Pearson") }
-        let successes = sums.inverse.sum / largest
-        let number = Double(sums.count) / largest
-        let tail = (1 - confidence) / 2
-        let low =
-            successes > 0
-            ? SpecialFunctions.betaQuantile(tail, successes, number - successes + 1) : 0
-        let high =
-            successes < number
-            ? SpecialFunctions.betaQuantile(1 - tail, successes + 1, number - successes) : 1
-        return Interval(low, high, method: "Clopper-Pearson")
     }
 }

@@ -5,7 +5,7 @@ import Glibc
 ///
 /// Source: Howard, Ramdas, McAuliffe and Sekhon, "Time-uniform, nonparametric, nonasymptotic
 /// confidence sequences", 2021, proposition 9; for importance weights as in vw-estimators 0.2.2.
-public struct GammaExponentialSequence: Sendable {
+struct GammaExponentialSequence: Sendable {
     /// One side: numbers x = w r, or w (1 - r), of mean at most one.
     private struct Side: Sendable {
         var sum = CompensatedSum()
@@ -43,17 +43,20 @@ public struct GammaExponentialSequence: Sendable {
     private var high = Side()
     private var count = 0.0
 
-    public init() {}
-
-    /// Takes in one decision with a reward from zero to one.
-    public mutating func add(weight: Double, reward: Double) {
-        low.add(weight * reward, time: count)
-        high.add(weight * (1 - reward), time: count)
-        count += 1
+    /// The interval of rewards from zero to one.
+    static func interval(
+        weights: some Collection<Double>, rewards: some Collection<Double>, confidence: Double
+    ) -> Interval {
+        var sequence = GammaExponentialSequence()
+        for (weight, reward) in zip(weights, rewards) {
+            sequence.low.add(weight * reward, time: sequence.count)
+            sequence.high.add(weight * (1 - reward), time: sequence.count)
+            sequence.count += 1
+        }
+        return sequence.interval(confidence: confidence)
     }
 
-    /// The interval at the present count.
-    public func interval(confidence: Double) -> Interval {
+    private func interval(confidence: Double) -> Interval {
         let alpha = (1 - confidence) / 2
         guard count > 0 else { return Interval(0, 1, method: "gamma-exponential sequence") }
         return Interval(

@@ -6,10 +6,10 @@
 /// Counts are Poisson's of mean one on a grid of 1/4096, with mean and variance of exactly one.
 /// Source: Chamandy, Muralidharan, Najmi and Naidu, "Estimating uncertainty for massive data
 /// streams", 2012; Hanley and MacGibbon, 2006.
-public struct PoissonBootstrap: Sendable {
-    public let resamples: Int
+struct PoissonBootstrap: Sendable {
+    let resamples: Int
     /// Sums kept for each resample: of the counts, and of each column.
-    public let width: Int
+    let width: Int
     private let seed: UInt64
     private var blocks = 0
     private var sums: [Double]
@@ -17,7 +17,7 @@ public struct PoissonBootstrap: Sendable {
     /// - Parameters:
     ///   - columns: numbers of a decision whose sums are resampled.
     ///   - resamples: at least two.
-    public init(columns: Int, resamples: Int, seed: UInt64) {
+    init(columns: Int, resamples: Int, seed: UInt64) {
         precondition(columns > 0 && resamples > 1)
         self.resamples = resamples
         width = columns + 1
@@ -34,7 +34,7 @@ public struct PoissonBootstrap: Sendable {
     /// Takes in up to 256 rows, each column contiguous.
     ///
     /// Blocks must come in the same order for the same result; a short one may only be the last.
-    public mutating func add(_ columns: [UnsafePointer<Double>], count: Int) {
+    mutating func add(_ columns: [UnsafePointer<Double>], count: Int) {
         precondition(columns.count + 1 == width && count <= RowBlock.capacity)
         let block = UInt64(truncatingIfNeeded: blocks)
         blocks &+= 1
@@ -132,7 +132,7 @@ public struct PoissonBootstrap: Sendable {
     /// The statistic of every resample: of the count's sum and each column's sum.
     ///
     /// Resamples without any decision are left out.
-    public func values(_ statistic: (UnsafeBufferPointer<Double>) -> Double) -> [Double] {
+    func values(_ statistic: (UnsafeBufferPointer<Double>) -> Double) -> [Double] {
         sums.withUnsafeBufferPointer { sums in
             (0..<resamples).compactMap { resample in
                 let row = UnsafeBufferPointer(
@@ -145,7 +145,7 @@ public struct PoissonBootstrap: Sendable {
     }
 
     /// The percentile interval and the standard error of a statistic.
-    public func interval(
+    func interval(
         confidence: Double, method: String = "Poisson bootstrap, percentile",
         _ statistic: (UnsafeBufferPointer<Double>) -> Double
     ) -> (interval: Interval, standardError: Double)? {

@@ -4,7 +4,7 @@ import PathTelemetry
 ///
 /// Holds at most 512 stretches: when they are full, each two become one. What the estimators need
 /// of a stretch is additive, so ratios over stretches are right.
-public struct TimeBatches: Sendable {
+struct TimeBatches: Sendable {
     /// The sums of one stretch: count, rewards, w, w r, d and w (r - q).
     struct Batch: Sendable {
         var count = 0.0
@@ -45,7 +45,7 @@ public struct TimeBatches: Sendable {
     private(set) var batches: [Batch] = []
     private var open = Batch()
 
-    public init() {}
+    init() {}
 
     @inline(__always)
     mutating func add(
@@ -110,7 +110,7 @@ public struct TimeBatches: Sendable {
     ///
     /// Source: Schmeiser, "Batch size effects in the analysis of simulation output", 1982; the
     /// jackknife over stretches gives the ratio's error.
-    public func batchMeans(
+    func batchMeans(
         _ name: Estimator.Name, confidence: Double
     ) -> (interval: Interval, standardError: Double)? {
         batchMeans(confidence: confidence) { $0.value(name) ?? .nan }
@@ -140,11 +140,31 @@ public struct TimeBatches: Sendable {
         )
     }
 
+    /// How many times larger the standard error over stretches is than that of independent
+    /// decisions; nil where there are too few stretches to say.
+    func errorRatio(
+        of value: (Batch) -> Double, independent error: Double
+    ) -> Double? {
+        guard batches.count >= 64, error > 0, let own = batchMeans(confidence: 0.95, value)
+        else { return nil }
+        return own.standardError / error
+    }
+
+    /// The same where it is clearly above one, else one.
+    ///
+    /// The error over 64 stretches is known to 9 percent, so that 1.3 hardly comes by chance.
+    func dependence(of value: (Batch) -> Double, independent error: Double) -> Double {
+        let ratio = errorRatio(of: value, independent: error) ?? 1
+        return ratio > TimeBatches.clearRatio ? ratio : 1
+    }
+
+    static let clearRatio = 1.3
+
     /// Resamples stretches with replacement.
     ///
     /// Source: Carlstein, "The use of subseries values for estimating the variance of a general
     /// statistic from a stationary sequence", 1986. The spread is widened by sqrt(m / (m - 1)).
-    public func blockBootstrap(
+    func blockBootstrap(
         _ name: Estimator.Name, confidence: Double, resamples: Int, seed: UInt64
     ) -> (interval: Interval, standardError: Double)? {
         blockBootstrap(confidence: confidence, resamples: resamples, seed: seed) {

@@ -1,9 +1,9 @@
 /// Logged bandit data in memory: one row a decision, columns apart.
 public struct BanditLog: Sendable {
     /// Number of actions.
-    public let actionCount: Int
+    let actionCount: Int
     /// Numbers of a context.
-    public let contextCount: Int
+    let contextCount: Int
     public internal(set) var actions: [Int32] = []
     public internal(set) var rewards: [Double] = []
     /// Probability with which the logged action was taken.
@@ -11,11 +11,13 @@ public struct BanditLog: Sendable {
     /// `actionCount` probabilities a row: of the evaluated policy.
     public internal(set) var evaluated: [Double] = []
     /// The same of the logging policy; empty when it was not recorded.
-    public internal(set) var logging: [Double] = []
+    var logging: [Double] = []
     /// The reward expected of each action; empty when it was not given.
     public internal(set) var expected: [Double] = []
     /// `contextCount` numbers a row.
     public internal(set) var contexts: [Double] = []
+    /// Rows whose probabilities were written with few digits and were divided by their sum.
+    public internal(set) var renormalised = 0
     /// Rows left out, with the reason of the first ones.
     public internal(set) var refused = 0
     public internal(set) var refusals: [String] = []

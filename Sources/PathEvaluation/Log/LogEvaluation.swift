@@ -51,18 +51,18 @@ public struct LogEvaluation {
                 }
             }
             if !robust.isEmpty { row.robustModelled = robust[start + action] }
+            var about = RowFacts(
+                row: index + 1, propensity: log.propensities[index], agreement: probability,
+                unsupported: unsupported,
+                weightVariance: log.logging.isEmpty
+                    ? nil : squares - (1 - unsupported) * (1 - unsupported), outcome: reward,
+                action: action)
+            about.greatest = log.evaluated[start + greatest]
+            about.rounding = LogReader.rounding
             row.isMatch = action == greatest
             fits[action].add(reward: reward, predicted: row.modelled)
             rewards[action].add(reward)
-            analysis.add(
-                row,
-                RowFacts(
-                    row: index + 1, propensity: log.propensities[index], agreement: probability,
-                    unsupported: unsupported,
-                    weightVariance: log.logging.isEmpty
-                        ? nil : squares - (1 - unsupported) * (1 - unsupported), outcome: reward,
-                    action: action),
-                actionName: { "action \(action)" })
+            analysis.add(row, about, actionName: { "action \(action)" })
         }
         analysis.finish()
         var facts = analysis.diagnostics
@@ -85,6 +85,7 @@ public struct LogEvaluation {
         var report = EvaluationReport(source: .log(refusals: log.refusals), options: options)
         report.decisions = log.count + log.refused
         report.refused = log.refused
+        report.renormalised = log.renormalised
         report.model = whole
         report.policies = [
             PolicyEvaluation(label: "pi_e", analysis: analysis, diagnostics: facts)

@@ -33,8 +33,11 @@ public struct LogReader {
         case context(Int)
     }
 
-    /// How far probabilities may be from summing to one.
-    static let tolerance = 1e-6
+    /// How far a probability may be from the true one: other tools write six digits, rounded or
+    /// cut off.
+    static let rounding = 1e-6
+    /// Sums of probabilities that are nearer to one than this are left as they are.
+    private static let exact = 1e-9
     /// A longer line is no row of numbers.
     private static let longestLine = 1 << 20
     private static let chunk = 1 << 20
@@ -311,42 +314,76 @@ public struct LogReader {
         return value
     }
 
-    private func check() throws(EvaluationError) {
+    /// Refuses a row that makes no sense; probabilities that are rounded are divided by their sum.
+    private mutating func check() throws(EvaluationError) {
         let (action, propensity) = (fields[0], fields[2])
         guard action >= 0, action < Double(log.actionCount), action == action.rounded() else {
             throw refusal(
                 name: "action", "\(action) is none of the actions 0 to \(log.actionCount - 1)")
         }
-        guard propensity > 0, propensity <= 1 else {
+        guard propensity > 0, propensity <= 1 + LogReader.rounding else {
             throw refusal(
                 name: "pscore",
                 propensity == 0
                     ? "is 0: the logged action had no probability"
                     : "\(propensity) is no probability above 0 and up to 1")
         }
-        try check(evaluated, "pi_e_")
-        guard hasLogging else { return }
-        try check(logging, "pi_b_")
-        let recorded = fields[logging.lowerBound + Int(action)]
-        guard (recorded - propensity).magnitude <= LogReader.tolerance else {
+        guard propensity >= EvaluationLimit.propensity else {
             throw refusal(
-                name: "pscore", "\(propensity) is not pi_b_\(Int(action)), which is \(recorded)")
+                name: "pscore",
+                "\(propensity) is too small: squares of weights are added up, so give at least "
+                    + "\(EvaluationLimit.propensity)")
+        }
+        fields[2] = min(1, propensity)
+        try checkSize(1..<2)
+        try checkSize(expected.lowerBound..<context.upperBound)
+        var isRounded = try normalise(evaluated, "pi_e_")
+        if hasLogging {
+            let recorded = fields[logging.lowerBound + Int(action)]
+            guard (recorded - propensity).magnitude <= 2 * LogReader.rounding else {
+                throw refusal(
+                    name: "pscore",
+                    "\(propensity) is not pi_b_\(Int(action)), which is \(recorded)")
+            }
+            if try normalise(logging, "pi_b_") {
+                isRounded = true
+                fields[2] = min(1, fields[logging.lowerBound + Int(action)])
+            }
+        }
+        if isRounded { log.renormalised += 1 }
+    }
+
+    /// Refuses numbers whose squares cannot be added up.
+    private func checkSize(_ range: Range<Int>) throws(EvaluationError) {
+        for place in range where !(fields[place].magnitude <= EvaluationLimit.number) {
+            throw refusal(
+                places.firstIndex(of: place) ?? 0,
+                "\(fields[place]) is too large: squares are added up, so give at most "
+                    + "\(EvaluationLimit.number), in a larger unit")
         }
     }
 
-    private func check(_ row: Range<Int>, _ prefix: String) throws(EvaluationError) {
+    /// Checks probabilities that must sum to one within the rounding of what is written, and divides
+    /// them by their sum; true when that changes them.
+    private mutating func normalise(
+        _ row: Range<Int>, _ prefix: String
+    ) throws(EvaluationError) -> Bool {
         var sum = 0.0
         for index in row {
-            guard fields[index] >= 0, fields[index] <= 1 + LogReader.tolerance else {
+            guard fields[index] >= 0, fields[index] <= 1 + LogReader.rounding else {
                 throw refusal(
                     name: "\(prefix)\(index - row.lowerBound)",
                     "\(fields[index]) is no probability")
             }
             sum += fields[index]
         }
-        guard (sum - 1).magnitude <= LogReader.tolerance else {
+        // A little more than the roundings, because sums are rounded too.
+        guard (sum - 1).magnitude <= 1.001 * LogReader.rounding * Double(row.count) else {
             throw refusal(name: prefix + "0", "and on sum to \(sum), not to 1")
         }
+        guard (sum - 1).magnitude > LogReader.exact else { return false }
+        for index in row { fields[index] /= sum }
+        return true
     }
 
     private func refusal(_ column: Int, _ problem: String) -> EvaluationError {

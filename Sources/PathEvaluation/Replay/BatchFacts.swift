@@ -48,7 +48,7 @@ struct BatchFacts {
                 let burst = batch.bursts[index]
                 earned[index] = reward.reward(action, candidates, bytes: burst.bytes, outcome)
                 outcomes[index] = outcome.delivery ?? outcome.deadline
-                if !earned[index].isFinite { exclusion = .refused }
+                if !(earned[index].magnitude <= EvaluationLimit.number) { exclusion = .refused }
                 let block = min(blocks - 1, (ordinal + index) * blocks / max(1, total))
                 if let model {
                     model.predict(block: block, candidates, into: &predictions)
@@ -98,7 +98,8 @@ struct BatchFacts {
             guard probabilities[row] >= 0 else { return .refused }
             sum += probabilities[row]
         }
-        guard (sum - 1).magnitude <= TraceEvaluation.tolerance, batch.propensities[index] > 0
+        guard (sum - 1).magnitude <= TraceEvaluation.tolerance,
+            batch.propensities[index] >= EvaluationLimit.propensity
         else { return .refused }
         let candidates = batch.candidates.span
         for row in Int(batch.candidateStarts[index])..<Int(batch.candidateStarts[index + 1]) {

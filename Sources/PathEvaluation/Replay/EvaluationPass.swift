@@ -15,7 +15,9 @@ struct EvaluationPass {
     private let baseline: Int?
     private let runs: [PolicyRun]
     /// DR scores above the baseline's, by decision.
-    private var differences: [Moments]
+    private var differences: [(moments: Moments, stretches: TimeBatches)]
+    /// What happened on the network.
+    private var recorded = NetworkSums()
     private var counts: EvaluationReport
     private var ownLoad = Moments()
     /// Decisions that were prepared, and those that the policies have seen.
@@ -36,9 +38,10 @@ struct EvaluationPass {
             PolicyRun(
                 $0, reward, options: options, hasModel: model != nil, hasRobust: robust != nil)
         }
-        differences = policies.map { _ in Moments() }
+        differences = policies.map { _ in (Moments(), TimeBatches()) }
         counts = EvaluationReport(source: .traces(reward.target), options: options)
         counts.model = model?.fit
+        counts.valueWeights = reward.cost
     }
 
     mutating func run(_ source: TraceSource, step: (Int) -> Void) throws(EvaluationError) {
@@ -93,16 +96,29 @@ struct EvaluationPass {
                 case .forced: counts.forced += 1
                 case .withoutOutcome: counts.withoutOutcome += 1
                 case .refused: counts.refused += 1
-                case nil: noteLoad(index, of: round.batches[place])
+                case nil:
+                    noteLoad(index, of: round.batches[place])
+                    noteBurst(index, of: round.batches[place])
                 }
             }
         }
         guard let baseline else { return }
         for (index, run) in runs.enumerated() {
             for (score, base) in zip(run.scores, runs[baseline].scores) {
-                differences[index].add(score - base)
+                differences[index].moments.add(score - base)
+                differences[index].stretches.add(
+                    weight: 1, reward: score - base, modelled: 0, direct: 0)
             }
         }
+    }
+
+    /// What became of the burst, and what it cost.
+    private mutating func noteBurst(_ index: Int, of batch: borrowing DecisionBatch) {
+        let range = Int(batch.candidateStarts[index])..<Int(batch.candidateStarts[index + 1])
+        let price = RewardFunction.pricePerGB(
+            batch.actions[index], batch.candidates.span.extracting(range))
+        recorded.add(
+            BurstFacts(index, of: batch, pricePerGB: price), weight: 1, agreement: 1)
     }
 
     /// Our bytes in flight on the chosen path, as a share of what its window allows.
@@ -132,20 +148,35 @@ struct EvaluationPass {
             var evaluation = PolicyEvaluation(
                 label: run.policy.label, analysis: run.analysis, diagnostics: facts)
             if let baseline, baseline != index, model != nil {
-                let difference = differences[index]
-                let estimate = Estimate(
-                    estimator: .dr, value: difference.mean,
-                    standardError: difference.standardError, count: difference.count)
-                var interval = estimate.normal(
-                    confidence: counts.options.simultaneousConfidence)
-                interval.method += ", paired"
-                if counts.options.candidates > 1 {
-                    interval.method += ", \(counts.options.candidates) at once"
-                }
-                evaluation.overBaseline = (runs[baseline].policy.label, estimate, interval)
+                evaluation.overBaseline = overBaseline(
+                    differences[index].moments, differences[index].stretches,
+                    name: runs[baseline].policy.label)
             }
             report.policies.append(evaluation)
         }
+        report.recordedNetwork = recorded.figures(confidence: counts.options.confidence)
+        report.warnOfLateness(reward.cost.lateness)
         return report
+    }
+
+    /// The gain over the baseline, paired by decision.
+    private func overBaseline(
+        _ difference: Moments, _ stretches: TimeBatches, name: String
+    ) -> (name: String, estimate: Estimate, interval: Interval) {
+        let options = counts.options
+        let confidence = options.simultaneousConfidence
+        let estimate = Estimate(
+            estimator: .dr, value: difference.mean, standardError: difference.standardError,
+            count: difference.count)
+        var interval = estimate.normal(confidence: confidence)
+        if ![.normal, .student].contains(options.interval),
+            stretches.dependence(of: \.recorded, independent: estimate.standardError) > 1,
+            let stretched = stretches.batchMeans(confidence: confidence, \.recorded)
+        {
+            interval = stretched.interval
+        }
+        interval.method += ", paired"
+        if options.candidates > 1 { interval.method += ", \(options.candidates) at once" }
+        return (name, estimate, interval)
     }
 }

@@ -6,7 +6,7 @@ public import PathTrace
 ///
 /// The shipped selector decides; only its distribution is used. Ask for *every* decision of the
 /// session, forced ones too, so that policies with a memory see what a live sender sees.
-public struct PolicyReplay: Sendable {
+struct PolicyReplay: Sendable {
     private var isLogged: Bool
     private let learnsOnline: Bool
     /// Decisions that have to agree with the recorded ones before this is taken for the policy
@@ -27,7 +27,7 @@ public struct PolicyReplay: Sendable {
     ///     probabilities are then taken, exact where a replay depends on the order in which
     ///     outcomes of the same instant were handed to it.
     /// - Throws: when the policy names a path that the session does not have.
-    public init(
+    init(
         _ policy: EvaluatedPolicy, pathNames: [String], session: SessionInfo? = nil,
         cost: Cost = Cost()
     ) throws(LearningError) {
@@ -49,14 +49,14 @@ public struct PolicyReplay: Sendable {
 
     /// The distribution over actions that the policy would have drawn from, for the decision that
     /// was stated last.
-    public var distribution: ActionDistribution {
+    var distribution: ActionDistribution {
         _read { yield own.distribution }
     }
 
     /// States the policy's distribution for a decision of a batch, at a position below its count.
     ///
     /// - Parameter batch: read with `.outcomes`, `.candidates` and `.distributions`.
-    public mutating func state(_ index: Int, of batch: borrowing DecisionBatch) {
+    mutating func state(_ index: Int, of batch: borrowing DecisionBatch) {
         guard !isLogged, selector != nil else {
             return batch.fillDistribution(of: index, into: &own.distribution)
         }

@@ -28,11 +28,13 @@ final class PolicyRun {
         analysis = PolicyAnalysis(options: options, hasModel: hasModel)
     }
 
-    /// Starts anew, as at the start of a connection.
+    /// Starts over, as at the start of a connection.
+    ///
+    /// The policy minimises what the shipped sender minimises, whatever the values are weighed by.
     func begin(_ session: SessionInfo, pathNames: [String]) throws(LearningError) {
         names = pathNames
         replay = try PolicyReplay(
-            policy, pathNames: pathNames, session: session, cost: reward.cost)
+            policy, pathNames: pathNames, session: session)
     }
 
     /// Takes in the decisions of a round; its first one has the number `ordinal` in the log.
@@ -78,6 +80,7 @@ final class PolicyRun {
         var impossible = 0.0
         var greatest = 0.0
         var squares = 0.0
+        var pricePerGB = 0.0
         let count = distribution.count
         distribution.withSpans { actions, shares in
             for place in 0..<count where shares[place] > 0 {
@@ -88,6 +91,7 @@ final class PolicyRun {
                     greatest = share
                     row.isMatch = action == taken
                 }
+                pricePerGB += share * RewardFunction.pricePerGB(action, candidates)
                 let chance = PolicyRun.probability(of: action, offered, logged)
                 if chance > 0 { squares += share * share / chance } else { impossible += share }
                 if hasModel {
@@ -109,16 +113,17 @@ final class PolicyRun {
         if hasRobust { row.robustModelled = facts.robustModelled[index] }
         row.weight = probability / propensity
         scores.append(row.direct + row.weight * (row.reward - row.modelled))
+        var about = RowFacts(
+            row: number, propensity: propensity, agreement: probability,
+            unsupported: impossible,
+            weightVariance: squares - (1 - impossible) * (1 - impossible),
+            outcome: facts.outcomes[index], action: Int(taken.rawValue),
+            trafficClass: Int(burst.trafficClass.rawValue), paths: taken.rawValue)
+        about.greatest = greatest
+        about.burst = BurstFacts(index, of: batch, pricePerGB: pricePerGB)
         analysis.add(
-            row,
-            RowFacts(
-                row: number, propensity: propensity, agreement: probability,
-                unsupported: impossible,
-                weightVariance: squares - (1 - impossible) * (1 - impossible),
-                outcome: facts.outcomes[index], action: Int(taken.rawValue),
-                trafficClass: Int(burst.trafficClass.rawValue), paths: taken.rawValue),
-            actionName: { name(of: taken) }, className: { burst.trafficClass.name },
-            pathName: { name(of: PathSet(PathID($0))) })
+            row, about, actionName: { name(of: taken) },
+            className: { burst.trafficClass.name }, pathName: { name(of: PathSet(PathID($0))) })
     }
 
     /// The names of an action's paths.

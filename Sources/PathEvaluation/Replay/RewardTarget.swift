@@ -24,12 +24,19 @@ struct RewardFunction {
         switch target {
         case .late: return outcome.isLate ? -1 : 0
         case .cost:
-            var price = 0.0
-            for index in candidates.indices where action.contains(candidates[index].path) {
-                price += candidates[index].traits.pricePerGB
-            }
+            let price = RewardFunction.pricePerGB(action, candidates)
             return -cost.total(outcome: outcome, bytes: bytes, pricePerGB: price)
         }
+    }
+
+    /// What 10^9 bytes cost on all the paths of an action.
+    @inline(__always)
+    static func pricePerGB(_ action: PathSet, _ candidates: Span<Candidate>) -> Double {
+        var price = 0.0
+        for index in candidates.indices where action.contains(candidates[index].path) {
+            price += candidates[index].traits.pricePerGB
+        }
+        return price
     }
 
     /// What the regression is to predict from the features of the path that carried the burst.

@@ -38,6 +38,9 @@ public struct TraceEvaluation {
             }
         }
         let sources = traces.map { TraceSource(reader: $0) }
+        do throws(TraceError) { try TraceReader.refuseRepetitions(traces) } catch {
+            throw .trace(error)
+        }
         var total = 0
         for source in sources { total += try source.decisionCount() }
         let reward = RewardFunction(target: target, cost: cost)
@@ -49,6 +52,8 @@ public struct TraceEvaluation {
         let models = try fit(sources, reward, total: total, step: step)
         var options = options
         options.candidates = policies.count
+        options.isLogarithmic = target == .cost
+        if target == .late { options.rewardRange = -1...0 }
         var pass = EvaluationPass(
             reward: reward, model: models.plain, robust: models.robust, total: total,
             policies: policies, baseline: comparison, options: options, threads: threads)

@@ -1,11 +1,11 @@
 /// Student's t distribution.
-public enum StudentDistribution {
+enum StudentDistribution {
     /// The number that a t variable with these degrees of freedom is below with a probability.
     ///
     /// Beyond 1000 degrees of freedom by the expansion about the normal quantile, whose error is
     /// then below 1e-14. Source: Abramowitz and Stegun, "Handbook of mathematical functions",
     /// 1964, 26.7.1 and 26.7.5.
-    public static func quantile(_ probability: Double, freedom: Double) -> Double {
+    static func quantile(_ probability: Double, freedom: Double) -> Double {
         guard freedom > 0, probability > 0, probability < 1 else {
             return NormalDistribution.quantile(freedom > 0 ? probability : .nan)
         }

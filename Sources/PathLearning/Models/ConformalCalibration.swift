@@ -16,7 +16,7 @@ public struct ConformalCalibration: Sendable, Equatable {
     /// Decisions that were late, by the bin of their score.
     public private(set) var late: [Double]
     /// Decisions that were in time.
-    public private(set) var inTime: [Double]
+    private(set) var inTime: [Double]
 
     public init() {
         late = [Double](repeating: 0, count: ConformalCalibration.bins)
@@ -144,43 +144,12 @@ public struct ConformalCalibration: Sendable, Equatable {
     }
 
     /// Mean distance of predicted from observed over the rows of the table, by their decisions.
-    public var expectedError: Double {
+    var expectedError: Double {
         let rows = table()
         let total = rows.reduce(0) { $0 + $1.decisions }
         guard total > 0 else { return 0 }
         return rows.reduce(0) {
             $0 + $1.decisions * ($1.predicted - $1.observed).magnitude
         } / total
-    }
-}
-
-/// A miss rate that holds in the long run whatever the world does, by adapting what is asked of a
-/// `ConformalCalibration`.
-///
-/// After each late burst: `rate += step (target - missed)`. Over n late bursts the share missed is
-/// within `(1 + step) / (step n)` of the target, for every sequence.
-/// Source: Gibbs and Candès, "Adaptive conformal inference under distribution shift", 2021,
-/// equation 2 and proposition 4.1.
-public struct AdaptiveMissRate: Sendable, Equatable {
-    public let target: Double
-    public let step: Double
-    /// What to ask `ConformalCalibration.threshold` for; may leave 0...1.
-    public private(set) var rate: Double
-
-    public init(target: Double, step: Double = 0.02) {
-        self.target = target
-        self.step = step
-        rate = target
-    }
-
-    /// Takes in a burst that was late, and whether it had been trusted.
-    public mutating func observeLate(wasTrusted: Bool) {
-        rate += step * (target - (wasTrusted ? 1 : 0))
-    }
-
-    /// The logit below which a burst may be trusted now.
-    public func threshold(_ calibration: borrowing ConformalCalibration) -> Double {
-        if rate <= 0 { return -.infinity }
-        return rate >= 1 ? .infinity : calibration.threshold(miss: rate)
     }
 }

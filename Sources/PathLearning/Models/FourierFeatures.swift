@@ -8,9 +8,9 @@ public import PathTelemetry
 /// Source: Rahimi and Recht, "Random features for large-scale kernel machines", 2007.
 public struct FourierFeatures: Sendable, Equatable {
     /// `count` rows of `FeatureSchema.count` frequencies, row after row.
-    public let frequencies: [Double]
+    let frequencies: [Double]
     /// One a feature.
-    public let phases: [Double]
+    let phases: [Double]
     private let scale: Double
 
     /// How many features it makes.

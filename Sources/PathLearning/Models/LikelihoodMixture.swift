@@ -39,7 +39,7 @@ public struct LikelihoodMixture: Sendable, Equatable {
 
     /// The logarithm of the normal density, for predictors that state a mean and a variance.
     @inline(__always)
-    public static func logLikelihood(mean: Double, variance: Double, target: Double) -> Double {
+    static func logLikelihood(mean: Double, variance: Double, target: Double) -> Double {
         let spread = max(variance, 1e-12)
         let error = target - mean
         return -0.5 * (error * error / spread + log(2 * Double.pi * spread))

@@ -12,7 +12,7 @@ public struct LinearHead: Sendable, Equatable {
     ///
     /// For squared error that is `sum w (x, 1)(x, 1)' + lambda I`; for the logistic loss each row
     /// counts with `w p (1 - p)`.
-    public let precision: Matrix
+    let precision: Matrix
     /// Sum of the rows' weights.
     public let totalWeight: Double
     public let lambda: Double
@@ -50,7 +50,7 @@ public struct LinearHead: Sendable, Equatable {
 
     /// The head as a prior that counts for at most `limit` observations, so that a sender still
     /// adapts to the paths it has, with at least `lambda` on the diagonal.
-    public func prior(limit: Double, lambda: Double) throws(LearningError) -> LinearPrior {
+    func prior(limit: Double, lambda: Double) throws(LearningError) -> LinearPrior {
         var scaled = precision
         let factor = totalWeight > limit ? limit / totalWeight : 1
         for index in scaled.elements.indices { scaled.elements[index] *= factor }

@@ -15,7 +15,7 @@ public struct LogisticRegression: Sendable {
 
     public let size: Int
     public let lambda: Double
-    public let interceptLambda: Double
+    let interceptLambda: Double
     /// The present weights, the constant last.
     public private(set) var weights: [Double]
     /// True once the loss cannot be lowered noticeably, or the limit of passes is reached.
@@ -26,7 +26,7 @@ public struct LogisticRegression: Sendable {
     public private(set) var totalWeight = 0.0
     public private(set) var refused: UInt64 = 0
     /// Second derivative at the last accepted weights, both triangles.
-    public private(set) var hessian: Matrix
+    private(set) var hessian: Matrix
 
     private var accepted: [Double]
     private var direction: [Double]

@@ -7,9 +7,9 @@ public import PathTelemetry
 /// prediction works in scratch of fixed size and allocates nothing.
 public struct Perceptron: Sendable, Equatable {
     /// The widest layer.
-    public static let widthLimit = 256
+    static let widthLimit = 256
     /// The most layers.
-    public static let depthLimit = 4
+    static let depthLimit = 4
 
     /// One layer: `h = tanh(x W + b)` with W of `inputs` x `outputs`, row after row.
     public struct Layer: Sendable, Equatable {
@@ -149,7 +149,7 @@ public struct NeuralLinearModel: Sendable, Equatable {
 public struct NeuralLinearPosterior: Sendable {
     private let model: NeuralLinearModel
     /// The last layer, the constant last.
-    public private(set) var posterior: LinearPosterior
+    private(set) var posterior: LinearPosterior
 
     /// - Parameter limit: as how many observations the trained last layer counts at most.
     public init(

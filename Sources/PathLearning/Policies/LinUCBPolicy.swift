@@ -16,11 +16,11 @@ public import PathTelemetry
 /// Source: Li, Chu, Langford and Schapire, "A contextual-bandit approach to personalized news
 /// article recommendation", 2010, algorithm 1 (here shared weights, costs, and forgetting after
 /// Russac et al. 2019).
-public struct LinUCBPolicy: Policy {
-    public let settings: LinUCBSettings
+struct LinUCBPolicy: Policy {
+    let settings: LinUCBSettings
     private let cost: Cost
     /// What has been learned so far.
-    public private(set) var posterior: LinearPosterior
+    private(set) var posterior: LinearPosterior
     private var clock: EvidenceClock
     /// What costs are made of, and how they become probabilities.
     private var optimism: ck_optimism
@@ -28,7 +28,7 @@ public struct LinUCBPolicy: Policy {
 
     /// - Parameter prior: as many weights as there are features and one for the constant; a prior
     ///   of another size is not used.
-    public init(settings: LinUCBSettings, cost: Cost, prior: LinearPrior?) {
+    init(settings: LinUCBSettings, cost: Cost, prior: LinearPrior?) {
         self.settings = settings
         self.cost = cost
         clock = EvidenceClock(halfLife: settings.halfLife)
@@ -41,7 +41,7 @@ public struct LinUCBPolicy: Policy {
         posterior = LinearPosterior(prior: prior?.mean.count == size ? prior ?? flat : flat)
     }
 
-    public mutating func distribution(
+    mutating func distribution(
         for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
@@ -54,7 +54,7 @@ public struct LinUCBPolicy: Policy {
         }
     }
 
-    public mutating func learn(_ feedback: borrowing Feedback) {
+    mutating func learn(_ feedback: borrowing Feedback) {
         // An outcome that comes out of order counts whole.
         let decay = clock.advance(to: feedback.now).decay
         let target = cost.residual(
@@ -63,7 +63,7 @@ public struct LinUCBPolicy: Policy {
         x.withPointer { posterior.learn($0, target: target, decay: decay) }
     }
 
-    public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
+    func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         let one: InlineArray<1, Candidate> = [copy candidate]
         var policy = self
         return withUnsafeTemporaryAllocation(

@@ -5,7 +5,7 @@ public import PathTelemetry
 ///
 /// Deterministic, no clock, no I/O and no allocation per decision. A policy never draws: it states
 /// probabilities and `PathSelector` samples them in one place, so that every propensity is known.
-public protocol Policy: Sendable {
+protocol Policy: Sendable {
     /// Writes the distribution: first the single candidates in their order (probability zero for
     /// those not wanted), then further actions. `distribution` comes in empty.
     ///
@@ -28,10 +28,10 @@ public protocol Policy: Sendable {
 }
 
 extension Policy {
-    public mutating func learn(_ feedback: borrowing Feedback) {}
-    public var memo: UInt64 { 0 }
+    mutating func learn(_ feedback: borrowing Feedback) {}
+    var memo: UInt64 { 0 }
     /// Most policies do not ask.
-    public mutating func handleChoice(_ action: PathSet, now: Instant) {}
+    mutating func handleChoice(_ action: PathSet, now: Instant) {}
 }
 
 /// An outcome together with what was known when its decision was made.

@@ -29,13 +29,13 @@ public struct LinearPosterior: Sendable {
     /// Share of the evidence that may fade before the inverse is made anew; zero is always.
     public let tolerance: Double
     /// Observations taken in.
-    public private(set) var observations: UInt64 = 0
+    private(set) var observations: UInt64 = 0
     /// Observations refused because they were not finite.
     public private(set) var refused: UInt64 = 0
     /// How often A could only be factored with a ridge.
-    public private(set) var repairs: UInt64 = 0
+    private(set) var repairs: UInt64 = 0
     /// How often A could not be factored and the data was dropped for the prior.
-    public private(set) var resets: UInt64 = 0
+    private(set) var resets: UInt64 = 0
     /// Condition of A, 1-norm, when the inverse was last made anew.
     public private(set) var condition = 1.0
 
@@ -127,7 +127,7 @@ public struct LinearPosterior: Sendable {
 
     /// Lets the data fade by a factor (0...1) without a new observation, so that what was learned
     /// of something idle becomes uncertain again.
-    public mutating func fade(_ decay: Double) {
+    mutating func fade(_ decay: Double) {
         age(decay)
         if 1 - fadedSinceRefresh > tolerance { refresh() }
     }
@@ -146,7 +146,7 @@ public struct LinearPosterior: Sendable {
     }
 
     /// Makes inverse and theta anew from A and b.
-    public mutating func refresh() {
+    mutating func refresh() {
         sinceRefresh = 0
         fadedSinceRefresh = 1
         pendingDecay = 1
@@ -330,7 +330,7 @@ public struct LinearPosterior: Sendable {
     }
 
     /// The trace of `A^-1`: how uncertain the weights are in all.
-    public var uncertainty: Double {
+    var uncertainty: Double {
         let layout = layout
         var sum = 0.0
         for index in 0..<size { sum += storage[layout.inverse + index * (stride + 1)] }
@@ -338,7 +338,7 @@ public struct LinearPosterior: Sendable {
     }
 
     /// `A`, prior and data.
-    public var precision: Matrix {
+    var precision: Matrix {
         let layout = layout
         return matrix { row, column in
             let place = max(row, column) + min(row, column) * stride
@@ -355,7 +355,7 @@ public struct LinearPosterior: Sendable {
     }
 
     /// `A^-1` as the decisions see it.
-    public var covariance: Matrix {
+    var covariance: Matrix {
         let layout = layout
         return matrix { inverseScale * storage[layout.inverse + $0 + $1 * stride] }
     }

@@ -5,7 +5,7 @@ public struct LinearPrior: Sendable, Equatable {
     /// Expected weights.
     public let mean: [Double]
     /// Symmetric positive definite; in units of observations (an observation x adds `x x'`).
-    public let precision: Matrix
+    let precision: Matrix
 
     /// - Throws: `LearningError.training` when sizes differ, a number is not finite, or the
     ///   precision is not positive definite.

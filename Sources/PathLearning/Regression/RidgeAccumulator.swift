@@ -49,18 +49,6 @@ public struct RidgeAccumulator: Sendable {
         if !moments.add(features + [target], weight: weight) { refused &+= 1 }
     }
 
-    /// Takes in rows that are all in memory, on several threads; with the same result for any number
-    /// of them.
-    ///
-    /// - Throws: `LearningError.training` when sizes differ or a number is not finite.
-    public mutating func add(_ batch: ColumnBatch, threads: Int = 1) throws(LearningError) {
-        do throws(DenseMathError) {
-            try moments.add(batch, threads: threads)
-        } catch {
-            throw .training("cannot take in a batch: \(error)")
-        }
-    }
-
     /// Takes in all rows of another accumulator of the same size.
     public mutating func merge(_ other: RidgeAccumulator) throws(LearningError) {
         do throws(DenseMathError) {
@@ -147,13 +135,10 @@ public struct RidgeAccumulator: Sendable {
     }
 
     /// `sum w (y - mean)^2`.
-    public var targetScatter: Double { moments.result().scatter[size, size] }
-
-    /// Weighted mean of the target.
-    public var targetMean: Double { moments.result().means[size] }
+    var targetScatter: Double { moments.result().scatter[size, size] }
 
     /// `sum w (x, 1)(x, 1)'` with `lambda` added to the diagonal; the constant is last.
-    public func precision(lambda: Double) -> Matrix {
+    func precision(lambda: Double) -> Matrix {
         let (means, scatter) = moments.result()
         let weight = totalWeight
         var result = Matrix(rows: size + 1, columns: size + 1)

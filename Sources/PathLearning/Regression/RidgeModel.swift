@@ -10,7 +10,7 @@ public struct RidgeModel: Sendable, Equatable {
     public var weights: [Double] { head.weights }
     public var intercept: Double { head.intercept }
     /// `sum w (x, 1)(x, 1)' + lambda I`, the constant last: size `FeatureSchema.count + 1`.
-    public var precision: Matrix { head.precision }
+    var precision: Matrix { head.precision }
     /// Sum of the rows' weights.
     public var totalWeight: Double { head.totalWeight }
     public var lambda: Double { head.lambda }
@@ -45,7 +45,7 @@ public struct RidgeModel: Sendable, Equatable {
 
     /// The model as a prior that counts for at most `limit` observations, so that a sender still
     /// adapts to the paths it has, with at least `lambda` on the diagonal.
-    public func prior(limit: Double, lambda: Double) throws(LearningError) -> LinearPrior {
+    func prior(limit: Double, lambda: Double) throws(LearningError) -> LinearPrior {
         try head.prior(limit: limit, lambda: lambda)
     }
 }

@@ -71,7 +71,7 @@ extension ActionDistribution {
     /// Works out the probabilities of a distribution that is open.
     ///
     /// - Parameter chosen: the action that was taken; its probability is above zero.
-    public mutating func workOut(chosen: Int) {
+    mutating func workOut(chosen: Int) {
         guard isOpen else { return }
         var means = InlineArray<16, Double>(repeating: 0)
         var deviations = InlineArray<16, Double>(repeating: 0)

@@ -13,7 +13,7 @@ public struct PathSelector: Sendable {
     /// Stable hash of the model file's bytes; zero without a model.
     public private(set) var modelHash: UInt64
     /// How often a policy's distribution was unusable and the steady rule decided instead.
-    public private(set) var overrides: UInt64 = 0
+    private(set) var overrides: UInt64 = 0
     /// What outcomes are turned into for learning.
     public let cost: Cost
 
@@ -33,17 +33,16 @@ public struct PathSelector: Sendable {
     /// - Parameters:
     ///   - specification: the policy; a path named in it must have been resolved to a number.
     ///   - model: what learned policies start from; the others take no notice of it.
-    ///   - clusters: what falcon chooses from; nil makes them of the model.
     ///   - seed: of the draws.
     public init(
-        _ specification: PolicySpecification, model: Model? = nil, clusters: ClusterModels? = nil,
+        _ specification: PolicySpecification, model: Model? = nil,
         seed: UInt64, cost: Cost = Cost()
     ) throws(LearningError) {
         self.specification = specification
         self.cost = cost
         generator = SeededGenerator(seed: seed)
         storage = [
-            try PolicyStorage(specification, model: model, clusters: clusters, cost: cost)
+            try PolicyStorage(specification, model: model, cost: cost)
         ]
         hearsChoices = storage[0].hearsChoices
         modelHash = specification.usesModel ? model?.hash ?? 0 : 0
@@ -151,7 +150,7 @@ public struct PathSelector: Sendable {
             self.specification = specification
             modelHash = model.hash
             storage = [
-                try PolicyStorage(specification, model: model, clusters: nil, cost: cost)
+                try PolicyStorage(specification, model: model, cost: cost)
             ]
         }
     }

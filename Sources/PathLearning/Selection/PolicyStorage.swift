@@ -38,7 +38,7 @@ struct PolicyStorage: Sendable {
     private static let priorLimit = 500.0
 
     init(
-        _ specification: PolicySpecification, model: Model?, clusters: ClusterModels?, cost: Cost
+        _ specification: PolicySpecification, model: Model?, cost: Cost
     ) throws(LearningError) {
         switch specification {
         case .single(.number(let path)):
@@ -106,7 +106,7 @@ struct PolicyStorage: Sendable {
         case .falcon(let settings):
             kind = .falcon
             falcon = FalconPolicy(
-                settings: settings, clusters: clusters ?? ClusterModels(model: model), cost: cost)
+                settings: settings, clusters: ClusterModels(model: model), cost: cost)
         case .learned(let settings):
             kind = .learned
             // A head on Fourier features is no prior of a model without them.

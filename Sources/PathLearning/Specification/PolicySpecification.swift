@@ -99,7 +99,7 @@ public enum PolicySpecification: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The policy starts from a model where one is given.
-    public var usesModel: Bool {
+    var usesModel: Bool {
         switch self {
         case .linear, .falcon, .linUCB, .learned: true
         default: false

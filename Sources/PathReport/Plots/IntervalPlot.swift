@@ -1,18 +1,18 @@
 /// Values with intervals, one a line: bars from zero, or dots where zero means nothing.
-public struct IntervalPlot: Sendable {
+struct IntervalPlot: Sendable {
     /// How a value is drawn.
-    public enum Mark: Sendable { case bar, dot }
+    enum Mark: Sendable { case bar, dot }
 
     /// A value with its interval: one line of the plot.
-    public struct Item: Sendable {
-        public var label: String
-        public var value: Double
-        public var low: Double
-        public var high: Double
+    struct Item: Sendable {
+        var label: String
+        var value: Double
+        var low: Double
+        var high: Double
         /// The name that gives the colour; the label where nil.
-        public var series: String?
+        var series: String?
 
-        public init(
+        init(
             _ label: String, value: Double, low: Double? = nil, high: Double? = nil,
             series: String? = nil
         ) {
@@ -24,16 +24,16 @@ public struct IntervalPlot: Sendable {
         }
     }
 
-    public var title: String
-    public var label: String
-    public var format: AxisFormat
-    public var mark: Mark
-    public var items: [Item]
+    var title: String
+    var label: String
+    var format: AxisFormat
+    var mark: Mark
+    var items: [Item]
     /// A value to compare with, drawn as a dashed line.
-    public var reference: Double?
-    public var palette: Palette
+    var reference: Double?
+    var palette: Palette
 
-    public init(
+    init(
         title: String, label: String, format: AxisFormat = .plain, mark: Mark = .bar,
         items: [Item], reference: Double? = nil, palette: Palette
     ) {
@@ -46,7 +46,7 @@ public struct IntervalPlot: Sendable {
         self.palette = palette
     }
 
-    public func svg() -> String {
+    func svg() -> String {
         let widest = items.reduce(0) { max($0, TextTable.width($1.label)) }
         let margin = min(260, max(72, 20 + Double(widest) * 6.8))
         let head = title.isEmpty ? 12.0 : 34.0

@@ -17,7 +17,7 @@ public struct LinePlot: Sendable {
     public var y: Axis
     public var series: [Series]
     /// Holds each value until the next point, for states and counters.
-    public var isStepped: Bool
+    var isStepped: Bool
     public var palette: Palette
     /// More points than these are thinned to the extremes of each stretch.
     private static let pointLimit = 1400

@@ -13,7 +13,7 @@ public struct Palette: Sendable {
     public init(_ names: [String]) { self.names = names }
 
     /// The colour of a name; of a name that is not known, one that depends on the name alone.
-    public func colour(of name: String) -> String {
+    func colour(of name: String) -> String {
         let index =
             names.firstIndex(of: name)
             ?? Int(name.utf8.reduce(UInt32(2_166_136_261)) { ($0 ^ UInt32($1)) &* 16_777_619 } >> 8)

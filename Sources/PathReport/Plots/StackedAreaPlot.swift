@@ -1,17 +1,17 @@
 /// Shares that add up, over time: which path carried what.
-public struct StackedAreaPlot: Sendable {
-    public var title: String
-    public var x: Axis
-    public var label: String
+struct StackedAreaPlot: Sendable {
+    var title: String
+    var x: Axis
+    var label: String
     /// Where each stretch begins, in rising order.
-    public var starts: [Double]
+    var starts: [Double]
     /// Where the last stretch ends.
-    public var end: Double
+    var end: Double
     /// Values of each series, one a stretch; what is no number or negative counts as zero.
-    public var series: [(name: String, values: [Double])]
-    public var palette: Palette
+    var series: [(name: String, values: [Double])]
+    var palette: Palette
 
-    public init(
+    init(
         title: String, x: Axis, label: String = "share", starts: [Double], end: Double,
         series: [(name: String, values: [Double])], palette: Palette
     ) {
@@ -24,7 +24,7 @@ public struct StackedAreaPlot: Sendable {
         self.palette = palette
     }
 
-    public func svg() -> String {
+    func svg() -> String {
         let y = Axis(label, range: 0...1, format: .percent)
         var canvas = PlotCanvas(
             title: title, legend: series.map { ($0.name, palette.colour(of: $0.name)) })

@@ -45,6 +45,7 @@ public struct TraceMerger {
         guard let first = sources.first else {
             throw .notATrace(path: path, reason: "no trace was named to merge")
         }
+        try TraceReader.refuseRepetitions(sources)
         var total = 0
         for source in sources {
             total += Int(

@@ -45,7 +45,7 @@ enum EstimatorArgument {
 enum RewardRangeArgument {
     static func range(_ text: String) throws -> ClosedRange<Double> {
         guard let dots = text.firstRange(of: ".."), let low = Double(text[..<dots.lowerBound]),
-            let high = Double(text[dots.upperBound...]), low < high, low.isFinite, high.isFinite
+            let high = Double(text[dots.upperBound...]), low < high, low >= -1e100, high <= 1e100
         else {
             throw CommandFailure("write the least and the greatest reward, as 0..1", .usage)
         }

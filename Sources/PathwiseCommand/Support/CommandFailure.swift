@@ -122,7 +122,8 @@ extension ExitStatus {
         switch error {
         case .cannotOpen: self = .noInput
         case .exists: self = .cannotCreate
-        case .notATrace, .otherVersion, .otherSchema, .damaged, .importRefused: self = .dataError
+        case .notATrace, .otherVersion, .otherSchema, .damaged, .importRefused, .repeated:
+            self = .dataError
         case .diskFull, .writeFailed, .exportFailed: self = .inputOutput
         case .busy: self = .temporary
         }

@@ -6,11 +6,13 @@ import PathTrace
 struct EvaluationText {
     var report: EvaluationReport
 
-    /// The verdicts and what they rest on, then a row a policy and estimator.
+    /// The verdicts and what they rest on, what happens on the network, then the values.
     var summary: String {
         var text = report.verdicts.map { $0 + "\n" }.joined()
         text += report.policies.map { report.diagnosis(of: $0) + "\n" }.joined()
         text += report.remarks.map { $0 + "\n" }.joined()
+        text += report.warnings.map { $0 + "\n" }.joined()
+        if let network = report.networkTable() { text += "\n" + network.text() }
         text += "\n" + report.table().text() + "\n" + report.gains().text() + "\n"
         text += report.policies.map { report.outcomes(of: $0) + "\n" }.joined()
         return text

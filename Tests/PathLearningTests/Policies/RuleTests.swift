@@ -1,7 +1,8 @@
 import Foundation
-import PathLearning
 import PathTelemetry
 import Testing
+
+@testable import PathLearning
 
 private func decide(_ selector: inout PathSelector, _ set: CandidateSet, _ bytes: Int = 10_000)
     -> Decision
@@ -244,7 +245,7 @@ private func decide(_ selector: inout PathSelector, _ set: CandidateSet, _ bytes
         #expect(right > 1850, "\(right)")
     }
 
-    /// Two kinds of networks with opposite models: falcon switches, and starts where training ended.
+    /// Two kinds of networks with opposite models: falcon switches to the one in force.
     @Test func falconChoosesTheClusterInForce() throws {
         var random = SeededGenerator(seed: 12)
         func set() -> CandidateSet {
@@ -258,55 +259,37 @@ private func decide(_ selector: inout PathSelector, _ set: CandidateSet, _ bytes
         func delivery(_ candidate: Candidate, _ kind: Int) -> Double {
             0.03 * exp((kind == 0 ? 1 : -1) * candidate.features[Feature.price.rawValue])
         }
-        var trainer = ClusterTrainer(clusters: 2, seed: 1)
-        var rows: [(FeatureVector, Outcome)] = []
-        for step in 0..<2000 {
-            var candidate = set()[0]
-            let kind = step % 2
-            candidate.features[Feature.lossLong.rawValue] = kind == 0 ? 0 : 2
-            rows.append((candidate.features, outcome(delivery(candidate, kind))))
-            trainer.addCondition(candidate.features)
+        let weights = [1.0, -1].map { slope in
+            (0...FeatureSchema.count).map { $0 == Feature.price.rawValue ? slope : 0 }
         }
-        try trainer.cluster()
-        for (features, result) in rows {
-            trainer.addOutcome(features, predictedDelivery: 0.03, outcome: result)
-        }
-        let clusters = try trainer.train()
-        #expect(clusters.weights.count == 2)
-        let slopes = clusters.weights.map { $0[Feature.price.rawValue] }.sorted()
-        #expect((slopes[0] + 1).magnitude < 0.01 && (slopes[1] - 1).magnitude < 0.01)
-
-        var selector = try PathSelector(
-            PolicySpecification(parsing: "falcon:epsilon=0,ratio=1e6,memory=0.5"),
-            clusters: clusters, seed: 1)
+        var settings = FalconSettings()
+        settings.epsilon = 0
+        settings.ratio = 1e6
+        settings.memory = 0.5
+        var falcon = FalconPolicy(
+            settings: settings, clusters: ClusterModels(weights: weights), cost: Cost())
         var now = Instant.zero
         var wrong = [0, 0, 0]
         for step in 0..<900 {
             now += .milliseconds(10)
             let kind = step < 300 ? 0 : step < 600 ? 1 : 0
             let candidates = set()
-            let decision = selector.decide(candidates, burst: burst(), now: now).decision
+            var distribution = ActionDistribution()
+            let span = [candidates[0], candidates[1]]
+            falcon.distribution(
+                for: span.span, burst: burst(), now: now, into: &distribution)
+            let chosen = distribution[0] > 0.5 ? 0 : 1
             let both = (0..<2).map { delivery(candidates[$0], kind) }
-            if both[decision.chosen] > both.min()! { wrong[step / 300] += 1 }
-            var result = outcome(both[decision.chosen])
+            if both[chosen] > both.min()! { wrong[step / 300] += 1 }
+            var result = outcome(both[chosen])
             result.closedAt = now
-            selector.learn(
+            falcon.learn(
                 Feedback(
-                    features: candidates[decision.chosen].features,
-                    predictedDelivery: candidates[decision.chosen].predictedDelivery,
-                    burst: burst(), outcome: result, now: now, path: PathID(decision.chosen)))
+                    features: candidates[chosen].features,
+                    predictedDelivery: candidates[chosen].predictedDelivery,
+                    burst: burst(), outcome: result, now: now, path: PathID(chosen)))
         }
-        // h of the candidates is 30 ms, as it was in training.
+        // h of the candidates is 30 ms, and the models are right about it.
         #expect(wrong[0] <= 60 && wrong[1] <= 130 && wrong[2] <= 130, "\(wrong)")
-    }
-
-    @Test func unusableClustersAreRefused() {
-        #expect(throws: LearningError.self) { try ClusterModels(weights: []) }
-        #expect(throws: LearningError.self) { try ClusterModels(weights: [[1, 2]]) }
-        #expect(throws: LearningError.self) {
-            try ClusterModels(weights: [[Double](repeating: .nan, count: 25)])
-        }
-        var trainer = ClusterTrainer(clusters: 3, seed: 1)
-        #expect(throws: LearningError.self) { try trainer.cluster() }
     }
 }

@@ -1,6 +1,7 @@
-import PathLearning
 import PathTelemetry
 import Testing
+
+@testable import PathLearning
 
 @Suite struct SpecificationTests {
     @Test func everyNameOfTheCatalogueParsesAndPrintsBack() throws {

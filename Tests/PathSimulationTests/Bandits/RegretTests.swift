@@ -1,8 +1,9 @@
 import Foundation
-import PathLearning
 import PathSimulation
 import PathTelemetry
 import Testing
+
+@testable import PathLearning
 
 /// Regret against the known optimum; the whole table is printed by the benchmark `regret`.
 @Suite struct RegretTests {

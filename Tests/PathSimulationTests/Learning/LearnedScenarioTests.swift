@@ -1,7 +1,8 @@
 import Foundation
-import PathLearning
 import PathSimulation
 import Testing
+
+@testable import PathLearning
 
 /// The learned policy against the steady rule, same worlds, same seeds: from nothing, and from the
 /// model that is shipped.

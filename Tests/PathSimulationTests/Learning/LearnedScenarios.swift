@@ -1,7 +1,8 @@
-import PathLearning
 import PathSimulation
 import PathTelemetry
 import PathTransport
+
+@testable import PathLearning
 
 /// Worlds in which a learned choice of path is compared with the steady rule.
 struct LearnedScenario: Sendable, CustomStringConvertible {

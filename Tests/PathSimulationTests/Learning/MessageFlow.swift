@@ -1,7 +1,8 @@
-import PathLearning
 import PathSimulation
 import PathTelemetry
 import PathTransport
+
+@testable import PathLearning
 
 /// Messages of one size at a steady pace, each with a deadline, timed from queueing to arrival.
 struct MessageFlow: WorldApplication {

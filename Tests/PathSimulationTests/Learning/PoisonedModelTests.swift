@@ -1,8 +1,9 @@
 import DenseMath
-import PathLearning
 import PathSimulation
 import PathTelemetry
 import Testing
+
+@testable import PathLearning
 
 /// Models that are wrong, as a sender would load them: the guard must take the choice from them.
 @Suite struct PoisonedModelTests {

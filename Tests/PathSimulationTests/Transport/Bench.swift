@@ -1,8 +1,9 @@
-import PathLearning
 import PathSimulation
 import PathTelemetry
 import PathTransport
 import Testing
+
+@testable import PathLearning
 
 /// What happens to a transfer besides the bytes: hooks that a scenario fills in as it needs them.
 struct Script {

@@ -1,8 +1,9 @@
-import PathLearning
 import PathSimulation
 import PathTelemetry
 import PathTransport
 import Testing
+
+@testable import PathLearning
 
 /// The reference scenarios in virtual time: real endpoints over simulated links.
 ///

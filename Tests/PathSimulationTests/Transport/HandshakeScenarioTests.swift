@@ -1,8 +1,9 @@
-import PathLearning
 import PathSimulation
 import PathTelemetry
 import PathTransport
 import Testing
+
+@testable import PathLearning
 
 /// Refusals, floods, replays and forgeries.
 @Suite struct HandshakeScenarioTests {

@@ -1,8 +1,9 @@
-import PathLearning
 import PathSimulation
 import PathTelemetry
 import PathTransport
 import Testing
+
+@testable import PathLearning
 
 /// Paths that stop carrying packets, in both directions or in one, and come back.
 @Suite struct OutageScenarioTests {

@@ -1,8 +1,9 @@
-import PathLearning
 import PathSimulation
 import PathTelemetry
 import PathTransport
 import Testing
+
+@testable import PathLearning
 
 /// Paths that come, go, move and stand by while data flows.
 @Suite struct PathLifeScenarioTests {

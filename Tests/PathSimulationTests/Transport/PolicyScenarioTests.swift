@@ -1,8 +1,9 @@
-import PathLearning
 import PathSimulation
 import PathTelemetry
 import PathTransport
 import Testing
+
+@testable import PathLearning
 
 /// Every policy carries a transfer over real connections in virtual time, and decides the same
 /// again from what was recorded.

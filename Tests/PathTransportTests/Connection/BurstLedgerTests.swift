@@ -1,7 +1,7 @@
-import PathLearning
 import PathTelemetry
 import Testing
 
+@testable import PathLearning
 @testable import PathTransport
 
 @Suite struct BurstLedgerTests {

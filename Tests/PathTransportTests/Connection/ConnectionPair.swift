@@ -1,6 +1,6 @@
-import PathLearning
 import PathTelemetry
 
+@testable import PathLearning
 @testable import PathTransport
 
 /// A client and a server in one process without links: what one sends, the other has at once.

@@ -15,6 +15,44 @@ enum CommandTiming {
         Child.report("evaluate --log, all", runs: 5, evaluate + ["--estimator", "all", "--json"])
     }
 
+    /// The command on a log that brings its reward model, written first where it is not there: the
+    /// estimators that Open Bandit Pipeline has, then all with their tuning.
+    static func run(_ program: String, on file: String, rounds: Int) {
+        if access(file, F_OK) != 0 { writeWithModel(rounds: rounds, to: file) }
+        let evaluate = [program, "evaluate", "--log", file]
+        Child.report("evaluate --log, usual", runs: 5, evaluate)
+        let eleven = [
+            "ips", "ips-clip=10", "snips", "dm", "dr", "sndr", "dr-clip=10", "switch-dr=10",
+            "dr-os=10", "sg-ips=0.1", "sg-dr=0.1",
+        ].flatMap { ["--estimator", $0] }
+        Child.report("evaluate --log, eleven", runs: 5, evaluate + eleven)
+        Child.report("evaluate --log, all tuned", runs: 5, evaluate + ["--estimator", "all"])
+        Child.report(
+            "evaluate --log, 1000 resamples", runs: 1, evaluate + ["--interval", "bootstrap"])
+    }
+
+    /// Four actions, softmax of random scores: mild overlap.
+    private static func writeWithModel(rounds: Int, to path: String) {
+        guard let file = fopen(path, "w") else { return }
+        defer { fclose(file) }
+        var generator = SeededGenerator(seed: 3)
+        func names(_ prefix: String) -> String {
+            (0..<4).map { ",\(prefix)\($0)" }.joined()
+        }
+        fputs("action,reward,pscore" + names("pi_e_") + names("q_hat_") + "\n", file)
+        for _ in 0..<rounds {
+            let scores = (0..<4).map { _ in 4 * generator.uniform() - 2 }
+            let logging = softmax(scores.map { 0.5 * $0 })
+            let means = scores.map { 1 / (1 + exp(-$0)) }
+            let action = draw(logging, generator.uniform())
+            let reward = generator.uniform() < means[action] ? 1 : 0
+            let model = means.map { min(1, max(0, $0 + 0.1 * generator.uniform() - 0.05)) }
+            let numbers = [logging[action]] + softmax(scores.map { 1.5 * $0 }) + model
+            fputs("\(action),\(reward),", file)
+            fputs(numbers.map(\.description).joined(separator: ",") + "\n", file)
+        }
+    }
+
     /// Four actions, three numbers of context, no reward model: that one is to be fitted.
     private static func write(rounds: Int, to path: String) {
         guard let file = fopen(path, "w") else { return }

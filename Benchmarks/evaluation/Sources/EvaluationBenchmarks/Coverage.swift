@@ -1,6 +1,7 @@
 import Glibc
-import PathEvaluation
 import PathTelemetry
+
+@testable import PathEvaluation
 
 /// How often nominal 95 % intervals hold the truth: three worlds, four actions, contexts of three
 /// normal numbers, rewards of zero or one, and a reward model that is biased on purpose.
@@ -130,8 +131,18 @@ enum Coverage {
             modelled.append(model[action])
             direct.append(zip(round.evaluated, model).reduce(0) { $0 + $1.0 * $1.1 })
         }
-        let sums = OffPolicySums(
-            weights: weights, rewards: rewards, modelled: modelled, direct: direct)
+        var sums = OffPolicySums()
+        var block = RowBlock()
+        for index in weights.indices {
+            block.append(
+                OffPolicyRow(
+                    weight: weights[index], reward: rewards[index], modelled: modelled[index],
+                    direct: direct[index]))
+            if block.isFull || index == weights.count - 1 {
+                sums.add(block)
+                block.removeAll()
+            }
+        }
         var intervals: [(String, Interval)] = []
         for estimator in [Estimator.ips, .snips, .dr, .sndr, Estimator(.dm)] {
             if let estimate = sums.estimate(estimator) {
@@ -175,16 +186,18 @@ enum Coverage {
     /// Rewards with a slow disturbance common to all actions: neighbours resemble each other.
     private static func autocorrelated(repeats: Int) {
         let count = 4000
-        var tallies = [Tally](repeating: Tally(), count: 4)
+        var tallies = [Tally](repeating: Tally(), count: 5)
         let names = [
-            "dr, normal", "dr, block bootstrap", "dr, batch means", "snips, block bootstrap",
+            "dr, normal", "dr, block bootstrap", "dr, batch means", "dr, auto",
+            "snips, block bootstrap",
         ]
         for seed in 0..<repeats {
             var generator = SeededGenerator(seed: UInt64(5000 + seed))
             var options = AnalysisOptions()
             options.estimators = [.dr, .snips]
             options.resamples = 400
-            var analyses = [IntervalMethod.normal, .blockBootstrap, .batchMeans].map { method in
+            var analyses = [IntervalMethod.normal, .blockBootstrap, .batchMeans, .automatic].map {
+                method in
                 var own = options
                 own.interval = method
                 return PolicyAnalysis(options: own, hasModel: true)

@@ -5,7 +5,7 @@ public import PathTelemetry
 /// Parameters of falcon.
 public struct FalconSettings: PolicySettings, Sendable {
     /// Time after which an error counts half in choosing the cluster, seconds.
-    public var memory = 2.0
+    var memory = 2.0
     /// The same for the online head.
     public var halfLife = 2.0
     /// Optimism: how many deviations are taken off the predicted cost.
@@ -40,31 +40,31 @@ public struct FalconSettings: PolicySettings, Sendable {
 ///
 /// The cluster whose squared errors over the last seconds sum to the least is in force. The head
 /// is a linear model on eight features that move quickly; when another cluster takes over, it starts
-/// anew. Cost, safe set and epsilon are those of lin-ucb. Without clusters made by `ClusterTrainer`
-/// they are the heuristic as it is and the given model.
+/// over. Cost, safe set and epsilon are those of lin-ucb. The clusters are the heuristic as it is and
+/// the given model.
 /// Source: Wu, Alay, Brunstrom, Caso and Ferlin, "FALCON: Fast and Accurate Multipath Scheduling
 /// using Offline and Online Learning", 2022 (there with neural networks and deep reinforcement learning).
-public struct FalconPolicy: Policy {
+struct FalconPolicy: Policy {
     private static let fast: InlineArray<8, Feature> = [
         .rttSlope, .delayExcess, .jitterP90, .lossShort, .sinceReply, .unansweredAge, .inFlight,
         .predictionGap,
     ]
     private static let size = FeatureSchema.count + 1
 
-    public let settings: FalconSettings
+    let settings: FalconSettings
     private let cost: Cost
     private let weights: [Double]
     private let clusters: Int
     /// The cluster in force.
-    public private(set) var cluster = 0
+    private(set) var cluster = 0
     /// How often another one took over.
-    public private(set) var switches: UInt64 = 0
+    private(set) var switches: UInt64 = 0
     private var head: LinearPosterior
     private var clock: EvidenceClock
     /// Sums of squared errors in the place of paths.
     private var errors: PathOutcomes
 
-    public init(settings: FalconSettings = FalconSettings(), clusters: ClusterModels, cost: Cost) {
+    init(settings: FalconSettings = FalconSettings(), clusters: ClusterModels, cost: Cost) {
         self.settings = settings
         self.cost = cost
         weights = clusters.weights.flatMap { $0 }
@@ -74,7 +74,7 @@ public struct FalconPolicy: Policy {
         errors = PathOutcomes(halfLife: settings.memory)
     }
 
-    public mutating func distribution(
+    mutating func distribution(
         for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
@@ -93,7 +93,7 @@ public struct FalconPolicy: Policy {
             among: candidates)
     }
 
-    public mutating func learn(_ feedback: borrowing Feedback) {
+    mutating func learn(_ feedback: borrowing Feedback) {
         guard feedback.action.count == 1 else { return }
         let target = cost.residual(
             predictedDelivery: feedback.predictedDelivery, outcome: feedback.outcome)
@@ -130,7 +130,7 @@ public struct FalconPolicy: Policy {
         head.startAnew()
     }
 
-    public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
+    func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         evaluate(candidate, burst).cost
     }
 

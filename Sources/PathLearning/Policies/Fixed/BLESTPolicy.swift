@@ -29,21 +29,21 @@ public struct BLESTSettings: PolicySettings, Sendable {
 /// a half times its prediction), and falls back a fifth of a step when it did not. Never waits for
 /// a path whose reply is overdue. Source: Ferlin, Alay, Mehani and Boreli, "BLEST: Blocking
 /// estimation-based MPTCP scheduler for heterogeneous networks", 2016, section III.
-public struct BLESTPolicy: Policy {
+struct BLESTPolicy: Policy {
     private static let segment = 1400.0
 
-    public let settings: BLESTSettings
+    let settings: BLESTSettings
     /// Correction of the estimate.
-    public private(set) var lambda: Double
+    private(set) var lambda: Double
     /// 1 after a decision that spilled to a slower path.
-    public private(set) var memo: UInt64 = 0
+    private(set) var memo: UInt64 = 0
 
-    public init(settings: BLESTSettings = BLESTSettings()) {
+    init(settings: BLESTSettings = BLESTSettings()) {
         self.settings = settings
         lambda = settings.lambda
     }
 
-    public mutating func distribution(
+    mutating func distribution(
         for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
@@ -69,7 +69,7 @@ public struct BLESTPolicy: Policy {
         }
     }
 
-    public mutating func learn(_ feedback: borrowing Feedback) {
+    mutating func learn(_ feedback: borrowing Feedback) {
         guard feedback.memo == 1 else { return }
         let delivery = feedback.outcome.delivery ?? .infinity
         let bar = 1.5 * feedback.predictedDelivery
@@ -78,7 +78,7 @@ public struct BLESTPolicy: Policy {
         lambda = min(max(lambda, settings.lambda), settings.lambda + 1)
     }
 
-    public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
+    func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         candidate.smoothedRTT
     }
 }

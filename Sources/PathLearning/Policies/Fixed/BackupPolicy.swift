@@ -22,17 +22,17 @@ public struct BackupSettings: PolicySettings, Sendable {
 ///
 /// A path that is silent (no reply for three round trips and at least 400 ms) or loses too much
 /// does not work; it is used again after it has worked for `hold` seconds.
-public struct BackupPolicy: Policy {
-    public let settings: BackupSettings
+struct BackupPolicy: Policy {
+    let settings: BackupSettings
     /// Until when each path that did not work is on probation.
     private var badUntil: InlineArray<16, Instant?>
 
-    public init(settings: BackupSettings = BackupSettings()) {
+    init(settings: BackupSettings = BackupSettings()) {
         self.settings = settings
         badUntil = InlineArray(repeating: nil)
     }
 
-    public mutating func distribution(
+    mutating func distribution(
         for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
@@ -69,7 +69,7 @@ public struct BackupPolicy: Policy {
     }
 
     /// The place in the order of preference.
-    public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
+    func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         preference(candidate)
     }
 

@@ -21,13 +21,13 @@ public struct ECFSettings: PolicySettings, Sendable {
 /// with k bytes queued and delta the larger RTT variation. Never waits for a path whose reply is
 /// overdue. Source: Lim, Nahum, Towsley and Gibbens, "ECF: An MPTCP Path Scheduler to Manage
 /// Heterogeneous Paths", 2017, algorithm 1.
-public struct ECFPolicy: Policy {
-    public let settings: ECFSettings
+struct ECFPolicy: Policy {
+    let settings: ECFSettings
     private var isWaiting = false
 
-    public init(settings: ECFSettings = ECFSettings()) { self.settings = settings }
+    init(settings: ECFSettings = ECFSettings()) { self.settings = settings }
 
-    public mutating func distribution(
+    mutating func distribution(
         for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
@@ -64,7 +64,7 @@ public struct ECFPolicy: Policy {
         return Double(max(burst.bytes, window)) / Double(window)
     }
 
-    public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
+    func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         candidate.smoothedRTT
     }
 }

@@ -1,12 +1,12 @@
 public import PathTelemetry
 
 /// One path, named by the user; the first candidate while that path is out of service.
-public struct SinglePolicy: Policy {
-    public var path: PathID
+struct SinglePolicy: Policy {
+    var path: PathID
 
-    public init(path: PathID) { self.path = path }
+    init(path: PathID) { self.path = path }
 
-    public mutating func distribution(
+    mutating func distribution(
         for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
@@ -14,18 +14,18 @@ public struct SinglePolicy: Policy {
         distribution.choose(found ?? 0, among: candidates)
     }
 
-    public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
+    func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         candidate.path == path ? 0 : 1
     }
 }
 
 /// The paths in turn, leaving out those without room.
-public struct RoundRobinPolicy: Policy {
+struct RoundRobinPolicy: Policy {
     private var last: PathID?
 
-    public init() {}
+    init() {}
 
-    public mutating func distribution(
+    mutating func distribution(
         for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
@@ -35,7 +35,7 @@ public struct RoundRobinPolicy: Policy {
     }
 
     /// Steps from the path used last to this one.
-    public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
+    func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         guard let last else { return Double(candidate.path.rawValue) }
         let step = candidate.path.index - last.index
         return Double(step > 0 ? step : step + PathID.limit)
@@ -46,10 +46,10 @@ public struct RoundRobinPolicy: Policy {
 ///
 /// Source: Raiciu et al., "How Hard Can It Be? Designing and Implementing a Deployable Multipath
 /// TCP", 2012.
-public struct MinRTTPolicy: Policy {
-    public init() {}
+struct MinRTTPolicy: Policy {
+    init() {}
 
-    public mutating func distribution(
+    mutating func distribution(
         for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
@@ -57,7 +57,7 @@ public struct MinRTTPolicy: Policy {
             candidates.leastWithRoom { score(of: $0, burst: burst) }, among: candidates)
     }
 
-    public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
+    func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         candidate.smoothedRTT
     }
 }
@@ -66,10 +66,10 @@ public struct MinRTTPolicy: Policy {
 ///
 /// Source: Chebrolu and Rao, "Bandwidth Aggregation for Real-Time Applications in Heterogeneous
 /// Wireless Networks", 2006 (earliest delivery path first).
-public struct EarliestPolicy: Policy {
-    public init() {}
+struct EarliestPolicy: Policy {
+    init() {}
 
-    public mutating func distribution(
+    mutating func distribution(
         for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
@@ -77,16 +77,16 @@ public struct EarliestPolicy: Policy {
             candidates.least { score(of: $0, burst: burst) }, among: candidates)
     }
 
-    public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
+    func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         candidate.predictedDelivery
     }
 }
 
 /// A copy on every usable path: the least delay there is, for as many times the bytes.
-public struct RedundantPolicy: Policy {
-    public init() {}
+struct RedundantPolicy: Policy {
+    init() {}
 
-    public mutating func distribution(
+    mutating func distribution(
         for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
@@ -99,5 +99,5 @@ public struct RedundantPolicy: Policy {
         if candidates.count > 1 { distribution.append(all, 1) }
     }
 
-    public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double { 0 }
+    func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double { 0 }
 }

@@ -32,20 +32,20 @@ public struct ReinjectSettings: PolicySettings, Sendable {
 /// The policy itself is min-rtt; the transport asks `ReinjectSettings.age` and queues what is older
 /// elsewhere. Source: Zheng et al., "XLINK: QoE-driven multi-path QUIC transport in large-scale
 /// video services", 2021; the age as in its public implementation.
-public struct ReinjectPolicy: Policy {
-    public let settings: ReinjectSettings
+struct ReinjectPolicy: Policy {
+    let settings: ReinjectSettings
     private var base = MinRTTPolicy()
 
-    public init(settings: ReinjectSettings = ReinjectSettings()) { self.settings = settings }
+    init(settings: ReinjectSettings = ReinjectSettings()) { self.settings = settings }
 
-    public mutating func distribution(
+    mutating func distribution(
         for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
         base.distribution(for: candidates, burst: burst, now: now, into: &distribution)
     }
 
-    public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
+    func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         base.score(of: candidate, burst: burst)
     }
 }

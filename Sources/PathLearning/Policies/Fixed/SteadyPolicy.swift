@@ -7,7 +7,7 @@ public import PathTelemetry
 /// It moves only when another path's estimate is below `current / 1.2 - 5 ms`, or when the current
 /// one is gone or silent for `max(3 srtt, 400 ms)`. When the current path has no room, the burst
 /// spills to the best one that has, without a move.
-public struct SteadyPolicy: Policy {
+struct SteadyPolicy: Policy {
     static let margin = 1.2
     static let slack = 0.005
 
@@ -15,9 +15,9 @@ public struct SteadyPolicy: Policy {
     private var stream: PathID?
     private var message: PathID?
 
-    public init() {}
+    init() {}
 
-    public mutating func distribution(
+    mutating func distribution(
         for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
@@ -63,7 +63,7 @@ public struct SteadyPolicy: Policy {
         return home
     }
 
-    public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
+    func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         SteadyPolicy.estimate(candidate)
     }
 

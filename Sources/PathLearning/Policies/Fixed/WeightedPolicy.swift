@@ -6,9 +6,9 @@ public struct WeightedSettings: PolicySettings, Sendable {
     /// 0: those of `--path`; 1: from reliability and latency; 2: learned.
     public var by = 0
     /// Exponent of the share of packets that arrive.
-    public var reliability = 10.0
+    var reliability = 10.0
     /// Exponent of the round trip, or of the delivery time.
-    public var latency = 1.0
+    var latency = 1.0
     /// Time after which an outcome counts half for learned weights, seconds.
     public var halfLife = 10.0
 
@@ -34,18 +34,18 @@ public struct WeightedSettings: PolicySettings, Sendable {
 /// where the round trip is at least the age of the oldest unanswered packet, and the learned parts
 /// are means over the path's own outcomes that fade on one clock, with one outcome of "as
 /// predicted, in time" as what is known beforehand.
-public struct WeightedPolicy: Policy {
-    public let settings: WeightedSettings
+struct WeightedPolicy: Policy {
+    let settings: WeightedSettings
     private let cost: Cost
     private var outcomes: PathOutcomes
 
-    public init(settings: WeightedSettings = WeightedSettings(), cost: Cost = Cost()) {
+    init(settings: WeightedSettings = WeightedSettings(), cost: Cost = Cost()) {
         self.settings = settings
         self.cost = cost
         outcomes = PathOutcomes(halfLife: settings.halfLife)
     }
 
-    public mutating func distribution(
+    mutating func distribution(
         for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
@@ -62,7 +62,7 @@ public struct WeightedPolicy: Policy {
         }
     }
 
-    public mutating func learn(_ feedback: borrowing Feedback) {
+    mutating func learn(_ feedback: borrowing Feedback) {
         guard settings.by == 2, feedback.action.count == 1 else { return }
         outcomes.add(
             path: feedback.path, at: feedback.now,
@@ -71,7 +71,7 @@ public struct WeightedPolicy: Policy {
             isLate: feedback.outcome.isLate)
     }
 
-    public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
+    func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         -weight(candidate)
     }
 

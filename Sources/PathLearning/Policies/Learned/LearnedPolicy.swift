@@ -19,8 +19,8 @@ public import PathTelemetry
 /// did given its features.
 /// Sources: Raftery, Kárný and Ettler 2010 (mixture by likelihood); Lattimore and Szepesvári,
 /// "Bandit Algorithms", 2020, chapter 7 (optimism) and section 11.2 (softmax with a floor).
-public struct LearnedPolicy: Policy {
-    public var settings: LearnedSettings { scorer.settings }
+struct LearnedPolicy: Policy {
+    var settings: LearnedSettings { scorer.settings }
     /// What decisions use of all this.
     private var scorer: LearnedScorer
     private var offsets = PathOffsets()
@@ -37,7 +37,7 @@ public struct LearnedPolicy: Policy {
     ///   - late: of the logit of P(late), likewise.
     ///
     /// A prior whose size is not `FeatureSchema.count + 1` is not used.
-    public init(
+    init(
         settings: LearnedSettings = LearnedSettings(), cost: Cost = Cost(),
         residual prior: LinearPrior? = nil, late: LinearPrior? = nil
     ) {
@@ -50,7 +50,7 @@ public struct LearnedPolicy: Policy {
 
     // MARK: Poll
 
-    public mutating func distribution(
+    mutating func distribution(
         for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
@@ -76,7 +76,7 @@ public struct LearnedPolicy: Policy {
 
     // MARK: Handle
 
-    public mutating func learn(_ feedback: borrowing Feedback) {
+    mutating func learn(_ feedback: borrowing Feedback) {
         let now = feedback.now
         let elapsed = lastLearned.map { max(0, (now - $0).seconds) } ?? 0
         lastLearned = max(lastLearned ?? now, now)
@@ -137,18 +137,18 @@ public struct LearnedPolicy: Policy {
     }
 
     /// The oldest thing the guard did that was not handed out yet.
-    public mutating func pollEvent() -> GuardEvent? { policyGuard.pollEvent() }
+    mutating func pollEvent() -> GuardEvent? { policyGuard.pollEvent() }
 
     // MARK: Read
 
     /// The steady rule decides, because the guard does not trust the models.
-    public var isDemoted: Bool { policyGuard.isDemoted }
+    var isDemoted: Bool { policyGuard.isDemoted }
     /// How often the guard demoted the models.
-    public var demotions: UInt64 { policyGuard.demotions }
+    var demotions: UInt64 { policyGuard.demotions }
     /// The share of the heuristic in the mixture, 0...1.
-    public var heuristicShare: Double { residual.heuristicShare }
+    var heuristicShare: Double { residual.heuristicShare }
 
-    public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
+    func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         scorer.score(of: candidate, burst: burst)
     }
 

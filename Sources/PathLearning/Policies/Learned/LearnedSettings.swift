@@ -4,7 +4,7 @@ public struct LearnedSettings: Hashable, Sendable {
     public var epsilon = 0.02
     /// Differences of cost that are a matter of taste, above zero: the rest of the probability goes
     /// by `exp(-cost / temperature)`.
-    public var temperature = 0.02
+    var temperature = 0.02
     /// Optimism: how many standard errors of a path's own offset are taken off its cost.
     public var alpha = 0.3
     /// Prior precision of the weights, above zero.
@@ -17,7 +17,7 @@ public struct LearnedSettings: Hashable, Sendable {
     /// `slack` seconds, and its P(late) within `risk` of the least.
     public var ratio = 1.5
     public var slack = 0.005
-    public var risk = 0.1
+    var risk = 0.1
     /// What leaving the path of the previous decision costs, in units of log delivery.
     public var switching = 0.01
 

@@ -19,7 +19,7 @@ public struct LinearBanditSettings: PolicySettings, Sendable {
     public let rule: Rule
     /// How much is explored: alpha, temperature, standard deviations of the draw, or the scale of
     /// gamma; see `LinearBandit`.
-    public var strength: Double
+    var strength: Double
     /// Probability shared by all candidates of the safe set.
     public var epsilon: Double
     /// Prior precision of the weights, above zero.

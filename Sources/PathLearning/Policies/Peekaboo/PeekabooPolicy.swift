@@ -37,13 +37,13 @@ public struct PeekabooSettings: PolicySettings, Sendable {
 /// its deadline. A path whose reply is overdue is not waited for.
 /// Source: Wu, Alay, Brunstrom, Ferlin and Caso, "Peekaboo: Learning-Based Multipath Scheduling for
 /// Dynamic Heterogeneous Environments", 2020, algorithms 1 and 2 (there without forgetting).
-public struct PeekabooPolicy: Policy {
+struct PeekabooPolicy: Policy {
     private static let size = 6
     private static let slots = 256
     /// Features, both paths, time waited, and the number of the decision.
     private static let slotLength = 10
 
-    public let settings: PeekabooSettings
+    let settings: PeekabooSettings
     private var waiting: LinearPosterior
     private var sending: LinearPosterior
     private var clock: EvidenceClock
@@ -54,10 +54,10 @@ public struct PeekabooPolicy: Policy {
     private var pending: UInt64 = 0
     private var pendingSince = Instant.zero
     /// The number of the context that the decision belongs to; zero without one.
-    public private(set) var memo: UInt64 = 0
+    private(set) var memo: UInt64 = 0
     private var isBlocked = false
 
-    public init(settings: PeekabooSettings = PeekabooSettings()) {
+    init(settings: PeekabooSettings = PeekabooSettings()) {
         self.settings = settings
         clock = EvidenceClock(halfLife: settings.halfLife)
         waiting = LinearPosterior(prior: LinearPrior(size: PeekabooPolicy.size, lambda: 1))
@@ -66,7 +66,7 @@ public struct PeekabooPolicy: Policy {
             repeating: 0, count: PeekabooPolicy.slots * PeekabooPolicy.slotLength)
     }
 
-    public mutating func distribution(
+    mutating func distribution(
         for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
@@ -99,7 +99,7 @@ public struct PeekabooPolicy: Policy {
     }
 
     /// Remembers since when it waits.
-    public mutating func handleChoice(_ action: PathSet, now: Instant) {
+    mutating func handleChoice(_ action: PathSet, now: Instant) {
         guard isBlocked else { return }
         if action != .wait {
             pending = 0
@@ -109,7 +109,7 @@ public struct PeekabooPolicy: Policy {
         }
     }
 
-    public mutating func learn(_ feedback: borrowing Feedback) {
+    mutating func learn(_ feedback: borrowing Feedback) {
         guard feedback.memo != 0, feedback.action.count == 1 else { return }
         let place = PeekabooPolicy.place(feedback.memo)
         guard contexts[place + 9] == Double(feedback.memo) else { return }
@@ -140,7 +140,7 @@ public struct PeekabooPolicy: Policy {
         }
     }
 
-    public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
+    func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         candidate.smoothedRTT
     }
 

@@ -37,17 +37,17 @@ public struct ExponentialSettings: PolicySettings, Sendable {
 /// Source: Auer, Cesa-Bianchi, Freund and Schapire, "The Nonstochastic Multiarmed Bandit Problem",
 /// 2002, section 3; the learning rate after Bubeck and Cesa-Bianchi, "Regret Analysis of Stochastic
 /// and Nonstochastic Multi-armed Bandit Problems", 2012, theorem 3.1.
-public struct Exp3Policy: Policy {
-    public let settings: ExponentialSettings
+struct Exp3Policy: Policy {
+    let settings: ExponentialSettings
     private var losses: PathOutcomes
     private var known: UInt32 = 0
 
-    public init(settings: ExponentialSettings = ExponentialSettings()) {
+    init(settings: ExponentialSettings = ExponentialSettings()) {
         self.settings = settings
         losses = PathOutcomes(halfLife: settings.halfLife)
     }
 
-    public mutating func distribution(
+    mutating func distribution(
         for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
@@ -97,7 +97,7 @@ public struct Exp3Policy: Policy {
         known |= fresh
     }
 
-    public mutating func learn(_ feedback: borrowing Feedback) {
+    mutating func learn(_ feedback: borrowing Feedback) {
         guard feedback.action.count == 1, feedback.propensity > 1e-6 else { return }
         losses.add(
             path: feedback.path, at: feedback.now,
@@ -106,7 +106,7 @@ public struct Exp3Policy: Policy {
     }
 
     /// The sum of the losses, each over its probability.
-    public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
+    func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         losses.sums(of: candidate.path).total
     }
 }

@@ -10,27 +10,24 @@ public import PathTelemetry
 /// taken. What each one named travels with the decision as its memo.
 /// Source: Auer, Cesa-Bianchi, Freund and Schapire, "The Nonstochastic Multiarmed Bandit Problem",
 /// 2002, section 7.
-public struct Exp4Policy: Policy {
-    /// Names of the experts.
-    public static let experts = [
-        "min-rtt", "earliest", "steady", "round-robin", "least-loss", "highest-rate",
-    ]
+struct Exp4Policy: Policy {
+    /// min-rtt, earliest, steady, round-robin, least loss, highest rate.
     private static let count = 6
 
-    public let settings: ExponentialSettings
+    let settings: ExponentialSettings
     /// Four bits an expert: the number of the path that it named.
-    public private(set) var memo: UInt64 = 0
+    private(set) var memo: UInt64 = 0
     /// In the place of paths.
     private var losses: PathOutcomes
     private var steady = SteadyPolicy()
     private var turns = RoundRobinPolicy()
 
-    public init(settings: ExponentialSettings = ExponentialSettings()) {
+    init(settings: ExponentialSettings = ExponentialSettings()) {
         self.settings = settings
         losses = PathOutcomes(halfLife: settings.halfLife)
     }
 
-    public mutating func distribution(
+    mutating func distribution(
         for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
@@ -88,7 +85,7 @@ public struct Exp4Policy: Policy {
         return 0
     }
 
-    public mutating func learn(_ feedback: borrowing Feedback) {
+    mutating func learn(_ feedback: borrowing Feedback) {
         guard feedback.action.count == 1, feedback.propensity > 1e-6 else { return }
         let loss = LogLoss.of(feedback.outcome) / feedback.propensity
         let named = feedback.memo
@@ -102,7 +99,7 @@ public struct Exp4Policy: Policy {
 
     /// Minus the experts' weight that names the candidate when nothing else speaks: what min-rtt,
     /// earliest and the others look at, each by its weight.
-    public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
+    func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         let weights = weights()
         let rtt = weights[0] * candidate.smoothedRTT + weights[2] * SteadyPolicy.estimate(candidate)
         return rtt + weights[1] * candidate.predictedDelivery + weights[4] * candidate.lossRate

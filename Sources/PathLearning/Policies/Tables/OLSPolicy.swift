@@ -4,7 +4,7 @@ public import PathTelemetry
 /// Parameters of ols.
 public struct OLSSettings: PolicySettings, Sendable {
     /// How sharply a goodput below the best counts: rewards are `exp(b (x - 1))`.
-    public var sharpness = 4.0
+    var sharpness = 4.0
     /// Times a mean deviation that a reward may stray before it counts against the epoch.
     public var deviation = 3.0
     /// Least time of an interval, seconds, and least packets in it.
@@ -33,9 +33,9 @@ public struct OLSSettings: PolicySettings, Sendable {
 /// answers. Learning follows the order of outcomes.
 /// Source: Xing et al., "An Online Learning Assisted Packet Scheduler for MPTCP in Mobile Networks",
 /// 2023.
-public struct OLSPolicy: Policy {
+struct OLSPolicy: Policy {
     /// Shares of bursts sent twice.
-    public static let arms = [1.0, 0.5, 1.0 / 32]
+    static let arms = [1.0, 0.5, 1.0 / 32]
     private static let epochLength = 25.0
     private static let gain = 0.125
 
@@ -45,11 +45,11 @@ public struct OLSPolicy: Policy {
         var deviation = 0.0
     }
 
-    public let settings: OLSSettings
+    let settings: OLSSettings
     /// Number of the arm of this interval.
-    public private(set) var arm = 2
+    private(set) var arm = 2
     /// Changes of the world noticed.
-    public private(set) var epochs: UInt64 = 0
+    private(set) var epochs: UInt64 = 0
     private var table: InlineArray<3, Arm>
     private var strays = 0
     private var start: Instant?
@@ -58,15 +58,15 @@ public struct OLSPolicy: Policy {
     private var sent = 0.0
     private var arrived = 0.0
 
-    public init(settings: OLSSettings = OLSSettings()) {
+    init(settings: OLSSettings = OLSSettings()) {
         self.settings = settings
         table = InlineArray(repeating: Arm())
     }
 
     /// The arm that was in force, from one.
-    public var memo: UInt64 { UInt64(arm + 1) }
+    var memo: UInt64 { UInt64(arm + 1) }
 
-    public mutating func distribution(
+    mutating func distribution(
         for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
@@ -94,7 +94,7 @@ public struct OLSPolicy: Policy {
 
     private static func share(_ arm: Int) -> Double { arm == 0 ? 1 : arm == 1 ? 0.5 : 1.0 / 32 }
 
-    public mutating func learn(_ feedback: borrowing Feedback) {
+    mutating func learn(_ feedback: borrowing Feedback) {
         if start == nil { start = feedback.now }
         // Outcomes of an earlier interval's arm say nothing about this one's.
         guard feedback.memo == memo, let begin = start else { return }
@@ -146,7 +146,7 @@ public struct OLSPolicy: Policy {
         arm = best
     }
 
-    public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
+    func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         candidate.smoothedRTT
     }
 }

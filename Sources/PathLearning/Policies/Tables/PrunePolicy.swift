@@ -37,16 +37,16 @@ public struct PruneSettings: PolicySettings, Sendable {
 /// Sources: Jiang et al., "Via: Improving Internet Telephony Call Quality Using Predictive Relay
 /// Selection", 2016; Jiang et al., "Pytheas: Enabling Data-Driven Quality of Experience Optimization
 /// Using Group-Based Exploration-Exploitation", 2017 (discounted UCB in groups).
-public struct PrunePolicy: Policy {
+struct PrunePolicy: Policy {
     /// What is known of a residual before the first outcome: one outcome of zero, this variance.
     private static let priorVariance = 0.25
 
-    public let settings: PruneSettings
+    let settings: PruneSettings
     private let cost: Cost
     private var streams: PathOutcomes
     private var messages: PathOutcomes
 
-    public init(settings: PruneSettings = PruneSettings(), cost: Cost = Cost()) {
+    init(settings: PruneSettings = PruneSettings(), cost: Cost = Cost()) {
         self.settings = settings
         self.cost = cost
         streams = PathOutcomes(halfLife: settings.halfLife)
@@ -59,7 +59,7 @@ public struct PrunePolicy: Policy {
         var count: Double
     }
 
-    public mutating func distribution(
+    mutating func distribution(
         for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
@@ -97,7 +97,7 @@ public struct PrunePolicy: Policy {
         }
     }
 
-    public mutating func learn(_ feedback: borrowing Feedback) {
+    mutating func learn(_ feedback: borrowing Feedback) {
         guard feedback.action.count == 1 else { return }
         let residual = cost.residual(
             predictedDelivery: feedback.predictedDelivery, outcome: feedback.outcome)
@@ -109,7 +109,7 @@ public struct PrunePolicy: Policy {
         }
     }
 
-    public func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
+    func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         belief(candidate, burst).mean
     }
 

@@ -1,14 +1,16 @@
+@testable import PathTransport
+
 /// Noise's CipherState after `split`: transport messages of one direction, in order.
 ///
-/// Pathwise's own packets do not use it (they carry their number and may be lost); it exists for
-/// ordered exchanges such as the published test vectors.
-public struct NoiseCipherState: ~Copyable {
+/// Pathwise's own packets carry their number and may be lost, so nothing but the published test
+/// vectors, whose messages follow the handshake, needs it.
+struct NoiseCipherState: ~Copyable {
     private var context: AEADContext
     private let cipher: NoiseCipher
     private var counter: UInt64 = 0
 
     /// Errors: `backend` when libcrypto lacks memory or the algorithm.
-    public init(cipher: NoiseCipher, secret: TrafficSecret) throws(CryptoError) {
+    init(cipher: NoiseCipher, secret: TrafficSecret) throws(CryptoError) {
         self.cipher = cipher
         context = try AEADContext(suite: cipher.suite, key: secret.secret)
     }
@@ -16,7 +18,7 @@ public struct NoiseCipherState: ~Copyable {
     /// The message with its tag.
     ///
     /// Errors: `messageTooLong`, `nonceExhausted`, `backend`.
-    public mutating func encrypt(_ plaintext: [UInt8]) throws(CryptoError) -> [UInt8] {
+    mutating func encrypt(_ plaintext: [UInt8]) throws(CryptoError) -> [UInt8] {
         guard plaintext.count <= NoiseHandshake.messageLimit &- Crypto.tagLength else {
             throw .messageTooLong(found: plaintext.count &+ Crypto.tagLength)
         }
@@ -39,7 +41,7 @@ public struct NoiseCipherState: ~Copyable {
     /// The plaintext of the next message in order; a forged one does not advance the counter.
     ///
     /// Errors: `messageTooShort`, `messageTooLong`, `nonceExhausted`, `authenticationFailed`.
-    public mutating func decrypt(_ message: [UInt8]) throws(CryptoError) -> [UInt8] {
+    mutating func decrypt(_ message: [UInt8]) throws(CryptoError) -> [UInt8] {
         let length = message.count &- Crypto.tagLength
         guard length >= 0 else {
             throw .messageTooShort(needed: Crypto.tagLength, found: message.count)

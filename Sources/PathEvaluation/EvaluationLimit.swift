@@ -1,0 +1,8 @@
+/// What numbers may be so that sums of the squares of rewards and weights stay finite.
+///
+/// A weight is at most the inverse of the least propensity, so w^2 r^2 is at most 1e300, and a
+/// hundred million of them can be summed up.
+enum EvaluationLimit {
+    static let number = 1e100
+    static let propensity = 1e-50
+}
