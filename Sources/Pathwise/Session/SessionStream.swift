@@ -105,7 +105,7 @@ public final class SessionStream: Sendable {
     }
 
     /// Wants no more of what the peer sends; it is told, and this side may go on to write.
-    public func stopReading(code: UInt64) {
+    func stopReading(code: UInt64) {
         try? with { (connection) throws(StreamError) in try connection.stop(id, code: code) }
     }
 
