@@ -108,7 +108,7 @@ extension ExitStatus {
 
     init(_ error: FileError) {
         switch error.operation {
-        case .create, .write, .rename: self = ExitStatus(writing: error.code)
+        case .create, .write, .rename, .synchronize: self = ExitStatus(writing: error.code)
         case .open, .read, .list: self = ExitStatus(reading: error.code)
         }
     }
@@ -121,9 +121,29 @@ extension ExitStatus {
         case .learning(let error): self = ExitStatus(error)
         case .stream(let error): self = ExitStatus(error)
         case .transfer: self = .protocolError
-        case .refusedByPeer: self = .cannotCreate
-        case .digestMismatch: self = .dataError
         case .unexpected: self = .software
+        }
+    }
+
+    /// Why one item did not get across.
+    init(_ error: TransferError) {
+        switch error {
+        case .notStored(let reason, _), .forbidden(let reason, _): self = ExitStatus(reason)
+        case .shrank, .givenUp: self = .inputOutput
+        case .mismatch: self = .dataError
+        case .cutShort, .otherVersion: self = .unavailable
+        case .malformed: self = .protocolError
+        }
+    }
+
+    init(_ reason: TransferReason) {
+        switch reason {
+        case .cannotCreate: self = .cannotCreate
+        case .inputOutput, .givenUp: self = .inputOutput
+        case .temporary: self = .temporary
+        case .mismatch: self = .dataError
+        case .malformed: self = .protocolError
+        case .cutShort: self = .unavailable
         }
     }
 

@@ -99,6 +99,16 @@ enum PeerKeyArgument {
         }
         return key
     }
+
+    /// What a log calls the owner of a key: its file's name without an ending, or the key's
+    /// first characters.
+    static func label(of key: PublicKey, argument: String) -> String {
+        guard PublicKey(base64: argument) == nil,
+            let file = argument.split(separator: "/").last,
+            let stem = file.split(separator: ".").first
+        else { return String(key.base64.prefix(8)) }
+        return "\(EscapedText(String(stem)))"
+    }
 }
 
 /// Which interfaces of this host are paths by themselves.
