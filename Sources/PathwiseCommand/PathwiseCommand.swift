@@ -1,4 +1,5 @@
 import ArgumentParser
+import PathTransport
 import Pathwise
 
 @main
@@ -32,6 +33,8 @@ struct PathwiseCommand: AsyncParsableCommand {
     )
 
     static func main() async {
+        // Before anything uses libcrypto: keys stay out of core dumps.
+        KeyMemory.protectLibrary()
         await Program.run(Self.self, arguments: Array(CommandLine.arguments.dropFirst()))
     }
 }
