@@ -4,7 +4,8 @@ import Testing
 @Suite struct TimeTests {
     /// Numbers of a peer become times: whatever they are, they stop at the limits.
     @Test func wholeUnitsStopAtTheLimits() {
-        for value in [Int64.max, Int64.max / 999, .max / 2] {
+        let values: [Int64] = [.max, .max / 999, .max / 2]
+        for value in values {
             #expect(TimeDelta.seconds(value) == .infinite)
             #expect(TimeDelta.milliseconds(value) == .infinite)
             #expect(TimeDelta.microseconds(value) == .infinite)
