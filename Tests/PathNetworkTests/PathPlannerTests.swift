@@ -1,8 +1,8 @@
-import PathTelemetry
 import PathTransport
 import Testing
 
 @testable import PathNetwork
+@testable import PathTelemetry
 
 extension PathPlan {
     fileprivate var remote: SocketAddress { ways[0].remote }

@@ -108,7 +108,7 @@ extension ExitStatus {
 
     init(_ error: FileError) {
         switch error.operation {
-        case .create, .write, .rename: self = ExitStatus(writing: error.code)
+        case .create, .write, .rename, .synchronize: self = ExitStatus(writing: error.code)
         case .open, .read, .list: self = ExitStatus(reading: error.code)
         }
     }
@@ -121,8 +121,6 @@ extension ExitStatus {
         case .learning(let error): self = ExitStatus(error)
         case .stream(let error): self = ExitStatus(error)
         case .transfer: self = .protocolError
-        case .refusedByPeer: self = .cannotCreate
-        case .digestMismatch: self = .dataError
         case .unexpected: self = .software
         }
     }

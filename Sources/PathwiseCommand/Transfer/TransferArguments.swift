@@ -99,6 +99,16 @@ enum PeerKeyArgument {
         }
         return key
     }
+
+    /// What a log calls the owner of a key: its file's name without an ending, or the key's
+    /// first characters.
+    static func label(of key: PublicKey, argument: String) -> String {
+        guard PublicKey(base64: argument) == nil,
+            let file = argument.split(separator: "/").last,
+            let stem = file.split(separator: ".").first
+        else { return String(key.base64.prefix(8)) }
+        return "\(EscapedText(String(stem)))"
+    }
 }
 
 /// Which interfaces of this host are paths by themselves.
@@ -167,6 +177,30 @@ enum AddressArgument {
             throw CommandFailure("\(option) '\(text)' has no address", .unavailable)
         }
         return address
+    }
+}
+
+extension ExitStatus {
+    /// Why one item did not get across.
+    init(_ error: TransferError) {
+        switch error {
+        case .notStored(let reason, _), .forbidden(let reason, _): self = ExitStatus(reason)
+        case .shrank, .givenUp: self = .inputOutput
+        case .mismatch: self = .dataError
+        case .cutShort, .otherVersion: self = .unavailable
+        case .malformed: self = .protocolError
+        }
+    }
+
+    init(_ reason: TransferReason) {
+        switch reason {
+        case .cannotCreate: self = .cannotCreate
+        case .inputOutput, .givenUp: self = .inputOutput
+        case .temporary: self = .temporary
+        case .mismatch: self = .dataError
+        case .malformed: self = .protocolError
+        case .cutShort: self = .unavailable
+        }
     }
 }
 
