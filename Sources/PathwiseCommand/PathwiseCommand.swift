@@ -1,8 +1,23 @@
 import ArgumentParser
+import Dispatch
 import PathTransport
 import Pathwise
 
+/// The first thing that runs, before the concurrency runtime opens files of its own.
 @main
+enum Entry {
+    static func main() {
+        // Before anything uses libcrypto: keys stay out of core dumps.
+        KeyMemory.protectLibrary()
+        StandardStreams.fill()
+        Task {
+            await Program.run(
+                PathwiseCommand.self, arguments: Array(CommandLine.arguments.dropFirst()))
+        }
+        dispatchMain()
+    }
+}
+
 struct PathwiseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pathwise",
@@ -31,10 +46,4 @@ struct PathwiseCommand: AsyncParsableCommand {
             CommandGroup(name: "Key", subcommands: [KeygenCommand.self, PubkeyCommand.self]),
         ]
     )
-
-    static func main() async {
-        // Before anything uses libcrypto: keys stay out of core dumps.
-        KeyMemory.protectLibrary()
-        await Program.run(Self.self, arguments: Array(CommandLine.arguments.dropFirst()))
-    }
 }

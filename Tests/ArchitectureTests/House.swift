@@ -5,7 +5,8 @@ enum House {
     /// A room may only depend on rooms before it; which of them it does depend on stands in
     /// Package.swift.
     static let order = [
-        "COpenBLAS", "CSQLite", "CLibCrypto", "CCrypto", "CLinuxUDP", "CKernels",
+        "COpenBLAS", "CSQLite", "CLibCrypto", "CCrypto", "CLinuxUDP", "CLinuxFile",
+        "CKernels",
         "DenseMath", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
         "PathSimulation", "PathEvaluation", "PathTraining", "PathReport", "PathNetwork",
         "PathEmulation", "Pathwise", "PathDemo", "PathwiseCommand",

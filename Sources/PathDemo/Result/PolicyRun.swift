@@ -67,7 +67,7 @@ public struct PolicyRun: Sendable {
 extension PolicyRun {
     init(
         policy: String, scenario: DemoScenario, log: ArrivalLog.State, offered: Int,
-        streamStart: Instant, fileStart: Instant, sent: TransferReport, status: SessionStatus
+        streamStart: Instant, fileStart: Instant, sent: SentItem, status: SessionStatus
     ) {
         self.policy = policy
         messages = offered

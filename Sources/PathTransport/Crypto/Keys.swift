@@ -104,6 +104,15 @@ public struct PrivateKey: Sendable {
         get throws(CryptoError) { try handle.secret().array }
     }
 
+    /// 32 bytes that only who holds the key can know, others for each purpose (RFC 2104).
+    ///
+    /// They tell nothing of the key, and are the same each time.
+    public func derivedBytes(for purpose: String) throws(CryptoError) -> [UInt8] {
+        let secret = try handle.secret()
+        let label = Array(purpose.utf8)
+        return try unsafe Crypto.hmac(key: secret, label.span.bytes, RawSpan()).array
+    }
+
     /// The X25519 shared secret with `peer`.
     ///
     /// Errors: `weakPublicKey` when it is all zero (RFC 7748, section 6.1).

@@ -14,11 +14,21 @@ final class EventHub: Sendable {
         case delivered(StreamID)
         case opened
         case message
+
+        /// The stream that it is about, if it is about one.
+        var stream: StreamID? {
+            switch self {
+            case .readable(let stream), .writable(let stream), .delivered(let stream): stream
+            case .established, .opened, .message: nil
+            }
+        }
     }
 
     private struct State {
         var waiting: [Signal: [CheckedContinuation<Void, Never>]] = [:]
         var pending: Set<Signal> = []
+        /// Streams that somebody holds: signals of others have no waiter to be kept for.
+        var streams: Set<StreamID> = []
         var reason: CloseReason?
     }
 
@@ -49,6 +59,7 @@ final class EventHub: Sendable {
     private func signal(_ signal: Signal) {
         let waiters: [CheckedContinuation<Void, Never>] = state.withLock { state in
             if let waiters = state.waiting.removeValue(forKey: signal) { return waiters }
+            if let stream = signal.stream, !state.streams.contains(stream) { return [] }
             state.pending.insert(signal)
             return []
         }
@@ -78,9 +89,13 @@ final class EventHub: Sendable {
         }
     }
 
-    /// Forgets signals of a stream that is done with.
+    /// From now on signals of the stream are kept for whoever waits for them later.
+    func hold(_ stream: StreamID) { state.withLock { _ = $0.streams.insert(stream) } }
+
+    /// Nobody holds the stream any more.
     func forget(_ stream: StreamID) {
         state.withLock { state in
+            state.streams.remove(stream)
             for signal in [Signal.readable(stream), .writable(stream), .delivered(stream)] {
                 state.pending.remove(signal)
             }

@@ -1,6 +1,7 @@
 internal import PathNetwork
 internal import PathTelemetry
 public import PathTransport
+internal import Synchronization
 
 /// One stream of a session, for one reading and one writing task.
 public final class SessionStream: Sendable {
@@ -13,11 +14,23 @@ public final class SessionStream: Sendable {
     public let id: StreamID
     private let hub: EventHub
     private let access: Access
+    /// All of it has been read: from now on there are zero bytes.
+    private let isAtEnd = Atomic<Bool>(false)
 
     init(id: StreamID, hub: EventHub, access: Access) {
         self.id = id
         self.hub = hub
         self.access = access
+        hub.hold(id)
+    }
+
+    /// What nobody holds nobody reads: the connection keeps nothing of it.
+    ///
+    /// The peer need not send the rest. What was written still goes out.
+    deinit {
+        hub.forget(id)
+        guard !isAtEnd.load(ordering: .acquiring) else { return }
+        try? with { (connection) throws(StreamError) in try connection.stop(id, code: 0) }
     }
 
     private func with<Result>(
@@ -67,13 +80,14 @@ public final class SessionStream: Sendable {
         try with { (connection) throws(StreamError) in try connection.finish(id) }
     }
 
-    /// Reads what has arrived, at least one byte; zero at the end of the stream.
+    /// Reads what has arrived, at least one byte; zero at the end of the stream, then and always.
     public func read(into buffer: UnsafeMutableRawBufferPointer) async throws(SessionError) -> Int {
-        while true {
+        while !isAtEnd.load(ordering: .acquiring) {
             let result = try? with { (connection) throws(StreamError) in
                 try connection.read(id, into: buffer)
             }
             if let result {
+                if result.isFinished { isAtEnd.store(true, ordering: .releasing) }
                 if result.count > 0 { return result.count }
                 if result.isFinished { return 0 }
             }
@@ -81,6 +95,7 @@ public final class SessionStream: Sendable {
             if result == nil { throw .stream(.unknownStream(id)) }
             await hub.wait(for: .readable(id))
         }
+        return 0
     }
 
     /// Returns when the peer has all bytes and the end of the stream.
@@ -89,9 +104,14 @@ public final class SessionStream: Sendable {
         if let reason = hub.reason, !reason.isOrderly { throw .ended(reason) }
     }
 
+    /// Wants no more of what the peer sends; it is told, and this side may go on to write.
+    func stopReading(code: UInt64) {
+        try? with { (connection) throws(StreamError) in try connection.stop(id, code: code) }
+    }
+
     /// Gives both halves up.
     public func cancel(code: UInt64) {
         try? with { (connection) throws(StreamError) in try connection.reset(id, code: code) }
-        try? with { (connection) throws(StreamError) in try connection.stop(id, code: code) }
+        stopReading(code: code)
     }
 }
