@@ -1,6 +1,6 @@
 import ArgumentParser
-import PathTransport
 import Dispatch
+import PathTransport
 import Pathwise
 
 /// The first thing that runs, before the concurrency runtime opens files of its own.

@@ -46,7 +46,6 @@ struct CommandFailure: Error, CustomStringConvertible {
         case let error as TraceError: self.init(error.description, ExitStatus(error))
         case let error as TransferError: self.init(error.description, ExitStatus(error))
         case let error as TrainingError: self.init(error.description, ExitStatus(error))
-        case let error as TransferError: self.init(error.description, ExitStatus(error))
         case is CancellationError: self.init("", .interrupted)
         default: self.init("\(error)", .software)
         }
