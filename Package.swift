@@ -42,6 +42,7 @@ let package = Package(
             name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CCrypto", dependencies: ["CLibCrypto"]),
         .target(name: "CLinuxUDP"),
+        .target(name: "CLinuxFile"),
         .target(name: "CKernels", linkerSettings: [.linkedLibrary("m")]),
 
         // The rooms, lowest first. A room imports only rooms above it in this list
@@ -82,8 +83,8 @@ let package = Package(
         .target(
             name: "Pathwise",
             dependencies: [
-                "PathTelemetry", "PathLearning", "PathTransport", "PathTrace", "PathNetwork",
-                histogram,
+                "CLinuxFile", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
+                "PathNetwork", histogram,
             ],
             // A link to models/: it is in the binary, so a command has it in any folder.
             resources: [.embedInCode("default.safetensors")]),

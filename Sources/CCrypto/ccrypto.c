@@ -163,6 +163,15 @@ int ccrypto_digest_finish(ccrypto_digest *digest, uint8_t out[CCRYPTO_DIGEST_LEN
     return EVP_DigestFinal_ex(digest->context, out, NULL) == 1;
 }
 
+int ccrypto_digest_current(const ccrypto_digest *digest, uint8_t out[CCRYPTO_DIGEST_LENGTH]) {
+    EVP_MD_CTX *copy = EVP_MD_CTX_new();
+    if (copy == NULL) return 0;
+    int done = EVP_MD_CTX_copy_ex(copy, digest->context) == 1
+        && EVP_DigestFinal_ex(copy, out, NULL) == 1;
+    EVP_MD_CTX_free(copy);
+    return done;
+}
+
 // EVP_MAC costs several times the two hashes for short messages, hence by hand.
 int ccrypto_hmac_sha256(
     const uint8_t *key, size_t key_length, const uint8_t *first, size_t first_length,

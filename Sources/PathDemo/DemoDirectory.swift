@@ -40,8 +40,22 @@ struct DemoDirectory: Sendable {
         unlink(path(of: "file.bin"))
         for policy in Demo.policies {
             let inbox = path(of: "received-" + policy.name)
-            for name in ["file.bin", "file.bin.partial"] { unlink(inbox + "/" + name) }
+            removeFiles(inbox)
             rmdir(inbox)
+        }
+    }
+
+    /// The file, and what there may be of it if it was not complete.
+    private func removeFiles(_ folder: String) {
+        guard let listing = opendir(folder) else { return }
+        defer { closedir(listing) }
+        while let entry = readdir(listing) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            let isOurs =
+                name == "file.bin" || name.hasPrefix(".pathwise-") && name.hasSuffix(".part")
+            if isOurs { unlink(folder + "/" + name) }
         }
     }
 

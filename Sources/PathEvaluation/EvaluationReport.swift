@@ -23,7 +23,7 @@ public struct PolicyEvaluation: Sendable {
         self.diagnostics = diagnostics
         verdict = Verdict(diagnostics)
         estimates = analysis.estimates
-        gain = (analysis.gain, analysis.gainInterval)
+        gain = (analysis.reportedGain, analysis.gainInterval)
         if analysis.options.hasGate { gate = analysis.gate(verdict) }
         network = analysis.network?.figures(confidence: analysis.options.confidence)
         if !analysis.isDeterministic,
@@ -79,7 +79,7 @@ public struct EvaluationReport: Sendable {
 
     /// What the recorded decisions earned.
     public var recorded: Estimate {
-        policies.first?.rows.recorded
+        policies.first?.analysis.recorded
             ?? Estimate(estimator: .ips, value: .nan, standardError: 0, count: 0)
     }
 

@@ -12,7 +12,7 @@ public enum MonotonicClock {
 /// The offset of the two clocks is measured again every 100 ms, so a wall clock that is slewed
 /// or set is followed. A stamp that lies in the future or too far back is not believed: the
 /// time of the call stands in for it.
-public struct ReceiveStampConverter: Sendable {
+struct ReceiveStampConverter: Sendable {
     private static let refreshInterval = TimeDelta.milliseconds(100)
     private static let oldestBelievable = TimeDelta.seconds(5)
 
@@ -20,10 +20,10 @@ public struct ReceiveStampConverter: Sendable {
     private var offset: Int64 = 0
     private var measuredAt: Instant?
 
-    public init() {}
+    init() {}
 
     /// The monotonic instant of a wall-clock stamp in nanoseconds since 1970; `now` if it is zero.
-    public mutating func instant(realtime stamp: Int64, now: Instant) -> Instant {
+    mutating func instant(realtime stamp: Int64, now: Instant) -> Instant {
         guard stamp > 0 else { return now }
         if let measuredAt, now - measuredAt < ReceiveStampConverter.refreshInterval {
         } else {

@@ -21,8 +21,8 @@ public struct Poller: ~Copyable, Sendable {
         public let token: UInt64
         let ready: UInt32
 
-        public var isReadable: Bool { ready & UInt32(CLU_READABLE) != 0 }
-        public var isWritable: Bool { ready & UInt32(CLU_WRITABLE) != 0 }
+        var isReadable: Bool { ready & UInt32(CLU_READABLE) != 0 }
+        var isWritable: Bool { ready & UInt32(CLU_WRITABLE) != 0 }
         /// The error queue has an entry, or the descriptor is broken.
         public var hasFault: Bool { ready & UInt32(CLU_FAULT) != 0 }
     }
@@ -33,7 +33,7 @@ public struct Poller: ~Copyable, Sendable {
         /// How many descriptors are ready.
         public fileprivate(set) var count = 0
         /// Whether a `Waker` ended the wait or was called before it.
-        public fileprivate(set) var wasWoken = false
+        fileprivate(set) var wasWoken = false
 
         public init() {}
 
@@ -73,7 +73,7 @@ public struct Poller: ~Copyable, Sendable {
     }
 
     /// Changes what is waited for.
-    public func modify(
+    func modify(
         _ descriptor: Int32, token: UInt64, interest: Interest
     ) throws(NetworkError) {
         precondition(token != Poller.wakeToken, "the largest token is taken")

@@ -17,14 +17,14 @@ public struct SocketFault: Hashable, Sendable {
 
     public var kind: Kind
     /// Where the datagram was sent.
-    public var destination: SocketAddress?
+    var destination: SocketAddress?
     /// Who reported it; nil if this host did.
-    public var reporter: SocketAddress?
+    var reporter: SocketAddress?
     /// The errno that the kernel makes of it.
     public var code: Int32
     /// Type and code of the ICMP message; zero if this host is the reporter.
-    public var icmpType: UInt8
-    public var icmpCode: UInt8
+    var icmpType: UInt8
+    var icmpCode: UInt8
 }
 
 extension UDPSocket {

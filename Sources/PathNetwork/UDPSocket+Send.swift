@@ -21,9 +21,9 @@ public enum SendResult: Hashable, Sendable {
 
 extension UDPSocket {
     /// The most datagrams that one UDP_SEGMENT call carries.
-    public static let maximumSegments = 64
+    static let maximumSegments = 64
     /// The most bytes of payload that one call carries, 65,535 less IPv4 and UDP headers.
-    public static let maximumBatchBytes = 65_507
+    static let maximumBatchBytes = 65_507
 
     /// Sends `bytes` as datagrams of `segmentSize`, the last one maybe shorter, to one destination.
     ///
@@ -119,7 +119,7 @@ extension UDPSocket {
     /// The MTU in bytes of IP packet of the route to a destination, as the kernel knows it now.
     ///
     /// Asked through a second socket with the same interface and source; not for every packet.
-    public func routeMTU(to destination: SocketAddress) -> Int? {
+    func routeMTU(to destination: SocketAddress) -> Int? {
         let family: Int32 = destination.family == .ipv4 ? 4 : 6
         guard
             let helper = try? FileDescriptor(

@@ -11,17 +11,17 @@ public struct UDPSocket: ~Copyable, Sendable {
     /// How a socket is opened.
     public struct Options: Hashable, Sendable {
         /// Receive buffer wanted, bytes; the kernel may grant less (`receiveBufferBytes`).
-        public var receiveBufferBytes = 8 << 20
+        var receiveBufferBytes = 8 << 20
         /// Send buffer wanted, bytes; the kernel may grant less (`sendBufferBytes`).
-        public var sendBufferBytes = 4 << 20
+        var sendBufferBytes = 4 << 20
         /// Sends runs of equal datagrams in one UDP_SEGMENT call where the system can.
-        public var usesSegmentation = true
+        var usesSegmentation = true
         /// Lets the kernel join received datagrams of one flow (UDP_GRO).
-        public var usesReceiveOffload = true
+        var usesReceiveOffload = true
         /// Lets several sockets of this user bind to one port; the kernel spreads flows.
-        public var reusesPort = false
+        var reusesPort = false
         /// Lets a socket bound to an IPv6 address, `[::]`, carry IPv4 as well.
-        public var carriesIPv4OverIPv6 = false
+        var carriesIPv4OverIPv6 = false
 
         public init() {}
     }
@@ -116,19 +116,19 @@ public struct UDPSocket: ~Copyable, Sendable {
     public var descriptor: Int32 { file.raw }
 
     /// The index of the interface the socket is bound to by name; nil if none, or if it is gone.
-    public var interfaceIndex: UInt32? {
+    var interfaceIndex: UInt32? {
         guard let interfaceName else { return nil }
         let index = unsafe if_nametoindex(interfaceName)
         return index == 0 ? nil : index
     }
 
     /// Whether runs of datagrams go out with UDP_SEGMENT; turns false if the system refuses it.
-    public var usesSegmentation: Bool { segmentation }
+    var usesSegmentation: Bool { segmentation }
 
     /// The receive buffer granted, in the unit of `Options`.
-    public var receiveBufferBytes: Int { granted(CLU_RECEIVE_BUFFER) }
+    var receiveBufferBytes: Int { granted(CLU_RECEIVE_BUFFER) }
     /// The send buffer granted, in the unit of `Options`.
-    public var sendBufferBytes: Int { granted(CLU_SEND_BUFFER) }
+    var sendBufferBytes: Int { granted(CLU_SEND_BUFFER) }
 
     /// The kernel keeps, and reports, twice what is asked for, to cover its bookkeeping.
     private func granted(_ option: clu_option) -> Int {
@@ -147,11 +147,11 @@ public struct UDPSocket: ~Copyable, Sendable {
 
 /// What went through a socket; bytes are bytes of UDP payload.
 public struct SocketCounters: Hashable, Sendable {
-    public var sendCalls = 0
+    var sendCalls = 0
     public var bytesSent = 0
-    public var receiveCalls = 0
+    var receiveCalls = 0
     public var messagesReceived = 0
     public var bytesReceived = 0
     /// Faults taken from the error queue.
-    public var faults = 0
+    var faults = 0
 }

@@ -11,7 +11,7 @@ extension EvaluationReport {
             TextTable.Column("policy", .left), TextTable.Column("late"),
             TextTable.Column("\(percent) % interval"), TextTable.Column("p50, ms"),
             TextTable.Column("p95, ms"), TextTable.Column("p99, ms"),
-            TextTable.Column("cost per GB"), TextTable.Column("as the log"),
+            TextTable.Column("cost per GB"), TextTable.Column("agreement"),
         ])
         func row(_ label: String, _ figures: NetworkFigures) {
             table.add(

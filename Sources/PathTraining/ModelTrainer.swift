@@ -179,7 +179,8 @@ private struct TrainingRun {
                             name: source.name, fingerprint: fingerprint.value,
                             sessions: source.info.sessions.count,
                             decisions: source.info.decisions, policies: source.info.policies,
-                            seconds: source.info.sessions.reduce(0) { $0 + $1.duration }),
+                            seconds: source.info.sessions.reduce(0) { $0 + $1.duration },
+                            sessionFingerprints: source.sessionFingerprints),
                         counts: counts, ridge: ridge)
                 ))
             samples[fingerprint.value] = part

@@ -38,6 +38,14 @@ public struct TrainingStatistics: Sendable {
         {
             throw .twice(one.source.name, other.source.name)
         }
+        var seen: [UInt64: String] = [:]
+        for source in self.parts.map(\.source) {
+            for session in source.sessionFingerprints {
+                if let first = seen.updateValue(source.name, forKey: session) {
+                    throw .twice(first, source.name)
+                }
+            }
+        }
         guard self.parts.count <= TrainingStatistics.partLimit else {
             throw .options("at most \(TrainingStatistics.partLimit) traces train together")
         }
@@ -130,6 +138,8 @@ public struct TrainingStatistics: Sendable {
             metadata["trace.\(index)"] =
                 ([StableHash.text(part.source.fingerprint), part.source.name]
                 + part.source.policies).joined(separator: "\n")
+            metadata["sessions.\(index)"] = part.source.sessionFingerprints.map(StableHash.text)
+                .joined(separator: "\n")
         }
         let file = Safetensors(
             metadata: metadata,
@@ -231,6 +241,11 @@ public struct TrainingStatistics: Sendable {
             guard words.count >= 2, let fingerprint = UInt64(words[0], radix: 16) else {
                 throw refusal("it does not name its trace \(index)")
             }
+            let sessions = (metadata["sessions.\(index)"] ?? "").split(separator: "\n")
+            let sessionFingerprints = sessions.compactMap { UInt64($0, radix: 16) }
+            guard sessionFingerprints.count == sessions.count else {
+                throw refusal("it does not name the sessions of its trace \(index)")
+            }
             let numbers = counts.values[(index * 11)..<(index * 11 + 11)].map { $0 }
             var count = TrainingCounts()
             (count.decisions, count.forced) = (Int(numbers[0]), Int(numbers[1]))
@@ -242,7 +257,7 @@ public struct TrainingStatistics: Sendable {
                     source: TrainingSource(
                         name: words[1], fingerprint: fingerprint, sessions: Int(numbers[8]),
                         decisions: Int(numbers[9]), policies: Array(words[2...]),
-                        seconds: numbers[10]),
+                        seconds: numbers[10], sessionFingerprints: sessionFingerprints),
                     counts: count, ridge: try SegmentedRidge(parts: accumulators)))
         }
         let known: Set<String> = ["holdout", "weighting", "objective", "weight_limit"]

@@ -1,7 +1,20 @@
 import ArgumentParser
+import Dispatch
 import Pathwise
 
+/// The first thing that runs, before the concurrency runtime opens files of its own.
 @main
+enum Entry {
+    static func main() {
+        StandardStreams.fill()
+        Task {
+            await Program.run(
+                PathwiseCommand.self, arguments: Array(CommandLine.arguments.dropFirst()))
+        }
+        dispatchMain()
+    }
+}
+
 struct PathwiseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pathwise",
@@ -30,8 +43,4 @@ struct PathwiseCommand: AsyncParsableCommand {
             CommandGroup(name: "Key", subcommands: [KeygenCommand.self, PubkeyCommand.self]),
         ]
     )
-
-    static func main() async {
-        await Program.run(Self.self, arguments: Array(CommandLine.arguments.dropFirst()))
-    }
 }

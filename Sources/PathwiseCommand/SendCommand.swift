@@ -9,7 +9,14 @@ struct SendCommand: AsyncParsableCommand {
         abstract: "Send files, directories or standard input over all paths.",
         discussion: """
             Without --path every usable interface is a path; paths come and go with their
-            interfaces. The receiver confirms each item with its SHA-256.
+            interfaces. The receiver confirms each item with its SHA-256 when it is on its disk.
+            What it has already is not sent again: after a break, send the same again.
+
+            Of a folder everything is sent with its permissions and times: files, folders, and
+            links as links. Pipes, sockets and devices in it are named and left out. A file that
+            grows is sent with the size that it had at first; one that shrinks fails.
+            One item that fails does not keep the others. Exit codes: 74 when some items were not
+            sent, and the end names each; with one item alone the code of its failure.
 
             A path is \(PathArgument.form)
 

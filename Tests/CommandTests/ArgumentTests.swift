@@ -1,7 +1,7 @@
-import PathTelemetry
-import PathTransport
 import Testing
 
+@testable import PathTelemetry
+@testable import PathTransport
 @testable import PathwiseCommand
 
 struct ArgumentTests {

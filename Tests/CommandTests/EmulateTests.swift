@@ -1,8 +1,9 @@
 import Glibc
 import PathNetwork
-import PathTelemetry
 import PathTransport
 import Testing
+
+@testable import PathTelemetry
 
 struct EmulateTests {
     /// Waits up to ten seconds for the first line that a running program prints.

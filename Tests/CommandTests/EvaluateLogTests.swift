@@ -1,5 +1,6 @@
-import PathTelemetry
 import Testing
+
+@testable import PathTelemetry
 
 /// `evaluate --log`: logged bandit data from a file.
 struct EvaluateLogTests {

@@ -1,5 +1,6 @@
-import PathTelemetry
 import Testing
+
+@testable import PathTelemetry
 
 /// `evaluate` on traces in units of the network, and `trace explain`.
 struct EvaluateTraceTests {
@@ -16,7 +17,7 @@ struct EvaluateTraceTests {
         let table = try #require(run.output.firstRange(of: "p99, ms"))
         let values = try #require(run.output.firstRange(of: "estimator"))
         #expect(table.lowerBound < values.lowerBound)
-        for column in ["late", "p50, ms", "cost per GB", "as the log"] {
+        for column in ["late", "p50, ms", "cost per GB", "agreement"] {
             #expect(run.output.contains(column) && text(of: page).contains(column), "\(column)")
         }
         let json = try JSONReading(try Pathwise(words + ["--json"]).wait())

@@ -1,9 +1,9 @@
 import Glibc
-import PathTelemetry
 import PathTrace
 import Testing
 
 @testable import PathLearning
+@testable import PathTelemetry
 
 /// Trains and evaluates on a recording of a world whose truth is known.
 struct LearningTests {

@@ -1,10 +1,10 @@
 import DenseMath
 import Glibc
-import PathTelemetry
-import PathTrace
 import Testing
 
 @testable import PathLearning
+@testable import PathTelemetry
+@testable import PathTrace
 
 /// A running sender whose model file is replaced: real processes over real sockets on loopback.
 struct ModelReloadTests {

@@ -1,10 +1,10 @@
 import Glibc
 import PathNetwork
-import PathTelemetry
-import PathTransport
 import Testing
 
 @testable import PathLearning
+@testable import PathTelemetry
+@testable import PathTransport
 
 /// Bad input of every kind: one line on standard error that says how to mend it, nothing on
 /// standard output, and the exit code of sysexits(3).

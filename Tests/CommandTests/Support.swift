@@ -13,15 +13,32 @@ final class Scratch {
     func file(_ name: String) -> String { path + "/" + name }
 
     deinit {
-        guard path.hasPrefix("/tmp/pathwise-command-"), let folder = opendir(path) else { return }
+        if path.hasPrefix("/tmp/pathwise-command-") { Scratch.remove(path) }
+    }
+
+    static func remove(_ path: String) {
+        var information = stat()
+        guard lstat(path, &information) == 0 else { return }
+        if information.st_mode & S_IFMT == S_IFDIR {
+            for name in names(in: path) { remove(path + "/" + name) }
+            rmdir(path)
+        } else {
+            unlink(path)
+        }
+    }
+
+    /// Names in a folder, sorted.
+    static func names(in path: String) -> [String] {
+        guard let folder = opendir(path) else { return [] }
+        defer { closedir(folder) }
+        var names: [String] = []
         while let entry = readdir(folder) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            if name != ".", name != ".." { unlink(path + "/" + name) }
+            if name != ".", name != ".." { names.append(name) }
         }
-        closedir(folder)
-        rmdir(path)
+        return names.sorted()
     }
 }
 
@@ -56,10 +73,12 @@ struct Pathwise {
     /// Starts the program with its standard output and standard error in files, in a network
     /// namespace if one is named.
     ///
-    /// - Parameter inputFile: a file or pipe that it reads instead of a text.
+    /// - Parameters:
+    ///   - inputFile: a file or pipe that it reads instead of a text.
+    ///   - shell: what a shell does with the command, which is `"$@"` in it.
     init(
         _ arguments: [String], input: String? = nil, inputFile: String? = nil,
-        namespace: String? = nil
+        namespace: String? = nil, shell: String? = nil
     ) throws {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -71,7 +90,8 @@ struct Pathwise {
             posix_spawn_file_actions_addopen(
                 &actions, descriptor, folder.file(name), O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         }
-        let launcher = namespace.map { ["/bin/sh", "-c", "exec ip netns exec \($0) \"$@\"", "sh"] }
+        let script = shell ?? namespace.map { "exec ip netns exec \($0) \"$@\"" }
+        let launcher = script.map { ["/bin/sh", "-c", $0, "sh"] }
         let line = (launcher ?? []) + [Pathwise.binary] + arguments
         var words = line.map { strdup($0) } + [nil]
         var environment: [UnsafeMutablePointer<CChar>?] = [

@@ -28,6 +28,10 @@ struct ListeningReceiver {
     let ports: [String]
 
     init(_ keys: KeyPairs, output: String, _ more: String...) throws {
+        try self.init(keys, output: output, more)
+    }
+
+    init(_ keys: KeyPairs, output: String, _ more: [String]) throws {
         process = try Pathwise(
             [
                 "receive", "--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0", "--key",
@@ -45,4 +49,42 @@ struct ListeningReceiver {
     }
 
     var to: [String] { ports.flatMap { ["--to", $0] } }
+}
+
+extension KeyPairs {
+    /// Starts a sender with the client's key.
+    func send(
+        _ inputs: [String], to receiver: ListeningReceiver, _ more: String..., input: String? = nil,
+        inputFile: String? = nil
+    ) throws -> Pathwise {
+        try Pathwise(
+            ["send"] + inputs + ["--key", clientFile, "--peer", server] + receiver.to + more,
+            input: input, inputFile: inputFile)
+    }
+}
+
+/// Bytes unlike their neighbours, the same in every run for the same seed.
+func content(_ count: Int, seed: UInt64 = 0x9e37_79b9_7f4a_7c15) -> [UInt8] {
+    var state = seed
+    return (0..<count).map { _ in
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return UInt8(truncatingIfNeeded: state >> 56)
+    }
+}
+
+/// Seconds on a clock that only goes forward.
+func seconds() -> Double {
+    var now = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
+}
+
+/// Waits until something is so; false after a time.
+func eventually(within limit: Double = 10, _ condition: () -> Bool) -> Bool {
+    let end = seconds() + limit
+    while !condition() {
+        if seconds() > end { return false }
+        usleep(5_000)
+    }
+    return true
 }

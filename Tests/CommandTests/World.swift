@@ -1,8 +1,8 @@
 import Glibc
-import PathTelemetry
 import PathTrace
 
 @testable import PathLearning
+@testable import PathTelemetry
 
 /// A world whose truth is known: deliveries are the heuristic's prediction times the exponential
 /// of a linear function of the features and of noise.

@@ -1,9 +1,9 @@
 import Glibc
-import PathSimulation
-import PathTelemetry
 import Testing
 
 @testable import PathDemo
+@testable import PathSimulation
+@testable import PathTelemetry
 
 struct ScenarioTests {
     @Test func sameOptionsSameWorld() throws {

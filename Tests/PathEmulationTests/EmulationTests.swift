@@ -1,10 +1,11 @@
 import Glibc
 import PathEmulation
-import PathNetwork
-import PathSimulation
 import PathTelemetry
 import PathTransport
 import Testing
+
+@testable import PathNetwork
+@testable import PathSimulation
 
 /// Waits up to five seconds for a datagram.
 private func receive(

@@ -1,7 +1,7 @@
-import PathTelemetry
 import Testing
 
 @testable import PathEvaluation
+@testable import PathTelemetry
 
 /// What is made of rows: rules of weights, intervals of few decisions, values by path.
 @Suite struct AnalysisTests {

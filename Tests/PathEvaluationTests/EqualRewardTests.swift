@@ -1,8 +1,8 @@
 import Foundation
-import PathTelemetry
 import Testing
 
 @testable import PathEvaluation
+@testable import PathTelemetry
 
 /// Samples in which all decisions that count earned the same do not prove that all others would.
 @Suite struct EqualRewardTests {

@@ -1,7 +1,7 @@
-import PathTelemetry
 import Testing
 
 @testable import PathEvaluation
+@testable import PathTelemetry
 
 /// True when two numbers differ by at most this share of the larger.
 func agree(_ left: Double, _ right: Double, within tolerance: Double = 1e-9) -> Bool {

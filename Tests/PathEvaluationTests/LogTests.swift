@@ -1,8 +1,8 @@
 import Foundation
-import PathTelemetry
 import Testing
 
 @testable import PathEvaluation
+@testable import PathTelemetry
 
 @Suite struct LogTests {
     private let folder: String = {

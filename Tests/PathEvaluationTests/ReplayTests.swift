@@ -1,10 +1,10 @@
 import Foundation
-import PathTelemetry
-import PathTrace
 import Testing
 
 @testable import PathEvaluation
 @testable import PathLearning
+@testable import PathTelemetry
+@testable import PathTrace
 
 /// A world of three paths in which the truth is known: delivery is h times a factor that one
 /// feature announces and another hides.

@@ -1,7 +1,7 @@
-import PathTelemetry
 import Testing
 
 @testable import PathEvaluation
+@testable import PathTelemetry
 
 @Suite struct ValueSketchTests {
     private func numbers(_ count: Int) -> [(value: Double, weight: Double)] {

@@ -1,8 +1,8 @@
 import Foundation
-import PathTelemetry
 import Testing
 
 @testable import PathLearning
+@testable import PathTelemetry
 
 private func snapshot(_ path: Int, rtt: Int64, state: PathState = .active) -> PathSnapshot {
     var snapshot = PathSnapshot(path: PathID(path), state: state, traits: PathTraits())

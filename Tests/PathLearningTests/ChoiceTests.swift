@@ -1,9 +1,9 @@
 import CKernels
 import Foundation
-import PathTelemetry
 import Testing
 
 @testable import PathLearning
+@testable import PathTelemetry
 
 /// How costs become probabilities, against the rules as they are written down.
 @Suite struct ChoiceTests {

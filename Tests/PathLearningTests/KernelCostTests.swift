@@ -1,10 +1,10 @@
 import CKernels
 import DenseMath
 import Foundation
-import PathTelemetry
 import Testing
 
 @testable import PathLearning
+@testable import PathTelemetry
 
 @Suite struct KernelCostTests {
     @Test func candidatesAreAsTheKernelsKnowThem() {

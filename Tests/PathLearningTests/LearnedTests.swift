@@ -1,9 +1,9 @@
 import CKernels
 import Foundation
-import PathTelemetry
 import Testing
 
 @testable import PathLearning
+@testable import PathTelemetry
 
 /// Three paths whose heuristic is wrong by factors that their features give away, and whose bursts
 /// are late with given probabilities.

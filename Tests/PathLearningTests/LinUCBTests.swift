@@ -1,8 +1,8 @@
 import Foundation
-import PathTelemetry
 import Testing
 
 @testable import PathLearning
+@testable import PathTelemetry
 
 /// Three paths whose heuristic is wrong by factors that their features give away.
 private struct World {

@@ -1,9 +1,9 @@
 import DenseMath
 import Foundation
-import PathTelemetry
 import Testing
 
 @testable import PathLearning
+@testable import PathTelemetry
 
 private func sampleLate() throws -> LogisticModel {
     var calibration = ConformalCalibration()

@@ -1,8 +1,8 @@
 import DenseMath
-import PathTelemetry
 import Testing
 
 @testable import PathLearning
+@testable import PathTelemetry
 
 @Suite struct ModelReplacementTests {
     /// A model that adds `weight` to the log of the delivery for each unit of a feature.

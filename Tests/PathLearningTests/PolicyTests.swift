@@ -1,7 +1,7 @@
-import PathTelemetry
 import Testing
 
 @testable import PathLearning
+@testable import PathTelemetry
 
 private let allPolicies =
     PolicySpecification.catalogue.map(\.name) + [

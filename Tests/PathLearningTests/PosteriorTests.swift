@@ -1,8 +1,8 @@
 import DenseMath
-import PathTelemetry
 import Testing
 
 @testable import PathLearning
+@testable import PathTelemetry
 
 @Suite struct LinearPosteriorTests {
     @Test func staysSoundWithHalfTheDirectionsNeverExcited() throws {

@@ -1,9 +1,9 @@
 import DenseMath
 import Foundation
-import PathTelemetry
 import Testing
 
 @testable import PathLearning
+@testable import PathTelemetry
 
 @Suite(.enabled(if: Reference.isPresent, "reference numbers are not beside the package"))
 struct RidgeReferenceTests {

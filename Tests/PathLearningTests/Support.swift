@@ -1,7 +1,7 @@
 import Foundation
-import PathTelemetry
 
 @testable import PathLearning
+@testable import PathTelemetry
 
 /// Reference numbers beside the package, where they are there.
 enum Reference {

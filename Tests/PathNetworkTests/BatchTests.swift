@@ -1,8 +1,9 @@
 import Glibc
-import PathNetwork
 import PathTelemetry
 import PathTransport
 import Testing
+
+@testable import PathNetwork
 
 /// Batches of datagrams over real loopback sockets.
 struct BatchTests {

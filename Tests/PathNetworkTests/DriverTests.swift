@@ -1,10 +1,10 @@
-import PathTelemetry
 import PathTransport
 import Synchronization
 import Testing
 
 @testable import PathLearning
 @testable import PathNetwork
+@testable import PathTelemetry
 
 /// Counts the events of one side, and lets a test wait for one.
 private final class Watch: Sendable {

@@ -1,6 +1,7 @@
-import PathNetwork
 import PathTransport
 import Testing
+
+@testable import PathNetwork
 
 struct InterfaceListTests {
     @Test func listHasLoopbackWhenAsked() throws {

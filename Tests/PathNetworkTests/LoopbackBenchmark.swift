@@ -1,9 +1,10 @@
 import Foundation
 import Glibc
-import PathNetwork
-import PathTelemetry
 import PathTransport
 import Testing
+
+@testable import PathNetwork
+@testable import PathTelemetry
 
 /// How fast one thread sends and another receives over loopback; run with optimisation.
 @Suite(.serialized, .enabled(if: Host.runsBenchmarks, "set PATHWISE_BENCH=1 to run it"))

@@ -1,8 +1,9 @@
 import Glibc
-import PathNetwork
-import PathTelemetry
 import PathTransport
 import Testing
+
+@testable import PathNetwork
+@testable import PathTelemetry
 
 /// What needs a network of its own: each test makes an empty namespace that ends with it.
 @Suite(.enabled(if: Host.hasVeth, "needs root, network namespaces, veth and iproute2"))

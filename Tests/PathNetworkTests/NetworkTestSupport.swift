@@ -1,8 +1,9 @@
 import Foundation
 import Glibc
-import PathNetwork
-import PathTelemetry
-import PathTransport
+
+@testable import PathNetwork
+@testable import PathTelemetry
+@testable import PathTransport
 
 /// What this host lets tests do; tests that need more are skipped by name with the reason.
 enum Host {

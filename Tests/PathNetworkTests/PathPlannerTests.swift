@@ -1,8 +1,8 @@
-import PathTelemetry
 import PathTransport
 import Testing
 
 @testable import PathNetwork
+@testable import PathTelemetry
 
 @Suite struct PathPlannerTests {
     private func address(_ text: String) throws -> SocketAddress {

@@ -1,8 +1,9 @@
 import Foundation
-import PathNetwork
-import PathTelemetry
 import PathTransport
 import Testing
+
+@testable import PathNetwork
+@testable import PathTelemetry
 
 struct PollerTests {
     @Test func deadlineIsWaitedFor() throws {

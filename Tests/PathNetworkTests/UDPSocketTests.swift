@@ -1,8 +1,9 @@
 import Glibc
-import PathNetwork
-import PathTelemetry
 import PathTransport
 import Testing
+
+@testable import PathNetwork
+@testable import PathTelemetry
 
 /// Addresses, stamps, faults and errors of real sockets on loopback.
 struct UDPSocketTests {

@@ -1,11 +1,11 @@
 import Foundation
-import PathTelemetry
 import PathTrace
 import Testing
 
 @testable import PathEvaluation
 @testable import PathLearning
 @testable import PathReport
+@testable import PathTelemetry
 
 @Suite struct OutputTests {
     private var report: EvaluationReport {

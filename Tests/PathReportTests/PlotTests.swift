@@ -1,8 +1,8 @@
 import Foundation
-import PathTelemetry
 import Testing
 
 @testable import PathReport
+@testable import PathTelemetry
 
 /// Text compared number by number, so that the last digits of a C library do not matter.
 enum Golden {

@@ -1,7 +1,8 @@
-import PathSimulation
-import PathTelemetry
 import PathTransport
 import Testing
+
+@testable import PathSimulation
+@testable import PathTelemetry
 
 @Suite struct EmulatorCoreTests {
     private func core(

@@ -1,7 +1,8 @@
 import Glibc
-import PathSimulation
-import PathTelemetry
 import Testing
+
+@testable import PathSimulation
+@testable import PathTelemetry
 
 /// Packets a second through one link; run with `PATHWISE_BENCH=1` and `-c release`.
 @Suite(

@@ -1,6 +1,7 @@
-import PathSimulation
-import PathTelemetry
 import Testing
+
+@testable import PathSimulation
+@testable import PathTelemetry
 
 /// The checks of the testbed's emulator, in virtual time.
 @Suite struct LinkCheckTests {

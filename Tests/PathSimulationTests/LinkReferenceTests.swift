@@ -1,6 +1,7 @@
-import PathSimulation
-import PathTelemetry
 import Testing
+
+@testable import PathSimulation
+@testable import PathTelemetry
 
 /// Delivery logs (token and nanosecond of every packet), computed with the testbed's emulator.
 ///

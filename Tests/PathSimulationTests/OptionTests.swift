@@ -1,6 +1,7 @@
-import PathSimulation
-import PathTelemetry
 import Testing
+
+@testable import PathSimulation
+@testable import PathTelemetry
 
 @Suite struct OptionTests {
     @Test func everyKey() throws {

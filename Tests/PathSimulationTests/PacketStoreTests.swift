@@ -1,5 +1,6 @@
-import PathSimulation
 import Testing
+
+@testable import PathSimulation
 
 @Suite struct PacketStoreTests {
     private func bytes(_ count: Int, _ value: UInt8) -> [UInt8] {

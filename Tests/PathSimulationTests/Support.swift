@@ -1,6 +1,7 @@
 import Glibc
-import PathSimulation
-import PathTelemetry
+
+@testable import PathSimulation
+@testable import PathTelemetry
 
 /// The folder of reference material beside the package, when there is one.
 let sharedFolder: String? = {

@@ -1,6 +1,7 @@
 import Foundation
-import PathTelemetry
 import Testing
+
+@testable import PathTelemetry
 
 private func at(_ milliseconds: Int64) -> Instant { .zero + .milliseconds(milliseconds) }
 

@@ -1,6 +1,7 @@
 import Foundation
-import PathTelemetry
 import Testing
+
+@testable import PathTelemetry
 
 @Suite struct FeatureSchemaTests {
     @Test func hashIsTheSchemasAndStable() {

@@ -1,8 +1,8 @@
-import PathTelemetry
-import PathTrace
 import Testing
 
 @testable import PathLearning
+@testable import PathTelemetry
+@testable import PathTrace
 
 @Suite struct BatchTests {
     @Test func batchesHoldWhatSingleDecisionsHold() throws {

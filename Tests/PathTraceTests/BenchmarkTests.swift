@@ -1,9 +1,9 @@
 import Glibc
 import PathTelemetry
-import PathTrace
 import Testing
 
 @testable import PathLearning
+@testable import PathTrace
 
 private let isBenchmark = getenv("PATHWISE_BENCH") != nil
 

@@ -1,7 +1,7 @@
 import PathLearning
-import PathTelemetry
 import Testing
 
+@testable import PathTelemetry
 @testable import PathTrace
 
 @Suite struct BlockTests {

@@ -1,9 +1,9 @@
 import Glibc
-import PathTelemetry
 import PathTrace
 import Testing
 
 @testable import PathLearning
+@testable import PathTelemetry
 
 private let childFile = getenv("PATHWISE_TRACE_CHILD").map { String(cString: $0) }
 

@@ -1,8 +1,8 @@
 import Glibc
-import PathTelemetry
 import PathTrace
 
 @testable import PathLearning
+@testable import PathTelemetry
 
 let testSchema = TraceWriter.Schema(
     hash: "0123abcd", text: "test features", names: (0..<24).map { "f\($0)" })

@@ -1,7 +1,8 @@
 import Glibc
-import PathTelemetry
 import PathTrace
 import Testing
+
+@testable import PathTelemetry
 
 private let shared: String = {
     if let path = getenv("PATHWISE_SHARED") { return String(cString: path) }

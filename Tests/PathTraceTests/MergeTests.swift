@@ -1,9 +1,9 @@
 import Glibc
-import PathTelemetry
 import PathTrace
 import Testing
 
 @testable import PathLearning
+@testable import PathTelemetry
 
 @Suite struct MergeTests {
     private func images(_ path: String, sessions: [UInt32]) throws -> [[UInt64]] {

@@ -1,7 +1,8 @@
 import Glibc
-import PathTelemetry
 import PathTrace
 import Testing
+
+@testable import PathTelemetry
 
 @Suite struct ReaderRefusalTests {
     private func refusal(_ path: String) -> TraceError? {

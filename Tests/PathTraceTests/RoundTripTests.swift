@@ -1,9 +1,9 @@
 import Glibc
-import PathTelemetry
-import PathTrace
 import Testing
 
 @testable import PathLearning
+@testable import PathTelemetry
+@testable import PathTrace
 
 @Suite struct RoundTripTests {
     @Test(arguments: [1, 2, 3] as [UInt64])

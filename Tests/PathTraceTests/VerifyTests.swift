@@ -1,9 +1,9 @@
 import CSQLite
 import PathTelemetry
-import PathTrace
 import Testing
 
 @testable import PathLearning
+@testable import PathTrace
 
 /// Runs SQL on a trace behind its reader's back.
 func edit(_ path: String, _ sql: String) throws {

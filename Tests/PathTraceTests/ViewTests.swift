@@ -1,9 +1,9 @@
 import CSQLite
-import PathTelemetry
 import PathTrace
 import Testing
 
 @testable import PathLearning
+@testable import PathTelemetry
 
 /// Rows of a query as text, columns joined by `|`.
 func query(_ path: String, _ sql: String) throws -> [String] {

@@ -1,10 +1,10 @@
 import DenseMath
 import Foundation
-import PathTelemetry
-import PathTrace
 import Testing
 
 @testable import PathLearning
+@testable import PathTelemetry
+@testable import PathTrace
 @testable import PathTraining
 
 @Suite struct RidgeTrainingTests {
@@ -96,6 +96,30 @@ import Testing
         #expect(throws: TrainingError.twice("1.trace", "1.trace")) {
             try TrainingStatistics.merge([both, full])
         }
+    }
+
+    /// A session that is in two files of statistics counts twice, whatever else the files hold.
+    @Test func sharedSessionsAreRefused() throws {
+        let (one, other) = (scratch.file("one.trace"), scratch.file("other.trace"))
+        var world = TrainingWorld(seed: 41)
+        try world.write(300, to: one)
+        world = TrainingWorld(seed: 42)
+        try world.write(300, to: other)
+        let both = scratch.file("both.trace")
+        _ = try TraceMerger([one, other]).merge(into: both, programVersion: "x")
+        var files: [TrainingStatistics] = []
+        for (index, trace) in [one, other, both].enumerated() {
+            let file = scratch.file("s\(index)")
+            try ModelTrainer().statistics([trace]).save(file)
+            files.append(try TrainingStatistics.load(file))
+        }
+        #expect(try TrainingStatistics.merge([files[0], files[1]]).parts.count == 2)
+        for pair in [[0, 2], [2, 1]] {
+            #expect(throws: TrainingError.self) {
+                try TrainingStatistics.merge(pair.map { files[$0] })
+            }
+        }
+        #expect(throws: TrainingError.self) { try ModelTrainer().train([both, other]) }
     }
 
     @Test func brokenStatisticsAreRefused() throws {

@@ -1,8 +1,8 @@
 import Foundation
-import PathTelemetry
 import PathTrace
 
 @testable import PathLearning
+@testable import PathTelemetry
 
 /// Recordings of worlds whose truth is known.
 struct TrainingWorld {

@@ -1,6 +1,7 @@
-import PathTelemetry
 import PathTransport
 import Testing
+
+@testable import PathTelemetry
 
 struct SocketAddressTests {
     @Test(arguments: [

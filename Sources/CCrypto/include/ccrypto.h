@@ -51,6 +51,9 @@ ccrypto_digest *ccrypto_digest_new(void);
 void ccrypto_digest_free(ccrypto_digest *digest);
 int ccrypto_digest_update(ccrypto_digest *digest, const void *bytes, size_t length);
 int ccrypto_digest_finish(ccrypto_digest *digest, uint8_t out[CCRYPTO_DIGEST_LENGTH]);
+/* The digest of everything so far; more may follow. */
+int ccrypto_digest_current(
+    const ccrypto_digest *digest, uint8_t out[CCRYPTO_DIGEST_LENGTH]);
 
 /// HMAC-SHA256 (RFC 2104) of the two pieces one after the other.
 int ccrypto_hmac_sha256(

@@ -58,7 +58,7 @@ extension DemoSummary {
     /// What the learned policy does better and worse than each fixed one.
     ///
     /// One sentence a fixed policy, and whether no figure is worse.
-    public var comparisons: [(text: String, isNowhereWorse: Bool)] {
+    var comparisons: [(text: String, isNowhereWorse: Bool)] {
         guard let learned = runs.last else { return [] }
         return runs.dropLast().map { other in
             let figures = figures(learned, other)
@@ -78,7 +78,7 @@ extension DemoSummary {
     }
 
     /// True when no figure of the learned run is worse than that of any fixed policy.
-    public var learnedIsNowhereWorse: Bool {
+    var learnedIsNowhereWorse: Bool {
         comparisons.allSatisfy(\.isNowhereWorse)
     }
 }

@@ -28,7 +28,7 @@ extension DemoSummary {
     }
 
     /// The paths as they were emulated.
-    public var pathTable: TextTable {
+    var pathTable: TextTable {
         var table = TextTable([
             TextTable.Column("path", .left), TextTable.Column("what it is", .left),
         ])
@@ -37,7 +37,7 @@ extension DemoSummary {
     }
 
     /// Where each policy sent its bytes: one row a policy, one column a path.
-    public var shareTable: TextTable {
+    var shareTable: TextTable {
         let names = scenario.links.map { $0.specification.name ?? "" }
         var table = TextTable(
             [TextTable.Column("share of bytes", .left)] + names.map { TextTable.Column($0) })
@@ -60,7 +60,7 @@ extension DemoSummary {
     }
 
     /// What was sent, in one sentence.
-    public var whatWasSent: String {
+    var whatWasSent: String {
         "Each policy sent a stream of \(NumberText.count(scenario.messageCount)) messages "
             + "(\(scenario.messageRate) a second of \(NumberText.count(scenario.messageBytes)) B, "
             + "of use for \(NumberText.time(scenario.deadline.seconds))) and then a file of "

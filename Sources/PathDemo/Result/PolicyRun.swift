@@ -13,7 +13,7 @@ public struct PolicyRun: Sendable {
     /// sending; infinite where it never arrived, because its deadline passed first.
     public var deliveries: [Double]
     /// When each message was handed over, seconds after the start of the stream.
-    public var sendTimes: [Double]
+    var sendTimes: [Double]
     /// Within what time a message is of use, seconds.
     public var deadline: Double
     /// Messages that arrived after their deadline or not at all.
@@ -24,18 +24,18 @@ public struct PolicyRun: Sendable {
     public var damaged: Int
     public var fileBytes: Int
     /// From the start of the file's transfer until all of it was stored, seconds.
-    public var fileSeconds: Double
+    var fileSeconds: Double
     /// The longest time without new bytes of the file.
-    public var fileGap: Double
+    var fileGap: Double
     /// Bytes of the file that had arrived, by seconds since its start.
-    public var fileProgress: [(x: Double, y: Double)]
+    var fileProgress: [(x: Double, y: Double)]
     /// SHA-256 of what was sent, and of what arrived.
-    public var sentDigest: [UInt8]
-    public var receivedDigest: [UInt8]
+    var sentDigest: [UInt8]
+    var receivedDigest: [UInt8]
     /// Bytes of all datagrams of the sender, headers and repeated data included.
-    public var wireBytes: UInt64
+    var wireBytes: UInt64
     /// Bytes of the messages that arrived and of the file.
-    public var payloadBytes: Int
+    var payloadBytes: Int
     /// The session as it stood after the file.
     public var status: SessionStatus
     /// What the emulated links did, in the order of the scenario.
@@ -49,7 +49,7 @@ public struct PolicyRun: Sendable {
     public var goodput: Double { fileSeconds > 0 ? Double(fileBytes) / fileSeconds : 0 }
     public var lateShare: Double { Double(late) / Double(max(1, messages)) }
     /// What was sent beyond the data that arrived, as a share of it.
-    public var extraShare: Double {
+    var extraShare: Double {
         Double(wireBytes) / Double(max(1, payloadBytes)) - 1
     }
     public var failovers: UInt64 { status.statistics.failovers }
@@ -67,7 +67,7 @@ public struct PolicyRun: Sendable {
 extension PolicyRun {
     init(
         policy: String, scenario: DemoScenario, log: ArrivalLog.State, offered: Int,
-        streamStart: Instant, fileStart: Instant, sent: TransferReport, status: SessionStatus
+        streamStart: Instant, fileStart: Instant, sent: SentItem, status: SessionStatus
     ) {
         self.policy = policy
         messages = offered

@@ -26,7 +26,7 @@ public struct DemoScenario: Sendable {
     public let links: [DemoLink]
 
     /// Messages a second, the bytes of each, and within what time they are of use.
-    public let messageRate = 100
+    let messageRate = 100
     public let messageBytes = 10_000
     public let deadline = TimeDelta.milliseconds(50)
 
@@ -66,7 +66,7 @@ public struct DemoScenario: Sendable {
     /// When the file's transfer begins.
     var fileStart: Double { DemoScenario.warmUp + seconds + DemoScenario.pause }
     /// Messages of one run.
-    public var messageCount: Int { Int(seconds * Double(messageRate)) }
+    var messageCount: Int { Int(seconds * Double(messageRate)) }
     /// Bytes of messages and file that one run is to deliver.
-    public var payloadBytes: Int { messageCount * messageBytes + fileBytes }
+    var payloadBytes: Int { messageCount * messageBytes + fileBytes }
 }

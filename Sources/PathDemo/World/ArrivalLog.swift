@@ -61,7 +61,8 @@ final class ArrivalLog: Sendable {
 
     private func takeItems(_ client: ServedSession, _ store: ItemStore) async {
         while let stream = await client.acceptStream() {
-            let item = await store.receive(stream) { count in
+            let turn = store.nextTurn()
+            let item = await store.receive(stream, from: client.peerKey, turn: turn) { count in
                 let now = MonotonicClock.now()
                 self.state.withLock { state in
                     state.fileBytes += count

@@ -59,9 +59,12 @@ final class DemoWorld: Sendable {
     /// - Parameter file: what is sent.
     /// - Parameter inbox: the directory that it is received into.
     func run(file: String, inbox: String) async throws -> PolicyRun {
-        let receiving = Task { [log, server] in
-            await log.serve(server, into: ItemStore(target: .directory(inbox)))
-        }
+        var options = StoreOptions(
+            place: .path(Array(inbox.utf8), isFolder: true),
+            secret: try PrivateKey.generate().publicKey.rawBytes)
+        options.onConflict = .replace
+        let store = try ItemStore(options)
+        let receiving = Task { [log, server] in await log.serve(server, into: store) }
         let result: Result<PolicyRun, any Error>
         do {
             result = .success(try await exchange(file))
@@ -106,11 +109,14 @@ final class DemoWorld: Sendable {
         let fileStart = emulation.started + TimeDelta(seconds: scenario.fileStart)
         try await sleep(until: fileStart)
         let began = MonotonicClock.now()
-        var reports: [TransferReport] = []
-        for item in try OutgoingItems.list(file) { reports.append(try await session.send(item)) }
-        guard let sent = reports.first else {
+        let ended = Mutex<SentItem?>(nil)
+        try await session.send(
+            ItemFeed([Array(file.utf8)]), progress: { _ in },
+            report: { item in ended.withLock { $0 = item } })
+        guard let sent = ended.withLock({ $0 }) else {
             throw DemoError.damaged(policy: policy.name, what: "nothing was sent")
         }
+        if let error = sent.error { throw error }
         let status = session.status()
         return PolicyRun(
             policy: policy.name, scenario: scenario, log: log.snapshot, offered: offered,

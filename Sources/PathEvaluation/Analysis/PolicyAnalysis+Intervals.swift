@@ -8,11 +8,15 @@ extension PolicyAnalysis {
         options.estimators.compactMap { estimator in
             if estimator.name == .replay, !isDeterministic { return nil }
             return sums.estimate(estimator, tuning: options.tuning).map { estimate in
-                let named = Estimate(
+                var named = Estimate(
                     estimator: estimator, value: estimate.value,
                     standardError: estimate.standardError, count: estimate.count,
                     lambda: estimate.lambda)
-                return (named, interval(of: named, confidence: options.confidence))
+                let interval = interval(of: named, confidence: options.confidence)
+                if options.interval == .automatic, isDependent {
+                    named.standardError = errorByTime(named)
+                }
+                return (named, interval)
             }
         }
     }
@@ -89,10 +93,17 @@ extension PolicyAnalysis {
             return interval.interval
         }
         var wider = estimate
-        wider.standardError *= max(1, errorRatio ?? 1)
+        wider.standardError = errorByTime(estimate)
         var interval = wider.normal(confidence: confidence)
         interval.method += ", widened by stretches of time"
         return interval
+    }
+
+    /// The standard error over stretches of time; of estimators whose sums are not kept by stretches
+    /// as many times larger as that of the preferred one.
+    private func errorByTime(_ estimate: Estimate) -> Double {
+        batches.batchMeans(estimate.estimator.name, confidence: 0.95)?.standardError
+            ?? estimate.standardError * max(1, errorRatio ?? 1)
     }
 
     // MARK: Rewards that are all the same
@@ -148,6 +159,17 @@ extension PolicyAnalysis {
         let recorded = recordedInterval(confidence: confidence)
         return Interval(
             value.low - recorded.high, value.high - recorded.low, method: value.method)
+    }
+
+    /// What was recorded, with its error over stretches of time where decisions resemble their
+    /// neighbours.
+    var recorded: Estimate {
+        var estimate = sums.recorded
+        if options.interval == .automatic {
+            estimate.standardError *= batches.dependence(
+                of: \.recorded, independent: estimate.standardError)
+        }
+        return estimate
     }
 
     /// The interval of what was recorded: by stretches of time where they are to be had and
@@ -272,6 +294,17 @@ extension PolicyAnalysis {
         return Estimate(
             estimator: .ips, value: sums.inverse.mean - sums.logged.mean,
             standardError: inverseGainError, count: sums.count)
+    }
+
+    /// The gain with its error over stretches of time where decisions resemble their neighbours.
+    var reportedGain: Estimate {
+        var estimate = gain
+        if options.interval == .automatic, isDependent,
+            let stretched = batches.batchMeans(confidence: 0.95, gainOf)
+        {
+            estimate.standardError = stretched.standardError
+        }
+        return estimate
     }
 
     /// sd of w r - r over sqrt n, from sums about the rewards' origin.

@@ -124,9 +124,9 @@ public struct PolicyAnalysis: Sendable {
             weightedRange = (min(range.least, row.reward), max(range.greatest, row.reward))
         }
         if let burst = facts.burst {
-            var sums = network.take() ?? NetworkSums()
-            sums.add(burst, weight: weight, agreement: facts.agreement)
-            network = sums
+            // In place: the sums are large, and a copy a decision costs more than they do.
+            if network == nil { network = NetworkSums() }
+            network?.add(burst, weight: weight, agreement: facts.agreement)
         }
         weightSketch.add(weight)
         outcomes.add(facts.outcome, weight: weight)

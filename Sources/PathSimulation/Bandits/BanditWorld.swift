@@ -41,7 +41,7 @@ public struct BanditWorld: Sendable {
     public let arms: Int
     public let steps: Int
     /// Features of the context, the constant among them.
-    public let dimensions: Int
+    let dimensions: Int
     private var generator: SeededGenerator
     private let first: [[Double]]
     private let second: [[Double]]
@@ -142,9 +142,9 @@ public struct BanditResult: Sendable {
     /// The same of choosing at random with equal chances: its expectation.
     public var randomRegret = 0.0
     /// Regret by the end of each tenth of the steps.
-    public var course: [Double] = []
+    var course: [Double] = []
     /// Of an optimal choice that knows no context: the best arm on average over all steps.
-    public var fixedArmRegret = 0.0
+    var fixedArmRegret = 0.0
 
     /// Regret as a share of random's.
     public var share: Double { randomRegret > 0 ? regret / randomRegret : 0 }

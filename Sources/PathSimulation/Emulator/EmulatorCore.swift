@@ -26,8 +26,8 @@ public struct EmulatorCore: Sendable {
         public var time: Instant
         /// Bytes written into the buffer.
         public var count: Int
-        public var isDuplicate: Bool
-        public var isCorrupted: Bool
+        var isDuplicate: Bool
+        var isCorrupted: Bool
     }
 
     /// What bounds the memory.
@@ -35,7 +35,7 @@ public struct EmulatorCore: Sendable {
         /// Clients of all paths together.
         public var clients = 256
         /// A client may be forgotten for another after this time without traffic.
-        public var clientIdle = TimeDelta.seconds(30)
+        var clientIdle = TimeDelta.seconds(30)
         /// Packets held at once.
         public var packets = 65_536
 

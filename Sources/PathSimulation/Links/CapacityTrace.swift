@@ -4,7 +4,7 @@
 /// are several opportunities. The last entry is also the length of a round.
 /// Source: Netravali et al., "Mahimahi: Accurate Record-and-Replay for HTTP", USENIX ATC 2015.
 public struct CapacityTrace: Sendable, Hashable {
-    public static let opportunityBytes = 1500
+    static let opportunityBytes = 1500
 
     /// Milliseconds, never falling, the last above zero.
     public let milliseconds: [UInt32]
@@ -80,7 +80,7 @@ public struct CapacityTrace: Sendable, Hashable {
     }
 
     /// Mean rate over one round, Mbit/s.
-    public var meanMegabits: Double {
+    var meanMegabits: Double {
         guard let last = milliseconds.last, last > 0 else { return 0 }
         return Double(milliseconds.count * CapacityTrace.opportunityBytes * 8) / Double(last) / 1e3
     }

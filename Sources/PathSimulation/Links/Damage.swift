@@ -1,12 +1,12 @@
 /// Which bits of one delivery arrive flipped: one to three different ones.
-public struct Damage: Sendable, Hashable {
+struct Damage: Sendable, Hashable {
     /// Decides how many bits and which.
-    public var seed: UInt64
+    var seed: UInt64
 
-    public init(seed: UInt64) { self.seed = seed }
+    init(seed: UInt64) { self.seed = seed }
 
     /// Flips the bits in place; applied twice to the same bytes it undoes itself.
-    public func apply(to bytes: UnsafeMutableRawBufferPointer) {
+    func apply(to bytes: UnsafeMutableRawBufferPointer) {
         var flipped: InlineArray<3, Int> = [-1, -1, -1]
         var random = LinkRandom(state: seed)
         let bits = bytes.count &* 8

@@ -37,7 +37,7 @@ public struct DuplexLink: Sendable {
     }
 
     /// The earlier of the two directions' next arrivals.
-    public var nextDelivery: Instant? {
+    var nextDelivery: Instant? {
         switch (forward.nextDelivery, backward.nextDelivery) {
         case (let one?, let other?): return min(one, other)
         case (let one, let other): return one ?? other

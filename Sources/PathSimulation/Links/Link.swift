@@ -49,9 +49,9 @@ public struct Link: Sendable {
         /// As given to `handleSend`: without the headers.
         public var bytes: Int
         /// A second arrival of the same packet.
-        public var isDuplicate: Bool
+        var isDuplicate: Bool
         /// Set when bits of this copy have flipped.
-        public var damage: Damage?
+        var damage: Damage?
     }
 
     /// IPv4 and UDP headers.
@@ -218,7 +218,7 @@ public struct Link: Sendable {
     // MARK: poll
 
     /// When the next packet arrives at the other side; nil when none is under way.
-    public var nextDelivery: Instant? {
+    var nextDelivery: Instant? {
         let due = deliveries.firstDue
         return due == .max ? nil : Instant(nanoseconds: saturatingSum(due, origin))
     }

@@ -23,11 +23,11 @@ public struct LinkParameters: Sendable, Hashable {
     /// Two-state Markov loss, one step a packet (Gilbert 1960, Elliott 1963).
     public struct GilbertElliott: Sendable, Hashable {
         /// Probability of good to bad, and of bad to good, before each packet.
-        public var toBad: Double
-        public var toGood: Double
+        var toBad: Double
+        var toGood: Double
         /// Probability of loss in each state.
-        public var lossGood: Double
-        public var lossBad: Double
+        var lossGood: Double
+        var lossBad: Double
 
         public init(toBad: Double, toGood: Double, lossGood: Double = 0, lossBad: Double = 1) {
             self.toBad = toBad
@@ -37,12 +37,12 @@ public struct LinkParameters: Sendable, Hashable {
         }
 
         /// Long-run share of packets lost.
-        public var meanLoss: Double {
+        var meanLoss: Double {
             let sum = toBad + toGood
             return sum > 0 ? (toGood * lossGood + toBad * lossBad) / sum : lossGood
         }
         /// Mean packets in one visit to the bad state.
-        public var meanBurst: Double { toGood > 0 ? 1 / toGood : .infinity }
+        var meanBurst: Double { toGood > 0 ? 1 / toGood : .infinity }
     }
 
     /// A span in which nothing enters or leaves the bottleneck.
@@ -63,7 +63,7 @@ public struct LinkParameters: Sendable, Hashable {
     /// A new rate from a time on; a packet in service keeps its old one.
     public struct RateStep: Sendable, Hashable {
         public var at: TimeDelta
-        public var megabits: Double
+        var megabits: Double
 
         public init(at: TimeDelta, megabits: Double) {
             self.at = at
@@ -72,28 +72,28 @@ public struct LinkParameters: Sendable, Hashable {
     }
 
     /// Rate of the bottleneck, Mbit/s; zero is unlimited, and a trace takes its place.
-    public var rateMegabits = 0.0
+    var rateMegabits = 0.0
     /// In rising order of time.
-    public var rateSteps: [RateStep] = []
+    var rateSteps: [RateStep] = []
     public var trace: CapacityTrace?
-    public var queue = QueueLimit.bytes(150_000)
+    var queue = QueueLimit.bytes(150_000)
     /// One-way propagation delay, milliseconds.
-    public var delayMilliseconds = 0.0
+    var delayMilliseconds = 0.0
     public var jitter = Jitter.none
     /// True when jitter may let a packet overtake; otherwise it waits for those before it.
-    public var reorders = false
+    var reorders = false
     /// Independent loss of each packet, after the bottleneck.
     public var loss = 0.0
-    public var burstLoss: GilbertElliott?
-    public var outages: [Outage] = []
+    var burstLoss: GilbertElliott?
+    var outages: [Outage] = []
     /// Probability that a packet arrives twice; the copy has its own jitter and costs no rate.
-    public var duplication = 0.0
+    var duplication = 0.0
     /// Probability that one to three bits of a packet arrive flipped.
-    public var corruption = 0.0
+    var corruption = 0.0
     /// The discipline of one Linux `netem` queue in place of bottleneck, loss, delay.
-    public var isNetem = false
+    var isNetem = false
     /// Larger IP packets are discarded.
-    public var maximumPacket = 1500
+    var maximumPacket = 1500
 
     public init() {}
 }
@@ -109,22 +109,22 @@ public enum LinkDirection: UInt8, Sendable, Hashable, CaseIterable {
 }
 
 /// Bounds of what options may ask for.
-public enum LinkBounds {
+enum LinkBounds {
     /// Mbit/s, when not unlimited.
-    public static let rate = 0.001...1_000_000
+    static let rate = 0.001...1_000_000
     /// Delay and jitter, milliseconds.
-    public static let delay = 0.0...600_000
+    static let delay = 0.0...600_000
     /// Outages and rate changes, seconds after the origin.
-    public static let time = 0.0...10_000_000
-    public static let queueBytes = 0...1_073_741_824
-    public static let queuePackets = 0...1_000_000
-    public static let packet = 68...65_535
+    static let time = 0.0...10_000_000
+    static let queueBytes = 0...1_073_741_824
+    static let queuePackets = 0...1_000_000
+    static let packet = 68...65_535
     /// Outages, and rate changes, of one direction.
-    public static let steps = 64
+    static let steps = 64
     /// Packets that one link holds at most, queued and in flight.
-    public static let heldPackets = 1_048_576
-    public static let traceBytes = 67_108_864
-    public static let traceOpportunities = 8_388_608
-    public static let optionText = 65_536
-    public static let scenarioBytes = 1_048_576
+    static let heldPackets = 1_048_576
+    static let traceBytes = 67_108_864
+    static let traceOpportunities = 8_388_608
+    static let optionText = 65_536
+    static let scenarioBytes = 1_048_576
 }

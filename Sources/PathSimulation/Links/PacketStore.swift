@@ -3,27 +3,27 @@
 /// A slot's number is the token of `Link`. `insert` a packet, offer it to a link, `settle` the
 /// answer; on each delivery read the bytes and `release` the slot. Memory grows to the largest
 /// number of packets held at once, at most `capacity` slots, and nothing is allocated after that.
-public struct PacketStore: Sendable {
+struct PacketStore: Sendable {
     /// Largest packet, bytes.
-    public let slotSize: Int
+    let slotSize: Int
     /// Most packets held at once.
-    public let capacity: Int
+    let capacity: Int
     private var bytes: [UInt8] = []
     private var lengths: [Int32] = []
     /// Deliveries still to come; zero is a free slot.
     private var references: [UInt16] = []
     private var free: [Int32] = []
 
-    public init(slotSize: Int = 2048, capacity: Int = 65_536) {
+    init(slotSize: Int = 2048, capacity: Int = 65_536) {
         self.slotSize = max(1, min(slotSize, 65_536))
         self.capacity = max(1, min(capacity, LinkBounds.heldPackets))
     }
 
     /// Packets held now.
-    public var count: Int { lengths.count - free.count }
+    var count: Int { lengths.count - free.count }
 
     /// Copies a packet into a slot; nil when it is larger than a slot or all are taken.
-    public mutating func insert(_ packet: UnsafeRawBufferPointer) -> Int? {
+    mutating func insert(_ packet: UnsafeRawBufferPointer) -> Int? {
         guard packet.count <= slotSize else { return nil }
         if free.isEmpty { guard grow() else { return nil } }
         let slot = Int(free.removeLast())
@@ -38,12 +38,12 @@ public struct PacketStore: Sendable {
     }
 
     /// Copies a packet into a slot; nil when it is larger than a slot or all are taken.
-    public mutating func insert(_ packet: Span<UInt8>) -> Int? {
+    mutating func insert(_ packet: Span<UInt8>) -> Int? {
         packet.withUnsafeBytes { insert($0) }
     }
 
     /// Keeps the slot for the deliveries that a link announced, or frees it.
-    public mutating func settle(_ slot: Int, _ result: Link.SendResult) {
+    mutating func settle(_ slot: Int, _ result: Link.SendResult) {
         guard isHeld(slot) else { return }
         switch result {
         case .dropped: release(slot)
@@ -53,14 +53,14 @@ public struct PacketStore: Sendable {
     }
 
     /// One delivery of the slot is done; the last one frees it, and a free slot is left alone.
-    public mutating func release(_ slot: Int) {
+    mutating func release(_ slot: Int) {
         guard isHeld(slot) else { return }
         references[slot] -= 1
         if references[slot] == 0 { free.append(Int32(slot)) }
     }
 
     /// The bytes of a packet in place; empty for a free slot.
-    public func withBytes<R>(of slot: Int, _ body: (UnsafeRawBufferPointer) -> R) -> R {
+    func withBytes<R>(of slot: Int, _ body: (UnsafeRawBufferPointer) -> R) -> R {
         guard isHeld(slot) else { return body(UnsafeRawBufferPointer(start: nil, count: 0)) }
         let range = slot * slotSize..<slot * slotSize + Int(lengths[slot])
         return bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
@@ -69,7 +69,7 @@ public struct PacketStore: Sendable {
     /// Copies a packet out as it arrives, with its damage; returns its length.
     ///
     /// Zero when the slot is free or `buffer` is too small.
-    public func copy(
+    func copy(
         _ slot: Int, damage: Damage? = nil, into buffer: UnsafeMutableRawBufferPointer
     ) -> Int {
         withBytes(of: slot) { packet in

@@ -10,8 +10,8 @@ public struct ScenarioFile: Sendable, Hashable {
         /// One option string a path; `veth` is a path without emulation.
         public var options: [String]
         /// Sum of the rates of the client's direction, Mbit/s; zero is unlimited.
-        public var sumMegabits: Double
-        public var comment: String
+        var sumMegabits: Double
+        var comment: String
         /// Line in the file, from one.
         public var line: Int
         var folder: String

@@ -6,19 +6,19 @@ public struct BulkTransfer: WorldApplication {
     /// Bytes to send; nil goes on until the run ends.
     public let total: Int?
     public private(set) var received = 0
-    public private(set) var isCorrupt = false
-    public private(set) var finishedAt: Instant?
-    public private(set) var firstByteAt: Instant?
+    private(set) var isCorrupt = false
+    private(set) var finishedAt: Instant?
+    private(set) var firstByteAt: Instant?
     /// Longest time between two arrivals of new data in order, after the first.
     public private(set) var longestGap = TimeDelta.zero
-    public private(set) var longestGapAt = Instant.zero
+    private(set) var longestGapAt = Instant.zero
     /// Why each connection ended, if it did.
-    public private(set) var clientReason: CloseReason?
-    public private(set) var serverReason: CloseReason?
-    public private(set) var clientEvents: [ConnectionEvent] = []
+    private(set) var clientReason: CloseReason?
+    private(set) var serverReason: CloseReason?
+    private(set) var clientEvents: [ConnectionEvent] = []
     /// Bytes received up to the end of every interval of `sliceLength`.
     public private(set) var slices: [Int] = []
-    public let sliceLength = TimeDelta.milliseconds(100)
+    let sliceLength = TimeDelta.milliseconds(100)
 
     private let seed: UInt64
     private var stream: StreamID?

@@ -47,16 +47,16 @@ public struct World<Application: WorldApplication>: ~Copyable {
     public private(set) var server: ServerEndpoint
     public var application: Application
     /// Added to the time that the server sees.
-    public let serverClockOffset: TimeDelta
+    let serverClockOffset: TimeDelta
     /// Packets that reach the world's ends, for tests that look at the wire.
     public private(set) var datagramsDelivered = 0
     /// UDP payload bytes that the server sent, and those that reached it.
-    public private(set) var serverBytes = (sent: 0, received: 0)
+    private(set) var serverBytes = (sent: 0, received: 0)
     /// Why the run ended early; nil when it did not.
     ///
     /// Set when an endpoint asked to be called again and again without time passing, or sent
     /// without end: a fault of the endpoint.
-    public private(set) var stall: String?
+    private(set) var stall: String?
     /// Rounds at one instant that no run needs.
     private static var roundLimit: Int { 1000 }
     private static var transmitLimit: Int { 200_000 }
@@ -119,9 +119,9 @@ public struct World<Application: WorldApplication>: ~Copyable {
     /// Time since the start.
     public var elapsed: TimeDelta { now - Instant(nanoseconds: 1_000_000_000_000) }
     /// Hash over all datagrams that were delivered, with their times: equal for equal runs.
-    public var transcriptHash: UInt64 { transcript }
+    var transcriptHash: UInt64 { transcript }
     /// The server's connection, once there is one.
-    public var serverBox: ConnectionBox? { server.boxes.first }
+    var serverBox: ConnectionBox? { server.boxes.first }
 
     /// Runs until the application is done or the time is over.
     public mutating func run(for duration: TimeDelta) {
@@ -202,7 +202,7 @@ public struct World<Application: WorldApplication>: ~Copyable {
     }
 
     /// Gives the server a datagram from outside, now.
-    public mutating func injectToServer(
+    mutating func injectToServer(
         _ bytes: [UInt8], path: Int, from remote: SocketAddress? = nil
     ) {
         var bytes = bytes
@@ -216,7 +216,7 @@ public struct World<Application: WorldApplication>: ~Copyable {
     }
 
     /// Gives the client a datagram from outside, now.
-    public mutating func injectToClient(_ bytes: [UInt8], path: Int) {
+    mutating func injectToClient(_ bytes: [UInt8], path: Int) {
         var bytes = bytes
         let address = addresses[path].server
         bytes.withUnsafeMutableBytes {
@@ -310,13 +310,13 @@ public struct WorldSettings: Sendable {
     public var server = ConnectionConfiguration()
     public var suite = CipherSuite.aes128gcm
     /// Chooses the paths of what the server sends.
-    public var serverPolicy = PolicySpecification.minRTT
+    var serverPolicy = PolicySpecification.minRTT
     /// Keys of both sides; nil makes fitting ones.
-    public var credentials: WorldCredentials?
+    var credentials: WorldCredentials?
     /// Largest UDP payload that the client's interfaces take; nil is what the links carry.
     public var datagramLimit: Int?
     /// The server's clock minus the client's.
-    public var serverClockOffset = TimeDelta.seconds(1234)
+    var serverClockOffset = TimeDelta.seconds(1234)
 
     public init() {}
 }
@@ -324,11 +324,11 @@ public struct WorldSettings: Sendable {
 /// The keys of a world: fitting ones, to be changed by who wants to see a refusal.
 public struct WorldCredentials: Sendable {
     /// The server's own key.
-    public var serverKey: PrivateKey
+    var serverKey: PrivateKey
     /// The client's own key.
     public var clientKey: PrivateKey
     /// The key that the client expects of the server.
-    public var expectedServer: PublicKey
+    var expectedServer: PublicKey
     /// What the client holds.
     public var presharedKey: PresharedKey?
     /// What the server lets in.

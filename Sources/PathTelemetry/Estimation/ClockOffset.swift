@@ -5,19 +5,19 @@
 /// path the distance lies between `least raw delay - least RTT` (all delay on the way out) and
 /// `least raw delay` (none). The estimate is the least `raw delay - RTT / 2`, held within what all
 /// paths allow.
-public struct ClockOffset: Sendable {
+struct ClockOffset: Sendable {
     private var least = InlineArray<16, Int64>(repeating: 0)
     private var rtt = InlineArray<16, Int64>(repeating: 0)
     private var known: PathSet = .wait
 
     /// Receiver's clock minus sender's; nil before the first stamped acknowledgement.
-    public private(set) var estimate: TimeDelta?
+    private(set) var estimate: TimeDelta?
 
-    public init() {}
+    init() {}
 
     /// Takes over what is known of a path now.
     @inline(__always)
-    public mutating func update(path: PathID, from evidence: borrowing PathEvidence) {
+    mutating func update(path: PathID, from evidence: borrowing PathEvidence) {
         guard let raw = evidence.rawDelayMinimum, let rtt = evidence.minRTT,
             path.index < PathID.limit
         else { return }
@@ -32,14 +32,14 @@ public struct ClockOffset: Sendable {
     }
 
     /// Forgets a path that was removed.
-    public mutating func remove(path: PathID) {
+    mutating func remove(path: PathID) {
         guard path.index < PathID.limit else { return }
         known.remove(PathSet(path))
         solve()
     }
 
     /// The one-way delay in seconds behind a raw one; zero or more.
-    public func delay(ofRaw raw: TimeDelta) -> Double {
+    func delay(ofRaw raw: TimeDelta) -> Double {
         ClockOffset.delay(ofRaw: raw, offset: estimate)
     }
 

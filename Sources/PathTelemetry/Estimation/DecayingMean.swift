@@ -13,20 +13,20 @@ func decayFactor(_ elapsed: TimeDelta, timeConstant: Double) -> Double {
 /// that is idle keeps its mean while the weight of it fades. The caller passes the factor, because
 /// several estimators of one path share one exponential.
 /// Source: West, "Updating mean and variance estimates: an improved method", 1979, with decay.
-public struct DecayingMean: Sendable {
+struct DecayingMean: Sendable {
     /// Weighted number of samples; zero before the first.
-    public private(set) var weight = 0.0
+    private(set) var weight = 0.0
     /// Weighted mean; zero before the first sample.
-    public private(set) var mean = 0.0
+    private(set) var mean = 0.0
     private(set) var squares = 0.0
 
-    public init() {}
+    init() {}
 
     /// Variance of the samples about their mean, weighted alike.
-    public var variance: Double { weight > 0 ? max(0, squares / weight) : 0 }
+    var variance: Double { weight > 0 ? max(0, squares / weight) : 0 }
 
     /// Adds a sample after multiplying the weight of the older ones by `factor` (0...1).
-    public mutating func add(_ sample: Double, factor: Double) {
+    mutating func add(_ sample: Double, factor: Double) {
         weight = weight * factor + 1
         squares *= factor
         let difference = sample - mean
@@ -39,23 +39,23 @@ public struct DecayingMean: Sendable {
 ///
 /// One packet's worth of "delivered" is assumed, so a single early loss is no certainty and old
 /// evidence fades to "no loss" while nothing is sent.
-public struct DecayingShare: Sendable {
+struct DecayingShare: Sendable {
     private(set) var lost = 0.0
     private(set) var delivered = 0.0
 
-    public init() {}
+    init() {}
 
     /// `lost / (lost + delivered + 1)`, in 0 ..< 1.
-    public var share: Double { lost / (lost + delivered + 1) }
+    var share: Double { lost / (lost + delivered + 1) }
 
     /// Multiplies both counts by a factor from zero to one.
-    public mutating func decay(_ factor: Double) {
+    mutating func decay(_ factor: Double) {
         lost *= factor
         delivered *= factor
     }
 
     /// Counts packets declared lost.
-    public mutating func add(lost count: Int) { lost += Double(max(0, count)) }
+    mutating func add(lost count: Int) { lost += Double(max(0, count)) }
     /// Counts packets acknowledged.
-    public mutating func add(delivered count: Int) { delivered += Double(max(0, count)) }
+    mutating func add(delivered count: Int) { delivered += Double(max(0, count)) }
 }

@@ -160,13 +160,13 @@ public struct PathEstimator: Sendable {
     // MARK: Read
 
     /// Packets of the longest run in the latest loss; zero before the first.
-    public var lastLossBurst: Int { Int(evidence.averages.loss_burst) }
+    var lastLossBurst: Int { Int(evidence.averages.loss_burst) }
     /// When packets were last declared lost.
-    public var lastLoss: Instant? { evidence.lastLoss }
+    var lastLoss: Instant? { evidence.lastLoss }
     /// When an acknowledgement last arrived.
     public var lastReply: Instant? { evidence.lastReply }
     /// Mean raw one-way delay of about the last 250 ms; nil before the first.
-    public var rawDelay: TimeDelta? { evidence.rawDelay }
+    var rawDelay: TimeDelta? { evidence.rawDelay }
     /// How far the recent delay lies above its minimum of 10 s, seconds, zero or more.
     ///
     /// One-way where the receiver stamps its acknowledgements, else of the round trip.
@@ -176,7 +176,7 @@ public struct PathEstimator: Sendable {
     public var minRTT: TimeDelta? { rttWindow.minimum }
 
     /// Mean RTT of about the last 250 ms, seconds; zero before the first sample.
-    public var recentRTT: Double { rttFast.mean }
+    var recentRTT: Double { rttFast.mean }
 
     /// How much the RTT of the last 250 ms lies above that of the last second, as a share of it.
     public var rttSlope: Double {
@@ -184,7 +184,7 @@ public struct PathEstimator: Sendable {
     }
 
     /// The least raw one-way delay of the last 10 s: contains the distance of the clocks.
-    public var rawDelayMinimum: TimeDelta? { delayWindow.minimum }
+    var rawDelayMinimum: TimeDelta? { delayWindow.minimum }
 
     /// The 0.9 quantile of the differences between RTT samples in a row, seconds.
     public var jitterP90: Double { jitter.value }
@@ -193,15 +193,15 @@ public struct PathEstimator: Sendable {
     public var deliveryRate: Double { rateSlow.mean }
 
     /// Standard deviation of the delivery rate as a share of its mean.
-    public var rateVariation: Double {
+    var rateVariation: Double {
         rateSlow.mean > 0 ? rateSlow.variance.squareRoot() / rateSlow.mean : 0
     }
 
     /// Share of packets lost over about the last 0.5 s.
-    public var lossShareShort: Double { lossShort.share }
+    var lossShareShort: Double { lossShort.share }
     /// Share of packets lost over about the last 5 s.
-    public var lossShareLong: Double { lossLong.share }
+    var lossShareLong: Double { lossLong.share }
 
     /// Our own load over about the last second, bytes per second.
-    public var sendRate: Double { sentBytes / PathEstimator.slow }
+    var sendRate: Double { sentBytes / PathEstimator.slow }
 }

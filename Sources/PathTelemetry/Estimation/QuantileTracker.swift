@@ -5,20 +5,20 @@
 /// it forgets within about `1 / step` samples on each side.
 /// Source: Ma, Muthukrishnan and Sandler, "Frugal Streaming for Estimating Quantiles", 2013,
 /// here with multiplicative steps.
-public struct QuantileTracker: Sendable {
+struct QuantileTracker: Sendable {
     /// The 0.9 quantile with steps of 0.1: exp(0.09) and exp(-0.01).
     private static let up = 1.094_174_283_705_210_4
     private static let down = 0.990_049_833_749_168
 
     /// The estimate of the 0.9 quantile; zero before the first sample.
-    public private(set) var value = 0.0
+    private(set) var value = 0.0
     private let floor: Double
 
     /// - Parameter floor: smallest value the estimate takes; keeps the steps from dying out.
-    public init(floor: Double) { self.floor = floor }
+    init(floor: Double) { self.floor = floor }
 
     /// Moves the estimate a step towards a sample.
-    public mutating func add(_ sample: Double) {
+    mutating func add(_ sample: Double) {
         guard value > 0 else {
             value = max(floor, sample)
             return

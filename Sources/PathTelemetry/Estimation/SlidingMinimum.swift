@@ -2,7 +2,7 @@
 ///
 /// Ten slots of one second each; a value counts for nine to ten seconds. Time that goes back is
 /// treated as no time.
-public struct SlidingMinimum: Sendable {
+struct SlidingMinimum: Sendable {
     private static let slots = 10
     private static let slotLength: Int64 = 1_000_000_000
 
@@ -10,13 +10,13 @@ public struct SlidingMinimum: Sendable {
     private var slot: Int64 = .min
     private var least: Int64 = .max
 
-    public init() {}
+    init() {}
 
     /// The minimum, or nil when the window holds no value.
-    public var minimum: TimeDelta? { least == .max ? nil : TimeDelta(nanoseconds: least) }
+    var minimum: TimeDelta? { least == .max ? nil : TimeDelta(nanoseconds: least) }
 
     /// Takes in a value seen now.
-    public mutating func add(_ value: TimeDelta, now: Instant) {
+    mutating func add(_ value: TimeDelta, now: Instant) {
         advance(to: now)
         let index = SlidingMinimum.index(slot)
         if value.nanoseconds < minima[index] { minima[index] = value.nanoseconds }
@@ -24,7 +24,7 @@ public struct SlidingMinimum: Sendable {
     }
 
     /// Drops what has left the window.
-    public mutating func advance(to now: Instant) {
+    mutating func advance(to now: Instant) {
         // Rounded down, also before the clock's origin.
         let (quotient, remainder) = now.nanoseconds.quotientAndRemainder(
             dividingBy: SlidingMinimum.slotLength)

@@ -86,7 +86,7 @@ public enum Feature: Int, CaseIterable, Sendable {
     }
 
     @inline(__always)
-    public var scaling: Scaling {
+    var scaling: Scaling {
         switch self {
         case .smoothedRTT, .minRTT: .log(1e-4, 10, reference: 0.05)
         case .rttVariation, .rateVariation: .linear(0, 2, divisor: 0.5)

@@ -1,9 +1,9 @@
 /// How a raw quantity becomes a feature of about one.
 ///
 /// The raw value is first held within `low ... high`; not-a-number becomes `low`.
-public struct Scaling: Hashable, Sendable {
+struct Scaling: Hashable, Sendable {
     /// The shape of the map.
-    public enum Curve: String, Sendable {
+    enum Curve: String, Sendable {
         /// `x / divisor`
         case linear
         /// `ln(x / reference) / divisor`
@@ -12,11 +12,11 @@ public struct Scaling: Hashable, Sendable {
         case logarithmOfOnePlus
     }
 
-    public var curve: Curve
-    public var low: Double
-    public var high: Double
-    public var reference: Double
-    public var divisor: Double
+    var curve: Curve
+    var low: Double
+    var high: Double
+    var reference: Double
+    var divisor: Double
 
     @inline(__always)
     static func linear(_ low: Double, _ high: Double, divisor: Double = 1) -> Scaling {
@@ -37,7 +37,7 @@ public struct Scaling: Hashable, Sendable {
 
     /// The feature of a raw value; finite for every input.
     @inline(__always)
-    public func apply(_ raw: Double) -> Double {
+    func apply(_ raw: Double) -> Double {
         let value = raw > low ? (raw < high ? raw : high) : low
         switch curve {
         case .linear: return value * (1 / divisor)
@@ -48,7 +48,7 @@ public struct Scaling: Hashable, Sendable {
     }
 
     /// The formula as the schema's text has it.
-    public var text: String {
+    var text: String {
         switch curve {
         case .linear: "x/\(divisor) on [\(low),\(high)]"
         case .logarithm: "ln(x/\(reference))/\(divisor) on [\(low),\(high)]"

@@ -9,7 +9,7 @@ extension TraceReader {
     ///
     /// It is of when the session started, of its policy and seed, and of its first decisions; nil
     /// for a session without decisions. A copy of a file that was still being recorded has the same fingerprint as the whole one.
-    func fingerprint(of session: RecordedSession) throws(TraceError) -> UInt64? {
+    public func fingerprint(of session: RecordedSession) throws(TraceError) -> UInt64? {
         var cursor = try batches(of: session.id, columns: [.chosenFeatures])
         var batch = DecisionBatch()
         guard try cursor.next(into: &batch), batch.count > 0 else { return nil }

@@ -10,7 +10,7 @@ public struct TraceInfo: Sendable {
         public var decisions: Int
         public var outcomes: Int
         /// Times of its first and last decision; nil without decisions.
-        public var firstDecision: Instant?
+        var firstDecision: Instant?
         public var lastDecision: Instant?
 
         /// Seconds from its start to its end, or to its last decision when it was cut off.

@@ -40,7 +40,7 @@ extension TraceReader {
     }
 
     /// Every event of one session, or of all, in the order of their recording.
-    public func forEachEvent(
+    func forEachEvent(
         of session: SessionID? = nil,
         _ body: (SessionID, TraceEvent) throws(TraceError) -> Void
     ) throws(TraceError) {

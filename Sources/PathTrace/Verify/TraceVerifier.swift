@@ -26,7 +26,7 @@ public struct TraceIssue: Hashable, Sendable, CustomStringConvertible {
 /// What a verification found.
 public struct TraceReport: Sendable {
     /// Issues of each kind that are listed; further ones are only counted.
-    public static let listed = 20
+    static let listed = 20
 
     public var issues: [TraceIssue] = []
     public var counts: [TraceIssue.Kind: Int] = [:]

@@ -34,7 +34,7 @@ public final class TraceWriter: Sendable {
     public struct Statistics: Hashable, Sendable {
         /// Rows handed to the database.
         public var records = 0
-        public var commits = 0
+        var commits = 0
         /// Records that were there already or could not be stored as rows.
         public var refused = 0
         /// Processor time of the writer's thread.

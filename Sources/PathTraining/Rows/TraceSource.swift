@@ -7,6 +7,7 @@ struct TraceSource {
     let info: TraceInfo
     /// The file's name without folders: models must not depend on where a trace lies.
     let name: String
+    let sessionFingerprints: [UInt64]
 
     init(_ path: String) throws(TraceError) {
         reader = try TraceReader(path: path)
@@ -16,6 +17,13 @@ struct TraceSource {
         }
         info = try reader.info()
         name = path.split(separator: "/").last.map(String.init) ?? path
+        var fingerprints: [UInt64] = []
+        for session in try reader.sessions() {
+            if let fingerprint = try reader.fingerprint(of: session) {
+                fingerprints.append(fingerprint)
+            }
+        }
+        sessionFingerprints = fingerprints
     }
 }
 
@@ -63,4 +71,7 @@ public struct TrainingSource: Sendable, Equatable {
     public var policies: [String]
     /// Seconds of recording, summed over the sessions.
     public var seconds: Double
+    /// What tells each session with decisions from all others, whatever file it lies in; empty for
+    /// statistics that were written without.
+    var sessionFingerprints: [UInt64] = []
 }

@@ -47,7 +47,7 @@ struct LossEvent: Sendable {
 }
 
 /// Where a congestion controller is in its life, for traces and status.
-public enum CongestionPhase: UInt8, Sendable, CaseIterable {
+enum CongestionPhase: UInt8, Sendable, CaseIterable {
     /// Doubling each round trip until the link or a limit is found.
     case slowStart
     /// Slow start at reduced growth while a rise of the delay is checked (RFC 9406).

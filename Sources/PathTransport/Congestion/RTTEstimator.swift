@@ -6,11 +6,11 @@ public import PathTelemetry
 /// RFC 9002, 5.2 allows for that.
 public struct RTTEstimator: Sendable {
     /// Round trip assumed before the first sample (RFC 9002, 6.2.2).
-    public static let initialRTT = TimeDelta.milliseconds(333)
+    static let initialRTT = TimeDelta.milliseconds(333)
     /// Timer granularity, the least share of the variation in a time-out (RFC 9002, 6.1.2).
-    public static let granularity = TimeDelta.milliseconds(1)
+    static let granularity = TimeDelta.milliseconds(1)
     /// How long a minimum is trusted.
-    public static let minimumWindow = TimeDelta.seconds(10)
+    static let minimumWindow = TimeDelta.seconds(10)
 
     /// The latest sample, or the initial value.
     public private(set) var latest = RTTEstimator.initialRTT
@@ -19,7 +19,7 @@ public struct RTTEstimator: Sendable {
     /// Exponentially weighted mean deviation, 1/4 for the new sample.
     public private(set) var variation = RTTEstimator.initialRTT / 2
     /// Number of samples so far.
-    public private(set) var sampleCount = 0
+    private(set) var sampleCount = 0
     private var minimumFilter = WindowedMinimum()
     private var updatedAt = Instant.zero
     /// After a pause of this length a sample weighs a half.
@@ -82,7 +82,7 @@ public struct RTTEstimator: Sendable {
     }
 
     /// The reordering time of loss detection: 9/8 of the round trip (RFC 9002, 6.1.2).
-    public var lossDelay: TimeDelta {
+    var lossDelay: TimeDelta {
         let base = max(latest, smoothed)
         return max(base + base / 8, RTTEstimator.granularity)
     }

@@ -16,9 +16,9 @@ public struct Transmit: Sendable {
 
 extension Connection {
     /// Datagrams in one `Transmit` at the most: what the kernel takes in one segmented call.
-    public static let segmentLimit = 64
+    static let segmentLimit = 64
     /// Smallest buffer that `pollTransmit` can be given: one datagram of any path.
-    public static let smallestTransmitBuffer = 9216
+    static let smallestTransmitBuffer = 9216
 
     /// Writes the next datagrams into the buffer; nil when nothing may be sent now.
     public mutating func pollTransmit(

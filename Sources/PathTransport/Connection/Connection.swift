@@ -28,7 +28,7 @@ public struct Connection: ~Copyable {
     }
 
     private let pin = Pin()
-    public let isServer: Bool
+    let isServer: Bool
     public let configuration: ConnectionConfiguration
     /// Static key of the peer: given for a client, proved for a server.
     public let peerKey: PublicKey
@@ -37,7 +37,7 @@ public struct Connection: ~Copyable {
     var handshake: ClientHandshake?
     var protection: PacketProtection?
     /// Index by which the peer addresses this side, and by which this side addresses the peer.
-    public internal(set) var localIndex: UInt32
+    var localIndex: UInt32
     var remoteIndex: UInt32 = 0
     var peerParameters: TransportParameters?
     /// A server sends no data before the client has proved that it holds the keys.
@@ -178,7 +178,7 @@ public struct Connection: ~Copyable {
         if case .established = phase { return true }
         return false
     }
-    public var isHandshaking: Bool {
+    var isHandshaking: Bool {
         if case .handshaking = phase { return true }
         return false
     }
@@ -190,7 +190,7 @@ public struct Connection: ~Copyable {
         return false
     }
     /// Closing or closed: the application can do nothing more with it.
-    public var isEnding: Bool { closeReason != nil }
+    var isEnding: Bool { closeReason != nil }
     public var reason: CloseReason? { closeReason }
     public var policyName: String { selector.name }
     public var modelHash: UInt64 { selector.modelHash }

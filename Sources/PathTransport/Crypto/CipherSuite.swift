@@ -29,13 +29,13 @@ public enum CipherSuite: UInt8, Sendable, CaseIterable {
     }
 
     /// Length of the key, bytes.
-    public var keyLength: Int { self == .aes128gcm ? 16 : 32 }
+    var keyLength: Int { self == .aes128gcm ? 16 : 32 }
     /// Packets to seal with one key at most, before the next generation (RFC 9001, section 6.6).
-    public var confidentialityLimit: UInt64 { self == .chacha20poly1305 ? 1 << 62 : 1 << 23 }
+    var confidentialityLimit: UInt64 { self == .chacha20poly1305 ? 1 << 62 : 1 << 23 }
     /// Forged packets to bear with one key at most; then the connection ends (the same section).
-    public var integrityLimit: UInt64 { self == .chacha20poly1305 ? 1 << 36 : 1 << 52 }
+    var integrityLimit: UInt64 { self == .chacha20poly1305 ? 1 << 36 : 1 << 52 }
     /// Length of the tag behind every payload, bytes.
-    public static let tagLength = 16
+    static let tagLength = 16
 
     var algorithm: Int32 {
         switch self {

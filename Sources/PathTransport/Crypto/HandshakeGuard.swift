@@ -4,14 +4,14 @@ public import PathTelemetry
 ///
 /// It proves only that the sender knows the server's public key (WireGuard's mac1): the first
 /// 16 bytes of HMAC-SHA256 under SHA-256("pathwise mac1" followed by the public key).
-public struct HandshakeMAC: Sendable {
+struct HandshakeMAC: Sendable {
     /// Length of the MAC, bytes.
-    public static let length = 16
+    static let length = 16
 
     private let key: Bytes32
 
     /// Errors: `backend` when libcrypto fails.
-    public init(responder: PublicKey) throws(CryptoError) {
+    init(responder: PublicKey) throws(CryptoError) {
         let label = Array("pathwise mac1".utf8)
         key = try unsafe Crypto.sha256(label.span.bytes, responder.bytes.storage.span.bytes)
     }
@@ -19,13 +19,13 @@ public struct HandshakeMAC: Sendable {
     /// The MAC of a message without its MAC.
     ///
     /// Errors: `backend` when libcrypto fails.
-    public func mac(of message: RawSpan) throws(CryptoError) -> [UInt8] {
+    func mac(of message: RawSpan) throws(CryptoError) -> [UInt8] {
         let full = try unsafe Crypto.hmac(key: key.storage.span.bytes, message)
         return Array(full.array.prefix(HandshakeMAC.length))
     }
 
     /// Whether `mac` belongs to `message`, in constant time; false for any other length.
-    public func isValid(_ mac: RawSpan, of message: RawSpan) -> Bool {
+    func isValid(_ mac: RawSpan, of message: RawSpan) -> Bool {
         guard let full = try? unsafe Crypto.hmac(key: key.storage.span.bytes, message) else {
             return false
         }
@@ -41,33 +41,33 @@ public struct HandshakeMAC: Sendable {
 /// every 120 s (WireGuard's cookie, section 5.4.7 of its paper). The secrets of all periods come
 /// from one random secret: the number of the period stands before the address in the MAC. The
 /// present and the previous period's cookies are accepted, so one lives for 120 to 240 s.
-public struct CookieJar: Sendable {
+struct CookieJar: Sendable {
     /// Length of a cookie, bytes.
-    public static let length = 16
+    static let length = 16
     /// How long one period lasts.
-    public static let period = TimeDelta.seconds(120)
+    static let period = TimeDelta.seconds(120)
 
     private let secret: TrafficSecret
 
     /// With a fresh secret.
     ///
     /// Errors: `backend` when the system gives no randomness.
-    public init() throws(CryptoError) { secret = TrafficSecret(try Crypto.randomSecret()) }
+    init() throws(CryptoError) { secret = TrafficSecret(try Crypto.randomSecret()) }
 
     /// With a secret of the caller, so that several servers accept each other's cookies, or a
     /// simulation repeats itself.
-    public init(secret: TrafficSecret) { self.secret = secret }
+    init(secret: TrafficSecret) { self.secret = secret }
 
     /// The cookie of an address (IP address and port, in whatever fixed form the caller uses).
     ///
     /// Errors: `backend` when libcrypto fails.
-    public func cookie(for address: RawSpan, now: Instant) throws(CryptoError) -> [UInt8] {
+    func cookie(for address: RawSpan, now: Instant) throws(CryptoError) -> [UInt8] {
         let full = try cookie(for: address, period: CookieJar.periodNumber(at: now))
         return Array(full.array.prefix(CookieJar.length))
     }
 
     /// Whether `cookie` was made for the address in this period or the one before.
-    public func isValid(_ cookie: RawSpan, for address: RawSpan, now: Instant) -> Bool {
+    func isValid(_ cookie: RawSpan, for address: RawSpan, now: Instant) -> Bool {
         let present = CookieJar.periodNumber(at: now)
         var valid = false
         for period in [present, present &- 1] {

@@ -22,7 +22,7 @@ public struct PublicKey: Hashable, Sendable {
     }
 
     /// The 32 bytes.
-    public var rawBytes: [UInt8] { bytes.array }
+    var rawBytes: [UInt8] { bytes.array }
     /// 44 characters.
     public var base64: String { Base64.encode(bytes.array) }
 
@@ -94,6 +94,15 @@ public struct PrivateKey: Sendable {
             defer { Crypto.wipe(&bytes) }
             return Base64.encode(bytes)
         }
+    }
+
+    /// 32 bytes that only who holds the key can know, others for each purpose (RFC 2104).
+    ///
+    /// They tell nothing of the key, and are the same each time.
+    public func derivedBytes(for purpose: String) throws(CryptoError) -> [UInt8] {
+        let secret = try handle.secret()
+        let label = Array(purpose.utf8)
+        return try unsafe Crypto.hmac(key: secret, label.span.bytes, RawSpan()).array
     }
 
     /// The X25519 shared secret with `peer`.

@@ -20,11 +20,11 @@ public enum NoisePattern: Sendable, CaseIterable {
 /// can be replayed by an attacker and are not forward-secret against loss of the responder's key.
 public struct NoiseHandshake: ~Copyable, Sendable {
     /// Noise's limit of one message, bytes.
-    public static let messageLimit = 65_535
+    static let messageLimit = 65_535
     /// Bytes that the first message adds to its payload: e, encrypted s, tag.
-    public static let firstMessageOverhead = 96
+    static let firstMessageOverhead = 96
     /// Bytes that the second message adds to its payload: e, tag.
-    public static let secondMessageOverhead = 48
+    static let secondMessageOverhead = 48
 
     private enum Step { case writeFirst, readFirst, writeSecond, readSecond, complete }
 
@@ -37,7 +37,7 @@ public struct NoiseHandshake: ~Copyable, Sendable {
     private var state: SymmetricState
     private var step: Step
     /// The peer's static key: given for the initiator, known after message 1 for the responder.
-    public private(set) var remoteStaticKey: PublicKey?
+    private(set) var remoteStaticKey: PublicKey?
 
     /// The side that speaks first, and knows whom it speaks to.
     ///
@@ -97,10 +97,10 @@ public struct NoiseHandshake: ~Copyable, Sendable {
     public var isComplete: Bool { step == .complete }
 
     /// h: the same on both sides when complete, and bound to all that was said.
-    public var handshakeHash: [UInt8] { state.hash.array }
+    var handshakeHash: [UInt8] { state.hash.array }
 
     /// Chooses the preshared key for the peer, up to the message that mixes it in.
-    public mutating func setPresharedKey(_ key: PresharedKey) { presharedKey = key }
+    mutating func setPresharedKey(_ key: PresharedKey) { presharedKey = key }
 
     /// The next message of this side, with `payload` encrypted in it.
     ///

@@ -25,6 +25,16 @@ public struct RunningDigest: ~Copyable {
         }
     }
 
+    /// The digest of everything so far; more may follow.
+    public func current() throws(CryptoError) -> [UInt8] {
+        var digest = [UInt8](repeating: 0, count: RunningDigest.length)
+        let done = unsafe digest.withUnsafeMutableBufferPointer {
+            unsafe ccrypto_digest_current(context, $0.baseAddress)
+        }
+        guard done == 1 else { throw .backend(operation: "SHA-256") }
+        return digest
+    }
+
     /// The digest of everything so far; nothing can be added afterwards.
     public consuming func finish() throws(CryptoError) -> [UInt8] {
         var digest = [UInt8](repeating: 0, count: RunningDigest.length)

@@ -82,7 +82,7 @@ public struct ServerEndpoint: ~Copyable {
 
     /// All connections, in no order.
     public var boxes: [ConnectionBox] { Array(connections.values) }
-    public var connectionCount: Int { connections.count }
+    var connectionCount: Int { connections.count }
 
     // MARK: handle
 

@@ -9,12 +9,12 @@ public struct PathStatistics: Sendable {
     public var bytesReceived: UInt64 = 0
     public var packetsLost: UInt64 = 0
     /// Declared lost and acknowledged later.
-    public var spuriousLosses: UInt64 = 0
+    var spuriousLosses: UInt64 = 0
     /// Bytes of stream data sent again on this path.
     public var bytesRetransmitted: UInt64 = 0
     /// Packets that failed authentication, and packets that were received before.
-    public var forged: UInt64 = 0
-    public var replayed: UInt64 = 0
+    var forged: UInt64 = 0
+    var replayed: UInt64 = 0
     /// Decisions that chose this path.
     public var decisions: UInt64 = 0
     public var failovers: UInt64 = 0

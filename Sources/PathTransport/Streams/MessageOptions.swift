@@ -18,7 +18,7 @@ public struct MessageOptions: Hashable, Sendable {
 }
 
 /// What became of a message, as far as the sender knows.
-public enum MessageOutcome: Hashable, Sendable {
+enum MessageOutcome: Hashable, Sendable {
     /// The peer has all of it.
     case delivered(number: UInt64)
     /// The deadline passed with some bytes not acknowledged, and some of those never sent.

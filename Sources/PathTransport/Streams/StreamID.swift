@@ -14,8 +14,8 @@ public struct StreamID: RawRepresentable, Hashable, Comparable, Sendable {
         rawValue = index &<< 2 | (isUnidirectional ? 2 : 0) | (isServerInitiated ? 1 : 0)
     }
 
-    public var isServerInitiated: Bool { rawValue & 1 != 0 }
-    public var isUnidirectional: Bool { rawValue & 2 != 0 }
+    var isServerInitiated: Bool { rawValue & 1 != 0 }
+    var isUnidirectional: Bool { rawValue & 2 != 0 }
     /// The index among the streams of the same kind, from zero.
     public var index: UInt64 { rawValue &>> 2 }
 

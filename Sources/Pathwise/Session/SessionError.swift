@@ -11,10 +11,6 @@ public enum SessionError: Error, Sendable {
     case stream(StreamError)
     /// The peer broke the transfer protocol.
     case transfer(String)
-    /// The peer reports that it could not take what was sent.
-    case refusedByPeer(String)
-    /// What arrived is not what was sent.
-    case digestMismatch(name: String)
 }
 
 extension SessionError: CustomStringConvertible {
@@ -27,9 +23,6 @@ extension SessionError: CustomStringConvertible {
         case .transfer(let text):
             "the peer does not keep to the transfer protocol (\(EscapedText(text))); "
                 + "use the same version on both sides"
-        case .refusedByPeer(let text): "the receiver could not take it: \(EscapedText(text))"
-        case .digestMismatch(let name):
-            "\(EscapedText(name)) arrived with another SHA-256 than was sent; send it again, and report this"
         }
     }
 

@@ -24,8 +24,9 @@ public final class SessionStream: Sendable {
         hub.hold(id)
     }
 
-    // What nobody holds nobody reads: the connection keeps nothing of it, and the peer need not
-    // send the rest. What was written still goes out.
+    /// What nobody holds nobody reads: the connection keeps nothing of it.
+    ///
+    /// The peer need not send the rest. What was written still goes out.
     deinit {
         hub.forget(id)
         guard !isAtEnd.load(ordering: .acquiring) else { return }
@@ -103,9 +104,14 @@ public final class SessionStream: Sendable {
         if let reason = hub.reason, !reason.isOrderly { throw .ended(reason) }
     }
 
+    /// Wants no more of what the peer sends; it is told, and this side may go on to write.
+    func stopReading(code: UInt64) {
+        try? with { (connection) throws(StreamError) in try connection.stop(id, code: code) }
+    }
+
     /// Gives both halves up.
     public func cancel(code: UInt64) {
         try? with { (connection) throws(StreamError) in try connection.reset(id, code: code) }
-        try? with { (connection) throws(StreamError) in try connection.stop(id, code: code) }
+        stopReading(code: code)
     }
 }

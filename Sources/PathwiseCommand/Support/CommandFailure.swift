@@ -151,8 +151,6 @@ extension ExitStatus {
         case .network(let error): self = ExitStatus(error)
         case .crypto(let error): self = ExitStatus(error)
         case .stream, .transfer: self = .software
-        case .refusedByPeer: self = .cannotCreate
-        case .digestMismatch: self = .dataError
         }
     }
 }

@@ -37,7 +37,7 @@ enum ExitStatus: Int32, Sendable {
         switch code {
         case ENOENT, ENOTDIR, EISDIR, EACCES, EPERM, ELOOP, ENAMETOOLONG, ENXIO, ENODEV:
             self = .noInput
-        case EIO: self = .inputOutput
+        case EIO, EBADF: self = .inputOutput
         default: self = .systemError
         }
     }
@@ -48,7 +48,7 @@ enum ExitStatus: Int32, Sendable {
         case ENOENT, ENOTDIR, EISDIR, EACCES, EPERM, ELOOP, ENAMETOOLONG, EROFS, EEXIST, ENXIO,
             ENODEV:
             self = .cannotCreate
-        case EIO, ENOSPC, EDQUOT, EFBIG, EPIPE: self = .inputOutput
+        case EIO, ENOSPC, EDQUOT, EFBIG, EPIPE, EBADF: self = .inputOutput
         default: self = .systemError
         }
     }

@@ -4,15 +4,11 @@ import PathReport
 import PathTelemetry
 import PathTransport
 import Pathwise
-import Synchronization
 
 /// One run of `send`: connect, send every item, report.
 struct SendJob {
-    /// Items under way at once: small files do not wait for each other's confirmation.
-    private static let parallelItems = 8
-
     private let command: SendCommand
-    private let items: [OutgoingItem]
+    private let inputs: [[UInt8]]
     private let options: ClientOptions
     /// Followed while data flows; nil where the policy was given by its name.
     private let modelFile: String?
@@ -22,12 +18,13 @@ struct SendJob {
         guard !command.inputs.isEmpty else {
             throw CommandFailure("nothing to send; name a file, a directory, or -", .usage)
         }
-        do {
-            items = try command.inputs.flatMap { (input) throws(FileError) in
-                try OutgoingItems.list(input)
-            }
-        } catch {
-            throw CommandFailure(transfer: error)
+        StandardStreams.ignoreBrokenPipes()
+        try Console.standardOutput.checkIsOpen()
+        inputs = command.inputs.map { RawArguments.bytes(of: $0) }
+        // One that cannot be read does not keep the others; if none can, nobody need be called.
+        let problems = inputs.compactMap { ItemFeed.problem(with: $0) }
+        if problems.count == inputs.count, let problem = problems.first {
+            throw CommandFailure(transfer: problem)
         }
         let policy = try PolicyArgument(parsing: command.policy)
         if case .model(let file) = policy { modelFile = file } else { modelFile = nil }
@@ -104,13 +101,14 @@ struct SendJob {
             return Task { await session.followModel(file, requests: { HangUp.requests }) }
         }
         defer { follower?.cancel() }
-        let counter = TransferCounter(total: total)
+        let counter = TransferCounter()
+        let results = SendResults(json: command.output.json)
         let display = Task { await showProgress(session, counter) }
-        var reports: [TransferReport] = []
         var failure: CommandFailure?
         do {
             try await session.waitUntilEstablished()
-            reports = try await sendAll(session, counter)
+            try await session.send(
+                ItemFeed(inputs), progress: { counter.add($0) }, report: { results.add($0) })
         } catch {
             failure = CommandFailure(transfer: error)
         }
@@ -120,45 +118,20 @@ struct SendJob {
         await display.value
         let trace = closeTrace(session)
         if let signal = Interruption.signal { failure = .interrupted(by: signal) }
-        if failure == nil || status.statistics.streamBytesSent > 0 {
-            try report(status, reports, counter, trace: trace, isComplete: failure == nil)
+        if failure == nil || status.statistics.streamBytesSent > 0 || !results.isEmpty {
+            let isComplete = failure == nil && !results.hasFailures
+            try report(status, results, counter, trace: trace, isComplete: isComplete)
         }
         if let failure { throw failure }
-    }
-
-    private var total: UInt64? {
-        items.reduce(UInt64?(0)) { sum, item in
-            guard let sum, let size = item.size else { return nil }
-            return sum + size
-        }
-    }
-
-    private func sendAll(
-        _ session: ClientSession, _ counter: TransferCounter
-    ) async throws -> [TransferReport] {
-        try await withThrowingTaskGroup(of: (Int, TransferReport).self) { group in
-            var reports: [Int: TransferReport] = [:]
-            var next = 0
-            func start() {
-                guard next < items.count else { return }
-                let (number, item) = (next, items[next])
-                next += 1
-                group.addTask {
-                    (number, try await session.send(item) { counter.add($0) })
-                }
-            }
-            for _ in 0..<SendJob.parallelItems { start() }
-            while let (number, report) = try await group.next() {
-                reports[number] = report
-                start()
-            }
-            return reports.sorted { $0.key < $1.key }.map(\.value)
-        }
+        try results.check()
     }
 
     private func showProgress(_ session: ClientSession, _ counter: TransferCounter) async {
         var display = ProgressDisplay()
         guard display.isActive, !command.output.json else { return }
+        let inputs = inputs
+        let measuring = Task.detached { counter.setTotal(ItemFeed.size(of: inputs) ?? 0) }
+        defer { measuring.cancel() }
         var rate = RateMeter()
         while !Task.isCancelled {
             let status = session.status()
@@ -166,7 +139,8 @@ struct SendJob {
             rate.add(sent, at: status.elapsed)
             let head =
                 counter.total.map {
-                    ProgressDisplay.bar("sending", done: Int(sent), of: Int($0))
+                    ProgressDisplay.bar(
+                        "sending", done: Int(clamping: sent), of: Int(clamping: $0))
                 } ?? "sending"
             display.update(
                 ["\(head)  \(SessionSummary.bytes(sent))  \(SessionSummary.rate(rate.value))"]
@@ -190,72 +164,32 @@ struct SendJob {
     }
 
     private func report(
-        _ status: SessionStatus, _ reports: [TransferReport], _ counter: TransferCounter,
+        _ status: SessionStatus, _ results: SendResults, _ counter: TransferCounter,
         trace: String?, isComplete: Bool
     ) throws {
         let seconds = max(1e-9, status.elapsed.seconds)
         let goodput = Double(counter.bytes) / seconds
-        try command.output.print(
-            text: {
-                var lines: [String] = []
-                for report in reports.prefix(20) {
-                    lines.append("\(report.hexDigest)  \(report.name)")
-                }
-                if reports.count > 20 { lines.append("... and \(reports.count - 20) more") }
-                lines.append(
-                    "\(isComplete ? "sent" : "handed over") \(SessionSummary.bytes(counter.bytes)) "
-                        + "in \(SessionSummary.fixed(seconds, 2)) s: "
-                        + "\(SessionSummary.rate(goodput)), policy \(status.policy), "
-                        + "\(status.statistics.failovers) failovers")
-                lines.append(SessionSummary.table(status))
-                lines += SessionSummary.changeLines(status)
-                lines += SessionSummary.modelLines(status)
-                if let trace { lines.append("recorded to \(trace)") }
-                return lines.joined(separator: "\n") + "\n"
-            },
-            json: {
-                .object(
-                    [
-                        ("complete", .bool(isComplete)),
-                        ("bytes", .int(Int64(clamping: counter.bytes))),
-                        ("goodput_bits_per_second", .number(goodput * 8)),
-                        (
-                            "items",
-                            .array(
-                                reports.map {
-                                    .object([
-                                        ("name", .string($0.name)),
-                                        ("bytes", .int(Int64(clamping: $0.bytes))),
-                                        ("sha256", .string($0.hexDigest)),
-                                    ])
-                                })
-                        ),
-                        ("trace", trace.map { .string($0) } ?? .null),
-                    ] + SessionSummary.json(status))
-            })
-    }
-}
-
-/// Bytes handed over so far, from several tasks.
-final class TransferCounter: Sendable {
-    let total: UInt64?
-    private let count = Atomic<UInt64>(0)
-
-    init(total: UInt64?) { self.total = total }
-
-    func add(_ bytes: Int) { count.add(UInt64(max(0, bytes)), ordering: .relaxed) }
-    var bytes: UInt64 { count.load(ordering: .relaxed) }
-}
-
-/// The rate over about the last second.
-struct RateMeter {
-    private var samples: [(bytes: UInt64, time: TimeDelta)] = []
-    private(set) var value = 0.0
-
-    mutating func add(_ bytes: UInt64, at time: TimeDelta) {
-        samples.append((bytes, time))
-        while samples.count > 2, time - samples[0].time > .seconds(1) { samples.removeFirst() }
-        let span = (time - samples[0].time).seconds
-        if span > 0.05 { value = Double(bytes - samples[0].bytes) / span }
+        if command.output.json {
+            try results.finish(
+                [
+                    ("complete", .bool(isComplete)),
+                    ("bytes", .int(Int64(clamping: counter.bytes))),
+                    ("goodput_bits_per_second", .number(goodput * 8)),
+                    ("trace", trace.map { .string($0) } ?? .null),
+                ] + results.counts + SessionSummary.json(status))
+            return
+        }
+        var lines = results.lines
+        lines.append(
+            "\(isComplete ? "sent" : "handed over") \(SessionSummary.bytes(counter.bytes)) "
+                + "in \(SessionSummary.fixed(seconds, 2)) s: "
+                + "\(SessionSummary.rate(goodput)), policy \(status.policy), "
+                + "\(status.statistics.failovers) failovers")
+        lines.append(SessionSummary.table(status))
+        lines += SessionSummary.changeLines(status)
+        lines += SessionSummary.modelLines(status)
+        lines += results.notes
+        if let trace { lines.append("recorded to \(trace)") }
+        try Console.standardOutput.write(lines.joined(separator: "\n") + "\n")
     }
 }

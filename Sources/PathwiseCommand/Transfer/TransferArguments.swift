@@ -99,6 +99,16 @@ enum PeerKeyArgument {
         }
         return key
     }
+
+    /// What a log calls the owner of a key: its file's name without an ending, or the key's
+    /// first characters.
+    static func label(of key: PublicKey, argument: String) -> String {
+        guard PublicKey(base64: argument) == nil,
+            let file = argument.split(separator: "/").last,
+            let stem = file.split(separator: ".").first
+        else { return String(key.base64.prefix(8)) }
+        return "\(EscapedText(String(stem)))"
+    }
 }
 
 /// Addresses with ports, resolved.
@@ -130,6 +140,30 @@ extension ExitStatus {
     }
 }
 
+extension ExitStatus {
+    /// Why one item did not get across.
+    init(_ error: TransferError) {
+        switch error {
+        case .notStored(let reason, _), .forbidden(let reason, _): self = ExitStatus(reason)
+        case .shrank, .givenUp: self = .inputOutput
+        case .mismatch: self = .dataError
+        case .cutShort, .otherVersion: self = .unavailable
+        case .malformed: self = .software
+        }
+    }
+
+    init(_ reason: TransferReason) {
+        switch reason {
+        case .cannotCreate: self = .cannotCreate
+        case .inputOutput, .givenUp: self = .inputOutput
+        case .temporary: self = .temporary
+        case .mismatch: self = .dataError
+        case .malformed: self = .software
+        case .cutShort: self = .unavailable
+        }
+    }
+}
+
 extension CommandFailure {
     /// The failure of a transfer.
     init(transfer error: any Error) {
@@ -139,12 +173,11 @@ extension CommandFailure {
             self.init(
                 error.description,
                 isOutput ? ExitStatus(writing: error.code) : ExitStatus(reading: error.code))
+        case let error as TransferError: self.init(error.description, ExitStatus(error))
         case SessionError.ended(let reason):
             self.init(SessionError.ended(reason).description, ExitStatus(reason))
         case SessionError.network(let error): self.init(error)
         case SessionError.crypto(let error): self.init(error)
-        case SessionError.refusedByPeer(let text):
-            self.init("the receiver could not take it: \(text)", .cannotCreate)
         case let error as SessionError: self.init(error.description, .software)
         default: self.init(error)
         }

@@ -1,8 +1,8 @@
 import Foundation
-import PathTelemetry
 import Testing
 
 @testable import PathLearning
+@testable import PathTelemetry
 
 /// Thompson sampling whose probabilities are worked out after the decision.
 @Suite struct OpenDistributionTests {

@@ -1,9 +1,9 @@
 import DenseMath
 import Foundation
-import PathTelemetry
 import Testing
 
 @testable import PathLearning
+@testable import PathTelemetry
 
 /// Every policy, and variants that learn.
 let everyPolicy =

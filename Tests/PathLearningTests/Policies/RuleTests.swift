@@ -1,8 +1,8 @@
 import Foundation
-import PathTelemetry
 import Testing
 
 @testable import PathLearning
+@testable import PathTelemetry
 
 private func decide(_ selector: inout PathSelector, _ set: CandidateSet, _ bytes: Int = 10_000)
     -> Decision

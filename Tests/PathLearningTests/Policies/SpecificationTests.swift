@@ -1,7 +1,7 @@
-import PathTelemetry
 import Testing
 
 @testable import PathLearning
+@testable import PathTelemetry
 
 @Suite struct SpecificationTests {
     @Test func everyNameOfTheCatalogueParsesAndPrintsBack() throws {

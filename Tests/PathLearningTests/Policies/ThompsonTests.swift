@@ -1,7 +1,8 @@
 import Foundation
-@testable import PathLearning
-import PathTelemetry
 import Testing
+
+@testable import PathLearning
+@testable import PathTelemetry
 
 /// Probabilities that each of some independent normals is the least, by a rule that has nothing in
 /// common with the product's: Simpson's on a fine grid, with the C library's functions.

@@ -1,9 +1,9 @@
 import Foundation
-import PathSimulation
-import PathTelemetry
 import Testing
 
 @testable import PathLearning
+@testable import PathSimulation
+@testable import PathTelemetry
 
 /// Regret against the known optimum; the whole table is printed by the benchmark `regret`.
 @Suite struct RegretTests {

@@ -1,8 +1,8 @@
 import Foundation
-import PathSimulation
 import Testing
 
 @testable import PathLearning
+@testable import PathSimulation
 
 /// The learned policy against the steady rule, same worlds, same seeds: from nothing, and from the
 /// model that is shipped.

@@ -1,8 +1,8 @@
-import PathSimulation
 import PathTelemetry
 import PathTransport
 
 @testable import PathLearning
+@testable import PathSimulation
 
 /// Worlds in which a learned choice of path is compared with the steady rule.
 struct LearnedScenario: Sendable, CustomStringConvertible {

@@ -1,8 +1,8 @@
-import PathSimulation
-import PathTelemetry
 import PathTransport
 
 @testable import PathLearning
+@testable import PathSimulation
+@testable import PathTelemetry
 
 /// Messages of one size at a steady pace, each with a deadline, timed from queueing to arrival.
 struct MessageFlow: WorldApplication {

@@ -1,9 +1,9 @@
 import DenseMath
-import PathSimulation
 import PathTelemetry
 import Testing
 
 @testable import PathLearning
+@testable import PathSimulation
 
 /// Models that are wrong, as a sender would load them: the guard must take the choice from them.
 @Suite struct PoisonedModelTests {

@@ -1,9 +1,9 @@
-import PathSimulation
-import PathTelemetry
-import PathTransport
 import Testing
 
 @testable import PathLearning
+@testable import PathSimulation
+@testable import PathTelemetry
+@testable import PathTransport
 
 /// What happens to a transfer besides the bytes: hooks that a scenario fills in as it needs them.
 struct Script {

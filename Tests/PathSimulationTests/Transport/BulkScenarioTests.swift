@@ -1,9 +1,9 @@
-import PathSimulation
-import PathTelemetry
 import PathTransport
 import Testing
 
 @testable import PathLearning
+@testable import PathSimulation
+@testable import PathTelemetry
 
 /// The reference scenarios in virtual time: real endpoints over simulated links.
 ///

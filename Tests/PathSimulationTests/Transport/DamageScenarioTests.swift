@@ -1,8 +1,9 @@
 import PathLearning
-import PathSimulation
 import PathTelemetry
-import PathTransport
 import Testing
+
+@testable import PathSimulation
+@testable import PathTransport
 
 /// Loss, reordering, duplication and damage: the bytes that arrive are the bytes that were sent.
 @Suite struct DamageScenarioTests {

@@ -1,9 +1,9 @@
-import PathSimulation
 import PathTelemetry
-import PathTransport
 import Testing
 
 @testable import PathLearning
+@testable import PathSimulation
+@testable import PathTransport
 
 /// Refusals, floods, replays and forgeries.
 @Suite struct HandshakeScenarioTests {

@@ -1,9 +1,9 @@
-import PathSimulation
 import PathTelemetry
-import PathTransport
 import Testing
 
 @testable import PathLearning
+@testable import PathSimulation
+@testable import PathTransport
 
 /// Paths that stop carrying packets, in both directions or in one, and come back.
 @Suite struct OutageScenarioTests {

@@ -1,9 +1,9 @@
-import PathSimulation
 import PathTelemetry
-import PathTransport
 import Testing
 
 @testable import PathLearning
+@testable import PathSimulation
+@testable import PathTransport
 
 /// Paths that come, go, move and stand by while data flows.
 @Suite struct PathLifeScenarioTests {

@@ -1,9 +1,9 @@
-import PathSimulation
 import PathTelemetry
 import PathTransport
 import Testing
 
 @testable import PathLearning
+@testable import PathSimulation
 
 /// Every policy carries a transfer over real connections in virtual time, and decides the same
 /// again from what was recorded.

@@ -1,9 +1,9 @@
-import PathSimulation
 import PathTelemetry
 import PathTransport
 import Testing
 
 @testable import PathLearning
+@testable import PathSimulation
 
 @Suite struct RateLimitTests {
     /// `limit=` of a path: a link of 50 Mbit/s is used with the 5 Mbit/s that the user allows.

@@ -1,4 +1,4 @@
-import PathTelemetry
+@testable import PathTelemetry
 
 /// Random loss behind the bottleneck.
 enum RandomLoss {

@@ -1,6 +1,6 @@
-import PathTelemetry
 import Testing
 
+@testable import PathTelemetry
 @testable import PathTransport
 
 /// Whatever a peer or a path does, the outputs stay usable.

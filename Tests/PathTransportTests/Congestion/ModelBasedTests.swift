@@ -1,6 +1,6 @@
-import PathTelemetry
 import Testing
 
+@testable import PathTelemetry
 @testable import PathTransport
 
 /// Runs one flow of the model-based controller.

@@ -1,5 +1,4 @@
-import PathTelemetry
-
+@testable import PathTelemetry
 @testable import PathTransport
 
 /// How much data the application has.

@@ -1,6 +1,6 @@
-import PathTelemetry
 import Testing
 
+@testable import PathTelemetry
 @testable import PathTransport
 
 /// Whole datagrams, forged and authentic, into endpoints that are at work.

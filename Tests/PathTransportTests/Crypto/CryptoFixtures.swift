@@ -1,7 +1,7 @@
 import Foundation
-import PathTelemetry
 import Testing
 
+@testable import PathTelemetry
 @testable import PathTransport
 
 /// The bytes of a hexadecimal text; spaces are skipped.

@@ -1,7 +1,7 @@
 import Foundation
-import PathTelemetry
 import Testing
 
+@testable import PathTelemetry
 @testable import PathTransport
 
 @Suite struct KeyTests {

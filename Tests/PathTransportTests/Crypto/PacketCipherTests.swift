@@ -1,6 +1,6 @@
-import PathTelemetry
 import Testing
 
+@testable import PathTelemetry
 @testable import PathTransport
 
 /// Seals with an explicit key and nonce; returns ciphertext and tag.

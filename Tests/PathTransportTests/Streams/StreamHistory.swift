@@ -1,6 +1,6 @@
 import Glibc
-import PathTelemetry
 
+@testable import PathTelemetry
 @testable import PathTransport
 
 /// The bytes of every test stream: no two places look alike, so any misplaced byte is seen.

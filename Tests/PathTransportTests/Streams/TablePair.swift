@@ -1,6 +1,6 @@
 import Glibc
-import PathTelemetry
 
+@testable import PathTelemetry
 @testable import PathTransport
 
 /// Two stream tables joined by a network that loses, repeats and reorders, all by one seed.

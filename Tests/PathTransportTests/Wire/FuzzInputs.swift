@@ -1,6 +1,6 @@
 import Glibc
-import PathTelemetry
 
+@testable import PathTelemetry
 @testable import PathTransport
 
 /// Seeded malformed inputs for every parser.

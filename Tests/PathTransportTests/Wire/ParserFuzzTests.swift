@@ -1,6 +1,6 @@
-import PathTelemetry
 import Testing
 
+@testable import PathTelemetry
 @testable import PathTransport
 
 /// Every parser takes any bytes: no trap, and what it accepts is within its bounds.

@@ -1,0 +1,171 @@
+internal import CLinuxFile
+internal import Glibc
+
+/// An open folder of the receiver.
+///
+/// Everything in it is reached through its descriptor, one component at a time and without
+/// following links, so that no name and no link leads out of the folder that the user named:
+/// what `openat2` calls RESOLVE_BENEATH with RESOLVE_NO_SYMLINKS, on every kernel.
+final class Folder: Sendable {
+    let descriptor: Int32
+    /// Where it is, to show; without a slash at its end.
+    let path: String
+    /// Of the file system that holds it.
+    let device: UInt64
+
+    private init(descriptor: Int32, path: String) throws(FileError) {
+        self.descriptor = descriptor
+        self.path = path
+        var information = stat()
+        guard fstat(descriptor, &information) == 0 else {
+            let code = errno
+            close(descriptor)
+            throw FileError(.open, path, code: code)
+        }
+        device = UInt64(information.st_dev)
+    }
+
+    deinit { close(descriptor) }
+
+    /// Opens the folder that the user named, whatever leads to it.
+    convenience init(at path: [UInt8]) throws(FileError) {
+        let found = withPath(path) { Glibc.open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        guard found >= 0 else { throw FileError(.open, shown(path)) }
+        var shownPath = path
+        while shownPath.count > 1, shownPath.last == UInt8(ascii: "/") { shownPath.removeLast() }
+        try self.init(descriptor: found, path: shown(shownPath))
+    }
+
+    /// Where something in it is, to show.
+    func shownPath(of name: [UInt8]) -> String {
+        (path == "/" ? "" : path) + "/" + shown(name)
+    }
+
+    // MARK: folders
+
+    /// True when somebody removed it while it was open.
+    var isRemoved: Bool {
+        var information = stat()
+        return fstat(descriptor, &information) != 0 || information.st_nlink == 0
+    }
+
+    /// Opens a folder in it; nil when nothing of that name is there.
+    func child(_ name: [UInt8]) throws(FileError) -> Folder? {
+        let found = withPath(name) {
+            openat(descriptor, $0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        }
+        if found >= 0 { return try Folder(descriptor: found, path: shownPath(of: name)) }
+        if errno == ENOENT { return nil }
+        throw FileError(.open, shownPath(of: name))
+    }
+
+    /// Makes a folder in it, unless one is there.
+    func makeChild(_ name: [UInt8]) throws(FileError) {
+        guard withPath(name, { mkdirat(descriptor, $0, 0o777) }) == 0 || errno == EEXIST else {
+            throw FileError(.create, shownPath(of: name))
+        }
+    }
+
+    /// Gives the folder itself its permissions and the time of its last change.
+    func setAttributes(mode: UInt16, modified: FileTime) throws(FileError) {
+        let copy = dup(descriptor)
+        guard copy >= 0 else { throw FileError(.open, path) }
+        try OpenFile(name: path, owning: copy).setAttributes(mode: mode, modified: modified)
+    }
+
+    // MARK: what is in it
+
+    /// What stands under a name, itself and not what it points to; nil when nothing does.
+    func status(of name: [UInt8]) throws(FileError) -> stat? {
+        var information = stat()
+        let result = withPath(name) {
+            fstatat(descriptor, $0, &information, AT_SYMLINK_NOFOLLOW)
+        }
+        if result == 0 { return information }
+        if errno == ENOENT { return nil }
+        throw FileError(.open, shownPath(of: name))
+    }
+
+    /// Makes a file that nothing of that name stood for.
+    ///
+    /// - Parameter shownName: what errors call it.
+    func createFile(
+        _ name: [UInt8], shownAs shownName: [UInt8]
+    ) throws(FileError) -> OpenFile {
+        let found = withPath(name) {
+            openat(descriptor, $0, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        }
+        guard found >= 0 else { throw FileError(.create, shownPath(of: shownName)) }
+        return OpenFile(name: shownPath(of: shownName), owning: found)
+    }
+
+    /// Opens a file that is there, never through a link.
+    func openFile(
+        _ name: [UInt8], writing: Bool, shownAs shownName: [UInt8]
+    ) throws(FileError) -> OpenFile {
+        let flags = (writing ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK
+        let found = withPath(name) { openat(descriptor, $0, flags) }
+        guard found >= 0 else { throw FileError(.open, shownPath(of: shownName)) }
+        return OpenFile(name: shownPath(of: shownName), owning: found)
+    }
+
+    func createLink(_ name: [UInt8], to target: [UInt8], modified: FileTime) throws(FileError) {
+        let result = withPath(name) { name in
+            withPath(target) { symlinkat($0, descriptor, name) }
+        }
+        guard result == 0 else { throw FileError(.create, shownPath(of: name)) }
+        let time = modified.specification
+        _ = withPath(name) { name in
+            withUnsafePointer(to: (time, time)) {
+                $0.withMemoryRebound(to: timespec.self, capacity: 2) {
+                    utimensat(descriptor, name, $0, AT_SYMLINK_NOFOLLOW)
+                }
+            }
+        }
+    }
+
+    /// Where a link points to; nil when none of that name is there.
+    func target(ofLink name: [UInt8]) -> [UInt8]? {
+        var room = [CChar](repeating: 0, count: 4097)
+        let count = withPath(name) { readlinkat(descriptor, $0, &room, room.count) }
+        guard count >= 0 else { return nil }
+        return room[..<count].map { UInt8(bitPattern: $0) }
+    }
+
+    func remove(_ name: [UInt8]) { _ = withPath(name) { unlinkat(descriptor, $0, 0) } }
+
+    /// Gives a file or link its name unless that exists already; false then.
+    func renameIfFree(_ from: [UInt8], to name: [UInt8]) throws(FileError) -> Bool {
+        let result = withPath(from) { from in
+            withPath(name) { clf_rename_new(descriptor, from, $0) }
+        }
+        if result == -EEXIST { return false }
+        guard result == 0 else {
+            throw FileError(.rename, shownPath(of: name), code: -result)
+        }
+        return true
+    }
+
+    /// Gives a file or link its name, in place of a file or link that has it.
+    func renameReplacing(_ from: [UInt8], to name: [UInt8]) throws(FileError) {
+        let result = withPath(from) { from in
+            withPath(name) { renameat(descriptor, from, descriptor, $0) }
+        }
+        guard result == 0 else { throw FileError(.rename, shownPath(of: name)) }
+    }
+
+    // MARK: the disk
+
+    /// Waits until the folder's names are on the disk.
+    func synchronize() throws(FileError) {
+        guard fsync(descriptor) == 0 || errno == EINVAL || errno == EROFS else {
+            throw FileError(.synchronize, path)
+        }
+    }
+
+    /// Waits until all of its file system is on the disk.
+    func synchronizeFileSystem() throws(FileError) {
+        let result = clf_sync_file_system(descriptor)
+        guard result == 0 else { throw FileError(.synchronize, path, code: -result) }
+    }
+}

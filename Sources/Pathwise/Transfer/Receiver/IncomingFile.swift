@@ -1,0 +1,191 @@
+internal import Dispatch
+internal import Glibc
+internal import PathTransport
+
+/// Where the content of an item goes.
+protocol ContentSink: AnyObject, Sendable {
+    /// Bytes of the item that it has.
+    var offset: UInt64 { get }
+    func append(_ bytes: UnsafeRawBufferPointer) async throws
+    func append(zeros: UInt64) async throws
+    /// SHA-256 of all of it.
+    func currentDigest() throws -> [UInt8]
+}
+
+/// A file that is on its way: under a name of its own, beside its place, until it is whole.
+///
+/// The name follows from a secret of the receiver, the client's key and the item's name, so that
+/// nobody else can guess it and a transfer that was cut finds what it left. The file is locked
+/// while it is written to. What is hashed is read back from the file.
+///
+/// For one task at a time.
+final class IncomingFile: ContentSink, @unchecked Sendable {
+    /// Bytes after which the system is asked to begin writing them to the disk.
+    private static let writebackInterval: UInt64 = 8 << 20
+
+    let folder: Folder
+    let name: [UInt8]
+    let file: OpenFile
+    /// Bytes that an earlier transfer left.
+    let found: UInt64
+    private(set) var offset: UInt64 = 0
+    private var digest: RunningDigest
+    private let scratch: UnsafeMutableRawBufferPointer
+    private var writtenBack: UInt64 = 0
+
+    private init(
+        folder: Folder, name: [UInt8], file: OpenFile, found: UInt64, pieceLength: Int
+    ) throws {
+        self.folder = folder
+        self.name = name
+        self.file = file
+        self.found = found
+        digest = try RunningDigest()
+        scratch = .allocate(byteCount: pieceLength, alignment: 64)
+    }
+
+    deinit { scratch.deallocate() }
+
+    /// Opens the file that an earlier transfer of the same item left, or makes one.
+    ///
+    /// - Parameters:
+    ///   - final: the name that it is to get, for errors.
+    ///   - identity: 32 bytes that say which item of which client it is.
+    ///   - pieceLength: most bytes that are appended at once.
+    static func open(
+        in folder: Folder, for final: [UInt8], identity: [UInt8], pieceLength: Int
+    ) throws -> IncomingFile {
+        let name = temporaryName(identity.prefix(16))
+        if let (file, found) = try claim(name, for: final, in: folder) {
+            return try IncomingFile(
+                folder: folder, name: name, file: file, found: found,
+                pieceLength: pieceLength)
+        }
+        // Another transfer of the same item is under way, or something else has the name.
+        let other = randomName()
+        let file = try folder.createFile(other, shownAs: final)
+        _ = flock(file.descriptor, LOCK_EX | LOCK_NB)
+        return try IncomingFile(
+            folder: folder, name: other, file: file, found: 0, pieceLength: pieceLength)
+    }
+
+    /// A name that nobody else can guess.
+    static func randomName() -> [UInt8] {
+        var generator = SystemRandomNumberGenerator()
+        let random = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+        return temporaryName(random[...])
+    }
+
+    private static func temporaryName(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
+        Array(".pathwise-\(hexadecimal(Array(bytes))).part".utf8)
+    }
+
+    /// The file of a name for this transfer alone, made if it is not there; nil when it cannot be.
+    private static func claim(
+        _ name: [UInt8], for final: [UInt8], in folder: Folder
+    ) throws(FileError) -> (file: OpenFile, found: UInt64)? {
+        var file: OpenFile
+        do throws(FileError) {
+            file = try folder.createFile(name, shownAs: final)
+        } catch  where error.code == EEXIST {
+            guard let old = try? folder.openFile(name, writing: true, shownAs: final) else {
+                return nil
+            }
+            file = old
+        }
+        guard flock(file.descriptor, LOCK_EX | LOCK_NB) == 0 else { return nil }
+        // It may have got its final name, or gone, before it was locked.
+        let status = try file.status()
+        guard status.st_mode & S_IFMT == S_IFREG, status.st_nlink == 1,
+            status.st_uid == geteuid(), let there = try folder.status(of: name),
+            there.st_ino == status.st_ino, there.st_dev == status.st_dev
+        else { return nil }
+        return (file, UInt64(max(0, status.st_size)))
+    }
+
+    // MARK: what an earlier transfer left
+
+    /// How many of the first `length` bytes are those that the sender proves to have.
+    ///
+    /// - Parameter proof: the sender's digest up to the end of the next block.
+    func verify(
+        _ length: UInt64, against proof: () async throws -> [UInt8]
+    ) async throws -> UInt64 {
+        var matched: UInt64 = 0
+        var matches = true
+        for end in Blocks.ends(upTo: length) {
+            let theirs = try await proof()
+            guard matches else { continue }
+            let range = matched..<end
+            matches =
+                try digest.update(file, range, buffer: scratch) == end - matched
+                && digest.current() == theirs
+            if matches { matched = end }
+        }
+        return matched
+    }
+
+    /// Goes on after the first `length` bytes, which were verified; the rest is dropped.
+    ///
+    /// - Parameter isDigestCurrent: all that was offered was verified.
+    func resume(at length: UInt64, isDigestCurrent: Bool) async throws {
+        if length == 0 {
+            digest = try RunningDigest()
+        } else if !isDigestCurrent {
+            guard
+                let prefix = try await RunningDigest.prefix(
+                    of: file, length: length, buffer: scratch)
+            else { throw FileError(.read, file.name, code: EIO) }
+            digest = prefix
+        }
+        try file.truncate(to: length)
+        offset = length
+        writtenBack = length
+    }
+
+    // MARK: content
+
+    func append(_ bytes: UnsafeRawBufferPointer) async throws {
+        try file.write(bytes, at: offset)
+        let back = UnsafeMutableRawBufferPointer(rebasing: scratch[..<bytes.count])
+        guard try file.read(into: back, at: offset) == bytes.count else {
+            throw FileError(.read, file.name, code: EIO)
+        }
+        try digest.update(UnsafeRawBufferPointer(back))
+        offset += UInt64(bytes.count)
+        if offset - writtenBack >= IncomingFile.writebackInterval {
+            file.startWriteback(from: writtenBack, length: offset - writtenBack)
+            writtenBack = offset
+        }
+    }
+
+    func append(zeros: UInt64) async throws {
+        var left = zeros
+        while left > 0 {
+            let count = min(left, Blocks.length)
+            try digest.update(zeros: count)
+            left -= count
+            offset += count
+            await Task.yield()
+        }
+    }
+
+    func currentDigest() throws -> [UInt8] { try digest.current() }
+
+    /// Gives the file its length, which a hole at its end does not.
+    func complete() throws { try file.truncate(to: offset) }
+
+    /// Waits until its bytes are on the disk, and holds no thread that runs tasks.
+    func synchronize() async throws {
+        let result: Result<Void, FileError> = await withCheckedContinuation { continuation in
+            DispatchQueue.global().async { [file] in
+                continuation.resume(
+                    returning: Result { () throws(FileError) in try file.synchronize() })
+            }
+        }
+        try result.get()
+    }
+
+    /// Removes it.
+    func discard() { folder.remove(name) }
+}

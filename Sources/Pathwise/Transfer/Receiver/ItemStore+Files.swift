@@ -1,0 +1,129 @@
+internal import Glibc
+internal import PathTransport
+
+extension ItemStore {
+    /// Stores a file or what came from a pipe.
+    func storeFile(
+        _ delivery: Delivery, _ spot: Destination.Spot, _ item: inout ReceivedItem
+    ) async throws {
+        let header = delivery.header
+        let folder = spot.folder
+        item.path = folder.shownPath(of: spot.name)
+        if options.onConflict != .replace { try Committer.checkNoFolder(spot.name, in: folder) }
+        let twin = try twin(of: header, in: spot)
+        if let twin, !header.isEager, try await confirm(twin, delivery, spot, &item) { return }
+        if options.onConflict == .refuse, !header.isEager,
+            try folder.status(of: spot.name) != nil
+        {
+            throw FileError(.create, item.path, code: EEXIST)
+        }
+        let file = try IncomingFile.open(
+            in: folder, for: spot.name, identity: try identity(header, delivery.client),
+            pieceLength: delivery.reader.pieceLength)
+        do {
+            item.resumedFrom = try await resume(file, delivery)
+            item.digest = try await delivery.content(into: file, &item)
+            try file.complete()
+        } catch {
+            item.bytes = file.offset
+            if header.kind == .file, file.offset >= Blocks.length, !ItemStore.isHopeless(error) {
+                item.path = folder.shownPath(of: file.name)
+            } else {
+                file.discard()
+            }
+            throw error
+        }
+        item.bytes = file.offset
+        do {
+            if let twin, header.isEager, try await twin.digest() == item.digest {
+                file.discard()
+                item.becomeTwin(twin.name, in: spot)
+                return
+            }
+            try file.file.setAttributes(
+                mode: header.mode, modified: header.kind == .pipe ? nil : header.modified)
+            // A large file's bytes are waited for here, so that small ones need not wait for it.
+            if options.synchronizes, !header.isEager { try await file.synchronize() }
+            let name = try await committer.commit(
+                Committer.Item(
+                    file: header.isEager ? file.file : nil, folder: folder,
+                    rename: (file.name, spot.name)))
+            item.become(name ?? spot.name, in: spot)
+        } catch {
+            file.discard()
+            throw error
+        }
+    }
+
+    /// True when going on from the part that arrived would fail again.
+    private static func isHopeless(_ error: any Error) -> Bool {
+        guard case .mismatch = error as? TransferError else { return false }
+        return true
+    }
+
+    /// Which item of which client a file is, for the name that it has until it is whole.
+    private func identity(_ header: TransferHeader, _ client: PublicKey) throws -> [UInt8] {
+        var digest = try RunningDigest()
+        for part in [options.secret, client.rawBytes, header.name.bytes] {
+            try part.withUnsafeBytes { bytes in try digest.update(bytes) }
+        }
+        return try digest.finish()
+    }
+
+    /// Asks the sender to go on where an earlier transfer ended; the offset that it goes on from.
+    private func resume(_ file: IncomingFile, _ delivery: Delivery) async throws -> UInt64 {
+        let header = delivery.header
+        let usable =
+            header.isEager || header.kind != .file
+            ? 0 : Blocks.usable(file.found, of: header.size)
+        var verified: UInt64 = 0
+        if usable > 0 {
+            try await delivery.askForProof(of: usable)
+            verified = try await file.verify(usable) { try await delivery.proof() }
+        }
+        try await file.resume(at: verified, isDigestCurrent: verified == usable && usable > 0)
+        try await delivery.start(at: verified)
+        return verified
+    }
+
+    /// A file of the item's name, or of one that it may have got from it, with its size and time.
+    private func twin(
+        of header: TransferHeader, in spot: Destination.Spot
+    ) throws(FileError) -> Twin? {
+        guard header.kind == .file else { return nil }
+        var name = spot.name
+        var number = 0
+        while let there = try spot.folder.status(of: name) {
+            if there.st_mode & S_IFMT == S_IFREG, UInt64(max(0, there.st_size)) == header.size,
+                FileTime(there.st_mtim) == header.modified,
+                let file = try? spot.folder.openFile(name, writing: false, shownAs: name)
+            {
+                return Twin(file: file, name: name, size: header.size)
+            }
+            guard options.onConflict == .rename, number < Twin.mostTried else { return nil }
+            number += 1
+            name = Committer.numbered(spot.name, number)
+        }
+        return nil
+    }
+
+    /// Whether the sender proves that it has the content of a file that is there.
+    private func confirm(
+        _ twin: Twin, _ delivery: Delivery, _ spot: Destination.Spot, _ item: inout ReceivedItem
+    ) async throws -> Bool {
+        guard twin.size > 0 else { return false }
+        try await delivery.askForProof(of: twin.size)
+        guard let digest = try await twin.proved(by: { try await delivery.proof() }) else {
+            return false
+        }
+        try await delivery.start(at: twin.size)
+        guard try await delivery.end() == digest else {
+            throw TransferError.mismatch(name: item.name)
+        }
+        item.digest = digest
+        item.bytes = twin.size
+        item.resumedFrom = twin.size
+        item.becomeTwin(twin.name, in: spot)
+        return true
+    }
+}

@@ -1,0 +1,79 @@
+internal import PathTransport
+
+extension ClientSession {
+    /// Items under way at once: small ones do not wait for each other's confirmation.
+    private static let parallelItems = 128
+    /// Of those, items that have more than some kilobytes, or a size that is not known.
+    private static let parallelLargeItems = 16
+
+    /// Sends everything that a feed finds; one item that fails does not keep the others.
+    ///
+    /// - Parameters:
+    ///   - progress: called with the number of bytes handed over since the last call.
+    ///   - report: called once for each item, in the order in which they end, from several tasks.
+    /// - Throws: `SessionError` when the connection ends before all is done. Items that were not
+    ///   reported were not stored, as far as is known.
+    public func send(
+        _ feed: ItemFeed, progress: @escaping @Sendable (Int) -> Void,
+        report: @escaping @Sendable (SentItem) -> Void
+    ) async throws {
+        let large = SlotLimit(ClientSession.parallelLargeItems)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<ClientSession.parallelItems {
+                group.addTask {
+                    while let (item, stream) = try await self.next(of: feed, report) {
+                        try await self.send(item, on: stream, large, progress, report)
+                        var ended = item
+                        // A folder goes after the last item in it.
+                        while let folder = feed.finish(ended) {
+                            let stream = try await self.opened { try self.openStream() }
+                            try await self.send(folder, on: stream, large, progress, report)
+                            ended = folder
+                        }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    private func next(
+        of feed: ItemFeed, _ report: @Sendable (SentItem) -> Void
+    ) async throws -> (item: OutgoingItem, stream: SessionStream)? {
+        while let (step, stream) = try await opened({
+            try feed.next { try self.openStream() }
+        }) {
+            switch step {
+            case .item(let item):
+                if let stream { return (item, stream) }
+            case .skipped(let name, let what): report(SentItem(name, skipped: what))
+            case .failed(let name, let error): report(SentItem(name, failed: error))
+            }
+        }
+        return nil
+    }
+
+    /// Opens a stream as soon as the peer takes another one.
+    private func opened<Opened>(_ open: () throws -> Opened) async throws -> Opened {
+        while true {
+            do {
+                return try open()
+            } catch SessionError.stream(.streamLimit) {
+                try? await Task.sleep(for: .milliseconds(1))
+            }
+        }
+    }
+
+    private func send(
+        _ item: OutgoingItem, on stream: SessionStream, _ large: SlotLimit,
+        _ progress: @escaping @Sendable (Int) -> Void, _ report: @Sendable (SentItem) -> Void
+    ) async throws {
+        let isLarge = item.size.map { $0 > Shipment.eagerLimit } ?? true
+        if isLarge { await large.enter() }
+        defer { if isLarge { large.leave() } }
+        let shipment = Shipment(item: item, stream: stream, progress: progress)
+        let sent = await shipment.send()
+        report(sent)
+        if let reason = closeReason { throw SessionError.ended(reason) }
+    }
+}

@@ -1,0 +1,58 @@
+/// Why an item was not stored, as one side tells the other.
+public enum TransferReason: UInt8, Sendable {
+    /// A file or folder cannot be made, or its name is taken.
+    case cannotCreate = 1
+    /// Reading or writing failed on the way.
+    case inputOutput = 2
+    /// Trying again later may work.
+    case temporary = 3
+    /// What arrived is not what was sent.
+    case mismatch = 4
+    /// The other side does not keep to the protocol.
+    case malformed = 5
+    /// The sender gave it up.
+    case givenUp = 6
+    /// The connection ended.
+    case cutShort = 7
+}
+
+/// Why one item did not get across; the others may.
+public enum TransferError: Error, Hashable, Sendable {
+    /// The receiver did not store it, and says why.
+    case notStored(TransferReason, String)
+    /// The file has fewer bytes than it had when it was opened.
+    case shrank(name: ItemName, from: UInt64, to: UInt64)
+    /// The receiver's answer names another content than was sent.
+    case mismatch(name: ItemName)
+    /// The stream ended before the item did.
+    case cutShort
+    /// The other side does not keep to the protocol; the text says where.
+    case malformed(String)
+    /// The other side speaks another version of it.
+    case otherVersion
+    /// A rule of this receiver forbids it; the text says which.
+    case forbidden(TransferReason, String)
+    /// The sender gave it up, and says why.
+    case givenUp(String)
+}
+
+extension TransferError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .notStored(_, let text): "the receiver did not store it: \(text)"
+        case .shrank(let name, let from, let to):
+            "\(name) had \(from) bytes when it was opened and has \(to) now; "
+                + "send it again when nothing writes to it"
+        case .mismatch(let name):
+            "\(name) arrived with another SHA-256 than was sent; send it again, and report this"
+        case .cutShort: "the stream ended before the item did"
+        case .malformed(let text):
+            "the peer does not keep to the transfer protocol (\(text)); "
+                + "use the same version on both sides"
+        case .otherVersion:
+            "the peer speaks another version of the transfer protocol; update the older side"
+        case .forbidden(_, let text): text
+        case .givenUp(let text): "the sender gave it up: \(text)"
+        }
+    }
+}

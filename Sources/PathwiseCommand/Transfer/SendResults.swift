@@ -1,0 +1,134 @@
+import PathReport
+import PathTelemetry
+import Pathwise
+import Synchronization
+
+/// What became of the items of a run of `send`, in memory that does not grow with their number.
+///
+/// *Any thread.* With `--json` each item is printed when it ends, as a member of the object that
+/// `finish` completes.
+final class SendResults: Sendable {
+    private static let mostShown = 20
+    /// Failures that are kept for the end; all of them are in the JSON.
+    private static let mostFailures = 1000
+
+    private struct State {
+        var shown: [String] = []
+        var files = 0
+        var total = 0
+        var stored = 0
+        var failed = 0
+        var skipped = 0
+        var failures: [String] = []
+        var notes: [String] = []
+        var notesLeftOut = 0
+        var firstFailure: (name: ItemName, failure: CommandFailure)?
+        var hasBegun = false
+        var trouble: CommandFailure?
+
+        mutating func note(_ text: String) {
+            if notes.count < 100 { notes.append(text) } else { notesLeftOut += 1 }
+        }
+    }
+
+    private let state = Mutex(State())
+    private let printsJSON: Bool
+
+    init(json: Bool) { printsJSON = json }
+
+    func add(_ item: SentItem) {
+        state.withLock { state in
+            state.total += 1
+            switch item.outcome {
+            case .stored, .wasThere:
+                state.stored += 1
+                if item.kind == .file || item.kind == .pipe {
+                    state.files += 1
+                    if state.shown.count < SendResults.mostShown {
+                        state.shown.append("\(item.hexDigest)  \(item.name)")
+                    }
+                }
+                if let name = item.storedName {
+                    state.note("\(item.name) was stored as \(name)")
+                }
+                if let note = item.note { state.note("\(item.name): \(note)") }
+            case .skipped:
+                state.skipped += 1
+                state.note("left out: \(item.name), which is \(item.note ?? "something else")")
+            case .failed:
+                state.failed += 1
+                let failure = CommandFailure(
+                    transfer: item.error ?? TransferError.cutShort)
+                if state.firstFailure == nil { state.firstFailure = (item.name, failure) }
+                if state.failures.count < SendResults.mostFailures {
+                    state.failures.append("not sent: \(item.name): \(failure.message)")
+                }
+            }
+            guard printsJSON, state.trouble == nil else { return }
+            let text =
+                (state.hasBegun ? ",\n    " : "{\n  \"items\": [\n    ")
+                + TransferText.json(item).text()
+            state.hasBegun = true
+            do throws(CommandFailure) {
+                try Console.standardOutput.write(text)
+            } catch {
+                state.trouble = error
+            }
+        }
+    }
+
+    var isEmpty: Bool { state.withLock { $0.total == 0 } }
+    var hasFailures: Bool { state.withLock { $0.failed > 0 } }
+
+    /// Numbers for the JSON object.
+    var counts: [(String, JSONValue)] {
+        state.withLock { state in
+            [
+                ("items_stored", .count(state.stored)), ("items_failed", .count(state.failed)),
+                ("items_skipped", .count(state.skipped)),
+            ]
+        }
+    }
+
+    /// Digests of the first files, for the report.
+    var lines: [String] {
+        state.withLock { state in
+            let more = state.files - state.shown.count
+            return state.shown + (more > 0 ? ["... and \(more) more"] : [])
+        }
+    }
+
+    /// What is to be said of items that were sent, and of those that were left out.
+    var notes: [String] {
+        state.withLock { state in
+            state.notes
+                + (state.notesLeftOut > 0 ? ["... and \(state.notesLeftOut) more notes"] : [])
+        }
+    }
+
+    /// Completes the JSON object with further members.
+    func finish(_ members: [(String, JSONValue)]) throws(CommandFailure) {
+        let (hasBegun, trouble) = state.withLock { ($0.hasBegun, $0.trouble) }
+        if let trouble { throw trouble }
+        let rest = JSONValue.object(members.map { (key: $0.0, value: $0.1) }).text(pretty: true)
+        try Console.standardOutput.write(
+            (hasBegun ? "\n  ],\n" : "{\n  \"items\": [],\n") + rest.dropFirst(2) + "\n")
+    }
+
+    /// Names each item that failed on standard error, and fails if there is one.
+    func check() throws(CommandFailure) {
+        let state = state.withLock { $0 }
+        guard let (name, failure) = state.firstFailure else { return }
+        guard state.total - state.skipped > 1 else { throw failure }
+        for line in state.failures {
+            try? Console.standardError.write(CommandFailure(line, .inputOutput).line)
+        }
+        let more = state.failed - state.failures.count
+        if more > 0 {
+            try? Console.standardError.write("pathwise: ... and \(more) more were not sent\n")
+        }
+        throw CommandFailure(
+            "\(state.failed) of \(state.total - state.skipped) items were not sent, the first is "
+                + "\(name); the others are stored", .inputOutput)
+    }
+}

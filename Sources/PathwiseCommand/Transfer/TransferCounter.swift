@@ -1,0 +1,31 @@
+import PathTelemetry
+import Synchronization
+
+/// Bytes handed over so far, from several tasks.
+final class TransferCounter: Sendable {
+    private let count = Atomic<UInt64>(0)
+    /// Bytes of all items; zero while that is not known.
+    private let all = Atomic<UInt64>(0)
+
+    func add(_ bytes: Int) { count.add(UInt64(max(0, bytes)), ordering: .relaxed) }
+    var bytes: UInt64 { count.load(ordering: .relaxed) }
+
+    func setTotal(_ total: UInt64) { all.store(total, ordering: .relaxed) }
+    var total: UInt64? {
+        let total = all.load(ordering: .relaxed)
+        return total == 0 ? nil : total
+    }
+}
+
+/// The rate over about the last second.
+struct RateMeter {
+    private var samples: [(bytes: UInt64, time: TimeDelta)] = []
+    private(set) var value = 0.0
+
+    mutating func add(_ bytes: UInt64, at time: TimeDelta) {
+        samples.append((bytes, time))
+        while samples.count > 2, time - samples[0].time > .seconds(1) { samples.removeFirst() }
+        let span = (time - samples[0].time).seconds
+        if span > 0.05 { value = Double(bytes - samples[0].bytes) / span }
+    }
+}
