@@ -71,20 +71,20 @@ public struct TimeDelta: Hashable, Comparable, Sendable {
     @inlinable
     public static var infinite: TimeDelta { TimeDelta(nanoseconds: .max) }
 
-    /// From whole seconds.
+    /// From whole seconds, saturating at the limits.
     @inlinable
     public static func seconds(_ value: Int64) -> TimeDelta {
-        TimeDelta(nanoseconds: value * 1_000_000_000)
+        TimeDelta(nanoseconds: value) * Int64(1_000_000_000)
     }
-    /// From whole milliseconds.
+    /// From whole milliseconds, saturating at the limits.
     @inlinable
     public static func milliseconds(_ value: Int64) -> TimeDelta {
-        TimeDelta(nanoseconds: value * 1_000_000)
+        TimeDelta(nanoseconds: value) * Int64(1_000_000)
     }
-    /// From whole microseconds.
+    /// From whole microseconds, saturating at the limits.
     @inlinable
     public static func microseconds(_ value: Int64) -> TimeDelta {
-        TimeDelta(nanoseconds: value * 1_000)
+        TimeDelta(nanoseconds: value) * Int64(1_000)
     }
 
     @inlinable

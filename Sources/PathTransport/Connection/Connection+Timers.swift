@@ -12,7 +12,6 @@ extension Connection {
         case .handshaking: return handshakeTimeout
         case .established: break
         }
-        guard isConfirmed else { return lastReceivedAt + configuration.handshakeTimeout }
         var next = lastReceivedAt + idleTimeout
         next = min(next, session.ledger.timeout)
         next = min(next, session.messages.nextExpiry)
@@ -113,12 +112,6 @@ extension Connection {
             return
         case .established: break
         }
-        guard isConfirmed else {
-            if now >= lastReceivedAt + configuration.handshakeTimeout {
-                finish(.handshakeTimeout, now: now)
-            }
-            return
-        }
         if now >= lastReceivedAt + idleTimeout {
             finish(.idleTimeout, now: now)
             return
@@ -209,7 +202,7 @@ extension Connection {
     /// Apart from `pollTimeout`, because a sample changes nothing: a run is the same, packet for
     /// packet, whether or not it is recorded.
     public var sampleTimeout: Instant {
-        guard configuration.isRecording, configuration.sampleInterval > .zero, isConfirmed,
+        guard configuration.isRecording, configuration.sampleInterval > .zero,
             case .established = phase
         else { return .distantFuture }
         return nextSampleAt

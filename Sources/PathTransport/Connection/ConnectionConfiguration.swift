@@ -32,7 +32,7 @@ public struct ConnectionConfiguration: Sendable {
     public var sampleInterval = TimeDelta.milliseconds(100)
     /// Decisions and outcomes are handed out for recording.
     public var isRecording = false
-    /// Seed of the policy's draws and of path challenges.
+    /// Seed of the policy's draws and of pauses between attempts: of nothing that is secret.
     public var seed: UInt64 = 1
 
     public init() {}

@@ -86,7 +86,7 @@ public final class ClientSession: Sendable {
                 })
             let connection = try Connection(
                 client: options.identity, configuration: configuration, selector: selector,
-                now: MonotonicClock.now())
+                stamp: StampClock.now(), now: MonotonicClock.now())
             driver = try ClientDriver(
                 connection: connection, plans: options.plans, planner: options.planner,
                 onEvent: { core.handle($0) }, onRecord: { core.record($0) })
