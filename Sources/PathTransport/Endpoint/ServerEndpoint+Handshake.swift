@@ -161,6 +161,9 @@ extension ServerEndpoint {
         guard entry.isAuthentic(packet, header) else { return nil }
         let index = entry.accepted.localIndex
         _ = halfOpen.remove(index)
+        // Each connection has draws of its own.
+        var setup = configuration.connection
+        setup.seed = policySeeds.next()
         do {
             var setup = configuration.connection
             setup.seed = policySeeds.next()

@@ -10,8 +10,6 @@ import Synchronization
 final class ReceiveResults: Sendable {
     /// Failures that are named again at the end, and clients whose paths are shown then.
     private static let mostKept = 100
-    /// Clients whose paths are shown as a table at the end.
-    private static let mostTables = 10
 
     private struct State {
         var display = ProgressDisplay()
@@ -24,6 +22,9 @@ final class ReceiveResults: Sendable {
         var first: CommandFailure?
         var trouble: CommandFailure?
     }
+
+    /// Clients whose paths are shown at the end, the latest.
+    private static let mostShown = 10
 
     private let state = Mutex(State())
     private let console: Console
@@ -121,12 +122,12 @@ final class ReceiveResults: Sendable {
             ])
             try console.write(summary.text() + "\n")
         } else {
-            let head =
+            for status in state.ended.suffix(ReceiveResults.mostShown) {
+                try console.write(SessionSummary.receivedTable(status) + "\n")
+            }
+            try console.write(
                 "received \(state.stored) of \(state.total) items, "
-                + "\(SessionSummary.bytes(bytes)), from \(state.clients) clients"
-            let tables = state.ended.prefix(ReceiveResults.mostTables)
-                .map(SessionSummary.receivedTable)
-            try console.write(([head] + tables).joined(separator: "\n") + "\n")
+                    + "\(SessionSummary.bytes(bytes)), from \(state.clients) clients\n")
         }
     }
 

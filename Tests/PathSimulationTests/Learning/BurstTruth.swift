@@ -1,5 +1,5 @@
 import PathLearning
-import PathSimulation
+@testable import PathSimulation
 import PathTelemetry
 
 @testable import PathTransport

@@ -1,6 +1,6 @@
 import Foundation
 import PathLearning
-import PathSimulation
+@testable import PathSimulation
 import PathTelemetry
 import Testing
 

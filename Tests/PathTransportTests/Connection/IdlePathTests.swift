@@ -33,12 +33,13 @@ private struct DelayedPair: ~Copyable {
         let clientKey = try PrivateKey.generate()
         let server = try ServerEndpoint(
             ServerConfiguration(
-                key: serverKey, clients: [clientKey.publicKey: nil], policy: .minRTT))
+                key: serverKey, clients: [clientKey.publicKey: nil], policy: .minRTT),
+            startedAt: InitiationStamp(nanoseconds: 1))
         let start = Instant(nanoseconds: 5_000_000_000)
         var client = try Connection(
             client: ClientIdentity(key: clientKey, peer: serverKey.publicKey, suite: .aes128gcm),
             configuration: ConnectionConfiguration(), selector: try PathSelector(policy, seed: 1),
-            now: start)
+            stamp: InitiationStamp(nanoseconds: 2), now: start)
         for (path, traits) in traits.enumerated() {
             client.addPath(
                 PathID(path), traits: traits, socket: path,
