@@ -112,7 +112,8 @@ let package = Package(
         .testTarget(name: "PathTelemetryTests", dependencies: ["PathTelemetry"]),
         .testTarget(
             name: "PathTraceTests",
-            dependencies: ["PathTrace", "PathTelemetry", "PathLearning", "CSQLite"]),
+            dependencies: ["PathTrace", "PathTelemetry", "PathLearning", "CSQLite"],
+            exclude: ["Recordings"]),
         .testTarget(
             name: "PathEvaluationTests",
             dependencies: ["PathEvaluation", "PathTrace", "PathTelemetry", "PathLearning"]),
@@ -150,8 +151,9 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "DenseMath", "PathwiseCommand", "PathNetwork", "PathTrace", "PathTransport",
-                "PathLearning", "PathTelemetry",
+                "CSQLite", "DenseMath", "PathwiseCommand", "Pathwise", "PathDemo", "PathNetwork",
+                "PathTrace", "PathTransport", "PathSimulation", "PathEvaluation", "PathTraining",
+                "PathReport", "PathLearning", "PathTelemetry",
             ],
             exclude: ["Golden"]),
         .testTarget(

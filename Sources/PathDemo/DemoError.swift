@@ -47,8 +47,8 @@ public enum DemoError: Error, Sendable {
         }
     }
 
-    /// The error of the room it happened in, for those who sort errors by room.
-    public var cause: (any Error)? {
+    /// The error of the room it happened in.
+    private var cause: (any Error)? {
         switch self {
         case .session(let error): error
         case .network(let error): error

@@ -12,7 +12,7 @@ public struct InterfaceAddress: Hashable, Sendable {
     public var isTemporary: Bool
 }
 
-/// A network interface that can carry a path: up, with carrier, with an address.
+/// A network interface that may carry a path: up, with carrier, with an address.
 public struct NetworkInterface: Hashable, Sendable {
     public var index: UInt32
     public var name: String
@@ -20,13 +20,32 @@ public struct NetworkInterface: Hashable, Sendable {
     public var mtu: Int
     public var isLoopback: Bool
     public var isPointToPoint: Bool
-    /// In the kernel's order, in which the first of a kind is the preferred one.
+    /// Addresses that are valid beyond the link, in the kernel's order, in which the first of a
+    /// kind is the preferred one.
     public var addresses: [InterfaceAddress]
+    /// Addresses that are valid on this link alone (fe80::/10 and 169.254.0.0/16).
+    public var linkLocalAddresses: [InterfaceAddress] = []
 
-    /// The address to send from: the first of the family, a lasting one before a temporary one.
-    public func address(of family: SocketAddress.Family) -> SocketAddress? {
-        let candidates = addresses.filter { $0.address.family == family }
-        return (candidates.first { !$0.isTemporary } ?? candidates.first)?.address
+    /// The address to send from to reach another one, and how that one is written on this
+    /// interface; nil when no address of this interface can reach it.
+    ///
+    /// A link-local address is reached from a link-local one: an IPv6 address by the interface that
+    /// its scope names, or by any interface when it has no scope, an IPv4 address by an interface
+    /// in the same network. Of several addresses a lasting one comes before a temporary one.
+    func way(to remote: SocketAddress) -> PathPlan.Way? {
+        var remote = remote
+        var candidates = addresses.filter { $0.address.family == remote.family }
+        if remote.isLinkLocal {
+            candidates = linkLocalAddresses.filter { $0.isOnLink(remote) }
+            if remote.family == .ipv6 {
+                guard remote.scope == 0 || remote.scope == index else { return nil }
+                remote = remote.with(scope: index)
+            }
+        }
+        guard let own = candidates.first(where: { !$0.isTemporary }) ?? candidates.first else {
+            return nil
+        }
+        return PathPlan.Way(local: own.address, remote: remote)
     }
 }
 
@@ -44,8 +63,9 @@ public enum InterfaceChange: Hashable, Sendable {
 
 /// Lists the usable interfaces and tells when that list changes, through netlink.
 ///
-/// Usable means up, with carrier, not loopback unless asked for, and with at least one address of
-/// global scope that is neither tentative, failed nor deprecated.
+/// Usable means up, with carrier, not loopback unless asked for, and with at least one address that
+/// is neither tentative, failed nor deprecated. An interface that has link-local addresses alone is
+/// listed because it reaches link-local servers.
 public struct InterfaceWatcher: ~Copyable, Sendable {
     private let file: FileDescriptor
     private let includesLoopback: Bool
@@ -108,21 +128,22 @@ public struct InterfaceWatcher: ~Copyable, Sendable {
         var usable: [NetworkInterface] = []
         for link in links where link.up != 0 && link.carrier != 0 {
             guard includingLoopback || link.loopback == 0 else { continue }
-            let own = addresses.compactMap { entry -> InterfaceAddress? in
+            let all = addresses.compactMap { entry -> InterfaceAddress? in
                 guard entry.interface == link.index, entry.usable != 0,
-                    let address = SocketAddress(entry.address), !address.isLinkLocal,
+                    let address = SocketAddress(entry.address),
                     !address.isMulticast, includingLoopback || !address.isLoopback
                 else { return nil }
                 return InterfaceAddress(
                     address: address, prefixLength: Int(entry.prefix),
                     isTemporary: entry.temporary != 0)
             }
-            guard !own.isEmpty else { continue }
+            guard !all.isEmpty else { continue }
             usable.append(
                 NetworkInterface(
                     index: link.index, name: name(of: link), mtu: Int(link.mtu),
                     isLoopback: link.loopback != 0, isPointToPoint: link.point_to_point != 0,
-                    addresses: own))
+                    addresses: all.filter { !$0.address.isLinkLocal },
+                    linkLocalAddresses: all.filter { $0.address.isLinkLocal }))
         }
         return usable.sorted { $0.index < $1.index }
     }

@@ -47,6 +47,8 @@ public enum Resolver {
     private static func lookUp(_ host: String) throws(NetworkError) -> [SocketAddress] {
         var hints = unsafe addrinfo()
         unsafe hints.ai_socktype = Int32(SOCK_DGRAM.rawValue)
+        // With a colon it is an IPv6 address and no name to ask a server for.
+        if host.contains(":") { unsafe hints.ai_flags = AI_NUMERICHOST }
         var list: UnsafeMutablePointer<addrinfo>?
         let status = unsafe getaddrinfo(host, nil, &hints, &list)
         defer { if let list = unsafe list { unsafe freeaddrinfo(list) } }

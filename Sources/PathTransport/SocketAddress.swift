@@ -61,6 +61,14 @@ public struct SocketAddress: Hashable, Sendable {
         }
     }
 
+    /// The same address on another interface, by its index; an IPv4 address has no scope.
+    public func with(scope: UInt32) -> SocketAddress {
+        switch family {
+        case .ipv4: self
+        case .ipv6: SocketAddress(ipv6High: high, low: low, port: port, scope: scope)
+        }
+    }
+
     /// The address in network order: IPv4 fills the first 4 bytes, the rest is zero.
     public var addressBytes: InlineArray<16, UInt8> {
         var bytes = InlineArray<16, UInt8>(repeating: 0)

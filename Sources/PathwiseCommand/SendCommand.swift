@@ -1,5 +1,6 @@
 import ArgumentParser
 import PathLearning
+import PathNetwork
 import PathTelemetry
 import Pathwise
 
@@ -9,7 +10,13 @@ struct SendCommand: AsyncParsableCommand {
         abstract: "Send files, directories or standard input over all paths.",
         discussion: """
             Without --path every usable interface is a path; paths come and go with their
-            interfaces. The receiver confirms each item with its SHA-256 when it is on its disk.
+            interfaces. Those of --exclude-interface are none, nor are those of containers and
+            virtual machines:
+              \(PathPlanner.containerInterfaces.joined(separator: " "))
+            A path tries each address of the server that its interface may reach until one
+            answers. [fe80::1%eth0]:7000 is a server on the link of eth0.
+
+            The receiver confirms each item with its SHA-256 when it is on its disk.
             What it has already is not sent again: after a break, send the same again.
 
             Of a folder everything is sent with its permissions and times: files, folders, and
@@ -47,6 +54,8 @@ struct SendCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("A path to use; repeat for each.", valueName: "spec"))
     var path: [String] = []
+
+    @OptionGroup var interfaces: InterfaceOptions
 
     @Option(
         help: ArgumentHelp("How paths are chosen: a name or a model file.", valueName: "policy"))

@@ -70,7 +70,13 @@ struct NamespaceTransferTests {
         let sender: Pathwise
         let bytes: [UInt8]
 
-        init(_ hosts: TwoHosts, megabytes: Int, paths: [String]) throws {
+        /// - Parameters:
+        ///   - listen: addresses of the receiver besides those of the hosts, or instead.
+        ///   - options: of the sender.
+        init(
+            _ hosts: TwoHosts, megabytes: Int, paths: [String], listen: [String]? = nil,
+            to: [String]? = nil, options: [String] = []
+        ) throws {
             self.hosts = hosts
             let keys = try ["server.key", "client.key"].map { [folder] name in
                 let run = try Pathwise.run("keygen", folder.file(name))
@@ -83,16 +89,17 @@ struct NamespaceTransferTests {
             }
             write(bytes, to: folder.file("data"))
             let receiver = try Pathwise(
-                ["receive"] + hosts.addresses.flatMap { ["--listen", $0] } + [
+                ["receive"] + (listen ?? hosts.addresses).flatMap { ["--listen", $0] } + [
                     "--key", folder.file("server.key"), "--allow", keys[1],
                     "--output", folder.file("arrived"), "--once",
                 ], namespace: hosts.server)
             for _ in 0..<500 where !receiver.errorText.contains("listening") { usleep(20_000) }
             self.receiver = receiver
             sender = try Pathwise(
-                ["send", folder.file("data")] + hosts.addresses.flatMap { ["--to", $0] } + [
-                    "--key", folder.file("client.key"), "--peer", keys[0], "--json",
-                ] + paths.flatMap { ["--path", $0] }, namespace: hosts.client)
+                ["send", folder.file("data")] + (to ?? hosts.addresses).flatMap { ["--to", $0] }
+                    + options + [
+                        "--key", folder.file("client.key"), "--peer", keys[0], "--json",
+                    ] + paths.flatMap { ["--path", $0] }, namespace: hosts.client)
         }
 
         /// Waits for both ends; what the sender says of it.
@@ -150,5 +157,64 @@ struct NamespaceTransferTests {
         #expect(try json.text("paths", 1, "name") == "lte")
         #expect(try json.number("paths", 1, "bytes_sent") > 500_000)
         #expect(try causes(json, path: 1).first == "added")
+    }
+
+    /// The server answers on IPv6 alone; whichever address comes first, the path finds it.
+    @Test(arguments: [true, false])
+    func twoFamiliesOnOneInterface(isIPv4First: Bool) throws {
+        let hosts = try TwoHosts(["dsl"])
+        for (host, device, number) in [(hosts.client, "dsl", 1), (hosts.server, "w0", 2)] {
+            #expect(
+                TwoHosts.shell("ip -n \(host) -6 addr add fd00:9::\(number)/64 dev \(device) nodad")
+            )
+        }
+        let six = "[fd00:9::2]:7000"
+        let to = isIPv4First ? [hosts.addresses[0], six] : [six, hosts.addresses[0]]
+        let json = try Transfer(hosts, megabytes: 1, paths: [], listen: [six], to: to).finish()
+        #expect(try json.count("paths") == 1)
+        #expect(try json.text("paths", 0, "remote") == six)
+        #expect(try json.text("paths", 0, "name") == "dsl")
+    }
+
+    /// A packet filter swallows what goes to the first address, so that nothing says it is dead.
+    @Test func aSilentAddressIsLeftAfterASecond() throws {
+        let hosts = try TwoHosts(["dsl"])
+        #expect(TwoHosts.shell("ip -n \(hosts.server) addr add 192.0.2.9/26 dev w0"))
+        // Proxied neighbours take the packets, and no one is there.
+        #expect(
+            TwoHosts.shell(
+                "ip -n \(hosts.client) neigh add 192.0.2.10 lladdr 02:00:00:00:00:77 dev dsl"))
+        let json = try Transfer(
+            hosts, megabytes: 1, paths: [], to: ["192.0.2.10:7000", hosts.addresses[0]]
+        ).finish()
+        #expect(try json.count("paths") == 1)
+        #expect(try json.text("paths", 0, "remote") == hosts.addresses[0])
+        #expect(try json.number("seconds") < 5)
+    }
+
+    @Test func linkLocalServerWithScope() throws {
+        let hosts = try TwoHosts(["dsl", "lte"])
+        for (host, device, number) in [(hosts.client, "lte", 1), (hosts.server, "w1", 2)] {
+            #expect(
+                TwoHosts.shell("ip -n \(host) -6 addr add fe80::\(number)/64 dev \(device) nodad"))
+        }
+        let json = try Transfer(
+            hosts, megabytes: 1, paths: [], listen: ["[fe80::2%w1]:7000"],
+            to: ["[fe80::2%lte]:7000"]
+        ).finish()
+        #expect(try json.count("paths") == 1)
+        #expect(try json.text("paths", 0, "name") == "lte")
+    }
+
+    @Test func interfacesOfContainersAndExcludedOnesAreNoPaths() throws {
+        let hosts = try TwoHosts(["dsl", "docker0", "tun7"])
+        let json = try Transfer(
+            hosts, megabytes: 1, paths: [], options: ["--exclude-interface", "tun*"]
+        ).finish()
+        #expect(try json.count("paths") == 1)
+        #expect(try json.text("paths", 0, "name") == "dsl")
+        // Unless they are named.
+        let named = try Transfer(hosts, megabytes: 1, paths: ["d=docker0", "t=tun7"]).finish()
+        #expect(try named.count("paths") == 2)
     }
 }

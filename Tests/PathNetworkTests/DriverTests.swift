@@ -72,4 +72,42 @@ private final class Watch: Sendable {
             #expect(connection.pathIDs.count == 2)
         }
     }
+
+    /// A server address where nothing listens is left for one that answers; the path keeps its
+    /// number, and the transfer works on it.
+    @Test(arguments: [true, false])
+    func aPathTriesEachAddressOfTheServer(isDeadFirst: Bool) async throws {
+        let serverKey = try PrivateKey.generate()
+        let clientKey = try PrivateKey.generate()
+        let served = Watch()
+        let server = try ServerDriver(
+            configuration: ServerConfiguration(
+                key: serverKey, clients: [clientKey.publicKey: nil], policy: .minRTT),
+            listen: [.loopback(port: 0)], onEvent: { served.note($1) }, onRecord: { _, _ in })
+        defer { server.stop() }
+        let port = try #require(server.localAddresses.first).port
+        // No server has this port of this address.
+        let dead = SocketAddress(ipv4: 0x7f00_0063, port: port)
+        let ways = [dead, .loopback(port: port)].map { PathPlan.Way(remote: $0) }
+        let watch = Watch()
+        let client = try ClientDriver(
+            connection: try Connection(
+                client: ClientIdentity(key: clientKey, peer: serverKey.publicKey),
+                configuration: ConnectionConfiguration(),
+                selector: try PathSelector(.minRTT, seed: 1), now: MonotonicClock.now()),
+            plans: [PathPlan(name: "a", ways: isDeadFirst ? ways : ways.reversed())],
+            onEvent: { watch.note($0) }, onRecord: { _ in })
+        defer { client.stop() }
+        #expect(try await watch.saw("established"))
+        try client.with { (connection, _) throws(StreamError) in
+            let id = try connection.openStream()
+            try connection.finish(id)
+        }
+        #expect(try await served.saw("streamReadable"))
+        #expect(try await watch.saw("streamDelivered"))
+        client.read { connection, _ in
+            #expect(connection.pathIDs == [PathID(0)])
+            #expect(connection.endpoint(of: PathID(0))?.remote == .loopback(port: port))
+        }
+    }
 }

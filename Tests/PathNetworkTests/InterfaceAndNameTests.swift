@@ -11,7 +11,8 @@ struct InterfaceListTests {
         #expect(loopback.mtu >= 1_280)
         let usual = try InterfaceWatcher.list()
         #expect(usual.allSatisfy { !$0.isLoopback })
-        #expect(usual.allSatisfy { !$0.addresses.isEmpty })
+        #expect(usual.allSatisfy { !($0.addresses + $0.linkLocalAddresses).isEmpty })
+        #expect(usual.allSatisfy { $0.linkLocalAddresses.allSatisfy { $0.address.isLinkLocal } })
         #expect(all.count > usual.count)
     }
 
@@ -43,6 +44,9 @@ struct ResolverTests {
     @Test func scopeMayBeAnInterfaceName() throws {
         let addresses = try Resolver.resolve("[fe80::1%lo]:5")
         #expect(addresses.map(\.description) == ["[fe80::1%1]:5"])
+        #expect(throws: NetworkError.self) { _ = try Resolver.resolve("[fe80::1%nosuch]:5") }
+        // No name server is asked for what can be no name.
+        #expect(throws: NetworkError.self) { _ = try Resolver.resolve("[a:b]:5") }
     }
 
     @Test(arguments: [

@@ -1,27 +1,6 @@
 public import PathTelemetry
 public import PathTransport
 
-/// Where a path of a client runs: through which interface or address, and to which server address.
-public struct PathPlan: Hashable, Sendable {
-    public var name: String
-    /// Interface to bind to, and local address; nil leaves the choice to the system.
-    public var interface: String?
-    public var local: SocketAddress?
-    public var remote: SocketAddress
-    public var traits: PathTraits
-
-    public init(
-        name: String, interface: String? = nil, local: SocketAddress? = nil,
-        remote: SocketAddress, traits: PathTraits = PathTraits()
-    ) {
-        self.name = name
-        self.interface = interface
-        self.local = local
-        self.remote = remote
-        self.traits = traits
-    }
-}
-
 /// Runs one client connection over real sockets, on a thread of its own.
 ///
 /// *Any thread*: `with`, `addPath`, `removePath`, `stop`. Events and records are handed to the
@@ -37,7 +16,7 @@ public final class ClientDriver: @unchecked Sendable {
     private let poller: Poller
     /// Of the driver's thread alone.
     private var ready = Poller.Events()
-    private var plans: [PathID: PathPlan] = [:]
+    private var attempts: [PathID: PathAttempt] = [:]
     private var isStopping = false
     private let planner: PathPlanner?
     private var watcher: InterfaceWatcher?
@@ -80,7 +59,7 @@ public final class ClientDriver: @unchecked Sendable {
                 failure = failure ?? error
             }
         }
-        if self.plans.isEmpty, let failure { throw failure }
+        if attempts.isEmpty, let failure { throw failure }
         guard startThread(named: "pathwise-client", { [self] in run() }) else {
             throw .system(.startThread, target: "the client's driver", code: 11)
         }
@@ -133,7 +112,7 @@ public final class ClientDriver: @unchecked Sendable {
     public var pathNames: [PathID: String] {
         lock.lock()
         defer { lock.unlock() }
-        return plans.mapValues(\.name)
+        return attempts.mapValues(\.plan.name)
     }
 
     /// The local address of a path's socket; nil when the path does not exist.
@@ -153,25 +132,48 @@ public final class ClientDriver: @unchecked Sendable {
 
     // MARK: the driver's thread
 
+    /// Opens the first of a plan's ways that has a socket.
     private func open(_ plan: PathPlan) throws(NetworkError) -> PathID? {
-        let socket = try openSocket(plan)
-        let limit = sockets.datagramLimit(of: socket, to: plan.remote)
+        var failure: NetworkError?
+        var attempt = PathAttempt(plan, now: MonotonicClock.now())
+        for _ in plan.ways {
+            do throws(NetworkError) {
+                guard let path = try open(attempt) else { return nil }
+                attempts[path] = attempt
+                return path
+            } catch {
+                failure = failure ?? error
+                attempt.advance(now: MonotonicClock.now())
+            }
+        }
+        if let failure { throw failure }
+        return nil
+    }
+
+    /// - Parameter path: its number when the path has one already.
+    private func open(
+        _ attempt: PathAttempt, as path: PathID? = nil
+    ) throws(NetworkError) -> PathID? {
+        let socket = try openSocket(attempt.plan.interface, attempt.way)
+        let remote = attempt.way.remote
+        let limit = sockets.datagramLimit(of: socket, to: remote)
         guard
             let path = connection.addPath(
-                traits: plan.traits, socket: socket, remote: plan.remote, datagramLimit: limit,
-                now: MonotonicClock.now())
+                path, traits: attempt.plan.traits, socket: socket, remote: remote,
+                datagramLimit: limit, now: MonotonicClock.now())
         else {
             sockets.remove(socket, poller: poller)
             return nil
         }
-        plans[path] = plan
         return path
     }
 
     /// Binds to the interface if this process may, else to its address alone.
-    private func openSocket(_ plan: PathPlan) throws(NetworkError) -> Int {
-        let local = plan.local ?? .any(plan.remote.family, port: 0)
-        if let interface = plan.interface,
+    private func openSocket(
+        _ interface: String?, _ way: PathPlan.Way
+    ) throws(NetworkError) -> Int {
+        let local = way.local ?? .any(way.remote.family, port: 0)
+        if let interface,
             let socket = try? sockets.add(
                 local: local, interface: interface, options: socketOptions, poller: poller)
         {
@@ -182,10 +184,14 @@ public final class ClientDriver: @unchecked Sendable {
     }
 
     private func close(_ path: PathID) {
+        closeSocket(of: path)
+        attempts[path] = nil
+    }
+
+    private func closeSocket(of path: PathID) {
         guard let socket = connection.endpoint(of: path)?.socket else { return }
         connection.removePath(path, now: MonotonicClock.now())
         sockets.remove(socket, poller: poller)
-        plans[path] = nil
     }
 
     /// Interfaces or addresses came or went: paths follow.
@@ -194,8 +200,43 @@ public final class ClientDriver: @unchecked Sendable {
             let interfaces = watcher?.interfaces
         else { return }
         let wanted = planner.plans(interfaces)
-        for (path, plan) in plans where !wanted.contains(plan) { close(path) }
-        for plan in wanted where !plans.values.contains(plan) { _ = try? open(plan) }
+        for path in attempts.keys {
+            guard let plan = wanted.first(where: { attempts[path]?.fits($0) == true }) else {
+                close(path)
+                continue
+            }
+            attempts[path]?.adopt(plan)
+        }
+        for plan in wanted where !attempts.values.contains(where: { $0.plan == plan }) {
+            _ = try? open(plan)
+        }
+    }
+
+    /// Moves paths that get no answer on to the next address that may reach the server.
+    ///
+    /// When to come again.
+    private func tryOtherWays(now: Instant) -> Instant {
+        var next = Instant.distantFuture
+        for path in attempts.keys {
+            guard let attempt = attempts[path], attempt.plan.ways.count > 1,
+                let state = connection.state(of: path)
+            else { continue }
+            attempts[path]?.note(state, now: now)
+            guard let due = attempts[path]?.nextWayAt else { continue }
+            if due <= now { takeNextWay(path, now: now) }
+            next = min(next, attempts[path]?.nextWayAt ?? .distantFuture)
+        }
+        return next
+    }
+
+    /// A path keeps its number, and with it its name and its place in the policy.
+    private func takeNextWay(_ path: PathID, now: Instant) {
+        closeSocket(of: path)
+        for _ in 0..<(attempts[path]?.plan.ways.count ?? 0) {
+            attempts[path]?.advance(now: now)
+            if let attempt = attempts[path], (try? open(attempt, as: path)) != nil { return }
+        }
+        attempts[path] = nil
     }
 
     private func run() {
@@ -241,9 +282,10 @@ public final class ClientDriver: @unchecked Sendable {
             if let trouble = sockets.send(transmit) { report(trouble, transmit, now) }
             now = MonotonicClock.now()
         }
+        let nextWay = tryOtherWays(now: now)
         connection.drainRecords(onRecord)
         while let event = connection.pollEvent() { pendingEvents.append(event) }
-        return connection.isClosed ? nil : connection.pollTimeout(now: now)
+        return connection.isClosed ? nil : min(nextWay, connection.pollTimeout(now: now))
     }
 
     private func path(of socket: Int) -> PathID? {
@@ -259,7 +301,9 @@ public final class ClientDriver: @unchecked Sendable {
         switch fault.kind {
         case .tooBig(let mtu):
             connection.handleSocketFault(path, datagramLimit: mtu - headers, now: now)
-        case .unreachable: connection.handleSocketFault(path, datagramLimit: nil, now: now)
+        case .unreachable:
+            attempts[path]?.noteFault()
+            connection.handleSocketFault(path, datagramLimit: nil, now: now)
         default: break
         }
     }
@@ -271,6 +315,7 @@ public final class ClientDriver: @unchecked Sendable {
             let limit = mtu > 0 ? mtu - headers : transmit.segmentSize - 1
             connection.handleSocketFault(transmit.path, datagramLimit: limit, now: now)
         case .unreachable, .failed:
+            attempts[transmit.path]?.noteFault()
             connection.handleSocketFault(transmit.path, datagramLimit: nil, now: now)
         default: break
         }

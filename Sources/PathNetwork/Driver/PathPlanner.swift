@@ -1,3 +1,4 @@
+internal import Glibc
 public import PathTelemetry
 public import PathTransport
 
@@ -36,9 +37,36 @@ public struct PathPlanner: Sendable {
     /// Paths asked for; without any, every usable interface is one.
     public var rules: [Rule]
 
-    public init(remotes: [SocketAddress], rules: [Rule] = []) {
+    /// Names of interfaces that are no path by themselves, with `*` and `?` as in file names.
+    public var excluded: [String]
+
+    /// Bridges and cable ends of containers and virtual machines: they lead to other programs of
+    /// this host and not into a network.
+    public static let containerInterfaces = [
+        "docker*", "br-*", "veth*", "virbr*", "vnet*", "cni*", "podman*", "flannel*", "cali*",
+        "lxc*", "lxdbr*",
+    ]
+
+    /// - Parameter excluded: besides `containerInterfaces`.
+    public init(remotes: [SocketAddress], rules: [Rule] = [], excluded: [String] = []) {
         self.remotes = remotes
         self.rules = rules
+        self.excluded = excluded + PathPlanner.containerInterfaces
+    }
+
+    /// The interfaces that would be paths if their names were not excluded.
+    public func leftOut(_ interfaces: [NetworkInterface]) -> [String] {
+        interfaces.filter {
+            !$0.isLoopback && isExcluded($0) && plan(automaticRule($0), number: 0, [$0]) != nil
+        }.map(\.name)
+    }
+
+    private func isExcluded(_ interface: NetworkInterface) -> Bool {
+        excluded.contains { unsafe fnmatch($0, interface.name, 0) == 0 }
+    }
+
+    private func automaticRule(_ interface: NetworkInterface) -> Rule {
+        Rule(name: interface.name, source: .interface(interface.name))
     }
 
     /// The paths possible with the given interfaces, at most `PathID.limit`.
@@ -51,7 +79,8 @@ public struct PathPlanner: Sendable {
         return Array(all.prefix(PathID.limit))
     }
 
-    /// Every usable interface is a path; to a server on this host there is one for each address.
+    /// Every usable interface that is not excluded is a path; to a server on this host there is one
+    /// for each address.
     private func automatic(_ interfaces: [NetworkInterface]) -> [PathPlan] {
         if remotes.allSatisfy(\.isLoopback) {
             return remotes.enumerated().map {
@@ -59,8 +88,8 @@ public struct PathPlanner: Sendable {
             }
         }
         var plans: [PathPlan] = []
-        for interface in interfaces where !interface.isLoopback {
-            let rule = Rule(name: interface.name, source: .interface(interface.name))
+        for interface in interfaces where !interface.isLoopback && !isExcluded(interface) {
+            let rule = automaticRule(interface)
             // By the interface's own number: a path must not move because another one went away.
             if let plan = plan(rule, number: Int(interface.index), interfaces) {
                 plans.append(plan)
@@ -73,33 +102,32 @@ public struct PathPlanner: Sendable {
         _ rule: Rule, number: Int, _ interfaces: [NetworkInterface]
     ) -> PathPlan? {
         let choices = rule.remote.map { [$0] } ?? rotated(by: number)
+        let ways: [PathPlan.Way]
+        var name: String?
         switch rule.source {
-        case .any:
-            return choices.first.map {
-                PathPlan(name: rule.name, remote: $0, traits: rule.traits)
-            }
-        case .interface(let name):
-            guard let interface = interfaces.first(where: { $0.name == name }) else { return nil }
+        case .any: ways = choices.map { PathPlan.Way(remote: $0) }
+        case .interface(let wanted):
+            guard let interface = interfaces.first(where: { $0.name == wanted }) else { return nil }
+            name = wanted
+            // What needs no router comes first.
             let near = choices.filter { remote in
                 interface.addresses.contains { $0.isOnLink(remote) }
             }
-            for remote in near + choices {
-                guard let local = interface.address(of: remote.family) else { continue }
-                return PathPlan(
-                    name: rule.name, interface: name, local: local, remote: remote,
-                    traits: rule.traits)
-            }
-            return nil
+            ways = (near + choices.filter { !near.contains($0) }).compactMap(interface.way(to:))
         case .address(let local):
             let isThere = interfaces.contains { interface in
-                interface.addresses.contains { $0.address.host == local.host }
+                (interface.addresses + interface.linkLocalAddresses).contains {
+                    $0.address.host == local.host
+                }
             }
             // All of 127.0.0.0/8 is there without being listed.
-            guard isThere || local.isLoopback,
-                let remote = choices.first(where: { $0.family == local.family })
-            else { return nil }
-            return PathPlan(name: rule.name, local: local, remote: remote, traits: rule.traits)
+            guard isThere || local.isLoopback else { return nil }
+            ways = choices.filter { $0.family == local.family }.map {
+                PathPlan.Way(local: local, remote: $0)
+            }
         }
+        guard !ways.isEmpty else { return nil }
+        return PathPlan(name: rule.name, interface: name, ways: ways, traits: rule.traits)
     }
 
     private func rotated(by number: Int) -> [SocketAddress] {

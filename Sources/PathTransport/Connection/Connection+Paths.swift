@@ -72,11 +72,11 @@ extension Connection {
             algorithm: configuration.congestion,
             initialWindowPackets: configuration.initialWindowPackets, now: now)
         paths[index].validation.isLimited = isServer
+        change(index, to: .validating, .added, now)
         if !isServer {
-            // Overtakes what was said of the path before.
+            // Overtakes what was said of the path before: it is not abandoned any more.
             paths[index].statusToSend = currentStatus(index)
         }
-        change(index, to: .validating, .added, now)
     }
 
     /// What the peer has to know of a path.

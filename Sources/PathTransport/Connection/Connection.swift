@@ -187,6 +187,9 @@ public struct Connection: ~Copyable {
         paths.indices.filter { paths[$0].isAlive }.map { paths[$0].id }
     }
 
+    /// The state of a path; nil when it does not exist.
+    public func state(of path: PathID) -> PathState? { index(of: path).map { paths[$0].state } }
+
     /// What is known of a path now; nil when it does not exist.
     public func snapshot(of path: PathID, now: Instant) -> PathSnapshot? {
         index(of: path).map { paths[$0].snapshot(now: now) }

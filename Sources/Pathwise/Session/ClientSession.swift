@@ -89,12 +89,8 @@ public final class ClientSession: Sendable {
                     recorder?.record(event)
                     hub.handle(event)
                 }, onRecord: { record in recorder?.record(record) })
-        } catch let error as NetworkError {
-            throw .network(error)
-        } catch let error as CryptoError {
-            throw .crypto(error)
         } catch {
-            throw .transfer("\(error)")
+            throw SessionError(opening: error)
         }
         recorder?.record(paths: driver)
         return ClientSession(

@@ -38,12 +38,8 @@ public final class Server: Sendable {
                         sessions.withLock { _ = $0.removeValue(forKey: served.id) }
                     }
                 }, onRecord: { _, record in recorder?.record(record) })
-        } catch let error as NetworkError {
-            throw .network(error)
-        } catch let error as CryptoError {
-            throw .crypto(error)
         } catch {
-            throw .transfer("\(error)")
+            throw SessionError(opening: error)
         }
     }
 

@@ -1,3 +1,4 @@
+public import PathLearning
 public import PathNetwork
 import PathTelemetry
 public import PathTransport
@@ -8,9 +9,27 @@ public enum SessionError: Error, Sendable {
     case ended(CloseReason)
     case network(NetworkError)
     case crypto(CryptoError)
+    /// The policy or its model cannot be used.
+    case learning(LearningError)
     case stream(StreamError)
+    /// An error that nothing foresaw: a fault of this program.
+    case unexpected(String)
     /// The peer broke the transfer protocol.
     case transfer(String)
+}
+
+extension SessionError {
+    /// Why a session could not begin: each room's error keeps its kind.
+    init(opening error: any Error) {
+        switch error {
+        case let error as SessionError: self = error
+        case let error as NetworkError: self = .network(error)
+        case let error as CryptoError: self = .crypto(error)
+        case let error as LearningError: self = .learning(error)
+        case let error as StreamError: self = .stream(error)
+        default: self = .unexpected("\(error)")
+        }
+    }
 }
 
 extension SessionError: CustomStringConvertible {
@@ -19,7 +38,9 @@ extension SessionError: CustomStringConvertible {
         case .ended(let reason): SessionError.text(of: reason)
         case .network(let error): "\(error)"
         case .crypto(let error): "\(error)"
+        case .learning(let error): "\(error)"
         case .stream(let error): "\(error)"
+        case .unexpected(let text): "the session could not begin: \(text); report this"
         case .transfer(let text):
             "the peer does not keep to the transfer protocol (\(EscapedText(text))); "
                 + "use the same version on both sides"

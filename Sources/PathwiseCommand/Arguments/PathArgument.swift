@@ -1,3 +1,4 @@
+import PathNetwork
 import PathTelemetry
 import PathTransport
 
@@ -58,7 +59,9 @@ struct PathArgument: Equatable {
     }
 
     private static func source(_ text: String) throws(SyntaxProblem) -> Source {
-        if let address = SocketAddress(parsing: text, defaultPort: 0) {
+        // The scope of a link-local address may be the name of an interface.
+        let scoped = text.contains(":") ? try? Resolver.resolve("[\(text)]", defaultPort: 0) : nil
+        if let address = SocketAddress(parsing: text, defaultPort: 0) ?? scoped?.first {
             guard address.port == 0 else {
                 throw SyntaxProblem("the local address '\(text)' stands without a port")
             }

@@ -21,6 +21,8 @@ enum ExitStatus: Int32, Sendable {
     case inputOutput = 74
     /// Trying again later may work.
     case temporary = 75
+    /// The other side does not keep to the protocol.
+    case protocolError = 76
     /// Refused: by the peer, or for want of a privilege.
     case noPermission = 77
     /// Something that was set up beforehand is wrong.

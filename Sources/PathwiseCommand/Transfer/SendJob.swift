@@ -37,16 +37,12 @@ struct SendJob {
         let key = try command.transfer.privateKey()
         let peer = try PeerKeyArgument.parse(command.peer, option: "--peer")
         guard !command.to.isEmpty else { throw CommandFailure("give --to HOST:PORT", .usage) }
-        let remotes = try command.to.map { try AddressArgument.resolve($0, option: "--to") }
-        let planner = PathPlanner(remotes: remotes, rules: try rules(command.path))
-        let plans = planner.plans(try InterfaceWatcher.list(includingLoopback: true))
-        guard !plans.isEmpty else {
-            throw CommandFailure(
-                command.path.isEmpty
-                    ? "no network interface is usable; connect one, or name paths with --path"
-                    : "none of the paths can be used now; check the interfaces with 'ip address'",
-                .unavailable)
-        }
+        let planner = PathPlanner(
+            remotes: try AddressArgument.servers(command.to), rules: try rules(command.path),
+            excluded: try command.interfaces.excluded())
+        let interfaces = try InterfaceWatcher.list(includingLoopback: true)
+        let plans = planner.plans(interfaces)
+        guard !plans.isEmpty else { throw InterfaceOptions.noneUsable(planner, interfaces) }
         let (specification, model, _) = try policy.load()
         let names = plans.map(\.name)
         var options = ClientOptions(

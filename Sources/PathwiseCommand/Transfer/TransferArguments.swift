@@ -111,32 +111,72 @@ enum PeerKeyArgument {
     }
 }
 
-/// Addresses with ports, resolved.
-enum AddressArgument {
-    static func resolve(_ text: String, option: String) throws -> SocketAddress {
-        do {
-            guard let address = try Resolver.resolve(text).first else {
-                throw CommandFailure("\(option) '\(text)' has no address", .unavailable)
-            }
-            return address
-        } catch let error as NetworkError {
-            throw CommandFailure("\(option) '\(text)': \(error)", ExitStatus(error))
+/// Which interfaces of this host are paths by themselves.
+struct InterfaceOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "An interface that is no path, with * and ? as in file names; repeat for each. "
+                + "Those of containers are none unless --path names them.", valueName: "name"))
+    var excludeInterface: [String] = []
+
+    /// The names, checked.
+    func excluded() throws(CommandFailure) -> [String] {
+        for name in excludeInterface where name.isEmpty || name.utf8.count > 64 {
+            throw CommandFailure(
+                "--exclude-interface '\(name)': give the name of an interface, as eth1 or 'tun*'",
+                .usage)
         }
+        return excludeInterface
+    }
+
+    /// What to say when no interface can be used.
+    static func noneUsable(
+        _ planner: PathPlanner, _ interfaces: [NetworkInterface]
+    ) -> CommandFailure {
+        guard planner.rules.isEmpty else {
+            return CommandFailure(
+                "none of the paths can be used now; check the interfaces with 'ip address'",
+                .unavailable)
+        }
+        let leftOut = planner.leftOut(interfaces)
+        return CommandFailure(
+            leftOut.isEmpty
+                ? "no network interface is usable; connect one, or name paths with --path"
+                : "no network interface is usable except \(leftOut.joined(separator: ", ")), which "
+                    + "are excluded; name the one to use with --path NAME=\(leftOut[0])",
+            .unavailable)
     }
 }
 
-extension ExitStatus {
-    /// What the end of a connection means to whoever called the program.
-    init(_ reason: CloseReason) {
-        switch reason {
-        case .local: self = .success
-        case .peer, .idleTimeout, .handshakeTimeout: self = .unavailable
-        case .refused(.busy): self = .temporary
-        case .refused(.version): self = .unavailable
-        case .refused, .handshakeFailed: self = .noPermission
-        case .protocolViolation: self = .software
-        case .cryptography: self = .software
+/// Addresses with ports, resolved.
+enum AddressArgument {
+    /// Every address of the servers named; of a name that means this host the first one.
+    static func servers(_ texts: [String]) throws -> [SocketAddress] {
+        var all: [SocketAddress] = []
+        for text in texts {
+            let found = try addresses(text, option: "--to")
+            let isHere = found.allSatisfy(\.isLoopback)
+            for address in isHere ? Array(found.prefix(1)) : found where !all.contains(address) {
+                all.append(address)
+            }
         }
+        return all
+    }
+
+    private static func addresses(
+        _ text: String, option: String
+    ) throws -> [SocketAddress] {
+        do throws(NetworkError) { return try Resolver.resolve(text) } catch {
+            throw CommandFailure("\(option) '\(text)': \(error)", ExitStatus(error))
+        }
+    }
+
+    /// The first address.
+    static func resolve(_ text: String, option: String) throws -> SocketAddress {
+        guard let address = try addresses(text, option: option).first else {
+            throw CommandFailure("\(option) '\(text)' has no address", .unavailable)
+        }
+        return address
     }
 }
 
@@ -148,7 +188,7 @@ extension ExitStatus {
         case .shrank, .givenUp: self = .inputOutput
         case .mismatch: self = .dataError
         case .cutShort, .otherVersion: self = .unavailable
-        case .malformed: self = .software
+        case .malformed: self = .protocolError
         }
     }
 
@@ -158,7 +198,7 @@ extension ExitStatus {
         case .inputOutput, .givenUp: self = .inputOutput
         case .temporary: self = .temporary
         case .mismatch: self = .dataError
-        case .malformed: self = .software
+        case .malformed: self = .protocolError
         case .cutShort: self = .unavailable
         }
     }
@@ -166,20 +206,5 @@ extension ExitStatus {
 
 extension CommandFailure {
     /// The failure of a transfer.
-    init(transfer error: any Error) {
-        switch error {
-        case let error as FileError:
-            let isOutput = error.operation == .create || error.operation == .write
-            self.init(
-                error.description,
-                isOutput ? ExitStatus(writing: error.code) : ExitStatus(reading: error.code))
-        case let error as TransferError: self.init(error.description, ExitStatus(error))
-        case SessionError.ended(let reason):
-            self.init(SessionError.ended(reason).description, ExitStatus(reason))
-        case SessionError.network(let error): self.init(error)
-        case SessionError.crypto(let error): self.init(error)
-        case let error as SessionError: self.init(error.description, .software)
-        default: self.init(error)
-        }
-    }
+    init(transfer error: any Error) { self.init(error) }
 }

@@ -1,0 +1,160 @@
+import PathDemo
+import PathEvaluation
+import PathLearning
+import PathNetwork
+import PathSimulation
+import PathTrace
+import PathTraining
+import PathTransport
+import Pathwise
+
+/// What each room's errors mean to whoever called the program.
+///
+/// Every switch names every case, so that a new one has to be given its meaning here.
+extension ExitStatus {
+    init(_ error: CryptoError) {
+        switch error {
+        case .keyFileMissing: self = .noInput
+        case .keyFileExists: self = .cannotCreate
+        case .keyFileExposed: self = .configuration
+        case .keyFileMalformed, .notBase64, .wrongLength, .messageTooShort, .messageTooLong:
+            self = .dataError
+        case .keyFile(let operation, _, let code):
+            self =
+                operation == "create" || operation == "write"
+                ? ExitStatus(writing: code) : ExitStatus(reading: code)
+        case .peerRefused, .authenticationFailed, .weakPublicKey, .presharedKeyMissing:
+            self = .noPermission
+        case .backend, .outOfOrder, .nonceExhausted: self = .software
+        }
+    }
+
+    init(_ error: LearningError) {
+        switch error {
+        case .unknownPolicy, .unknownParameter, .invalidValue, .unknownPath: self = .usage
+        case .model(_, let problem): self = ExitStatus(problem)
+        case .training: self = .dataError
+        }
+    }
+
+    init(_ problem: ModelProblem) {
+        switch problem {
+        case .system(let operation, _):
+            switch operation {
+            case "open", "stat": self = .noInput
+            case "create", "rename": self = .cannotCreate
+            default: self = .inputOutput
+            }
+        case .truncated, .oversized, .malformed, .notAModel, .wrongSchema, .nonFinite:
+            self = .dataError
+        }
+    }
+
+    init(_ error: TraceError) {
+        switch error {
+        case .cannotOpen: self = .noInput
+        case .exists: self = .cannotCreate
+        case .notATrace, .otherVersion, .otherSchema, .damaged, .importRefused, .repeated:
+            self = .dataError
+        case .diskFull, .writeFailed, .exportFailed: self = .inputOutput
+        case .busy: self = .temporary
+        }
+    }
+
+    init(_ error: TrainingError) {
+        switch error {
+        case .trace(let error): self = ExitStatus(error)
+        case .learning(let error): self = ExitStatus(error)
+        case .options: self = .usage
+        case .twice, .statistics: self = .dataError
+        case .interrupted: self = .interrupted
+        }
+    }
+
+    init(_ error: EvaluationError) {
+        switch error {
+        case .trace(let error): self = ExitStatus(error)
+        case .learning(let error): self = ExitStatus(error)
+        case .cannotRead: self = .noInput
+        case .log, .nothingToEvaluate: self = .dataError
+        case .unavailable: self = .usage
+        }
+    }
+
+    init(_ error: SimulationError) {
+        switch error {
+        case .unknownOption, .invalidOption, .conflictingOptions, .unknownScenario: self = .usage
+        case .unreadableFile: self = .noInput
+        case .invalidTrace, .invalidScenario: self = .dataError
+        }
+    }
+
+    init(_ error: NetworkError) {
+        switch error {
+        case .malformedName, .malformedInterface: self = .usage
+        case .unresolved: self = .unavailable
+        case .system(_, _, let code): self = ExitStatus(socket: code)
+        }
+    }
+
+    init(_ error: StreamError) {
+        switch error {
+        case .flowControl, .finalSize, .tooManyRanges, .streamLimit, .malformedMessage:
+            self = .protocolError
+        case .streamState, .unknownStream, .messageSize: self = .software
+        case .messageQueueFull: self = .temporary
+        }
+    }
+
+    init(_ error: FileError) {
+        switch error.operation {
+        case .create, .write, .rename, .synchronize: self = ExitStatus(writing: error.code)
+        case .open, .read, .list: self = ExitStatus(reading: error.code)
+        }
+    }
+
+    init(_ error: SessionError) {
+        switch error {
+        case .ended(let reason): self = ExitStatus(reason)
+        case .network(let error): self = ExitStatus(error)
+        case .crypto(let error): self = ExitStatus(error)
+        case .learning(let error): self = ExitStatus(error)
+        case .stream(let error): self = ExitStatus(error)
+        case .transfer: self = .protocolError
+        case .unexpected: self = .software
+        }
+    }
+
+    /// What the end of a connection means to whoever called the program.
+    init(_ reason: CloseReason) {
+        switch reason {
+        case .local: self = .success
+        case .peer, .idleTimeout, .handshakeTimeout: self = .unavailable
+        case .refused(.busy): self = .temporary
+        case .refused(.version): self = .unavailable
+        case .refused(.wrongServerKey), .refused(.unknownClient), .refused(.cipherSuite),
+            .refused(.presharedKey), .handshakeFailed:
+            self = .noPermission
+        case .protocolViolation: self = .protocolError
+        case .cryptography: self = .software
+        }
+    }
+
+    init(_ error: DemoError) {
+        switch error {
+        case .session(let error): self = ExitStatus(error)
+        case .network(let error): self = ExitStatus(error)
+        case .crypto(let error): self = ExitStatus(error)
+        case .trace(let error): self = ExitStatus(error)
+        case .learning(let error): self = ExitStatus(error)
+        case .training(let error): self = ExitStatus(error)
+        case .evaluation(let error): self = ExitStatus(error)
+        case .simulation(let error): self = ExitStatus(error)
+        case .transfer(let error): self = ExitStatus(error)
+        case .file(_, _, let code): self = ExitStatus(writing: code)
+        case .damaged: self = .dataError
+        case .interrupted: self = .interrupted
+        case .other: self = .software
+        }
+    }
+}
