@@ -28,7 +28,11 @@ public struct Instant: Hashable, Comparable, Sendable {
     }
     @inlinable
     public static func - (instant: Instant, delta: TimeDelta) -> Instant {
-        instant + TimeDelta(nanoseconds: 0 &- delta.nanoseconds)
+        let (difference, overflow) = instant.nanoseconds.subtractingReportingOverflow(
+            delta.nanoseconds)
+        return overflow
+            ? Instant(nanoseconds: delta.nanoseconds > 0 ? .min : .max)
+            : Instant(nanoseconds: difference)
     }
     @inlinable
     public static func - (left: Instant, right: Instant) -> TimeDelta {
@@ -71,20 +75,20 @@ public struct TimeDelta: Hashable, Comparable, Sendable {
     @inlinable
     public static var infinite: TimeDelta { TimeDelta(nanoseconds: .max) }
 
-    /// From whole seconds.
+    /// From whole seconds, saturating at the limits.
     @inlinable
     public static func seconds(_ value: Int64) -> TimeDelta {
-        TimeDelta(nanoseconds: value * 1_000_000_000)
+        TimeDelta(nanoseconds: 1_000_000_000) * value
     }
-    /// From whole milliseconds.
+    /// From whole milliseconds, saturating at the limits.
     @inlinable
     public static func milliseconds(_ value: Int64) -> TimeDelta {
-        TimeDelta(nanoseconds: value * 1_000_000)
+        TimeDelta(nanoseconds: 1_000_000) * value
     }
-    /// From whole microseconds.
+    /// From whole microseconds, saturating at the limits.
     @inlinable
     public static func microseconds(_ value: Int64) -> TimeDelta {
-        TimeDelta(nanoseconds: value * 1_000)
+        TimeDelta(nanoseconds: 1_000) * value
     }
 
     @inlinable

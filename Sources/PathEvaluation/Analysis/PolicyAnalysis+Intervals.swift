@@ -252,7 +252,7 @@ extension PolicyAnalysis {
                 mean: moments.mean, count: moments.count, range: range, confidence: confidence)
             : FiniteSample.maurerPontil(moments, range: range, confidence: confidence)
         if !isKnown || options.largestWeight == nil {
-            interval.method += ", largest weight \(Int(largest))"
+            interval.method += ", largest weight \(Verdict.rounded(largest))"
             if !isKnown { interval.method += ", rewards in the range seen" }
         }
         return interval

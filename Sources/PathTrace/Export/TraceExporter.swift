@@ -33,9 +33,7 @@ public struct TraceExporter {
         progress: (_ done: Int, _ of: Int) -> Void = { _, _ in },
         write: ([UInt8]) throws(TraceError) -> Void
     ) throws(TraceError) {
-        let all = Int(
-            try reader.database.integer(
-                "SELECT sum(count) FROM decision_blocks", while: "counting the decisions") ?? 0)
+        let all = try reader.announcedDecisions()
         var done = 0
         func step() {
             done += 1

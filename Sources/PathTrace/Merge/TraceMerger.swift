@@ -47,11 +47,7 @@ public struct TraceMerger {
         }
         try TraceReader.refuseRepetitions(sources)
         var total = 0
-        for source in sources {
-            total += Int(
-                try source.database.integer(
-                    "SELECT sum(count) FROM decision_blocks", while: "counting the decisions") ?? 0)
-        }
+        for source in sources { total = min(total, 1 << 60) + (try source.announcedDecisions()) }
         let database = try FrameSink.open(
             path: path, schema: first.schema, programVersion: programVersion, ifExists: .refuse)
         do throws(TraceError) {
@@ -133,10 +129,30 @@ private struct TraceCopier {
             }
             let code = insert.step()
             insert.reset()
-            guard code == SQLITE_DONE else { throw database.writeError(code) }
+            guard code == SQLITE_DONE else { throw error(code, of: table) }
             copied += 1
         }
         return copied
+    }
+
+    /// Why a row could not be written: a value that its column does not take is the source's fault.
+    private func error(_ code: Int32, of table: String) -> TraceError {
+        switch code & 0xff {
+        case SQLITE_CONSTRAINT, SQLITE_MISMATCH, SQLITE_TOOBIG, SQLITE_RANGE:
+            source.damaged(
+                "a row of '\(table)' cannot be copied: "
+                    + Database.reason(code: code, handle: database.handle))
+        default: database.writeError(code)
+        }
+    }
+
+    /// A count of a row, which has to be one that a block can have.
+    private func count(_ row: Statement, _ column: Int32) throws(TraceError) -> Int {
+        let count = row.int(column)
+        guard count >= 0, count <= Int64(DecisionBlockFormat.decisionLimit) else {
+            throw source.damaged("a block has the count \(count)")
+        }
+        return Int(count)
     }
 
     func copyTables(of old: Int64, as new: Int64) throws(TraceError) {
@@ -182,7 +198,7 @@ private struct TraceCopier {
             where: TraceCopier.range("id", old), key: renumber
         ) { row throws(TraceError) in
             try check(row.blob(5), row.int(0))
-            try copied(Int(clamping: row.int(1)), row.blob(5).count)
+            try copied(try count(row, 1), row.blob(5).count)
         }
         try copy(
             "decision_rows", columns: ["block", "first_ns", "rows"],
@@ -197,7 +213,7 @@ private struct TraceCopier {
             where: TraceCopier.range("block", old), key: renumber
         ) { row throws(TraceError) in
             try check(row.blob(2), row.int(0))
-            outcomes += Int(clamping: row.int(1))
+            outcomes += try count(row, 1)
         }
         try copy(
             "stray_outcomes",
@@ -213,8 +229,12 @@ private struct TraceCopier {
         try copy(
             "drops", columns: ["ring", "unix_ns", "decisions", "outcomes", "samples", "events"],
             where: "ORDER BY rowid", key: { ring &+ $0 }
-        ) { row in
-            rings = max(rings, row.int(0) &+ 1)
+        ) { row throws(TraceError) in
+            let number = row.int(0)
+            guard number >= 0, number < ColumnChecks.ringLimit else {
+                throw source.damaged("a row of 'drops' has the ring \(number)")
+            }
+            rings = max(rings, number + 1)
         }
         return max(rings, 1)
     }

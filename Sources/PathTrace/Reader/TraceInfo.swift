@@ -1,3 +1,4 @@
+import CSQLite
 import Glibc
 public import PathTelemetry
 
@@ -62,13 +63,15 @@ extension TraceReader {
             let range = "BETWEEN \(first) AND \(first + (1 << 40) - 1)"
             let doing = "counting the decisions"
             let blocks = "FROM decision_blocks WHERE id \(range)"
+            let decisions = try rowCount(
+                of: "decision_blocks", "WHERE id \(range)", atLeast: 1, in: session.id)
+            let outcomes = try rowCount(
+                of: "outcome_blocks", "WHERE block \(range)", atLeast: 0, in: session.id)
             summaries.append(
                 TraceInfo.Session(
                     session: session,
                     paths: paths.filter { $0.session == session.id },
-                    decisions: try integer("SELECT sum(count) \(blocks)", while: doing),
-                    outcomes: try integer(
-                        "SELECT sum(count) FROM outcome_blocks WHERE block \(range)", while: doing),
+                    decisions: decisions, outcomes: outcomes,
                     firstDecision: try database.integer(
                         "SELECT first_ns \(blocks) ORDER BY id LIMIT 1", while: doing
                     ).map { Instant(nanoseconds: $0) },
@@ -97,6 +100,37 @@ extension TraceReader {
             drops.events &+= UInt64(clamping: row.int(3))
         }
         return drops
+    }
+
+    /// The sum of what blocks say they hold, each of which has to be a number that a block can hold:
+    /// so sums and products of these counts never overflow, whatever a file says.
+    private func rowCount(
+        of table: String, _ condition: String, atLeast least: Int64, in session: SessionID
+    ) throws(TraceError) -> Int {
+        let doing = "counting the rows of '\(table)'"
+        let bounds = "\(least) AND \(DecisionBlockFormat.decisionLimit)"
+        let wrong = try database.text(
+            """
+            SELECT quote(substr(count, 1, 40)) FROM \(table) \(condition)
+                AND (typeof(count) != 'integer' OR count NOT BETWEEN \(bounds)) LIMIT 1
+            """, while: doing)
+        if let wrong {
+            throw damaged(
+                "a row of '\(table)' in session \(session.rawValue) has the count \(wrong)")
+        }
+        return try integer("SELECT sum(count) FROM \(table) \(condition)", while: doing)
+    }
+
+    /// How many decisions the blocks say they hold, for showing progress and nothing else: no row
+    /// has been checked yet.
+    func announcedDecisions() throws(TraceError) -> Int {
+        let doing = "counting the decisions"
+        let statement = try database.prepare(
+            "SELECT total(count) FROM decision_blocks", while: doing)
+        let code = statement.step()
+        guard code == SQLITE_ROW else { throw database.readError(code, while: doing) }
+        let total = statement.double(0)
+        return total > 0 ? Int(min(total, 9e15)) : 0
     }
 
     private func integer(_ sql: String, while doing: String) throws(TraceError) -> Int {

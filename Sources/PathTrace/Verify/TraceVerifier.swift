@@ -64,6 +64,7 @@ public struct TraceVerifier {
     ) throws(TraceError) -> TraceReport {
         var report = TraceReport()
         try checkFile(&report)
+        try ColumnChecks.check(reader, &report)
         let sessions = try reader.sessions()
         for session in sessions {
             if let ended = session.ended, ended < session.info.started {
@@ -103,9 +104,7 @@ public struct TraceVerifier {
         _ known: Set<SessionID>, _ report: inout TraceReport,
         _ progress: (_ done: Int, _ of: Int) -> Void
     ) throws(TraceError) {
-        let total = Int(
-            try reader.database.integer(
-                "SELECT sum(count) FROM decision_blocks", while: "counting the decisions") ?? 0)
+        let total = try reader.announcedDecisions()
         var cursor = try reader.batches(columns: [.outcomes, .candidates, .distributions])
         var batch = DecisionBatch()
         var rows = try RowChecks(reader)
@@ -203,15 +202,23 @@ public struct TraceVerifier {
         _ known: Set<SessionID>, _ report: inout TraceReport
     ) throws(TraceError) {
         do throws(TraceError) {
-            var last: [SessionID: Instant] = [:]
+            // Those of one path ascend; an import writes one path after the other.
+            struct Place: Hashable {
+                var session: SessionID
+                var path: PathID
+            }
+            var last: [Place: Instant] = [:]
             try reader.forEachSample { session, sample in
                 if !known.contains(session) {
                     report.add(.sample, session: session, "of a session that is not there")
                 }
-                if let before = last[session], sample.time < before {
-                    report.add(.sample, session: session, "earlier than the one before it")
+                let place = Place(session: session, path: sample.snapshot.path)
+                if let before = last[place], sample.time < before {
+                    report.add(
+                        .sample, session: session,
+                        "earlier than the one before it on path \(place.path.rawValue)")
                 }
-                last[session] = sample.time
+                last[place] = sample.time
             }
             try reader.forEachEvent { session, event in
                 if !known.contains(session) {
