@@ -112,14 +112,19 @@ extension TraceCommand {
     struct Import: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "import",
-            abstract: "Make a trace of measured links: Mahimahi, ping CSV, iperf3 JSON.",
+            abstract: "Make a trace of measured links: Mahimahi, pings, iperf3 JSON.",
             discussion: """
                 Each file becomes a path of one session, its measurements path samples: capacity \
-                as delivery rate, pings as RTT. What a file holds is found out from its beginning.
+                as delivery rate, pings as RTT. What a file holds is found out from its beginning. \
+                An iperf3 test of both directions becomes two paths; intervals that iperf3 omitted \
+                are left out.
 
                 Examples:
                   pathwise trace import lte.down dsl.down --output links.trace
                   pathwise trace import ping.csv --name starlink --output ping.trace
+                  ping -D server > wifi.txt; pathwise trace import wifi.txt --output wifi.trace
+                  iperf3 -c server --bidir --json > dsl.json
+                  pathwise trace import dsl.json --name dsl --output dsl.trace
                 """
         )
 
@@ -134,7 +139,7 @@ extension TraceCommand {
 
         @Option(
             help: ArgumentHelp(
-                "The path's name, once a file in their order (default: the file's).",
+                "The path's name, once for each file in their order (default: the file's).",
                 valueName: "name"))
         var name: [String] = []
 
@@ -157,14 +162,12 @@ extension TraceCommand {
             }
             let sources = files.enumerated().map { index, file in
                 TraceImporter.Source(
-                    file: file, format: format,
-                    name: index < name.count
-                        ? name[index] : String(file.split(separator: "/").last ?? "link"))
+                    file: file, format: format, name: index < name.count ? name[index] : nil)
             }
             var importer = TraceImporter()
             importer.interval = interval
             var display = ProgressDisplay()
-            let result: TraceImporter.Result
+            let result: [TraceImporter.ImportedPath]
             do throws(TraceError) {
                 result = try importer.run(
                     sources, into: output, programVersion: PathwiseVersion.text,
@@ -178,9 +181,9 @@ extension TraceCommand {
             }
             display.clear()
             try print.print {
-                TraceText.imported(result, sources, into: output)
+                TraceText.imported(result, into: output)
             } json: {
-                TraceText.json(result, sources, into: output)
+                TraceText.json(result, into: output)
             }
         }
     }

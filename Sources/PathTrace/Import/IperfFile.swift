@@ -2,13 +2,55 @@ import CSQLite
 import Glibc
 import PathTelemetry
 
-/// What `iperf3 --json` prints: a sample an interval, at its end.
+/// What `iperf3 --json` prints: for each direction of the test a sample an interval, at its end.
 ///
-/// `delivery_rate` is `sum.bits_per_second / 8`; RTT, its variation and the congestion window are
-/// those of the first stream, where the sender's side tells them. SQLite's JSON functions read it.
-enum IperfFile {
+/// `delivery_rate` is `bits_per_second / 8` of the direction's sum (`sum`, or `sum_bidir_reverse`);
+/// RTT, its variation and the congestion window are those of the direction's first stream, where
+/// the client is the sender: a receiver does not know them. Intervals marked `omitted` are left
+/// out; those behind them count from zero again, and are put behind them. SQLite's JSON functions
+/// read it.
+struct IperfFile {
+    /// Which way the data of a sum went, from the client's point of view.
+    enum Direction: String {
+        case forward, reverse
+    }
+
     /// Larger files are refused: hours of intervals fit into this.
     private static let byteLimit = 256 << 20
+
+    /// The directions that were measured, in the order of the paths that they become.
+    let directions: [Direction]
+    /// When the test began, nanoseconds since 1970, where the file says so.
+    let started: Int64?
+
+    private let file: String
+    private let database: Database
+
+    init(_ file: String) throws(TraceError) {
+        self.file = file
+        database = try IperfFile.open(file)
+        let seconds = try database.integer(
+            "SELECT json_extract(text, '$.start.timestamp.timesecs') FROM input",
+            while: "reading JSON")
+        started = seconds.flatMap {
+            $0 > 0 && $0 < 9_000_000_000 ? $0 * 1_000_000_000 : nil
+        }
+        let isBoth = try IperfFile.count(
+            "json_type(i.value, '$.sum_bidir_reverse') = 'object'", database)
+        let isReverse = try IperfFile.count("json_extract(i.value, '$.sum.sender') = 0", database)
+        directions =
+            isBoth > 0 ? [.forward, .reverse] : isReverse > 0 ? [.reverse] : [.forward]
+    }
+
+    private static func count(
+        _ condition: String, _ database: Database
+    ) throws(TraceError) -> Int64 {
+        try database.integer(
+            """
+            SELECT count(*) FROM input, json_each(input.text, '$.intervals') i
+                WHERE CASE WHEN i.type = 'object' THEN \(condition) ELSE 0 END
+            """, while: "reading JSON") ?? 0
+    }
 
     private static func open(_ file: String) throws(TraceError) -> Database {
         guard let text = try LineFile.content(of: file, limit: byteLimit) else {
@@ -44,69 +86,89 @@ enum IperfFile {
         return database
     }
 
-    static func started(_ file: String) throws(TraceError) -> Int64? {
-        let database = try open(file)
-        let seconds = try database.integer(
-            "SELECT json_extract(text, '$.start.timestamp.timesecs') FROM input",
-            while: "reading JSON")
-        guard let seconds, seconds > 0, seconds < 9_000_000_000 else { return nil }
-        return seconds * 1_000_000_000
-    }
+    // MARK: Intervals
 
-    static func read(
-        _ file: String, origin: Int64, _ body: (PathSample) throws(TraceError) -> Void
+    func read(
+        _ direction: Direction, origin: Int64, _ body: (PathSample) throws(TraceError) -> Void
     ) throws(TraceError) {
-        let offset = try started(file).map { $0.subtractingReportingOverflow(origin).partialValue }
-        let database = try open(file)
+        let start =
+            started.map { Instant(nanoseconds: $0) - TimeDelta(nanoseconds: origin) } ?? .zero
+        let sum = direction == .reverse && directions.count > 1 ? "sum_bidir_reverse" : "sum"
+        let sender = direction == .forward ? 1 : 0
         let statement = try database.prepare(
             """
-            SELECT json_extract(i.value, '$.sum.end'), json_extract(i.value, '$.sum.bits_per_second'),
-                json_extract(i.value, '$.streams[0].rtt'),
-                json_extract(i.value, '$.streams[0].rttvar'),
-                json_extract(i.value, '$.streams[0].snd_cwnd'), i.key
-                FROM input, json_each(input.text, '$.intervals') i ORDER BY i.key
+            SELECT json_extract(value, '$.\(sum).end'), bits, json_extract(stream, '$.rtt'),
+                    json_extract(stream, '$.rttvar'), json_extract(stream, '$.snd_cwnd'), key,
+                    json_extract(value, '$.\(sum).start'),
+                    coalesce(json_extract(value, '$.\(sum).omitted'), 0)
+                FROM (SELECT i.key, i.value,
+                        json_extract(i.value, '$.\(sum).bits_per_second') AS bits,
+                        coalesce(
+                            (SELECT s.value FROM json_each(i.value, '$.streams') s
+                                WHERE s.type = 'object'
+                                    AND json_extract(s.value, '$.sender') = \(sender)
+                                ORDER BY s.key LIMIT 1),
+                            json_extract(i.value, '$.streams[0]')) AS stream
+                    FROM input, json_each(input.text, '$.intervals') i) ORDER BY key
             """, while: "reading JSON")
         var least = Double.infinity
+        var omittedEnd = 0.0
+        var shift: Double?
+        var previous = -Double.infinity
+        var isEmpty = true
         while true {
             let code = statement.step()
-            if code == SQLITE_DONE { return }
-            let place = "interval \(statement.int(5))"
-            func number(_ column: Int32, _ name: String, below limit: Double) throws(TraceError)
-                -> Double?
-            {
-                guard !statement.isNull(column) else { return nil }
-                let isNumber = [SQLITE_INTEGER, SQLITE_FLOAT].contains(
-                    sqlite3_column_type(statement.handle, column))
-                let value = statement.double(column)
-                guard isNumber, value >= 0, value < limit else {
-                    throw .importRefused(
-                        path: file, line: 0, what: "\(place) has a '\(name)' that is no such number"
-                    )
-                }
-                return value
-            }
+            if code == SQLITE_DONE { break }
             guard code == SQLITE_ROW else {
-                throw .importRefused(path: file, line: 0, what: "an interval cannot be read")
+                throw refusal("an interval cannot be read")
             }
-            guard let end = try number(0, "sum.end", below: 1e9),
-                let rate = try number(1, "sum.bits_per_second", below: 1e15)
-            else {
-                throw .importRefused(
-                    path: file, line: 0, what: "\(place) has no 'sum' with end and bits_per_second")
+            let place = "interval \(statement.int(5))"
+            guard let end = try number(statement, 0, place, "\(sum).end", below: 1e9),
+                let rate = try number(statement, 1, place, "\(sum).bits_per_second", below: 1e15)
+            else { throw refusal("\(place) has no '\(sum)' with end and bits_per_second") }
+            guard statement.int(7) == 0 else {
+                omittedEnd = max(omittedEnd, end)
+                continue
             }
-            var sample = PathSample.measured(
-                at: Instant(nanoseconds: offset ?? 0) + TimeDelta(seconds: end))
+            // iperf3 counts from zero again behind what is omitted.
+            let begin = try number(statement, 6, place, "\(sum).start", below: 1e9) ?? end
+            let offset = shift ?? (begin < omittedEnd ? omittedEnd : 0)
+            shift = offset
+            guard end >= previous else { throw refusal("\(place) ends before the one before it") }
+            previous = end
+            isEmpty = false
+            var sample = PathSample.measured(at: start + TimeDelta(seconds: offset + end))
             sample.snapshot.deliveryRate = rate / 8
-            if let rtt = try number(2, "rtt", below: 1e12) {
+            if let rtt = try number(statement, 2, place, "rtt", below: 1e12) {
                 least = min(least, rtt)
                 sample.snapshot.smoothedRTT = TimeDelta(seconds: rtt * 1e-6)
                 sample.snapshot.latestRTT = sample.snapshot.smoothedRTT
                 sample.snapshot.minRTT = TimeDelta(seconds: least * 1e-6)
             }
-            let variation = try number(3, "rttvar", below: 1e12)
+            let variation = try number(statement, 3, place, "rttvar", below: 1e12)
             sample.snapshot.rttVariation = TimeDelta(seconds: (variation ?? 0) * 1e-6)
-            sample.snapshot.congestionWindow = Int(try number(4, "snd_cwnd", below: 1e15) ?? 0)
+            let window = try number(statement, 4, place, "snd_cwnd", below: 1e15)
+            sample.snapshot.congestionWindow = Int(window ?? 0)
             try body(sample)
         }
+        guard !isEmpty else { throw refusal("all its intervals are marked as omitted") }
+    }
+
+    private func refusal(_ what: String) -> TraceError {
+        .importRefused(path: file, line: 0, what: what)
+    }
+
+    /// A number from zero up to a limit; nil where there is none.
+    private func number(
+        _ row: Statement, _ column: Int32, _ place: String, _ name: String, below limit: Double
+    ) throws(TraceError) -> Double? {
+        guard !row.isNull(column) else { return nil }
+        let isNumber = [SQLITE_INTEGER, SQLITE_FLOAT].contains(
+            sqlite3_column_type(row.handle, column))
+        let value = row.double(column)
+        guard isNumber, value >= 0, value < limit else {
+            throw refusal("\(place) has a '\(name)' that is no such number")
+        }
+        return value
     }
 }

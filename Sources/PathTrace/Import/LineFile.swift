@@ -49,8 +49,14 @@ final class LineFile {
         while let last = bytes.last, last == 0x0a || last == 0x0d {
             bytes = UnsafeRawBufferPointer(rebasing: bytes.dropLast())
         }
+        // Some programs put a byte-order mark before the first line.
+        if number == 1, bytes.starts(with: LineFile.mark) {
+            bytes = UnsafeRawBufferPointer(rebasing: bytes.dropFirst(LineFile.mark.count))
+        }
         return String(decoding: bytes, as: UTF8.self)
     }
+
+    private static let mark: [UInt8] = [0xef, 0xbb, 0xbf]
 
     /// The whole file; nil when it is longer than `limit`.
     static func content(of path: String, limit: Int) throws(TraceError) -> [UInt8]? {
@@ -66,7 +72,7 @@ final class LineFile {
         guard ferror(lines.file) == 0 else {
             throw lines.refusal("cannot read it: " + String(cString: strerror(errno)))
         }
-        return content
+        return content.starts(with: mark) ? Array(content.dropFirst(mark.count)) : content
     }
 
     func refusal(_ what: String) -> TraceError {

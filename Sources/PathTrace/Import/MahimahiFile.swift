@@ -9,6 +9,10 @@ enum MahimahiFile {
     static let packetBytes = 1500
     /// A gap longer than this is no measurement.
     private static let longestGap: Int64 = 3_600_000
+    /// Samples of a file: a day in steps of 10 ms.
+    ///
+    /// A few bytes of a file can ask for very many.
+    private static let sampleLimit = 8_640_000
 
     static func read(
         _ file: String, interval: TimeDelta, _ body: (PathSample) throws(TraceError) -> Void
@@ -39,6 +43,10 @@ enum MahimahiFile {
                 throw lines.refusal("\(time) ms is more than an hour after \(last) ms")
             }
             last = time
+            guard time / width < Int64(sampleLimit) else {
+                throw lines.refusal(
+                    "\(time) ms are more than \(sampleLimit) intervals; give a longer --interval")
+            }
             while time >= end { try emit() }
             packets += 1
         }

@@ -1,128 +1,153 @@
 import PathTelemetry
 
-/// Pings as CSV with a header: `rtt_ms`, and the time as `unix_s`, `time_s`, or
-/// `session_start_unix_ms` with `send_offset_s`.
+/// Pings as CSV with a header, or as `ping -D` prints them (`PingText`).
 ///
-/// An empty `rtt_ms` is a ping without an answer: it counts as a probe time-out in the sample.
-/// Smoothed RTT and variation are those of RFC 9002, section 5.3; the least RTT is that of the file
-/// so far.
+/// The columns are an RTT in milliseconds (`rtt_ms`, `rtt`, `latency_ms`) and a time: `unix_s`,
+/// `timestamp`, `time` or `datetime` (seconds since 1970 or ISO 8601), `unix_ms`, `time_s` (seconds
+/// from a start that is not known), or `session_start_unix_ms` with `send_offset_s`. An RTT that is
+/// empty or says `timeout` is a ping without an answer: it counts as a probe time-out in the sample.
 enum PingFile {
+    private static let rttNames = ["rtt_ms", "rtt", "latency_ms"]
+    private static let momentNames = ["unix_s", "timestamp", "time", "datetime"]
+
     private struct Columns {
+        let line: CSVLine
         var rtt: Int
         var time: Int
         /// The column that `time` is an offset to.
         var start: Int?
-        /// What one of `time` is, seconds; its zero is 1970 where `isUnix`.
-        var isUnix: Bool
+        /// Seconds that a number in `time` counts.
+        var unit = 1.0
+        /// Whether times count from 1970.
+        var isUnix = true
         var count: Int
 
         init(_ lines: LineFile) throws(TraceError) {
             guard let header = try lines.next() else { throw lines.refusal("the file is empty") }
-            let names = PingFile.fields(header)
+            line = CSVLine(header: header)
+            guard let names = line.fields(header)?.map({ $0.lowercased() }) else {
+                throw lines.refusal("a quote has no end")
+            }
             count = names.count
-            func place(_ name: String) -> Int? { names.firstIndex { $0 == name } }
-            guard let rtt = place("rtt_ms") else {
-                throw lines.refusal("the header has no column 'rtt_ms'")
+            func place(_ known: [String]) -> Int? {
+                known.lazy.compactMap { names.firstIndex(of: $0) }.first
+            }
+            guard let rtt = place(PingFile.rttNames) else {
+                throw lines.refusal(
+                    "the header has no column with the RTT: 'rtt_ms', 'rtt' or 'latency_ms'")
             }
             self.rtt = rtt
-            if let unix = place("unix_s") {
-                time = unix
-                isUnix = true
-            } else if let offset = place("send_offset_s"),
-                let start = place("session_start_unix_ms")
+            if let offset = place(["send_offset_s"]),
+                let start = place(["session_start_unix_ms"])
             {
                 time = offset
                 self.start = start
-                isUnix = true
-            } else if let seconds = place("time_s") {
+            } else if let moment = place(PingFile.momentNames) {
+                time = moment
+            } else if let moment = place(["unix_ms"]) {
+                time = moment
+                unit = 1e-3
+            } else if let seconds = place(["time_s"]) {
                 time = seconds
                 isUnix = false
             } else {
                 throw lines.refusal(
-                    "the header has no time: 'unix_s', 'time_s', or 'session_start_unix_ms' with"
-                        + " 'send_offset_s'")
+                    "the header has no time: 'unix_s', 'unix_ms', 'timestamp', 'time', 'datetime', "
+                        + "'time_s', or 'session_start_unix_ms' with 'send_offset_s'")
             }
         }
 
-        /// The time of a row in nanoseconds.
-        func time(_ row: [Substring], _ lines: LineFile) throws(TraceError) -> Int64 {
+        func fields(_ text: String, _ lines: LineFile) throws(TraceError) -> [String] {
+            guard let row = line.fields(text) else { throw lines.refusal("a quote has no end") }
             guard row.count == count else {
                 throw lines.refusal("\(row.count) columns instead of \(count)")
             }
-            guard let value = Double(field: row[time]) else {
-                throw lines.refusal("the time '\(row[time].prefix(40))' is no number")
+            return row
+        }
+
+        /// The time of a row in nanoseconds.
+        func time(_ row: [String], _ lines: LineFile) throws(TraceError) -> Int64 {
+            if isUnix, start == nil, let moment = MomentText.nanoseconds(iso: row[time]) {
+                return moment
             }
-            var nanoseconds = (value * 1e9).rounded()
-            if let start {
-                guard let base = Double(field: row[start]) else {
-                    throw lines.refusal("the start '\(row[start].prefix(40))' is no number")
-                }
-                nanoseconds += base * 1e6
+            guard let value = line.number(row[time]) else {
+                throw lines.refusal(
+                    "the time '\(row[time].prefix(40))' is no number"
+                        + (isUnix && start == nil ? " and no date of ISO 8601" : ""))
             }
-            guard nanoseconds.magnitude < 9e18 else {
+            // Whole seconds and the rest apart: a double of today's nanoseconds is 256 ns coarse.
+            let scaled = value * unit
+            let whole = scaled.rounded(.down)
+            guard whole.magnitude < 9e9 else {
                 throw lines.refusal("the time '\(row[time].prefix(40))' is out of range")
             }
-            return Int64(nanoseconds)
+            var nanoseconds =
+                Int64(whole) * 1_000_000_000 + Int64(((scaled - whole) * 1e9).rounded())
+            if let start {
+                guard let base = line.number(row[start]), base.magnitude < 9e12 else {
+                    throw lines.refusal("the start '\(row[start].prefix(40))' is no number")
+                }
+                nanoseconds =
+                    nanoseconds.addingReportingOverflow(Int64((base * 1e6).rounded()))
+                    .partialValue
+            }
+            return nanoseconds
         }
     }
 
-    private static func fields(_ line: String) -> [Substring] {
-        line.split(separator: ",", omittingEmptySubsequences: false).map { field in
-            var field = field
-            while field.first == " " { field.removeFirst() }
-            while field.last == " " { field.removeLast() }
-            return field
-        }
+    /// Whether a line is a header of pings.
+    static func isHeader(_ line: String) -> Bool {
+        let names = CSVLine(header: line).fields(line)?.map { $0.lowercased() } ?? []
+        return rttNames.contains { names.contains($0) }
     }
 
     static func started(_ file: String) throws(TraceError) -> Int64? {
+        if try isText(file) { return try PingText.started(file) }
         let lines = try LineFile(file)
         let columns = try Columns(lines)
-        guard columns.isUnix, let line = try lines.next() else { return nil }
-        return try columns.time(fields(line), lines)
+        guard columns.isUnix else { return nil }
+        while let line = try lines.next() {
+            if !line.isEmpty { return try columns.time(columns.fields(line, lines), lines) }
+        }
+        return nil
+    }
+
+    /// Whether the file is ping's own output.
+    private static func isText(_ file: String) throws(TraceError) -> Bool {
+        let lines = try LineFile(file)
+        while let line = try lines.next() {
+            if !line.isEmpty { return PingText.isOutput(line) }
+        }
+        return false
     }
 
     static func read(
         _ file: String, origin: Int64, _ body: (PathSample) throws(TraceError) -> Void
     ) throws(TraceError) {
+        if try isText(file) { return try PingText.read(file, origin: origin, body) }
         let lines = try LineFile(file)
         let columns = try Columns(lines)
         var previous = Int64.min
-        var smoothed: Double?
-        var variation = 0.0
-        var least = Double.infinity
-        var unanswered = 0
+        var series = PingSeries()
         while let line = try lines.next() {
             if line.isEmpty { continue }
-            let row = fields(line)
+            let row = try columns.fields(line, lines)
             var time = try columns.time(row, lines)
             if columns.isUnix { time = time.subtractingReportingOverflow(origin).partialValue }
             guard time >= previous else { throw lines.refusal("the time goes back") }
             previous = time
-            var sample = PathSample.measured(at: Instant(nanoseconds: time))
-            if row[columns.rtt].isEmpty {
-                unanswered += 1
-            } else {
-                guard let rtt = Double(field: row[columns.rtt]), rtt >= 0, rtt < 1e9 else {
-                    throw lines.refusal("the RTT '\(row[columns.rtt].prefix(40))' is no time")
-                }
-                unanswered = 0
-                least = min(least, rtt)
-                if let mean = smoothed {
-                    variation = 0.75 * variation + 0.25 * (mean - rtt).magnitude
-                    smoothed = 0.875 * mean + 0.125 * rtt
-                } else {
-                    smoothed = rtt
-                    variation = rtt / 2
-                }
-                sample.snapshot.latestRTT = TimeDelta(seconds: rtt * 1e-3)
-                sample.snapshot.lastReply = sample.time + sample.snapshot.latestRTT
+            let moment = Instant(nanoseconds: time)
+            let field = row[columns.rtt]
+            if PingSeries.isMissing(field) {
+                try body(series.missed(1, at: moment))
+                continue
             }
-            sample.snapshot.smoothedRTT = TimeDelta(seconds: (smoothed ?? 0) * 1e-3)
-            sample.snapshot.rttVariation = TimeDelta(seconds: variation * 1e-3)
-            if least < .infinity { sample.snapshot.minRTT = TimeDelta(seconds: least * 1e-3) }
-            sample.snapshot.probeTimeouts = unanswered
-            try body(sample)
+            guard let rtt = columns.line.number(field), rtt >= 0, rtt < PingSeries.limit else {
+                throw lines.refusal("the RTT '\(field.prefix(40))' is no time")
+            }
+            try body(
+                series.answered(
+                    at: moment, rtt: rtt, reply: moment + TimeDelta(seconds: rtt * 1e-3)))
         }
         guard previous > .min else { throw lines.refusal("the file has no row") }
     }

@@ -5,38 +5,54 @@ public import PathTelemetry
 public enum TraceImportFormat: String, Sendable, CaseIterable {
     /// One integer a line: the millisecond of one opportunity to send 1,500 bytes.
     case mahimahi
-    /// CSV with a header: `rtt_ms` and a time; an empty `rtt_ms` is a ping without an answer.
+    /// CSV with a header that has RTTs and times, or what `ping -D` prints.
     case ping
     /// The JSON that `iperf3 --json` prints.
     case iperf3
 }
 
-/// Turns measurements of links into a trace: one session, a path each file, and path samples.
+/// Turns measurements of links into a trace: one session, a path each measurement, and path samples.
+///
+/// A file is one path; an iperf3 test of both directions is two, the second with `-reverse` behind
+/// its name. Samples of a path are in the order of time; one path's come after another's.
 public struct TraceImporter {
-    /// A file and the path that it becomes.
+    /// A file to import.
     public struct Source: Hashable, Sendable {
         public var file: String
         /// Nil: found out from the file's beginning.
         public var format: TraceImportFormat?
-        /// The path's name.
-        public var name: String
+        /// The path's name; nil is the file's, with `-reverse` behind it where the data went from
+        /// the server to the client (`iperf3 -R`).
+        public var name: String?
 
-        public init(file: String, format: TraceImportFormat? = nil, name: String) {
+        public init(file: String, format: TraceImportFormat? = nil, name: String? = nil) {
             self.file = file
             self.format = format
             self.name = name
         }
     }
 
-    /// What became of the files.
-    public struct Result: Hashable, Sendable {
-        public var formats: [TraceImportFormat] = []
-        /// Samples by file.
-        public var samples: [Int] = []
+    /// A path that was made.
+    public struct ImportedPath: Hashable, Sendable {
+        public var name: String
+        public var file: String
+        public var format: TraceImportFormat
+        public var samples: Int
     }
 
-    /// Files of one import: each needs a path number of its own.
-    public static let sourceLimit = PathID.limit
+    /// One series of measurements on its way into the trace.
+    private struct Series {
+        var name: String
+        var file: String
+        var format: TraceImportFormat
+        /// Of an iperf3 test.
+        var direction = IperfFile.Direction.forward
+        /// Nanoseconds since 1970, where the file says so.
+        var started: Int64?
+    }
+
+    /// Paths of one import: each needs a number of its own.
+    private static let pathLimit = PathID.limit
 
     /// Over how long the opportunities of a Mahimahi trace are counted for a sample.
     public var interval = TimeDelta.milliseconds(100)
@@ -51,20 +67,21 @@ public struct TraceImporter {
     public func run(
         _ sources: [Source], into path: String, programVersion: String, command: String,
         progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }
-    ) throws(TraceError) -> Result {
-        guard !sources.isEmpty, sources.count <= TraceImporter.sourceLimit else {
-            throw .importRefused(
-                path: sources.last?.file ?? path, line: 0,
-                what: "\(sources.count) files; an import takes 1 to \(TraceImporter.sourceLimit)")
+    ) throws(TraceError) -> [ImportedPath] {
+        guard !sources.isEmpty, sources.count <= TraceImporter.pathLimit else {
+            throw TraceImporter.tooMany(sources.count, sources.last?.file ?? path)
         }
-        let formats = try sources.map { source throws(TraceError) in
-            if let format = source.format { return format }
-            return try TraceImporter.format(of: source.file)
+        var series: [Series] = []
+        for source in sources {
+            series += try TraceImporter.series(of: source)
+            guard series.count <= TraceImporter.pathLimit else {
+                throw TraceImporter.tooMany(series.count, source.file)
+            }
         }
         let writer = try TraceWriter(
             path: path, schema: .current, programVersion: programVersion, ifExists: .refuse)
         do throws(TraceError) {
-            let result = try write(sources, formats, writer, programVersion, command, progress)
+            let result = try write(series, writer, programVersion, command, progress)
             try writer.close()
             return result
         } catch {
@@ -74,31 +91,56 @@ public struct TraceImporter {
         }
     }
 
-    private func write(
-        _ sources: [Source], _ formats: [TraceImportFormat], _ writer: TraceWriter,
-        _ programVersion: String, _ command: String, _ progress: (_ done: Int, _ of: Int) -> Void
-    ) throws(TraceError) -> Result {
-        // The first file that says when it was measured gives the session its date.
-        var started: Int64?
-        for (source, format) in zip(sources, formats) where started == nil {
-            started = try TraceImporter.started(source.file, format)
+    private static func tooMany(_ count: Int, _ file: String) -> TraceError {
+        .importRefused(
+            path: file, line: 0, what: "\(count) paths; an import makes 1 to \(pathLimit)")
+    }
+
+    private static func series(of source: Source) throws(TraceError) -> [Series] {
+        let format =
+            if let known = source.format { known } else { try self.format(of: source.file) }
+        let base = source.file.split(separator: "/").last.map(String.init) ?? "link"
+        var series = Series(name: source.name ?? base, file: source.file, format: format)
+        switch format {
+        case .mahimahi: return [series]
+        case .ping:
+            series.started = try PingFile.started(source.file)
+            return [series]
+        case .iperf3:
+            let file = try IperfFile(source.file)
+            series.started = file.started
+            return file.directions.map { direction in
+                var series = series
+                series.direction = direction
+                if direction == .reverse, source.name == nil || file.directions.count > 1 {
+                    series.name += "-" + direction.rawValue
+                }
+                return series
+            }
         }
-        let origin = started ?? 0
+    }
+
+    private func write(
+        _ series: [Series], _ writer: TraceWriter, _ programVersion: String, _ command: String,
+        _ progress: (_ done: Int, _ of: Int) -> Void
+    ) throws(TraceError) -> [ImportedPath] {
+        // The earliest moment that a file names gives the session its date.
+        let origin = series.compactMap(\.started).min() ?? 0
         let session = writer.beginSession(
             SessionInfo(
                 startedWallClock: origin, started: .zero, role: "import",
                 programVersion: programVersion, command: command))
         let ring = writer.makeRing(whenFull: .wait)
-        var result = Result(formats: formats)
+        var result: [ImportedPath] = []
         var end = Instant.zero
-        for (index, source) in sources.enumerated() {
+        for (index, part) in series.enumerated() {
             let path = PathID(index)
             ring.record(
                 added: PathInfo(
-                    path: path, name: source.name, local: source.file, remote: "",
+                    path: path, name: part.name, local: part.file, remote: "",
                     traits: PathTraits(), added: .zero), session: session)
             var samples = 0
-            try read(source.file, formats[index], origin: origin) { sample throws(TraceError) in
+            try read(part, origin: origin) { sample throws(TraceError) in
                 var sample = sample
                 sample.snapshot.path = path
                 end = max(end, sample.time)
@@ -108,32 +150,22 @@ public struct TraceImporter {
                 }
                 samples += 1
             }
-            result.samples.append(samples)
-            progress(index + 1, sources.count)
+            result.append(
+                ImportedPath(
+                    name: part.name, file: part.file, format: part.format, samples: samples))
+            progress(index + 1, series.count)
         }
         writer.endSession(session, at: end)
         return result
     }
 
     private func read(
-        _ file: String, _ format: TraceImportFormat, origin: Int64,
-        _ body: (PathSample) throws(TraceError) -> Void
+        _ series: Series, origin: Int64, _ body: (PathSample) throws(TraceError) -> Void
     ) throws(TraceError) {
-        switch format {
-        case .mahimahi: try MahimahiFile.read(file, interval: interval, body)
-        case .ping: try PingFile.read(file, origin: origin, body)
-        case .iperf3: try IperfFile.read(file, origin: origin, body)
-        }
-    }
-
-    /// When the first measurement was made, nanoseconds since 1970, if the file says so.
-    private static func started(
-        _ file: String, _ format: TraceImportFormat
-    ) throws(TraceError) -> Int64? {
-        switch format {
-        case .mahimahi: nil
-        case .ping: try PingFile.started(file)
-        case .iperf3: try IperfFile.started(file)
+        switch series.format {
+        case .mahimahi: try MahimahiFile.read(series.file, interval: interval, body)
+        case .ping: try PingFile.read(series.file, origin: origin, body)
+        case .iperf3: try IperfFile(series.file).read(series.direction, origin: origin, body)
         }
     }
 
@@ -145,10 +177,10 @@ public struct TraceImporter {
             guard let first = text.first else { continue }
             if first == "{" { return .iperf3 }
             if text.allSatisfy({ $0.isNumber || $0 == " " }) { return .mahimahi }
-            if line.split(separator: ",").contains("rtt_ms") { return .ping }
+            if PingText.isOutput(line) || PingFile.isHeader(line) { return .ping }
             throw lines.refusal(
-                "neither an integer (mahimahi), a header with rtt_ms (ping) nor JSON (iperf3);"
-                    + " say what it is with --format")
+                "neither an integer (mahimahi), a header with rtt_ms or output of ping (ping) nor "
+                    + "JSON (iperf3); say what it is with --format")
         }
         throw lines.refusal("the file is empty")
     }

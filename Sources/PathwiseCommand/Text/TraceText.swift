@@ -7,13 +7,13 @@ enum TraceText {
     static func info(_ info: TraceInfo) -> String {
         var text = """
             \(info.path): \(NumberText.bytes(Double(info.fileBytes))), format \
-            \(info.formatVersion), recorded by pathwise \(info.programVersion)
-            feature schema \(info.schema.hash), \(info.schema.names.count) features
+            \(info.formatVersion), recorded by pathwise \(EscapedText(info.programVersion))
+            feature schema \(EscapedText(info.schema.hash)), \(info.schema.names.count) features
 
             """
         if let span = span(of: info) { text += span + "\n" }
         if info.decisions > 0 {
-            text += "policies: \(info.policies.joined(separator: ", "))\n"
+            text += "policies: \(EscapedText(info.policies.joined(separator: ", ")))\n"
         }
         text += "\(NumberText.count(info.decisions)) decisions, "
         text += "\(NumberText.count(info.outcomes)) with an outcome, "
@@ -116,34 +116,30 @@ enum TraceText {
         ]
     }
 
-    static func imported(
-        _ result: TraceImporter.Result, _ sources: [TraceImporter.Source], into output: String
-    ) -> String {
+    static func imported(_ paths: [TraceImporter.ImportedPath], into output: String) -> String {
         var table = TextTable([
             TextTable.Column("path", .left), TextTable.Column("file", .left),
             TextTable.Column("format", .left), TextTable.Column("samples"),
         ])
-        for (index, source) in sources.enumerated() {
+        for path in paths {
             table.add([
-                source.name, source.file, result.formats[index].rawValue,
-                NumberText.count(result.samples[index]),
+                path.name, path.file, path.format.rawValue, NumberText.count(path.samples),
             ])
         }
         return "\(output):\n" + table.text()
     }
 
     static func json(
-        _ result: TraceImporter.Result, _ sources: [TraceImporter.Source], into output: String
+        _ paths: [TraceImporter.ImportedPath], into output: String
     ) -> JSONValue {
         [
             "trace": .string(output),
             "paths": .array(
-                sources.enumerated().map { index, source in
+                paths.enumerated().map { index, path in
                     [
-                        "path": .count(index), "name": .string(source.name),
-                        "file": .string(source.file),
-                        "format": .string(result.formats[index].rawValue),
-                        "samples": .count(result.samples[index]),
+                        "path": .count(index), "name": .string(path.name),
+                        "file": .string(path.file), "format": .string(path.format.rawValue),
+                        "samples": .count(path.samples),
                     ]
                 }),
         ]
@@ -154,7 +150,7 @@ enum TraceText {
         text += "\(NumberText.count(report.outcomes)) outcomes, "
         guard !report.isSound else { return text + "sound\n" }
         text += "\(NumberText.count(report.issueCount)) contradictions\n"
-        for issue in report.issues { text += "  \(issue)\n" }
+        for issue in report.issues { text += "  \(EscapedText(issue.description))\n" }
         let unlisted = report.issueCount - report.issues.count
         if unlisted > 0 { text += "  and \(NumberText.count(unlisted)) more\n" }
         return text
