@@ -24,7 +24,9 @@ public enum LearningError: Error, Equatable, Sendable, CustomStringConvertible {
         case .invalidValue(let policy, let parameter, let value, let expected):
             return "policy \(policy): \(parameter)=\(value) is not usable: give \(expected)"
         case .unknownPath(let name, let known):
-            return "there is no path \"\(name)\": paths are \(known.joined(separator: ", "))"
+            let hint =
+                known.isEmpty ? "no path has a name" : "paths are \(known.joined(separator: ", "))"
+            return "there is no path \"\(name)\": \(hint)"
         case .model(let file, let problem):
             return "model \(file): \(problem)"
         case .training(let problem):

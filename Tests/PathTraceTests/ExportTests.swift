@@ -98,7 +98,7 @@ import Testing
             ])
         #expect(
             try export(scratch.file(), .events, .csv).dropFirst().joined(separator: "|")
-                == "1,0,note,,\"a \"\"b\"\",|c\",1e-07")
+                == "1,0,note,,\"a \"\"b\"\",\\x0ac\",1e-07")
     }
 
     @Test func decisionsAsDecisionServiceJSON() throws {

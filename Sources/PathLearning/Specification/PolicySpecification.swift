@@ -112,7 +112,7 @@ public enum PolicySpecification: Hashable, Sendable, CustomStringConvertible {
     public func resolved(names: [String]) throws(LearningError) -> PolicySpecification {
         guard case .single(.name(let wanted)) = self else { return self }
         guard let index = names.firstIndex(of: wanted), index < PathID.limit else {
-            throw .unknownPath(name: wanted, known: names)
+            throw .unknownPath(name: wanted, known: names.filter { !$0.isEmpty })
         }
         return .single(.number(PathID(index)))
     }

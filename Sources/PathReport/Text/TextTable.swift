@@ -1,3 +1,5 @@
+import PathTelemetry
+
 /// A table of text with aligned columns, for terminals and plain files.
 public struct TextTable: Sendable {
     /// Where the text of a column stands.
@@ -20,8 +22,13 @@ public struct TextTable: Sendable {
     public init(_ columns: [Column]) { self.columns = columns }
 
     /// Adds a row; missing cells are empty, further ones are left out.
+    ///
+    /// Names in a table may come from a file or a peer: what a terminal would obey is written out.
     public mutating func add(_ cells: [String]) {
-        rows.append((0..<columns.count).map { $0 < cells.count ? cells[$0] : "" })
+        rows.append(
+            (0..<columns.count).map {
+                $0 < cells.count ? EscapedText(cells[$0]).description : ""
+            })
     }
 
     /// The table as lines, each ending with a newline.

@@ -1,22 +1,48 @@
 /// Pieces of JSON (RFC 8259) as bytes.
 public enum JSONText {
-    /// A quoted string; everything that has to be is escaped.
+    /// A quoted string.
+    ///
+    /// Besides what has to be, what a terminal would obey is escaped: control and format characters
+    /// and those that turn the direction of text around. The text stays the same to whoever reads
+    /// the JSON.
     public static func append(_ text: String, to bytes: inout [UInt8]) {
         bytes.append(0x22)
-        for byte in text.utf8 {
-            switch byte {
-            case 0x22: bytes += [0x5c, 0x22]
-            case 0x5c: bytes += [0x5c, 0x5c]
-            case 0x0a: bytes += [0x5c, 0x6e]
-            case 0x0d: bytes += [0x5c, 0x72]
-            case 0x09: bytes += [0x5c, 0x74]
-            case 0..<0x20:
-                let digits = Array("0123456789abcdef".utf8)
-                bytes += Array("\\u00".utf8) + [digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-            default: bytes.append(byte)
-            }
+        if text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7f && $0 != 0x22 && $0 != 0x5c }) {
+            bytes.append(contentsOf: text.utf8)
+        } else {
+            for scalar in text.unicodeScalars { append(scalar, to: &bytes) }
         }
         bytes.append(0x22)
+    }
+
+    private static func append(_ scalar: Unicode.Scalar, to bytes: inout [UInt8]) {
+        switch scalar {
+        case "\"": bytes += [0x5c, 0x22]
+        case "\\": bytes += [0x5c, 0x5c]
+        case "\n": bytes += [0x5c, 0x6e]
+        case "\r": bytes += [0x5c, 0x72]
+        case "\t": bytes += [0x5c, 0x74]
+        case _ where isUnsafe(scalar):
+            for unit in UTF16.encode(scalar).map(Array.init) ?? [] { append(unit, to: &bytes) }
+        default: bytes.append(contentsOf: UTF8.encode(scalar).map(Array.init) ?? [])
+        }
+    }
+
+    /// As `EscapedText` has it.
+    private static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned,
+            .surrogate:
+            true
+        default: false
+        }
+    }
+
+    /// A UTF-16 code unit as `\u001b`.
+    private static func append(_ unit: UInt16, to bytes: inout [UInt8]) {
+        let digits = Array("0123456789abcdef".utf8)
+        bytes += [0x5c, 0x75]
+        for shift in [UInt16(12), 8, 4, 0] { bytes.append(digits[Int(unit >> shift & 15)]) }
     }
 
     /// The shortest text that reads back as the same number; `null` for what JSON cannot say.

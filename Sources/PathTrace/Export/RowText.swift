@@ -1,3 +1,5 @@
+import PathTelemetry
+
 /// How exported rows are written.
 public enum TraceExportFormat: String, Sendable, CaseIterable {
     /// RFC 4180 with a header; lists inside a field are separated by `;`, absent values empty.
@@ -127,8 +129,10 @@ struct RowText {
         if format == .jsonl { bytes.append(0x5d) }
     }
 
+    /// Control and format characters are written out: a table may be looked at on a terminal.
     private static func appendCSV(_ text: String, to bytes: inout [UInt8]) {
-        let mustQuote = text.utf8.contains { $0 == 0x22 || $0 == 0x2c || $0 == 0x0a || $0 == 0x0d }
+        let text = EscapedText(text).description
+        let mustQuote = text.utf8.contains { $0 == 0x22 || $0 == 0x2c }
         guard mustQuote else {
             bytes += Array(text.utf8)
             return

@@ -17,6 +17,16 @@ public enum ModelCard {
         return text
     }
 
+    /// A name from a file name or a recording, as text without a meaning in Markdown.
+    private static func escaped(_ name: String) -> String {
+        var text = ""
+        for scalar in EscapedText(name).description.unicodeScalars {
+            if "\\`*_{}[]<>()#|!&~".unicodeScalars.contains(scalar) { text += "\\" }
+            text.unicodeScalars.append(scalar)
+        }
+        return text
+    }
+
     private static func purpose(_ result: TrainingResult) -> String {
         var text = "## What it is for\n\n"
         if result.model.residual != nil {
@@ -46,9 +56,9 @@ public enum ModelCard {
         text += "| trace | fingerprint | sessions | decisions | seconds | policies |\n"
         text += "|---|---|---|---|---|---|\n"
         for source in result.sources {
-            text += "| \(source.name) | `\(StableHash.text(source.fingerprint))` | "
+            text += "| \(escaped(source.name)) | `\(StableHash.text(source.fingerprint))` | "
             text += "\(source.sessions) | \(source.decisions) | \(fixed(source.seconds, 1)) | "
-            text += source.policies.joined(separator: ", ") + " |\n"
+            text += source.policies.map(escaped).joined(separator: ", ") + " |\n"
         }
         text += "\n\(counts.decisions) decisions: \(counts.trained) train, \(counts.heldOut) held "
         text += "out (the end of each session), \(counts.forced) forced, "

@@ -1,5 +1,6 @@
 import ArgumentParser
 import PathReport
+import PathTelemetry
 
 /// `--json`: one object on standard output and nothing else there.
 struct OutputOptions: ParsableArguments {
@@ -7,7 +8,15 @@ struct OutputOptions: ParsableArguments {
     var json = false
 
     /// Prints a result in the form asked for.
+    ///
+    /// Whatever names are in a text, a terminal has nothing in it to obey but the ends of lines.
     func print(text: () -> String, json value: () -> JSONValue) throws(CommandFailure) {
-        try Console.standardOutput.write(json ? value().text(pretty: true) + "\n" : text())
+        try Console.standardOutput.write(
+            json ? value().text(pretty: true) + "\n" : OutputOptions.shown(text()))
+    }
+
+    static func shown(_ text: String) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false)
+            .map { EscapedText(String($0)).description }.joined(separator: "\n")
     }
 }

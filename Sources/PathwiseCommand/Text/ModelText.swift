@@ -25,10 +25,11 @@ enum ModelText {
             let widest = model.notes.keys.reduce(0) { max($0, $1.count) }
             text += "\n"
             for (name, value) in model.notes.sorted(by: { $0.key < $1.key }) {
-                let space = String(repeating: " ", count: widest - name.count)
+                let space = String(repeating: " ", count: max(0, widest - name.count))
                 let lines = value.split(separator: "\n", omittingEmptySubsequences: false)
                 let indent = "\n" + String(repeating: " ", count: widest + 2)
-                text += "\(name)\(space)  \(lines.joined(separator: indent))\n"
+                let shown = lines.map { EscapedText(String($0)).description }
+                text += "\(EscapedText(name))\(space)  \(shown.joined(separator: indent))\n"
             }
         }
         if let weights = weights(model) { text += "\n" + weights }
