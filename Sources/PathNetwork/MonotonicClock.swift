@@ -1,10 +1,31 @@
 internal import CLinuxUDP
 public import PathTelemetry
+public import PathTransport
+internal import Synchronization
 
 /// The clock of the sockets: CLOCK_MONOTONIC, which no one can set.
 public enum MonotonicClock {
     /// Reads the clock; about 25 ns.
     public static func now() -> Instant { Instant(nanoseconds: clu_monotonic()) }
+}
+
+/// Stamps of first messages: the wall clock, and above every stamp of this process before, whatever
+/// happens to the clock.
+public enum StampClock {
+    private static let last = Atomic<UInt64>(0)
+
+    /// The next stamp.
+    public static func now() -> InitiationStamp {
+        let wall = UInt64(max(0, clu_realtime()))
+        var before = last.load(ordering: .relaxed)
+        while true {
+            let next = max(wall, before &+ 1)
+            let (exchanged, original) = last.compareExchange(
+                expected: before, desired: next, ordering: .relaxed)
+            if exchanged { return InitiationStamp(nanoseconds: next) }
+            before = original
+        }
+    }
 }
 
 /// Turns the kernel's receive stamps, which are on the wall clock, into monotonic instants.

@@ -78,17 +78,17 @@ public struct TimeDelta: Hashable, Comparable, Sendable {
     /// From whole seconds, saturating at the limits.
     @inlinable
     public static func seconds(_ value: Int64) -> TimeDelta {
-        TimeDelta(nanoseconds: 1_000_000_000) * value
+        TimeDelta(nanoseconds: value) * Int64(1_000_000_000)
     }
     /// From whole milliseconds, saturating at the limits.
     @inlinable
     public static func milliseconds(_ value: Int64) -> TimeDelta {
-        TimeDelta(nanoseconds: 1_000_000) * value
+        TimeDelta(nanoseconds: value) * Int64(1_000_000)
     }
     /// From whole microseconds, saturating at the limits.
     @inlinable
     public static func microseconds(_ value: Int64) -> TimeDelta {
-        TimeDelta(nanoseconds: 1_000) * value
+        TimeDelta(nanoseconds: value) * Int64(1_000)
     }
 
     @inlinable

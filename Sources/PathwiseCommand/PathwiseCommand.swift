@@ -1,11 +1,14 @@
 import ArgumentParser
 import Dispatch
+import PathTransport
 import Pathwise
 
 /// The first thing that runs, before the concurrency runtime opens files of its own.
 @main
 enum Entry {
     static func main() {
+        // Before anything uses libcrypto: keys stay out of core dumps.
+        KeyMemory.protectLibrary()
         StandardStreams.fill()
         Task {
             await Program.run(

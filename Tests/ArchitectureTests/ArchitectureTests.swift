@@ -69,6 +69,19 @@ struct ArchitectureTests {
         #expect(Set(House.classes.keys).subtracting(seen).isEmpty, "named, but not there any more")
     }
 
+    /// Challenges, indexes, cookies and keys cannot be guessed: where they are made, nothing draws from
+    /// a seed, but for what is named with its reason.
+    @Test func secretsComeFromTheSystem() throws {
+        var seen: Set<String> = []
+        for file in try sources() where House.secretRooms.contains(file.room ?? "") {
+            let draws = Rules.guessableDraws(file.text, file: file.path)
+            if draws.isEmpty { continue }
+            seen.insert(file.path)
+            if House.seededDraws[file.path] == nil { expectNone(draws) }
+        }
+        #expect(seen == Set(House.seededDraws.keys), "named, but not there any more")
+    }
+
     @Test(arguments: ["Sources", "Tests", "Benchmarks"])
     func filesAreShort(folder: String) throws {
         for file in try tree.files(folder, endings: ["swift", "c", "h"]) {

@@ -27,6 +27,8 @@ enum House {
         "KeyHandle": "owns a key of libcrypto and frees it; one a key, not on a packet's way",
         "ConnectionBox":
             "a server keeps many connections, which are not copyable; one a connection",
+        "HalfOpen":
+            "a table names it, and it holds a cipher, which is not copyable; one a handshake",
         "StreamSlot": "queues of the stream table name the same slot; one a stream",
         "ClientDriver": "shared by its thread and the callers; one a connection",
         "ServerDriver": "shared by its thread and the callers; one a server",
@@ -35,6 +37,19 @@ enum House {
         "ServedConnection": "a server's connection as its callers know it; one a connection",
         "Slot": "owns a socket of the driver's set; one a socket",
         "Waker": "shared with the threads that end a wait; one a poller",
+    ]
+
+    /// Rooms whose guesses an attacker can use: numbers there come from the system's random source.
+    static let secretRooms: Set<String> = [
+        "PathTransport", "PathNetwork", "PathEmulation", "Pathwise",
+    ]
+
+    /// Files of those rooms that draw from the seeded generator all the same, and what for.
+    static let seededDraws: [String: String] = [
+        "Sources/PathTransport/Connection/ClientHandshake.swift":
+            "pauses between attempts to reach a busy server",
+        "Sources/PathTransport/Endpoint/ServerEndpoint.swift":
+            "seeds of the policies of a server's connections",
     ]
 
     /// Public functions that a documented protocol asks for: its text is theirs.

@@ -101,6 +101,16 @@ struct RuleTests {
         #expect(Rules.classes(text(source), file: "f").map(\.name) == ["A", "C", "E"])
     }
 
+    @Test func guessableDrawsAreFound() {
+        let source = """
+            var generator = SeededGenerator(seed: 1)
+            let token = try Crypto.randomNumber(UInt64.self) // SeededGenerator
+            let other = rand()
+            var split: SeededGenerator
+            """
+        #expect(Rules.guessableDraws(text(source), file: "f").map(\.line).sorted() == [1, 3, 4])
+    }
+
     @Test func lengthCountsLines() {
         #expect(Rules.length("a\nb\n", file: "f", limit: 2).isEmpty)
         #expect(Rules.length("a\nb\nc", file: "f", limit: 2).first?.line == 3)

@@ -51,7 +51,8 @@ private final class Watch: Sendable {
             connection: try Connection(
                 client: ClientIdentity(key: clientKey, peer: serverKey.publicKey),
                 configuration: ConnectionConfiguration(),
-                selector: try PathSelector(.minRTT, seed: 1), now: MonotonicClock.now()),
+                selector: try PathSelector(.minRTT, seed: 1), stamp: StampClock.now(),
+                now: MonotonicClock.now()),
             plans: remotes.map { PathPlan(name: "\($0)", remote: $0) },
             onEvent: { watch.note($0) }, onRecord: { _ in })
         defer { client.stop() }
@@ -94,7 +95,8 @@ private final class Watch: Sendable {
             connection: try Connection(
                 client: ClientIdentity(key: clientKey, peer: serverKey.publicKey),
                 configuration: ConnectionConfiguration(),
-                selector: try PathSelector(.minRTT, seed: 1), now: MonotonicClock.now()),
+                selector: try PathSelector(.minRTT, seed: 1), stamp: StampClock.now(),
+                now: MonotonicClock.now()),
             plans: [PathPlan(name: "a", ways: isDeadFirst ? ways : ways.reversed())],
             onEvent: { watch.note($0) }, onRecord: { _ in })
         defer { client.stop() }

@@ -2,6 +2,18 @@ import PathTelemetry
 import Testing
 
 @Suite struct TimeTests {
+    /// Numbers of a peer become times: whatever they are, they stop at the limits.
+    @Test func wholeUnitsStopAtTheLimits() {
+        for value in [Int64.max, Int64.max / 999, .max / 2] {
+            #expect(TimeDelta.seconds(value) == .infinite)
+            #expect(TimeDelta.milliseconds(value) == .infinite)
+            #expect(TimeDelta.microseconds(value) == .infinite)
+            #expect(TimeDelta.microseconds(-value).nanoseconds == .min)
+        }
+        #expect(TimeDelta.microseconds(1 << 50).nanoseconds == (1 << 50) * 1_000)
+        #expect(TimeDelta.seconds(-3).nanoseconds == -3_000_000_000)
+    }
+
     @Test func differencesAndSumsAreInverse() {
         let start = Instant(nanoseconds: 1_000)
         let later = start + .milliseconds(5)

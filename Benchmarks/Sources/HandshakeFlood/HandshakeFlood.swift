@@ -86,7 +86,7 @@ struct HandshakeFlood {
         var connection = try Connection(
             client: ClientIdentity(key: try PrivateKey.generate(), peer: server),
             configuration: ConnectionConfiguration(),
-            selector: try PathSelector(.minRTT, seed: 1), now: now)
+            selector: try PathSelector(.minRTT, seed: 1), stamp: StampClock.now(), now: now)
         connection.addPath(socket: 0, remote: address, datagramLimit: 1200, now: now)
         var buffer = [UInt8](repeating: 0, count: 65_536)
         let length = buffer.withUnsafeMutableBytes {

@@ -80,6 +80,17 @@ int ccrypto_random(uint8_t *out, size_t length);
 /// Whether the bytes are equal, in a time that does not depend on them.
 int ccrypto_equal(const uint8_t *left, const uint8_t *right, size_t length);
 
+/// Memory for secrets, zeroed: pages of its own that no core dump holds, that a child process finds
+/// empty, and that are not swapped out as far as RLIMIT_MEMLOCK allows. Null when memory is missing.
+void *ccrypto_secret_allocate(size_t length);
+
+/// Overwrites with zeros and frees; null is ignored.
+void ccrypto_secret_free(void *bytes);
+
+/// Lets libcrypto take all its memory, contexts with key schedules included, from such pages (those
+/// a child process keeps). 0 when libcrypto was used in this process before: then nothing changes.
+int ccrypto_secure_library(void);
+
 /// Overwrites with zeros in a way that the compiler does not remove.
 void ccrypto_wipe(void *bytes, size_t length);
 

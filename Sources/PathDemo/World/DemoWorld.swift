@@ -61,7 +61,7 @@ final class DemoWorld: Sendable {
     func run(file: String, inbox: String) async throws -> PolicyRun {
         var options = StoreOptions(
             place: .path(Array(inbox.utf8), isFolder: true),
-            secret: try PrivateKey.generate().publicKey.rawBytes)
+            secret: Array(try PrivateKey.generate().publicKey.base64.utf8))
         options.onConflict = .replace
         let store = try ItemStore(options)
         let receiving = Task { [log, server] in await log.serve(server, into: store) }

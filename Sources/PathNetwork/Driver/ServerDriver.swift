@@ -36,7 +36,7 @@ public final class ServerDriver: @unchecked Sendable {
         options: UDPSocket.Options = UDPSocket.Options(), onEvent: @escaping EventHandler,
         onRecord: @escaping RecordHandler
     ) throws {
-        let endpoint = try ServerEndpoint(configuration)
+        let endpoint = try ServerEndpoint(configuration, startedAt: StampClock.now())
         let poller = try Poller()
         var sockets = try SocketSet()
         var addresses: [SocketAddress] = []
@@ -132,7 +132,8 @@ public final class ServerDriver: @unchecked Sendable {
         while let reply = unsafe endpoint.pollReply(into: sockets.transmitBuffer) {
             _ = sockets.send(reply)
         }
-        var next = Instant.distantFuture
+        endpoint.handleTimeout(now: now)
+        var next = endpoint.pollTimeout()
         for box in endpoint.boxes {
             now = MonotonicClock.now()
             let due = serve(box, now)
@@ -144,8 +145,7 @@ public final class ServerDriver: @unchecked Sendable {
     /// One connection's round; when it is due again, nil when it has ended.
     private func serve(_ box: ConnectionBox, _ start: Instant) -> Instant? {
         let key = ObjectIdentifier(box)
-        let isConfirmed = box.with { $0.isConfirmedByPeer }
-        if isConfirmed, served[key] == nil {
+        if served[key] == nil {
             served[key] = ServedConnection(id: nextID, box: box, driver: self)
             nextID += 1
         }

@@ -80,7 +80,10 @@ public struct World<Application: WorldApplication>: ~Copyable {
             key: credentials.serverKey, clients: credentials.clients, policy: settings.serverPolicy)
         serverSetup.connection = settings.server
         serverSetup.connection.seed = seed &+ 1
-        let server = try ServerEndpoint(serverSetup)
+        // Virtual time is the wall clock of both; the client's shows a moment later.
+        let stamp = UInt64(start.nanoseconds)
+        let server = try ServerEndpoint(
+            serverSetup, startedAt: InitiationStamp(nanoseconds: stamp))
         var clientSetup = settings.client
         clientSetup.seed = seed
         var client = try Connection(
@@ -89,7 +92,7 @@ public struct World<Application: WorldApplication>: ~Copyable {
                 presharedKey: credentials.presharedKey, suite: settings.suite),
             configuration: clientSetup,
             selector: try PathSelector(settings.policy, model: settings.model, seed: seed),
-            now: start)
+            stamp: InitiationStamp(nanoseconds: stamp + 1), now: start)
         var addresses: [(client: SocketAddress, server: SocketAddress)] = []
         for index in specifications.indices {
             let port = UInt16(index)
@@ -228,6 +231,8 @@ public struct World<Application: WorldApplication>: ~Copyable {
 
     private func nextEvent() -> Instant {
         var next = min(client.pollTimeout(now: now), application.nextWake)
+        let serverDue = server.pollTimeout()
+        if serverDue != .distantFuture { next = min(next, serverDue - serverClockOffset) }
         for link in links.indices {
             if let due = links[link].nextDelivery { next = min(next, due) }
         }
@@ -277,6 +282,7 @@ public struct World<Application: WorldApplication>: ~Copyable {
     private mutating func timers() {
         if client.pollTimeout(now: now) <= now { client.handleTimeout(now: now) }
         let serverNow = now + serverClockOffset
+        server.handleTimeout(now: serverNow)
         for box in server.boxes {
             box.with { connection in
                 guard connection.pollTimeout(now: serverNow) <= serverNow else { return }

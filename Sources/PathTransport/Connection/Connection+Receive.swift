@@ -75,6 +75,12 @@ extension Connection {
             handshake?.handleRetry(bytes, path: path, now: now)
         case HandshakeKind.refusal:
             handshake?.handleRefusal(bytes, now: now)
+        case HandshakeKind.stale:
+            do {
+                try handshake?.handleStale(bytes, now: now)
+            } catch {
+                finish(.cryptography("\(error)"), now: now)
+            }
         case HandshakeKind.response:
             guard let suite = handshake?.suite,
                 let answer = handshake?.handleResponse(bytes, now: now)
@@ -136,8 +142,6 @@ extension Connection {
         }
         guard let index = known else { return }
         lastReceivedAt = now
-        // The client used the keys, so it holds its own and has our answer.
-        isConfirmed = true
         noteArrival(
             index, bytes: bytes.count, number: header.packetNumber, from: remote, to: local,
             socket: socket, now: now)

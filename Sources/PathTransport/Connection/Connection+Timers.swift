@@ -12,7 +12,6 @@ extension Connection {
         case .handshaking: return handshakeTimeout
         case .established: break
         }
-        guard isConfirmed else { return lastReceivedAt + configuration.handshakeTimeout }
         var next = lastReceivedAt + idleTimeout
         next = min(next, session.ledger.timeout)
         next = min(next, session.messages.nextExpiry)
@@ -115,12 +114,6 @@ extension Connection {
             checkHandshake(now: now)
             return
         case .established: break
-        }
-        guard isConfirmed else {
-            if now >= lastReceivedAt + configuration.handshakeTimeout {
-                finish(.handshakeTimeout, now: now)
-            }
-            return
         }
         if now >= lastReceivedAt + idleTimeout {
             finish(.idleTimeout, now: now)

@@ -31,7 +31,6 @@ extension Connection {
         case .closing: return pollClose(into: buffer, now: now)
         case .established: break
         }
-        guard isConfirmed else { return nil }
         if let transmit = pollPathControl(into: buffer, now: now) { return transmit }
         if let transmit = pollAcknowledgement(into: buffer, now: now) { return transmit }
         if let transmit = pollData(into: buffer, now: now) { return transmit }
@@ -113,7 +112,10 @@ extension Connection {
                 change(index, to: .closed, .gaveUp, now)
                 return nil
             }
-            let token = generator.next()
+            guard let token = try? Crypto.randomNumber(UInt64.self) else {
+                finish(.cryptography("no random bytes for a path challenge"), now: now)
+                return nil
+            }
             paths[index].validation.handleChallengeSent(token, now: now)
             packet.challenge(token)
         }

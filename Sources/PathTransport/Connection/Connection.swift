@@ -40,8 +40,6 @@ public struct Connection: ~Copyable {
     var localIndex: UInt32
     var remoteIndex: UInt32 = 0
     var peerParameters: TransportParameters?
-    /// A server sends no data before the client has proved that it holds the keys.
-    var isConfirmed: Bool
 
     var paths = PathTable()
     var session: Session
@@ -50,7 +48,6 @@ public struct Connection: ~Copyable {
     let wantsAllPaths: Bool
     /// The path that a `single` policy is bound to.
     let onlyPath: PathID?
-    var generator: SeededGenerator
     let origin: Instant
 
     var events = EventQueue()
@@ -86,24 +83,31 @@ public struct Connection: ~Copyable {
 
     /// A client's connection; add its paths, then poll.
     ///
+    /// - Parameter stamp: the wall clock, above that of every connection of this process before.
+    ///
     /// Errors: `backend` when libcrypto fails.
     public init(
         client identity: ClientIdentity, configuration: ConnectionConfiguration,
-        selector: PathSelector, now: Instant
+        selector: PathSelector, stamp: InitiationStamp, now: Instant
     ) throws(CryptoError) {
         let handshake = try ClientHandshake(
             identity: identity, parameters: configuration.parameters,
-            timeout: configuration.handshakeTimeout, now: now)
+            timeout: configuration.handshakeTimeout, stamp: stamp, seed: configuration.seed,
+            now: now)
         self.init(
             isServer: false, peerKey: identity.peer, localIndex: handshake.index,
             configuration: configuration, selector: selector, now: now)
         self.handshake = consume handshake
     }
 
-    /// A server's connection, made by `ServerEndpoint` from an initiation that it accepted.
+    /// A server's connection, made by `ServerEndpoint` for the first packet that the client's keys
+    /// sealed.
+    ///
+    /// - Parameter provesAddress: the answer went to one address alone, so a packet from there shows
+    ///   that the client is reached at it.
     init(
-        server accepted: AcceptedInitiation, configuration: ConnectionConfiguration,
-        selector: PathSelector, now: Instant
+        server accepted: AcceptedInitiation, provesAddress: Bool,
+        configuration: ConnectionConfiguration, selector: PathSelector, now: Instant
     ) throws(CryptoError) {
         self.init(
             isServer: true, peerKey: accepted.clientKey, localIndex: accepted.localIndex,
@@ -111,8 +115,7 @@ public struct Connection: ~Copyable {
         remoteIndex = accepted.remoteIndex
         try establish(
             suite: accepted.suite, secrets: accepted.secrets, peer: accepted.parameters, now: now)
-        isConfirmed = false
-        handshakeRemote = accepted.remote
+        handshakeRemote = provesAddress ? accepted.remote : nil
         makePath(
             accepted.path, traits: PathTraits(), socket: accepted.socket, remote: accepted.remote,
             local: accepted.local, datagramLimit: configuration.parameters.maximumDatagram, now: now
@@ -137,9 +140,7 @@ public struct Connection: ~Copyable {
             onlyPath = nil
         }
         wantsAllPaths = selector.specification.seesFullPaths
-        isConfirmed = !isServer
         phase = .handshaking
-        generator = SeededGenerator(seed: configuration.seed ^ 0x5061_7468)
         session = Session(isServer: isServer, configuration: configuration, now: now)
         origin = now
         lastReceivedAt = now
@@ -170,8 +171,6 @@ public struct Connection: ~Copyable {
         if case .handshaking = phase { return true }
         return false
     }
-    /// The peer has proved that it holds the keys; always true of a client's connection.
-    public var isConfirmedByPeer: Bool { isConfirmed }
     /// Nothing is sent or received any more.
     public var isClosed: Bool {
         if case .closed = phase { return true }

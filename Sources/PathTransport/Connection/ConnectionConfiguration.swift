@@ -29,7 +29,7 @@ public struct ConnectionConfiguration: Sendable {
     public var isRecording = false
     /// UTC minus the clock of `now`, for features on a UTC grid.
     public var utcOffset = TimeDelta.zero
-    /// Seed of the policy's draws and of path challenges.
+    /// Seed of the policy's draws and of pauses between attempts: of nothing that is secret.
     public var seed: UInt64 = 1
 
     public init() {}

@@ -14,10 +14,10 @@ struct PacketProtection: ~Copyable {
     /// Failed openings after which the connection is closed (RFC 9001, section 6.6).
     static let forgeryLimit: UInt64 = 1 << 36
 
-    private var sendKeys: DirectionKeys
+    private(set) var sendKeys: DirectionKeys
     private var sendCipher: PacketCipher
     private var receiveCipher: PacketCipher
-    private var nextReceiveKeys: DirectionKeys
+    private(set) var nextReceiveKeys: DirectionKeys
     private var nextReceiveCipher: PacketCipher
     /// Late packets of the generation before; kept until the next change.
     private var previousReceiveCipher: PacketCipher?

@@ -7,6 +7,13 @@ enum Base64 {
     static func encode(_ bytes: [UInt8]) -> String {
         var text: [UInt8] = []
         text.reserveCapacity(characters)
+        append(bytes, to: &text)
+        defer { Crypto.wipe(&text) }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// The text as bytes, which a caller with a secret wipes, into an array that has room.
+    static func append(_ bytes: [UInt8], to text: inout [UInt8]) {
         var index = 0
         while index < bytes.count {
             let first = Int32(bytes[index])
@@ -20,13 +27,11 @@ enum Base64 {
             text.append(index &+ 2 < bytes.count ? character(third & 63) : UInt8(ascii: "="))
             index &+= 3
         }
-        defer { Crypto.wipe(&text) }
-        return String(decoding: text, as: UTF8.self)
     }
 
     /// The 32 bytes, or nil when the text is anything but their canonical base64.
-    static func decode(_ text: String) -> [UInt8]? {
-        var symbols = Array(text.utf8)
+    static func decode(_ text: some Sequence<UInt8>) -> [UInt8]? {
+        var symbols = Array(text)
         defer { Crypto.wipe(&symbols) }
         guard symbols.count == characters, symbols[43] == UInt8(ascii: "=") else { return nil }
         symbols[43] = UInt8(ascii: "A")

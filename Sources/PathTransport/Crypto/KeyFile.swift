@@ -9,14 +9,18 @@ public enum KeyFile {
     ///
     /// Errors: `keyFileExists`, `keyFile` with the call that failed; then no file is left behind.
     public static func write(_ key: PrivateKey, to path: String) throws(CryptoError) {
-        try create(path, holding: try key.base64)
+        var secret = try key.secretBytes
+        defer { Crypto.wipe(&secret) }
+        try create(path, holding: secret)
     }
 
     /// Creates `path` with mode 0600; an existing file is never touched.
     ///
     /// Errors: `keyFileExists`, `keyFile` with the call that failed; then no file is left behind.
     public static func write(_ key: PresharedKey, to path: String) throws(CryptoError) {
-        try create(path, holding: key.base64)
+        var secret = key.secret.array
+        defer { Crypto.wipe(&secret) }
+        try create(path, holding: secret)
     }
 
     /// The private key in the file at `path`.
@@ -42,10 +46,13 @@ public enum KeyFile {
         return key
     }
 
-    private static func create(_ path: String, holding base64: String) throws(CryptoError) {
-        var text = Array(base64.utf8)
-        text.append(UInt8(ascii: "\n"))
+    private static func create(_ path: String, holding key: [UInt8]) throws(CryptoError) {
+        // Room for the line's end, so that appending it leaves no copy behind.
+        var text: [UInt8] = []
+        text.reserveCapacity(Base64.characters &+ 1)
         defer { Crypto.wipe(&text) }
+        Base64.append(key, to: &text)
+        text.append(UInt8(ascii: "\n"))
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             let code = errno
@@ -131,7 +138,10 @@ public enum KeyFile {
 
     private static func parse(_ content: [UInt8], _ path: String) throws(CryptoError) -> [UInt8] {
         func isSpace(_ byte: UInt8) -> Bool { byte == 32 || (9...13).contains(byte) }
-        let line = content.drop(while: isSpace).reversed().drop(while: isSpace).reversed()
+        // A slice, not a copy: what holds the key is wiped by whoever read it.
+        var line = content[...]
+        while line.first.map(isSpace) == true { line.removeFirst() }
+        while line.last.map(isSpace) == true { line.removeLast() }
         if content.count > sizeLimit {
             throw .keyFileMalformed(path: path, problem: "longer than \(sizeLimit) bytes")
         }
@@ -140,7 +150,7 @@ public enum KeyFile {
                 path: path,
                 problem: "\(line.count) characters, expected \(Base64.characters) of base64")
         }
-        guard let bytes = Base64.decode(String(decoding: line, as: UTF8.self)) else {
+        guard let bytes = Base64.decode(line) else {
             throw .keyFileMalformed(path: path, problem: "not the base64 of 32 bytes")
         }
         return bytes

@@ -17,12 +17,12 @@ public struct PublicKey: Hashable, Sendable {
 
     /// From 44 characters of base64, as WireGuard writes keys; nil for anything else.
     public init?(base64: String) {
-        guard let bytes = Base64.decode(base64) else { return nil }
+        guard let bytes = Base64.decode(base64.utf8) else { return nil }
         self.init(bytes)
     }
 
     /// The 32 bytes.
-    var rawBytes: [UInt8] { bytes.array }
+    public var rawBytes: [UInt8] { bytes.array }
     /// 44 characters.
     public var base64: String { Base64.encode(bytes.array) }
 
@@ -81,8 +81,11 @@ public struct PrivateKey: Sendable {
     }
 
     /// From 44 characters of base64, as WireGuard writes keys; nil for anything else.
-    public init?(base64: String) {
-        guard var bytes = Base64.decode(base64) else { return nil }
+    public init?(base64: String) { self.init(base64: base64.utf8) }
+
+    /// As from text, for characters that were read into memory of the caller, who wipes it.
+    public init?(base64 characters: some Sequence<UInt8>) {
+        guard var bytes = Base64.decode(characters) else { return nil }
         defer { Crypto.wipe(&bytes) }
         self.init(bytes)
     }
@@ -90,10 +93,15 @@ public struct PrivateKey: Sendable {
     /// 44 characters: the secret itself, for a key file and for nothing else.
     public var base64: String {
         get throws(CryptoError) {
-            var bytes = try handle.secret().array
+            var bytes = try secretBytes
             defer { Crypto.wipe(&bytes) }
             return Base64.encode(bytes)
         }
+    }
+
+    /// The secret itself; the caller wipes it.
+    var secretBytes: [UInt8] {
+        get throws(CryptoError) { try handle.secret().array }
     }
 
     /// 32 bytes that only who holds the key can know, others for each purpose (RFC 2104).
@@ -176,7 +184,7 @@ public struct PresharedKey: Sendable {
 
     /// From 44 characters of base64, as WireGuard writes keys; nil for anything else.
     public init?(base64: String) {
-        guard var bytes = Base64.decode(base64) else { return nil }
+        guard var bytes = Base64.decode(base64.utf8) else { return nil }
         defer { Crypto.wipe(&bytes) }
         self.init(bytes)
     }

@@ -148,6 +148,20 @@ public struct NoiseHandshake: ~Copyable, Sendable {
         return (TrafficSecret(ours), TrafficSecret(theirs))
     }
 
+    /// What both sides can say to each other after message 1, beside message 2: the first bytes of
+    /// an HMAC-SHA256 over `message` and h.
+    ///
+    /// Errors: `outOfOrder` at any other point, `backend`.
+    func authenticator(
+        of message: [UInt8], label: String, length: Int
+    ) throws(CryptoError) -> [UInt8] {
+        guard step == .readSecond || step == .writeSecond else {
+            throw .outOfOrder(operation: "an answer to message 1")
+        }
+        let full = try state.authenticator(of: message.span.bytes, label: label)
+        return Array(full.array.prefix(length))
+    }
+
     // MARK: -> e, es, s, ss
 
     private mutating func writeFirst(_ payload: [UInt8]) throws(CryptoError) -> [UInt8] {

@@ -148,6 +148,13 @@ package enum Crypto {
         return bytes
     }
 
+    /// A number from the same generator, for what an attacker must not guess.
+    static func randomNumber<Number: FixedWidthInteger & UnsignedInteger>(
+        _: Number.Type = Number.self
+    ) throws(CryptoError) -> Number {
+        try randomBytes(count: Number.bitWidth / 8).reduce(0) { $0 << 8 | Number($1) }
+    }
+
     /// A fresh secret from the same generator.
     static func randomSecret() throws(CryptoError) -> SecretBytes {
         try unsafe SecretBytes { (target: UnsafeMutablePointer<UInt8>) throws(CryptoError) in

@@ -2,7 +2,8 @@ internal import CCrypto
 
 /// 32 secret bytes that are wiped when the last owner lets go.
 ///
-/// Immutable once made.
+/// Immutable once made. They lie in pages that no core dump holds, that a forked child finds empty, and
+/// that are not swapped out as far as the limit on locked memory goes.
 @safe package final class SecretBytes: @unchecked Sendable {
     /// Length in bytes of every secret: keys, chaining keys, shared secrets.
     package static let length = 32
@@ -13,8 +14,10 @@ internal import CCrypto
     init(
         fill: (UnsafeMutablePointer<UInt8>) throws(CryptoError) -> Void
     ) throws(CryptoError) {
-        unsafe base = .allocate(byteCount: SecretBytes.length, alignment: 8)
-        unsafe base.initializeMemory(as: UInt8.self, repeating: 0, count: SecretBytes.length)
+        guard let memory = unsafe ccrypto_secret_allocate(SecretBytes.length) else {
+            throw .backend(operation: "memory for a key")
+        }
+        unsafe base = memory
         try unsafe fill(base.assumingMemoryBound(to: UInt8.self))
     }
 
@@ -29,8 +32,7 @@ internal import CCrypto
     }
 
     deinit {
-        unsafe ccrypto_wipe(base, SecretBytes.length)
-        unsafe base.deallocate()
+        unsafe ccrypto_secret_free(base)
     }
 
     /// Lends the bytes for the length of a call; they must not be kept.
@@ -47,6 +49,20 @@ internal import CCrypto
             unsafe Array(UnsafeBufferPointer(start: bytes, count: SecretBytes.length))
         }
     }
+}
+
+/// Where the keys of a process lie.
+public enum KeyMemory {
+    /// Lets libcrypto keep its contexts, with key schedules and private keys, in memory like that of
+    /// the keys themselves: left out of core dumps, locked as far as the system allows, wiped when freed.
+    ///
+    /// Concerns all of the process's use of libcrypto, so it is the program's choice: the command
+    /// does it first of all. Not covered are processor registers and what a running call has on
+    /// its stack.
+    ///
+    /// - Returns: false, with nothing changed, when libcrypto was used in this process before.
+    @discardableResult
+    public static func protectLibrary() -> Bool { ccrypto_secure_library() == 1 }
 }
 
 /// 32 bytes that are not secret: digests and public keys.

@@ -151,6 +151,14 @@ struct SymmetricState {
             chainingKey: chainingKey, input: UnsafeBufferPointer(start: nil, count: 0))
     }
 
+    /// An authenticator that only the two sides can make at this point of the handshake.
+    ///
+    /// Its key is derived from ck with a label of its own, so it says nothing of other keys.
+    func authenticator(of message: RawSpan, label: String) throws(CryptoError) -> Bytes32 {
+        let key = try Crypto.expandLabel(chainingKey, label: label, length: SecretBytes.length)
+        return try Crypto.hmac(key: key, message, hash.storage.span.bytes)
+    }
+
     private mutating func takeNonce() throws(CryptoError) -> UInt64 {
         guard counter < .max else { throw .nonceExhausted }
         defer { counter &+= 1 }

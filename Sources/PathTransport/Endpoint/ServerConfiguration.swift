@@ -11,14 +11,16 @@ public struct ServerConfiguration: Sendable {
     /// Chooses the paths of what the server sends.
     public var policy: PolicySpecification
     public var model: Model?
-    /// Connections at once.
-    public var connectionLimit = 64
-    /// Connections at once that have not proved their keys yet.
-    public var halfOpenLimit = 64
+    /// Connections at once; who comes above it is told to wait.
+    public var connectionLimit = 256
+    /// Clients at once that have not used their keys yet, about a kilobyte each.
+    public var halfOpenLimit = 256
     /// Handshakes a second above which clients have to prove their address first.
     public var handshakesBeforeCookies = 32
-    /// Handshakes a second from one proved address.
-    public var handshakesPerAddress = 8
+    /// Handshakes a second from one proved address that may come to nothing under load.
+    ///
+    /// Those are messages that are stale, or of strangers; one costs a processor about 0.15 ms.
+    public var handshakesPerAddress = 256
 
     public init(key: PrivateKey, clients: [PublicKey: PresharedKey?], policy: PolicySpecification) {
         self.key = key
@@ -36,8 +38,11 @@ public struct ServerStatistics: Sendable {
     public var refusedWrongKey: UInt64 = 0
     public var refusedUnknownClient: UInt64 = 0
     public var refusedPresharedKey: UInt64 = 0
+    /// Told to wait, for want of room or for coming too often.
     public var refusedBusy: UInt64 = 0
-    /// Dropped without an answer: damaged, or over a limit.
+    /// First messages that were not newer than those taken of their client before.
+    public var refusedStale: UInt64 = 0
+    /// Dropped without an answer: damaged or unreadable.
     public var dropped: UInt64 = 0
 
     public init() {}
@@ -56,49 +61,4 @@ struct AcceptedInitiation {
     var remote: SocketAddress
     var local: SocketAddress?
     var responseLength: Int
-}
-
-/// Counts events of the running second.
-struct SecondCounter {
-    private var start = Instant.zero
-    private(set) var count = 0
-    private var previous = 0
-
-    /// Counts one event; the number in this second, or in the last one if that had more.
-    mutating func add(now: Instant) -> Int {
-        if now - start >= .seconds(1) {
-            previous = now - start < .seconds(2) ? count : 0
-            start = now
-            count = 0
-        }
-        count += 1
-        return max(count, previous)
-    }
-}
-
-/// Handshakes of each proved address in the running second; a fixed table, so that many addresses
-/// cost no memory: those that fall into one cell share its limit.
-struct AddressLimiter {
-    private var cells = [UInt16](repeating: 0, count: 4096)
-    private var start = Instant.zero
-    private let salt: UInt64
-
-    init(salt: UInt64) { self.salt = salt }
-
-    mutating func allows(_ address: SocketAddress, limit: Int, now: Instant) -> Bool {
-        if now - start >= .seconds(1) {
-            start = now
-            for index in cells.indices { cells[index] = 0 }
-        }
-        var hash = salt ^ 0xcbf2_9ce4_8422_2325
-        // The port is left out: one host has many.
-        let bytes = address.addressBytes
-        for index in bytes.indices {
-            hash = (hash ^ UInt64(bytes[index])) &* 0x100_0000_01b3
-        }
-        let index = Int(hash >> 52)
-        guard cells[index] < limit else { return false }
-        cells[index] += 1
-        return true
-    }
 }

@@ -7,7 +7,13 @@ struct ByteRing: ~Copyable {
     /// Storage of a ring that has just begun to be used, unless its maximum is less.
     static let initialCapacity = 65_536
 
+    /// What the allocator gave, and the first address in it that begins a cache line.
+    ///
+    /// Asking for aligned memory instead makes the C library cut its heap into pieces that it cannot
+    /// join: a process grew by 20 kB for each connection that came and went.
+    private var allocation: UnsafeMutableRawPointer?
     private var base: UnsafeMutableRawPointer?
+    private static let cacheLine = 64
     /// Bytes of storage now: zero or a power of two.
     private(set) var capacity = 0
     /// Bytes of storage at the most: a power of two.
@@ -17,9 +23,10 @@ struct ByteRing: ~Copyable {
     init(maximumCapacity: Int) {
         self.maximumCapacity = ByteRing.powerOfTwo(atLeast: maximumCapacity)
         unsafe base = nil
+        unsafe allocation = nil
     }
 
-    deinit { unsafe base?.deallocate() }
+    deinit { unsafe allocation?.deallocate() }
 
     /// Makes storage for `needed` bytes, keeping the bytes at the offsets that are `held`.
     ///
@@ -30,7 +37,9 @@ struct ByteRing: ~Copyable {
         guard needed <= maximumCapacity else { return false }
         let grown = max(
             min(ByteRing.initialCapacity, maximumCapacity), ByteRing.powerOfTwo(atLeast: needed))
-        let fresh = UnsafeMutableRawPointer.allocate(byteCount: grown, alignment: 64)
+        let room = UnsafeMutableRawPointer.allocate(
+            byteCount: grown &+ ByteRing.cacheLine, alignment: 16)
+        let fresh = unsafe room.alignedUp(toMultipleOf: ByteRing.cacheLine)
         if let old = unsafe base {
             var offset = held.lowerBound
             while offset < held.upperBound {
@@ -41,8 +50,9 @@ struct ByteRing: ~Copyable {
                 unsafe ByteRing.copy(old + from, to: fresh + to, count: run)
                 offset &+= UInt64(run)
             }
-            unsafe old.deallocate()
+            unsafe allocation?.deallocate()
         }
+        unsafe allocation = room
         unsafe base = fresh
         capacity = grown
         return true
@@ -74,7 +84,8 @@ struct ByteRing: ~Copyable {
 
     /// Gives the storage back; what it held is gone.
     mutating func release() {
-        unsafe base?.deallocate()
+        unsafe allocation?.deallocate()
+        unsafe allocation = nil
         unsafe base = nil
         capacity = 0
     }

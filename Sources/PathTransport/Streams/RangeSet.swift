@@ -1,21 +1,46 @@
 /// A set of unsigned numbers, kept as sorted, disjoint, non-touching half-open ranges.
 ///
-/// Serves stream offsets, packet numbers and bytes of a message. As a collection its elements are
-/// the ranges in rising order; `length` is the quantity of numbers in them. Adding at the end,
-/// extending the first or last range and taking from the front cost O(1) amortised; the rest costs
-/// a binary search and, when a range appears or vanishes in the middle, a move of the ranges on
-/// one side of it. Storage is kept when the set empties, so steady use does not allocate.
+/// Serves stream offsets and bytes of a message. As a sequence its elements are the ranges in rising
+/// order; `length` is the quantity of numbers in them. The ranges lie in blocks of at most 64, so that a
+/// range which appears or vanishes in the middle moves at most one block, however many there are;
+/// the ends cost O(1) amortised, and everything else two binary searches. Storage is kept when
+/// the set empties, so steady use does not allocate.
 ///
 /// At most `maximumRangeCount` ranges are held: an `insert` or `remove` that would need more
 /// changes nothing and reports false, which the caller treats as an attack or drops.
 /// Numbers are `0 ..< UInt64.max`.
-struct RangeSet: RandomAccessCollection, Sendable {
-    /// The ranges are `storage[start ..< end]`; the rest of the array is free.
+struct RangeSet: Sendable {
+    /// The most ranges of a block.
+    static let blockSize = 64
+    /// Neighbours that have so few ranges together become one block.
+    private static let mergeSize = blockSize / 2
+
+    /// A block in use: the slots `start ..< end` of storage, within those of block `number`.
+    private struct Entry {
+        var number: Int
+        var start: Int
+        var end: Int
+
+        var count: Int { end &- start }
+    }
+
+    /// A range of the set: in which entry of the directory, and in which slot.
+    private struct Place {
+        var entry: Int
+        var slot: Int
+    }
+
     private var storage: [Range<UInt64>] = []
-    private var start = 0
-    private var end = 0
+    /// The blocks in use, none of them empty, in the order of their ranges.
+    private var directory: [Entry] = []
+    /// Blocks of the storage that are not in use.
+    private var free: [Int] = []
+    /// How many ranges the set has.
+    private(set) var count = 0
     /// How many numbers the set has.
     private(set) var length: UInt64 = 0
+    /// Ranges and directory entries that were moved so far: the work of making and closing gaps.
+    private(set) var moves = 0
     /// The most ranges held at once.
     let maximumRangeCount: Int
 
@@ -23,58 +48,21 @@ struct RangeSet: RandomAccessCollection, Sendable {
         self.maximumRangeCount = Swift.max(1, maximumRangeCount)
     }
 
-    var startIndex: Int { 0 }
-    var endIndex: Int { end &- start }
-    var count: Int { end &- start }
-    var isEmpty: Bool { start == end }
-    var first: Range<UInt64>? { isEmpty ? nil : storage[start] }
-    var last: Range<UInt64>? { isEmpty ? nil : storage[end &- 1] }
-
-    subscript(index: Int) -> Range<UInt64> {
-        precondition(index >= 0 && index < count, "range index out of bounds")
-        return storage[start &+ index]
-    }
-
-    /// Whether the number is in the set.
-    func contains(_ number: UInt64) -> Bool {
-        let at = firstSlot(endingAbove: number)
-        return at < end && storage[at].lowerBound <= number
-    }
-
-    /// Whether every number of the range is in the set; true for an empty range.
-    func covers(_ range: Range<UInt64>) -> Bool {
-        if range.isEmpty { return true }
-        let at = firstSlot(endingAbove: range.lowerBound)
-        return at < end && storage[at].lowerBound <= range.lowerBound
-            && storage[at].upperBound >= range.upperBound
-    }
-
-    /// Whether some number of the range is in the set.
-    func overlaps(_ range: Range<UInt64>) -> Bool {
-        if range.isEmpty { return false }
-        let at = firstSlot(endingAbove: range.lowerBound)
-        return at < end && storage[at].lowerBound < range.upperBound
-    }
-
-    /// The least number at or above `number` that is not in the set.
-    func firstMissing(from number: UInt64) -> UInt64 {
-        let at = firstSlot(endingAbove: number)
-        guard at < end, storage[at].lowerBound <= number else { return number }
-        return storage[at].upperBound
-    }
+    var isEmpty: Bool { count == 0 }
+    var first: Range<UInt64>? { directory.first.map { storage[$0.start] } }
+    var last: Range<UInt64>? { directory.last.map { storage[$0.end &- 1] } }
 
     /// The first run of numbers within `range` that are not in the set, or nil if it covers them.
     func firstGap(in range: Range<UInt64>) -> Range<UInt64>? {
         if range.isEmpty { return nil }
         var lower = range.lowerBound
-        var at = firstSlot(endingAbove: lower)
-        if at < end, storage[at].lowerBound <= lower {
-            lower = storage[at].upperBound
-            at &+= 1
+        var place = firstPlace(endingAbove: lower)
+        if let found = value(place), found.lowerBound <= lower {
+            lower = found.upperBound
+            place = next(place)
         }
         guard lower < range.upperBound else { return nil }
-        let upper =
-            at < end ? Swift.min(storage[at].lowerBound, range.upperBound) : range.upperBound
+        let upper = Swift.min(value(place)?.lowerBound ?? .max, range.upperBound)
         return Range(uncheckedBounds: (lower, upper))
     }
 
@@ -84,32 +72,37 @@ struct RangeSet: RandomAccessCollection, Sendable {
     @discardableResult
     mutating func insert(_ range: Range<UInt64>) -> Bool {
         if range.isEmpty { return true }
-        guard end > start else { return place(range, at: end) }
-        let tail = storage[end &- 1]
-        if range.lowerBound > tail.upperBound { return place(range, at: end) }
+        guard let tail = last, range.lowerBound <= tail.upperBound else {
+            return add(range, at: Place(entry: directory.count, slot: 0))
+        }
         if range.lowerBound >= tail.lowerBound {
             if range.upperBound > tail.upperBound {
-                storage[end &- 1] = Range(uncheckedBounds: (tail.lowerBound, range.upperBound))
+                storage[directory[directory.count &- 1].end &- 1] = Range(
+                    uncheckedBounds: (tail.lowerBound, range.upperBound))
                 length &+= range.upperBound &- tail.upperBound
             }
             return true
         }
         // Ranges that touch are joined, so the search takes ends equal to the lower bound too.
-        let from = range.lowerBound == 0 ? start : firstSlot(endingAbove: range.lowerBound &- 1)
-        var to = from
-        var lower = range.lowerBound
+        let from =
+            range.lowerBound == 0
+            ? Place(entry: 0, slot: directory[0].start)
+            : firstPlace(endingAbove: range.lowerBound &- 1)
+        guard let head = value(from), head.lowerBound <= range.upperBound else {
+            return add(range, at: from)
+        }
+        let lower = Swift.min(head.lowerBound, range.lowerBound)
         var upper = range.upperBound
         var joined: UInt64 = 0
-        while to < end, storage[to].lowerBound <= range.upperBound {
-            lower = Swift.min(lower, storage[to].lowerBound)
-            upper = Swift.max(upper, storage[to].upperBound)
-            joined &+= storage[to].upperBound &- storage[to].lowerBound
-            to &+= 1
+        var to = from
+        while let found = value(to), found.lowerBound <= range.upperBound {
+            upper = Swift.max(upper, found.upperBound)
+            joined &+= found.upperBound &- found.lowerBound
+            to = next(to)
         }
-        guard to > from else { return place(range, at: from) }
-        storage[from] = Range(uncheckedBounds: (lower, upper))
+        storage[from.slot] = Range(uncheckedBounds: (lower, upper))
         length = length &- joined &+ (upper &- lower)
-        removeSlots(from &+ 1, to)
+        removeAll(from: next(from), to: to)
         return true
     }
 
@@ -119,152 +112,271 @@ struct RangeSet: RandomAccessCollection, Sendable {
     @discardableResult
     mutating func remove(_ range: Range<UInt64>) -> Bool {
         if range.isEmpty { return true }
-        var from = firstSlot(endingAbove: range.lowerBound)
-        guard from < end, storage[from].lowerBound < range.upperBound else { return true }
-        let head = storage[from]
+        var from = firstPlace(endingAbove: range.lowerBound)
+        guard let head = value(from), head.lowerBound < range.upperBound else { return true }
         if head.lowerBound < range.lowerBound {
             if head.upperBound > range.upperBound {
-                let rest = Range(uncheckedBounds: (range.upperBound, head.upperBound))
-                let index = from &- start
-                guard place(rest, at: from &+ 1) else { return false }
-                // Placing may have moved the ranges, and counted the rest a second time.
-                storage[start &+ index] = Range(
-                    uncheckedBounds: (head.lowerBound, range.lowerBound))
+                guard count < maximumRangeCount else { return false }
+                storage[from.slot] = Range(uncheckedBounds: (head.lowerBound, range.lowerBound))
                 length &-= head.upperBound &- range.lowerBound
-                return true
+                // The rest behind the hole is counted again when it is added.
+                return add(
+                    Range(uncheckedBounds: (range.upperBound, head.upperBound)), at: next(from))
             }
-            storage[from] = Range(uncheckedBounds: (head.lowerBound, range.lowerBound))
+            storage[from.slot] = Range(uncheckedBounds: (head.lowerBound, range.lowerBound))
             length &-= head.upperBound &- range.lowerBound
-            from &+= 1
+            from = next(from)
         }
         var to = from
-        while to < end, storage[to].upperBound <= range.upperBound {
-            length &-= storage[to].upperBound &- storage[to].lowerBound
-            to &+= 1
+        while let found = value(to), found.upperBound <= range.upperBound {
+            length &-= found.upperBound &- found.lowerBound
+            to = next(to)
         }
-        if to < end, storage[to].lowerBound < range.upperBound {
-            length &-= range.upperBound &- storage[to].lowerBound
-            storage[to] = Range(uncheckedBounds: (range.upperBound, storage[to].upperBound))
+        if let found = value(to), found.lowerBound < range.upperBound {
+            length &-= range.upperBound &- found.lowerBound
+            storage[to.slot] = Range(uncheckedBounds: (range.upperBound, found.upperBound))
         }
-        removeSlots(from, to)
+        removeAll(from: from, to: to)
         return true
-    }
-
-    /// Takes out every number below `number`.
-    mutating func remove(below number: UInt64) {
-        while start < end, storage[start].upperBound <= number {
-            length &-= storage[start].upperBound &- storage[start].lowerBound
-            start &+= 1
-        }
-        if start < end, storage[start].lowerBound < number {
-            length &-= number &- storage[start].lowerBound
-            storage[start] = Range(uncheckedBounds: (number, storage[start].upperBound))
-        }
-        if start == end { (start, end) = (0, 0) }
     }
 
     /// Takes the lowest range out, or the first `maxLength` numbers of it.
     mutating func popFirst(maxLength: UInt64 = .max) -> Range<UInt64>? {
-        guard start < end, maxLength > 0 else { return nil }
-        let head = storage[start]
+        guard let head = first, maxLength > 0 else { return nil }
         let size = head.upperBound &- head.lowerBound
+        let slot = directory[0].start
         if size <= maxLength {
-            start &+= 1
-            if start == end { (start, end) = (0, 0) }
             length &-= size
+            removeAll(
+                from: Place(entry: 0, slot: slot), to: next(Place(entry: 0, slot: slot)))
             return head
         }
         let middle = head.lowerBound &+ maxLength
-        storage[start] = Range(uncheckedBounds: (middle, head.upperBound))
+        storage[slot] = Range(uncheckedBounds: (middle, head.upperBound))
         length &-= maxLength
         return Range(uncheckedBounds: (head.lowerBound, middle))
     }
 
-    /// Takes the range with the highest numbers out.
-    mutating func popLast() -> Range<UInt64>? {
-        guard start < end else { return nil }
-        end &-= 1
-        let tail = storage[end]
-        if start == end { (start, end) = (0, 0) }
-        length &-= tail.upperBound &- tail.lowerBound
-        return tail
-    }
-
-    /// Takes out every number of another set.
-    ///
-    /// - Returns: false if a split would have needed too many ranges; what came before is done.
-    @discardableResult
-    mutating func subtract(_ other: RangeSet) -> Bool {
-        for range in other where !remove(range) { return false }
-        return true
-    }
-
     /// Empties the set and keeps its storage.
     mutating func removeAll() {
-        (start, end) = (0, 0)
-        length = 0
+        for entry in directory { free.append(entry.number) }
+        directory.removeAll(keepingCapacity: true)
+        (count, length) = (0, 0)
     }
 
-    /// The first slot whose range ends above `number`; `end` if there is none.
-    private func firstSlot(endingAbove number: UInt64) -> Int {
-        if start == end || storage[start].upperBound > number { return start }
-        var low = start &+ 1
-        var high = end
+    // MARK: places
+
+    /// The range at a place; nil behind the last.
+    private func value(_ place: Place) -> Range<UInt64>? {
+        place.entry < directory.count ? storage[place.slot] : nil
+    }
+
+    private func next(_ place: Place) -> Place {
+        if place.slot &+ 1 < directory[place.entry].end {
+            return Place(entry: place.entry, slot: place.slot &+ 1)
+        }
+        let entry = place.entry &+ 1
+        return Place(entry: entry, slot: entry < directory.count ? directory[entry].start : 0)
+    }
+
+    /// The place of the first range that ends above `number`; behind the last if there is none.
+    private func firstPlace(endingAbove number: UInt64) -> Place {
+        var low = 0
+        var high = directory.count
+        if high > 0, storage[directory[0].end &- 1].upperBound > number { high = 0 }
+        while low < high {
+            let middle = (low &+ high) &>> 1
+            if storage[directory[middle].end &- 1].upperBound > number {
+                high = middle
+            } else {
+                low = middle &+ 1
+            }
+        }
+        guard low < directory.count else { return Place(entry: low, slot: 0) }
+        let entry = low
+        low = directory[entry].start
+        high = directory[entry].end &- 1
         while low < high {
             let middle = (low &+ high) &>> 1
             if storage[middle].upperBound > number { high = middle } else { low = middle &+ 1 }
         }
-        return low
+        return Place(entry: entry, slot: low)
     }
 
-    /// Puts a new range into a slot, moving the shorter side that has room.
-    private mutating func place(_ range: Range<UInt64>, at slot: Int) -> Bool {
+    // MARK: blocks
+
+    /// Where the slots of an entry's block begin and end.
+    private func bounds(_ entry: Entry) -> (lower: Int, upper: Int) {
+        let lower = entry.number &* RangeSet.blockSize
+        return (lower, Swift.min(lower &+ RangeSet.blockSize, storage.count))
+    }
+
+    /// Puts a new range before the one at a place.
+    private mutating func add(_ range: Range<UInt64>, at place: Place) -> Bool {
         guard count < maximumRangeCount else { return false }
+        count &+= 1
         length &+= range.upperBound &- range.lowerBound
-        var slot = slot
-        if start > 0, slot &- start < end &- slot {
-            move(start, slot, by: -1)
-            start &-= 1
-            storage[slot &- 1] = range
+        var entry = place.entry
+        var slot = place.slot
+        if entry == directory.count {
+            // Behind the last: in its block if that has a free slot there.
+            if let tail = directory.last, tail.end < bounds(tail).upper || grow() {
+                directory[entry &- 1].end &+= 1
+                storage[tail.end] = range
+            } else {
+                insertEntry(at: entry)
+                storage[directory[entry].start] = range
+                directory[entry].end &+= 1
+            }
             return true
         }
-        if end == storage.count { slot &-= makeRoom() }
-        move(slot, end, by: 1)
-        end &+= 1
-        storage[slot] = range
+        let limits = bounds(directory[entry])
+        let isFirst = entry == 0 && slot == directory[0].start
+        if isFirst, slot == limits.lower, storage.count >= RangeSet.blockSize,
+            directory[0].count >= RangeSet.blockSize / 2
+        {
+            // Before all others, again and again: into a block of its own, from its end down.
+            insertEntry(at: 0)
+            directory[0].start = bounds(directory[0]).upper &- 1
+            directory[0].end = directory[0].start &+ 1
+            storage[directory[0].start] = range
+            return true
+        }
+        if directory[entry].count == limits.upper &- limits.lower, !grow() {
+            (entry, slot) = split(entry, slot)
+        }
+        let target = directory[entry]
+        let space = bounds(target)
+        let movesDown =
+            target.start > space.lower
+            && (target.end == space.upper || slot &- target.start < target.end &- slot)
+        if movesDown {
+            move(target.start, slot, by: -1)
+            directory[entry].start &-= 1
+            storage[slot &- 1] = range
+        } else {
+            move(slot, target.end, by: 1)
+            directory[entry].end &+= 1
+            storage[slot] = range
+        }
         return true
     }
 
-    /// Makes room at the end and returns by how many slots the ranges moved down.
-    private mutating func makeRoom() -> Int {
-        let free = start
-        if free > 0, free >= storage.count / 2 {
-            move(start, end, by: -free)
-            (start, end) = (0, end &- free)
-            return free
-        }
-        let added = Swift.max(8, storage.count)
-        storage.append(contentsOf: repeatElement(0..<0, count: added))
-        return 0
+    /// Makes a small first block larger; false when the blocks have their full size.
+    private mutating func grow() -> Bool {
+        let size = storage.count
+        guard size > 0, size < RangeSet.blockSize else { return false }
+        storage.append(contentsOf: repeatElement(0..<0, count: size))
+        return true
     }
 
-    /// Takes the slots `from ..< to` out, moving the shorter side.
-    private mutating func removeSlots(_ from: Int, _ to: Int) {
-        let gone = to &- from
-        if gone <= 0 { return }
-        if from &- start < end &- to {
-            move(start, from, by: gone)
-            start &+= gone
+    /// Puts an empty block into the directory.
+    private mutating func insertEntry(at index: Int) {
+        var number = 0
+        if let reused = free.popLast() {
+            number = reused
         } else {
-            move(to, end, by: -gone)
-            end &-= gone
+            number = storage.count / RangeSet.blockSize
+            // A set that never has many ranges stays small.
+            let size = storage.isEmpty ? 8 : RangeSet.blockSize
+            storage.append(contentsOf: repeatElement(0..<0, count: size))
         }
-        if start == end { (start, end) = (0, 0) }
+        let start = number &* RangeSet.blockSize
+        moves &+= directory.count &- index
+        directory.insert(Entry(number: number, start: start, end: start), at: index)
+    }
+
+    /// Moves the upper half of a full block into a new one; where a slot's range is then.
+    private mutating func split(_ index: Int, _ slot: Int) -> (entry: Int, slot: Int) {
+        insertEntry(at: index &+ 1)
+        let middle = directory[index].start &+ directory[index].count / 2
+        let moved = directory[index].end &- middle
+        let target = directory[index &+ 1].start
+        move(middle, directory[index].end, by: target &- middle)
+        directory[index].end = middle
+        directory[index &+ 1].end = target &+ moved
+        return slot <= middle ? (index, slot) : (index &+ 1, target &+ (slot &- middle))
+    }
+
+    /// Takes the ranges from one place up to another out.
+    private mutating func removeAll(from: Place, to: Place) {
+        guard from.entry < directory.count else { return }
+        if from.entry == to.entry {
+            removeSlots(from.slot, to.slot, of: from.entry)
+        } else {
+            // The tail of the first block, all between, and the head of the last.
+            if to.entry < directory.count {
+                count &-= to.slot &- directory[to.entry].start
+                directory[to.entry].start = to.slot
+            }
+            count &-= directory[from.entry].end &- from.slot
+            directory[from.entry].end = from.slot
+            for index in from.entry &+ 1..<Swift.max(to.entry, from.entry &+ 1) {
+                count &-= directory[index].count
+                directory[index].end = directory[index].start
+            }
+        }
+        closeEntries(from.entry, Swift.min(to.entry, directory.count &- 1))
+    }
+
+    /// Takes slots of one block out, moving the shorter side.
+    private mutating func removeSlots(_ from: Int, _ to: Int, of index: Int) {
+        let gone = to &- from
+        guard gone > 0 else { return }
+        count &-= gone
+        let entry = directory[index]
+        if from &- entry.start < entry.end &- to {
+            move(entry.start, from, by: gone)
+            directory[index].start &+= gone
+        } else {
+            move(to, entry.end, by: -gone)
+            directory[index].end &-= gone
+        }
+    }
+
+    /// Gives empty blocks back, and joins what has become small with a neighbour.
+    private mutating func closeEntries(_ first: Int, _ last: Int) {
+        var kept = first
+        for index in first..<Swift.max(last &+ 1, first) {
+            if directory[index].count == 0 {
+                free.append(directory[index].number)
+            } else {
+                directory[kept] = directory[index]
+                kept &+= 1
+            }
+        }
+        if kept <= last {
+            moves &+= directory.count &- last &- 1
+            directory.removeSubrange(kept...last)
+        }
+        for index in [kept, kept &- 1] where index > 0 && index < directory.count {
+            join(index)
+        }
+    }
+
+    /// Moves the ranges of a block to the one before it, if both are small.
+    private mutating func join(_ index: Int) {
+        let upper = directory[index]
+        let lower = directory[index &- 1]
+        guard upper.count &+ lower.count <= RangeSet.mergeSize else { return }
+        let space = bounds(lower)
+        if lower.end &+ upper.count > space.upper {
+            move(lower.start, lower.end, by: space.lower &- lower.start)
+            directory[index &- 1].start = space.lower
+            directory[index &- 1].end = space.lower &+ lower.count
+        }
+        let end = directory[index &- 1].end
+        move(upper.start, upper.end, by: end &- upper.start)
+        directory[index &- 1].end = end &+ upper.count
+        free.append(upper.number)
+        moves &+= directory.count &- index &- 1
+        directory.remove(at: index)
     }
 
     /// Moves the slots `from ..< to`, which may overlap their new places.
     private mutating func move(_ from: Int, _ to: Int, by distance: Int) {
-        if from >= to { return }
+        if from >= to || distance == 0 { return }
+        moves &+= to &- from
         unsafe storage.withUnsafeMutableBufferPointer { slots in
             guard let base = slots.baseAddress else { return }
             unsafe (base + from + distance).update(from: base + from, count: to - from)
@@ -272,7 +384,9 @@ struct RangeSet: RandomAccessCollection, Sendable {
     }
 }
 
-extension RangeSet: Equatable {
-    /// Equal when both have the same numbers; the bound on ranges does not count.
-    static func == (left: RangeSet, right: RangeSet) -> Bool { left.elementsEqual(right) }
+extension RangeSet: Sequence {
+    /// The ranges in rising order.
+    func makeIterator() -> some IteratorProtocol<Range<UInt64>> {
+        directory.lazy.flatMap { storage[$0.start..<$0.end] }.makeIterator()
+    }
 }

@@ -8,6 +8,7 @@ enum HandshakeKind {
     static let response: UInt8 = 0x02
     static let retry: UInt8 = 0x03
     static let refusal: UInt8 = 0x04
+    static let stale: UInt8 = 0x05
 }
 
 /// Why a server refuses.
@@ -21,7 +22,9 @@ public enum RefusalReason: UInt8, Sendable {
     case unknownClient = 2
     /// Another protocol version.
     case version = 3
-    /// The server has all the connections it takes.
+    /// The server has all the connections, or all the handshakes, that it takes at this time.
+    ///
+    /// A client waits and tries again.
     case busy = 4
     /// A cipher suite that the server does not take.
     case cipherSuite = 5
@@ -31,7 +34,7 @@ public enum RefusalReason: UInt8, Sendable {
 
 /// The first datagram of a client, padded so that the answer is never larger than three times it.
 struct InitiationPacket {
-    static let version: UInt8 = 1
+    static let version: UInt8 = 2
     /// RFC 9000, section 14.1: the first datagram proves a path MTU of 1200.
     static let length = 1200
     static let headerLength = 10
@@ -151,9 +154,40 @@ enum RefusalPacket {
     }
 }
 
-private func bigEndian(_ value: UInt32) -> [UInt8] {
-    [
-        UInt8(truncatingIfNeeded: value >> 24), UInt8(truncatingIfNeeded: value >> 16),
-        UInt8(truncatingIfNeeded: value >> 8), UInt8(truncatingIfNeeded: value),
-    ]
+/// A server says that a first message is not newer than those it took of that client.
+///
+/// Its authenticator is made with keys that only the two have after that message, so nobody else can
+/// move a client's stamps. The server keeps nothing for it.
+struct StalePacket {
+    static let length = 32
+    /// What the authenticator covers: all before it.
+    static let authenticatorOffset = length - authenticatorLength
+    static let authenticatorLength = 16
+    static let label = "pathwise stale"
+
+    var receiver: UInt32
+    /// The newest stamp that the server took.
+    var newest: InitiationStamp
+    var authenticator: [UInt8]
+
+    init?(_ bytes: UnsafeRawBufferPointer) {
+        var reader = ByteReader(bytes)
+        guard bytes.count == StalePacket.length, reader.byte() == HandshakeKind.stale,
+            reader.bytes(3) != nil, let receiver = reader.uint32(), let newest = reader.uint64(),
+            let authenticator = reader.bytes(StalePacket.authenticatorLength)
+        else { return nil }
+        self.receiver = receiver
+        self.newest = InitiationStamp(nanoseconds: newest)
+        self.authenticator = Array(authenticator)
+    }
+
+    /// All but the authenticator, which follows.
+    static func body(receiver: UInt32, newest: InitiationStamp) -> [UInt8] {
+        [HandshakeKind.stale, 0, 0, 0] + bigEndian(receiver) + bigEndian(newest.nanoseconds)
+    }
+}
+
+/// The bytes of a number, the highest first.
+func bigEndian<Number: FixedWidthInteger>(_ value: Number) -> [UInt8] {
+    withUnsafeBytes(of: value.bigEndian) { Array($0) }
 }

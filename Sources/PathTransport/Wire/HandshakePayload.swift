@@ -1,16 +1,18 @@
-/// The encrypted payload of a client's first message: proof of the pre-shared key, then the
-/// transport parameters.
+/// The encrypted payload of a client's first message: proof of the pre-shared key, the stamp that
+/// makes it newer than those before, then the transport parameters.
 ///
 /// Noise mixes the pre-shared key into the second message only. With the proof a server refuses a
 /// wrong key at once, and keeps nothing of that client.
 enum HandshakePayload {
     static let proofLength = 16
+    static let stampLength = 8
     private static let label = Array("pathwise psk".utf8)
 
     static func encode(
-        _ parameters: TransportParameters, key: PresharedKey, ephemeral: [UInt8]
+        _ parameters: TransportParameters, stamp: InitiationStamp, key: PresharedKey,
+        ephemeral: [UInt8]
     ) throws(CryptoError) -> [UInt8] {
-        try proof(key, ephemeral) + parameters.encoded()
+        try proof(key, ephemeral) + bigEndian(stamp.nanoseconds) + parameters.encoded()
     }
 
     static func isProved(
@@ -22,10 +24,17 @@ enum HandshakePayload {
             payload.span.bytes.extracting(0..<proofLength), expected.span.bytes)
     }
 
-    static func parameters(_ payload: [UInt8]) -> TransportParameters? {
-        guard payload.count >= proofLength else { return nil }
-        return payload.withUnsafeBytes {
-            TransportParameters(UnsafeRawBufferPointer(rebasing: $0[proofLength...]))
+    /// What stands behind the proof; nil when it is cut short or out of range.
+    static func content(
+        _ payload: [UInt8]
+    ) -> (stamp: InitiationStamp, parameters: TransportParameters)? {
+        payload.withUnsafeBytes { bytes in
+            var reader = ByteReader(bytes)
+            guard reader.bytes(proofLength) != nil, let stamp = reader.uint64(),
+                let rest = reader.bytes(reader.remaining),
+                let parameters = TransportParameters(rest)
+            else { return nil }
+            return (InitiationStamp(nanoseconds: stamp), parameters)
         }
     }
 

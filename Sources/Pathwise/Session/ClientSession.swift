@@ -81,7 +81,7 @@ public final class ClientSession: Sendable {
                 seed: configuration.seed)
             let connection = try Connection(
                 client: options.identity, configuration: configuration, selector: selector,
-                now: MonotonicClock.now())
+                stamp: StampClock.now(), now: MonotonicClock.now())
             driver = try ClientDriver(
                 connection: connection, plans: options.plans, planner: options.planner,
                 onEvent: { event in

@@ -79,7 +79,9 @@ extension SessionError: CustomStringConvertible {
         case .unknownClient:
             "the server does not allow this client's key; add its public key there with --allow"
         case .version: "the server speaks another protocol version; update the older side"
-        case .busy: "the server has all the connections it takes; try again later"
+        case .busy:
+            "the server was busy the whole time: it has all the connections it takes; "
+                + "try again later"
         case .cipherSuite: "the server does not take this cipher suite; choose another"
         case .presharedKey:
             "the pre-shared key is not the one that the server has for this client; "

@@ -21,9 +21,8 @@ enum StandardInput {
             }
             filled += count
         }
-        let text = String(decoding: bytes[..<filled], as: UTF8.self)
-        let words = text.split(whereSeparator: \.isWhitespace)
-        guard words.count == 1, let key = PrivateKey(base64: String(words[0])) else {
+        let words = bytes[..<filled].split { $0 == 32 || (9...13).contains($0) }
+        guard words.count == 1, let key = PrivateKey(base64: words[0]) else {
             throw CommandFailure(
                 "standard input does not hold one private key of 44 characters of base64; "
                     + "pipe the file of 'pathwise keygen' into it", .dataError)

@@ -133,7 +133,7 @@ import Testing
         for index in 0..<200 {
             var bytes = (0..<1200).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
             bytes[0] = 1
-            bytes[1] = 1
+            bytes[1] = 2
             world.injectToServer(bytes, path: 0, from: .loopback(port: UInt16(20_000 + index)))
         }
         world.run(for: .seconds(5))

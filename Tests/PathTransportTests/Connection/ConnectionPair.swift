@@ -21,13 +21,14 @@ struct ConnectionPair: ~Copyable {
         var setup = ServerConfiguration(
             key: serverKey, clients: [clientKey.publicKey: nil], policy: .minRTT)
         setup.connection = configuration
-        let server = try ServerEndpoint(setup)
+        let server = try ServerEndpoint(setup, startedAt: InitiationStamp(nanoseconds: 1))
         var clientConfiguration = configuration
         clientConfiguration.seed = seed
         var client = try Connection(
             client: ClientIdentity(key: clientKey, peer: serverKey.publicKey, suite: suite),
             configuration: clientConfiguration,
-            selector: try PathSelector(policy, seed: seed), now: now)
+            selector: try PathSelector(policy, seed: seed),
+            stamp: InitiationStamp(nanoseconds: 2), now: now)
         for path in 0..<paths {
             client.addPath(
                 PathID(path), socket: path, remote: .loopback(port: UInt16(5000 + path)),

@@ -124,6 +124,7 @@ import Testing
                     precondition(packet.cookie.count == 16)
                 }
                 if RefusalPacket.parse(bytes) != nil { accepted += 1 }
+                if StalePacket(bytes) != nil { accepted += 1 }
                 if let parameters = TransportParameters(bytes) {
                     accepted += 1
                     precondition(parameters.maximumStreams <= 1 << 20)
@@ -133,7 +134,7 @@ import Testing
                     precondition(header.packetNumber <= DataHeader.largestPacketNumber)
                 }
             }
-            _ = HandshakePayload.parameters(input)
+            _ = HandshakePayload.content(input)
         }
         #expect(accepted > 1000)
     }

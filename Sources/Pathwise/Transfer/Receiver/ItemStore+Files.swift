@@ -64,7 +64,7 @@ extension ItemStore {
     /// Which item of which client a file is, for the name that it has until it is whole.
     private func identity(_ header: TransferHeader, _ client: PublicKey) throws -> [UInt8] {
         var digest = try RunningDigest()
-        for part in [options.secret, client.rawBytes, header.name.bytes] {
+        for part in [options.secret, Array(client.base64.utf8), header.name.bytes] {
             try part.withUnsafeBytes { bytes in try digest.update(bytes) }
         }
         return try digest.finish()

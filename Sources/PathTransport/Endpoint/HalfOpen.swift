@@ -1,0 +1,93 @@
+import PathTelemetry
+
+/// A client whose first message was good and who has not used its keys yet.
+///
+/// All that a server keeps of it: secrets, addresses and the answer, about a kilobyte. The connection is
+/// made when the first data packet opens, which proves the client's keys and, unless the answer went
+/// to several addresses, where it is.
+final class HalfOpen {
+    /// A client answers within a round trip; after this it is forgotten.
+    static let lifetime = TimeDelta.seconds(5)
+    /// Younger ones are never given up for newcomers.
+    static let protectedAge = TimeDelta.seconds(1)
+
+    let accepted: AcceptedInitiation
+    /// Tells the client's first message from all others, to recognise its repetition.
+    let identity: InitiationIdentity
+    let response: [UInt8]
+    let startedAt: Instant
+    /// The answer went to one address alone.
+    private(set) var hasOneAddress = true
+    private var cipher: PacketCipher?
+
+    init(
+        _ accepted: AcceptedInitiation, identity: InitiationIdentity, response: [UInt8],
+        now: Instant
+    ) {
+        self.accepted = accepted
+        self.identity = identity
+        self.response = response
+        startedAt = now
+    }
+
+    /// The first message came again, from an address: the same answer goes there.
+    func noteRepetition(from remote: SocketAddress) {
+        // Two addresses have the answer now: neither is proved by the use of the keys.
+        if remote != accepted.remote { hasOneAddress = false }
+    }
+
+    /// Whether the client's keys sealed a packet; the packet stays as it is.
+    func isAuthentic(_ packet: UnsafeRawBufferPointer, _ header: DataHeader) -> Bool {
+        // The keys do not change before the server has answered.
+        guard header.phase == 0 else { return false }
+        if cipher == nil {
+            cipher = try? PacketCipher(
+                suite: accepted.suite, secret: accepted.secrets.receiving)
+        }
+        return withUnsafeTemporaryAllocation(byteCount: packet.count, alignment: 16) { copy in
+            copy.copyMemory(from: packet)
+            return cipher?.open(
+                packet: copy, headerLength: DataHeader.length,
+                path: UInt32(header.path.rawValue), packetNumber: header.packetNumber) != nil
+        }
+    }
+}
+
+/// The half-open clients of a server, the oldest first.
+struct HalfOpenTable {
+    private var byIndex: [UInt32: HalfOpen] = [:]
+    private var order = FIFO<UInt32>()
+
+    var count: Int { byIndex.count }
+
+    subscript(index: UInt32) -> HalfOpen? { byIndex[index] }
+
+    mutating func insert(_ entry: HalfOpen) {
+        byIndex[entry.accepted.localIndex] = entry
+        order.append(entry.accepted.localIndex)
+    }
+
+    mutating func remove(_ index: UInt32) -> HalfOpen? {
+        let entry = byIndex.removeValue(forKey: index)
+        skipRemoved()
+        return entry
+    }
+
+    /// When the oldest is forgotten.
+    var timeout: Instant {
+        guard let first else { return .distantFuture }
+        return first.startedAt + HalfOpen.lifetime
+    }
+
+    /// The oldest, if it is older than that.
+    func oldest(after age: TimeDelta, now: Instant) -> HalfOpen? {
+        guard let first, now - first.startedAt >= age else { return nil }
+        return first
+    }
+
+    private var first: HalfOpen? { order.first.flatMap { byIndex[$0] } }
+
+    private mutating func skipRemoved() {
+        while let index = order.first, byIndex[index] == nil { _ = order.popFirst() }
+    }
+}

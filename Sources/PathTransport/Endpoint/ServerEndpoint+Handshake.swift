@@ -1,0 +1,203 @@
+import PathLearning
+import PathTelemetry
+
+/// First messages: checked in the order of what the checks cost, and forgotten when refused.
+extension ServerEndpoint {
+    mutating func handleInitiation(
+        _ bytes: UnsafeRawBufferPointer, from origin: Origin, now: Instant
+    ) {
+        guard bytes.count == InitiationPacket.length, bytes[0] == HandshakeKind.initiation else {
+            statistics.dropped += 1
+            return
+        }
+        statistics.initiations += 1
+        let authenticated = UnsafeRawBufferPointer(
+            rebasing: bytes[..<InitiationPacket.authenticatorOffset])
+        let tag = UnsafeRawBufferPointer(
+            rebasing: bytes[InitiationPacket.authenticatorOffset..<InitiationPacket.cookieOffset])
+        let sender = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
+        guard bytes[1] == InitiationPacket.version else {
+            refuse(.version, sender, origin)
+            return
+        }
+        guard mac.isValid(tag.bytes, of: authenticated.bytes) else {
+            statistics.refusedWrongKey += 1
+            refuse(.wrongServerKey, sender, origin)
+            return
+        }
+        guard let packet = InitiationPacket(bytes), packet.noise.count >= 32 else {
+            statistics.dropped += 1
+            return
+        }
+        let identity = InitiationIdentity(
+            index: packet.sender, ephemeral: Array(packet.noise.prefix(32)))
+        if let index = initiations[identity] {
+            statistics.repeated += 1
+            // A connection has its answer; only half-open clients may still wait for theirs.
+            guard let entry = halfOpen[index] else { return }
+            entry.noteRepetition(from: origin.remote)
+            reply(entry.response, origin)
+            return
+        }
+        guard provesAddress(bytes, origin, packet.sender, now: now) else { return }
+        guard let suite = CipherSuite(rawValue: packet.suite) else {
+            refuse(.cipherSuite, packet.sender, origin)
+            return
+        }
+        handleTimeout(now: now)
+        guard hasFreePlace || replaceable(now: now) != nil else {
+            statistics.refusedBusy += 1
+            refuse(.busy, packet.sender, origin)
+            return
+        }
+        do throws(CryptoError) {
+            if try accept(packet, suite, identity, origin, now: now) {
+                limiter.forgive(origin.remote)
+            }
+        } catch .peerRefused {
+            statistics.refusedUnknownClient += 1
+            refuse(.unknownClient, packet.sender, origin)
+        } catch {
+            statistics.dropped += 1
+        }
+    }
+
+    /// Under load a client has to send back the cookie of its address before anything is computed.
+    private mutating func provesAddress(
+        _ bytes: UnsafeRawBufferPointer, _ origin: Origin, _ sender: UInt32, now: Instant
+    ) -> Bool {
+        let isLoaded =
+            load.add(now: now) > configuration.handshakesBeforeCookies
+            || halfOpen.count >= configuration.halfOpenLimit / 2
+        guard isLoaded else { return true }
+        let address = origin.remote.bytes
+        let cookie = UnsafeRawBufferPointer(rebasing: bytes[InitiationPacket.cookieOffset...])
+        guard cookies.isValid(cookie.bytes, for: address.span.bytes, now: now) else {
+            if let fresh = try? cookies.cookie(for: address.span.bytes, now: now) {
+                statistics.retries += 1
+                reply(RetryPacket.encode(receiver: sender, cookie: fresh), origin)
+            }
+            return false
+        }
+        guard limiter.allows(origin.remote, limit: configuration.handshakesPerAddress, now: now)
+        else {
+            // Its turn comes within a second: it is told to wait.
+            statistics.refusedBusy += 1
+            refuse(.busy, sender, origin)
+            return false
+        }
+        return true
+    }
+
+    /// One more client can be taken as it is.
+    private var hasFreePlace: Bool {
+        halfOpen.count < configuration.halfOpenLimit
+            && connectionCount + halfOpen.count < configuration.connectionLimit
+    }
+
+    /// A client that has long not used its answer and makes room: it can come again.
+    private func replaceable(now: Instant) -> HalfOpen? {
+        guard connectionCount < configuration.connectionLimit else { return nil }
+        return halfOpen.oldest(after: HalfOpen.protectedAge, now: now)
+    }
+
+    /// Does the work of a handshake; whether it came about.
+    private mutating func accept(
+        _ packet: InitiationPacket, _ suite: CipherSuite, _ identity: InitiationIdentity,
+        _ origin: Origin, now: Instant
+    ) throws(CryptoError) -> Bool {
+        var noise = try NoiseHandshake(
+            responder: configuration.key, pattern: .ikpsk2, cipher: suite.noiseCipher,
+            prologue: HandshakePrologue.bytes(suite: suite))
+        let clients = configuration.clients
+        let payload = try noise.readMessage(packet.noise.bytes) { clients[$0] != nil }
+        guard let client = noise.remoteStaticKey, let shared = clients[client] else {
+            return false
+        }
+        let key = try PresharedKey.orNone(shared)
+        guard
+            try HandshakePayload.isProved(payload, by: key, ephemeral: identity.ephemeral),
+            let content = HandshakePayload.content(payload)
+        else {
+            statistics.refusedPresharedKey += 1
+            refuse(.presharedKey, packet.sender, origin)
+            return false
+        }
+        let newest = stamps.newest(of: client)
+        guard content.stamp > newest else {
+            statistics.refusedStale += 1
+            let body = StalePacket.body(receiver: packet.sender, newest: newest)
+            let authenticator = try noise.authenticator(
+                of: body, label: StalePacket.label, length: StalePacket.authenticatorLength)
+            reply(body + authenticator, origin)
+            return false
+        }
+        noise.setPresharedKey(key)
+        let answer = try noise.writeMessage(payload: configuration.connection.parameters.encoded())
+        let secrets = try noise.split()
+        let index = try freeIndex()
+        let response = ResponsePacket.encode(receiver: packet.sender, sender: index, noise: answer)
+        // Only now does a newcomer count: it has shown its keys.
+        if !hasFreePlace, let oldest = replaceable(now: now) { forget(oldest) }
+        stamps.note(content.stamp, of: client)
+        initiations[identity] = index
+        halfOpen.insert(
+            HalfOpen(
+                AcceptedInitiation(
+                    clientKey: client, localIndex: index, remoteIndex: packet.sender, suite: suite,
+                    secrets: TrafficSecrets(sending: secrets.send, receiving: secrets.receive),
+                    parameters: content.parameters, path: packet.path, socket: origin.socket,
+                    remote: origin.remote, local: origin.local, responseLength: response.count),
+                identity: identity, response: response, now: now))
+        statistics.accepted += 1
+        reply(response, origin)
+        return true
+    }
+
+    /// A packet for a half-open client: if its keys sealed it, the connection begins with it.
+    mutating func confirm(
+        _ entry: HalfOpen, _ packet: UnsafeRawBufferPointer, _ header: DataHeader, now: Instant
+    ) -> ConnectionBox? {
+        guard entry.isAuthentic(packet, header) else { return nil }
+        let index = entry.accepted.localIndex
+        _ = halfOpen.remove(index)
+        do {
+            let selector = try PathSelector(
+                configuration.policy, model: configuration.model, seed: policySeeds.next())
+            let box = ConnectionBox(
+                try Connection(
+                    server: entry.accepted, provesAddress: entry.hasOneAddress,
+                    configuration: configuration.connection, selector: selector, now: now),
+                initiation: entry.identity)
+            connections[index] = box
+            return box
+        } catch {
+            // A policy that cannot be set up was refused before the server started.
+            initiations[entry.identity] = nil
+            statistics.dropped += 1
+            return nil
+        }
+    }
+
+    mutating func forget(_ entry: HalfOpen) {
+        _ = halfOpen.remove(entry.accepted.localIndex)
+        initiations[entry.identity] = nil
+    }
+
+    /// An index that nobody can guess: a packet for it shows that its sender has seen the answer.
+    private func freeIndex() throws(CryptoError) -> UInt32 {
+        while true {
+            let index = try Crypto.randomNumber(UInt32.self)
+            if index != 0, connections[index] == nil, halfOpen[index] == nil { return index }
+        }
+    }
+
+    private mutating func reply(_ bytes: [UInt8], _ origin: Origin) {
+        guard replies.count < ServerEndpoint.replyLimit else { return }
+        replies.append(Reply(bytes: bytes, origin: origin))
+    }
+
+    private mutating func refuse(_ reason: RefusalReason, _ sender: UInt32, _ origin: Origin) {
+        reply(RefusalPacket.encode(receiver: sender, reason: reason), origin)
+    }
+}
