@@ -90,10 +90,6 @@ public final class ClientSession: Sendable {
             driver = try ClientDriver(
                 connection: connection, plans: options.plans, planner: options.planner,
                 onEvent: { core.handle($0) }, onRecord: { core.record($0) })
-        } catch let error as NetworkError {
-            throw .network(error)
-        } catch let error as CryptoError {
-            throw .crypto(error)
         } catch {
             throw SessionError(opening: error)
         }

@@ -52,10 +52,6 @@ public final class Server: Sendable {
                     let gone = sessions.withLock { $0.removeValue(forKey: served.id) }
                     gone?.endRecording()
                 })
-        } catch let error as NetworkError {
-            throw .network(error)
-        } catch let error as CryptoError {
-            throw .crypto(error)
         } catch {
             throw SessionError(opening: error)
         }
