@@ -131,7 +131,13 @@ func edit(_ path: String, _ sql: String) throws {
         Plant(sql: "UPDATE sessions SET ended_ns = 0 WHERE id=1", .session),
         Plant(sql: "UPDATE paths SET removed_ns = 0 WHERE path=1", .path),
         Plant(sql: "UPDATE paths SET session = 9 WHERE path=1", .path),
-        Plant(sql: "UPDATE path_samples SET time_ns = 0 WHERE rowid=20", .sample),
+        Plant(
+            sql: """
+                UPDATE path_samples SET time_ns = 0 WHERE rowid = (
+                    SELECT max(later.rowid) FROM path_samples AS later
+                    JOIN path_samples AS earlier USING (session, path)
+                    WHERE earlier.rowid < later.rowid)
+                """, .sample),
         Plant(sql: "UPDATE events SET session = 9", .event),
         Plant(sql: "UPDATE decision_blocks SET count = count + 1", .file),
         Plant(sql: "UPDATE decision_blocks SET last_ns = 5", .file),
