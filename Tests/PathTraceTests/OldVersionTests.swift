@@ -31,11 +31,11 @@ import Testing
     /// Its blocks are copied as they are, into a trace of the present format.
     @Test func formatTwoMerges() throws {
         let scratch = Scratch()
-        let merger = try TraceMerger([OldVersionTests.version2, OldVersionTests.version2])
+        let merger = try TraceMerger([OldVersionTests.version2])
         _ = try merger.merge(into: scratch.file(), programVersion: "1")
         let reader = try TraceReader(path: scratch.file())
         let report = try TraceVerifier(reader).verify()
-        #expect(report.isSound && report.decisions == 46 && report.outcomes == 46)
+        #expect(report.isSound && report.decisions == 23 && report.outcomes == 23)
         #expect(
             try query(
                 scratch.file(),

@@ -131,7 +131,11 @@ func edit(_ path: String, _ sql: String) throws {
         Plant(sql: "UPDATE sessions SET ended_ns = 0 WHERE id=1", .session),
         Plant(sql: "UPDATE paths SET removed_ns = 0 WHERE path=1", .path),
         Plant(sql: "UPDATE paths SET session = 9 WHERE path=1", .path),
-        Plant(sql: "UPDATE path_samples SET time_ns = 0 WHERE rowid=20", .sample),
+        Plant(
+            sql: """
+                UPDATE path_samples SET time_ns = 0 WHERE rowid = (SELECT max(rowid)
+                    FROM path_samples GROUP BY session, path HAVING count(*) > 1 LIMIT 1)
+                """, .sample),
         Plant(sql: "UPDATE events SET session = 9", .event),
         Plant(sql: "UPDATE decision_blocks SET count = count + 1", .file),
         Plant(sql: "UPDATE decision_blocks SET last_ns = 5", .file),
