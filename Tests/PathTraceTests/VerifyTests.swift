@@ -133,10 +133,8 @@ func edit(_ path: String, _ sql: String) throws {
         Plant(sql: "UPDATE paths SET session = 9 WHERE path=1", .path),
         Plant(
             sql: """
-                UPDATE path_samples SET time_ns = 0 WHERE rowid = (
-                    SELECT max(later.rowid) FROM path_samples AS later
-                    JOIN path_samples AS earlier USING (session, path)
-                    WHERE earlier.rowid < later.rowid)
+                UPDATE path_samples SET time_ns = 0 WHERE rowid = (SELECT max(rowid)
+                    FROM path_samples GROUP BY session, path HAVING count(*) > 1 LIMIT 1)
                 """, .sample),
         Plant(sql: "UPDATE events SET session = 9", .event),
         Plant(sql: "UPDATE decision_blocks SET count = count + 1", .file),

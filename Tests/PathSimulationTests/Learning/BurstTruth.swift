@@ -168,7 +168,10 @@ struct BurstTruth: WorldApplication {
     func isCut(_ decision: UInt64) -> Bool {
         guard decisions[decision]?.burst.trafficClass == .message, let burst = bursts[decision]
         else { return false }
-        return burst.pieces.reduce(0) { $0 + $1.range.count } < messageSize
+        // Copies bring the same bytes again.
+        var bytes = RangeSet()
+        for piece in burst.pieces { bytes.insert(piece.range) }
+        return bytes.length < UInt64(messageSize)
     }
 
     /// When the last byte of each decision first arrived; those of which some never did are left
