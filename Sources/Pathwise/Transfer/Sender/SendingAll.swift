@@ -22,15 +22,17 @@ extension ClientSession {
             for _ in 0..<ClientSession.parallelItems {
                 group.addTask {
                     while let next = try await self.next(of: feed, large, report) {
-                        let item = next.item
-                        if ClientSession.isLarge(item) {
+                        let isLarge = next.item.size.map { $0 > Shipment.eagerLimit } ?? true
+                        if isLarge {
                             await large.enter(next.ticket)
                         } else {
                             large.pass(next.ticket)
                         }
-                        defer { if ClientSession.isLarge(item) { large.leave() } }
-                        try await self.send(item, on: next.stream, progress, report)
-                        var ended = item
+                        do {
+                            defer { if isLarge { large.leave() } }
+                            try await self.send(next.item, on: next.stream, progress, report)
+                        }
+                        var ended = next.item
                         // A folder goes after the last item in it.
                         while let folder = feed.finish(ended) {
                             let stream = try await self.opened { try self.openStream() }
@@ -42,10 +44,6 @@ extension ClientSession {
             }
             try await group.waitForAll()
         }
-    }
-
-    private static func isLarge(_ item: OutgoingItem) -> Bool {
-        item.size.map { $0 > Shipment.eagerLimit } ?? true
     }
 
     /// The next item with its stream, and its place in the order of large ones.
