@@ -1,4 +1,3 @@
-import Synchronization
 import Testing
 
 @testable import Pathwise
@@ -9,7 +8,7 @@ import Testing
     func slotsGoByTicket(seed: UInt64) async {
         let limit = SlotLimit(3)
         let tickets = (0..<40).map { _ in limit.ticket() }
-        let order = Mutex<[Int]>([])
+        let order = Guarded<[Int]>([])
         // Every fourth item is small; the others ask in an order that has nothing to do with theirs.
         let asking = tickets.sorted {
             (UInt64($0) &* 0x9e37_79b9 &* seed) % 41 < (UInt64($1) &* 0x9e37_79b9 &* seed) % 41
