@@ -116,7 +116,6 @@ enum House {
         "PathTransport.refusedPresharedKey": "a count, as above",
         "PathTransport.refusedBusy": "a count, as above",
         "PathTransport.refusedStale": "a count, as above",
-        "Pathwise.waitUntilDelivered": "programs that use streams wait with it",
     ]
 
     /// The most lines of a file.

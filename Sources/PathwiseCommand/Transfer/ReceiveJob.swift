@@ -150,7 +150,10 @@ struct ReceiveJob {
                     if let item { results.add(item, client: name) }
                     // What is written to a broken output is lost, and a log that nobody can read
                     // is none: whoever sends is told at once.
-                    if store.isOutputLost || results.isBroken { await server.close() }
+                    if store.isOutputLost || results.isBroken {
+                        try? await stream.waitUntilDelivered()
+                        await server.close()
+                    }
                 }
             }
         }

@@ -81,6 +81,7 @@ extension ClientSession {
         let shipment = Shipment(item: item, stream: stream, progress: progress)
         let sent = await shipment.send()
         report(sent)
-        if let reason = closeReason { throw SessionError.ended(reason) }
+        // An item that failed for a reason of its own has said more than the end that followed.
+        if let error = sent.error as? SessionError, case .ended = error { throw error }
     }
 }

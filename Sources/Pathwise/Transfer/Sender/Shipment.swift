@@ -56,12 +56,12 @@ struct Shipment: Sendable {
         of error: any Error, _ reader: TransferReader, hasBegun: Bool
     ) async -> any Error {
         switch error {
-        case SessionError.stream, TransferError.cutShort:
+        case SessionError.stream, SessionError.ended, TransferError.cutShort:
             if let result = try? await reader.result(), result.outcome == .failed {
                 stream.cancel(code: Shipment.resetCode)
                 return TransferError.notStored(result.reason ?? .inputOutput, result.text)
             }
-        case SessionError.ended, TransferError.notStored: break
+        case TransferError.notStored: break
         default:
             // This side's fault: the receiver is told.
             let text = ContentFrame.abort("\(error)").encoded()
