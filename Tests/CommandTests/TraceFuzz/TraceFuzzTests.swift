@@ -217,13 +217,19 @@ struct MutantRun {
     private mutating func merge(_ info: TraceInfo?, isSound: Bool, _ tally: inout Tally) {
         guard generator.below(4) == 0 else { return }
         for suffix in ["", "-wal", "-shm", "-journal"] { unlink(output + suffix) }
+        var isOfOtherSchema = false
         let result = attempt("merge") {
-            try TraceMerger([path, other]).merge(into: output, programVersion: "1")
+            do throws(TraceError) {
+                return try TraceMerger([path, other]).merge(into: output, programVersion: "1")
+            } catch {
+                if case .otherSchema = error { isOfOtherSchema = true }
+                if isSound, !isOfOtherSchema {
+                    Issue.record("mutant \(index) is sound and was not merged: \(error)")
+                }
+                throw error
+            }
         }
-        guard result != nil else {
-            if isSound { Issue.record("mutant \(index) is sound and was not merged") }
-            return
-        }
+        guard result != nil else { return }
         tally.merged += 1
         let merged = attempt("merged") { try TraceReader(path: output).info() }
         guard isSound, let info else { return }
