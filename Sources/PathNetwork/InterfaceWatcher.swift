@@ -7,7 +7,7 @@ public struct InterfaceAddress: Hashable, Sendable {
     /// The address, with port 0.
     public var address: SocketAddress
     /// Bits of the network's prefix.
-    public var prefixLength: Int
+    var prefixLength: Int
     /// An IPv6 privacy address (RFC 8981), which the system replaces after some hours.
     public var isTemporary: Bool
 }
@@ -19,12 +19,12 @@ public struct NetworkInterface: Hashable, Sendable {
     /// Bytes of IP packet.
     public var mtu: Int
     public var isLoopback: Bool
-    public var isPointToPoint: Bool
+    var isPointToPoint: Bool
     /// Addresses that are valid beyond the link, in the kernel's order, in which the first of a
     /// kind is the preferred one.
     public var addresses: [InterfaceAddress]
     /// Addresses that are valid on this link alone (fe80::/10 and 169.254.0.0/16).
-    public var linkLocalAddresses: [InterfaceAddress] = []
+    var linkLocalAddresses: [InterfaceAddress] = []
 
     /// The address to send from to reach another one, and how that one is written on this
     /// interface; nil when no address of this interface can reach it.
@@ -50,7 +50,7 @@ public struct NetworkInterface: Hashable, Sendable {
 }
 
 /// A change of what the host can send through.
-public enum InterfaceChange: Hashable, Sendable {
+enum InterfaceChange: Hashable, Sendable {
     /// An interface became usable.
     case added(NetworkInterface)
     /// An interface went away, went down, or lost its last address.
@@ -89,7 +89,7 @@ public struct InterfaceWatcher: ~Copyable, Sendable {
     ///
     /// Compares whole lists, so messages that the kernel had to drop do no harm, and a change that
     /// was undone before this call is not seen.
-    public mutating func readChanges() throws(NetworkError) -> [InterfaceChange] {
+    mutating func readChanges() throws(NetworkError) -> [InterfaceChange] {
         let kinds = clu_netlink_read(file.raw)
         try check(kinds, .watchInterfaces, target: "network interfaces")
         guard kinds != 0 else { return [] }

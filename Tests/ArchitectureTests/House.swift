@@ -79,12 +79,44 @@ enum House {
         "PathSimulation.play": "the regret of learning policies is measured in bandit worlds",
         "PathSimulation.randomRegret": "the same",
         "PathSimulation.regret": "the same",
-    ]
-
-    /// Rooms whose public declarations must have users.
-    static let sparing: Set<String> = [
-        "DenseMath", "PathTelemetry", "PathLearning", "PathSimulation", "PathEvaluation",
-        "PathTraining", "PathReport", "PathEmulation", "PathDemo",
+        "PathNetwork.forEachDatagram": "the flood of handshakes reads its answers with it",
+        "PathTrace.cpuNanoseconds": "the benchmark of recording reads the writer's time",
+        "PathTransport.NoiseHandshake": "the benchmark of the handshake runs it by itself",
+        "PathTransport.readMessage": "the same",
+        "PathTransport.writeMessage": "the same",
+        "PathTransport.seal": "the benchmark of ciphers seals packets with it",
+        "PathTransport.hasSample": "the benchmark of estimators asks for it",
+        "PathTransport.initialWindowPackets":
+            "a setting of connections and servers for programs that use the library",
+        "PathTransport.streamSendCapacity": "a setting, as above",
+        "PathTransport.streamDeadlineRange": "a setting, as above",
+        "PathTransport.quickProbeInterval": "a setting, as above",
+        "PathTransport.idleProbeInterval": "a setting, as above",
+        "PathTransport.meteredProbeInterval": "a setting, as above",
+        "PathTransport.keepaliveInterval": "a setting, as above",
+        "PathTransport.failedProbeInterval": "a setting, as above",
+        "PathTransport.sampleInterval": "a setting, as above",
+        "PathTransport.connectionLimit": "a setting, as above",
+        "PathTransport.halfOpenLimit": "a setting, as above",
+        "PathTransport.handshakesBeforeCookies": "a setting, as above",
+        "PathTransport.handshakesPerAddress": "a setting, as above",
+        "PathTransport.maximumData": "a setting, as above",
+        "PathTransport.maximumStreamData": "a setting, as above",
+        "PathTransport.maximumAckDelay": "a setting, as above",
+        "PathTransport.maximumMessage": "a setting, as above",
+        "PathTransport.maximumPathName": "a setting, as above",
+        "PathTransport.streamBytesReceived":
+            "a count of connections and servers for programs that use the library",
+        "PathTransport.duplicateBytesReceived": "a count, as above",
+        "PathTransport.messagesSent": "a count, as above",
+        "PathTransport.messagesExpired": "a count, as above",
+        "PathTransport.initiations": "a count, as above",
+        "PathTransport.refusedWrongKey": "a count, as above",
+        "PathTransport.refusedUnknownClient": "a count, as above",
+        "PathTransport.refusedPresharedKey": "a count, as above",
+        "PathTransport.refusedBusy": "a count, as above",
+        "PathTransport.refusedStale": "a count, as above",
+        "Pathwise.waitUntilDelivered": "programs that use streams wait with it",
     ]
 
     /// The most lines of a file.

@@ -5,11 +5,11 @@ import PathLearning
 import PathNetwork
 import PathSimulation
 import PathTelemetry
-import PathTrace
 import PathTraining
 import PathTransport
 import Testing
 
+@testable import PathTrace
 @testable import Pathwise
 @testable import PathwiseCommand
 

@@ -2,10 +2,11 @@ import Glibc
 import PathLearning
 import PathNetwork
 import PathTelemetry
-import PathTrace
 import PathTransport
 import Pathwise
 import Testing
+
+@testable import PathTrace
 
 /// Both sides of sessions over real sockets.
 @Suite(.serialized) struct SessionTests {

@@ -19,7 +19,7 @@ public struct PathPlan: Hashable, Sendable {
     /// Interface to bind to; nil leaves the choice to the system.
     public var interface: String?
     /// The ways that may work, the best one first; one is in use at a time.
-    public var ways: [Way]
+    var ways: [Way]
     public var traits: PathTraits
 
     public init(

@@ -1,11 +1,11 @@
 import PathTelemetry
 
 /// The tables of a trace; `docs/formats.md` describes them.
-public enum TraceFormat {
+enum TraceFormat {
     /// The version this program writes: the file's `user_version`.
     ///
     /// A reader takes traces whose `reader_version` in `meta` is not above this.
-    public static let version = 3
+    static let version = 3
     /// The least version that a reader has to know to read what this program writes.
     static let readerVersion = 3
     /// The oldest version that this program reads.

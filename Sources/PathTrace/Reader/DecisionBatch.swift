@@ -22,7 +22,7 @@ public struct DecisionBatch: Sendable {
     /// True for decisions that are neither learned from nor evaluated.
     public internal(set) var isForced: [Bool] = []
     /// The uniform number that picked the action.
-    public internal(set) var draws: [Double] = []
+    var draws: [Double] = []
     /// The chosen candidate's row in the columns of candidates, from the batch's first candidate;
     /// -1 where the action is not one path that was offered.
     public internal(set) var chosenCandidates: [Int32] = []
@@ -41,7 +41,7 @@ public struct DecisionBatch: Sendable {
     public internal(set) var deadlines: [Double] = []
     public internal(set) var packets: [Int] = []
     public internal(set) var lostPackets: [Int] = []
-    public internal(set) var closedTimes: [Instant] = []
+    var closedTimes: [Instant] = []
     /// What the burst took by path; empty where it was not recorded.
     public internal(set) var outcomeBytes: [PathBytes] = []
 
@@ -56,7 +56,7 @@ public struct DecisionBatch: Sendable {
     // MARK: A row a candidate
 
     /// The path of each candidate, with `.candidateFeatures` or `.candidates`.
-    public internal(set) var candidatePaths: [PathID] = []
+    var candidatePaths: [PathID] = []
     /// `FeatureVector.count` numbers a candidate, with `.candidateFeatures`.
     public internal(set) var candidateFeatures: [Double] = []
     /// The heuristic's prediction for each candidate, seconds, with `.candidateFeatures`.
@@ -72,7 +72,7 @@ public struct DecisionBatch: Sendable {
     public internal(set) var offeredActions: [PathSet] = []
     public internal(set) var probabilities: [Double] = []
     /// The position of the action taken among the decision's actions, a row a decision.
-    public internal(set) var chosenActions: [UInt8] = []
+    var chosenActions: [UInt8] = []
 
     public init() {}
 

@@ -243,7 +243,7 @@ extension Connection {
     ///
     /// Done by itself when the keys are worn. Nothing happens while packets sealed under the keys
     /// before the present ones may still be under way on the slowest path (RFC 9001, section 6.5).
-    public mutating func changeKeys(now: Instant) {
+    mutating func changeKeys(now: Instant) {
         var slowest = TimeDelta.zero
         for index in paths.indices where paths[index].isAlive && paths[index].recovery.rtt.hasSample
         {

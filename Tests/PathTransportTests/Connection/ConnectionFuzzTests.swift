@@ -5,8 +5,6 @@ import Testing
 
 /// Whole datagrams, forged and authentic, into endpoints that are at work.
 @Suite struct ConnectionFuzzTests {
-    private static let memoryLimit = 200 << 20
-
     /// Strangers' datagrams: nothing is opened, nothing is kept.
     @Test func forgedDatagramsChangeNothing() throws {
         var pair = try ConnectionPair()
@@ -36,7 +34,7 @@ import Testing
         let reason = pair.box?.with { $0.reason }
         let forged = pair.box?.with { $0.statistics.forgedPackets }
         #expect(reason == .some(nil) && forged ?? 0 > 1000)
-        #expect(Fuzz.residentBytes - before < ConnectionFuzzTests.memoryLimit)
+        #expect(Fuzz.residentBytes - before < Fuzz.memoryLimit)
     }
 
     /// Packets that the peer's own keys sealed, with payloads that mean anything.
@@ -91,7 +89,7 @@ import Testing
             pair.now = pair.now + .microseconds(100)
         }
         #expect(ends > 1000)
-        #expect(Fuzz.residentBytes - before < ConnectionFuzzTests.memoryLimit)
+        #expect(Fuzz.residentBytes - before < Fuzz.memoryLimit)
     }
 
     /// First messages with right authenticators and anything else inside.

@@ -12,8 +12,6 @@ import Testing
 @Suite struct FrameAttackTests {
     /// Payloads of one connection at the most.
     private static let lifeLength = 3_000
-    /// Other tests of the same process count too.
-    private static let memoryLimit = 512 << 20
 
     @Test(arguments: [true, false])
     func whoeverHoldsTheKeysEndsAConnectionAtWorst(attacksServer: Bool) throws {
@@ -33,8 +31,8 @@ import Testing
             if seed == first + 20 { memory = Fuzz.residentBytes }
             if memory > 0 {
                 let growth = Fuzz.residentBytes - memory
-                #expect(growth < FrameAttackTests.memoryLimit, "seed \(seed)")
-                if growth >= FrameAttackTests.memoryLimit { return }
+                #expect(growth < Fuzz.memoryLimit, "seed \(seed)")
+                if growth >= Fuzz.memoryLimit { return }
             }
             seed += 1
         }

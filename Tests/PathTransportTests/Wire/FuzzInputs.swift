@@ -13,6 +13,12 @@ enum Fuzz {
         return max(1, count)
     }
 
+    /// How much a test's resident memory may grow, bytes.
+    ///
+    /// The usual run shares its process with all other tests, whose memory counts too; a long run
+    /// is made by itself, and the limit is close.
+    static let memoryLimit = getenv("PATHWISE_FUZZ") == nil ? 1 << 30 : 200 << 20
+
     /// Resident memory, bytes.
     static var residentBytes: Int {
         guard let file = fopen("/proc/self/statm", "r") else { return 0 }

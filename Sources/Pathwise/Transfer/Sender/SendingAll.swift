@@ -21,13 +21,22 @@ extension ClientSession {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<ClientSession.parallelItems {
                 group.addTask {
-                    while let (item, stream) = try await self.next(of: feed, report) {
-                        try await self.send(item, on: stream, large, progress, report)
-                        var ended = item
+                    while let next = try await self.next(of: feed, large, report) {
+                        let isLarge = next.item.size.map { $0 > Shipment.eagerLimit } ?? true
+                        if isLarge {
+                            await large.enter(next.ticket)
+                        } else {
+                            large.pass(next.ticket)
+                        }
+                        do {
+                            defer { if isLarge { large.leave() } }
+                            try await self.send(next.item, on: next.stream, progress, report)
+                        }
+                        var ended = next.item
                         // A folder goes after the last item in it.
                         while let folder = feed.finish(ended) {
                             let stream = try await self.opened { try self.openStream() }
-                            try await self.send(folder, on: stream, large, progress, report)
+                            try await self.send(folder, on: stream, progress, report)
                             ended = folder
                         }
                     }
@@ -37,15 +46,16 @@ extension ClientSession {
         }
     }
 
+    /// The next item with its stream, and its place in the order of large ones.
     private func next(
-        of feed: ItemFeed, _ report: @Sendable (SentItem) -> Void
-    ) async throws -> (item: OutgoingItem, stream: SessionStream)? {
-        while let (step, stream) = try await opened({
-            try feed.next { try self.openStream() }
+        of feed: ItemFeed, _ large: SlotLimit, _ report: @Sendable (SentItem) -> Void
+    ) async throws -> (item: OutgoingItem, stream: SessionStream, ticket: Int)? {
+        while let (step, opened) = try await opened({
+            try feed.next { (stream: try self.openStream(), ticket: large.ticket()) }
         }) {
             switch step {
             case .item(let item):
-                if let stream { return (item, stream) }
+                if let opened { return (item, opened.stream, opened.ticket) }
             case .skipped(let name, let what): report(SentItem(name, skipped: what))
             case .failed(let name, let error): report(SentItem(name, failed: error))
             }
@@ -65,12 +75,9 @@ extension ClientSession {
     }
 
     private func send(
-        _ item: OutgoingItem, on stream: SessionStream, _ large: SlotLimit,
+        _ item: OutgoingItem, on stream: SessionStream,
         _ progress: @escaping @Sendable (Int) -> Void, _ report: @Sendable (SentItem) -> Void
     ) async throws {
-        let isLarge = item.size.map { $0 > Shipment.eagerLimit } ?? true
-        if isLarge { await large.enter() }
-        defer { if isLarge { large.leave() } }
         let shipment = Shipment(item: item, stream: stream, progress: progress)
         let sent = await shipment.send()
         report(sent)

@@ -1,39 +1,65 @@
 internal import Synchronization
 
-/// Lets so many tasks at a time into a part of their work.
+/// Lets so many tasks at a time into a part of their work, in the order of their tickets.
+///
+/// A receiver that writes one item after the other waits for the first of them. Were a later item
+/// to take the last slot before that one, both sides would wait for each other for ever.
 final class SlotLimit: Sendable {
     private struct State {
         var free: Int
-        var waiting: [CheckedContinuation<Void, Never>] = []
+        var issued = 0
+        /// The lowest ticket that has neither a slot nor done without.
+        var next = 0
+        var passed: Set<Int> = []
+        var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
     }
 
     private let state: Mutex<State>
 
     init(_ slots: Int) { state = Mutex(State(free: slots)) }
 
-    /// Waits for a slot; `leave` must follow.
-    func enter() async {
-        await withCheckedContinuation { continuation in
-            let isFree = state.withLock { state in
-                if state.free > 0 {
-                    state.free -= 1
-                    return true
-                }
-                state.waiting.append(continuation)
-                return false
-            }
-            if isFree { continuation.resume() }
+    /// A place in the order; `pass` or `enter` must follow.
+    func ticket() -> Int {
+        state.withLock { state in
+            defer { state.issued += 1 }
+            return state.issued
         }
     }
 
-    func leave() {
-        let next: CheckedContinuation<Void, Never>? = state.withLock { state in
-            if state.waiting.isEmpty {
-                state.free += 1
-                return nil
-            }
-            return state.waiting.removeFirst()
+    /// Does without a slot.
+    func pass(_ ticket: Int) {
+        admit { state in state.passed.insert(ticket) }
+    }
+
+    /// Waits for a slot; `leave` must follow.
+    func enter(_ ticket: Int) async {
+        await withCheckedContinuation { continuation in
+            admit { state in state.waiting[ticket] = continuation }
         }
-        next?.resume()
+    }
+
+    /// Gives a slot back.
+    func leave() {
+        admit { state in state.free += 1 }
+    }
+
+    private func admit(after change: (inout sending State) -> Void) {
+        let admitted = state.withLock { state in
+            change(&state)
+            var admitted: [CheckedContinuation<Void, Never>] = []
+            while true {
+                if state.passed.remove(state.next) != nil {
+                    state.next += 1
+                } else if state.free > 0, let first = state.waiting.removeValue(forKey: state.next)
+                {
+                    state.free -= 1
+                    state.next += 1
+                    admitted.append(first)
+                } else {
+                    return admitted
+                }
+            }
+        }
+        for continuation in admitted { continuation.resume() }
     }
 }
