@@ -14,8 +14,10 @@ enum ColumnChecks {
         // The columns as this program makes them.
         let model = try Database(path: ":memory:", mode: .create)
         try model.run(TraceFormat.tables)
-        for table in TraceFormat.tableNames {
-            let conditions = try conditions(of: table, reader, model)
+        // Traces of before version 3 have no totals of paths.
+        let hasTotals = try !columns(of: "path_totals", reader).isEmpty
+        for table in TraceFormat.tableNames + (hasTotals ? ["path_totals"] : []) {
+            let conditions = try conditions(of: table, reader, model, &report)
             guard !conditions.isEmpty else { continue }
             do throws(TraceError) {
                 try reader.rows(
@@ -40,14 +42,9 @@ enum ColumnChecks {
 
     /// `WHEN the column is of another kind THEN its name`, for each column.
     private static func conditions(
-        of table: String, _ reader: TraceReader, _ model: Database
+        of table: String, _ reader: TraceReader, _ model: Database, _ report: inout TraceReport
     ) throws(TraceError) -> [String] {
-        // A column that an older trace does not have is whoever reads it to judge.
-        var present: Set<String> = []
-        try reader.rows(
-            "SELECT name FROM pragma_table_info('\(table)')",
-            while: "listing the columns of '\(table)'"
-        ) { row in present.insert(row.text(0)) }
+        let present = try columns(of: table, reader)
         var conditions: [String] = []
         let statement = try model.prepare(
             "SELECT name, type, \"notnull\" OR pk FROM pragma_table_info('\(table)')",
@@ -62,10 +59,24 @@ enum ColumnChecks {
             }
             if statement.int(2) == 0 { kinds.append("'null'") }
             let name = statement.text(0)
-            guard present.contains(name) else { continue }
+            guard present.contains(name) else {
+                report.add(.rows, "the table '\(table)' has no column '\(name)'")
+                continue
+            }
             conditions.append(
                 "WHEN typeof(\(name)) NOT IN (\(kinds.joined(separator: ", "))) THEN '\(name)'")
         }
         return conditions
+    }
+
+    private static func columns(
+        of table: String, _ reader: TraceReader
+    ) throws(TraceError) -> Set<String> {
+        var names: Set<String> = []
+        try reader.rows(
+            "SELECT name FROM pragma_table_info('\(table)')",
+            while: "listing the columns of '\(table)'"
+        ) { row in names.insert(row.text(0)) }
+        return names
     }
 }

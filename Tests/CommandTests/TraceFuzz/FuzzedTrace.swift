@@ -94,6 +94,8 @@ struct FuzzedTrace {
         }
         try writer.close()
         let database = try RawDatabase(path)
+        database.run(
+            "INSERT INTO path_totals VALUES (1, 0, 5, 6, 7, 8, 9, 1), (1, 1, 5, 6, 7, 8, 9, 0)")
         database.run("INSERT INTO drops VALUES (1, 2, 3, 4, 5, 6)")
         database.run("INSERT INTO stray_outcomes VALUES (1099511628000, 0.1, 0, 0.2, 3, 1, 5)")
         database.close()
@@ -159,6 +161,13 @@ struct FuzzedTrace {
         ),
         ("events", ["session", "time_ns", "kind", "path", "text", "value"]),
         ("drops", ["unix_ns", "ring", "decisions", "outcomes", "samples", "events"]),
+        (
+            "path_totals",
+            [
+                "session", "path", "time_ns", "packets_sent", "bytes_sent", "packets_received",
+                "bytes_received", "packets_lost",
+            ]
+        ),
         ("meta", ["key", "value"]),
     ]
 
@@ -173,7 +182,7 @@ struct FuzzedTrace {
     ]
 
     private static func row(_ table: String, _ generator: inout SeededGenerator) -> String {
-        let key = table == "meta" ? "key" : "rowid"
+        let key = table == "meta" ? "key" : table == "path_totals" ? "path" : "rowid"
         return "\(key) = (SELECT \(key) FROM \(table) LIMIT 1 OFFSET \(generator.below(6)))"
     }
 
