@@ -1,3 +1,4 @@
+import Glibc
 import DenseMath
 import Foundation
 import Testing
@@ -59,6 +60,22 @@ private func problem(_ bytes: [UInt8]) -> ModelProblem? {
 }
 
 @Suite struct SafetensorsTests {
+    /// A model that goes to a device or a pipe does not take its place.
+    @Test func aPipeIsWrittenToAndStays() throws {
+        let path = "/tmp/pathwise-model-pipe-\(getpid())"
+        unlink(path)
+        #expect(mkfifo(path, 0o600) == 0)
+        defer { unlink(path) }
+        // Both ends, so that nobody waits for the other.
+        let pipe = open(path, O_RDWR | O_NONBLOCK)
+        defer { close(pipe) }
+        try FileBytes.write(Array(1...200), to: path)
+        var status = stat()
+        #expect(lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO)
+        var room = [UInt8](repeating: 0, count: 300)
+        #expect(read(pipe, &room, room.count) == 200 && room[199] == 200)
+    }
+
     @Test func goldenBytes() throws {
         let contents = Safetensors(
             metadata: ["b": "2", "a": "\"1\""],

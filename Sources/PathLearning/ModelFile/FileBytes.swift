@@ -27,14 +27,23 @@ enum FileBytes {
         return bytes
     }
 
+    /// A pipe or a device takes the bytes itself; it is never replaced by a file.
     static func write(_ bytes: [UInt8], to path: String) throws(ModelProblem) {
+        var status = stat()
+        guard stat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG else {
+            let file = open(path, O_WRONLY | O_CLOEXEC)
+            guard file >= 0 else { throw failure("create") }
+            defer { close(file) }
+            try fill(file, bytes, isRegular: false)
+            return
+        }
         let temporary = path + ".\(getpid()).tmp"
         // Left behind by a process of the same number that was killed.
         unlink(temporary)
         let file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard file >= 0 else { throw failure("create") }
         do throws(ModelProblem) {
-            try fill(file, bytes)
+            try fill(file, bytes, isRegular: true)
         } catch {
             close(file)
             unlink(temporary)
@@ -53,7 +62,9 @@ enum FileBytes {
         syncFolder(of: path)
     }
 
-    private static func fill(_ file: Int32, _ bytes: [UInt8]) throws(ModelProblem) {
+    private static func fill(
+        _ file: Int32, _ bytes: [UInt8], isRegular: Bool
+    ) throws(ModelProblem) {
         var done = 0
         while done < bytes.count {
             let count = bytes.withUnsafeBytes { buffer in
@@ -63,7 +74,7 @@ enum FileBytes {
             guard count > 0 else { throw failure("write") }
             done += count
         }
-        guard fsync(file) == 0 else { throw failure("sync") }
+        guard !isRegular || fsync(file) == 0 else { throw failure("sync") }
     }
 
     /// Makes the new name last; a file system that cannot do it has kept the contents anyway.

@@ -65,7 +65,7 @@ final class ReceiveResults: Sendable {
                 let name = item.name.bytes.isEmpty ? "an item" : "\(item.name)"
                 let reason = item.problem ?? "cut short"
                 let place =
-                    item.bytes > 0 && item.path != "-"
+                    item.hasPart
                     ? "; the part that arrived is \(item.path)" : ""
                 let failure = CommandFailure(
                     "\(name) is not complete: \(reason)\(place)",

@@ -62,7 +62,7 @@ enum TransferText {
         var words = [time(), client, item.outcome.rawValue, SessionSummary.bytes(item.bytes)]
         if item.outcome == .failed {
             words.append("\(item.name): \(item.problem ?? "cut short")")
-            if item.bytes > 0, item.path != "-" { words.append("(the part is \(place))") }
+            if item.hasPart { words.append("(the part is \(place))") }
         } else {
             words.append(SessionSummary.rate(rate(item)))
             if !item.digest.isEmpty, item.kind == .file || item.kind == .pipe {

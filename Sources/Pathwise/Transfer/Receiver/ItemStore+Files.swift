@@ -28,6 +28,7 @@ extension ItemStore {
             item.bytes = file.offset
             if header.kind == .file, file.offset >= Blocks.length, !ItemStore.isHopeless(error) {
                 item.path = folder.shownPath(of: file.name)
+                item.hasPart = true
             } else {
                 file.discard()
             }

@@ -22,6 +22,8 @@ public struct ReceivedItem: Sendable {
     public var kind = Kind.file
     /// Where it is, or where the part of it is that can be gone on from; safe to show.
     public var path = ""
+    /// A part of it was kept at `path`, which the next transfer goes on from.
+    public var hasPart = false
     /// Its bytes that are there.
     public var bytes: UInt64 = 0
     /// Its bytes that an earlier transfer had left.
