@@ -36,6 +36,17 @@ final class Statement {
         }
     }
 
+    /// Binds the text up to the last character that ends within `limit` bytes.
+    func bind(_ index: Int32, _ text: String, limit: Int) {
+        var text = text
+        text.withUTF8 { bytes in
+            let count = FrameCursor.fitting(bytes, limit: limit)
+            bind(
+                index,
+                utf8: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[..<count]))
+        }
+    }
+
     func bind(_ index: Int32, utf8 bytes: UnsafeRawBufferPointer) {
         guard bytes.count > 0, let base = bytes.baseAddress else {
             _ = pathwise_sqlite_bind_text(handle, index, "", 0)

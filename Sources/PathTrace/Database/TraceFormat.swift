@@ -12,6 +12,16 @@ enum TraceFormat {
     static let oldestVersion = 2
     /// "PWTR", the file's `application_id`.
     static let applicationID = 0x5057_5452
+    /// The longest text that readers take of a session, a path or `meta`, bytes.
+    ///
+    /// Exports and reports repeat these texts; a command line and the text of an event stand once.
+    static let textLimit = 8 << 10
+    /// The longest command line that is recorded, bytes; longer ones are cut.
+    static let commandLimit = 1 << 20
+    /// The longest name of a feature, bytes; JSON Lines repeat it in every row.
+    static let featureNameLimit = 64
+    /// The longest description of the features, bytes.
+    static let schemaLimit = 64 << 10
     /// Decision numbers are below this; a row number is session times this plus the number.
     static let decisionLimit: UInt64 = 1 << 40
 

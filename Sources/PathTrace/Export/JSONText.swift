@@ -17,14 +17,15 @@ public enum JSONText {
 
     private static func append(_ scalar: Unicode.Scalar, to bytes: inout [UInt8]) {
         switch scalar {
+        case " ", "!", "#"..."[", "]"..."~": bytes.append(UInt8(truncatingIfNeeded: scalar.value))
         case "\"": bytes += [0x5c, 0x22]
         case "\\": bytes += [0x5c, 0x5c]
         case "\n": bytes += [0x5c, 0x6e]
         case "\r": bytes += [0x5c, 0x72]
         case "\t": bytes += [0x5c, 0x74]
         case _ where isUnsafe(scalar):
-            for unit in UTF16.encode(scalar).map(Array.init) ?? [] { append(unit, to: &bytes) }
-        default: bytes.append(contentsOf: UTF8.encode(scalar).map(Array.init) ?? [])
+            for unit in scalar.utf16 { append(unit, to: &bytes) }
+        default: bytes.append(contentsOf: scalar.utf8)
         }
     }
 

@@ -91,12 +91,13 @@ public struct TraceExporter {
     private func exportDecisionService(
         _ step: () -> Void, _ write: ([UInt8]) throws(TraceError) -> Void
     ) throws(TraceError) {
-        let sessions = try reader.sessions()
+        let sessions = Dictionary(
+            try reader.sessions().map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         var info: RecordedSession?
         var text = DecisionServiceText(names: reader.schema.names)
         try reader.forEachDecision(of: session) { decision throws(TraceError) in
             if info?.id != decision.session {
-                info = sessions.first { $0.id == decision.session }
+                info = sessions[decision.session]
             }
             step()
             text.append(decision, session: info?.info)

@@ -46,7 +46,8 @@ public struct TraceInfo: Sendable {
     /// Names of the policies in the order of their first session.
     public var policies: [String] {
         var names: [String] = []
-        for session in sessions where !names.contains(session.session.info.policy) {
+        var seen: Set<String> = []
+        for session in sessions where seen.insert(session.session.info.policy).inserted {
             names.append(session.session.info.policy)
         }
         return names
@@ -56,7 +57,7 @@ public struct TraceInfo: Sendable {
 extension TraceReader {
     /// Counts what the trace holds.
     public func info() throws(TraceError) -> TraceInfo {
-        let paths = try paths()
+        let paths = Dictionary(grouping: try paths(), by: \.session)
         var summaries: [TraceInfo.Session] = []
         for session in try sessions() {
             let first = Int64(session.id.rawValue) << 40
@@ -70,7 +71,7 @@ extension TraceReader {
             summaries.append(
                 TraceInfo.Session(
                     session: session,
-                    paths: paths.filter { $0.session == session.id },
+                    paths: paths[session.id] ?? [],
                     decisions: decisions, outcomes: outcomes,
                     firstDecision: try database.integer(
                         "SELECT first_ns \(blocks) ORDER BY id LIMIT 1", while: doing

@@ -15,8 +15,9 @@ extension TraceReader {
                 FROM path_samples \(TraceReader.condition(session)) ORDER BY rowid
             """, while: "reading the path samples"
         ) { row throws(TraceError) in
-            guard let state = PathState(word: row.text(3)) else {
-                throw damaged("a row of 'path_samples' has the state '\(row.text(3))'")
+            let word = try text(row, 3, "state", of: "a row of 'path_samples'")
+            guard let state = PathState(word: word) else {
+                throw damaged("a row of 'path_samples' has the state '\(word.prefix(40))'")
             }
             var snapshot = PathSnapshot(
                 path: try pathID(row.int(2), in: "path_samples"), state: state,

@@ -23,14 +23,13 @@ public final class TraceReader {
         try TraceReader.checkFormat(of: database)
         schema = TraceWriter.Schema(
             hash: try TraceReader.meta("schema_hash", of: database),
-            text: try TraceReader.meta("schema", of: database),
-            names: try TraceReader.meta("feature_names", of: database)
-                .split(separator: ",").map(String.init))
+            text: try TraceReader.meta("schema", of: database, limit: TraceFormat.schemaLimit),
+            names: try TraceReader.featureNames(of: database))
         programVersion = try TraceReader.meta("program_version", of: database)
         let features = try TraceReader.meta("feature_count", of: database)
         guard features == String(FeatureVector.count) else {
             throw .otherSchema(
-                path: path, found: schema.hash + " with \(features) features",
+                path: path, found: schema.hash + " with \(features.prefix(40)) features",
                 expected: "\(FeatureVector.count) features")
         }
     }
@@ -82,20 +81,60 @@ public final class TraceReader {
         }
         for name in TraceFormat.tableNames {
             let kind = try database.text(
-                "SELECT type FROM sqlite_schema WHERE name = '\(name)'", while: doing)
+                "SELECT type FROM sqlite_schema WHERE name = '\(name)' AND rootpage > 0",
+                while: doing)
             guard kind == "table" else {
                 throw .damaged(path: path, what: "the table '\(name)' is missing")
+            }
+            // A column that is computed could make much of little.
+            let computed = try database.integer(
+                "SELECT 1 FROM pragma_table_xinfo('\(name)') WHERE hidden > 0 LIMIT 1",
+                while: doing)
+            guard computed == nil else {
+                throw .damaged(path: path, what: "the table '\(name)' has a computed column")
             }
         }
     }
 
-    static func meta(_ key: String, of database: Database) throws(TraceError) -> String {
-        let value = try database.text(
-            "SELECT value FROM meta WHERE key = '\(key)'", while: "reading the table 'meta'")
-        guard let value else {
+    static func meta(
+        _ key: String, of database: Database, limit: Int = TraceFormat.textLimit
+    ) throws(TraceError) -> String {
+        let doing = "reading the table 'meta'"
+        let statement = try database.prepare(
+            "SELECT value FROM meta WHERE key = '\(key)'", while: doing)
+        switch statement.step() {
+        case SQLITE_ROW: break
+        case SQLITE_DONE:
             throw .damaged(path: database.path, what: "'meta' has no '\(key)'")
+        case let code: throw database.readError(code, while: doing)
         }
-        return value
+        let length = statement.utf8(0).count
+        guard length <= limit else {
+            throw .damaged(
+                path: database.path,
+                what: "'\(key)' of 'meta' has \(length) bytes, at most \(limit) are allowed")
+        }
+        return statement.text(0)
+    }
+
+    /// The features' names, which exports repeat in every row: so many, and none that is long.
+    private static func featureNames(of database: Database) throws(TraceError) -> [String] {
+        let names = try meta("feature_names", of: database)
+            .split(separator: ",").map(String.init)
+        guard names.count <= FeatureVector.count else {
+            throw .damaged(
+                path: database.path,
+                what: "'feature_names' of 'meta' has \(names.count) names for "
+                    + "\(FeatureVector.count) features")
+        }
+        let limit = TraceFormat.featureNameLimit
+        for (index, name) in names.enumerated() where name.utf8.count > limit {
+            throw .damaged(
+                path: database.path,
+                what: "the name of feature \(index) has \(name.utf8.count) bytes, at most "
+                    + "\(limit) are allowed")
+        }
+        return names
     }
 
     /// Calls `body` with every row of a query.
@@ -129,8 +168,12 @@ public final class TraceReader {
             guard number > 0, number < Int64(SessionID.limit) else {
                 throw damaged("a session has the number \(number)")
             }
-            guard let seed = UInt64(row.text(8)) else {
-                throw damaged("session \(number) has the seed '\(row.text(8))'")
+            func text(_ column: Int32, _ name: String) throws(TraceError) -> String {
+                try self.text(row, column, name, of: "session \(number)")
+            }
+            let seedText = try text(8, "seed")
+            guard let seed = UInt64(seedText) else {
+                throw damaged("session \(number) has the seed '\(seedText.prefix(40))'")
             }
             sessions.append(
                 RecordedSession(
@@ -138,8 +181,9 @@ public final class TraceReader {
                     info: SessionInfo(
                         startedWallClock: row.int(1),
                         started: Instant(nanoseconds: row.int(2)),
-                        role: row.text(4), peer: row.text(5), policy: row.text(6),
-                        modelHash: row.text(7), seed: seed, programVersion: row.text(9),
+                        role: try text(4, "role"), peer: try text(5, "peer"),
+                        policy: try text(6, "policy"), modelHash: try text(7, "model_hash"),
+                        seed: seed, programVersion: try text(9, "program_version"),
                         command: row.text(10)),
                     ended: row.optionalInt(3).map { Instant(nanoseconds: $0) }))
         }
@@ -160,8 +204,10 @@ public final class TraceReader {
                 RecordedPath(
                     session: try sessionID(row.int(0), in: "paths"),
                     info: PathInfo(
-                        path: try pathID(row.int(1), in: "paths"), name: row.text(2),
-                        local: row.text(3), remote: row.text(4),
+                        path: try pathID(row.int(1), in: "paths"),
+                        name: try text(row, 2, "name", of: "a path"),
+                        local: try text(row, 3, "local", of: "a path"),
+                        remote: try text(row, 4, "remote", of: "a path"),
                         traits: try traits(row, first: 5, in: "paths"),
                         added: Instant(nanoseconds: row.int(10))),
                     removed: row.optionalInt(11).map { Instant(nanoseconds: $0) }))
@@ -187,6 +233,19 @@ public final class TraceReader {
         return PathID(rawValue: UInt8(number))
     }
 
+    /// A text that what is made of the trace repeats: in rows, columns and drawings.
+    func text(
+        _ row: Statement, _ column: Int32, _ name: String, of what: String
+    ) throws(TraceError) -> String {
+        let length = row.utf8(column).count
+        guard length <= TraceFormat.textLimit else {
+            throw damaged(
+                "'\(name)' of \(what) has \(length) bytes, at most \(TraceFormat.textLimit) are "
+                    + "allowed")
+        }
+        return row.text(column)
+    }
+
     /// A count; beyond 2^53 nothing was recorded and arithmetic on it could overflow.
     func count(_ number: Int64, _ column: String) throws(TraceError) -> Int {
         guard number.magnitude <= 1 << 53 else {
@@ -199,8 +258,9 @@ public final class TraceReader {
     func traits(
         _ row: Statement, first: Int32, in table: String
     ) throws(TraceError) -> PathTraits {
-        guard let kind = LinkKind(word: row.text(first + 4)) else {
-            throw damaged("a row of '\(table)' has the kind '\(row.text(first + 4))'")
+        let word = try text(row, first + 4, "kind", of: "a row of '\(table)'")
+        guard let kind = LinkKind(word: word) else {
+            throw damaged("a row of '\(table)' has the kind '\(word.prefix(40))'")
         }
         return PathTraits(
             weight: row.double(first), pricePerGB: row.double(first + 1),

@@ -73,6 +73,114 @@ import Testing
                     path: path, found: "0123abcd with 7 features", expected: "24 features"))
     }
 
+    /// Texts that exports and reports repeat are short, or the trace is refused in a short sentence.
+    @Test(arguments: [
+        ("meta", "value", "key = 'feature_names'", 64),
+        ("meta", "value", "key = 'schema'", 65_536), ("meta", "value", "key = 'schema_hash'", 8192),
+        ("meta", "value", "key = 'program_version'", 8192),
+        ("meta", "value", "key = 'feature_count'", 0),
+        ("sessions", "role", "id = 1", 8192), ("sessions", "peer", "id = 1", 8192),
+        ("sessions", "policy", "id = 2", 8192), ("sessions", "model_hash", "id = 1", 8192),
+        ("sessions", "seed", "id = 1", 0), ("sessions", "program_version", "id = 1", 8192),
+        ("paths", "name", "path = 1", 8192), ("paths", "local", "path = 0", 8192),
+        ("paths", "remote", "path = 0", 8192), ("paths", "kind", "path = 0", 0),
+        ("path_samples", "state", "rowid = 1", 0), ("path_samples", "kind", "rowid = 1", 0),
+    ])
+    func longTextsThatAreRepeatedAreRefused(
+        table: String, column: String, condition: String, limit: Int
+    ) throws {
+        let scratch = Scratch()
+        let path = scratch.file()
+        func attempt(_ length: Int) throws -> String? {
+            if access(path, F_OK) == 0 { unlink(path) }
+            try writeSoundTrace(to: path, decisions: 20)
+            try edit(
+                path,
+                """
+                UPDATE \(table) SET \(column) = replace(hex(zeroblob(\(length))), '00', 'n')
+                    WHERE \(condition)
+                """)
+            do throws(TraceError) {
+                let reader = try TraceReader(path: path)
+                _ = try reader.info()
+                for table in TraceExportTable.allCases {
+                    var bytes = 0
+                    try TraceExporter(reader).export(table, as: .jsonl) { bytes += $0.count }
+                    #expect(bytes < 1 << 20)
+                }
+                return nil
+            } catch {
+                switch error {
+                case .damaged, .otherSchema: return error.description
+                default: throw error
+                }
+            }
+        }
+        if limit > 0 { #expect(try attempt(limit) == nil) }
+        for length in [limit + 1, 1_500_000] {
+            let refusal = try attempt(length)
+            #expect(refusal != nil, "\(table).\(column) of \(length) bytes")
+            #expect((refusal?.utf8.count ?? 0) < 500)
+        }
+    }
+
+    @Test func tooManyNamesOfFeaturesAreRefused() throws {
+        let scratch = Scratch()
+        let path = scratch.file()
+        try writeSoundTrace(to: path, decisions: 3)
+        let names = (0..<25).map { "f\($0)" }.joined(separator: ",")
+        try edit(path, "UPDATE meta SET value = '\(names)' WHERE key = 'feature_names'")
+        #expect(
+            refusal(path)
+                == .damaged(
+                    path: path, what: "'feature_names' of 'meta' has 25 names for 24 features"))
+    }
+
+    /// A small file cannot hold much: no column is computed, no table is virtual.
+    @Test func columnsAndTablesThatAreComputedAreRefused() throws {
+        let scratch = Scratch()
+        let path = scratch.file()
+        try writeSoundTrace(to: path, decisions: 3)
+        try edit(
+            path,
+            """
+            DROP TABLE events;
+            CREATE TABLE events (session INTEGER, time_ns INTEGER, kind TEXT, path INTEGER,
+                text TEXT GENERATED ALWAYS AS (hex(zeroblob(1000000))) VIRTUAL, value REAL)
+            """)
+        #expect(
+            refusal(path)
+                == .damaged(path: path, what: "the table 'events' has a computed column"))
+        try edit(
+            path,
+            """
+            DROP TABLE events;
+            PRAGMA writable_schema = ON;
+            INSERT INTO sqlite_schema VALUES ('table', 'events', 'events', 0,
+                'CREATE VIRTUAL TABLE events USING json_each()');
+            PRAGMA writable_schema = OFF
+            """)
+        #expect(refusal(path) == .damaged(path: path, what: "the table 'events' is missing"))
+    }
+
+    @Test func aLongCommandLineIsCutAndRead() throws {
+        let scratch = Scratch()
+        let path = scratch.file()
+        let writer = try TraceWriter(path: path, schema: testSchema, programVersion: "1")
+        let long = String(repeating: "é", count: 3 << 20)
+        let session = writer.beginSession(
+            SessionInfo(
+                startedWallClock: 1, started: .zero, role: long, peer: long, policy: long,
+                modelHash: long, programVersion: long, command: long))
+        writer.endSession(session, at: .zero)
+        try writer.close()
+        let info = try #require(try TraceReader(path: path).sessions().first).info
+        #expect(info.command == String(repeating: "é", count: 1 << 19))
+        for text in [info.role, info.peer, info.policy, info.modelHash, info.programVersion] {
+            #expect(text == String(repeating: "é", count: 4096))
+        }
+    }
+
     @Test func aTruncatedTraceIsRefused() throws {
         let scratch = Scratch()
         try writeSoundTrace(to: scratch.file())
