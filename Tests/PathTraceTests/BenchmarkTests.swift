@@ -61,6 +61,32 @@ struct BenchmarkTests {
         print("read, \(paths) paths: \(Int(Double(count) / readElapsed)) decisions/s (\(sum))")
     }
 
+    /// Rows of their own, which checksums cover: samples of paths with their totals, and events.
+    @Test func samples() throws {
+        let scratch = Scratch()
+        let writer = try TraceWriter(
+            path: scratch.file(), schema: testSchema, programVersion: "1")
+        let ring = writer.makeRing(bytes: 64 << 20, whenFull: .wait)
+        let session = writer.beginSession(sessionInfo())
+        var generator = SeededGenerator(seed: 5)
+        let count = 200_000
+        for number in 0..<count {
+            let time = Instant(nanoseconds: Int64(number) * 1_000_000)
+            var sample = generator.sample(at: time)
+            sample.totals = PathTotals(
+                packetsSent: UInt64(number), bytesSent: 1, packetsReceived: 1, bytesReceived: 1,
+                packetsLost: 0)
+            ring.record(sample, session: session)
+            if number % 10 == 0 {
+                ring.record(
+                    TraceEvent(time: time, kind: .note, text: "said", value: 1), session: session)
+            }
+        }
+        try writer.close()
+        let cpu = Double(writer.statistics.cpuNanoseconds) * 1e-9
+        print("samples: writer \(cpu / Double(count) * 1e6) us of CPU each")
+    }
+
     @Test func producer() throws {
         let scratch = Scratch()
         var records = decisions(4)

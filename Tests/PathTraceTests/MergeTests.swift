@@ -93,7 +93,8 @@ import Testing
             try TraceMerger([good, bad]).merge(into: scratch.file(), programVersion: "1")
         }
         #expect(access(scratch.file(), F_OK) != 0)
-        try edit(bad, "UPDATE meta SET value = 'ffff' WHERE key = 'schema_hash'")
+        try edit(
+            bad, "UPDATE meta SET value = 'ffff' WHERE key = 'schema_hash'; DELETE FROM checksums")
         #expect(
             throws: TraceError.otherSchema(path: bad, found: "ffff", expected: "0123abcd")
         ) { try TraceMerger([good, bad]) }

@@ -9,9 +9,10 @@ struct TraceSource {
     func sessions() throws(EvaluationError) -> [(session: RecordedSession, pathNames: [String])] {
         do throws(TraceError) {
             var found: [(session: RecordedSession, pathNames: [String])] = []
+            let paths = Dictionary(grouping: try reader.paths(), by: \.session)
             for session in try reader.sessions() {
                 var names = [String](repeating: "", count: PathID.limit)
-                for path in try reader.paths(of: session.id) {
+                for path in paths[session.id] ?? [] {
                     names[path.info.path.index] = path.info.name
                 }
                 found.append((session, names))

@@ -105,6 +105,17 @@ final class Database {
         return Statement(handle: statement)
     }
 
+    /// Runs `body` on one state of a file that another program may be writing to.
+    func snapshot<Result>(
+        while doing: String, _ body: () throws(TraceError) -> Result
+    ) throws(TraceError) -> Result {
+        guard sqlite3_get_autocommit(handle) != 0 else { return try body() }
+        let code = sqlite3_exec(handle, "BEGIN", nil, nil, nil)
+        guard code == SQLITE_OK else { throw readError(code, while: doing) }
+        defer { sqlite3_exec(handle, "ROLLBACK", nil, nil, nil) }
+        return try body()
+    }
+
     /// The first column of the first row as an integer, or nil without a row.
     func integer(_ sql: String, while doing: String) throws(TraceError) -> Int64? {
         let statement = try prepare(sql, while: doing)
@@ -112,6 +123,19 @@ final class Database {
         case SQLITE_ROW: return statement.int(0)
         case SQLITE_DONE: return nil
         case let code: throw readError(code, while: doing)
+        }
+    }
+
+    /// The first column of all rows as text.
+    func texts(_ sql: String, while doing: String) throws(TraceError) -> [String] {
+        let statement = try prepare(sql, while: doing)
+        var texts: [String] = []
+        while true {
+            switch statement.step() {
+            case SQLITE_ROW: texts.append(statement.text(0))
+            case SQLITE_DONE: return texts
+            case let code: throw readError(code, while: doing)
+            }
         }
     }
 

@@ -76,6 +76,14 @@ enum TraceFormat {
         CREATE TABLE drops (
             unix_ns INTEGER NOT NULL, ring INTEGER NOT NULL, decisions INTEGER NOT NULL,
             outcomes INTEGER NOT NULL, samples INTEGER NOT NULL, events INTEGER NOT NULL);
+        \(checksums)
+        """
+
+    /// Later than the other tables of version 3, so that a trace may lack it.
+    static let checksums = """
+        CREATE TABLE IF NOT EXISTS checksums (
+            session INTEGER NOT NULL, name TEXT NOT NULL, rows INTEGER NOT NULL,
+            hash INTEGER NOT NULL, PRIMARY KEY (session, name)) WITHOUT ROWID;
         """
 
     /// The tables that every version has.

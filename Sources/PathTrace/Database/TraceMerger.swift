@@ -101,38 +101,66 @@ public struct TraceMerger {
 private struct TraceCopier {
     private let source: TraceReader
     private let database: Database
+    private let ledger: ChecksumLedger
 
     init(from source: TraceReader, to database: Database) throws(TraceError) {
         self.source = source
         self.database = database
+        ledger = try ChecksumLedger(database)
     }
 
-    /// Copies rows: the column at `key` gets a new value, all others stay what they are.
-    @discardableResult
+    /// Copies blocks: the first column gets a new value, all others stay what they are.
     private func copy(
         _ table: String, columns: [String], where condition: String, key: (Int64) -> Int64,
         _ body: (Statement) throws(TraceError) -> Void = { _ in }
-    ) throws(TraceError) -> Int {
+    ) throws(TraceError) {
         let names = columns.joined(separator: ", ")
-        let marks = columns.map { _ in "?" }.joined(separator: ", ")
-        let doing = "copying '\(table)'"
-        let insert = try database.prepare(
-            "INSERT INTO \(table) (\(names)) VALUES (\(marks))", while: doing)
-        var copied = 0
-        try source.rows("SELECT \(names) FROM \(table) \(condition)", while: doing) {
-            row throws(TraceError) in
+        let insert = try statement(into: table, columns)
+        try source.rows(
+            "SELECT \(names) FROM \(table) \(condition)", while: "copying '\(table)'"
+        ) { row throws(TraceError) in
             try body(row)
-            insert.bind(1, key(row.int(0)))
-            for column in 1..<Int32(columns.count) {
-                sqlite3_bind_value(
-                    insert.handle, column + 1, sqlite3_column_value(row.handle, column))
-            }
-            let code = insert.step()
-            insert.reset()
-            guard code == SQLITE_DONE else { throw error(code, of: table) }
-            copied += 1
+            try write(row, with: insert, into: table, first: key(row.int(0)), from: 1)
         }
-        return copied
+    }
+
+    /// Copies the rows that a session has in a table, and their checksum if they have one.
+    private func copy(
+        _ table: CheckedTable, of old: Int64, as new: Int64, order: String = "rowid"
+    ) throws(TraceError) {
+        let insert = try statement(into: table.name, [table.session] + table.columns)
+        try source.rows(
+            of: table, session: SessionID(rawValue: UInt32(truncatingIfNeeded: old)), order: order,
+            while: "copying '\(table.name)'"
+        ) { row throws(TraceError) in
+            try write(row, with: insert, into: table.name, first: new, from: 1)
+        }
+        if let sum = try source.checksums(of: table)[old] {
+            try ledger.store(sum, of: table, new)
+        }
+    }
+
+    private func statement(
+        into table: String, _ columns: [String]
+    ) throws(TraceError) -> Statement {
+        let marks = columns.map { _ in "?" }.joined(separator: ", ")
+        return try database.prepare(
+            "INSERT INTO \(table) (\(columns.joined(separator: ", "))) VALUES (\(marks))",
+            while: "copying '\(table)'")
+    }
+
+    /// Writes a row with another first column.
+    private func write(
+        _ row: Statement, with insert: Statement, into table: String, first: Int64, from: Int32
+    ) throws(TraceError) {
+        insert.bind(1, first)
+        for column in from..<sqlite3_column_count(row.handle) {
+            sqlite3_bind_value(
+                insert.handle, column - from + 2, sqlite3_column_value(row.handle, column))
+        }
+        let code = insert.step()
+        insert.reset()
+        guard code == SQLITE_DONE else { throw error(code, of: table) }
     }
 
     /// Why a row could not be written: a value that its column does not take is the source's fault.
@@ -156,43 +184,34 @@ private struct TraceCopier {
     }
 
     func copyTables(of old: Int64, as new: Int64) throws(TraceError) {
-        try copy(
-            "sessions",
-            columns: [
-                "id", "started_unix_ns", "started_ns", "ended_ns", "role", "peer", "policy",
-                "model_hash", "seed", "program_version", "command",
-            ], where: "WHERE id = \(old)", key: { _ in new })
-        let mine = "WHERE session = \(old) ORDER BY rowid"
-        try copy(
-            "paths",
-            columns: [
-                "session", "path", "name", "local", "remote", "weight", "price_per_gb",
-                "rate_limit", "backup", "kind", "added_ns", "removed_ns",
-            ], where: mine, key: { _ in new })
-        try copy(
-            "path_samples",
-            columns: [
-                "session", "time_ns", "path", "state", "smoothed_rtt_ns", "rtt_variation_ns",
-                "latest_rtt_ns", "min_rtt_ns", "bytes_in_flight", "congestion_window",
-                "pacing_rate", "delivery_rate", "pacing_delay_ns", "oldest_unanswered_ns",
-                "last_reply_ns", "probe_timeouts", "weight", "price_per_gb", "rate_limit",
-                "backup", "kind",
-            ], where: mine, key: { _ in new })
+        try copy(.sessions, of: old, as: new, order: "id")
+        try copy(.paths, of: old, as: new)
+        try copy(.samples, of: old, as: new)
         if try source.database.text(
             "SELECT type FROM sqlite_schema WHERE name = 'path_totals'", while: "looking for totals"
-        )
-            == "table"
-        {
-            try copy(
-                "path_totals",
-                columns: [
-                    "session", "path", "time_ns", "packets_sent", "bytes_sent",
-                    "packets_received", "bytes_received", "packets_lost",
-                ], where: "WHERE session = \(old)", key: { _ in new })
+        ) == "table" {
+            try copy(.totals, of: old, as: new, order: "path")
+        } else if try source.checksums(of: .totals)[old] != nil {
+            throw source.damaged("the table 'path_totals' is missing")
         }
-        try copy(
-            "events", columns: ["session", "time_ns", "kind", "path", "text", "value"],
-            where: mine, key: { _ in new })
+        try copy(.events, of: old, as: new)
+        try copyStrays(of: old, as: new)
+    }
+
+    private func copyStrays(of old: Int64, as new: Int64) throws(TraceError) {
+        let table = CheckedTable.strays
+        let insert = try statement(
+            into: table.name,
+            ["decision", "delivery_s", "late", "deadline_s", "packets", "lost", "closed_ns"])
+        try source.rows(
+            of: table, session: SessionID(rawValue: UInt32(truncatingIfNeeded: old)),
+            order: "decision", while: "copying '\(table.name)'"
+        ) { row throws(TraceError) in
+            try write(row, with: insert, into: table.name, first: new << 40 | row.int(1), from: 2)
+        }
+        if let sum = try source.checksums(of: table)[old] {
+            try ledger.store(sum, of: table, new)
+        }
     }
 
     private static func range(_ key: String, _ old: Int64) -> String {
@@ -227,27 +246,39 @@ private struct TraceCopier {
             try check(row.blob(2), row.int(0))
             outcomes += try count(row, 1)
         }
-        try copy(
-            "stray_outcomes",
-            columns: [
-                "decision", "delivery_s", "late", "deadline_s", "packets", "lost", "closed_ns",
-            ], where: TraceCopier.range("decision", old), key: renumber)
         return outcomes
     }
 
-    /// Rings of different traces keep different numbers.
+    /// Rings of different traces keep different numbers, and their rows another checksum.
     func copyDrops(from ring: Int64) throws(TraceError) -> Int64 {
         var rings: Int64 = 0
-        try copy(
-            "drops", columns: ["ring", "unix_ns", "decisions", "outcomes", "samples", "events"],
-            where: "ORDER BY rowid", key: { ring &+ $0 }
-        ) { row throws(TraceError) in
-            let number = row.int(0)
+        let table = CheckedTable.drops
+        let insert = try database.prepare(
+            """
+            INSERT INTO drops (ring, unix_ns, decisions, outcomes, samples, events)
+                VALUES (?1, ?2, ?4, ?5, ?6, ?7) \(table.returning)
+            """, while: "copying 'drops'")
+        try source.rows(of: table, order: "rowid", while: "copying 'drops'") {
+            row throws(TraceError) in
+            let number = row.int(2)
             guard number >= 0, number < ColumnChecks.ringLimit else {
                 throw source.damaged("a row of 'drops' has the ring \(number)")
             }
             rings = max(rings, number + 1)
+            for column in Int32(1)...6 {
+                sqlite3_bind_value(
+                    insert.handle, column + 1, sqlite3_column_value(row.handle, column))
+            }
+            insert.bind(1, ring &+ number)
+            var code = insert.step()
+            if code == SQLITE_ROW {
+                ledger.addDrops(insert)
+                code = insert.step()
+            }
+            insert.reset()
+            guard code == SQLITE_DONE else { throw error(code, of: "drops") }
         }
+        try ledger.write()
         return max(rings, 1)
     }
 

@@ -18,12 +18,16 @@ public struct DecisionBatchCursor: ~Copyable {
     private(set) var isBroken = false
     /// A statement asked once more would begin anew.
     private var isAtEnd = false
+    private let takesOrphans: Bool
 
+    /// - Parameter takesOrphans: also blocks of sessions that are not there.
     init(
-        reader: TraceReader, session: SessionID?, columns: DecisionColumns
+        reader: TraceReader, session: SessionID?, columns: DecisionColumns,
+        takesOrphans: Bool = false
     ) throws(TraceError) {
         self.reader = reader
         self.columns = columns
+        self.takesOrphans = takesOrphans
         decoder = DecisionBlockDecoder(columns: columns)
         var condition = ""
         if let session {
@@ -36,7 +40,8 @@ public struct DecisionBatchCursor: ~Copyable {
             : "NULL FROM decision_blocks b"
         statement = try reader.database.prepare(
             """
-            SELECT b.id, b.count, b.last_number, b.first_ns, b.last_ns, b.data, \(join)
+            SELECT b.id, b.count, b.last_number, b.first_ns, b.last_ns, b.data,
+                EXISTS (SELECT 1 FROM sessions s WHERE s.id = b.id >> 40), \(join)
                 \(condition) ORDER BY b.id
             """, while: "reading the decisions")
     }
@@ -64,6 +69,9 @@ public struct DecisionBatchCursor: ~Copyable {
             throw reader.damaged("a block of decisions has the row number \(row)")
         }
         do throws(BlockFault) {
+            guard takesOrphans || statement.int(6) != 0 else {
+                throw BlockFault("belongs to no session that is there")
+            }
             try decoder.decode(
                 statement.blob(5), session: SessionID(rawValue: UInt32(session)), into: &batch)
             guard Int64(bitPattern: batch.numbers[0]) == row & 0xff_ffff_ffff else {
@@ -86,8 +94,8 @@ public struct DecisionBatchCursor: ~Copyable {
 
     private mutating func readOutcomes(_ batch: inout DecisionBatch) throws(BlockFault) {
         let count = columns.contains(.outcomes) ? batch.count : 0
-        if count > 0, !statement.isNull(6) {
-            try outcomes.decode(statement.blob(6), limit: count)
+        if count > 0, !statement.isNull(7) {
+            try outcomes.decode(statement.blob(7), limit: count)
         } else {
             outcomes.removeAll()
         }

@@ -89,16 +89,41 @@ extension TraceReader {
             drops: try drops())
     }
 
+    /// What who reads session by session does not come across, as sentences: decisions of sessions
+    /// that are gone, outcomes and rows for SQL of decisions that are.
+    public func orphans() throws(TraceError) -> [String] {
+        var sentences: [String] = []
+        let lost = try integer(
+            """
+            SELECT count(*) FROM decision_blocks b
+                WHERE NOT EXISTS (SELECT 1 FROM sessions s WHERE s.id = b.id >> 40)
+            """, while: "matching the decisions with the sessions")
+        if lost > 0 {
+            sentences.append("\(lost) blocks of decisions belong to sessions that are not there")
+        }
+        for (table, what) in [
+            ("outcome_blocks", "blocks of outcomes"), ("decision_rows", "blocks of rows for SQL"),
+        ] {
+            let number = try integer(
+                """
+                SELECT count(*) FROM \(table)
+                    WHERE NOT EXISTS (SELECT 1 FROM decision_blocks WHERE id = block)
+                """, while: "matching '\(table)' with the decisions")
+            if number > 0 {
+                sentences.append("\(number) \(what) belong to decisions that are not there")
+            }
+        }
+        return sentences
+    }
+
     /// What the recording had to drop.
     public func drops() throws(TraceError) -> TraceRing.Drops {
         var drops = TraceRing.Drops()
-        try rows(
-            "SELECT decisions, outcomes, samples, events FROM drops", while: "reading the drops"
-        ) { row throws(TraceError) in
-            drops.decisions &+= UInt64(clamping: row.int(0))
-            drops.outcomes &+= UInt64(clamping: row.int(1))
-            drops.samples &+= UInt64(clamping: row.int(2))
-            drops.events &+= UInt64(clamping: row.int(3))
+        try rows(of: .drops, order: "rowid", while: "reading the drops") { row in
+            drops.decisions &+= UInt64(clamping: row.int(3))
+            drops.outcomes &+= UInt64(clamping: row.int(4))
+            drops.samples &+= UInt64(clamping: row.int(5))
+            drops.events &+= UInt64(clamping: row.int(6))
         }
         return drops
     }

@@ -7,13 +7,7 @@ extension TraceReader {
         _ body: (SessionID, PathSample) throws(TraceError) -> Void
     ) throws(TraceError) {
         try rows(
-            """
-            SELECT session, time_ns, path, state, smoothed_rtt_ns, rtt_variation_ns, latest_rtt_ns,
-                min_rtt_ns, bytes_in_flight, congestion_window, pacing_rate, delivery_rate,
-                pacing_delay_ns, oldest_unanswered_ns, last_reply_ns, probe_timeouts, weight,
-                price_per_gb, rate_limit, backup, kind
-                FROM path_samples \(TraceReader.condition(session)) ORDER BY rowid
-            """, while: "reading the path samples"
+            of: .samples, session: session, order: "rowid", while: "reading the path samples"
         ) { row throws(TraceError) in
             let word = try text(row, 3, "state", of: "a row of 'path_samples'")
             guard let state = PathState(word: word) else {
@@ -46,10 +40,7 @@ extension TraceReader {
         _ body: (SessionID, TraceEvent) throws(TraceError) -> Void
     ) throws(TraceError) {
         try rows(
-            """
-            SELECT session, time_ns, kind, path, text, value
-                FROM events \(TraceReader.condition(session)) ORDER BY rowid
-            """, while: "reading the events"
+            of: .events, session: session, order: "rowid", while: "reading the events"
         ) { row throws(TraceError) in
             var path: PathID?
             if let number = row.optionalInt(3) { path = try pathID(number, in: "events") }

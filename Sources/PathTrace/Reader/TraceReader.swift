@@ -32,6 +32,7 @@ public final class TraceReader {
                 path: path, found: schema.hash + " with \(features.prefix(40)) features",
                 expected: "\(FeatureVector.count) features")
         }
+        try checkMeta()
     }
 
     private static func open(_ path: String) throws(TraceError) -> Database {
@@ -79,20 +80,19 @@ public final class TraceReader {
             throw .otherVersion(
                 path: path, found: Int(version), supported: TraceFormat.version)
         }
-        for name in TraceFormat.tableNames {
-            let kind = try database.text(
-                "SELECT type FROM sqlite_schema WHERE name = '\(name)' AND rootpage > 0",
-                while: doing)
-            guard kind == "table" else {
-                throw .damaged(path: path, what: "the table '\(name)' is missing")
-            }
-            // A column that is computed could make much of little.
-            let computed = try database.integer(
-                "SELECT 1 FROM pragma_table_xinfo('\(name)') WHERE hidden > 0 LIMIT 1",
-                while: doing)
-            guard computed == nil else {
-                throw .damaged(path: path, what: "the table '\(name)' has a computed column")
-            }
+        // A table that is virtual or a column that is computed could make much of little.
+        let tables = "sqlite_schema WHERE type = 'table' AND rootpage > 0"
+        let present = Set(try database.texts("SELECT name FROM \(tables)", while: doing))
+        for name in TraceFormat.tableNames where !present.contains(name) {
+            throw .damaged(path: path, what: "the table '\(name)' is missing")
+        }
+        let computed = try database.texts(
+            """
+            SELECT t.name FROM (SELECT name FROM \(tables)) t, pragma_table_xinfo(t.name) c
+                WHERE c.hidden > 0
+            """, while: doing)
+        for name in TraceFormat.tableNames where computed.contains(name) {
+            throw .damaged(path: path, what: "the table '\(name)' has a computed column")
         }
     }
 
@@ -159,10 +159,7 @@ public final class TraceReader {
     public func sessions() throws(TraceError) -> [RecordedSession] {
         var sessions: [RecordedSession] = []
         try rows(
-            """
-            SELECT id, started_unix_ns, started_ns, ended_ns, role, peer, policy, model_hash, seed,
-                program_version, command FROM sessions ORDER BY id
-            """, while: "reading the sessions"
+            of: .sessions, order: "id", while: "reading the sessions"
         ) { row throws(TraceError) in
             let number = row.int(0)
             guard number > 0, number < Int64(SessionID.limit) else {
@@ -194,11 +191,7 @@ public final class TraceReader {
     public func paths(of session: SessionID? = nil) throws(TraceError) -> [RecordedPath] {
         var paths: [RecordedPath] = []
         try rows(
-            """
-            SELECT session, path, name, local, remote, weight, price_per_gb, rate_limit, backup,
-                kind, added_ns, removed_ns FROM paths \(TraceReader.condition(session))
-                ORDER BY session, rowid
-            """, while: "reading the paths"
+            of: .paths, session: session, order: "session, rowid", while: "reading the paths"
         ) { row throws(TraceError) in
             paths.append(
                 RecordedPath(
@@ -213,10 +206,6 @@ public final class TraceReader {
                     removed: row.optionalInt(11).map { Instant(nanoseconds: $0) }))
         }
         return paths
-    }
-
-    static func condition(_ session: SessionID?) -> String {
-        session.map { "WHERE session = \($0.rawValue)" } ?? ""
     }
 
     func sessionID(_ number: Int64, in table: String) throws(TraceError) -> SessionID {

@@ -11,13 +11,9 @@ enum ColumnChecks {
     static func check(
         _ reader: TraceReader, _ report: inout TraceReport
     ) throws(TraceError) {
-        // The columns as this program makes them.
-        let model = try Database(path: ":memory:", mode: .create)
-        try model.run(TraceFormat.tables)
-        // Traces of before version 3 have no totals of paths.
-        let hasTotals = try !columns(of: "path_totals", reader).isEmpty
-        for table in TraceFormat.tableNames + (hasTotals ? ["path_totals"] : []) {
-            let conditions = try conditions(of: table, reader, model, &report)
+        // Traces of before version 3 have no totals of paths, some of version 3 no checksums.
+        for table in TraceFormat.tableNames + ["path_totals", "checksums"] {
+            let conditions = try conditions(of: table, reader, &report)
             guard !conditions.isEmpty else { continue }
             do throws(TraceError) {
                 try reader.rows(
@@ -32,6 +28,9 @@ enum ColumnChecks {
                 report.add(.file, error.description)
             }
         }
+        guard !model.isEmpty else {
+            throw .cannotOpen(path: ":memory:", reason: "SQLite cannot make a database in memory")
+        }
         try reader.rows(
             "SELECT ring FROM drops WHERE ring NOT BETWEEN 0 AND \(ringLimit - 1)",
             while: "checking the drops"
@@ -40,43 +39,56 @@ enum ColumnChecks {
         }
     }
 
+    /// A column as this program makes it, and the kinds of values that it takes, as SQL.
+    private struct Column {
+        var name: String
+        var kinds: String
+    }
+
+    /// The columns of each table, as SQLite understands the program's own definition.
+    private static let model: [String: [Column]] = {
+        var columns: [String: [Column]] = [:]
+        guard let model = try? Database(path: ":memory:", mode: .create),
+            (try? model.run(TraceFormat.tables)) != nil,
+            let statement = try? model.prepare(
+                """
+                SELECT t.name, c.name, c.type, c."notnull" OR c.pk
+                    FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table'
+                """, while: "listing the columns")
+        else { return [:] }
+        while statement.step() == SQLITE_ROW {
+            var kinds =
+                switch statement.text(2) {
+                case "INTEGER": "'integer'"
+                case "REAL": "'real', 'integer'"
+                case "BLOB": "'blob'"
+                default: "'text'"
+                }
+            if statement.int(3) == 0 { kinds += ", 'null'" }
+            columns[statement.text(0), default: []].append(
+                Column(name: statement.text(1), kinds: kinds))
+        }
+        return columns
+    }()
+
     /// `WHEN the column is of another kind THEN its name`, for each column.
     private static func conditions(
-        of table: String, _ reader: TraceReader, _ model: Database, _ report: inout TraceReport
+        of table: String, _ reader: TraceReader, _ report: inout TraceReport
     ) throws(TraceError) -> [String] {
-        let present = try columns(of: table, reader)
+        let present = Set(
+            try reader.database.texts(
+                "SELECT name FROM pragma_table_info('\(table)')",
+                while: "listing the columns of '\(table)'"))
+        guard !present.isEmpty || TraceFormat.tableNames.contains(table) else { return [] }
         var conditions: [String] = []
-        let statement = try model.prepare(
-            "SELECT name, type, \"notnull\" OR pk FROM pragma_table_info('\(table)')",
-            while: "listing the columns of '\(table)'")
-        while statement.step() == SQLITE_ROW {
-            var kinds: [String]
-            switch statement.text(1) {
-            case "INTEGER": kinds = ["'integer'"]
-            case "REAL": kinds = ["'real'", "'integer'"]
-            case "BLOB": kinds = ["'blob'"]
-            default: kinds = ["'text'"]
-            }
-            if statement.int(2) == 0 { kinds.append("'null'") }
-            let name = statement.text(0)
-            guard present.contains(name) else {
-                report.add(.rows, "the table '\(table)' has no column '\(name)'")
+        for column in model[table] ?? [] {
+            guard present.contains(column.name) else {
+                report.add(.rows, "the table '\(table)' has no column '\(column.name)'")
                 continue
             }
             conditions.append(
-                "WHEN typeof(\(name)) NOT IN (\(kinds.joined(separator: ", "))) THEN '\(name)'")
+                "WHEN typeof(\(column.name)) NOT IN (\(column.kinds)) THEN '\(column.name)'")
         }
         return conditions
-    }
-
-    private static func columns(
-        of table: String, _ reader: TraceReader
-    ) throws(TraceError) -> Set<String> {
-        var names: Set<String> = []
-        try reader.rows(
-            "SELECT name FROM pragma_table_info('\(table)')",
-            while: "listing the columns of '\(table)'"
-        ) { row in names.insert(row.text(0)) }
-        return names
     }
 }

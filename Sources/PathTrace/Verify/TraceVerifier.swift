@@ -6,7 +6,7 @@ public struct TraceIssue: Hashable, Sendable, CustomStringConvertible {
     /// What is wrong, as one word for counting.
     public enum Kind: String, Hashable, Sendable, CaseIterable {
         case file, session, path, probabilities, chosen, action, candidates, features, burst
-        case time, outcome, orphan, rows, sample, event
+        case time, outcome, orphan, rows, sample, event, checksum
     }
 
     public var kind: Kind
@@ -32,6 +32,10 @@ public struct TraceReport: Sendable {
     public var counts: [TraceIssue.Kind: Int] = [:]
     public var decisions = 0
     public var outcomes = 0
+    /// Sessions whose rows agree with checksums, and sessions of before there were checksums: of
+    /// these the values beside the blocks could only be checked for making sense.
+    public var checkedSessions = 0
+    public var uncheckedSessions = 0
 
     public var isSound: Bool { counts.isEmpty }
     public var issueCount: Int { counts.values.reduce(0, +) }
@@ -65,14 +69,24 @@ public struct TraceVerifier {
         var report = TraceReport()
         try checkFile(&report)
         try ColumnChecks.check(reader, &report)
-        let sessions = try reader.sessions()
+        let sessions: [RecordedSession]
+        let paths: [RecordedPath]
+        do throws(TraceError) {
+            sessions = try reader.sessions()
+            paths = try reader.paths()
+        } catch {
+            // Without these, all that follows would be said to belong to nobody.
+            report.add(.file, error.description)
+            return report
+        }
         for session in sessions {
             if let ended = session.ended, ended < session.info.started {
                 report.add(.session, session: session.id, "ended before it started")
             }
         }
         let known = Set(sessions.map(\.id))
-        for path in try reader.paths() {
+        try ChecksumChecks.check(reader, sessions: known, &report)
+        for path in paths {
             if !known.contains(path.session) {
                 report.add(.path, session: path.session, "a path of a session that is not there")
             }
@@ -105,7 +119,9 @@ public struct TraceVerifier {
         _ progress: (_ done: Int, _ of: Int) -> Void
     ) throws(TraceError) {
         let total = try reader.announcedDecisions()
-        var cursor = try reader.batches(columns: [.outcomes, .candidates, .distributions])
+        var cursor = try DecisionBatchCursor(
+            reader: reader, session: nil, columns: [.outcomes, .candidates, .distributions],
+            takesOrphans: true)
         var batch = DecisionBatch()
         var rows = try RowChecks(reader)
         var previous: (session: SessionID, time: Instant)?
@@ -163,8 +179,8 @@ public struct TraceVerifier {
 
     private func checkOrphans(_ report: inout TraceReport) throws(TraceError) {
         // An outcome whose decision was dropped is no contradiction.
-        var allowed = try reader.drops().decisions
         do throws(TraceError) {
+            var allowed = try reader.drops().decisions
             try reader.rows(
                 "SELECT decision FROM stray_outcomes", while: "reading the stray outcomes"
             ) { row throws(TraceError) in

@@ -198,8 +198,8 @@ extension FrameSink {
         insertStray.bind(5, frame.packets)
         insertStray.bind(6, frame.lost)
         insertStray.bind(7, frame.closed)
-        try execute(insertStray)
-        if sqlite3_changes(database.handle) == 0 {
+        let written = try execute(insertStray, checksums.addStray)
+        if written == 0 {
             statistics.refused += 1
         } else {
             statistics.records += 1

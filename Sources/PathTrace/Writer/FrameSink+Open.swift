@@ -26,6 +26,7 @@ extension FrameSink {
                 throw .otherSchema(path: path, found: found, expected: schema.hash)
             }
             try configure(database)
+            try database.run(TraceFormat.checksums)
             return database
         default: break
         }
@@ -54,6 +55,7 @@ extension FrameSink {
             let code = insert.step()
             guard code == SQLITE_DONE else { throw database.writeError(code) }
         }
+        try ChecksumLedger.begin(database)
         try database.run("COMMIT")
         return database
     }

@@ -18,11 +18,11 @@ extension FrameSink {
             insertSession.bind(8, String(info.seed))
             insertSession.bind(9, info.programVersion, limit: limit)
             insertSession.bind(10, info.command, limit: TraceFormat.commandLimit)
-            try execute(insertSession)
+            try execute(insertSession, checksums.begin)
         case .end(let id, let time):
             endSession.bind(1, Int64(id.rawValue))
             endSession.bind(2, time.nanoseconds)
-            try execute(endSession)
+            try execute(endSession, checksums.end)
             sessions[id]?.isEnded = true
         }
         bytesSinceCheckpoint += 64
@@ -36,7 +36,7 @@ extension FrameSink {
         insertDrops.bind(4, Int64(clamping: drops.outcomes))
         insertDrops.bind(5, Int64(clamping: drops.samples))
         insertDrops.bind(6, Int64(clamping: drops.events))
-        try execute(insertDrops)
+        try execute(insertDrops, checksums.addDrops)
     }
 
     func write(
@@ -56,7 +56,7 @@ extension FrameSink {
             removePath.bind(3, reader.takeInt())
             removePath.bind(1, Int64(session.rawValue))
             removePath.bind(2, reader.takeInt())
-            try execute(removePath)
+            try execute(removePath, checksums.removePath)
         }
         statistics.records += 1
         bytesSinceCheckpoint += 128
@@ -83,13 +83,14 @@ extension FrameSink {
         insertSample.bind(4, state.name)
         insertSample.bind(14, optional: reader.take(UInt8.self) == 0 ? nil : oldest)
         insertSample.bind(15, optional: reader.take(UInt8.self) == 0 ? nil : reply)
-        try execute(insertSample)
+        try execute(insertSample, checksums.addSample)
         guard reader.takeInt() != 0 else { return }
         insertTotals.bind(1, Int64(session.rawValue))
         insertTotals.bind(2, path)
         insertTotals.bind(3, time)
         for column in Int32(4)...8 { insertTotals.bind(column, reader.takeInt()) }
         try execute(insertTotals)
+        try checksums.changeTotals(of: Int64(session.rawValue))
     }
 
     private func writeEvent(
@@ -104,7 +105,7 @@ extension FrameSink {
         insertEvent.bind(4, optional: path == 255 ? nil : Int64(path))
         insertEvent.bind(3, utf8: reader.takeText())
         insertEvent.bind(5, utf8: reader.takeText())
-        try execute(insertEvent)
+        try execute(insertEvent, checksums.addEvent)
     }
 
     private func writePath(
@@ -118,7 +119,7 @@ extension FrameSink {
         insertPath.bind(3, utf8: reader.takeText())
         insertPath.bind(4, utf8: reader.takeText())
         insertPath.bind(5, utf8: reader.takeText())
-        try execute(insertPath)
+        try execute(insertPath, checksums.addPath)
     }
 
     /// Five columns: weight, price, rate limit, backup, kind.

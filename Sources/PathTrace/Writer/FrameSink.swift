@@ -18,6 +18,7 @@ final class FrameSink {
     @exclusivity(unchecked) var data = BlockBytes(capacity: 1 << 16)
     @exclusivity(unchecked) var text = BlockBytes(capacity: 1 << 14)
 
+    let checksums: ChecksumLedger
     let begin: Statement
     let end: Statement
     let insertSession: Statement
@@ -49,21 +50,27 @@ final class FrameSink {
         }
         nextSession = UInt32(last) + 1
         let doing = "preparing to record"
+        checksums = try ChecksumLedger(database)
         begin = try database.prepare("BEGIN IMMEDIATE", while: doing)
         end = try database.prepare("COMMIT", while: doing)
         insertSession = try database.prepare(
             """
             INSERT OR IGNORE INTO sessions (id, started_unix_ns, started_ns, role, peer, policy,
                 model_hash, seed, program_version, command) VALUES (?,?,?,?,?,?,?,?,?,?)
+                \(CheckedTable.sessions.returning)
             """, while: doing)
         endSession = try database.prepare(
-            "UPDATE sessions SET ended_ns = ?2 WHERE id = ?1", while: doing)
+            "UPDATE sessions SET ended_ns = ?2 WHERE id = ?1 \(CheckedTable.sessions.returning)",
+            while: doing)
         insertPath = try database.prepare(
-            "INSERT INTO paths VALUES (?,?,?,?,?,?,?,?,?,?,?,NULL)", while: doing)
+            """
+            INSERT INTO paths VALUES (?,?,?,?,?,?,?,?,?,?,?,NULL) \(CheckedTable.paths.returning)
+            """, while: doing)
         removePath = try database.prepare(
             """
             UPDATE paths SET removed_ns = ?3
                 WHERE session = ?1 AND path = ?2 AND removed_ns IS NULL
+                \(CheckedTable.paths.returning)
             """, while: doing)
         insertBlock = try database.prepare(
             "INSERT OR REPLACE INTO decision_blocks VALUES (?,?,?,?,?,?)", while: doing)
@@ -72,7 +79,10 @@ final class FrameSink {
         insertOutcomes = try database.prepare(
             "INSERT OR REPLACE INTO outcome_blocks VALUES (?,?,?,?)", while: doing)
         insertStray = try database.prepare(
-            "INSERT OR IGNORE INTO stray_outcomes VALUES (?,?,?,?,?,?,?)", while: doing)
+            """
+            INSERT OR IGNORE INTO stray_outcomes VALUES (?,?,?,?,?,?,?)
+                \(CheckedTable.strays.returning)
+            """, while: doing)
         findBlock = try database.prepare(
             """
             SELECT b.id, b.last_number, b.data, o.data
@@ -80,14 +90,18 @@ final class FrameSink {
                 WHERE b.id <= ? ORDER BY b.id DESC LIMIT 1
             """, while: doing)
         insertSample = try database.prepare(
-            "INSERT INTO path_samples VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            while: doing)
+            """
+            INSERT INTO path_samples VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+                \(CheckedTable.samples.returning)
+            """, while: doing)
         insertTotals = try database.prepare(
             "INSERT OR REPLACE INTO path_totals VALUES (?,?,?,?,?,?,?,?)", while: doing)
         insertEvent = try database.prepare(
-            "INSERT INTO events VALUES (?,?,?,?,?,?)", while: doing)
+            "INSERT INTO events VALUES (?,?,?,?,?,?) \(CheckedTable.events.returning)",
+            while: doing)
         insertDrops = try database.prepare(
-            "INSERT INTO drops VALUES (?,?,?,?,?,?)", while: doing)
+            "INSERT INTO drops VALUES (?,?,?,?,?,?) \(CheckedTable.drops.returning)",
+            while: doing)
     }
 
     // MARK: Transactions
@@ -114,6 +128,7 @@ final class FrameSink {
         let now = nanoseconds(of: CLOCK_MONOTONIC)
         guard now &- since >= age else { return }
         try writeBlocks(now: now, isLast: isLast)
+        try checksums.write()
         let code = end.step()
         end.reset()
         guard code == SQLITE_DONE else { throw database.writeError(code) }
@@ -142,6 +157,24 @@ final class FrameSink {
             database.handle, "PRAGMA journal_mode = DELETE", nil, nil, nil)
         guard code == SQLITE_OK || code & 0xff == SQLITE_BUSY else {
             throw database.writeError(code)
+        }
+    }
+
+    /// Executes a bound statement and hands over the rows that it has written.
+    ///
+    /// - Returns: how many.
+    @discardableResult
+    func execute(
+        _ statement: Statement, _ body: (Statement) throws(TraceError) -> Void
+    ) throws(TraceError) -> Int {
+        defer { statement.reset() }
+        var count = 0
+        while true {
+            let code = statement.step()
+            if code == SQLITE_DONE { return count }
+            guard code == SQLITE_ROW else { throw database.writeError(code) }
+            count += 1
+            try body(statement)
         }
     }
 

@@ -151,6 +151,7 @@ struct EvaluateCommand: ParsableCommand {
                 display.update([ProgressDisplay.bar("evaluating", done: done, of: all)])
             }
             display.clear()
+            for reader in readers { try TraceText.warn(of: reader) }
         }
         try checkEstimators(result)
         let text = EvaluationText(report: result)

@@ -1,6 +1,7 @@
 public import ArgumentParser
 import PathLearning
 import PathReport
+import PathTrace
 public import PathTraining
 import Pathwise
 
@@ -114,6 +115,7 @@ struct TrainCommand: ParsableCommand {
             }
         }
         display.clear()
+        if !merge { for trace in traces { try TraceText.warn(of: TraceReader(path: trace)) } }
         if let result, let output {
             try result.model.save(output)
             try writeCard(result, output)

@@ -145,15 +145,39 @@ enum TraceText {
         ]
     }
 
+    /// Says on standard error what a trace holds that the command could not use.
+    static func warn(of reader: TraceReader) throws {
+        for sentence in try reader.orphans() {
+            let line = "trace '\(reader.path)': \(sentence); 'pathwise trace verify' lists them"
+            try? Console.standardError.write(CommandFailure("warning: " + line, .dataError).line)
+        }
+    }
+
     static func report(_ report: TraceReport, trace: String) -> String {
         var text = "\(trace): \(NumberText.count(report.decisions)) decisions, "
         text += "\(NumberText.count(report.outcomes)) outcomes, "
-        guard !report.isSound else { return text + "sound\n" }
+        guard !report.isSound else { return text + "sound\n" + coverage(report) }
         text += "\(NumberText.count(report.issueCount)) contradictions\n"
         for issue in report.issues { text += "  \(EscapedText(issue.description))\n" }
         let unlisted = report.issueCount - report.issues.count
         if unlisted > 0 { text += "  and \(NumberText.count(unlisted)) more\n" }
-        return text
+        return text + coverage(report)
+    }
+
+    /// What no checksum covers.
+    private static func coverage(_ report: TraceReport) -> String {
+        let all = report.checkedSessions + report.uncheckedSessions
+        guard report.uncheckedSessions > 0 else { return "" }
+        let which =
+            report.checkedSessions == 0
+            ? "the trace was"
+            : "\(NumberText.count(report.uncheckedSessions)) of "
+                + "\(NumberText.count(all)) sessions were"
+        return """
+            \(which) recorded without checksums: paths, samples, totals and events were only checked \
+            for values that make sense; decisions and outcomes have hashes
+
+            """
     }
 
     static func json(_ report: TraceReport, trace: String) -> JSONValue {
@@ -161,6 +185,8 @@ enum TraceText {
             "trace": .string(trace), "sound": .bool(report.isSound),
             "decisions": .count(report.decisions), "outcomes": .count(report.outcomes),
             "contradictions": .count(report.issueCount),
+            "sessions_with_checksums": .count(report.checkedSessions),
+            "sessions_without_checksums": .count(report.uncheckedSessions),
             "counts": .object(
                 TraceIssue.Kind.allCases.compactMap { kind in
                     report.counts[kind].map { (key: kind.rawValue, value: .count($0)) }

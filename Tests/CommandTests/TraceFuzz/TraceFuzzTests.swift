@@ -3,10 +3,10 @@ import PathEvaluation
 import PathLearning
 import PathReport
 import PathTelemetry
-import PathTrace
 import PathTraining
 import Testing
 
+@testable import PathTrace
 @testable import PathwiseCommand
 
 /// Mutants of traces through everything that reads traces, in this process: each step ends with an
@@ -124,12 +124,16 @@ struct MutantRun {
             tally.refused += 1
             return
         }
+        // One state for all that is asked of it: what SQLite looks up on the disk before each
+        // statement would be a tenth of a mutant's time.
+        try? reader.database.run("BEGIN")
         let info = attempt("info") {
             let info = try reader.info()
             _ = TraceText.info(info)
             _ = TraceText.json(info).text()
             return info
         }
+        _ = attempt("warnings") { try reader.orphans() }
         let report = attempt("verify") { try TraceVerifier(reader).verify() }
         if let report { _ = TraceText.report(report, trace: "t") }
         let isSound = report?.isSound == true

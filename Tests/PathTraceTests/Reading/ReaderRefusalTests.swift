@@ -97,6 +97,7 @@ import Testing
             try edit(
                 path,
                 """
+                DELETE FROM checksums;
                 UPDATE \(table) SET \(column) = replace(hex(zeroblob(\(length))), '00', 'n')
                     WHERE \(condition)
                 """)

@@ -35,7 +35,9 @@ struct TraceCommand: ParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func run() throws {
-            let info = try TraceReader(path: trace).info()
+            let reader = try TraceReader(path: trace)
+            let info = try reader.info()
+            try TraceText.warn(of: reader)
             try output.print {
                 TraceText.info(info)
             } json: {

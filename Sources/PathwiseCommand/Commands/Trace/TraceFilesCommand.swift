@@ -106,6 +106,7 @@ extension TraceCommand {
             }
             display.clear()
             try file.close()
+            try TraceText.warn(of: reader)
         }
     }
 
