@@ -62,7 +62,7 @@ extension EvaluationReport {
         var members: [(key: String, value: JSONValue)] = [
             ("estimator", .string(name ?? estimate.estimator.text)),
             ("value", .number(estimate.value)),
-            ("standard_error", .number(estimate.standardError)),
+            ("standard_error", .optional(estimate.knownError)),
             ("interval", .array([.number(interval.low), .number(interval.high)])),
             ("interval_method", .string(interval.method)),
         ]
@@ -140,7 +140,8 @@ extension EvaluationReport {
                 "discounted",
                 [
                     "half_life": .number(options.halfLife), "value": .number(recent.value),
-                    "standard_error": .number(recent.standardError),
+                    "standard_error": .optional(
+                        policy.rows.count > 1 ? recent.standardError : nil),
                 ]
             ),
         ]
@@ -153,8 +154,8 @@ extension EvaluationReport {
             "name": .string(name), "decisions": .count(sums.count),
             "recorded": .number(sums.rewards.mean), "weight": .number(sums.weight),
             "value": .number(isPart ? sums.scores.mean : value.value),
-            "standard_error": .number(
-                isPart ? sums.scores.standardError : value.standardError),
+            "standard_error": .optional(
+                sums.count > 1 ? isPart ? sums.scores.standardError : value.standardError : nil),
         ]
     }
 

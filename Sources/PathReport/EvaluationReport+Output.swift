@@ -17,7 +17,7 @@ extension EvaluationReport {
         ) {
             table.add([
                 label, name, NumberText.fixed(estimate.value, 4),
-                NumberText.fixed(estimate.standardError, 4), EvaluationReport.text(interval),
+                NumberText.fixed(estimate.knownError ?? .nan, 4), EvaluationReport.text(interval),
                 verdict,
             ])
         }
@@ -93,28 +93,36 @@ extension EvaluationReport {
                 name, NumberText.count(sums.count), NumberText.fixed(sums.rewards.mean, 4),
                 NumberText.percent(whole > 0 ? sums.weight / whole : 0),
                 NumberText.fixed(sums.scores.mean, 4),
-                NumberText.fixed(sums.scores.standardError, 4),
+                NumberText.fixed(sums.count > 1 ? sums.scores.standardError : .nan, 4),
             ])
         }
         let recent = policy.analysis.discountedValue
         table.add([
             "discounted, half-life \(NumberText.count(Int(options.halfLife)))",
             NumberText.count(policy.rows.count), "", "", NumberText.fixed(recent.value, 4),
-            NumberText.fixed(recent.standardError, 4),
+            NumberText.fixed(policy.rows.count > 1 ? recent.standardError : .nan, 4),
         ])
         return table
     }
 
-    /// The outcome's distribution as the policy would have it.
+    /// The outcome's distribution as the policy would have it, as far out as the decisions reach: of
+    /// ten none is the worst hundredth.
     public func outcomes(of policy: PolicyEvaluation) -> String {
-        let shares = [0.5, 0.9, 0.95, 0.99]
+        let size = policy.diagnostics.effectiveSampleSize
+        let shares = [0.5, 0.9, 0.95, 0.99].filter { size * (1 - $0) > 1 - 1e-9 }
+        guard !shares.isEmpty else {
+            return "\(policy.label): too few decisions for a distribution of the \(outcomeName)."
+        }
         let values = policy.analysis.outcomes.weightedQuantiles(shares)
         let quantiles = zip(shares, values).map {
             "p\(Int(($0 * 100).rounded())) \(NumberText.short($1, digits: 4))"
         }
-        let tail = tailRisk(of: policy)
-        return "\(policy.label): \(outcomeName) " + quantiles.joined(separator: ", ")
-            + ", mean of the worst 5 % \(NumberText.short(tail, digits: 4))."
+        var text = "\(policy.label): \(outcomeName) " + quantiles.joined(separator: ", ")
+        if shares.contains(0.95) {
+            let tail = tailRisk(of: policy)
+            text += ", mean of the worst 5 % \(NumberText.short(tail, digits: 4))"
+        }
+        return text + "."
     }
 
     /// CVaR: of delivery times the greatest are the worst, of rewards the least.
@@ -140,9 +148,19 @@ extension EvaluationReport {
                 + " without an outcome, \(NumberText.count(refused)) refused)."
         ]
         if let model {
-            remarks.append(
-                "The reward model explains \(NumberText.percent(model.explained)) of the variance"
-                    + " of decisions it was not fitted on.")
+            if !(model.scatter > 0) {
+                remarks.append(
+                    "The rewards do not vary: how good the reward model is cannot be said.")
+            } else if model.explained < 0 {
+                remarks.append(
+                    "The reward model predicts decisions it was not fitted on worse than their mean"
+                        + " does (its squared error is \(NumberText.percent(1 - model.explained)) of"
+                        + " the variance).")
+            } else {
+                remarks.append(
+                    "The reward model explains \(NumberText.percent(model.explained)) of the"
+                        + " variance of decisions it was not fitted on.")
+            }
         } else {
             remarks.append("No reward model could be fitted: DM and DR are left out.")
         }
@@ -168,7 +186,7 @@ extension EvaluationReport {
     public func diagnosis(of policy: PolicyEvaluation) -> String {
         let facts = policy.diagnostics
         return "\(policy.label): effective sample size "
-            + "\(NumberText.short(facts.effectiveSampleSize, digits: 4)) of "
+            + "\(facts.effectiveSizeText) of "
             + "\(NumberText.count(facts.count)) "
             + "(\(NumberText.percent(facts.effectiveShare))), mean weight "
             + "\(NumberText.fixed(facts.meanWeight, 3)), largest "

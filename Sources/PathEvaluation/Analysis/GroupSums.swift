@@ -27,6 +27,7 @@ public struct GroupSums: Sendable {
     /// SNIPS on these decisions: what the policy earns where it takes this action.
     public var selfNormalised: (value: Double, standardError: Double) {
         guard weight > 0 else { return (.nan, .nan) }
+        guard count > 1 else { return (rewards.mean, .nan) }
         let from = inverse / weight
         let squares =
             squaresRewardSquare - 2 * from * squaresReward + from * from * weightSquares

@@ -86,8 +86,7 @@ extension PolicyAnalysis {
         let name = estimate.estimator.name
         guard isDependent else {
             if name == .cressieRead { return likelihood(estimate, confidence) }
-            return name == .dr
-                ? closed(estimate, confidence) : estimate.normal(confidence: confidence)
+            return closed(estimate, confidence)
         }
         if let interval = batches.batchMeans(name, confidence: confidence) {
             return interval.interval
@@ -176,7 +175,10 @@ extension PolicyAnalysis {
     /// decisions resemble their neighbours, and never narrower than equal rewards allow.
     public func recordedInterval(confidence: Double) -> Interval {
         let recorded = sums.recorded
-        var interval = recorded.normal(confidence: confidence)
+        let isSmall = recorded.count < PolicyAnalysis.manyDecisions && options.interval != .normal
+        var interval =
+            isSmall
+            ? recorded.student(confidence: confidence) : recorded.normal(confidence: confidence)
         if ![.normal, .student].contains(options.interval),
             batches.dependence(of: \.recorded, independent: recorded.standardError) > 1,
             let stretched = batches.batchMeans(confidence: confidence, \.recorded)
@@ -201,6 +203,12 @@ extension PolicyAnalysis {
     private static let manyDecisions = 1000
 
     private func closed(_ estimate: Estimate, _ confidence: Double) -> Interval {
+        // Of one decision there is no error; what it allows is said by `unseen`.
+        guard estimate.count > 1 else { return estimate.normal(confidence: confidence) }
+        return closed(several: estimate, confidence)
+    }
+
+    private func closed(several estimate: Estimate, _ confidence: Double) -> Interval {
         estimate.count < PolicyAnalysis.manyDecisions
             ? estimate.student(
                 confidence: confidence, effectiveSampleSize: sums.effectiveSampleSize)
@@ -338,9 +346,7 @@ extension PolicyAnalysis {
             {
                 interval = stretched.interval
             } else {
-                interval =
-                    sums.hasModel
-                    ? closed(gain, confidence) : gain.normal(confidence: confidence)
+                interval = closed(gain, confidence)
             }
         default: interval = gain.normal(confidence: confidence)
         }

@@ -205,9 +205,8 @@ public struct PolicyAnalysis: Sendable {
         facts.isSupportKnown = implied != nil
         let distance = support.mean - 1
         let slack = min(distance.magnitude, rounding.value / number)
-        facts.weightTest = PolicyAnalysis.deviation(
-            distance < 0 ? distance + slack : distance - slack,
-            implied ?? support.standardError)
+        facts.weightTest = weightEvidence(
+            distance < 0 ? distance + slack : distance - slack, implied: implied)
         facts.leastWeight = leastWeight
         facts.largestWeight = sums.largestWeight
         facts.largestWeightShare = sums.largestWeightShare
@@ -272,6 +271,41 @@ public struct PolicyAnalysis: Sendable {
         // Probabilities sum to one within a tolerance only.
         if distance.magnitude <= 1e-6 { return error > 0 ? distance / max(error, 1e-6) : 0 }
         return distance / error
+    }
+
+    /// How sure it is that the mean weight is not one, as the number of standard errors that says
+    /// as much of a large sample.
+    ///
+    /// Few decisions prove little: one that the log took with the probability 0.01 has a weight of up
+    /// to 100. The number is what Bernstein's bound allows, with the largest weight seen; where the
+    /// error is that of the sample, Student's t at the most; and where all weights are the same, as
+    /// many as the product of the weights, which is above x with a probability of 1 / x at the most
+    /// (Ville, 1939).
+    private func weightEvidence(_ distance: Double, implied: Double?) -> Double {
+        let plain = PolicyAnalysis.deviation(distance, implied ?? support.standardError)
+        guard sums.count > 0, !(plain == 0), !plain.isNaN, implied != 0 else { return plain }
+        let number = Double(sums.count)
+        let error = implied ?? support.standardError
+        var evidence: Double
+        if error > 0 {
+            let distance = distance.magnitude
+            let reach = max(1, plain > 0 ? sums.largestWeight - 1 : 1)
+            evidence =
+                number * distance * distance
+                / (2 * (number * error * error + reach * distance / 3))
+            evidence = (2 * evidence).squareRoot()
+            if implied == nil, sums.count < 1000 {
+                let share = StudentDistribution.tail(plain.magnitude, freedom: number - 1)
+                evidence = min(
+                    evidence, share > 0 ? -NormalDistribution.quantile(share) : .infinity)
+            }
+        } else {
+            evidence = number * log(max(0, 1 + distance)).magnitude
+            // log of 740, of which the normal distribution leaves three standard errors.
+            evidence = (2 * max(0, evidence - 2.1)).squareRoot()
+        }
+        evidence = min(plain.magnitude, evidence)
+        return plain < 0 ? -evidence : evidence
     }
 
     private var preferredMean: Double {

@@ -80,6 +80,12 @@ public struct Diagnostics: Sendable {
 
     public init() {}
 
+    /// The effective sample size as verdicts and tables say it: a whole number from ten on.
+    public var effectiveSizeText: String {
+        let size = effectiveSampleSize
+        return Verdict.rounded(size < 9.95 ? (size * 10).rounded() / 10 : size.rounded())
+    }
+
     /// Effective sample size over count.
     public var effectiveShare: Double { effectiveSampleSize / Double(max(1, count)) }
 }

@@ -84,21 +84,28 @@ public struct Verdict: Hashable, Sendable {
                         + "propensities are too large")
             }
         }
-        if mean < Limit.leastSeen {
+        if mean < Limit.leastSeen, Double(facts.count) >= Limit.least {
             note(.doNotTrust, text + ": most of what the policy would do has not been seen")
         }
     }
 
     private mutating func judgeWeights(_ facts: Diagnostics) {
         let size = facts.effectiveSampleSize
-        let text = "\(Verdict.rounded(size.rounded())) of \(facts.count) decisions"
-        if !(size >= Limit.least && facts.effectiveShare >= Limit.leastShare) {
+        let text = "\(facts.effectiveSizeText) of \(facts.count) decisions"
+        if Double(facts.count) < Limit.least {
+            note(
+                .doNotTrust,
+                (facts.count == 1
+                    ? "only 1 decision can be evaluated"
+                    : "only \(facts.count) decisions can be "
+                        + "evaluated") + ", and fewer than \(Int(Limit.least)) say little")
+        } else if !(size >= Limit.least && facts.effectiveShare >= Limit.leastShare) {
             note(.doNotTrust, "the effective sample size is only \(text)")
         } else if facts.effectiveShare < Limit.weakShare {
             note(.weak, "the effective sample size is \(text)")
         }
         // Rare decisions of large weight that have not been seen yet leave no trace in the sample.
-        if let implied = facts.impliedSampleSize,
+        if let implied = facts.impliedSampleSize, Double(facts.count) >= Limit.least,
             !(implied >= Limit.least && implied / Double(facts.count) >= Limit.leastShare)
         {
             note(
@@ -106,10 +113,12 @@ public struct Verdict: Hashable, Sendable {
                 "what the policy prefers was so rare in the log that \(facts.count) decisions are "
                     + "worth \(Verdict.rounded(implied))")
         }
+        // Of few decisions each has a large share.
         let largest = facts.largestWeightShare
-        if largest > Limit.largest {
+        let isUneven = largest * Double(facts.count) > 2
+        if isUneven, largest > Limit.largest {
             note(.doNotTrust, "one decision has \(Verdict.percent(largest)) of all weight")
-        } else if largest > Limit.weakLargest {
+        } else if isUneven, largest > Limit.weakLargest {
             note(.weak, "one decision has \(Verdict.percent(largest)) of all weight")
         }
     }
@@ -134,7 +143,8 @@ public struct Verdict: Hashable, Sendable {
         if facts.leastReward == facts.greatestReward, !facts.isRangeKnown {
             note(
                 .weak,
-                "all rewards are the same and nothing tells what others are possible: give "
+                (facts.count == 1 ? "there is one reward" : "all rewards are the same")
+                    + " and nothing tells what others are possible: give "
                     + "--reward-range")
         }
         if facts.drift.magnitude > Limit.drift {
@@ -155,7 +165,10 @@ public struct Verdict: Hashable, Sendable {
         }
     }
 
-    static func percent(_ share: Double) -> String { rounded(share * 100) + " %" }
+    /// With one digit after the point, as in the tables.
+    static func percent(_ share: Double) -> String {
+        rounded((share * 1000).rounded() / 10) + " %"
+    }
 
     static func rounded(_ value: Double) -> String {
         let scaled = (value * 100).rounded() / 100

@@ -125,6 +125,12 @@ public struct Estimate: Hashable, Sendable {
         self.lambda = lambda
     }
 
+    /// The standard error where there is one: two decisions say how far values lie apart, one does
+    /// not.
+    public var knownError: Double? {
+        count > 1 && value.isFinite && standardError.isFinite ? standardError : nil
+    }
+
     /// The normal interval that covers the value with this confidence, for example 0.95.
     ///
     /// It knows only of sampling noise: not of the reward model's bias (DM), nor of weights whose

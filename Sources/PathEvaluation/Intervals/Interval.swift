@@ -64,7 +64,8 @@ extension Estimate {
             value - width, value + width, method: isSelfNormalised ? "t, delta method" : "t")
     }
 
-    /// Student's t with half the effective sample size as degrees of freedom, two at the least.
+    /// Student's t with half the effective sample size as degrees of freedom, two at the least but
+    /// for two decisions, which have one.
     ///
     /// A variance that rests on a few heavy decisions is itself uncertain, and by more than their
     /// number says because their residuals are far from normal: half of it brings the coverage of
@@ -72,7 +73,9 @@ extension Estimate {
     func student(confidence: Double, effectiveSampleSize: Double) -> Interval {
         let width =
             StudentDistribution.quantile(
-                0.5 + confidence / 2, freedom: max(2, effectiveSampleSize / 2)) * standardError
+                0.5 + confidence / 2,
+                freedom: max(Double(min(2, max(1, count - 1))), effectiveSampleSize / 2))
+            * standardError
         return Interval(
             value - width, value + width, method: "t, by the effective sample size")
     }

@@ -19,7 +19,8 @@ public struct LogEvaluation {
             ? try LogRewardModel(
                 log, blocks: blocks, lambda: lambda, weights: LogEvaluation.robustWeights(log)
             ).expected : []
-        var analysis = PolicyAnalysis(options: options, hasModel: true)
+        let hasModel = !expected.isEmpty
+        var analysis = PolicyAnalysis(options: options, hasModel: hasModel)
         var fits = [RewardModelFit](repeating: RewardModelFit(), count: actions)
         var rewards = [Moments](repeating: Moments(), count: actions)
         var probabilities = (least: Double.infinity, small: 0)
@@ -30,13 +31,13 @@ public struct LogEvaluation {
             let probability = log.evaluated[start + action]
             var row = OffPolicyRow(
                 weight: probability / log.propensities[index], reward: reward,
-                modelled: expected[start + action])
+                modelled: hasModel ? expected[start + action] : 0)
             var unsupported = 0.0
             var squares = 0.0
             var greatest = 0
             for other in 0..<actions {
                 let share = log.evaluated[start + other]
-                row.direct += share * expected[start + other]
+                if hasModel { row.direct += share * expected[start + other] }
                 if !robust.isEmpty { row.robustDirect += share * robust[start + other] }
                 if share > log.evaluated[start + greatest] { greatest = other }
                 if !log.logging.isEmpty {
@@ -76,17 +77,17 @@ public struct LogEvaluation {
         var all = Moments()
         for action in 0..<actions {
             fits[action].scatter = rewards[action].scatter
-            facts.actionFits.append(("action \(action)", fits[action]))
+            if hasModel { facts.actionFits.append(("action \(action)", fits[action])) }
             whole.merge(fits[action])
             all.merge(rewards[action])
         }
         whole.scatter = all.scatter
-        facts.model = whole
+        facts.model = hasModel ? whole : nil
         var report = EvaluationReport(source: .log(refusals: log.refusals), options: options)
         report.decisions = log.count + log.refused
         report.refused = log.refused
         report.renormalised = log.renormalised
-        report.model = whole
+        report.model = hasModel ? whole : nil
         report.policies = [
             PolicyEvaluation(label: "pi_e", analysis: analysis, diagnostics: facts)
         ]

@@ -3,7 +3,8 @@ import PathLearning
 /// Expected rewards of every action in every row of a log, each by a model that did not see the
 /// row's time: ridge regressions on the context, an action apart, cross-fitted over blocks of time.
 ///
-/// An action that the other blocks never took is expected to earn what all did there. Without
+/// There is none of a single row, which could only be predicted from itself. An action that the
+/// other blocks never took is expected to earn what all did there. Without
 /// contexts each model is a mean.
 struct LogRewardModel {
     private(set) var expected: [Double]
@@ -14,7 +15,11 @@ struct LogRewardModel {
         _ log: BanditLog, blocks wanted: Int, lambda: Double, weights: [Double]? = nil
     ) throws(EvaluationError) {
         let (count, actions, size) = (log.count, log.actionCount, log.contextCount)
-        let blocks = max(1, min(wanted, count / 2))
+        guard count > 1 else {
+            expected = []
+            return
+        }
+        let blocks = max(2, min(wanted, count / 2))
         // One column of ones where there is no context: ridge needs a feature.
         let width = max(1, size)
         var parts = [RidgeAccumulator](
@@ -33,10 +38,10 @@ struct LogRewardModel {
         for block in 0..<blocks {
             let range = block * count / blocks..<(block + 1) * count / blocks
             var mean = Moments()
-            for other in 0..<blocks where other != block || blocks == 1 { mean.merge(means[other]) }
+            for other in 0..<blocks where other != block { mean.merge(means[other]) }
             for action in 0..<actions {
                 var others = RidgeAccumulator(size: width)
-                for other in 0..<blocks where other != block || blocks == 1 {
+                for other in 0..<blocks where other != block {
                     do throws(LearningError) {
                         try others.merge(parts[other * actions + action])
                     } catch {

@@ -21,6 +21,8 @@ public struct NetworkFigures: Sendable {
     public let pricePerGB: Double
     /// Probability that the policy puts, on average, on what the log did.
     public let agreement: Double
+    /// How many bursts of equal weight say as much: the quantiles reach no further than they do.
+    public let effectiveCount: Double
 
     /// True when far more bursts are late: twice as many without any doubt, or five times as many
     /// with little.

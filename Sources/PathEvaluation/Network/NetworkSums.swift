@@ -99,7 +99,8 @@ struct NetworkSums: Sendable {
                     probability: probability, value: place.value, low: place.low,
                     high: place.high)
             }, pricePerGB: bytes.value > 0 ? price.value / bytes.value * 1e9 : 0,
-            agreement: count > 0 ? agreement.value / Double(count) : .nan)
+            agreement: count > 0 ? agreement.value / Double(count) : .nan,
+            effectiveCount: squares.value > 0 ? all * all / squares.value : 0)
     }
 
     /// Late bursts from which on the spread of their own weights is known well enough.

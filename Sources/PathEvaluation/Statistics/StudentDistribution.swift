@@ -1,5 +1,12 @@
 /// Student's t distribution.
 enum StudentDistribution {
+    /// The probability that a t variable with these degrees of freedom is above a positive number.
+    static func tail(_ value: Double, freedom: Double) -> Double {
+        guard freedom > 0, value.isFinite else { return 0 }
+        let x = freedom / (freedom + value * value)
+        return SpecialFunctions.incompleteBeta(x, freedom / 2, 0.5).value / 2
+    }
+
     /// The number that a t variable with these degrees of freedom is below with a probability.
     ///
     /// Beyond 1000 degrees of freedom by the expansion about the normal quantile, whose error is
