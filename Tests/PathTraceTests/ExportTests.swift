@@ -106,6 +106,49 @@ import Testing
                 == "1,0,note,,\"a \"\"b\"\",\\x0ac\",1e-07")
     }
 
+    /// Texts of a peer are no formulas in a spreadsheet, and numbers stay numbers.
+    @Test func textsThatLookLikeFormulasHaveAnApostrophe() throws {
+        let scratch = Scratch()
+        let path = scratch.file()
+        let texts = [
+            "=cmd|' /C calc'!A0": "'=cmd|' /C calc'!A0", "+1": "'+1", "-1": "'-1",
+            "@SUM(1)": "'@SUM(1)",
+            "\t=1": "\\x09=1", "\r=1": "\\x0d=1", "\u{ff1d}1": "'\u{ff1d}1", "a=1": "a=1",
+            "=1,2": "\"'=1,2\"", "=\"1\"": "\"'=\"\"1\"\"\"", "a;=1": "\"a;=1\"", "": "",
+            "'=1": "'=1",
+        ]
+        let names = texts.keys.sorted()
+        let writer = try TraceWriter(path: path, schema: testSchema, programVersion: "1")
+        let ring = writer.makeRing(whenFull: .wait)
+        let session = writer.beginSession(
+            SessionInfo(startedWallClock: -5, started: .zero, role: "=send", peer: "@x"))
+        for text in names {
+            ring.record(
+                TraceEvent(time: Instant(nanoseconds: -7), kind: .note, text: text, value: -1.5),
+                session: session)
+            ring.record(
+                added: PathInfo(
+                    path: PathID(0), name: text, local: text, remote: text, traits: PathTraits(),
+                    added: Instant(nanoseconds: -3)), session: session)
+        }
+        try writer.close()
+        #expect(
+            try export(path, .events, .csv).dropFirst()
+                == names.map { "1,-7,note,,\(texts[$0] ?? ""),-1.5" }[...])
+        let paths = try export(path, .paths, .csv).dropFirst()
+        #expect(paths.count == names.count)
+        for (line, name) in zip(paths, names) {
+            let text = texts[name] ?? ""
+            #expect(line.hasPrefix("1,0,\(text),\(text),\(text),1,"))
+            #expect(line.hasSuffix(",-3,"))
+        }
+        #expect(
+            try export(path, .sessions, .csv).last == "1,-5,0,,'=send,'@x,,,0,,")
+        #expect(
+            try export(path, .events, .jsonl)[names.firstIndex(of: "=1,2") ?? 0].contains(
+                #""text":"=1,2","value":-1.5"#))
+    }
+
     @Test func decisionsAsDecisionServiceJSON() throws {
         let scratch = Scratch()
         try writeOne(to: scratch.file())

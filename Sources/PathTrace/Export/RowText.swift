@@ -130,9 +130,17 @@ struct RowText {
     }
 
     /// Control and format characters are written out: a table may be looked at on a terminal.
+    ///
+    /// A text that a spreadsheet would take for a formula has an apostrophe before it (CWE-1236; so
+    /// do csv-stringify and Symfony). Tab and carriage return, with which a formula may begin too, are
+    /// written out, so that the text begins with a backslash.
     private static func appendCSV(_ text: String, to bytes: inout [UInt8]) {
-        let text = EscapedText(text).description
-        let mustQuote = text.utf8.contains { $0 == 0x22 || $0 == 0x2c }
+        var text = EscapedText(text).description
+        switch text.unicodeScalars.first {
+        case "=", "+", "-", "@", "\u{ff1d}", "\u{ff0b}", "\u{ff0d}", "\u{ff20}": text = "'" + text
+        default: break
+        }
+        let mustQuote = text.utf8.contains { $0 == 0x22 || $0 == 0x2c || $0 == 0x3b }
         guard mustQuote else {
             bytes += Array(text.utf8)
             return
