@@ -34,8 +34,9 @@ public enum SimulationError: Error, Hashable, Sendable, CustomStringConvertible 
         case .invalidScenario(let file, let line, let mend):
             return "scenario file '\(clipped(file))', line \(line): \(mend)"
         case .unknownScenario(let name, let file, let known):
-            return "no scenario '\(clipped(name))' in '\(clipped(file))'; it has "
-                + known.joined(separator: ", ")
+            let listed = known.prefix(40).map(clipped).joined(separator: ", ")
+            return "no scenario '\(clipped(name))' in '\(clipped(file))'; it has " + listed
+                + (known.count > 40 ? " and \(known.count - 40) more" : "")
         }
     }
 }

@@ -71,4 +71,16 @@ import Testing
                 ]
                 """)
     }
+
+    @Test func aLongCellDoesNotFillEveryRow() {
+        var table = TextTable([TextTable.Column("name", .left), TextTable.Column("count")])
+        for row in 0..<1_000 {
+            table.add([row == 7 ? String(repeating: "n", count: 8_000) : "a", "1"])
+        }
+        let text = table.text()
+        #expect(text.utf8.count < 90_000)
+        let lines = text.split(separator: "\n")
+        #expect(lines[2] == "a" + String(repeating: " ", count: 59) + "      1")
+        #expect(lines[9].hasSuffix("n      1"))
+    }
 }

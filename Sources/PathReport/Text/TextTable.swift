@@ -16,6 +16,10 @@ public struct TextTable: Sendable {
         }
     }
 
+    /// Cells that are wider than this stand out of their column: one long name would otherwise fill
+    /// every row with blanks.
+    private static let widest = 60
+
     public private(set) var columns: [Column]
     public private(set) var rows: [[String]] = []
 
@@ -37,7 +41,7 @@ public struct TextTable: Sendable {
     public func text(styled: Bool = false) -> String {
         let widths = columns.indices.map { column in
             rows.reduce(TextTable.width(columns[column].title)) {
-                max($0, TextTable.width($1[column]))
+                max($0, min(TextTable.widest, TextTable.width($1[column])))
             }
         }
         var text = line(columns.map(\.title), widths)

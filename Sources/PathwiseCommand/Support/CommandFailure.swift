@@ -58,8 +58,15 @@ struct CommandFailure: Error, CustomStringConvertible {
     }
 
     /// The line that stands on standard error; names in it may come from a peer or a file.
+    ///
+    /// Of a message that repeats a very long text the beginning and the end are shown: what is wrong
+    /// and what to do.
     var line: String {
-        let flat = message.split(whereSeparator: \.isNewline).joined(separator: " ")
+        var shown = message[...]
+        if message.utf8.count > 12_000 {
+            shown = message.prefix(4_000) + " ... " + message.suffix(1_000)
+        }
+        let flat = shown.split(whereSeparator: \.isNewline).joined(separator: " ")
         return "pathwise: \(EscapedText(flat))\n"
     }
 }

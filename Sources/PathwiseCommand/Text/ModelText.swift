@@ -22,7 +22,8 @@ enum ModelText {
             text += "late: \(fourier.count) random Fourier features beside the linear ones\n"
         }
         if !model.notes.isEmpty {
-            let widest = model.notes.keys.reduce(0) { max($0, $1.count) }
+            // Of a file: one long name would fill every line with blanks.
+            let widest = model.notes.keys.reduce(0) { max($0, min(40, $1.count)) }
             text += "\n"
             for (name, value) in model.notes.sorted(by: { $0.key < $1.key }) {
                 let space = String(repeating: " ", count: max(0, widest - name.count))
