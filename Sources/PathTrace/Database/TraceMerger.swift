@@ -278,7 +278,7 @@ private struct TraceCopier {
             insert.reset()
             guard code == SQLITE_DONE else { throw error(code, of: "drops") }
         }
-        try ledger.write()
+        try ledger.writeDrops()
         return max(rings, 1)
     }
 

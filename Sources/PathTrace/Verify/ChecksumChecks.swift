@@ -29,6 +29,8 @@ enum ChecksumChecks {
             while: "looking for totals") != nil
         {
             tables.append((CheckedTable.totals, "session, path"))
+        } else if report.checkedSessions > 0 {
+            report.add(.checksum, "the table 'path_totals' is missing")
         }
         for (table, order) in tables {
             do throws(TraceError) {

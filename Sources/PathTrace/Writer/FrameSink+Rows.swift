@@ -83,7 +83,7 @@ extension FrameSink {
         insertSample.bind(4, state.name)
         insertSample.bind(14, optional: reader.take(UInt8.self) == 0 ? nil : oldest)
         insertSample.bind(15, optional: reader.take(UInt8.self) == 0 ? nil : reply)
-        try execute(insertSample, checksums.addSample)
+        try execute(insertSample)
         guard reader.takeInt() != 0 else { return }
         insertTotals.bind(1, Int64(session.rawValue))
         insertTotals.bind(2, path)
@@ -105,7 +105,7 @@ extension FrameSink {
         insertEvent.bind(4, optional: path == 255 ? nil : Int64(path))
         insertEvent.bind(3, utf8: reader.takeText())
         insertEvent.bind(5, utf8: reader.takeText())
-        try execute(insertEvent, checksums.addEvent)
+        try execute(insertEvent)
     }
 
     private func writePath(

@@ -90,15 +90,12 @@ final class FrameSink {
                 WHERE b.id <= ? ORDER BY b.id DESC LIMIT 1
             """, while: doing)
         insertSample = try database.prepare(
-            """
-            INSERT INTO path_samples VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
-                \(CheckedTable.samples.returning)
-            """, while: doing)
+            "INSERT INTO path_samples VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            while: doing)
         insertTotals = try database.prepare(
             "INSERT OR REPLACE INTO path_totals VALUES (?,?,?,?,?,?,?,?)", while: doing)
         insertEvent = try database.prepare(
-            "INSERT INTO events VALUES (?,?,?,?,?,?) \(CheckedTable.events.returning)",
-            while: doing)
+            "INSERT INTO events VALUES (?,?,?,?,?,?)", while: doing)
         insertDrops = try database.prepare(
             "INSERT INTO drops VALUES (?,?,?,?,?,?) \(CheckedTable.drops.returning)",
             while: doing)
