@@ -136,6 +136,8 @@ import Testing
                 #expect(interval.high > interval.low)
             }
             if report.recordedInterval.contains(0.5) { recorded += 1 }
+            let gain = report.policies[0].gain.interval
+            #expect(gain.high > gain.low, "seed \(seed)")
         }
         #expect(recorded >= 270)
         for (estimator, number) in held where estimator.name != .dm {

@@ -351,6 +351,17 @@ extension PolicyAnalysis {
         default: interval = gain.normal(confidence: confidence)
         }
         interval = atLeast(unseenGain(confidence), interval)
+        // The gains of two decisions may be the same by the way the model is fitted.
+        if !(interval.high > interval.low), sums.leastReward < sums.greatestReward,
+            let value = sums.estimate(Estimator(sums.hasModel ? .dr : .ips))
+        {
+            let own = self.interval(of: value, confidence: confidence)
+            let recorded = recordedInterval(confidence: confidence)
+            interval = atLeast(
+                Interval(
+                    own.low - recorded.high, own.high - recorded.low, method: "from both values"),
+                interval)
+        }
         interval.method += ", paired"
         if options.candidates > 1 { interval.method += ", \(options.candidates) at once" }
         return interval
