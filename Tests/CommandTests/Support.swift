@@ -5,15 +5,17 @@ import Testing
 final class Scratch {
     let path: String
 
-    init() {
-        var template = Array("/tmp/pathwise-command-XXXXXX".utf8CString)
+    /// - Parameter inMemory: where there is a folder in memory, for very many files.
+    init(inMemory: Bool = false) {
+        let folder = inMemory && access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"
+        var template = Array("\(folder)/pathwise-command-XXXXXX".utf8CString)
         path = mkdtemp(&template).map { String(cString: $0) } ?? "/tmp"
     }
 
     func file(_ name: String) -> String { path + "/" + name }
 
     deinit {
-        if path.hasPrefix("/tmp/pathwise-command-") { Scratch.remove(path) }
+        if path.contains("/pathwise-command-") { Scratch.remove(path) }
     }
 
     static func remove(_ path: String) {

@@ -15,7 +15,7 @@ import Testing
 ///
 /// PATHWISE_FUZZ is how many of each, PATHWISE_FUZZ_FIRST the number of the first.
 @Suite(.serialized) struct ReaderFuzzTests {
-    private let scratch = Scratch()
+    private let scratch = Scratch(inMemory: true)
 
     private static func number(_ name: String) -> Int? {
         getenv(name).flatMap { Int(String(cString: $0)) }
