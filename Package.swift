@@ -116,7 +116,10 @@ let package = Package(
             exclude: ["Recordings"]),
         .testTarget(
             name: "PathEvaluationTests",
-            dependencies: ["PathEvaluation", "PathTrace", "PathTelemetry", "PathLearning"]),
+            dependencies: [
+                "PathEvaluation", "PathTrace", "PathTelemetry", "PathLearning", "PathSimulation",
+                "PathTransport",
+            ]),
         .testTarget(
             name: "PathTrainingTests",
             dependencies: [
@@ -141,7 +144,8 @@ let package = Package(
             name: "PathSimulationTests",
             dependencies: [
                 "DenseMath", "PathSimulation", "PathTelemetry", "PathLearning", "PathTransport",
-            ]),
+            ],
+            exclude: ["Golden"]),
         .testTarget(
             name: "PathEmulationTests",
             dependencies: [

@@ -33,7 +33,7 @@ public final class Demo: Sendable {
 
     /// The policies in the order of their runs.
     public static let policies: [PolicySpecification] = [
-        .minRTT, .roundRobin, .learned(LearnedSettings()),
+        .minRTT, .roundRobin, .learned(),
     ]
 
     /// Carries out all runs.
@@ -49,7 +49,7 @@ public final class Demo: Sendable {
             var runs: [PolicyRun] = []
             var training: ModelTraining?
             for policy in Demo.policies {
-                if case .learned = policy {
+                if policy.needs.model {
                     note("training on \(runs.count) recordings")
                     training = try ModelTraining(
                         runs: runs, path: place.path(of: "model.safetensors"))
@@ -108,7 +108,7 @@ public final class Demo: Sendable {
             policies: [
                 .policy(.minRTT), .policy(.roundRobin),
                 .policy(
-                    .learned(LearnedSettings()), model: training.model, label: "trained model"),
+                    .learned(), model: training.model, label: "trained model"),
             ])
     }
 

@@ -29,6 +29,9 @@ enum House {
             "a server keeps many connections, which are not copyable; one a connection",
         "HalfOpen":
             "a table names it, and it holds a cipher, which is not copyable; one a handshake",
+        "PolicyCell":
+            "a policy of any kind without an existential; one a selector, made once",
+        "PolicyHolder": "the same, of one kind",
         "StreamSlot": "queues of the stream table name the same slot; one a stream",
         "ClientDriver": "shared by its thread and the callers; one a connection",
         "ServerDriver": "shared by its thread and the callers; one a server",
@@ -70,6 +73,9 @@ enum House {
         "DenseMath.coreName": "benchmarks name the kernels that BLAS chose",
         "PathLearning.NeuralLinearPosterior":
             "the neural-linear head is trained and measured; no policy decides by it yet",
+        "PathLearning.CandidateBuilder": "the benchmark of a decision builds candidates with it",
+        "PathLearning.PolicyDescriptor": "programs that use the library describe their policies",
+        "PathLearning.forcedFeedback": "a need that such a descriptor may state",
         "PathSimulation.BulkTransfer": "what benchmarks and scenarios of the transport send",
         "PathSimulation.World": "two endpoints over links: benchmarks and scenarios run in it",
         "PathSimulation.WorldCredentials": "the same",

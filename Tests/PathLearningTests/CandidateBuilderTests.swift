@@ -28,11 +28,14 @@ private func build(
 ) -> CandidateSet {
     var builder = CandidateBuilder()
     var set = CandidateSet()
+    var clock = ClockOffset()
     // Twice, so that every path's delay is known to the clock offset.
     for _ in 0..<2 {
         builder.begin(burst(bytes), now: now)
         for (snapshot, estimator) in paths {
-            builder.add(snapshot, evidence: estimator.evidence)
+            clock.update(path: snapshot.path, from: estimator.evidence)
+            builder.add(
+                snapshot, evidence: estimator.evidence, clockOffset: clock.estimate)
         }
         builder.finish(&set)
     }

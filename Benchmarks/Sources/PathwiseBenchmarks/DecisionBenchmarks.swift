@@ -51,12 +51,18 @@ enum DecisionBenchmarks {
             }
         }
 
-        func fill(_ set: inout CandidateSet, _ builder: inout CandidateBuilder) {
+        func fill(
+            _ set: inout CandidateSet, _ builder: inout CandidateBuilder,
+            _ clock: inout ClockOffset
+        ) {
             builder.begin(burst, now: now)
             // Lent: an array's element would be copied.
             let (snapshots, estimators) = (snapshots.span, estimators.span)
             for index in snapshots.indices {
-                builder.add(snapshots[index], evidence: estimators[index].evidence)
+                clock.update(path: snapshots[index].path, from: estimators[index].evidence)
+                builder.add(
+                    snapshots[index], evidence: estimators[index].evidence,
+                    clockOffset: clock.estimate)
             }
             builder.finish(&set)
         }
@@ -67,6 +73,7 @@ enum DecisionBenchmarks {
     private struct Sender: ~Copyable {
         var paths: Paths
         var builder = CandidateBuilder()
+        var clock = ClockOffset()
         var set = CandidateSet()
         var decision = Decision()
         var selector: PathSelector
@@ -75,7 +82,7 @@ enum DecisionBenchmarks {
         init(_ policy: String, paths count: Int) throws {
             paths = Paths(count)
             selector = try PathSelector(PolicySpecification(parsing: policy), seed: 1)
-            paths.fill(&set, &builder)
+            paths.fill(&set, &builder, &clock)
         }
 
         /// Features are as they were.
@@ -87,7 +94,7 @@ enum DecisionBenchmarks {
         /// Time passes between decisions, and with it the ages of all paths.
         mutating func decideLater() {
             paths.now += .microseconds(20)
-            paths.fill(&set, &builder)
+            paths.fill(&set, &builder, &clock)
             decide()
         }
     }
@@ -153,8 +160,9 @@ enum DecisionBenchmarks {
     private static func learning() throws {
         let paths = Paths(4)
         var builder = CandidateBuilder()
+        var clock = ClockOffset()
         var set = CandidateSet()
-        paths.fill(&set, &builder)
+        paths.fill(&set, &builder, &clock)
         for policy in ["lin-ucb:features=16", "lin-ucb", "learned"] {
             var selector = try PathSelector(PolicySpecification(parsing: policy), seed: 1)
             var now = paths.now

@@ -47,7 +47,7 @@ struct EvaluationPass {
     mutating func run(_ source: TraceSource, step: (Int) -> Void) throws(EvaluationError) {
         for (session, names) in try source.sessions() {
             do throws(LearningError) {
-                for run in runs { try run.begin(session.info, pathNames: names) }
+                for run in runs { try run.begin(pathNames: names) }
             } catch {
                 throw .learning(error)
             }

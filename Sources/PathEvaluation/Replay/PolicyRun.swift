@@ -31,10 +31,9 @@ final class PolicyRun {
     /// Starts over, as at the start of a connection.
     ///
     /// The policy minimises what the shipped sender minimises, whatever the values are weighed by.
-    func begin(_ session: SessionInfo, pathNames: [String]) throws(LearningError) {
+    func begin(pathNames: [String]) throws(LearningError) {
         names = pathNames
-        replay = try PolicyReplay(
-            policy, pathNames: pathNames, session: session)
+        replay = try PolicyReplay(policy, pathNames: pathNames)
     }
 
     /// Takes in the decisions of a round; its first one has the number `ordinal` in the log.
@@ -46,7 +45,7 @@ final class PolicyRun {
             add(round.batches[place], round.facts[place], first, &replay)
             first += round.batches[place].count
         }
-        self.replay = replay
+        self.replay = consume replay
     }
 
     /// Takes in what is still waiting; call it once at the end of the log.

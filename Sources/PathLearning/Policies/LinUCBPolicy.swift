@@ -103,3 +103,16 @@ struct LinUCBPolicy: Policy {
         posterior.weight(index) * features[index]
     }
 }
+
+extension LinUCBPolicy {
+    static let descriptor = PolicyDescriptor(
+        "lin-ucb", "learns the error of the predicted arrival, linear model with optimism",
+        source: "Li 2010",
+        settings: LinUCBSettings(),
+        needs: { _ in PolicyNeeds().with { $0.model = true } }
+    ) { settings, materials throws(LearningError) in
+        LinUCBPolicy(
+            settings: settings, cost: materials.cost,
+            prior: try materials.prior(lambda: settings.lambda))
+    }
+}

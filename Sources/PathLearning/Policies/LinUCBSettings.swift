@@ -1,5 +1,5 @@
 /// Parameters of lin-ucb.
-public struct LinUCBSettings: Hashable, Sendable {
+public struct LinUCBSettings: PolicySettings {
     /// Optimism: how many `sqrt(x' A^-1 x)` are taken off the predicted cost; zero or more.
     public var alpha = 0.2
     /// Prior precision of the weights, above zero.
@@ -22,4 +22,17 @@ public struct LinUCBSettings: Hashable, Sendable {
     public var features = 24
 
     public init() {}
+
+    public var fields: [PolicyField<LinUCBSettings>] {
+        [
+            PolicyField("alpha", \.alpha, 0...1e3, "a number from 0 to 1000"),
+            PolicyField("lambda", \.lambda, 1e-6...1e6, "a number from 1e-6 to 1e6"),
+            PolicyField("epsilon", \.epsilon, 0...1, "a number from 0 to 1"),
+            PolicyField(
+                "half-life", \.halfLife, 1e-3...Double.infinity, "seconds above 0, or inf"),
+            PolicyField("ratio", \.ratio, 1...1e6, "a number of 1 or more"),
+            PolicyField("slack", \.slack, 0...60, "seconds from 0 to 60"),
+            PolicyField("features", \.features, counts: [16, 24]),
+        ]
+    }
 }

@@ -5,7 +5,7 @@ public import PathTelemetry
 ///
 /// Deterministic, no clock, no I/O and no allocation per decision. A policy never draws: it states
 /// probabilities and `PathSelector` samples them in one place, so that every propensity is known.
-protocol Policy: Sendable {
+public protocol Policy: Sendable {
     /// Writes the distribution: first the single candidates in their order (probability zero for
     /// those not wanted), then further actions. `distribution` comes in empty.
     ///
@@ -24,14 +24,21 @@ protocol Policy: Sendable {
     var memo: UInt64 { get }
 
     /// Hears which action of the distribution stated last was taken.
+    ///
+    /// Only policies whose needs say `choices` are told.
     mutating func handleChoice(_ action: PathSet, now: Instant)
+
+    /// The oldest thing that a guard of the policy did and that was not handed out yet.
+    mutating func pollEvent() -> GuardEvent?
 }
 
 extension Policy {
-    mutating func learn(_ feedback: borrowing Feedback) {}
-    var memo: UInt64 { 0 }
+    public mutating func learn(_ feedback: borrowing Feedback) {}
+    public var memo: UInt64 { 0 }
     /// Most policies do not ask.
-    mutating func handleChoice(_ action: PathSet, now: Instant) {}
+    public mutating func handleChoice(_ action: PathSet, now: Instant) {}
+    /// Most policies have no guard.
+    public mutating func pollEvent() -> GuardEvent? { nil }
 }
 
 /// An outcome together with what was known when its decision was made.
@@ -76,14 +83,14 @@ public struct Feedback: Sendable {
 
 extension ActionDistribution {
     /// All probability on one candidate.
-    mutating func choose(_ chosen: Int, among candidates: Span<Candidate>) {
+    public mutating func choose(_ chosen: Int, among candidates: Span<Candidate>) {
         for index in 0..<candidates.count {
             append(PathSet(candidates[index].path), index == chosen ? 1 : 0)
         }
     }
 
     /// All probability on sending nothing yet.
-    mutating func wait(among candidates: Span<Candidate>) {
+    public mutating func wait(among candidates: Span<Candidate>) {
         choose(-1, among: candidates)
         append(.wait, 1)
     }

@@ -18,15 +18,12 @@ public struct PathSelector: Sendable {
     public let cost: Cost
 
     private var generator: SeededGenerator
-    /// One policy, on the heap: compilers look through every stored field of a connection, which
-    /// cannot be copied, at each use of it, and the policies together have thousands.
-    private var storage: [PolicyStorage]
-    private var policy: PolicyStorage {
-        _read { yield storage[0] }
-        _modify { yield &storage[0] }
-    }
+    /// Shared by copies of the selector until one of them changes it.
+    private var cell: PolicyCell
     /// The policy wants to know which action was taken.
     private let hearsChoices: Bool
+    /// It learns from outcomes of forced decisions too.
+    private let learnsFromForced: Bool
     /// Decides when the policy's distribution is unusable.
     private var steady = SteadyPolicy()
 
@@ -41,11 +38,18 @@ public struct PathSelector: Sendable {
         self.specification = specification
         self.cost = cost
         generator = SeededGenerator(seed: seed)
-        storage = [
-            try PolicyStorage(specification, model: model, cost: cost)
-        ]
-        hearsChoices = storage[0].hearsChoices
-        modelHash = specification.usesModel ? model?.hash ?? 0 : 0
+        cell = try specification.make(PolicyMaterials(model: model, cost: cost))
+        hearsChoices = specification.needs.choices
+        learnsFromForced = specification.needs.forcedFeedback
+        modelHash = specification.needs.model ? model?.hash ?? 0 : 0
+    }
+
+    /// The policy, to be changed.
+    private var policy: PolicyCell {
+        mutating get {
+            if !isKnownUniquelyReferenced(&cell) { cell = cell.copy() }
+            return cell
+        }
     }
 
     /// The policy's name.
@@ -125,33 +129,32 @@ public struct PathSelector: Sendable {
         return draw
     }
 
-    /// Takes in the outcome of an earlier decision; forced ones only teach `learned`.
+    /// Takes in the outcome of an earlier decision; forced ones only teach policies that need them.
     public mutating func learn(_ feedback: borrowing Feedback) {
+        guard !feedback.isForced || learnsFromForced else { return }
         policy.learn(feedback)
     }
 
     // MARK: Another model
 
-    /// A policy that starts anew from another model, made where time does not matter.
+    /// A policy that starts again from another model, made where time does not matter.
     public struct Replacement: Sendable {
         public let specification: PolicySpecification
         public let modelHash: UInt64
-        fileprivate let storage: [PolicyStorage]
+        fileprivate let cell: PolicyCell
 
         /// - Parameter specification: that of the selector it is for.
         /// - Throws: `LearningError` when the policy takes no model or cannot start from this one.
         public init(
             _ specification: PolicySpecification, model: Model, cost: Cost = Cost()
         ) throws(LearningError) {
-            guard specification.usesModel else {
+            guard specification.needs.model else {
                 throw .unknownParameter(
                     policy: specification.name, parameter: "model", known: [])
             }
             self.specification = specification
             modelHash = model.hash
-            storage = [
-                try PolicyStorage(specification, model: model, cost: cost)
-            ]
+            cell = try specification.make(PolicyMaterials(model: model, cost: cost))
         }
     }
 
@@ -161,16 +164,16 @@ public struct PathSelector: Sendable {
     /// - Returns: false, and nothing changes, for a replacement of another policy.
     public mutating func replaceModel(_ replacement: Replacement) -> Bool {
         guard replacement.specification == specification else { return false }
-        storage = replacement.storage
+        cell = replacement.cell
         modelHash = replacement.modelHash
         return true
     }
 
-    /// The oldest thing the guard of `learned` did that was not handed out yet.
+    /// The oldest thing that the policy's guard did and that was not handed out yet.
     public mutating func pollEvent() -> GuardEvent? { policy.pollEvent() }
 
     /// What the policy minimises, for one candidate.
     func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
-        policy.score(of: candidate, burst: burst)
+        cell.score(of: candidate, burst: burst)
     }
 }

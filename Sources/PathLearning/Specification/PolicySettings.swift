@@ -1,14 +1,33 @@
 /// Parameters of a policy that can be written as text: `name=value,name=value`.
 ///
 /// Times are in seconds. What is not said keeps the policy's own value.
-protocol PolicySettings: Hashable {
+public protocol PolicySettings: Sendable {
     /// The parameters in the order in which they are printed.
     var fields: [PolicyField<Self>] { get }
+
+    /// These settings with what a text says of them.
+    ///
+    /// - Parameter policy: its name, for refusals.
+    func reading(_ text: String, policy: String) throws(LearningError) -> Self
+
+    /// What differs from `defaults`, as `reading` understands it; empty when nothing does.
+    func text(against defaults: Self) -> String
+
+    /// The same with names of paths replaced by their numbers; nil when none is named.
+    ///
+    /// - Parameter names: names of the paths; the position is the number.
+    func resolved(names: [String]) throws(LearningError) -> Self?
+}
+
+/// The settings of a policy without parameters.
+public struct NoSettings: PolicySettings {
+    public init() {}
+    public var fields: [PolicyField<NoSettings>] { [] }
 }
 
 /// One parameter: its name, where it is kept, and what it may be.
-struct PolicyField<Settings> {
-    enum Kind {
+public struct PolicyField<Settings> {
+    private enum Kind {
         case number(WritableKeyPath<Settings, Double>, ClosedRange<Double>)
         /// One of several words, kept as the place in the list.
         case word(WritableKeyPath<Settings, Int>, [String])
@@ -17,11 +36,12 @@ struct PolicyField<Settings> {
     }
 
     let name: String
-    let kind: Kind
+    private let kind: Kind
     /// What a value has to be, for refusals: "a number from 0 to 1".
     let expected: String
 
-    init(
+    /// A number within a range.
+    public init(
         _ name: String, _ path: WritableKeyPath<Settings, Double>, _ range: ClosedRange<Double>,
         _ expected: String
     ) {
@@ -30,13 +50,15 @@ struct PolicyField<Settings> {
         self.expected = expected
     }
 
-    init(_ name: String, _ path: WritableKeyPath<Settings, Int>, words: [String]) {
+    /// One of several words.
+    public init(_ name: String, _ path: WritableKeyPath<Settings, Int>, words: [String]) {
         self.name = name
         kind = .word(path, words)
         expected = words.joined(separator: " or ")
     }
 
-    init(_ name: String, _ path: WritableKeyPath<Settings, Int>, counts: [Int]) {
+    /// One of several whole numbers.
+    public init(_ name: String, _ path: WritableKeyPath<Settings, Int>, counts: [Int]) {
         self.name = name
         kind = .count(path, counts)
         expected = counts.map { "\($0)" }.joined(separator: " or ")
@@ -71,8 +93,11 @@ struct PolicyField<Settings> {
 }
 
 extension PolicySettings {
-    /// These settings with what `text` says.
-    func reading(_ text: String, policy: String) throws(LearningError) -> Self {
+    /// Most policies name no path.
+    public func resolved(names: [String]) throws(LearningError) -> Self? { nil }
+
+    /// Reads `name=value,name=value`.
+    public func reading(_ text: String, policy: String) throws(LearningError) -> Self {
         var result = self
         let fields = self.fields
         for part in text.split(separator: ",", omittingEmptySubsequences: true) {
@@ -91,44 +116,11 @@ extension PolicySettings {
         return result
     }
 
-    /// What differs from `defaults`, as `reading` understands it; empty when nothing does.
-    func text(against defaults: Self) -> String {
+    /// Writes the parameters whose text differs.
+    public func text(against defaults: Self) -> String {
         fields.compactMap { field in
             let value = field.text(self)
             return value == field.text(defaults) ? nil : "\(field.name)=\(value)"
         }.joined(separator: ",")
-    }
-}
-
-extension LinUCBSettings: PolicySettings {
-    var fields: [PolicyField<LinUCBSettings>] {
-        [
-            PolicyField("alpha", \.alpha, 0...1e3, "a number from 0 to 1000"),
-            PolicyField("lambda", \.lambda, 1e-6...1e6, "a number from 1e-6 to 1e6"),
-            PolicyField("epsilon", \.epsilon, 0...1, "a number from 0 to 1"),
-            PolicyField(
-                "half-life", \.halfLife, 1e-3...Double.infinity, "seconds above 0, or inf"),
-            PolicyField("ratio", \.ratio, 1...1e6, "a number of 1 or more"),
-            PolicyField("slack", \.slack, 0...60, "seconds from 0 to 60"),
-            PolicyField("features", \.features, counts: [16, 24]),
-        ]
-    }
-}
-
-extension LearnedSettings: PolicySettings {
-    var fields: [PolicyField<LearnedSettings>] {
-        let seconds = "seconds above 0"
-        return [
-            PolicyField("epsilon", \.epsilon, 0...1, "a number from 0 to 1"),
-            PolicyField("temperature", \.temperature, 1e-4...10, "a number from 1e-4 to 10"),
-            PolicyField("alpha", \.alpha, 0...1e3, "a number from 0 to 1000"),
-            PolicyField("lambda", \.lambda, 1e-6...1e6, "a number from 1e-6 to 1e6"),
-            PolicyField("fast", \.fast, 1e-2...1e9, seconds),
-            PolicyField("slow", \.slow, 1e-2...1e9, seconds),
-            PolicyField("ratio", \.ratio, 1...1e6, "a number of 1 or more"),
-            PolicyField("slack", \.slack, 0...60, "seconds from 0 to 60"),
-            PolicyField("risk", \.risk, 0...1, "a number from 0 to 1"),
-            PolicyField("switching", \.switching, 0...10, "a number from 0 to 10"),
-        ]
     }
 }

@@ -157,34 +157,32 @@ public struct BanditResult: Sendable {
     ) throws(LearningError) -> BanditResult {
         var world = world
         var result = BanditResult()
-        var selector = try PathSelector(specification, seed: seed)
+        var engine = DecisionEngine(try PathSelector(specification, seed: seed))
         var candidates = CandidateSet()
-        var pending: [Feedback] = []
+        var pending: [Outcome] = []
         var sums = [Double](repeating: 0, count: world.arms)
         var least = 0.0
         let burst = BurstContext(
             bytes: 10_000, deadline: BanditWorld.deadline, trafficClass: .message)
         for step in 0..<world.steps {
             world.advance(&candidates)
-            let decision = selector.decide(candidates, burst: burst, now: world.now).decision
+            let verdict = engine.decide(among: candidates, burst: burst, now: world.now)
             let best = world.costs.min() ?? 0
             let mean = world.costs.reduce(0, +) / Double(world.arms)
             result.randomRegret += mean - best
             least += best
             for arm in sums.indices { sums[arm] += world.costs[arm] }
-            if let path = decision.action.first {
-                result.regret += world.costs[path.index] - best
-                pending.append(
-                    Feedback(
-                        features: candidates[path.index].features,
-                        predictedDelivery: BanditWorld.prediction, burst: burst,
-                        outcome: world.outcome(of: path.index, number: UInt64(step)),
-                        now: world.now, path: path, action: decision.action,
-                        propensity: decision.propensity, memo: decision.memo))
+            if case .send(let dispatch) = verdict {
+                let arm = dispatch.path.index
+                result.regret += world.costs[arm] - best
+                pending.append(world.outcome(of: arm, number: dispatch.number))
             } else {
                 result.regret += mean - best
             }
-            if pending.count > delay { selector.learn(pending.removeFirst()) }
+            if pending.count > delay {
+                engine.handleOutcome(pending.removeFirst())
+                while engine.pollOutcome() != nil {}
+            }
             if (step + 1) % max(1, world.steps / 10) == 0 { result.course.append(result.regret) }
         }
         result.fixedArmRegret = (sums.min() ?? 0) - least

@@ -5,19 +5,18 @@
 /// path the distance lies between `least raw delay - least RTT` (all delay on the way out) and
 /// `least raw delay` (none). The estimate is the least `raw delay - RTT / 2`, held within what all
 /// paths allow.
-struct ClockOffset: Sendable {
+public struct ClockOffset: Sendable {
     private var least = InlineArray<16, Int64>(repeating: 0)
     private var rtt = InlineArray<16, Int64>(repeating: 0)
     private var known: PathSet = .wait
 
     /// Receiver's clock minus sender's; nil before the first stamped acknowledgement.
-    private(set) var estimate: TimeDelta?
+    public private(set) var estimate: TimeDelta?
 
-    init() {}
+    public init() {}
 
     /// Takes over what is known of a path now.
-    @inline(__always)
-    mutating func update(path: PathID, from evidence: borrowing PathEvidence) {
+    public mutating func update(path: PathID, from evidence: borrowing PathEvidence) {
         guard let raw = evidence.rawDelayMinimum, let rtt = evidence.minRTT,
             path.index < PathID.limit
         else { return }
@@ -32,14 +31,14 @@ struct ClockOffset: Sendable {
     }
 
     /// Forgets a path that was removed.
-    mutating func remove(path: PathID) {
+    public mutating func remove(path: PathID) {
         guard path.index < PathID.limit else { return }
         known.remove(PathSet(path))
         solve()
     }
 
     /// The one-way delay in seconds behind a raw one; zero or more.
-    func delay(ofRaw raw: TimeDelta) -> Double {
+    public func delay(ofRaw raw: TimeDelta) -> Double {
         ClockOffset.delay(ofRaw: raw, offset: estimate)
     }
 

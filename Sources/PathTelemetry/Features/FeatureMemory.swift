@@ -11,7 +11,6 @@ public struct FeatureMemory: ~Copyable, @unchecked Sendable {
     private let readings: UnsafeMutablePointer<ck_reading>
     private let memories: UnsafeMutablePointer<ck_memory>
     private let scalings = FeatureSchema.scalings
-    private var clockOffset = ClockOffset()
     /// Paths of this decision.
     public private(set) var count = 0
     private var hasActive = false
@@ -59,11 +58,13 @@ public struct FeatureMemory: ~Copyable, @unchecked Sendable {
     /// Offers a path, in any state: only active ones are taken, standby ones where none is active;
     /// those beyond `PathID.limit` are left out.
     ///
-    /// - Parameter evidence: of the path's estimator.
+    /// - Parameters:
+    ///   - evidence: of the path's estimator.
+    ///   - clockOffset: receiver's clock minus sender's, where it is known.
     public mutating func add(
-        _ snapshot: borrowing PathSnapshot, evidence: borrowing PathEvidence
+        _ snapshot: borrowing PathSnapshot, evidence: borrowing PathEvidence,
+        clockOffset: TimeDelta?
     ) {
-        clockOffset.update(path: snapshot.path, from: evidence)
         switch snapshot.state {
         case .active:
             if !hasActive { count = 0 }
@@ -74,15 +75,9 @@ public struct FeatureMemory: ~Copyable, @unchecked Sendable {
             return
         }
         guard count < PathID.limit else { return }
-        read(snapshot, evidence: evidence, clockOffset: clockOffset.estimate, at: count)
+        read(snapshot, evidence: evidence, clockOffset: clockOffset, at: count)
         count += 1
     }
-
-    /// The one-way delay in seconds behind a raw one, by the common distance of the clocks.
-    public func delay(ofRaw raw: TimeDelta) -> Double { clockOffset.delay(ofRaw: raw) }
-
-    /// Forgets a path that was removed.
-    public mutating func remove(path: PathID) { clockOffset.remove(path: path) }
 
     /// Notes what is known of a path at a place of the decision.
     ///

@@ -72,7 +72,9 @@ extension Connection {
 
     /// Tells how far UTC is from the clock of `now`, for features on a UTC grid; whoever knows the
     /// wall clock says so again as it is slewed or set.
-    public mutating func setUTCOffset(_ offset: TimeDelta) { session.builder.utcOffset = offset }
+    public mutating func setUTCOffset(_ offset: TimeDelta) {
+        session.engine.setUTCOffset(offset)
+    }
 
     /// Ends the connection; the peer is told.
     ///

@@ -32,17 +32,17 @@ extension Connection {
     private mutating func pollNewData(
         into buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Transmit? {
-        let burst = BurstContext(
-            // The end of a stream may go alone; no burst is of no size.
-            bytes: max(1, session.streams.sendableBytes(upTo: largestRoom(now: now))),
-            deadline: streamDeadline(), trafficClass: .stream,
-            currentPath: currentPath[Int(TrafficClass.stream.rawValue)])
-        guard let (index, action, number) = decide(burst, now: now) else { return nil }
+        guard
+            let (index, dispatch) = decide(
+                // The end of a stream may go alone; no burst is of no size.
+                bytes: max(1, session.streams.sendableBytes(upTo: largestRoom(now: now))),
+                deadline: streamDeadline(), trafficClass: .stream, now: now)
+        else { return nil }
         lastAppLimitedAt = nil
         let sent = fill(
-            index, buffer, decision: number, isRepair: false,
-            copyTo: action.subtracting(PathSet(paths[index].id)), now: now)
-        session.ledger.handleComplete(number, now: now)
+            index, buffer, decision: dispatch.number, isRepair: false, copyTo: dispatch.others,
+            now: now)
+        session.engine.handleComplete(dispatch.number, now: now)
         return sent
     }
 
@@ -60,87 +60,32 @@ extension Connection {
     ///
     /// Nil when no path has room, or the policy waits.
     mutating func decide(
-        _ burst: BurstContext, now: Instant
-    ) -> (index: Int, action: PathSet, number: UInt64)? {
-        guard fillCandidates(burst, now: now) else { return nil }
-        let draw = selector.decide(candidates, burst: burst, now: now, into: &decision)
-        let action = decision.action
-        var chosen: Int?
-        var remaining = action
-        while let path = remaining.popFirst() {
-            guard let index = index(of: path), paths[index].room(now: now) > 0 else { continue }
-            if chosen == nil
-                || paths[index].recovery.rtt.smoothed < paths[chosen!].recovery.rtt.smoothed
-            {
-                chosen = index
-            }
-        }
-        guard let index = chosen, let position = candidates.index(of: paths[index].id) else {
-            if action == .wait { recordWait(decision, burst, draw: draw, now: now) }
-            return nil
-        }
-        let number = session.ledger.open(
-            burst, candidate: candidates[position], decision: decision, grace: grace(of: action),
-            now: now)
-        currentPath[Int(burst.trafficClass.rawValue)] = paths[index].id
-        paths[index].statistics.decisions += 1
-        statistics.decisions += 1
-        if decision.isForced { statistics.forcedDecisions += 1 }
-        record(decision, number, burst, draw: draw, now: now)
-        return (index, action, number)
-    }
-
-    /// How long the acknowledgement of an arrival may be under way, on the slowest of the paths.
-    private func grace(of action: PathSet) -> TimeDelta {
-        var longest = TimeDelta.zero
-        var remaining = action
-        while let path = remaining.popFirst() {
-            guard let index = index(of: path) else { continue }
-            longest = max(longest, paths[index].answerTime)
-        }
-        return longest
-    }
-
-    /// A decision to send nothing yet: it has a number and no outcome, and is recorded so that a
-    /// policy that remembers waiting can be replayed.
-    private mutating func recordWait(
-        _ decision: Decision, _ burst: BurstContext, draw: Double, now: Instant
-    ) {
-        let number = session.ledger.open(
-            burst, candidate: candidates[0], decision: decision, grace: .zero, now: now)
-        session.ledger.handleComplete(number, now: now)
-        record(decision, number, burst, draw: draw, now: now)
-    }
-
-    private mutating func record(
-        _ decision: Decision, _ number: UInt64, _ burst: BurstContext, draw: Double, now: Instant
-    ) {
-        guard configuration.isRecording else { return }
-        records.append(
-            .decision(
-                DecisionRecord(
-                    number: number, time: now, burst: burst, candidates: candidates,
-                    decision: decision, draw: draw)))
-    }
-
-    /// The paths a policy may choose from now.
-    ///
-    /// False when there is none.
-    private mutating func fillCandidates(_ burst: BurstContext, now: Instant) -> Bool {
+        bytes: Int, deadline: TimeDelta, trafficClass: TrafficClass, now: Instant
+    ) -> (index: Int, dispatch: Dispatch)? {
         fadeEvidence(now: now)
-        session.builder.begin(burst, now: now)
-        var hasRoom = false
+        session.engine.begin(
+            bytes: bytes, deadline: deadline, trafficClass: trafficClass, now: now)
         for index in paths.indices where takesData(index) {
             let room = paths[index].room(now: now)
-            if room > 0 { hasRoom = true }
-            // A policy that sends everywhere needs all paths; any other chooses among those that
-            // can send now, since stream data wants all the capacity there is.
-            guard room > 0 || wantsAllPaths else { continue }
-            session.builder.add(
-                paths[index].snapshot(now: now), evidence: paths[index].estimator.evidence)
+            // A policy that waits or sends copies weighs all paths; any other chooses among those
+            // that can send now, since stream data wants all the capacity there is.
+            guard room > 0 || needs.fullPaths else { continue }
+            session.clock.update(path: paths[index].id, from: paths[index].estimator.evidence)
+            session.engine.offer(
+                paths[index].snapshot(now: now), evidence: paths[index].estimator.evidence,
+                clockOffset: session.clock.estimate, room: room,
+                answerTime: paths[index].answerTime)
         }
-        session.builder.finish(&candidates)
-        return hasRoom && !candidates.isEmpty
+        let verdict = session.engine.decide()
+        if case .nothing = verdict { return nil }
+        if configuration.isRecording { records.append(.decision(session.engine.record)) }
+        guard case .send(let dispatch) = verdict, let index = index(of: dispatch.path) else {
+            return nil
+        }
+        paths[index].statistics.decisions += 1
+        statistics.decisions += 1
+        if dispatch.isForced { statistics.forcedDecisions += 1 }
+        return (index, dispatch)
     }
 
     /// Lets old evidence of all paths fade before it is read.
@@ -155,10 +100,11 @@ extension Connection {
 
     /// Data may be given to the path: it works, its address is proved, and it is its turn.
     ///
-    /// Standby paths wait until no active path is left; `single` means no other, however long.
+    /// Standby paths wait until no active path is left; a policy that is bound to a path means no
+    /// other, however long.
     func takesData(_ index: Int) -> Bool {
         guard paths[index].isUsable, paths[index].validation.isValidated,
-            onlyPath == nil || onlyPath == paths[index].id
+            needs.boundPath == nil || needs.boundPath == paths[index].id
         else { return false }
         return paths[index].state == .active || !hasActive
     }
@@ -228,7 +174,7 @@ extension Connection {
             guard length > 0 else { break }
             statistics.bytesDuplicated += UInt64(bytes)
             notePayload(index, bytes: length, now: now)
-            session.ledger.handleSent(
+            session.engine.handleSent(
                 copy.decision, path: paths[index].id, bytes: length, isFollowed: false)
             batch.add(length)
         }
@@ -271,7 +217,7 @@ extension Connection {
             if isOfBurst {
                 noteSent(packet.sent, index)
             } else if isRepair {
-                session.ledger.handleRepairSent(packet.sent, path: paths[index].id)
+                noteRepair(packet.sent, index)
             }
             batch.add(length)
         }
@@ -281,13 +227,22 @@ extension Connection {
 
     /// Books a packet of a burst with its decision.
     mutating func noteSent(_ packet: borrowing SentPacket, _ index: Int) {
-        session.ledger.handleSent(
+        session.engine.handleSent(
             packet.decision, path: paths[index].id, bytes: Int(packet.bytes),
             isFollowed: !packet.isByBytes)
         guard packet.isByBytes else { return }
         for frame in 0..<Int(packet.frameCount) {
-            session.ledger.follow(packet.frames[frame], of: packet.decision)
+            guard let piece = packet.frames[frame].piece else { continue }
+            session.engine.follow(piece, of: packet.decision)
         }
+    }
+
+    /// Books a packet that repairs lost or moved data with the decisions that the data belongs to.
+    mutating func noteRepair(_ packet: borrowing SentPacket, _ index: Int) {
+        guard session.engine.followsBytes else { return }
+        let pieces = packet.pieces
+        session.engine.handleRepairSent(
+            pieces.span, path: paths[index].id, bytes: Int(packet.bytes))
     }
 
     /// Notes that data of the application left, and earns the path probes that it pays for.

@@ -30,14 +30,15 @@ extension Connection {
         }
         let deadline = min(
             head.options.deadline - now, configuration.streamDeadlineRange.upperBound)
-        let burst = BurstContext(
-            bytes: head.bytes, deadline: max(.milliseconds(1), deadline), trafficClass: .message,
-            currentPath: currentPath[Int(TrafficClass.message.rawValue)])
         completeMessageBurst(now: now)
-        guard let (index, action, number) = decide(burst, now: now) else { return nil }
+        guard
+            let (index, dispatch) = decide(
+                bytes: head.bytes, deadline: max(.milliseconds(1), deadline),
+                trafficClass: .message, now: now)
+        else { return nil }
         let chosen = MessageBurst(
-            number: head.number, path: paths[index].id,
-            others: action.subtracting(PathSet(paths[index].id)), decision: number)
+            number: head.number, path: dispatch.path, others: dispatch.others,
+            decision: dispatch.number)
         messageBurst = chosen
         return fillMessages(index, buffer, burst: chosen, now: now)
     }
@@ -48,7 +49,7 @@ extension Connection {
         // Of a message that expired on the way the rest never leaves. What is left of one whose
         // path went away is another burst.
         let isCut = !burst.isWhole && session.messages.head(now: now)?.number != burst.number
-        session.ledger.handleComplete(burst.decision, isCut: isCut, now: now)
+        session.engine.handleComplete(burst.decision, isCut: isCut, now: now)
     }
 
     /// Fills datagrams with the fragments of one message, or without a burst with lost fragments.
@@ -76,7 +77,7 @@ extension Connection {
             guard length > 0 else { break }
             notePayload(index, bytes: length, now: now)
             if burst == nil {
-                session.ledger.handleRepairSent(packet.sent, path: paths[index].id)
+                noteRepair(packet.sent, index)
             } else {
                 noteSent(packet.sent, index)
                 if chunk.offset + chunk.length >= chunk.total { messageBurst?.isWhole = true }

@@ -7,7 +7,7 @@ extension Connection {
     /// The replacement is made beforehand, so that nothing waits for it here. Packets under way,
     /// queues and congestion control do not notice.
     public mutating func replaceModel(_ replacement: PathSelector.Replacement, now: Instant) {
-        guard selector.replaceModel(replacement) else {
+        guard session.engine.replaceModel(replacement) else {
             refuseModel("it was prepared for another policy", now: now)
             return
         }

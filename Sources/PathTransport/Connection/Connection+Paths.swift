@@ -115,7 +115,7 @@ extension Connection {
         paths[index].recovery.handleFailed(now: now, sink: &session)
         change(index, to: .closed, .removed, now)
         paths[index].statusToSend = .abandoned
-        session.builder.remove(path: path)
+        session.clock.remove(path: path)
     }
 
     /// The system reported a fault of a path: a sign to look, never a verdict.

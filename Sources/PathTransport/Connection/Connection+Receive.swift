@@ -292,7 +292,7 @@ extension Connection {
         case (.abandoned, let state) where state != .closed:
             paths[index].recovery.handleFailed(now: now, sink: &session)
             change(index, to: .closed, .peerRequest, now)
-            session.builder.remove(path: path)
+            session.clock.remove(path: path)
         default: break
         }
     }
@@ -324,7 +324,7 @@ extension Connection {
             deliveryRate: result.isRateAppLimited ? nil : result.deliveryRate, now: now)
         if let sample = result.rttSample {
             paths[index].delays.record(
-                rtt: sample, oneWay: raw.map { session.builder.delay(ofRaw: $0) })
+                rtt: sample, oneWay: raw.map { session.clock.delay(ofRaw: $0) })
         }
         paths[index].estimator.handleDelivered(packets: result.ackedPackets, now: now)
         takeOverSession(now: now)

@@ -13,7 +13,7 @@ extension Connection {
         case .established: break
         }
         var next = lastReceivedAt + idleTimeout
-        next = min(next, session.ledger.timeout)
+        next = min(next, session.engine.timeout)
         next = min(next, session.messages.nextExpiry)
         next = min(next, session.receivedMessages.nextExpiry)
         next = min(next, silenceTimeout(now: now))
@@ -25,7 +25,7 @@ extension Connection {
 
     /// When a policy that re-injects looks again for what is unanswered too long.
     private var reinjectionTimeout: Instant {
-        guard case .reinject = selector.specification else { return .distantFuture }
+        guard needs.reinjection != nil else { return .distantFuture }
         for index in paths.indices
         where paths[index].isUsable && paths[index].recovery.bytesInFlight > 0 {
             return nextReinjectionAt
@@ -35,9 +35,8 @@ extension Connection {
 
     /// Queues what is unanswered for too long for other paths, once, if the policy re-injects.
     private mutating func reinjectOverdue(now: Instant) {
-        guard case .reinject(let settings) = selector.specification, now >= nextReinjectionAt
-        else { return }
-        let limit = settings.age(fastest: session.fastestRTT)
+        guard let age = needs.reinjection, now >= nextReinjectionAt else { return }
+        let limit = age.age(fastest: session.fastestRTT)
         nextReinjectionAt = now + max(limit / 4, .milliseconds(5))
         for index in paths.indices where paths[index].isUsable && hasOtherUsable(than: index) {
             paths[index].recovery.reinject(now: now, sentBy: now - limit, sink: &session)
@@ -224,10 +223,10 @@ extension Connection {
 
     /// Closes decisions whose acknowledgement should have come.
     private mutating func closeOverdue(now: Instant) {
-        guard session.ledger.timeout <= now else { return }
+        guard session.engine.timeout <= now else { return }
         var grace = InlineArray<16, TimeDelta>(repeating: .zero)
         for index in paths.indices { grace[paths[index].id.index] = paths[index].answerTime }
-        session.ledger.handleTimeout(now: now, grace: grace)
+        session.engine.handleTimeout(now: now, grace: grace)
     }
 
     private mutating func changeKeysIfDue(now: Instant) {
@@ -259,21 +258,13 @@ extension Connection {
         }
     }
 
-    /// Hands outcomes that became known to the policy and to the recorder.
+    /// Takes outcomes that became known, from which the policy has learned, for the recorder.
     mutating func learnOutcomes(now: Instant) {
-        while let closed = session.ledger.popClosed() {
-            if closed.outcome.isLate { statistics.lateOutcomes += 1 }
-            selector.learn(
-                Feedback(
-                    features: closed.open.candidate.features,
-                    predictedDelivery: closed.open.candidate.predictedDelivery,
-                    burst: closed.open.burst, outcome: closed.outcome,
-                    now: closed.outcome.closedAt, path: closed.open.candidate.path,
-                    action: closed.open.action, propensity: closed.open.propensity,
-                    memo: closed.open.memo, isForced: closed.open.isForced))
-            if configuration.isRecording { records.append(.outcome(closed.outcome)) }
+        while let outcome = session.engine.pollOutcome() {
+            if outcome.isLate { statistics.lateOutcomes += 1 }
+            if configuration.isRecording { records.append(.outcome(outcome)) }
         }
-        while let event = selector.pollEvent() { events.append(.policyGuard(event)) }
+        while let event = session.engine.pollEvent() { events.append(.policyGuard(event)) }
     }
 
     // MARK: the end

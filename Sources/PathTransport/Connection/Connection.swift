@@ -43,11 +43,8 @@ public struct Connection: ~Copyable {
 
     var paths = PathTable()
     var session: Session
-    var selector: PathSelector
-    /// A policy that sends everywhere is asked with every path, not only those with room.
-    let wantsAllPaths: Bool
-    /// The path that a `single` policy is bound to.
-    let onlyPath: PathID?
+    /// What the policy needs of the transport.
+    let needs: PolicyNeeds
     let origin: Instant
 
     var events = EventQueue()
@@ -69,8 +66,6 @@ public struct Connection: ~Copyable {
     var lastPayloadAt: Instant?
     /// Bytes of data that have not been used to pay for probes yet.
     var probeCredit = 0
-    /// Path of the previous decision of each traffic class.
-    var currentPath: InlineArray<2, PathID?> = [nil, nil]
     var messageBurst: MessageBurst?
     /// Where the latest loss happened: its repair goes elsewhere if it can.
     var lastLossPath: PathID?
@@ -85,9 +80,6 @@ public struct Connection: ~Copyable {
     var nextCloseAt = Instant.distantFuture
     var closeRepeats = 6
     public internal(set) var statistics = ConnectionStatistics()
-    var candidates = CandidateSet()
-    /// The latest decision, filled again for each.
-    var decision = Decision()
 
     /// A client's connection; add its paths, then poll.
     ///
@@ -144,16 +136,10 @@ public struct Connection: ~Copyable {
         self.peerKey = peerKey
         self.localIndex = localIndex
         self.configuration = configuration
-        self.selector = selector
-        switch selector.specification {
-        case .single(.number(let path)):
-            onlyPath = path
-        default:
-            onlyPath = nil
-        }
-        wantsAllPaths = selector.specification.seesFullPaths
+        needs = selector.specification.needs
         phase = .handshaking
-        session = Session(isServer: isServer, configuration: configuration, now: now)
+        session = Session(
+            isServer: isServer, configuration: configuration, selector: selector, now: now)
         origin = now
         lastReceivedAt = now
         lastAckPingAt = now
@@ -191,8 +177,8 @@ public struct Connection: ~Copyable {
     /// Closing or closed: the application can do nothing more with it.
     var isEnding: Bool { closeReason != nil }
     public var reason: CloseReason? { closeReason }
-    public var policyName: String { selector.name }
-    public var modelHash: UInt64 { selector.modelHash }
+    public var policyName: String { session.engine.policy }
+    public var modelHash: UInt64 { session.engine.modelHash }
     /// The paths that exist, in the order of their making.
     public var pathIDs: [PathID] {
         paths.indices.filter { paths[$0].isAlive }.map { paths[$0].id }

@@ -1,8 +1,8 @@
 import PathLearning
 import PathTelemetry
 
-/// What a connection carries, whatever path it goes by: streams, messages, and the decisions whose
-/// outcome is open.
+/// What a connection carries, whatever path it goes by: streams, messages, and the decisions about
+/// them.
 ///
 /// Takes what becomes of every sent packet.
 struct Session: ~Copyable, SentFrameSink {
@@ -10,8 +10,10 @@ struct Session: ~Copyable, SentFrameSink {
     var streams: StreamTable
     var messages: MessageSender
     var receivedMessages: MessageReceiver
-    var ledger = BurstLedger()
-    var builder: CandidateBuilder
+    /// Decides which path carries what, and learns from what became of it.
+    var engine: DecisionEngine
+    /// The distance of the peer's clock, estimated from all paths.
+    var clock = ClockOffset()
     /// Latest moment at which stream or message data was sent or received.
     var lastDataAt: Instant?
     /// Largest acknowledged acknowledgement of each path, and those to be taken over.
@@ -25,7 +27,9 @@ struct Session: ~Copyable, SentFrameSink {
     /// Paths whose name was in a packet that was lost.
     var lostNames = PathSet.wait
 
-    init(isServer: Bool, configuration: ConnectionConfiguration, now: Instant) {
+    init(
+        isServer: Bool, configuration: ConnectionConfiguration, selector: PathSelector, now: Instant
+    ) {
         let parameters = configuration.parameters
         var streams = StreamConfiguration()
         streams.sendCapacity = configuration.streamSendCapacity
@@ -36,7 +40,7 @@ struct Session: ~Copyable, SentFrameSink {
         self.streams = StreamTable(isServer: isServer, configuration: streams)
         messages = MessageSender()
         receivedMessages = MessageReceiver()
-        builder = CandidateBuilder()
+        engine = DecisionEngine(selector)
     }
 
     mutating func handlePeerParameters(_ peer: TransportParameters) {
@@ -158,26 +162,27 @@ struct Session: ~Copyable, SentFrameSink {
             }
         }
         let isFollowed = packet.decision != SentPacket.noDecision && !packet.isByBytes
-        guard isFollowed || ledger.followsBytes else { return }
+        guard isFollowed || engine.followsBytes else { return }
         var arrival = now
         if let receiveTime {
             let received = Instant(nanoseconds: Int64(truncatingIfNeeded: receiveTime &* 1000))
-            let delay = builder.delay(ofRaw: received - packet.sentAt)
+            let delay = clock.delay(ofRaw: received - packet.sentAt)
             arrival = min(now, packet.sentAt + TimeDelta(seconds: delay))
         }
         if isFollowed {
-            ledger.handleAcknowledged(packet.decision, arrival: arrival, now: now)
+            engine.handleAcknowledged(packet.decision, arrival: arrival, now: now)
         } else {
             for index in 0..<Int(packet.frameCount) {
-                ledger.handleArrived(packet.frames[index], arrival: arrival, now: now)
+                guard let piece = packet.frames[index].piece else { continue }
+                engine.handleArrived(piece, arrival: arrival, now: now)
             }
         }
     }
 
     mutating func handleLost(_ packet: SentPacket, path: PathID, isCertain: Bool, now: Instant) {
         if packet.decision != SentPacket.noDecision {
-            if isCertain { ledger.handleLost(packet.decision) }
-            if !packet.isByBytes { ledger.handleMoved(packet) }
+            if isCertain { engine.handleLost(packet.decision) }
+            if !packet.isByBytes { engine.handleMoved(packet.decision, packet.pieces.span) }
         }
         // What was queued elsewhere before is on its way there.
         if isCertain, packet.isReinjected { return }

@@ -1,3 +1,4 @@
+import PathLearning
 import PathTelemetry
 
 /// What of a sent packet has to be known when it is acknowledged or lost.
@@ -11,6 +12,18 @@ enum SentFrame {
     case pathStatus(path: PathID, PathStatus)
     case pathName(PathID)
     case ackFrequency
+
+    /// The bytes of a stream or message in the frame; nil where it carries none.
+    var piece: DataPiece? {
+        switch self {
+        case .stream(let frame):
+            DataPiece(
+                stream: frame.id.rawValue, offset: frame.chunk.offset, length: frame.chunk.length)
+        case .message(let chunk):
+            DataPiece(message: chunk.number, offset: chunk.offset, length: chunk.length)
+        default: nil
+        }
+    }
 }
 
 /// One packet in flight: plain memory, copied about freely, kept in `SentPacketRing`.
@@ -28,7 +41,7 @@ struct SentPacket {
     var isAckEliciting: Bool
     /// Its data has been queued on other paths while it was still unanswered.
     var isReinjected = false
-    /// The ledger of bursts follows its bytes and not the packet: it was lost, its data was queued
+    /// The decision follows its bytes and not the packet: it was lost, its data was queued
     /// on other paths, or copies of it are under way.
     var isByBytes = false
     /// It carries no data of the application, only a question or control: how fast it was delivered
@@ -51,6 +64,13 @@ struct SentPacket {
         self.bytes = Int32(truncatingIfNeeded: bytes)
         self.isAckEliciting = isAckEliciting
         state = .inFlight
+    }
+
+    /// The data of the application that it carries.
+    var pieces: InlineArray<4, DataPiece?> {
+        var pieces = InlineArray<4, DataPiece?>(repeating: nil)
+        for index in 0..<Int(frameCount) { pieces[index] = frames[index].piece }
+        return pieces
     }
 
     var hasFrameRoom: Bool { frameCount < SentPacket.frameLimit }

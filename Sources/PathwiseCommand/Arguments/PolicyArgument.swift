@@ -28,14 +28,14 @@ enum PolicyArgument: Equatable, CustomStringConvertible {
     ) {
         switch self {
         case .named(let specification):
-            guard case .learned = specification else {
+            guard specification.name == PolicySpecification.learned().name else {
                 return (specification, nil, specification.name)
             }
             return (specification, try ShippedModel.load(), specification.name)
         case .model(let file):
             let model = try Model.load(file)
             let name = file.split(separator: "/").last.map(String.init) ?? file
-            return (.learned(LearnedSettings()), model, name)
+            return (.learned(), model, name)
         }
     }
 

@@ -214,7 +214,8 @@ func record(
         let fixed = try file("d.trace")
         _ = try record(.minRTT, count: 600, seed: 5, to: fixed)
         let copies = try TraceEvaluation().evaluate(
-            [TraceReader(path: path)], policies: [.policy(.redundant)]
+            [TraceReader(path: path)],
+            policies: [.policy(try PolicySpecification(parsing: "redundant"))]
         ).policies[0]
         #expect(copies.diagnostics.unsupportedShare == 1)
         #expect(copies.verdict.level == .doNotTrust)

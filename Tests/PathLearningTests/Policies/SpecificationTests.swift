@@ -44,13 +44,8 @@ import Testing
     }
 
     @Test func parameters() throws {
-        guard
-            case .linUCB(let settings) = try PolicySpecification(
-                parsing: "lin-ucb:alpha=0.5,half-life=inf,epsilon=0")
-        else {
-            Issue.record("not lin-ucb")
-            return
-        }
+        let settings = try LinUCBSettings().reading(
+            "alpha=0.5,half-life=inf,epsilon=0", policy: "lin-ucb")
         #expect(settings.alpha == 0.5 && settings.halfLife == .infinity && settings.epsilon == 0)
         #expect(settings.lambda == LinUCBSettings().lambda)
     }

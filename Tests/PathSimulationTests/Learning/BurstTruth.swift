@@ -7,6 +7,33 @@ import PathTelemetry
 /// Messages and a stream at a moderate pace, with an account of its own of what became of every
 /// decision: from the datagrams that arrive and from what the sender put into each of them.
 struct BurstTruth: WorldApplication {
+    /// The bytes of a stream or message, by its kind and number.
+    struct PieceKey: Hashable {
+        private let kind: Int
+        private let number: UInt64
+
+        init?(_ frame: SentFrame) {
+            switch frame {
+            case .stream(let piece): (kind, number) = (0, piece.id.rawValue)
+            case .message(let chunk): (kind, number) = (1, chunk.number)
+            default: return nil
+            }
+        }
+    }
+
+    private static func range(_ frame: SentFrame) -> Range<UInt64> {
+        switch frame {
+        case .stream(let piece):
+            let lower = piece.chunk.offset
+            return lower..<lower + UInt64(max(0, piece.chunk.length))
+        case .message(let chunk):
+            return UInt64(
+                max(0, chunk.offset))..<UInt64(
+                    max(0, chunk.offset) + max(1, chunk.length))
+        default: return 0..<0
+        }
+    }
+
     /// One datagram as it left.
     private struct Sent {
         var decision: UInt64
@@ -66,7 +93,7 @@ struct BurstTruth: WorldApplication {
             // A receiver's stamp counts from when its connection was made, on its own clock.
             let distance = TimeDelta.seconds(1234) - (origin - .zero)
             let far = TimeDelta.seconds(100_000)
-            let estimate = far - TimeDelta(seconds: connection.session.builder.delay(ofRaw: far))
+            let estimate = far - TimeDelta(seconds: connection.session.clock.delay(ofRaw: far))
             clockErrors.append((now, (estimate - distance).magnitude))
         }
         connection.drainRecords { record in
@@ -108,7 +135,7 @@ struct BurstTruth: WorldApplication {
                 var pieces: [(PieceKey, Range<UInt64>)] = []
                 for frame in 0..<Int(packet.frameCount) {
                     if let key = PieceKey(packet.frames[frame]) {
-                        pieces.append((key, packet.frames[frame].pieceRange))
+                        pieces.append((key, BurstTruth.range(packet.frames[frame])))
                     }
                 }
                 guard !pieces.isEmpty else { continue }

@@ -19,6 +19,8 @@ struct MessageFlow: WorldApplication {
     private(set) var sentAt: [Double] = []
     /// What the guard of the learned policy did, seconds since the start.
     private(set) var guardEvents: [(Double, GuardEvent)] = []
+    /// Hash of the client's records, where they are recorded.
+    private(set) var records = RecordHash()
     private(set) var bulkBytes = 0
     private(set) var isClosed = false
     private var nextAt: Instant?
@@ -50,6 +52,7 @@ struct MessageFlow: WorldApplication {
             default: break
             }
         }
+        connection.drainRecords { records.add($0) }
         guard connection.isEstablished else { return }
         if hasBulk { writeBulk(&connection) }
         // The first half second is for handshake and the paths' validation.

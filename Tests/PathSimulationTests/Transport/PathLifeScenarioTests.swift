@@ -149,7 +149,8 @@ import Testing
     /// `redundant` puts every byte on every path: a black hole is not felt.
     @Test func redundantPolicyFeelsNoBlackHole() throws {
         var world = try Bench.world(
-            ["rate=20,rtt=20,down=2-4", "rate=20,rtt=24"], total: 12_000_000, policy: .redundant)
+            ["rate=20,rtt=20,down=2-4", "rate=20,rtt=24"], total: 12_000_000,
+            policy: PolicySpecification(parsing: "redundant"))
         world.run(for: .seconds(12))
         Bench.expectSound(world)
         #expect(

@@ -67,7 +67,8 @@ private struct Life: ~Copyable {
         var configuration = ConnectionConfiguration()
         configuration.isRecording = seed % 4 == 0
         var pair = try ConnectionPair(
-            seed: seed, policy: seed % 3 == 0 ? .redundant : .earliest,
+            seed: seed,
+            policy: seed % 3 == 0 ? try PolicySpecification(parsing: "redundant") : .earliest,
             configuration: configuration)
         pair.run(milliseconds: 2)
         guard let box = pair.box else { throw Fault(description: "no connection, seed \(seed)") }

@@ -3,7 +3,7 @@ import DenseMath
 public import PathTelemetry
 
 /// Parameters of falcon.
-public struct FalconSettings: PolicySettings, Sendable {
+public struct FalconSettings: PolicySettings {
     /// Time after which an error counts half in choosing the cluster, seconds.
     var memory = 2.0
     /// The same for the online head.
@@ -21,7 +21,7 @@ public struct FalconSettings: PolicySettings, Sendable {
 
     public init() {}
 
-    var fields: [PolicyField<FalconSettings>] {
+    public var fields: [PolicyField<FalconSettings>] {
         [
             PolicyField("memory", \.memory, 1e-3...1e6, "seconds from 0.001 to 1e6"),
             PolicyField(
@@ -162,5 +162,18 @@ struct FalconPolicy: Policy {
         for index in 0..<8 { x[index] = features[fast[index].rawValue] }
         x[8] = 1
         return x
+    }
+}
+
+extension FalconPolicy {
+    static let descriptor = PolicyDescriptor(
+        "falcon", "offline models of kinds of networks, fast online correction",
+        source: "Wu 2022",
+        settings: FalconSettings(),
+        needs: { _ in PolicyNeeds().with { $0.model = true } }
+    ) { settings, materials throws(LearningError) in
+        FalconPolicy(
+            settings: settings, clusters: ClusterModels(model: materials.model),
+            cost: materials.cost)
     }
 }

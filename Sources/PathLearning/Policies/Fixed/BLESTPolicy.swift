@@ -1,7 +1,7 @@
 public import PathTelemetry
 
 /// Parameters of blest.
-public struct BLESTSettings: PolicySettings, Sendable {
+public struct BLESTSettings: PolicySettings {
     /// What the receiver can hold back, bytes.
     public var window = 1_048_576.0
     /// Lambda at the start, and by how much it grows when the receiver was blocked.
@@ -10,7 +10,7 @@ public struct BLESTSettings: PolicySettings, Sendable {
 
     public init() {}
 
-    var fields: [PolicyField<BLESTSettings>] {
+    public var fields: [PolicyField<BLESTSettings>] {
         [
             PolicyField("window", \.window, 1e3...1e12, "bytes from 1000 to 1e12"),
             PolicyField("lambda", \.lambda, 0.1...10, "a number from 0.1 to 10"),
@@ -80,5 +80,16 @@ struct BLESTPolicy: Policy {
 
     func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         candidate.smoothedRTT
+    }
+}
+
+extension BLESTPolicy {
+    static let descriptor = PolicyDescriptor(
+        "blest", "waits when the slower path would block the receiver",
+        source: "Ferlin 2016",
+        settings: BLESTSettings(),
+        needs: { _ in PolicyNeeds().with { $0.fullPaths = true } }
+    ) { settings, _ throws(LearningError) in
+        BLESTPolicy(settings: settings)
     }
 }

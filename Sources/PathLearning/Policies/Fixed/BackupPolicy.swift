@@ -1,7 +1,7 @@
 public import PathTelemetry
 
 /// Parameters of backup.
-public struct BackupSettings: PolicySettings, Sendable {
+public struct BackupSettings: PolicySettings {
     /// How long a better path has to answer before it is used again, seconds.
     public var hold = 1.5
     /// Share of packets lost over 5 s above which a path does not count as working.
@@ -9,7 +9,7 @@ public struct BackupSettings: PolicySettings, Sendable {
 
     public init() {}
 
-    var fields: [PolicyField<BackupSettings>] {
+    public var fields: [PolicyField<BackupSettings>] {
         [
             PolicyField("hold", \.hold, 0...3600, "seconds from 0 to 3600"),
             PolicyField("loss", \.loss, 0.001...1, "a share from 0.001 to 1"),
@@ -75,5 +75,14 @@ struct BackupPolicy: Policy {
 
     private func preference(_ candidate: borrowing Candidate) -> Double {
         Double(candidate.path.rawValue) + (candidate.traits.isBackup ? 16 : 0)
+    }
+}
+
+extension BackupPolicy {
+    static let descriptor = PolicyDescriptor(
+        "backup", "the first path that works, back after a hold-down",
+        settings: BackupSettings()
+    ) { settings, _ throws(LearningError) in
+        BackupPolicy(settings: settings)
     }
 }

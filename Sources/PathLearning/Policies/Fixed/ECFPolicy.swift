@@ -1,13 +1,13 @@
 public import PathTelemetry
 
 /// Parameters of ecf.
-public struct ECFSettings: PolicySettings, Sendable {
+public struct ECFSettings: PolicySettings {
     /// Hysteresis: how much longer it goes on waiting once it waits.
     public var beta = 0.25
 
     public init() {}
 
-    var fields: [PolicyField<ECFSettings>] {
+    public var fields: [PolicyField<ECFSettings>] {
         [PolicyField("beta", \.beta, 0...10, "a number from 0 to 10")]
     }
 }
@@ -66,5 +66,16 @@ struct ECFPolicy: Policy {
 
     func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         candidate.smoothedRTT
+    }
+}
+
+extension ECFPolicy {
+    static let descriptor = PolicyDescriptor(
+        "ecf", "waits for the fastest path when that completes earlier",
+        source: "Lim 2017",
+        settings: ECFSettings(),
+        needs: { _ in PolicyNeeds().with { $0.fullPaths = true } }
+    ) { settings, _ throws(LearningError) in
+        ECFPolicy(settings: settings)
     }
 }

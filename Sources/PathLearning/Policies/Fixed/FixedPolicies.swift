@@ -1,24 +1,5 @@
 public import PathTelemetry
 
-/// One path, named by the user; the first candidate while that path is out of service.
-struct SinglePolicy: Policy {
-    var path: PathID
-
-    init(path: PathID) { self.path = path }
-
-    mutating func distribution(
-        for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
-        into distribution: inout ActionDistribution
-    ) {
-        let found = candidates.index(of: path)
-        distribution.choose(found ?? 0, among: candidates)
-    }
-
-    func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
-        candidate.path == path ? 0 : 1
-    }
-}
-
 /// The paths in turn, leaving out those without room.
 struct RoundRobinPolicy: Policy {
     private var last: PathID?
@@ -100,4 +81,40 @@ struct RedundantPolicy: Policy {
     }
 
     func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double { 0 }
+}
+
+extension RoundRobinPolicy {
+    static let descriptor = PolicyDescriptor(
+        "round-robin", "the paths in turn"
+    ) { RoundRobinPolicy() }
+}
+
+extension MinRTTPolicy {
+    static let descriptor = PolicyDescriptor(
+        "min-rtt", "the lowest smoothed RTT with room in its window",
+        source: "MPTCP 2012"
+    ) { MinRTTPolicy() }
+}
+
+extension EarliestPolicy {
+    static let descriptor = PolicyDescriptor(
+        "earliest", "the earliest predicted arrival",
+        source: "EDPF 2006"
+    ) { EarliestPolicy() }
+}
+
+extension RedundantPolicy {
+    static let descriptor = PolicyDescriptor(
+        "redundant", "a copy on every path",
+        needs: PolicyNeeds().with { $0.fullPaths = true }
+    ) { RedundantPolicy() }
+}
+
+extension PolicySpecification {
+    /// The lowest round trip among the paths with room.
+    public static let minRTT = MinRTTPolicy.descriptor.specification()
+    /// The earliest predicted arrival.
+    public static let earliest = EarliestPolicy.descriptor.specification()
+    /// The paths in turn.
+    public static let roundRobin = RoundRobinPolicy.descriptor.specification()
 }

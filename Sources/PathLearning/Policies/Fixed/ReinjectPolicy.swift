@@ -1,7 +1,7 @@
 public import PathTelemetry
 
 /// Parameters of reinject.
-public struct ReinjectSettings: PolicySettings, Sendable {
+public struct ReinjectSettings: PolicySettings {
     /// Age of an unanswered packet in round trips of the fastest path.
     public var factor = 1.1
     /// Age at which it goes again whatever the round trip, and below which it never does, seconds.
@@ -10,7 +10,7 @@ public struct ReinjectSettings: PolicySettings, Sendable {
 
     public init() {}
 
-    var fields: [PolicyField<ReinjectSettings>] {
+    public var fields: [PolicyField<ReinjectSettings>] {
         [
             PolicyField("factor", \.factor, 0.1...100, "a number from 0.1 to 100"),
             PolicyField("deadline", \.deadline, 1e-3...60, "seconds from 0.001 to 60"),
@@ -18,19 +18,16 @@ public struct ReinjectSettings: PolicySettings, Sendable {
         ]
     }
 
-    /// The age at which an unanswered packet's data is queued again for another path, once:
-    /// `max(min(factor rtt, deadline), least)`.
-    ///
-    /// - Parameter fastest: the least smoothed RTT of all paths.
-    public func age(fastest: TimeDelta) -> TimeDelta {
-        TimeDelta(seconds: max(min(factor * fastest.seconds, deadline), least))
+    /// The age at which an unanswered packet's data is queued again for another path, once.
+    var age: ReinjectionAge {
+        ReinjectionAge(factor: factor, longest: deadline, least: least)
     }
 }
 
 /// Min-RTT with re-injection: what is unanswered for too long goes again on another path.
 ///
-/// The policy itself is min-rtt; the transport asks `ReinjectSettings.age` and queues what is older
-/// elsewhere. Source: Zheng et al., "XLINK: QoE-driven multi-path QUIC transport in large-scale
+/// The policy itself is min-rtt; it needs of the transport that what is older than
+/// `ReinjectSettings.age` is queued elsewhere. Source: Zheng et al., "XLINK: QoE-driven multi-path QUIC transport in large-scale
 /// video services", 2021; the age as in its public implementation.
 struct ReinjectPolicy: Policy {
     let settings: ReinjectSettings
@@ -47,5 +44,16 @@ struct ReinjectPolicy: Policy {
 
     func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         base.score(of: candidate, burst: burst)
+    }
+}
+
+extension ReinjectPolicy {
+    static let descriptor = PolicyDescriptor(
+        "reinject", "min-rtt, and what is unanswered too long goes again elsewhere",
+        source: "XLINK 2021",
+        settings: ReinjectSettings(),
+        needs: { settings in PolicyNeeds().with { $0.reinjection = settings.age } }
+    ) { settings, _ throws(LearningError) in
+        ReinjectPolicy(settings: settings)
     }
 }

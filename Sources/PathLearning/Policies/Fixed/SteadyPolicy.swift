@@ -84,3 +84,14 @@ struct SteadyPolicy: Policy {
         candidate.unansweredAge > max(3 * candidate.smoothedRTT, 0.4)
     }
 }
+
+extension SteadyPolicy {
+    static let descriptor = PolicyDescriptor(
+        "steady", "lowest RTT, aware of silence, moves only for a clear gain"
+    ) { SteadyPolicy() }
+}
+
+extension PolicySpecification {
+    /// The lowest round trip, aware of silence; moves only for a clear gain.
+    public static let steady = SteadyPolicy.descriptor.specification()
+}

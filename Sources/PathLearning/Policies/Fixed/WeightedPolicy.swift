@@ -2,7 +2,7 @@ import Glibc
 public import PathTelemetry
 
 /// Where the weights of `weighted` come from.
-public struct WeightedSettings: PolicySettings, Sendable {
+public struct WeightedSettings: PolicySettings {
     /// 0: those of `--path`; 1: from reliability and latency; 2: learned.
     public var by = 0
     /// Exponent of the share of packets that arrive.
@@ -14,7 +14,7 @@ public struct WeightedSettings: PolicySettings, Sendable {
 
     public init() {}
 
-    var fields: [PolicyField<WeightedSettings>] {
+    public var fields: [PolicyField<WeightedSettings>] {
         [
             PolicyField("by", \.by, words: ["fixed", "telemetry", "learned"]),
             PolicyField("reliability", \.reliability, 0...1e3, "a number from 0 to 1000"),
@@ -102,5 +102,14 @@ struct WeightedPolicy: Policy {
     private func merit(arriving: Double, time: Double) -> Double {
         let share = min(1, max(1e-6, arriving))
         return pow(share, settings.reliability) / pow(max(1e-4, time), settings.latency)
+    }
+}
+
+extension WeightedPolicy {
+    static let descriptor = PolicyDescriptor(
+        "weighted", "at random by weight: by=fixed (--path), telemetry or learned",
+        settings: WeightedSettings()
+    ) { settings, materials throws(LearningError) in
+        WeightedPolicy(settings: settings, cost: materials.cost)
     }
 }

@@ -157,3 +157,34 @@ struct LearnedPolicy: Policy {
         scorer.weights[index] * features[index]
     }
 }
+
+extension LearnedPolicy {
+    static let descriptor = PolicyDescriptor(
+        "learned", "learns times and risks, explores what is safe, guarded (the default)",
+        settings: LearnedSettings(),
+        needs: { _ in
+            PolicyNeeds().with {
+                $0.model = true
+                $0.forcedFeedback = true
+            }
+        }
+    ) { settings, materials throws(LearningError) in
+        let model = materials.model
+        // A head on Fourier features is no prior of a model without them.
+        let late = model?.late?.fourier == nil ? model?.late?.head : nil
+        return LearnedPolicy(
+            settings: settings, cost: materials.cost,
+            residual: try model?.residual?.prior(
+                limit: PolicyMaterials.priorLimit, lambda: settings.lambda),
+            late: try late?.prior(limit: PolicyMaterials.priorLimit, lambda: settings.lambda))
+    }
+}
+
+extension PolicySpecification {
+    /// The default: residual regression, P(late), a safe set and a guard; starts from a model.
+    public static func learned(
+        _ settings: LearnedSettings = LearnedSettings()
+    ) -> PolicySpecification {
+        LearnedPolicy.descriptor.specification(settings)
+    }
+}

@@ -1,5 +1,5 @@
 /// Parameters of the learned policy.
-public struct LearnedSettings: Hashable, Sendable {
+public struct LearnedSettings: PolicySettings {
     /// Probability shared evenly by the safe set, 0...1: what exploring may cost.
     public var epsilon = 0.02
     /// Differences of cost that are a matter of taste, above zero: the rest of the probability goes
@@ -22,4 +22,20 @@ public struct LearnedSettings: Hashable, Sendable {
     public var switching = 0.01
 
     public init() {}
+
+    public var fields: [PolicyField<LearnedSettings>] {
+        let seconds = "seconds above 0"
+        return [
+            PolicyField("epsilon", \.epsilon, 0...1, "a number from 0 to 1"),
+            PolicyField("temperature", \.temperature, 1e-4...10, "a number from 1e-4 to 10"),
+            PolicyField("alpha", \.alpha, 0...1e3, "a number from 0 to 1000"),
+            PolicyField("lambda", \.lambda, 1e-6...1e6, "a number from 1e-6 to 1e6"),
+            PolicyField("fast", \.fast, 1e-2...1e9, seconds),
+            PolicyField("slow", \.slow, 1e-2...1e9, seconds),
+            PolicyField("ratio", \.ratio, 1...1e6, "a number of 1 or more"),
+            PolicyField("slack", \.slack, 0...60, "seconds from 0 to 60"),
+            PolicyField("risk", \.risk, 0...1, "a number from 0 to 1"),
+            PolicyField("switching", \.switching, 0...10, "a number from 0 to 10"),
+        ]
+    }
 }

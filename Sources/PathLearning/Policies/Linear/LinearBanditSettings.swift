@@ -1,5 +1,5 @@
 /// Parameters of the policies that learn a linear model of the cost and differ in how they explore.
-public struct LinearBanditSettings: PolicySettings, Sendable {
+public struct LinearBanditSettings: PolicySettings {
     /// How costs become probabilities; the raw value is the policy's name.
     public enum Rule: String, Hashable, Sendable, CaseIterable {
         /// The best gets all but a share of chance.
@@ -49,7 +49,7 @@ public struct LinearBanditSettings: PolicySettings, Sendable {
         }
     }
 
-    var fields: [PolicyField<LinearBanditSettings>] {
+    public var fields: [PolicyField<LinearBanditSettings>] {
         var fields: [PolicyField<LinearBanditSettings>] = []
         let strengthName: String? =
             switch rule {

@@ -3,7 +3,7 @@ import Glibc
 public import PathTelemetry
 
 /// Parameters of peekaboo.
-public struct PeekabooSettings: PolicySettings, Sendable {
+public struct PeekabooSettings: PolicySettings {
     /// Optimism: how many deviations are added to the expected reward.
     public var alpha = 0.75
     /// Probability with which the better arm is followed when it is to wait, and when to send.
@@ -16,7 +16,7 @@ public struct PeekabooSettings: PolicySettings, Sendable {
 
     public init() {}
 
-    var fields: [PolicyField<PeekabooSettings>] {
+    public var fields: [PolicyField<PeekabooSettings>] {
         [
             PolicyField("alpha", \.alpha, 0...1e3, "a number from 0 to 1000"),
             PolicyField("wait", \.wait, 0...1, "a number from 0 to 1"),
@@ -182,5 +182,21 @@ struct PeekabooPolicy: Policy {
         }
         let value = mean + settings.alpha * max(0, spread).squareRoot()
         return value.isFinite ? value : 0
+    }
+}
+
+extension PeekabooPolicy {
+    static let descriptor = PolicyDescriptor(
+        "peekaboo", "learns when to wait for the fastest path",
+        source: "Wu 2020",
+        settings: PeekabooSettings(),
+        needs: { _ in
+            PolicyNeeds().with {
+                $0.fullPaths = true
+                $0.choices = true
+            }
+        }
+    ) { settings, _ throws(LearningError) in
+        PeekabooPolicy(settings: settings)
     }
 }

@@ -2,7 +2,7 @@ import Glibc
 public import PathTelemetry
 
 /// Parameters of exp3 and exp4.
-public struct ExponentialSettings: PolicySettings, Sendable {
+public struct ExponentialSettings: PolicySettings {
     /// Factor on the learning rate of the theory.
     public var rate = 4.0
     /// Probability shared by all paths that answer.
@@ -12,7 +12,7 @@ public struct ExponentialSettings: PolicySettings, Sendable {
 
     public init() {}
 
-    var fields: [PolicyField<ExponentialSettings>] {
+    public var fields: [PolicyField<ExponentialSettings>] {
         [
             PolicyField("rate", \.rate, 1e-3...1e3, "a number from 0.001 to 1000"),
             PolicyField("epsilon", \.epsilon, 1e-4...1, "a number from 0.0001 to 1"),
@@ -108,5 +108,15 @@ struct Exp3Policy: Policy {
     /// The sum of the losses, each over its probability.
     func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         losses.sums(of: candidate.path).total
+    }
+}
+
+extension Exp3Policy {
+    static let descriptor = PolicyDescriptor(
+        "exp3", "exponential weights on paths, for worlds against us",
+        source: "Auer 2002",
+        settings: ExponentialSettings()
+    ) { settings, _ throws(LearningError) in
+        Exp3Policy(settings: settings)
     }
 }

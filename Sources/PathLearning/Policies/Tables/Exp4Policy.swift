@@ -106,3 +106,13 @@ struct Exp4Policy: Policy {
             + weights[5] / max(1, candidate.rate)
     }
 }
+
+extension Exp4Policy {
+    static let descriptor = PolicyDescriptor(
+        "exp4", "exponential weights on fixed policies as experts",
+        source: "Auer 2002",
+        settings: ExponentialSettings()
+    ) { settings, _ throws(LearningError) in
+        Exp4Policy(settings: settings)
+    }
+}

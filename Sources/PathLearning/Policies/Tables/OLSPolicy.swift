@@ -2,7 +2,7 @@ import Glibc
 public import PathTelemetry
 
 /// Parameters of ols.
-public struct OLSSettings: PolicySettings, Sendable {
+public struct OLSSettings: PolicySettings {
     /// How sharply a goodput below the best counts: rewards are `exp(b (x - 1))`.
     var sharpness = 4.0
     /// Times a mean deviation that a reward may stray before it counts against the epoch.
@@ -13,7 +13,7 @@ public struct OLSSettings: PolicySettings, Sendable {
 
     public init() {}
 
-    var fields: [PolicyField<OLSSettings>] {
+    public var fields: [PolicyField<OLSSettings>] {
         [
             PolicyField("sharpness", \.sharpness, 0...100, "a number from 0 to 100"),
             PolicyField("deviation", \.deviation, 0.1...100, "a number from 0.1 to 100"),
@@ -161,5 +161,16 @@ struct OLSPolicy: Policy {
 
     func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         candidate.smoothedRTT
+    }
+}
+
+extension OLSPolicy {
+    static let descriptor = PolicyDescriptor(
+        "ols", "sends a learned share of bursts twice",
+        source: "Xing 2023",
+        settings: OLSSettings(),
+        needs: { _ in PolicyNeeds().with { $0.fullPaths = true } }
+    ) { settings, _ throws(LearningError) in
+        OLSPolicy(settings: settings)
     }
 }

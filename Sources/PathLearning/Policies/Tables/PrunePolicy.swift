@@ -3,7 +3,7 @@ import Glibc
 public import PathTelemetry
 
 /// Parameters of prune.
-public struct PruneSettings: PolicySettings, Sendable {
+public struct PruneSettings: PolicySettings {
     /// Time after which an outcome counts half, seconds.
     public var halfLife = 5.0
     /// Half the width of the intervals that decide who is left out, in standard errors.
@@ -15,7 +15,7 @@ public struct PruneSettings: PolicySettings, Sendable {
 
     public init() {}
 
-    var fields: [PolicyField<PruneSettings>] {
+    public var fields: [PolicyField<PruneSettings>] {
         [
             PolicyField(
                 "half-life", \.halfLife, 1e-3...Double.infinity, "seconds above 0, or inf"),
@@ -127,5 +127,15 @@ struct PrunePolicy: Policy {
         return Belief(
             mean: naturalLogarithm(h) + residual + (price.magnitude < 1e9 ? price : 1e9),
             error: (variance / count).squareRoot(), count: count)
+    }
+}
+
+extension PrunePolicy {
+    static let descriptor = PolicyDescriptor(
+        "prune", "leaves out paths that are surely worse, UCB among the others",
+        source: "Via 2016, Pytheas 2017",
+        settings: PruneSettings()
+    ) { settings, materials throws(LearningError) in
+        PrunePolicy(settings: settings, cost: materials.cost)
     }
 }

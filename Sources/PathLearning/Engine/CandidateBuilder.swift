@@ -11,9 +11,6 @@ public struct CandidateBuilder: ~Copyable, Sendable {
 
     public init(utcOffset: TimeDelta = .zero) { self.utcOffset = utcOffset }
 
-    /// The one-way delay in seconds behind a raw one, by the common distance of the clocks.
-    public func delay(ofRaw raw: TimeDelta) -> Double { memory.delay(ofRaw: raw) }
-
     /// Starts a decision.
     public mutating func begin(_ burst: BurstContext, now: Instant) {
         memory.begin(burst, now: now, utcOffset: utcOffset)
@@ -21,18 +18,18 @@ public struct CandidateBuilder: ~Copyable, Sendable {
 
     /// Offers a path, in any state; those beyond `PathID.limit` candidates are left out.
     ///
-    /// - Parameter evidence: of the path's estimator.
+    /// - Parameters:
+    ///   - evidence: of the path's estimator.
+    ///   - clockOffset: receiver's clock minus sender's, where it is known.
     public mutating func add(
-        _ snapshot: borrowing PathSnapshot, evidence: borrowing PathEvidence
+        _ snapshot: borrowing PathSnapshot, evidence: borrowing PathEvidence,
+        clockOffset: TimeDelta?
     ) {
-        memory.add(snapshot, evidence: evidence)
+        memory.add(snapshot, evidence: evidence, clockOffset: clockOffset)
     }
 
     /// Writes the candidates, with the features that compare each with the best of the others.
     public mutating func finish(_ candidates: inout CandidateSet) {
         candidates.withMemory(memory.count) { first, step in memory.fill(first, step: step) }
     }
-
-    /// Forgets a path that was removed.
-    public mutating func remove(path: PathID) { memory.remove(path: path) }
 }

@@ -2,7 +2,6 @@ import PathTelemetry
 import Testing
 
 @testable import PathLearning
-@testable import PathTransport
 
 @Suite struct BurstLedgerTests {
     private func at(_ milliseconds: Int64) -> Instant { .zero + .milliseconds(milliseconds) }
@@ -13,38 +12,32 @@ import Testing
     ) -> UInt64 {
         var action = PathSet.wait
         for path in 0..<copies { action.formUnion(PathSet(PathID(path))) }
-        var distribution = ActionDistribution()
-        distribution.append(action, 1)
         let number = ledger.open(
-            BurstContext(
-                bytes: 1000, deadline: .milliseconds(deadline), trafficClass: .message),
-            candidate: Candidate(path: PathID(0)),
-            decision: Decision(distribution: distribution, chosen: 0), grace: .milliseconds(30),
+            BurstLedger.Open(
+                time: at(time),
+                burst: BurstContext(
+                    bytes: 1000, deadline: .milliseconds(deadline), trafficClass: .message),
+                path: PathID(0), features: FeatureVector(repeating: 0), predictedDelivery: 0.01,
+                action: action, propensity: 1, memo: 0, isForced: false,
+                closesAt: at(time) + .milliseconds(deadline) + .milliseconds(30)),
             now: at(time))
         for index in 0..<packets {
-            var packet = packet(of: number, index)
-            packet.isByBytes = copies > 1
-            ledger.handleSent(
-                number, path: PathID(0), bytes: 1200, isFollowed: !packet.isByBytes)
-            guard packet.isByBytes else { continue }
-            ledger.follow(packet.frames[0], of: number)
+            let isFollowed = copies == 1
+            ledger.handleSent(number, path: PathID(0), bytes: 1200, isFollowed: isFollowed)
+            if !isFollowed { ledger.follow(piece(of: number, index), of: number) }
         }
         return number
     }
 
     /// The piece of a message of its own that the n-th packet of a decision carries.
-    private func piece(of number: UInt64, _ index: Int) -> SentFrame {
-        .message(
-            MessageChunk(
-                number: number, offset: index * 1000, length: 1000, total: 100_000,
-                deadline: .distantFuture))
+    private func piece(of number: UInt64, _ index: Int) -> DataPiece {
+        DataPiece(message: number, offset: index * 1000, length: 1000)
     }
 
-    private func packet(of number: UInt64, _ index: Int) -> SentPacket {
-        var packet = SentPacket(sentAt: at(0), bytes: 1200, isAckEliciting: true)
-        packet.decision = number
-        packet.add(piece(of: number, index))
-        return packet
+    /// The n-th packet is lost.
+    private func move(_ ledger: inout BurstLedger, _ number: UInt64, _ index: Int) {
+        let pieces: InlineArray<2, DataPiece?> = [piece(of: number, index), nil]
+        ledger.handleMoved(number, pieces.span)
     }
 
     private func expire(_ ledger: inout BurstLedger, at milliseconds: Int64) {
@@ -127,18 +120,18 @@ import Testing
         ledger.handleComplete(number, now: at(1))
         ledger.handleAcknowledged(number, arrival: at(10), now: at(20))
         ledger.handleLost(number)
-        ledger.handleMoved(packet(of: number, 1))
+        move(&ledger, number, 1)
         let quiet5 = isQuiet(&ledger)
         #expect(quiet5, "the repair may come in time")
         // In two parts, one of them twice.
         for (offset, length, time) in [(1400, 600, 50), (1400, 600, 55), (1000, 400, 60)] {
-            let chunk = MessageChunk(
-                number: number, offset: offset, length: length, total: 100_000,
-                deadline: .distantFuture)
-            var repair = SentPacket(sentAt: at(30), bytes: 700, isAckEliciting: true)
-            repair.add(.message(chunk))
-            ledger.handleRepairSent(repair, path: PathID(3))
-            ledger.handleArrived(.message(chunk), arrival: at(Int64(time)), now: at(80))
+            let pieces: InlineArray<1, DataPiece?> = [
+                DataPiece(message: number, offset: offset, length: length)
+            ]
+            ledger.handleRepairSent(pieces.span, path: PathID(3), bytes: 700)
+            if let piece = pieces[0] {
+                ledger.handleArrived(piece, arrival: at(Int64(time)), now: at(80))
+            }
         }
         let closed = try next(&ledger)
         #expect(!closed.outcome.isLate && closed.outcome.lostPackets == 1)
@@ -228,7 +221,7 @@ import Testing
                     ledger.handleAcknowledged(other, arrival: at(step), now: at(step))
                 case ..<0.7 where !isCopied:
                     ledger.handleLost(other)
-                    ledger.handleMoved(packet(of: other, place))
+                    move(&ledger, other, place)
                 default:
                     ledger.handleArrived(
                         piece(of: other, place), arrival: at(step), now: at(step))

@@ -1,4 +1,3 @@
-import PathLearning
 import PathTelemetry
 
 /// The decisions whose outcome is not known yet, and the outcomes that became known.
@@ -8,12 +7,15 @@ import PathTelemetry
 /// moment, by the receiver's stamp, is held against the deadline; when the acknowledgement comes
 /// does not matter. What has not been acknowledged one round trip and four variations after the
 /// deadline counts as late.
-struct BurstLedger {
+struct BurstLedger: Sendable {
     /// One open decision, with what the learner needs again when it closes.
-    struct Open {
+    struct Open: Sendable {
         var time: Instant
         var burst: BurstContext
-        var candidate: Candidate
+        /// Of the path that stands for the burst, what the learner hears again.
+        var path: PathID
+        var features: FeatureVector
+        var predictedDelivery: Double
         /// Paths that carry a copy, with which probability, and what the policy remembers of it.
         var action: PathSet
         var propensity: Double
@@ -38,7 +40,7 @@ struct BurstLedger {
         var deadline: Instant { time + burst.deadline }
     }
 
-    struct Closed {
+    struct Closed: Sendable {
         var open: Open
         var outcome: Outcome
     }
@@ -66,21 +68,12 @@ struct BurstLedger {
     var followsBytes: Bool { !pieces.isEmpty }
 
     /// Opens the next decision and returns its number, counted from zero.
-    ///
-    /// - Parameter grace: how long an acknowledgement may be under way, as far as is known now.
-    mutating func open(
-        _ burst: BurstContext, candidate: Candidate, decision: borrowing Decision,
-        grace: TimeDelta, now: Instant
-    ) -> UInt64 {
-        let entry = Open(
-            time: now, burst: burst, candidate: candidate, action: decision.action,
-            propensity: decision.propensity, memo: decision.memo, isForced: decision.isForced,
-            closesAt: now + burst.deadline + grace)
+    mutating func open(_ entry: borrowing Open, now: Instant) -> UInt64 {
         if next - first >= UInt64(BurstLedger.capacityLimit) {
             close(first, delivery: nil, now: now)
         }
-        if Int(next - first) > mask { grow(filler: entry) }
-        storage[slot(next)] = entry
+        if Int(next - first) > mask { grow(filler: copy entry) }
+        storage[slot(next)] = copy entry
         earliestClose = min(earliestClose, entry.closesAt)
         next += 1
         return next - 1
@@ -114,37 +107,37 @@ struct BurstLedger {
 
     /// A datagram left that repairs lost or moved data: its bytes are those of the decisions that
     /// the data belongs to.
-    mutating func handleRepairSent(_ packet: borrowing SentPacket, path: PathID) {
+    ///
+    /// - Parameters:
+    ///   - pieces: the data it carries.
+    ///   - bytes: of the whole datagram.
+    mutating func handleRepairSent(_ pieces: Span<DataPiece?>, path: PathID, bytes: Int) {
         guard followsBytes else { return }
-        var rest = Int(packet.bytes)
+        var rest = bytes
         var owner: UInt64?
-        for index in 0..<Int(packet.frameCount) {
-            let frame = packet.frames[index]
-            guard let found = openOwner(of: frame) else { continue }
-            let range = frame.pieceRange
-            let bytes = min(rest, Int(clamping: range.upperBound - range.lowerBound))
-            storage[slot(found)].bytes.add(bytes, to: path)
-            rest -= bytes
+        for index in pieces.indices {
+            guard let piece = pieces[index], let found = openOwner(of: piece) else { continue }
+            let own = min(rest, Int(clamping: piece.count))
+            storage[slot(found)].bytes.add(own, to: path)
+            rest -= own
             owner = owner ?? found
         }
         if let owner { storage[slot(owner)].bytes.add(rest, to: path) }
     }
 
-    /// The open decision that bytes of a frame belong to, if they are followed.
-    private func openOwner(of frame: SentFrame) -> UInt64? {
-        guard let key = PieceKey(frame) else { return nil }
-        let range = frame.pieceRange
+    /// The open decision that bytes belong to, if they are followed.
+    private func openOwner(of piece: DataPiece) -> UInt64? {
         for at in pieces.positions {
-            if let owner = pieces.owner(at: at, of: range, key), isOpen(owner) { return owner }
+            if let owner = pieces.owner(at: at, of: piece), isOpen(owner) { return owner }
         }
         return nil
     }
 
-    /// From now on the bytes of a frame are followed, not the packet that carried it.
-    mutating func follow(_ frame: SentFrame, of number: UInt64) {
+    /// From now on bytes are followed, not the packet that carried them.
+    mutating func follow(_ piece: DataPiece, of number: UInt64) {
         guard isOpen(number) else { return }
-        let bytes = pieces.add(frame, of: number)
-        storage[slot(number)].missing &+= bytes
+        pieces.add(piece, of: number)
+        storage[slot(number)].missing &+= piece.count
     }
 
     /// All packets of the decision have left.
@@ -174,18 +167,17 @@ struct BurstLedger {
         closeIfArrived(number, now: now)
     }
 
-    /// A frame arrived at `arrival` whose bytes may be followed.
-    mutating func handleArrived(_ frame: SentFrame, arrival: Instant, now: Instant) {
-        guard followsBytes, let key = PieceKey(frame) else { return }
-        let range = frame.pieceRange
-        var left = range.upperBound - range.lowerBound
+    /// Bytes arrived at `arrival` that may be followed.
+    mutating func handleArrived(_ piece: DataPiece, arrival: Instant, now: Instant) {
+        guard followsBytes else { return }
+        var left = piece.count
         var at = pieces.positions.lowerBound
         while at < pieces.positions.upperBound, left > 0 {
             let number = pieces.decision(at: at)
             if !isOpen(number) {
                 pieces.drop(at: at)
-            } else if pieces.owner(at: at, of: range, key) != nil {
-                let bytes = pieces.take(range, at: at)
+            } else if pieces.owner(at: at, of: piece) != nil {
+                let bytes = pieces.take(piece, at: at)
                 left -= min(left, bytes)
                 let index = slot(number)
                 storage[index].missing -= min(storage[index].missing, bytes)
@@ -197,12 +189,13 @@ struct BurstLedger {
         pieces.dropEmpty()
     }
 
-    /// A packet that was followed as such is lost, or its data is on its way by another path.
-    mutating func handleMoved(_ packet: borrowing SentPacket) {
-        guard isOpen(packet.decision) else { return }
-        storage[slot(packet.decision)].waiting -= 1
-        for index in 0..<Int(packet.frameCount) {
-            follow(packet.frames[index], of: packet.decision)
+    /// A packet that was followed as such is lost, or its data is on its way by another path: its
+    /// bytes are followed from now on.
+    mutating func handleMoved(_ number: UInt64, _ pieces: Span<DataPiece?>) {
+        guard isOpen(number) else { return }
+        storage[slot(number)].waiting -= 1
+        for index in pieces.indices {
+            if let piece = pieces[index] { follow(piece, of: number) }
         }
     }
 
@@ -278,6 +271,15 @@ struct BurstLedger {
     private mutating func dropClosed() {
         while first < next, storage[slot(first)].isClosed { first += 1 }
         if first == next { earliestClose = .distantFuture }
+    }
+
+    /// The outcome of an open decision is known from elsewhere: a recording, or a simulated world.
+    mutating func handleOutcome(_ outcome: borrowing Outcome) {
+        guard isOpen(outcome.decision) else { return }
+        let index = slot(outcome.decision)
+        storage[index].isClosed = true
+        closed.append(Closed(open: storage[index], outcome: copy outcome))
+        dropClosed()
     }
 
     /// The next outcome that became known, in the order of closing.

@@ -1,0 +1,210 @@
+public import PathTelemetry
+
+/// The whole of a decision, without I/O, clock or packets: candidates, policy, the ledger of open
+/// bursts, and learning.
+///
+/// The sender, the replay of traces, bandit worlds and the simulator all decide by it, so that what is
+/// evaluated offline is what runs. Deterministic; nothing is allocated for a decision once its
+/// buffers have grown.
+///
+/// - *handle*: what became of packets (`handleSent`, `handleAcknowledged`, `handleMoved`,
+///   `handleLost`, `handleArrived`, `handleTimeout`), or of a burst where somebody else knows
+///   (`handleOutcome`); `replaceModel`;
+/// - *poll*: `begin`, `offer` for each path, then `decide`; `pollOutcome` until it has nothing, which
+///   is where the policy learns; `pollEvent`;
+/// - *read*: `decision`, `record`, `timeout`, `needs`, `policy`, `modelHash`.
+public struct DecisionEngine: ~Copyable, Sendable {
+    /// What the policy needs of whoever runs it.
+    public let needs: PolicyNeeds
+    var selector: PathSelector
+    var ledger = BurstLedger()
+    private var builder = CandidateBuilder()
+    private var candidates = CandidateSet()
+    /// What each path that was offered takes now, and how long its answers take, by path.
+    private var rooms = InlineArray<16, Int>(repeating: 0)
+    private var answerTimes = InlineArray<16, TimeDelta>(repeating: .zero)
+    private var hasRoom = false
+    /// Path of the previous decision of each traffic class.
+    private var currentPath: InlineArray<2, PathID?> = [nil, nil]
+    private var burst = BurstContext(bytes: 0, deadline: .zero, trafficClass: .stream)
+    private var now = Instant.zero
+    private var number: UInt64 = 0
+    private var draw = 0.0
+    /// The latest decision, filled again for each.
+    public private(set) var decision = Decision()
+
+    public init(_ selector: PathSelector) {
+        self.selector = selector
+        needs = selector.specification.needs
+    }
+
+    /// The policy's name.
+    public var policy: String { selector.name }
+    /// Stable hash of the model that the policy started from; zero without one.
+    public var modelHash: UInt64 { selector.modelHash }
+
+    /// Tells how far UTC is from the clock of decisions, for features on a UTC grid.
+    public mutating func setUTCOffset(_ offset: TimeDelta) { builder.utcOffset = offset }
+
+    // MARK: poll, from what telemetry knows
+
+    /// Starts a decision about a burst.
+    ///
+    /// - Parameters:
+    ///   - bytes: of payload that the decision is about.
+    ///   - deadline: time within which delivery is useful.
+    public mutating func begin(
+        bytes: Int, deadline: TimeDelta, trafficClass: TrafficClass, now: Instant
+    ) {
+        burst = BurstContext(
+            bytes: bytes, deadline: deadline, trafficClass: trafficClass,
+            currentPath: currentPath[Int(trafficClass.rawValue)])
+        self.now = now
+        hasRoom = false
+        builder.begin(burst, now: now)
+    }
+
+    /// Offers a path that may carry data.
+    ///
+    /// - Parameters:
+    ///   - evidence: of the path's estimator.
+    ///   - clockOffset: receiver's clock minus sender's, where it is known.
+    ///   - room: bytes that the path takes now.
+    ///   - answerTime: how long the acknowledgement of an arrival may be under way.
+    public mutating func offer(
+        _ snapshot: borrowing PathSnapshot, evidence: borrowing PathEvidence,
+        clockOffset: TimeDelta?, room: Int, answerTime: TimeDelta
+    ) {
+        let place = snapshot.path.index
+        guard place < PathID.limit else { return }
+        rooms[place] = room
+        answerTimes[place] = answerTime
+        if room > 0 { hasRoom = true }
+        builder.add(snapshot, evidence: evidence, clockOffset: clockOffset)
+    }
+
+    /// Asks the policy, and opens the decision.
+    public mutating func decide() -> Verdict {
+        builder.finish(&candidates)
+        guard hasRoom, !candidates.isEmpty else { return .nothing }
+        draw = selector.decide(candidates, burst: burst, now: now, into: &decision)
+        return open()
+    }
+
+    // MARK: poll, from candidates that are known
+
+    /// Asks the policy about candidates that somebody else made, and opens the decision.
+    public mutating func decide(
+        among given: borrowing CandidateSet, burst: BurstContext, now: Instant
+    ) -> Verdict {
+        self.burst = burst
+        self.now = now
+        candidates = copy given
+        for index in 0..<given.count {
+            let place = given[index].path.index
+            rooms[place] = given[index].room
+            answerTimes[place] = .zero
+        }
+        draw = selector.decide(candidates, burst: burst, now: now, into: &decision)
+        return open()
+    }
+
+    /// States the policy's distribution for a decision that was taken before, and goes on from what
+    /// was done then: what a replay asks.
+    ///
+    /// - Returns: the number of the decision, open for its outcome; nil when nothing was sent.
+    public mutating func decide(
+        among given: Span<Candidate>, burst: BurstContext, now: Instant, logged: LoggedAction
+    ) -> UInt64? {
+        selector.decide(
+            among: given, burst: burst, now: now, taking: logged.action, into: &decision)
+        for index in given.indices { rooms[given[index].path.index] = given[index].room }
+        let fallback = logged.action.first.flatMap { given.index(of: $0) }
+        let place = DecisionEngine.carrier(of: logged.action, among: given, rooms: rooms)
+        guard let place = place ?? fallback else { return nil }
+        return ledger.open(
+            BurstLedger.Open(
+                time: now, burst: burst, path: given[place].path, features: given[place].features,
+                predictedDelivery: given[place].predictedDelivery, action: logged.action,
+                propensity: logged.propensity, memo: decision.memo, isForced: logged.isForced,
+                closesAt: .distantFuture),
+            now: now)
+    }
+
+    /// States the policy's distribution for given candidates, without learning from it later.
+    public mutating func state(among given: Span<Candidate>, burst: BurstContext, now: Instant) {
+        selector.decide(among: given, burst: burst, now: now, taking: nil, into: &decision)
+    }
+
+    // MARK: the decision that was made
+
+    private mutating func open() -> Verdict {
+        let action = decision.action
+        let rooms = rooms
+        let place = candidates.withSpan {
+            DecisionEngine.carrier(of: action, among: $0, rooms: rooms)
+        }
+        guard let place else {
+            guard action == .wait else { return .nothing }
+            // It has a number and no outcome, and is recorded so that a policy that remembers
+            // waiting can be replayed.
+            number = open(at: 0, grace: .zero)
+            ledger.handleComplete(number, now: now)
+            return .wait
+        }
+        let path = candidates[place].path
+        number = open(at: place, grace: grace(of: action))
+        currentPath[Int(burst.trafficClass.rawValue)] = path
+        return .send(
+            Dispatch(
+                path: path, others: action.subtracting(PathSet(path)), number: number,
+                isForced: decision.isForced))
+    }
+
+    private mutating func open(at place: Int, grace: TimeDelta) -> UInt64 {
+        ledger.open(
+            BurstLedger.Open(
+                time: now, burst: burst, path: candidates[place].path,
+                features: candidates[place].features,
+                predictedDelivery: candidates[place].predictedDelivery, action: decision.action,
+                propensity: decision.propensity, memo: decision.memo, isForced: decision.isForced,
+                closesAt: now + burst.deadline + grace),
+            now: now)
+    }
+
+    /// The candidate that stands for the burst: of the action's paths with room the one with the least
+    /// round trip, and of equals the one with the lowest number.
+    ///
+    /// - Parameter rooms: what each path takes now, by its number.
+    private static func carrier(
+        of action: PathSet, among given: Span<Candidate>, rooms: InlineArray<16, Int>
+    ) -> Int? {
+        var best = -1
+        var fastest = Double.infinity
+        var remaining = action
+        while let path = remaining.popFirst() {
+            guard rooms[path.index] > 0, let place = given.index(of: path) else { continue }
+            let time = given[place].smoothedRTT
+            if best < 0 || time < fastest {
+                best = place
+                fastest = time
+            }
+        }
+        return best < 0 ? nil : best
+    }
+
+    /// How long the acknowledgement of an arrival may be under way, on the slowest of the paths.
+    private func grace(of action: PathSet) -> TimeDelta {
+        var longest = TimeDelta.zero
+        var remaining = action
+        while let path = remaining.popFirst() { longest = max(longest, answerTimes[path.index]) }
+        return longest
+    }
+
+    /// The latest decision with everything that is needed to replay it.
+    public var record: DecisionRecord {
+        DecisionRecord(
+            number: number, time: now, burst: burst, candidates: candidates, decision: decision,
+            draw: draw)
+    }
+}
