@@ -49,7 +49,7 @@ enum House {
 
     /// Files of those rooms that draw from the seeded generator all the same, and what for.
     static let seededDraws: [String: String] = [
-        "Sources/PathTransport/Connection/ClientHandshake.swift":
+        "Sources/PathTransport/Connection/Parts/ClientHandshake.swift":
             "pauses between attempts to reach a busy server",
         "Sources/PathTransport/Endpoint/ServerEndpoint.swift":
             "seeds of the policies of a server's connections",

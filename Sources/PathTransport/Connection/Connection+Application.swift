@@ -1,9 +1,7 @@
-import PathLearning
+public import PathLearning
 public import PathTelemetry
 
 extension Connection {
-    // MARK: streams
-
     /// Opens a stream; the peer hears of it with its first data.
     ///
     /// - Throws: `streamLimit` when the peer allows no more now.
@@ -39,7 +37,7 @@ extension Connection {
         _ stream: StreamID, into buffer: UnsafeMutableRawBufferPointer
     ) throws(StreamError) -> (count: Int, isFinished: Bool) {
         let result = try session.streams.read(stream, into: buffer)
-        statistics.streamBytesReceived += UInt64(result.count)
+        news.statistics.streamBytesReceived += UInt64(result.count)
         return result
     }
 
@@ -48,8 +46,6 @@ extension Connection {
         try session.streams.stop(stream, code: code)
     }
 
-    // MARK: messages
-
     /// Queues a message for delivery within its deadline; its number.
     ///
     /// - Throws: `messageSize`, `messageQueueFull`.
@@ -57,15 +53,34 @@ extension Connection {
         _ bytes: UnsafeRawBufferPointer, options: MessageOptions, now: Instant
     ) throws(StreamError) -> UInt64 {
         let number = try session.messages.enqueue(bytes, options: options, now: now)
-        statistics.messagesSent += 1
+        news.statistics.messagesSent += 1
         return number
     }
 
     /// The next message that arrived whole.
     public mutating func receiveMessage() -> (number: UInt64, bytes: [UInt8])? {
         guard let message = session.receivedMessages.deliver() else { return nil }
-        statistics.messagesReceived += 1
+        news.statistics.messagesReceived += 1
         return message
+    }
+
+    // MARK: another model
+
+    /// Goes on with another model between two decisions; an event tells.
+    ///
+    /// The replacement is made beforehand, so that nothing waits for it here. Packets under way,
+    /// queues and congestion control do not notice.
+    public mutating func replaceModel(_ replacement: PathSelector.Replacement, now: Instant) {
+        guard session.engine.replaceModel(replacement) else {
+            refuseModel("it was prepared for another policy", now: now)
+            return
+        }
+        news.events.append(.modelReplaced(hash: replacement.modelHash, at: now))
+    }
+
+    /// Tells by an event that another model was offered and why it is not used.
+    public mutating func refuseModel(_ reason: String, now: Instant) {
+        news.events.append(.modelRefused(reason: reason, at: now))
     }
 
     // MARK: the end, events and records
@@ -83,7 +98,7 @@ extension Connection {
 
     /// The next thing that happened.
     public mutating func pollEvent() -> ConnectionEvent? {
-        if let event = events.popFirst() { return event }
+        if let event = news.events.popFirst() { return event }
         guard let event = session.streams.nextEvent() else { return nil }
         return switch event {
         case .readable(let stream): .streamReadable(stream)
@@ -94,16 +109,26 @@ extension Connection {
         }
     }
 
+    /// When `takeSamples` should be called; distant future without recording.
+    ///
+    /// Apart from `pollTimeout`, because a sample changes nothing: a run is the same, packet for
+    /// packet, whether or not it is recorded.
+    public var sampleTimeout: Instant {
+        isEstablished ? news.journal.sampleTimeout : .distantFuture
+    }
+
+    /// Records what is known of every path, if it is time.
+    public mutating func takeSamples(now: Instant) {
+        if now >= sampleTimeout { news.journal.takeSamples(of: paths, now: now) }
+    }
+
     /// Hands the records since the last call to `body`, oldest first.
     ///
     /// After the end, with the last samples of all paths.
     public mutating func drainRecords(_ body: (borrowing TransportRecord) -> Void) {
-        if isClosed, configuration.isRecording, !hasLastSamples {
-            hasLastSamples = true
-            let now = max(lastReceivedAt, max(lastEmptyPollAt, nextSampleAt - .milliseconds(1)))
-            recordSamples(now: now)
+        if isClosed {
+            news.journal.takeLastSamples(of: paths, after: max(lastReceivedAt, lastEmptyPollAt))
         }
-        for index in records.indices { body(records[index]) }
-        records.removeAll(keepingCapacity: true)
+        news.journal.drain(body)
     }
 }

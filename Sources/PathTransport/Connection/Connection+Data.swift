@@ -35,8 +35,12 @@ extension Connection {
         guard
             let (index, dispatch) = decide(
                 // The end of a stream may go alone; no burst is of no size.
-                bytes: max(1, session.streams.sendableBytes(upTo: largestRoom(now: now))),
-                deadline: streamDeadline(), trafficClass: .stream, now: now)
+                bytes: max(1, session.streams.sendableBytes(upTo: paths.largestRoom(now: now))),
+                // Four round trips of the fastest path, within the configured bounds.
+                deadline: max(
+                    configuration.streamDeadlineRange.lowerBound,
+                    min(configuration.streamDeadlineRange.upperBound, paths.fastestRTT * Int64(4))),
+                trafficClass: .stream, now: now)
         else { return nil }
         lastAppLimitedAt = nil
         let sent = fill(
@@ -44,16 +48,6 @@ extension Connection {
             now: now)
         session.engine.handleComplete(dispatch.number, now: now)
         return sent
-    }
-
-    /// Four round trips of the fastest path, within the configured bounds.
-    private func streamDeadline() -> TimeDelta {
-        var fastest = TimeDelta.infinite
-        for index in paths.indices where paths[index].isUsable {
-            fastest = min(fastest, paths[index].recovery.rtt.smoothed)
-        }
-        let range = configuration.streamDeadlineRange
-        return max(range.lowerBound, min(range.upperBound, fastest * Int64(4)))
     }
 
     /// Asks the policy for the burst's path.
@@ -65,7 +59,7 @@ extension Connection {
         fadeEvidence(now: now)
         session.engine.begin(
             bytes: bytes, deadline: deadline, trafficClass: trafficClass, now: now)
-        for index in paths.indices where takesData(index) {
+        for index in paths.indices where paths.takesData(index) {
             let room = paths[index].room(now: now)
             // A policy that waits or sends copies weighs all paths; any other chooses among those
             // that can send now, since stream data wants all the capacity there is.
@@ -78,13 +72,13 @@ extension Connection {
         }
         let verdict = session.engine.decide()
         if case .nothing = verdict { return nil }
-        if configuration.isRecording { records.append(.decision(session.engine.record)) }
+        if news.journal.isOpen { news.journal.append(.decision(session.engine.record)) }
         guard case .send(let dispatch) = verdict, let index = index(of: dispatch.path) else {
             return nil
         }
         paths[index].statistics.decisions += 1
-        statistics.decisions += 1
-        if dispatch.isForced { statistics.forcedDecisions += 1 }
+        news.statistics.decisions += 1
+        if dispatch.isForced { news.statistics.forcedDecisions += 1 }
         return (index, dispatch)
     }
 
@@ -98,51 +92,16 @@ extension Connection {
         for index in paths.indices where paths[index].isAlive { paths[index].estimator.tick(now) }
     }
 
-    /// Data may be given to the path: it works, its address is proved, and it is its turn.
-    ///
-    /// Standby paths wait until no active path is left; a policy that is bound to a path means no
-    /// other, however long.
-    func takesData(_ index: Int) -> Bool {
-        guard paths[index].isUsable, paths[index].validation.isValidated,
-            needs.boundPath == nil || needs.boundPath == paths[index].id
-        else { return false }
-        return paths[index].state == .active || !hasActive
-    }
-
-    /// A path that carries data by rights is in service.
-    private var hasActive: Bool {
-        for index in paths.indices
-        where paths[index].state == .active && paths[index].validation.isValidated {
-            return true
-        }
-        return false
-    }
-
     // MARK: repairs: the path that delivers first, not the one that lost it
 
     private mutating func pollRepairs(
         into buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Transmit? {
-        guard let index = repairPath(now: now) else { return nil }
+        guard let index = paths.repairPath(loser: lastLossPath, now: now) else { return nil }
         lastAppLimitedAt = nil
         return fill(
             index, buffer, decision: SentPacket.noDecision, isRepair: true, copyTo: .wait,
             now: now)
-    }
-
-    func repairPath(now: Instant) -> Int? {
-        var best: Int?
-        var bestScore = Double.infinity
-        for index in paths.indices {
-            guard takesData(index), paths[index].room(now: now) > 0 else { continue }
-            var score = paths[index].recovery.rtt.smoothed.seconds
-            if paths[index].id == lastLossPath { score += 1 }
-            if score < bestScore {
-                bestScore = score
-                best = index
-            }
-        }
-        return best
     }
 
     // MARK: copies of a redundant policy
@@ -172,7 +131,7 @@ extension Connection {
             packet.sent.isByBytes = true
             let length = end(index, &packet, now: now)
             guard length > 0 else { break }
-            statistics.bytesDuplicated += UInt64(bytes)
+            news.statistics.bytesDuplicated += UInt64(bytes)
             notePayload(index, bytes: length, now: now)
             session.engine.handleSent(
                 copy.decision, path: paths[index].id, bytes: length, isFollowed: false)
@@ -190,7 +149,7 @@ extension Connection {
         copyTo others: PathSet, now: Instant
     ) -> Transmit? {
         var batch = Batch(size: paths[index].mtu.current, room: paths[index].room(now: now))
-        let carriesAcks = ackPath(now: now) == index
+        let carriesAcks = paths.ackPath(now: now) == index
         while batch.takesMore(buffer) {
             var packet = begin(index, batch.region(of: buffer), limit: batch.size, now: now)
             if batch.count == 0 {
@@ -202,9 +161,9 @@ extension Connection {
             if packet.isEmpty { break }
             if isRepair {
                 paths[index].statistics.bytesRetransmitted += UInt64(bytes)
-                statistics.streamBytesRetransmitted += UInt64(bytes)
+                news.statistics.streamBytesRetransmitted += UInt64(bytes)
             } else {
-                statistics.streamBytesSent += UInt64(bytes)
+                news.statistics.streamBytesSent += UInt64(bytes)
             }
             let isOfBurst = bytes > 0 && decision != SentPacket.noDecision
             if isOfBurst {
@@ -249,8 +208,7 @@ extension Connection {
     mutating func notePayload(_ index: Int, bytes: Int, now: Instant) {
         session.lastDataAt = now
         paths[index].lastPayloadAt = now
-        lastPayloadAt = now
-        probeCredit = min(probeCredit + bytes, Connection.probeCreditLimit)
+        probes.notePayload(bytes: bytes, now: now)
     }
 
     /// Fills one packet; the bytes of stream data that went into it.
@@ -269,49 +227,5 @@ extension Connection {
         // A few bytes that no frame fits into: datagrams of one size go out in one call.
         if bytes > 0, packet.room <= PacketBuilder.waste { packet.pad() }
         return bytes
-    }
-}
-
-/// Datagrams of equal size, one after the other in the caller's buffer.
-struct Batch {
-    /// Bytes of every datagram but the last.
-    let size: Int
-    private let room: Int
-    private(set) var length = 0
-    private(set) var count = 0
-    private var isClosed = false
-
-    init(size: Int, room: Int) {
-        self.size = size
-        self.room = room
-    }
-
-    /// A further datagram fits, and is allowed.
-    func takesMore(_ buffer: UnsafeMutableRawBufferPointer) -> Bool {
-        !isClosed && count < Connection.segmentLimit && length + size <= min(buffer.count, 65_000)
-            && (count == 0 || length + size <= room)
-    }
-
-    func region(of buffer: UnsafeMutableRawBufferPointer) -> UnsafeMutableRawBufferPointer {
-        UnsafeMutableRawBufferPointer(rebasing: buffer[length...])
-    }
-
-    /// A datagram that is not full ends the batch: only the last may be shorter.
-    mutating func add(_ bytes: Int) {
-        length += bytes
-        count += 1
-        if bytes < size { isClosed = true }
-    }
-}
-
-extension Connection {
-    /// The most that one path would take now: what a burst can be, so that the time predicted for
-    /// it is the time of what is sent.
-    fileprivate func largestRoom(now: Instant) -> Int {
-        var most = 1
-        for index in paths.indices where paths[index].isUsable {
-            most = max(most, min(paths[index].room(now: now), 65_536))
-        }
-        return most
     }
 }

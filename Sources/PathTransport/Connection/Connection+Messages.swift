@@ -1,22 +1,12 @@
 import PathLearning
 import PathTelemetry
 
-/// The message that is being sent: all its fragments go the way that was decided for it.
-struct MessageBurst {
-    var number: UInt64
-    var path: PathID
-    var others: PathSet
-    var decision: UInt64
-    /// Its last fragment has left.
-    var isWhole = false
-}
-
 extension Connection {
     /// Lost fragments go the way that delivers first, new messages the way the policy decides.
     mutating func pollMessages(
         into buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Transmit? {
-        if let index = repairPath(now: now),
+        if let index = paths.repairPath(loser: lastLossPath, now: now),
             let sent = fillMessages(index, buffer, burst: nil, now: now)
         {
             return sent
@@ -100,22 +90,6 @@ extension Connection {
         }
     }
 
-    /// Takes a fragment.
-    ///
-    /// False when it cannot be kept: its packet must not be acknowledged.
-    mutating func handleMessage(_ data: MessageData, now: Instant) throws(StreamError) -> Bool {
-        session.lastDataAt = now
-        do throws(StreamError) {
-            let arrival = try session.receivedMessages.handle(
-                number: data.number, offset: data.offset, total: data.total, data: data.data,
-                lifetime: data.lifetime, now: now)
-            if arrival == .complete { events.append(.messageReceived) }
-        } catch .tooManyRanges {
-            return false
-        }
-        return true
-    }
-
     /// Drops what is past its deadline, and reports it.
     mutating func expireMessages(now: Instant) {
         session.messages.expire(now: now)
@@ -124,8 +98,8 @@ extension Connection {
             switch outcome {
             case .delivered: break
             case .expired(let number, _, _), .lost(let number):
-                statistics.messagesExpired += 1
-                events.append(.messageExpired(number: number))
+                news.statistics.messagesExpired += 1
+                news.events.append(.messageExpired(number: number))
             }
         }
     }

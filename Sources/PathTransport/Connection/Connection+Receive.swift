@@ -1,4 +1,3 @@
-import PathLearning
 public import PathTelemetry
 
 extension Connection {
@@ -39,8 +38,7 @@ extension Connection {
             paths[index].received.isNew(header.packetNumber),
             let length = try? protection?.open(packet: bytes, header: header, now: now)
         else { return }
-        paths[index].statistics.packetsReceived += 1
-        paths[index].statistics.bytesReceived += UInt64(bytes.count)
+        paths[index].noteReceived(bytes: bytes.count)
         paths[index].received.record(
             header.packetNumber, isAckEliciting: false, stamp: 0, receivedAt: now, now: now,
             wantsAckAtOnce: false)
@@ -56,9 +54,7 @@ extension Connection {
                 return
             }
         }
-        guard closeAnswers > 0 else { return }
-        closeAnswers -= 1
-        closeFramesDue |= 1 << index
+        closing.answer(on: index)
     }
 
     // MARK: handshake
@@ -72,40 +68,24 @@ extension Connection {
             })
         else { return }
         let path = paths[index].id
-        switch kind {
-        case HandshakeKind.retry:
-            handshake?.handleRetry(bytes, path: path, now: now)
-        case HandshakeKind.refusal:
-            handshake?.handleRefusal(bytes, now: now)
-        case HandshakeKind.stale:
-            do {
-                try handshake?.handleStale(bytes, now: now)
-            } catch {
-                finish(.cryptography("\(error)"), now: now)
-            }
-        case HandshakeKind.response:
+        do {
             guard let suite = handshake?.suite,
-                let answer = handshake?.handleResponse(bytes, now: now)
+                let answer = try handshake?.handle(bytes, kind: kind, path: path, now: now)
             else { return }
             handshake = nil
             remoteIndex = answer.remoteIndex
-            do {
-                try establish(
-                    suite: suite, secrets: answer.keys, peer: answer.parameters, now: now)
-            } catch {
-                finish(.cryptography("\(error)"), now: now)
-                return
-            }
+            try establish(suite: suite, secrets: answer.keys, peer: answer.parameters, now: now)
             for other in paths.indices {
                 paths[other].recovery.peerAckDelay = answer.parameters.maximumAckDelay
             }
-            paths[index].statistics.packetsReceived += 1
-            paths[index].statistics.bytesReceived += UInt64(bytes.count)
-            handleValidated(index, now: now)
-            // Something has to be sent under the keys before the server answers with data.
-            paths[index].probeDue = true
-        default: break
+        } catch {
+            finish(.cryptography("\(error)"), now: now)
+            return
         }
+        paths[index].noteReceived(bytes: bytes.count)
+        paths.handleValidated(index, now: now, &news)
+        // Something has to be sent under the keys before the server answers with data.
+        paths[index].probeDue = true
     }
 
     // MARK: data
@@ -118,7 +98,7 @@ extension Connection {
         var known = index(of: header.path)
         if let index = known, !paths[index].received.isNew(header.packetNumber) {
             paths[index].statistics.replayed += 1
-            statistics.replayedPackets += 1
+            news.statistics.replayedPackets += 1
             return
         }
         let length: Int?
@@ -130,7 +110,7 @@ extension Connection {
         }
         guard let length else {
             if let index = known { paths[index].statistics.forged += 1 }
-            statistics.forgedPackets += 1
+            news.statistics.forgedPackets += 1
             if protection?.isWornByForgeries == true {
                 finish(.cryptography("more forged packets than a key may see"), now: now)
             }
@@ -152,7 +132,7 @@ extension Connection {
         if index == 0, handshakeRemote == remote {
             // The answer went to this address alone: it gets our packets.
             handshakeRemote = nil
-            handleValidated(index, now: now)
+            paths.handleValidated(index, now: now, &news)
         }
         let payload = UnsafeRawBufferPointer(
             rebasing: UnsafeRawBufferPointer(bytes)[
@@ -166,8 +146,7 @@ extension Connection {
         _ index: Int, bytes: Int, number: UInt64, from remote: SocketAddress,
         to local: SocketAddress?, socket: Int, now: Instant
     ) {
-        paths[index].statistics.packetsReceived += 1
-        paths[index].statistics.bytesReceived += UInt64(bytes)
+        paths[index].noteReceived(bytes: bytes)
         paths[index].lastReceivedAt = now
         guard isServer else { return }
         let isNewest = paths[index].received.isEmpty || number > paths[index].received.largest
@@ -217,7 +196,7 @@ extension Connection {
             return
         }
         if paths[index].isUnrecorded, paths[index].validation.isValidated {
-            recordPath(index, now: now)
+            news.journal.note(&paths[index], isServer: isServer, now: now)
         }
         let stamp = max(TimeDelta.zero, receivedAt - origin).microseconds
         paths[index].received.record(
@@ -237,64 +216,28 @@ extension Connection {
         case .stream(let stream):
             return try session.handleStream(stream, now: now)
         case .message(let message):
-            return try handleMessage(message, now: now)
+            let arrival = try session.handleMessage(message, now: now)
+            if arrival == .complete { news.events.append(.messageReceived) }
+            return arrival != nil
         case .control(let control): try session.handleControl(control)
         case .pathChallenge(let token): paths[index].pendingResponse = token
         case .pathResponse(let token):
             if paths[index].validation.handleResponse(token) {
-                handleValidated(index, now: now)
+                paths.handleValidated(index, now: now, &news)
             }
-        case .pathStatus(let path, let sequence, let status):
-            handlePathStatus(path, sequence, status, now: now)
-        case .pathName(let path, let sequence, let name):
-            handlePathName(path, sequence, name, now: now)
-        case .ackFrequency(let packets, let delay):
-            paths[index].received.packetTolerance = Int(clamping: min(packets, 1024))
-            paths[index].received.ackDelay = min(delay, configuration.parameters.maximumAckDelay)
+        case .path(let frame):
+            paths.handle(
+                frame, on: index, isServer: isServer, limits: configuration.parameters, now: now,
+                &session, &news)
         case .close(let code, let reason):
             guard closeReason == nil else { return true }
             finish(
                 .peer(code: code, reason: EscapedText(bytes: reason).description), now: now)
             // One answer, so that the peer need not wait.
-            closeFramesDue = 1 << index
+            closing.framesDue = 1 << index
             phase = .closing(until: now + .milliseconds(20))
         }
         return true
-    }
-
-    /// Takes the client's name of a path, bounded and safe to show.
-    private mutating func handlePathName(
-        _ path: PathID, _ sequence: UInt64, _ name: UnsafeRawBufferPointer, now: Instant
-    ) {
-        guard isServer, let index = index(of: path), sequence > paths[index].nameSequence else {
-            return
-        }
-        paths[index].nameSequence = sequence
-        let limit = max(0, configuration.parameters.maximumPathName)
-        let text = EscapedText(bytes: name.prefix(limit)).description
-        guard text != paths[index].name else { return }
-        paths[index].name = text
-        paths[index].isUnrecorded = true
-    }
-
-    private mutating func handlePathStatus(
-        _ path: PathID, _ sequence: UInt64, _ status: PathStatus, now: Instant
-    ) {
-        guard let index = index(of: path),
-            sequence > paths[index].peerStatusSequence || paths[index].peerStatusSequence == 0
-        else { return }
-        paths[index].peerStatusSequence = sequence
-        paths[index].peerStatus = status
-        switch (status, paths[index].state) {
-        case (.standby, .active): change(index, to: .standby, .peerRequest, now)
-        case (.available, .standby) where !paths[index].traits.isBackup:
-            change(index, to: .active, .peerRequest, now)
-        case (.abandoned, let state) where state != .closed:
-            paths[index].recovery.handleFailed(now: now, sink: &session)
-            change(index, to: .closed, .peerRequest, now)
-            session.clock.remove(path: path)
-        default: break
-        }
     }
 
     private mutating func handleAck(_ ack: AckFrame, now: Instant) {
@@ -307,50 +250,14 @@ extension Connection {
             finish(.protocolViolation("acknowledgement of a packet never sent"), now: now)
             return
         }
-        noteLosses(index, result, now: now)
+        if paths[index].noteLosses(result, now: now) { lastLossPath = paths[index].id }
         guard result.ackedPackets > 0 || result.spuriousLosses > 0 else { return }
-        paths[index].statistics.spuriousLosses += UInt64(result.spuriousLosses)
-        if let size = result.mtuProbeAcknowledged {
-            paths[index].mtu.handleProbeAcknowledged(size, now: now)
-            paths[index].recovery.handleMaximumPacketSize(paths[index].mtu.current, now: now)
-        }
-        let raw = result.largestReceiveTime.flatMap { time in
-            result.largestSentAt.map {
-                Instant(nanoseconds: Int64(truncatingIfNeeded: time &* 1000)) - $0
-            }
-        }
-        paths[index].estimator.handleAck(
-            rtt: result.rttSample ?? .zero, rawOneWayDelay: raw, bytes: result.ackedBytes,
-            deliveryRate: result.isRateAppLimited ? nil : result.deliveryRate, now: now)
-        if let sample = result.rttSample {
-            paths[index].delays.record(
-                rtt: sample, oneWay: raw.map { session.clock.delay(ofRaw: $0) })
-        }
-        paths[index].estimator.handleDelivered(packets: result.ackedPackets, now: now)
-        takeOverSession(now: now)
-        updateAckFrequency(index)
-        handleReply(index, now: now)
-        watchSilence(now: now)
+        paths[index].noteAcknowledged(result, clock: session.clock, now: now)
+        paths.takeOver(&session)
+        paths[index].updateAckFrequency()
+        paths.handleReply(index, now: now, &news)
+        paths.watchSilence(
+            probedEach: configuration.failedProbeInterval, now: now, &session, &news)
         learnOutcomes(now: now)
-    }
-
-    mutating func noteLosses(_ index: Int, _ result: AckResult, now: Instant) {
-        if let size = result.mtuProbeLost { paths[index].mtu.handleProbeLost(size, now: now) }
-        guard result.lostPackets > 0 else { return }
-        paths[index].statistics.packetsLost += UInt64(result.lostPackets)
-        paths[index].estimator.handleLoss(
-            packets: result.lostPackets, longestRun: result.longestLossRun, now: now)
-        lastLossPath = paths[index].id
-    }
-
-    /// Asks for as many acknowledgements as the rate needs, and no more: about eight in a round
-    /// trip (draft-ietf-quic-ack-frequency, section 6).
-    private mutating func updateAckFrequency(_ index: Int) {
-        let packets = paths[index].recovery.controller.congestionWindow / paths[index].mtu.current
-        let wanted = max(2, min(64, packets / 8))
-        let asked = paths[index].requestedTolerance
-        guard wanted >= asked * 2 || wanted * 2 <= asked else { return }
-        paths[index].requestedTolerance = wanted
-        paths[index].toleranceToSend = wanted
     }
 }

@@ -8,7 +8,7 @@ extension Connection {
     public func pollTimeout(now: Instant) -> Instant {
         switch phase {
         case .closed: return .distantFuture
-        case .closing(let until): return min(until, nextCloseAt)
+        case .closing(let until): return min(until, closing.nextAt)
         case .handshaking: return handshakeTimeout
         case .established: break
         }
@@ -16,10 +16,13 @@ extension Connection {
         next = min(next, session.engine.timeout)
         next = min(next, session.messages.nextExpiry)
         next = min(next, session.receivedMessages.nextExpiry)
-        next = min(next, silenceTimeout(now: now))
+        next = min(next, paths.silenceTimeout(now: now))
         for index in paths.indices { next = min(next, pathTimeout(index, now: now)) }
-        next = min(next, acknowledgementTimeout(now: now))
-        next = min(next, departure(now: now))
+        next = min(next, paths.acknowledgementTimeout(now: now))
+        let departure = paths.departure(wantsToSend: session.wantsToSend, now: now)
+        // Whoever had nothing to send at this very moment has nothing to be woken for.
+        next = min(
+            next, departure > lastEmptyPollAt ? departure : lastEmptyPollAt + .milliseconds(10))
         return min(next, reinjectionTimeout)
     }
 
@@ -38,7 +41,8 @@ extension Connection {
         guard let age = needs.reinjection, now >= nextReinjectionAt else { return }
         let limit = age.age(fastest: session.fastestRTT)
         nextReinjectionAt = now + max(limit / 4, .milliseconds(5))
-        for index in paths.indices where paths[index].isUsable && hasOtherUsable(than: index) {
+        for index in paths.indices where paths[index].isUsable && paths.hasOtherUsable(than: index)
+        {
             paths[index].recovery.reinject(now: now, sentBy: now - limit, sink: &session)
         }
     }
@@ -64,31 +68,8 @@ extension Connection {
         default: next = min(next, paths[index].recovery.timeout)
         }
         if paths[index].isUsable, maySend { next = min(next, keepaliveDue(index)) }
-        if takesMTUProbe(index, now: now) { next = min(next, paths[index].mtu.timeout) }
+        if paths[index].takesMTUProbe(now: now) { next = min(next, paths[index].mtu.timeout) }
         return next
-    }
-
-    /// When the first acknowledgement has to leave, if a path can take it.
-    private func acknowledgementTimeout(now: Instant) -> Instant {
-        var next = Instant.distantFuture
-        for index in paths.indices { next = min(next, paths[index].received.ackDueAt) }
-        return next == .distantFuture || ackPath(now: now) == nil ? .distantFuture : next
-    }
-
-    /// When a pacer lets the next data go; distant future when windows are what holds it back.
-    private func departure(now: Instant) -> Instant {
-        var next = Instant.distantFuture
-        let wantsToSend = session.wantsToSend
-        for index in paths.indices {
-            guard
-                wantsToSend && takesData(index)
-                    || !paths[index].copies.isEmpty && paths[index].isUsable,
-                paths[index].hasWindow
-            else { continue }
-            next = min(next, paths[index].recovery.pacer.nextDeparture(now: now, forBurst: true))
-        }
-        // Whoever had nothing to send at this very moment has nothing to be woken for.
-        return next > lastEmptyPollAt ? next : lastEmptyPollAt + .milliseconds(10)
     }
 
     var idleTimeout: TimeDelta {
@@ -102,7 +83,7 @@ extension Connection {
         case .closing(let until):
             if now >= until {
                 phase = .closed
-            } else if now >= nextCloseAt {
+            } else if now >= closing.nextAt {
                 repeatClose(now: now)
             }
             return
@@ -115,13 +96,16 @@ extension Connection {
             finish(.idleTimeout, now: now)
             return
         }
-        for index in paths.indices { handlePathTimeout(index, now: now) }
+        for index in paths.indices where paths.handleTimeout(index, now: now, &session, &news) {
+            lastLossPath = paths[index].id
+        }
         reinjectOverdue(now: now)
-        watchSilence(now: now)
+        paths.watchSilence(
+            probedEach: configuration.failedProbeInterval, now: now, &session, &news)
         closeOverdue(now: now)
         expireMessages(now: now)
         learnOutcomes(now: now)
-        takeOverSession(now: now)
+        paths.takeOver(&session)
         changeKeysIfDue(now: now)
     }
 
@@ -137,96 +121,10 @@ extension Connection {
         }
     }
 
-    private mutating func handlePathTimeout(_ index: Int, now: Instant) {
-        switch paths[index].state {
-        case .failed, .closed: return
-        default: break
-        }
-        guard paths[index].recovery.timeout <= now else { return }
-        var result = AckResult()
-        let isProbe = paths[index].recovery.handleTimeout(
-            now: now, result: &result, sink: &session)
-        noteLosses(index, result, now: now)
-        guard isProbe else { return }
-        paths[index].probeDue = true
-        paths[index].mtu.handleProbeTimeouts(paths[index].recovery.probeTimeouts, now: now)
-        if paths[index].mtu.current == PathMTU.base {
-            paths[index].recovery.handleMaximumPacketSize(PathMTU.base, now: now)
-        }
-        // RFC 9002, section 6.2.4: the probe carries data if it can. It goes where it is answered.
-        let isDoubtful =
-            paths[index].recovery.probeTimeouts >= 2
-            && (!paths[index].onlyListens(now: now)
-                || paths[index].silence(now: now) ?? .zero >= paths[index].failureLimit)
-        if paths[index].isUsable, hasOtherUsable(than: index), isDoubtful {
-            suspect(index, .probeTimeout, now)
-        } else if paths[index].isUsable {
-            paths[index].recovery.reinject(now: now, sink: &session)
-        }
-    }
-
-    /// Takes over what packets brought to light that concerns the paths.
-    mutating func takeOverSession(now: Instant) {
-        if session.hasAcknowledgedAcks {
-            session.hasAcknowledgedAcks = false
-            for index in paths.indices {
-                let number = paths[index].id.index
-                guard let largest = session.acknowledgedAcks[number] else { continue }
-                session.acknowledgedAcks[number] = nil
-                paths[index].received.forget(upTo: largest)
-            }
-        }
-        if session.hasLostStatus {
-            session.hasLostStatus = false
-            for index in paths.indices {
-                let number = paths[index].id.index
-                guard session.lostStatus[number] != nil else { continue }
-                session.lostStatus[number] = nil
-                // What was lost may be out of date: say how it is now.
-                paths[index].statusToSend = currentStatus(index)
-            }
-        }
-        while let path = session.lostNames.popFirst() {
-            if let index = index(of: path) { paths[index].isNameDue = true }
-        }
-        var fastest = TimeDelta.infinite
-        for index in paths.indices where paths[index].isUsable {
-            fastest = min(fastest, paths[index].recovery.rtt.smoothed)
-        }
-        if fastest < .infinite { session.fastestRTT = fastest }
-    }
-
-    /// When `takeSamples` should be called; distant future without recording.
-    ///
-    /// Apart from `pollTimeout`, because a sample changes nothing: a run is the same, packet for
-    /// packet, whether or not it is recorded.
-    public var sampleTimeout: Instant {
-        guard configuration.isRecording, configuration.sampleInterval > .zero,
-            case .established = phase
-        else { return .distantFuture }
-        return nextSampleAt
-    }
-
-    /// Records what is known of every path, if it is time.
-    public mutating func takeSamples(now: Instant) {
-        guard now >= sampleTimeout else { return }
-        nextSampleAt = now + max(configuration.sampleInterval, .milliseconds(10))
-        recordSamples(now: now)
-    }
-
-    mutating func recordSamples(now: Instant) {
-        for index in paths.indices where paths[index].isAlive {
-            records.append(
-                .sample(paths[index].snapshot(now: now), paths[index].statistics, at: now))
-        }
-    }
-
     /// Closes decisions whose acknowledgement should have come.
     private mutating func closeOverdue(now: Instant) {
         guard session.engine.timeout <= now else { return }
-        var grace = InlineArray<16, TimeDelta>(repeating: .zero)
-        for index in paths.indices { grace[paths[index].id.index] = paths[index].answerTime }
-        session.engine.handleTimeout(now: now, grace: grace)
+        session.engine.handleTimeout(now: now, grace: paths.answerTimes)
     }
 
     private mutating func changeKeysIfDue(now: Instant) {
@@ -243,16 +141,13 @@ extension Connection {
     /// Done by itself when the keys are worn. Nothing happens while packets sealed under the keys
     /// before the present ones may still be under way on the slowest path (RFC 9001, section 6.5).
     mutating func changeKeys(now: Instant) {
-        var slowest = TimeDelta.zero
-        for index in paths.indices where paths[index].isAlive && paths[index].recovery.rtt.hasSample
-        {
-            slowest = max(slowest, paths[index].answerTime)
+        if let since = protection?.advancedAt, since != .zero, now - since < paths.slowestAnswer {
+            return
         }
-        if let since = protection?.advancedAt, since != .zero, now - since < slowest { return }
         do {
             guard try protection?.changeKeys(now: now) == true else { return }
-            statistics.keyChanges += 1
-            events.append(.keysChanged(generation: Int(statistics.keyChanges), at: now))
+            news.statistics.keyChanges += 1
+            news.events.append(.keysChanged(generation: Int(news.statistics.keyChanges), at: now))
         } catch {
             finish(.cryptography("\(error)"), now: now)
         }
@@ -261,10 +156,10 @@ extension Connection {
     /// Takes outcomes that became known, from which the policy has learned, for the recorder.
     mutating func learnOutcomes(now: Instant) {
         while let outcome = session.engine.pollOutcome() {
-            if outcome.isLate { statistics.lateOutcomes += 1 }
-            if configuration.isRecording { records.append(.outcome(outcome)) }
+            if outcome.isLate { news.statistics.lateOutcomes += 1 }
+            if news.journal.isOpen { news.journal.append(.outcome(outcome)) }
         }
-        while let event = session.engine.pollEvent() { events.append(.policyGuard(event)) }
+        while let event = session.engine.pollEvent() { news.events.append(.policyGuard(event)) }
     }
 
     // MARK: the end
@@ -273,7 +168,7 @@ extension Connection {
     mutating func finish(_ reason: CloseReason, now: Instant) {
         guard closeReason == nil else { return }
         closeReason = reason
-        events.append(.closed(reason))
+        news.events.append(.closed(reason))
         handshake = nil
         switch reason {
         case .local, .protocolViolation:
@@ -290,9 +185,7 @@ extension Connection {
 
     /// Tells the end on every path; again until it is answered, since nobody acknowledges it.
     private mutating func repeatClose(now: Instant) {
-        for index in paths.indices where paths[index].isAlive { closeFramesDue |= 1 << index }
-        closeRepeats -= 1
-        let interval = max(session.fastestRTT + session.fastestRTT / 2, .milliseconds(50))
-        nextCloseAt = closeRepeats > 0 ? now + interval : .distantFuture
+        for index in paths.indices where paths[index].isAlive { closing.framesDue |= 1 << index }
+        closing.handleRepeated(fastest: session.fastestRTT, now: now)
     }
 }

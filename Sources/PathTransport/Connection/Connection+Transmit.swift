@@ -1,22 +1,6 @@
 public import PathTelemetry
 
-/// One run of equal datagrams for one path, ready for one segmented send call.
-public struct Transmit: Sendable {
-    public var path: PathID
-    /// Number of the local socket, as given with the path.
-    public var socket: Int
-    public var remote: SocketAddress
-    /// The address to send from, where the socket has several; nil leaves it to the system.
-    public var local: SocketAddress?
-    /// Bytes in all, at the start of the caller's buffer.
-    public var length: Int
-    /// Bytes of every datagram but the last, which may be shorter.
-    public var segmentSize: Int
-}
-
 extension Connection {
-    /// Datagrams in one `Transmit` at the most: what the kernel takes in one segmented call.
-    static let segmentLimit = 64
     /// Smallest buffer that `pollTransmit` can be given: one datagram of any path.
     static let smallestTransmitBuffer = 9216
 
@@ -55,17 +39,16 @@ extension Connection {
             handshake?.writeInitiation(
                 path: path, pathCount: alive.count, to: buffer, now: now) == true
         else { return nil }
-        note(index, datagrams: 1, bytes: InitiationPacket.length, now: now)
+        paths[index].noteSent(datagrams: 1, bytes: InitiationPacket.length, now: now)
         return transmit(index, length: InitiationPacket.length, segment: InitiationPacket.length)
     }
 
     private mutating func pollClose(
         into buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Transmit? {
-        guard closeFramesDue != 0, protection != nil else { return nil }
-        let index = closeFramesDue.trailingZeroBitCount
-        closeFramesDue &= closeFramesDue - 1
-        guard index < paths.count else { return nil }
+        guard protection != nil, let index = closing.nextPath(), index < paths.count else {
+            return nil
+        }
         var packet = begin(index, buffer, limit: PathMTU.base, now: now)
         let (code, text): (UInt64, String) =
             switch closeReason {
@@ -110,7 +93,7 @@ extension Connection {
                 paths[index].state == .validating
             {
                 // Nobody answers there: forget the address.
-                change(index, to: .closed, .gaveUp, now)
+                paths.change(index, to: .closed, .gaveUp, now, &news)
                 return nil
             }
             guard let token = try? Crypto.randomNumber(UInt64.self) else {
@@ -130,69 +113,39 @@ extension Connection {
     ) -> Transmit? {
         let isFailedProbe = paths[index].state == .failed && now >= paths[index].nextProbeAt
         let isKeepalive = paths[index].isUsable && now >= keepaliveDue(index)
-        let isPaidFor = isKeepalive && isQuicklyProbed(index)
+        let isPaidFor = isKeepalive && probes.isQuick(paths[index])
         let answers = paths[index].answersHere && paths[index].received.owesAck
-        let probes = paths[index].probeDue || isFailedProbe || isKeepalive
-        guard probes || answers else { return nil }
+        let asks = paths[index].probeDue || isFailedProbe || isKeepalive
+        guard asks || answers else { return nil }
         if isFailedProbe {
             paths[index].recovery.settle(now: now, sink: &session)
             paths[index].nextProbeAt = now + configuration.failedProbeInterval
         }
         var packet = begin(index, buffer, limit: PathMTU.base, now: now)
-        if paths[index].received.owesAck || !isFailedProbe { appendAck(&packet, index, now: now) }
+        if paths[index].received.owesAck || !isFailedProbe {
+            paths[index].appendAck(&packet, now: now)
+        }
         paths[index].answersHere = false
         appendName(&packet, index)
-        if probes {
+        if asks {
             paths[index].probeDue = false
             packet.ping()
         }
         guard !packet.isEmpty else { return nil }
-        // The answer is about as large.
-        if isPaidFor {
-            probeCredit -= Connection.bytesPerProbeByte * 2 * packet.datagramLength
-        }
+        if isPaidFor { probes.pay(datagram: packet.datagramLength) }
         return single(index, &packet, now: now)
     }
 
-    /// Data bytes that pay for one byte of quick probes: two percent.
-    static let bytesPerProbeByte = 50
-    /// What a quick probe and its answer cost at the most, and how many can be saved up.
-    static let probeCost = bytesPerProbeByte * 200
-    static let probeCreditLimit = 16 * probeCost
-
     /// When an idle path is next probed, so that its figures stay fresh and NAT keeps its entry.
-    ///
-    /// Counted from the latest packet that the peer has to answer: acknowledgements, which are not
-    /// answered, say nothing of the way.
     func keepaliveDue(_ index: Int) -> Instant {
-        let asked = paths[index].lastAskedAt
-        if isQuicklyProbed(index) { return asked + configuration.quickProbeInterval }
         let isBusy = session.lastDataAt.map { lastReceivedAt - $0 < .seconds(2) } ?? false
-        guard isBusy else {
-            let timeout = min(
-                configuration.parameters.idleTimeout, peerParameters?.idleTimeout ?? .infinite)
-            return asked + min(configuration.keepaliveInterval, timeout / 3)
-        }
-        // Who only listens asks as often as the peer, which knows what the path costs.
-        let isLeft = lastPayloadAt == nil && paths[index].lastHeardAskingAt <= asked
-        return asked
-            + (paths[index].traits.pricePerGB > 0 || isLeft
-                ? configuration.meteredProbeInterval : configuration.idleProbeInterval)
-    }
-
-    /// The path may be chosen for data that this side sends now, costs nothing, and the data pays
-    /// for another probe.
-    private func isQuicklyProbed(_ index: Int) -> Bool {
-        guard let sent = lastPayloadAt, probeCredit >= Connection.probeCost,
-            paths[index].state == .active, !(paths[index].traits.pricePerGB > 0)
-        else { return false }
-        return paths[index].lastAskedAt + configuration.quickProbeInterval <= sent + .seconds(1)
+        return probes.due(paths[index], isBusy: isBusy, idleTimeout: idleTimeout)
     }
 
     private mutating func pollMTUProbe(
         _ index: Int, _ buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Transmit? {
-        guard takesMTUProbe(index, now: now),
+        guard paths[index].takesMTUProbe(now: now),
             let size = paths[index].mtu.probeSize(now: now), size <= buffer.count
         else { return nil }
         var packet = begin(index, buffer, limit: size, now: now)
@@ -203,12 +156,6 @@ extension Connection {
         return single(index, &packet, now: now)
     }
 
-    /// The path may send a probe of its MTU, if one is due.
-    func takesMTUProbe(_ index: Int, now: Instant) -> Bool {
-        paths[index].isUsable && paths[index].validation.isValidated
-            && paths[index].recovery.windowRoom >= paths[index].mtu.probeSize(now: now) ?? 0
-    }
-
     // MARK: acknowledgements and control that may go anywhere
 
     private mutating func pollAcknowledgement(
@@ -216,7 +163,7 @@ extension Connection {
     ) -> Transmit? {
         var isDue = false
         for index in paths.indices where paths[index].received.ackDueAt <= now { isDue = true }
-        guard isDue, let index = ackPath(now: now) else { return nil }
+        guard isDue, let index = paths.ackPath(now: now) else { return nil }
         var packet = begin(index, buffer, limit: paths[index].mtu.current, now: now)
         appendAcks(&packet, all: true, now: now)
         appendControl(&packet, index, now: now)
@@ -231,39 +178,10 @@ extension Connection {
         return single(index, &packet, now: now)
     }
 
-    /// The fastest working path: the one acknowledgements go by.
-    ///
-    /// Where none works, any that might.
-    func ackPath(now: Instant) -> Int? {
-        var best: Int?
-        var bestScore = TimeDelta.infinite
-        for index in paths.indices {
-            guard paths[index].isAlive, paths[index].amplificationRoom >= 100 else { continue }
-            var score = paths[index].recovery.rtt.smoothed
-            // A path that is heard from is better than one that was fast once.
-            let age = now - (paths[index].lastReceivedAt ?? .zero)
-            if age > max(.milliseconds(50), score * Int64(2)) { score = score + age }
-            // What goes out there may not arrive.
-            if let silence = paths[index].silence(now: now), silence > paths[index].silenceLimit {
-                score = score + silence
-            }
-            switch paths[index].state {
-            case .active: break
-            case .standby, .suspect: score = score + .seconds(10)
-            default: score = score + .seconds(100)
-            }
-            if score < bestScore {
-                bestScore = score
-                best = index
-            }
-        }
-        return best
-    }
-
     private mutating func pollControl(
         into buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Transmit? {
-        guard hasControl, let index = ackPath(now: now) else { return nil }
+        guard hasControl, let index = paths.ackPath(now: now) else { return nil }
         var packet = begin(index, buffer, limit: paths[index].mtu.current, now: now)
         appendControl(&packet, index, now: now)
         guard !packet.isEmpty else { return nil }
@@ -272,62 +190,21 @@ extension Connection {
 
     var hasControl: Bool {
         if session.hasControl { return true }
-        for index in paths.indices
-        where paths[index].statusToSend != nil
-            || (paths[index].toleranceToSend != nil && paths[index].isUsable)
-        {
-            return true
-        }
+        for index in paths.indices where paths[index].hasFrames { return true }
         return false
     }
 
     /// Frames that any path may carry, as many as fit.
     mutating func appendControl(_ packet: inout PacketBuilder, _ index: Int, now: Instant) {
         appendName(&packet, index)
-        if let tolerance = paths[index].toleranceToSend {
-            paths[index].toleranceToSend = nil
-            let delay = min(
-                max(paths[index].recovery.rtt.minimum / 8, .milliseconds(1)), .milliseconds(5))
-            packet.ackFrequency(packets: tolerance, delay: delay)
-        }
-        for other in paths.indices {
-            guard packet.takesFrames, let status = paths[other].statusToSend else { continue }
-            paths[other].statusToSend = nil
-            statusSequence += 1
-            packet.status(status, of: paths[other].id, sequence: statusSequence)
-        }
+        paths[index].appendAckFrequency(&packet)
+        for other in paths.indices { paths[other].appendStatus(&packet, sequence: &statusSequence) }
         session.appendControl(&packet, now: now)
     }
 
-    /// What this side calls the path that the packet goes by, until the peer has heard it.
-    ///
-    /// On the path itself, so that the peer knows the path when it hears the name.
     private mutating func appendName(_ packet: inout PacketBuilder, _ index: Int) {
-        guard paths[index].isNameDue, let limit = peerParameters?.maximumPathName else { return }
-        var name = Array(paths[index].name.utf8.prefix(limit))
-        // No character is cut in two.
-        if name.count < paths[index].name.utf8.count {
-            while let last = name.last, last & 0xc0 == 0x80 { name.removeLast() }
-            if let last = name.last, last >= 0xc0 { name.removeLast() }
-        }
-        guard !name.isEmpty else {
-            paths[index].isNameDue = false
-            return
-        }
-        guard packet.name(name, of: paths[index].id, sequence: statusSequence + 1) else { return }
-        statusSequence += 1
-        paths[index].isNameDue = false
-    }
-
-    /// The acknowledgement of one path's packets.
-    mutating func appendAck(_ packet: inout PacketBuilder, _ index: Int, now: Instant) {
-        guard packet.takesFrames,
-            let frame = paths[index].received.ackFrame(path: paths[index].id, now: now),
-            packet.room >= frame.maximumLength
-        else { return }
-        frame.write(to: &packet.writer)
-        packet.rememberAck(paths[index].id, largest: frame.largest)
-        paths[index].received.didAcknowledge()
+        guard let limit = peerParameters?.maximumPathName else { return }
+        paths[index].appendName(&packet, limit: limit, sequence: &statusSequence)
     }
 
     /// Acknowledgements that are owed; with `all` also those that could still wait.
@@ -336,7 +213,7 @@ extension Connection {
             guard paths[index].received.owesAck,
                 all || paths[index].received.ackDueAt <= now
             else { continue }
-            appendAck(&packet, index, now: now)
+            paths[index].appendAck(&packet, now: now)
         }
     }
 
@@ -364,7 +241,7 @@ extension Connection {
         packet.sent.bytes = Int32(truncatingIfNeeded: length)
         paths[index].recovery.handleSent(packet.sent, now: now)
         if packet.sent.isAckEliciting { paths[index].lastAskedAt = now }
-        note(index, datagrams: 1, bytes: length, now: now)
+        paths[index].noteSent(datagrams: 1, bytes: length, now: now)
         return length
     }
 
@@ -375,13 +252,6 @@ extension Connection {
         packet.sent.isBare = true
         let length = end(index, &packet, now: now)
         return length > 0 ? transmit(index, length: length, segment: length) : nil
-    }
-
-    mutating func note(_ index: Int, datagrams: Int, bytes: Int, now: Instant) {
-        paths[index].statistics.packetsSent += UInt64(datagrams)
-        paths[index].statistics.bytesSent += UInt64(bytes)
-        paths[index].estimator.handleSent(bytes: bytes, now: now)
-        if !paths[index].validation.isValidated { paths[index].validation.bytesSent += bytes }
     }
 
     func transmit(_ index: Int, length: Int, segment: Int) -> Transmit {

@@ -13,7 +13,7 @@ public import PathTelemetry
 ///   `removePath`;
 /// - *application*: `openStream`, `write`, `finish`, `read`, `sendMessage`, `receiveMessage`,
 ///   `close`;
-/// - *poll*, work out: `pollTransmit`, `pollTimeout`, `pollEvent`, `pollRecord`;
+/// - *poll*, work out: `pollTransmit`, `pollTimeout`, `pollEvent`, `drainRecords`;
 /// - *read*, getters.
 ///
 /// After any *handle* or *application* call, call `pollTransmit` until it has nothing, take events
@@ -41,45 +41,29 @@ public struct Connection: ~Copyable {
     var remoteIndex: UInt32 = 0
     var peerParameters: TransportParameters?
 
-    var paths = PathTable()
+    var paths: PathTable
     var session: Session
     /// What the policy needs of the transport.
     let needs: PolicyNeeds
     let origin: Instant
-
-    var events = EventQueue()
-    var records: [TransportRecord] = []
-    /// The last samples have been taken.
-    var hasLastSamples = false
+    var news: ConnectionNews
     var closeReason: CloseReason?
-    /// Bit mask of the paths on which the end is still to be told.
-    var closeFramesDue = 0
-    /// How often a peer that goes on sending is told again.
-    var closeAnswers = 16
+    var closing = Closing()
     var statusSequence: UInt64 = 0
     var lastReceivedAt: Instant
     var lastAppLimitedAt: Instant?
-    var nextSampleAt: Instant
     /// When old evidence of the paths is next let fade.
     var nextFadingAt = Instant.zero
-    /// When data of the application last left.
-    var lastPayloadAt: Instant?
-    /// Bytes of data that have not been used to pay for probes yet.
-    var probeCredit = 0
+    var probes: ProbeBudget
     var messageBurst: MessageBurst?
     /// Where the latest loss happened: its repair goes elsewhere if it can.
     var lastLossPath: PathID?
-    var lastAckPath: PathID?
     var lastAckPingAt: Instant
     /// When `pollTransmit` last had nothing.
     var lastEmptyPollAt = Instant.zero
     var nextReinjectionAt = Instant.zero
     /// A server's: address of the first message, proved by the first use of the keys from there.
     var handshakeRemote: SocketAddress?
-    /// When a closing side says so again, and how often it still does.
-    var nextCloseAt = Instant.distantFuture
-    var closeRepeats = 6
-    public internal(set) var statistics = ConnectionStatistics()
 
     /// A client's connection; add its paths, then poll.
     ///
@@ -122,8 +106,7 @@ public struct Connection: ~Copyable {
         )
         paths[0].validation.bytesReceived += InitiationPacket.length
         paths[0].validation.bytesSent += accepted.responseLength
-        paths[0].statistics.packetsReceived += 1
-        paths[0].statistics.bytesReceived += UInt64(InitiationPacket.length)
+        paths[0].noteReceived(bytes: InitiationPacket.length)
         paths[0].statistics.packetsSent += 1
         paths[0].statistics.bytesSent += UInt64(max(0, accepted.responseLength))
     }
@@ -137,13 +120,15 @@ public struct Connection: ~Copyable {
         self.localIndex = localIndex
         self.configuration = configuration
         needs = selector.specification.needs
+        paths = PathTable(boundPath: selector.specification.needs.boundPath)
+        probes = ProbeBudget(configuration)
         phase = .handshaking
         session = Session(
             isServer: isServer, configuration: configuration, selector: selector, now: now)
         origin = now
         lastReceivedAt = now
         lastAckPingAt = now
-        nextSampleAt = now
+        news = ConnectionNews(journal: Journal(configuration, now: now))
     }
 
     /// The keys are known: the connection can carry data.
@@ -156,7 +141,7 @@ public struct Connection: ~Copyable {
         session.handlePeerParameters(peer)
         phase = .established
         lastReceivedAt = now
-        events.append(.established)
+        news.events.append(.established)
     }
 
     // MARK: read
@@ -174,9 +159,8 @@ public struct Connection: ~Copyable {
         if case .closed = phase { return true }
         return false
     }
-    /// Closing or closed: the application can do nothing more with it.
-    var isEnding: Bool { closeReason != nil }
     public var reason: CloseReason? { closeReason }
+    public var statistics: ConnectionStatistics { news.statistics }
     public var policyName: String { session.engine.policy }
     public var modelHash: UInt64 { session.engine.modelHash }
     /// The paths that exist, in the order of their making.
@@ -193,19 +177,14 @@ public struct Connection: ~Copyable {
     }
     /// What the client calls a path, safe to show; `path 3` where it gave no name.
     public func name(of path: PathID) -> String {
-        guard let index = index(of: path), !paths[index].name.isEmpty else {
-            return "path \(path.rawValue)"
-        }
-        return paths[index].name
+        index(of: path).map { paths[$0].shownName } ?? "path \(path.rawValue)"
     }
     /// The counters of a path; nil when it does not exist.
     public func statistics(of path: PathID) -> PathStatistics? {
         index(of: path).map { paths[$0].statistics }
     }
     /// How the delays of a path are distributed.
-    public func delays(of path: PathID) -> PathDelays? {
-        index(of: path).map { paths[$0].delays }
-    }
+    public func delays(of path: PathID) -> PathDelays? { index(of: path).map { paths[$0].delays } }
     /// When the connection was made.
     public var startedAt: Instant { origin }
     /// Remote address, local socket and path MTU (UDP payload bytes).
@@ -215,31 +194,5 @@ public struct Connection: ~Copyable {
         index(of: path).map { (paths[$0].remote, paths[$0].socket, paths[$0].mtu.current) }
     }
 
-    func index(of path: PathID) -> Int? {
-        for index in paths.indices where paths[index].id == path { return index }
-        return nil
-    }
-}
-
-/// Events that wait for the application; bounded, so that one who never polls costs no memory.
-struct EventQueue {
-    static let limit = 4096
-    private var storage: [ConnectionEvent] = []
-    private var head = 0
-
-    mutating func append(_ event: ConnectionEvent) {
-        guard storage.count - head < EventQueue.limit else { return }
-        storage.append(event)
-    }
-
-    mutating func popFirst() -> ConnectionEvent? {
-        guard head < storage.count else { return nil }
-        let event = storage[head]
-        head += 1
-        if head == storage.count {
-            storage.removeAll(keepingCapacity: true)
-            head = 0
-        }
-        return event
-    }
+    func index(of path: PathID) -> Int? { paths.index(of: path) }
 }

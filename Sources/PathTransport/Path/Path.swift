@@ -109,8 +109,15 @@ struct Path: ~Copyable {
         stateChangedAt = now
     }
 
+    /// What the path is called; `path 3` where it has no name.
+    var shownName: String { name.isEmpty ? "path \(id.rawValue)" : name }
+
     /// Data may be given to the path.
     var isUsable: Bool { state == .active || state == .standby }
+    /// The state when it works: the user's backup paths and those the peer set aside stand by.
+    var workingState: PathState {
+        traits.isBackup || peerStatus == .standby ? .standby : .active
+    }
     /// The path exists and may still become usable.
     var isAlive: Bool { state != .closed }
 
@@ -206,6 +213,12 @@ struct Path: ~Copyable {
         let budget = recovery.pacer.budget(now: now)
         // A pacer with any credit lets one more whole packet go.
         return min(recovery.windowRoom, max(budget, mtu.current))
+    }
+
+    /// The path may send a probe of its MTU, if one is due.
+    func takesMTUProbe(now: Instant) -> Bool {
+        isUsable && validation.isValidated
+            && recovery.windowRoom >= mtu.probeSize(now: now) ?? 0
     }
 
     /// The congestion window lets a packet through.

@@ -7,8 +7,13 @@ import PathTelemetry
 struct PathTable: ~Copyable {
     private let base: UnsafeMutablePointer<Path>
     private(set) var count = 0
+    /// The one path that may carry data, where the policy is bound to it.
+    let boundPath: PathID?
 
-    init() { base = .allocate(capacity: PathID.limit) }
+    init(boundPath: PathID?) {
+        self.boundPath = boundPath
+        base = .allocate(capacity: PathID.limit)
+    }
 
     deinit {
         base.deinitialize(count: count)

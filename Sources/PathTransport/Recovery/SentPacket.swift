@@ -9,9 +9,7 @@ enum SentFrame {
     case control(StreamControl)
     /// An acknowledgement of the peer's packets up to `largest`.
     case ack(path: PathID, largest: UInt64)
-    case pathStatus(path: PathID, PathStatus)
-    case pathName(PathID)
-    case ackFrequency
+    case path(PathID, PathFrame.Kind)
 
     /// The bytes of a stream or message in the frame; nil where it carries none.
     var piece: DataPiece? {

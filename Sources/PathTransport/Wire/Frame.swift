@@ -19,20 +19,11 @@ enum FrameKind {
     static let streamDataBlocked: UInt8 = 0x0f
     static let pathChallenge: UInt8 = 0x10
     static let pathResponse: UInt8 = 0x11
-    static let pathStatus: UInt8 = 0x12
-    static let pathName: UInt8 = 0x13
-    static let ackFrequency: UInt8 = 0x14
+    // 0x12 to 0x14: `PathFrame`
     static let streamsBlocked: UInt8 = 0x16
     static let streamsBlockedUnidirectional: UInt8 = 0x17
     static let message: UInt8 = 0x15
     static let close: UInt8 = 0x18
-}
-
-/// What a peer says of one of the paths.
-enum PathStatus: UInt8 {
-    case available = 0
-    case standby = 1
-    case abandoned = 2
 }
 
 /// A parsed frame.
@@ -46,10 +37,7 @@ enum Frame {
     case stream(StreamData)
     case pathChallenge(UInt64)
     case pathResponse(UInt64)
-    case pathStatus(path: PathID, sequence: UInt64, status: PathStatus)
-    /// What the client calls a path.
-    case pathName(path: PathID, sequence: UInt64, name: UnsafeRawBufferPointer)
-    case ackFrequency(packets: UInt64, delay: TimeDelta)
+    case path(PathFrame)
     case message(MessageData)
     case close(code: UInt64, reason: UnsafeRawBufferPointer)
 

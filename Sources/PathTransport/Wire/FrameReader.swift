@@ -37,21 +37,8 @@ struct FrameReader {
             return .pathChallenge(try token(kind))
         case FrameKind.pathResponse:
             return .pathResponse(try token(kind))
-        case FrameKind.pathStatus:
-            return try pathStatus()
-        case FrameKind.pathName:
-            guard let path = reader.byte() else { throw .truncated(kind: kind) }
-            let sequence = try varint(kind)
-            let length = try varint(kind)
-            guard path < PathID.limit, length <= 255 else { throw .outOfRange(kind: kind) }
-            return .pathName(
-                path: PathID(rawValue: path), sequence: sequence,
-                name: try bytes(Int(length), kind))
-        case FrameKind.ackFrequency:
-            let packets = try varint(kind)
-            let delay = try varint(kind)
-            guard packets > 0, delay <= 1_000_000 else { throw .outOfRange(kind: kind) }
-            return .ackFrequency(packets: packets, delay: .microseconds(Int64(delay)))
+        case PathFrame.Kind.range:
+            return .path(try PathFrame(kind, &self))
         case FrameKind.close:
             let code = try varint(kind)
             let length = try varint(kind)
@@ -62,7 +49,12 @@ struct FrameReader {
         }
     }
 
-    private mutating func varint(_ kind: UInt8) throws(FrameError) -> UInt64 {
+    mutating func byte(_ kind: UInt8) throws(FrameError) -> UInt8 {
+        guard let value = reader.byte() else { throw .truncated(kind: kind) }
+        return value
+    }
+
+    mutating func varint(_ kind: UInt8) throws(FrameError) -> UInt64 {
         guard let value = reader.varint() else { throw .truncated(kind: kind) }
         return value
     }
@@ -72,35 +64,11 @@ struct FrameReader {
         return value
     }
 
-    private mutating func bytes(
+    mutating func bytes(
         _ count: Int, _ kind: UInt8
     ) throws(FrameError) -> UnsafeRawBufferPointer {
         guard let bytes = reader.bytes(count) else { throw .truncated(kind: kind) }
         return bytes
-    }
-
-    private mutating func control(_ kind: UInt8) throws(FrameError) -> StreamControl {
-        let first = try varint(kind)
-        switch kind {
-        case FrameKind.maxData: return .maxData(first)
-        case FrameKind.maxStreams: return .maxStreams(first, isUnidirectional: false)
-        case FrameKind.maxStreamsUnidirectional:
-            return .maxStreams(first, isUnidirectional: true)
-        case FrameKind.dataBlocked: return .dataBlocked(first)
-        case FrameKind.streamsBlocked: return .streamsBlocked(first, isUnidirectional: false)
-        case FrameKind.streamsBlockedUnidirectional:
-            return .streamsBlocked(first, isUnidirectional: true)
-        default: break
-        }
-        let stream = StreamID(rawValue: first)
-        let second = try varint(kind)
-        switch kind {
-        case FrameKind.maxStreamData: return .maxStreamData(stream, second)
-        case FrameKind.streamDataBlocked: return .streamDataBlocked(stream, second)
-        case FrameKind.stopSending: return .stopSending(stream, code: second)
-        default:
-            return .reset(stream, StreamReset(code: second, finalSize: try varint(kind)))
-        }
     }
 
     private mutating func stream(_ kind: UInt8) throws(FrameError) -> StreamData {
@@ -127,16 +95,5 @@ struct FrameReader {
             number: number, offset: Int(offset), total: Int(total),
             lifetime: lifetime == 0 ? .infinite : .microseconds(Int64(lifetime) - 1),
             data: try bytes(Int(length), kind))
-    }
-
-    private mutating func pathStatus() throws(FrameError) -> Frame {
-        let kind = FrameKind.pathStatus
-        guard let path = reader.byte() else { throw .truncated(kind: kind) }
-        let sequence = try varint(kind)
-        guard let status = reader.byte() else { throw .truncated(kind: kind) }
-        guard path < PathID.limit, let status = PathStatus(rawValue: status) else {
-            throw .outOfRange(kind: kind)
-        }
-        return .pathStatus(path: PathID(rawValue: path), sequence: sequence, status: status)
     }
 }

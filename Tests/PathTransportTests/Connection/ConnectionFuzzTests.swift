@@ -65,7 +65,7 @@ import Testing
             pair.deliver(pair.seal(payload, path: path, number: number), path: path)
             let now = pair.now
             box.with { connection in
-                if connection.isEnding {
+                if connection.reason != nil {
                     ends += 1
                     connection.reopen()
                 }

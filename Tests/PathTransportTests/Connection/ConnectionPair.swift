@@ -133,8 +133,7 @@ extension Connection {
         guard closeReason != nil else { return }
         closeReason = nil
         phase = .established
-        closeFramesDue = 0
-        nextCloseAt = .distantFuture
+        closing = Closing()
         while pollEvent() != nil {}
     }
 }

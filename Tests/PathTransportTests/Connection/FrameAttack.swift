@@ -101,13 +101,13 @@ struct FrameAttack {
             writer.byte(kind)
             let known = target.tokens.isEmpty ? 0 : target.tokens[below(target.tokens.count)]
             writer.uint64(chance(2) ? known : generator.next())
-        case FrameKind.pathStatus:
+        case PathFrame.Kind.status.rawValue:
             writer.byte(kind)
             writer.byte(UInt8(below(chance(300) ? 18 : 16)))
             writer.varint(near(40))
             // Mostly not "abandoned", or nothing would be left to attack.
             writer.byte(UInt8(chance(8) ? 2 + below(chance(40) ? 3 : 1) : below(2)))
-        case FrameKind.ackFrequency:
+        case PathFrame.Kind.ackFrequency.rawValue:
             writer.byte(kind)
             writer.varint(chance(300) ? near(4) : 1 + UInt64(below(2_000)))
             writer.varint(chance(300) ? near(1_000_000) : UInt64(below(1_000_000)))

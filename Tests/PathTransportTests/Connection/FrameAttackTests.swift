@@ -95,7 +95,7 @@ private struct Life: ~Copyable {
             }
             try send(attack.payload(target))
             try attend(step)
-            if victim({ $0.isEnding }) { return step + 1 }
+            if victim({ $0.reason != nil }) { return step + 1 }
         }
         return most
     }
@@ -103,7 +103,7 @@ private struct Life: ~Copyable {
     /// Lets time pass until the victim has forgotten the connection; how it ended.
     mutating func end() throws -> String {
         let start = pair.now
-        victim { if !$0.isEnding { $0.close(now: start) } }
+        victim { if $0.reason == nil { $0.close(now: start) } }
         let limit = start + .seconds(15)
         while !victim({ $0.isClosed }) {
             let now = pair.now

@@ -133,11 +133,11 @@ enum Fuzz {
             writer.varint(length)
             writer.bytes(bytes(Int(length), &generator))
         case FrameKind.pathChallenge, FrameKind.pathResponse: writer.uint64(generator.next())
-        case FrameKind.pathStatus:
+        case PathFrame.Kind.status.rawValue:
             writer.byte(UInt8(random(&generator, below: 17)))
             writer.varint(number(&generator))
             writer.byte(UInt8(random(&generator, below: 4)))
-        case FrameKind.pathName:
+        case PathFrame.Kind.name.rawValue:
             writer.byte(UInt8(random(&generator, below: 17)))
             writer.varint(number(&generator))
             let length = random(&generator, below: 300)

@@ -116,6 +116,22 @@ struct ClientHandshake: ~Copyable {
     }
 
     /// The server wants proof of this path's address.
+    /// Takes a packet of the server; what it answered when that opens the connection.
+    ///
+    /// - Parameter kind: the packet's first byte.
+    mutating func handle(
+        _ bytes: UnsafeRawBufferPointer, kind: UInt8, path: PathID, now: Instant
+    ) throws(CryptoError) -> Answer? {
+        switch kind {
+        case HandshakeKind.retry: handleRetry(bytes, path: path, now: now)
+        case HandshakeKind.refusal: handleRefusal(bytes, now: now)
+        case HandshakeKind.stale: try handleStale(bytes, now: now)
+        case HandshakeKind.response: return handleResponse(bytes, now: now)
+        default: break
+        }
+        return nil
+    }
+
     mutating func handleRetry(_ bytes: UnsafeRawBufferPointer, path: PathID, now: Instant) {
         guard let retry = RetryPacket.parse(bytes), retry.receiver == index else { return }
         // One repetition at once for each new cookie, so that nobody is driven to send more.
@@ -175,9 +191,14 @@ struct ClientHandshake: ~Copyable {
     /// The server's answer.
     ///
     /// Nil when it does not fit: a true one may still come.
+    /// What the server's answer opens the connection with.
+    typealias Answer = (
+        remoteIndex: UInt32, parameters: TransportParameters, keys: TrafficSecrets
+    )
+
     mutating func handleResponse(
         _ bytes: UnsafeRawBufferPointer, now: Instant
-    ) -> (remoteIndex: UInt32, parameters: TransportParameters, keys: TrafficSecrets)? {
+    ) -> Answer? {
         guard let response = ResponsePacket(bytes), response.receiver == index else { return nil }
         guard let payload = try? opening.noise.readMessage(response.noise.bytes),
             let secrets = try? opening.noise.split(),

@@ -21,11 +21,8 @@ struct Session: ~Copyable, SentFrameSink {
     var hasAcknowledgedAcks = false
     /// Smoothed round trip of the fastest path, by which receive windows grow.
     var fastestRTT = TimeDelta.milliseconds(100)
-    /// Path status frames that were lost.
-    var lostStatus: InlineArray<16, PathStatus?> = InlineArray(repeating: nil)
-    var hasLostStatus = false
-    /// Paths whose name was in a packet that was lost.
-    var lostNames = PathSet.wait
+    /// Frames about paths that were lost; `PathTable.takeOver` takes them.
+    var lostPathFrames: [(path: PathID, kind: PathFrame.Kind)] = []
 
     init(
         isServer: Bool, configuration: ConnectionConfiguration, selector: PathSelector, now: Instant
@@ -68,6 +65,20 @@ struct Session: ~Copyable, SentFrameSink {
             return false
         }
         return true
+    }
+
+    /// Takes a fragment; nil when it cannot be kept: its packet must not be acknowledged.
+    mutating func handleMessage(
+        _ data: MessageData, now: Instant
+    ) throws(StreamError) -> MessageArrival? {
+        lastDataAt = now
+        do throws(StreamError) {
+            return try receivedMessages.handle(
+                number: data.number, offset: data.offset, total: data.total, data: data.data,
+                lifetime: data.lifetime, now: now)
+        } catch .tooManyRanges {
+            return nil
+        }
     }
 
     mutating func handleControl(_ control: StreamControl) throws(StreamError) {
@@ -158,7 +169,7 @@ struct Session: ~Copyable, SentFrameSink {
             case .ack(let acked, let largest):
                 acknowledgedAcks[acked.index] = max(acknowledgedAcks[acked.index] ?? 0, largest)
                 hasAcknowledgedAcks = true
-            case .none, .pathStatus, .pathName, .ackFrequency: break
+            case .none, .path: break
             }
         }
         let isFollowed = packet.decision != SentPacket.noDecision && !packet.isByBytes
@@ -193,11 +204,8 @@ struct Session: ~Copyable, SentFrameSink {
                 messages.handleLost(
                     number: chunk.number, offset: chunk.offset, length: chunk.length)
             case .control(let control): streams.handleControlLost(control)
-            case .pathStatus(let path, let status):
-                lostStatus[path.index] = status
-                hasLostStatus = true
-            case .pathName(let path): lostNames.insert(PathSet(path))
-            case .none, .ack, .ackFrequency: break
+            case .path(let path, let kind): lostPathFrames.append((path, kind))
+            case .none, .ack: break
             }
         }
     }

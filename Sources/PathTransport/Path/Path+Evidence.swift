@@ -1,0 +1,62 @@
+import PathTelemetry
+
+/// What acknowledgements and losses teach about a path.
+extension Path {
+    /// Takes losses in; true when there were any.
+    mutating func noteLosses(_ result: AckResult, now: Instant) -> Bool {
+        if let size = result.mtuProbeLost { mtu.handleProbeLost(size, now: now) }
+        guard result.lostPackets > 0 else { return false }
+        statistics.packetsLost += UInt64(result.lostPackets)
+        estimator.handleLoss(
+            packets: result.lostPackets, longestRun: result.longestLossRun, now: now)
+        return true
+    }
+
+    /// Takes in what an acknowledgement says of delays, rate and MTU.
+    mutating func noteAcknowledged(
+        _ result: AckResult, clock: borrowing ClockOffset, now: Instant
+    ) {
+        statistics.spuriousLosses += UInt64(result.spuriousLosses)
+        if let size = result.mtuProbeAcknowledged {
+            mtu.handleProbeAcknowledged(size, now: now)
+            recovery.handleMaximumPacketSize(mtu.current, now: now)
+        }
+        var raw: TimeDelta?
+        if let time = result.largestReceiveTime, let sent = result.largestSentAt {
+            raw = Instant(nanoseconds: Int64(truncatingIfNeeded: time &* 1000)) - sent
+        }
+        estimator.handleAck(
+            rtt: result.rttSample ?? .zero, rawOneWayDelay: raw, bytes: result.ackedBytes,
+            deliveryRate: result.isRateAppLimited ? nil : result.deliveryRate, now: now)
+        if let sample = result.rttSample {
+            var oneWay: Double?
+            if let raw { oneWay = clock.delay(ofRaw: raw) }
+            delays.record(rtt: sample, oneWay: oneWay)
+        }
+        estimator.handleDelivered(packets: result.ackedPackets, now: now)
+    }
+
+    /// Asks for as many acknowledgements as the rate needs, and no more: about eight in a round
+    /// trip (draft-ietf-quic-ack-frequency, section 6).
+    mutating func updateAckFrequency() {
+        let packets = recovery.controller.congestionWindow / mtu.current
+        let wanted = max(2, min(64, packets / 8))
+        guard wanted >= requestedTolerance * 2 || wanted * 2 <= requestedTolerance else { return }
+        requestedTolerance = wanted
+        toleranceToSend = wanted
+    }
+
+    /// Books datagrams that left.
+    mutating func noteSent(datagrams: Int, bytes: Int, now: Instant) {
+        statistics.packetsSent += UInt64(datagrams)
+        statistics.bytesSent += UInt64(bytes)
+        estimator.handleSent(bytes: bytes, now: now)
+        if !validation.isValidated { validation.bytesSent += bytes }
+    }
+
+    /// Books an authentic packet.
+    mutating func noteReceived(bytes: Int) {
+        statistics.packetsReceived += 1
+        statistics.bytesReceived += UInt64(bytes)
+    }
+}

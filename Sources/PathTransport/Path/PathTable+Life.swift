@@ -1,0 +1,153 @@
+import PathTelemetry
+
+/// How paths come into service, fall silent, fail and come back: docs/protocol.md, "Failure".
+extension PathTable {
+    /// - Parameter cause: told in the event.
+    mutating func change(
+        _ index: Int, to state: PathState, _ cause: PathChange, _ now: Instant,
+        _ news: inout ConnectionNews
+    ) {
+        let before = self[index].state
+        guard before != state else { return }
+        if state == .closed { news.journal.noteRemoved(&self[index], now: now) }
+        self[index].setState(state, now: now)
+        news.events.append(
+            .pathChanged(self[index].id, from: before, to: state, cause: cause, at: now))
+    }
+
+    /// The peer answered from the path's address.
+    mutating func handleValidated(_ index: Int, now: Instant, _ news: inout ConnectionNews) {
+        self[index].validation.handleValidated()
+        self[index].noteReply(now: now)
+        if self[index].hasMoved {
+            self[index].hasMoved = false
+            news.events.append(.pathMoved(self[index].id, to: self[index].remote, at: now))
+        }
+        guard self[index].state == .validating else { return }
+        change(index, to: self[index].workingState, .validated, now, &news)
+        if self[index].traits.isBackup { self[index].statusToSend = .standby }
+    }
+
+    /// The path may have stopped working: no new data for it, and what is unanswered on it goes
+    /// out elsewhere at once, before congestion control hears of a loss.
+    mutating func suspect(
+        _ index: Int, _ cause: PathChange, _ now: Instant, _ session: inout Session,
+        _ news: inout ConnectionNews
+    ) {
+        guard self[index].isUsable else { return }
+        change(index, to: .suspect, cause, now, &news)
+        self[index].recovery.reinject(now: now, sink: &session)
+        self[index].probeDue = true
+        self[index].statistics.failovers += 1
+        news.statistics.failovers += 1
+    }
+
+    /// Nothing came back for too long: all that is in flight is written off.
+    ///
+    /// - Parameter interval: how often the path is probed from now on.
+    private mutating func fail(
+        _ index: Int, probedEach interval: TimeDelta, _ now: Instant, _ session: inout Session,
+        _ news: inout ConnectionNews
+    ) {
+        change(index, to: .failed, .gaveUp, now, &news)
+        self[index].recovery.handleFailed(now: now, sink: &session)
+        self[index].probesAnswered = 0
+        self[index].nextProbeAt = now + interval
+    }
+
+    /// Proof that packets sent on the path arrive.
+    mutating func handleReply(_ index: Int, now: Instant, _ news: inout ConnectionNews) {
+        self[index].noteReply(now: now)
+        switch self[index].state {
+        case .suspect:
+            change(index, to: self[index].workingState, .answered, now, &news)
+        case .failed:
+            change(index, to: .probing, .answered, now, &news)
+            self[index].probesAnswered = 1
+            self[index].probeDue = true
+        case .probing:
+            self[index].probesAnswered += 1
+            self[index].recovery.handleRestored(now: now)
+            change(index, to: self[index].workingState, .restored, now, &news)
+        default: break
+        }
+    }
+
+    /// Looks at every path's silence; called on every timer and after every acknowledgement.
+    ///
+    /// - Parameter interval: how often a failed path is probed.
+    mutating func watchSilence(
+        probedEach interval: TimeDelta, now: Instant, _ session: inout Session,
+        _ news: inout ConnectionNews
+    ) {
+        for index in indices {
+            guard let silence = self[index].silence(now: now) else { continue }
+            switch self[index].state {
+            case .active, .standby:
+                reinjectStale(index, now: now, &session)
+                guard silence >= self[index].silenceLimit else { continue }
+                if silence < self[index].failureLimit, self[index].onlyListens(now: now) {
+                    continue
+                }
+                if othersAnswered(since: now - silence, than: index, now: now) {
+                    suspect(index, .silent, now, &session, &news)
+                } else if silence >= self[index].failureLimit * Int64(2),
+                    self[index].recovery.probeTimeouts >= 3
+                {
+                    // All are quiet: what is in flight has to be sent again when one returns.
+                    suspect(index, .probeTimeout, now, &session, &news)
+                }
+            case .suspect:
+                guard silence >= self[index].failureLimit else { continue }
+                fail(index, probedEach: interval, now, &session, &news)
+            case .probing where now - self[index].stateChangedAt >= self[index].failureLimit:
+                fail(index, probedEach: interval, now, &session, &news)
+            default: break
+            }
+        }
+    }
+
+    /// Late is as bad as lost for the data behind it: what a slow path holds goes out elsewhere.
+    private mutating func reinjectStale(_ index: Int, now: Instant, _ session: inout Session) {
+        guard self[index].lastPayloadAt != nil else { return }
+        let limit = self[index].staleLimit
+        for other in indices where other != index && self[other].state == .active {
+            if self[other].recovery.rtt.smoothed * Int64(3) <= limit {
+                self[index].recovery.reinject(now: now, sentBy: now - limit, sink: &session)
+                return
+            }
+        }
+    }
+
+    /// Loss detection and probe time-outs of one path; true when packets were lost.
+    mutating func handleTimeout(
+        _ index: Int, now: Instant, _ session: inout Session, _ news: inout ConnectionNews
+    ) -> Bool {
+        switch self[index].state {
+        case .failed, .closed: return false
+        default: break
+        }
+        guard self[index].recovery.timeout <= now else { return false }
+        var result = AckResult()
+        let isProbe = self[index].recovery.handleTimeout(
+            now: now, result: &result, sink: &session)
+        let hasLost = self[index].noteLosses(result, now: now)
+        guard isProbe else { return hasLost }
+        self[index].probeDue = true
+        self[index].mtu.handleProbeTimeouts(self[index].recovery.probeTimeouts, now: now)
+        if self[index].mtu.current == PathMTU.base {
+            self[index].recovery.handleMaximumPacketSize(PathMTU.base, now: now)
+        }
+        // RFC 9002, section 6.2.4: the probe carries data if it can. It goes where it is answered.
+        let isDoubtful =
+            self[index].recovery.probeTimeouts >= 2
+            && (!self[index].onlyListens(now: now)
+                || self[index].silence(now: now) ?? .zero >= self[index].failureLimit)
+        if self[index].isUsable, hasOtherUsable(than: index), isDoubtful {
+            suspect(index, .probeTimeout, now, &session, &news)
+        } else if self[index].isUsable {
+            self[index].recovery.reinject(now: now, sink: &session)
+        }
+        return hasLost
+    }
+}

@@ -1,0 +1,181 @@
+import PathTelemetry
+
+/// What is asked of all paths together.
+extension PathTable {
+    /// The place of a path; nil when there is none of that number.
+    func index(of path: PathID) -> Int? {
+        for index in indices where self[index].id == path { return index }
+        return nil
+    }
+
+    // MARK: who may carry what
+
+    /// Data may be given to the path: it works, its address is proved, and it is its turn.
+    ///
+    /// Standby paths wait until no active path is left; a policy that is bound to a path means no
+    /// other, however long.
+    func takesData(_ index: Int) -> Bool {
+        guard self[index].isUsable, self[index].validation.isValidated,
+            boundPath == nil || boundPath == self[index].id
+        else { return false }
+        return self[index].state == .active || !hasActive
+    }
+
+    /// A path that carries data by rights is in service.
+    private var hasActive: Bool {
+        for index in indices
+        where self[index].state == .active && self[index].validation.isValidated {
+            return true
+        }
+        return false
+    }
+
+    /// The path on which a repair arrives first.
+    ///
+    /// - Parameter loser: where the latest loss happened: the repair goes elsewhere if it can.
+    func repairPath(loser: PathID?, now: Instant) -> Int? {
+        var best: Int?
+        var bestScore = Double.infinity
+        for index in indices {
+            guard takesData(index), self[index].room(now: now) > 0 else { continue }
+            var score = self[index].recovery.rtt.smoothed.seconds
+            if self[index].id == loser { score += 1 }
+            if score < bestScore {
+                bestScore = score
+                best = index
+            }
+        }
+        return best
+    }
+
+    /// The fastest working path: the one acknowledgements go by.
+    ///
+    /// Where none works, any that might.
+    func ackPath(now: Instant) -> Int? {
+        var best: Int?
+        var bestScore = TimeDelta.infinite
+        for index in indices {
+            guard self[index].isAlive, self[index].amplificationRoom >= 100 else { continue }
+            var score = self[index].recovery.rtt.smoothed
+            // A path that is heard from is better than one that was fast once.
+            let age = now - (self[index].lastReceivedAt ?? .zero)
+            if age > max(.milliseconds(50), score * Int64(2)) { score = score + age }
+            // What goes out there may not arrive.
+            if let silence = self[index].silence(now: now), silence > self[index].silenceLimit {
+                score = score + silence
+            }
+            switch self[index].state {
+            case .active: break
+            case .standby, .suspect: score = score + .seconds(10)
+            default: score = score + .seconds(100)
+            }
+            if score < bestScore {
+                bestScore = score
+                best = index
+            }
+        }
+        return best
+    }
+
+    /// The most that one path would take now: what a burst can be, so that the time predicted for
+    /// it is the time of what is sent.
+    func largestRoom(now: Instant) -> Int {
+        var most = 1
+        for index in indices where self[index].isUsable {
+            most = max(most, min(self[index].room(now: now), 65_536))
+        }
+        return most
+    }
+
+    /// Smoothed round trip of the fastest path in use; infinite without one.
+    var fastestRTT: TimeDelta {
+        var fastest = TimeDelta.infinite
+        for index in indices where self[index].isUsable {
+            fastest = min(fastest, self[index].recovery.rtt.smoothed)
+        }
+        return fastest
+    }
+
+    // MARK: who answers
+
+    func hasOtherUsable(than index: Int) -> Bool {
+        for other in indices where other != index && self[other].isUsable { return true }
+        return false
+    }
+
+    func othersAnswered(since start: Instant, than index: Int, now: Instant) -> Bool {
+        for other in indices where other != index && self[other].isUsable {
+            if self[other].answers(since: start, now: now) { return true }
+        }
+        return false
+    }
+
+    /// How long the answer to a packet may take, by the number of the path.
+    var answerTimes: InlineArray<16, TimeDelta> {
+        var times = InlineArray<16, TimeDelta>(repeating: .zero)
+        for index in indices { times[self[index].id.index] = self[index].answerTime }
+        return times
+    }
+
+    /// The longest time that an answer takes on a path that has answered before.
+    var slowestAnswer: TimeDelta {
+        var slowest = TimeDelta.zero
+        for index in indices where self[index].isAlive && self[index].recovery.rtt.hasSample {
+            slowest = max(slowest, self[index].answerTime)
+        }
+        return slowest
+    }
+
+    // MARK: when something is due
+
+    /// When `Connection.watchSilence` may next have something to do.
+    func silenceTimeout(now: Instant) -> Instant {
+        var earliest = Instant.distantFuture
+        for index in indices {
+            guard let oldest = self[index].recovery.oldestUnanswered else { continue }
+            let start = max(oldest, self[index].lastReplyAt ?? .zero)
+            switch self[index].state {
+            case .active, .standby:
+                // Past its limit while all are quiet, only an acknowledgement elsewhere or a
+                // long silence changes anything.
+                let limit =
+                    self[index].onlyListens(now: now)
+                    ? self[index].failureLimit : self[index].silenceLimit
+                let due = start + limit
+                earliest = min(
+                    earliest, due > now ? due : start + self[index].failureLimit * Int64(2))
+            case .suspect:
+                earliest = min(earliest, start + self[index].failureLimit)
+            case .probing:
+                earliest = min(
+                    earliest, self[index].stateChangedAt + self[index].failureLimit)
+            default: break
+            }
+        }
+        // A limit that is passed already but needs more evidence must not spin the caller.
+        return earliest > now ? earliest : now + Path.replyPause
+    }
+
+    /// When the first acknowledgement has to leave, if a path can take it.
+    func acknowledgementTimeout(now: Instant) -> Instant {
+        var next = Instant.distantFuture
+        for index in indices { next = min(next, self[index].received.ackDueAt) }
+        return next == .distantFuture || ackPath(now: now) == nil ? .distantFuture : next
+    }
+
+    /// When a pacer lets the next data go; distant future when windows are what holds it back.
+    ///
+    /// - Parameter wantsToSend: there is data that any path may carry.
+    func departure(wantsToSend: Bool, now: Instant) -> Instant {
+        var next = Instant.distantFuture
+        for index in indices {
+            guard
+                wantsToSend && takesData(index)
+                    || !self[index].copies.isEmpty && self[index].isUsable,
+                self[index].hasWindow
+            else { continue }
+            next = min(next, self[index].recovery.pacer.nextDeparture(now: now, forBurst: true))
+        }
+        return next
+    }
+}
