@@ -76,17 +76,35 @@ extension DecisionEngine {
 
     // MARK: poll, what became known
 
-    /// The next outcome that became known; the policy has learned from it.
+    /// The next outcome that became known; the policy learns from it before the next decision.
     public mutating func pollOutcome() -> Outcome? {
         guard let closed = ledger.popClosed() else { return nil }
-        selector.learn(
-            Feedback(
-                features: closed.open.features, predictedDelivery: closed.open.predictedDelivery,
-                burst: closed.open.burst, outcome: closed.outcome, now: closed.outcome.closedAt,
-                path: closed.open.path, action: closed.open.action,
-                propensity: closed.open.propensity, memo: closed.open.memo,
-                isForced: closed.open.isForced))
+        // Of one moment in the order of the decisions, whatever acknowledgement came first: a replay
+        // knows when outcomes closed, and learns from them in the same order.
+        var place = unlearned.count
+        while place > 0, unlearned[place - 1].outcome.closedAt == closed.outcome.closedAt,
+            unlearned[place - 1].outcome.decision > closed.outcome.decision
+        {
+            place -= 1
+        }
+        unlearned.insert(closed, at: place)
         return closed.outcome
+    }
+
+    /// Teaches the policy what became known since the last decision.
+    mutating func learn() {
+        for index in unlearned.indices {
+            selector.learn(
+                Feedback(
+                    features: unlearned[index].open.features,
+                    predictedDelivery: unlearned[index].open.predictedDelivery,
+                    burst: unlearned[index].open.burst, outcome: unlearned[index].outcome,
+                    now: unlearned[index].outcome.closedAt, path: unlearned[index].open.path,
+                    action: unlearned[index].open.action,
+                    propensity: unlearned[index].open.propensity,
+                    memo: unlearned[index].open.memo, isForced: unlearned[index].open.isForced))
+        }
+        unlearned.removeAll(keepingCapacity: true)
     }
 
     /// The oldest thing that the policy's guard did and that was not handed out yet.
@@ -95,6 +113,7 @@ extension DecisionEngine {
     /// Goes on with another model between two decisions; false, and nothing changes, for one that was
     /// prepared for another policy.
     public mutating func replaceModel(_ replacement: PathSelector.Replacement) -> Bool {
-        selector.replaceModel(replacement)
+        learn()
+        return selector.replaceModel(replacement)
     }
 }

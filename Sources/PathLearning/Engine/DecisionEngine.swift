@@ -10,14 +10,16 @@ public import PathTelemetry
 /// - *handle*: what became of packets (`handleSent`, `handleAcknowledged`, `handleMoved`,
 ///   `handleLost`, `handleArrived`, `handleTimeout`), or of a burst where somebody else knows
 ///   (`handleOutcome`); `replaceModel`;
-/// - *poll*: `begin`, `offer` for each path, then `decide`; `pollOutcome` until it has nothing, which
-///   is where the policy learns; `pollEvent`;
+/// - *poll*: `begin`, `offer` for each path, then `decide`; `pollOutcome` until it has nothing; the
+///   policy learns from what became known before the next decision; `pollEvent`;
 /// - *read*: `decision`, `record`, `timeout`, `needs`, `policy`, `modelHash`.
 public struct DecisionEngine: ~Copyable, Sendable {
     /// What the policy needs of whoever runs it.
     public let needs: PolicyNeeds
     var selector: PathSelector
     var ledger = BurstLedger()
+    /// Outcomes that the policy has not learned from yet.
+    var unlearned: [BurstLedger.Closed] = []
     private var builder = CandidateBuilder()
     private var candidates = CandidateSet()
     /// What each path that was offered takes now, and how long its answers take, by path.
@@ -87,6 +89,14 @@ public struct DecisionEngine: ~Copyable, Sendable {
     public mutating func decide() -> Verdict {
         builder.finish(&candidates)
         guard hasRoom, !candidates.isEmpty else { return .nothing }
+        learn()
+        // A policy that sees full paths is told which can send, as the sender knows it: what it
+        // chooses can then be done, and a replay sees every choice that was made.
+        if needs.fullPaths {
+            for place in 0..<candidates.count {
+                candidates[place].room = rooms[candidates[place].path.index]
+            }
+        }
         draw = selector.decide(candidates, burst: burst, now: now, into: &decision)
         return open()
     }
@@ -105,6 +115,7 @@ public struct DecisionEngine: ~Copyable, Sendable {
             rooms[place] = given[index].room
             answerTimes[place] = .zero
         }
+        learn()
         draw = selector.decide(candidates, burst: burst, now: now, into: &decision)
         return open()
     }
@@ -116,6 +127,7 @@ public struct DecisionEngine: ~Copyable, Sendable {
     public mutating func decide(
         among given: Span<Candidate>, burst: BurstContext, now: Instant, logged: LoggedAction
     ) -> UInt64? {
+        learn()
         selector.decide(
             among: given, burst: burst, now: now, taking: logged.action, into: &decision)
         for index in given.indices { rooms[given[index].path.index] = given[index].room }

@@ -1,6 +1,8 @@
 import Foundation
+import PathSimulation
 import PathTelemetry
 import PathTrace
+import PathTransport
 import Testing
 
 @testable import PathEvaluation
@@ -44,5 +46,73 @@ import Testing
             }
         }
         #expect(compared > 1400)
+    }
+
+    /// What is evaluated is what ran: recordings of real endpoints over three unlike paths, one of
+    /// which fails for a while, are replayed to the same decisions, bit for bit, by every policy.
+    @Test(
+        arguments: PolicySpecification.catalogue.map(\.name) + [
+            "single:1", "weighted:by=telemetry", "weighted:by=learned", "lin-ucb:features=16",
+        ], UInt64(1)...3)
+    func everySessionIsReplayedAsItRan(policy: String, seed: UInt64) throws {
+        let folder = FileManager.default.temporaryDirectory
+            .appending(path: "pathwise-replay-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = folder.appending(path: "own.trace").path
+        let specification = try PolicySpecification(parsing: policy)
+        let writer = try TraceWriter(path: path, schema: .current, programVersion: "1")
+        let ring = writer.makeRing(whenFull: .wait)
+        let session = writer.beginSession(
+            SessionInfo(startedWallClock: 0, started: .zero, role: "send", policy: policy))
+        for index in 0..<3 {
+            ring.record(
+                added: PathInfo(
+                    path: PathID(index), name: "p\(index)", local: "", remote: "",
+                    traits: PathTraits(), added: .zero), session: session)
+        }
+        var settings = WorldSettings()
+        settings.policy = specification
+        settings.client.isRecording = true
+        var world = try PathSimulation.World(
+            links: try [
+                "rate=12,rtt=20,jitter=2", "rate=8,rtt=60,queue=60000b,down=1.5-2.2",
+                "rate=15,rtt=40,loss=0.02",
+            ].map { try LinkSpecification(parsing: $0) }, settings: settings,
+            application: RecordedFlow(ring: ring, session: session), seed: seed)
+        world.run(for: .seconds(4))
+        world.application.record(&world.client)
+        writer.endSession(session, at: world.now)
+        try writer.close()
+
+        var replay = try PolicyReplay(
+            .policy(specification, mode: .online), pathNames: ["p0", "p1", "p2"])
+        var cursor = try TraceReader(path: path).batches(
+            columns: [.outcomes, .candidates, .distributions])
+        var batch = DecisionBatch()
+        var live = ActionDistribution()
+        var decisions = 0
+        var unlike = 0
+        var first: UInt64?
+        while try cursor.next(into: &batch) {
+            for index in 0..<batch.count {
+                decisions += 1
+                replay.state(index, of: batch)
+                batch.fillDistribution(of: index, into: &live)
+                let again = replay.distribution
+                let isSame =
+                    again.count == live.count
+                    && (0..<live.count).allSatisfy {
+                        again.action($0) == live.action($0)
+                            && again[$0].bitPattern == live[$0].bitPattern
+                    }
+                if !isSame {
+                    unlike += 1
+                    first = first ?? batch.numbers[index]
+                }
+            }
+        }
+        #expect(decisions == world.application.decisions && decisions > 1000)
+        #expect(unlike == 0, "\(unlike) of \(decisions), the first is \(first ?? 0)")
     }
 }

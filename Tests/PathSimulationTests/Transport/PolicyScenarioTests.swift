@@ -8,9 +8,8 @@ import Testing
 /// Every policy carries a transfer over real connections in virtual time, and decides the same
 /// again from what was recorded.
 @Suite struct PolicyScenarioTests {
-    /// Not peekaboo, whose arms depend on decisions that ended in nothing and were not recorded.
     private static let policies =
-        PolicySpecification.catalogue.map(\.name).filter { $0 != "peekaboo" } + [
+        PolicySpecification.catalogue.map(\.name) + [
             "weighted:by=telemetry", "weighted:by=learned",
         ]
 
@@ -32,27 +31,31 @@ import Testing
         return (world.application.clientRecords, seed)
     }
 
-    /// Live decisions, and the same selector asked again with outcomes in their order: equal to the
+    /// Live decisions, and the engine asked again with outcomes as they were recorded: equal to the
     /// last bit.
     @Test(arguments: policies)
     func replayGivesTheSameProbabilities(policy: String) throws {
         let (records, seed) = try run(policy)
-        var selector = try PathSelector(PolicySpecification(parsing: policy), seed: seed)
-        var open: [UInt64: (record: DecisionRecord, memo: UInt64)] = [:]
+        var engine = DecisionEngine(
+            try PathSelector(PolicySpecification(parsing: policy), seed: seed))
+        var numbers: [UInt64: UInt64] = [:]
         var compared = 0
         var learned = 0
         for record in records {
             switch record {
             case .decision(let made):
-                var again = Decision()
-                let count = made.candidates.count
-                made.candidates.withSpan {
-                    selector.decide(
-                        among: $0.extracting(first: count), burst: made.burst, now: made.time,
-                        taking: made.decision.action, into: &again)
-                }
                 var live = made.decision.distribution
                 live.workOut(chosen: made.decision.chosen)
+                let count = made.candidates.count
+                numbers[made.number] = made.candidates.withSpan {
+                    engine.decide(
+                        among: $0.extracting(first: count), burst: made.burst, now: made.time,
+                        logged: LoggedAction(
+                            action: made.decision.action,
+                            propensity: live[made.decision.chosen],
+                            isForced: made.decision.isForced))
+                }
+                let again = engine.decision
                 #expect(again.distribution.count == live.count)
                 for index in 0..<min(live.count, again.distribution.count) {
                     #expect(
@@ -62,42 +65,17 @@ import Testing
                 }
                 #expect(again.isForced == made.decision.isForced)
                 #expect(again.memo == made.decision.memo)
-                open[made.number] = (made, again.memo)
                 if !again.isForced { compared += 1 }
-            case .outcome(let outcome):
-                guard let (made, memo) = open.removeValue(forKey: outcome.decision),
-                    let index = carrier(made)
-                else { continue }
-                if !made.decision.isForced { learned += 1 }
-                selector.learn(
-                    Feedback(
-                        features: made.candidates[index].features,
-                        predictedDelivery: made.candidates[index].predictedDelivery,
-                        burst: made.burst, outcome: outcome, now: outcome.closedAt,
-                        path: made.candidates[index].path, action: made.decision.action,
-                        propensity: made.decision.propensity, memo: memo,
-                        isForced: made.decision.isForced))
+            case .outcome(var outcome):
+                guard let number = numbers.removeValue(forKey: outcome.decision) else { continue }
+                outcome.decision = number
+                engine.handleOutcome(outcome)
+                while engine.pollOutcome() != nil { learned += 1 }
             default: break
             }
         }
         // A sender on one path has no choices to compare.
         if policy != "single" { #expect(compared > 20 && learned > 10, "\(compared), \(learned)") }
-    }
-
-    /// The candidate whose features stand for the burst.
-    private func carrier(_ made: DecisionRecord) -> Int? {
-        var best: Int?
-        for index in 0..<made.candidates.count {
-            let candidate = made.candidates[index]
-            guard made.decision.action.contains(candidate.path), candidate.room > 0 else {
-                continue
-            }
-            if let other = best, made.candidates[other].smoothedRTT <= candidate.smoothedRTT {
-                continue
-            }
-            best = index
-        }
-        return best
     }
 
     /// What is unanswered too long goes again before a time-out says so.
