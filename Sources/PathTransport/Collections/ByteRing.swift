@@ -9,8 +9,8 @@ struct ByteRing: ~Copyable {
 
     /// What the allocator gave, and the first address in it that begins a cache line.
     ///
-    /// Asking for aligned memory instead makes the C library cut its heap into pieces that it cannot
-    /// join: a process grew by 20 kB for each connection that came and went.
+    /// Asking the C library for aligned memory leaves about twice as much of its heap unused: 2.9 to
+    /// 7.4 MB instead of 1.7 to 3.8 MB after 5,000 rounds of rings that grow and go (glibc 2.36).
     private var allocation: UnsafeMutableRawPointer?
     private var base: UnsafeMutableRawPointer?
     private static let cacheLine = 64
