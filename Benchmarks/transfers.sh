@@ -9,12 +9,14 @@
 #   Benchmarks/transfers.sh blackhole       one of two paths down for 5 s, each in turn
 #   Benchmarks/transfers.sh outage          both paths down for 3 s
 #   Benchmarks/transfers.sh flood           a transfer while 10,000 handshakes/s of unknown keys come
-#   Benchmarks/transfers.sh small           a folder of 100,000 files of 1 kB: files/s, memory
+#   Benchmarks/transfers.sh small           a folder of 100,000 files of 1 kB: files/s, memory; with
+#                                           and without waiting for the disk, in both orders
 #   Benchmarks/transfers.sh clients         200 senders of one file each at the same moment
 #   Benchmarks/transfers.sh resume          each side killed half-way; what the second run sends
 #
 # PATHWISE names another binary, POLICY another policy, REPEATS another number of repeats, FILES
-# another number of small files, CLIENTS another number of senders.
+# another number of small files, CLIENTS another number of senders; TMPDIR names another place for the
+# files, as /dev/shm, where no disk takes part.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 POLICY=${POLICY:-learned}
@@ -72,7 +74,7 @@ send() {
 }
 
 # A number of a JSON file, the first of that name.
-value() { sed -n "s/.*\"$2\": \([-0-9.e+]*\).*/\1/p" "$1" | head -n 1; }
+value() { sed -n "s/.*\"$2\": *\([-0-9.e+]*\).*/\1/p" "$1" | head -n 1; }
 rate() { awk -v r="$(value "$work/sent.json" goodput_bits_per_second)" -v u="$1" 'BEGIN { printf "%.2f", r / u }'; }
 median() { sort -g | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }'; }
 
@@ -214,19 +216,23 @@ for number in range(count):
     with open(f"{folder}/{number:06d}", "wb") as file:
         file.write(number.to_bytes(8, "big") + block[8:])
 PY
-    for durability in "" --no-sync; do
-        receive --output "$work/arrived/" $durability
+    # Each run has a folder of its own, and all are kept to the end: ext4 without a journal goes past
+    # every inode that was freed in the last minutes when it makes a file (recently_deleted in
+    # fs/ext4/ialloc.c), so a run after an `rm -r` measures that.
+    local run=0
+    for durability in "" --no-sync --no-sync ""; do
+        run=$((run + 1))
+        receive --output "$work/arrived-$run/" $durability
         send "$work/small" --to "${PORTS[0]}" --to "${PORTS[1]}"
         arrived=different
-        diff -rq "$work/small" "$work/arrived/small" > /dev/null && arrived=same
+        diff -rq "$work/small" "$work/arrived-$run/small" > /dev/null && arrived=same
         echo "$files files of 1 kB${durability:+, $durability}: bytes $arrived," \
             "$(awk -v n="$files" -v s="$(value "$work/sent.json" seconds)" \
                 'BEGIN { printf "%.0f", n / s }') files/s," \
             "resident memory: sender $(cat "$work/sender.mb") MB," \
             "receiver $(cat "$work/receiver.mb") MB"
-        rm -rf "$work/arrived"
     done
-    rm -rf "$work/small"
+    rm -rf "$work/small" "$work"/arrived-*
 }
 
 measure_clients() {

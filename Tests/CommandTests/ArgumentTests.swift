@@ -70,8 +70,10 @@ struct ArgumentTests {
         ("a=eth0,weight=0", "above 0"), ("a=eth0,weight=nan", "above 0"),
         ("a=eth0,price=-1", "0 or more"), ("a=eth0,limit=20", "write a rate as"),
         ("a=eth0,kind=wire", "give one of unknown, wired, wifi, cellular, starlink"),
-        ("a=eth0,backup=1", "without a value"), ("a=eth0,colour=red", "none of weight="),
-        ("a=eth0,", "none of weight="),
+        ("a=eth0,backup=1", "without a value"), ("a=eth0,colour=red", "is not known"),
+        ("a=eth0,", "is not known"), ("lo", "write lo=lo,"),
+        ("lo>host:9", "write lo=lo>host:9,"), ("none0", "'none0' is not an interface of this host"),
+        ("192.0.2.7", "write path1=192.0.2.7,"),
     ])
     func badPaths(text: String, reason: String) {
         do throws(SyntaxProblem) {

@@ -99,6 +99,23 @@ struct ExitStatusTests {
         (FileError(.write, "f", code: ENOSPC), 74), (FileError(.rename, "f", code: EROFS), 73),
     ]
 
+    /// Why one item did not get across.
+    private static let transfer: [(any Error, Int32)] =
+        [
+            (TransferReason.cannotCreate, 73), (.inputOutput, 74), (.temporary, 75),
+            (.mismatch, 65), (.malformed, 76), (.givenUp, 74), (.cutShort, 69),
+        ].flatMap { (reason: TransferReason, status: Int32) in
+            [
+                (TransferError.notStored(reason, "t"), status),
+                (TransferError.forbidden(reason, "t"), status),
+            ]
+        } + [
+            (TransferError.shrank(name: ItemName(bytes: [110]), from: 2, to: 1), 74),
+            (TransferError.mismatch(name: ItemName(bytes: [110])), 65),
+            (TransferError.cutShort, 69), (TransferError.malformed("m"), 76),
+            (TransferError.otherVersion, 69), (TransferError.givenUp("g"), 74),
+        ]
+
     private static let offline: [(any Error, Int32)] = [
         (TrainingError.trace(.damaged(path: "t", what: "w")), 65),
         (TrainingError.trace(.cannotOpen(path: "t", reason: "r")), 66),
@@ -139,9 +156,12 @@ struct ExitStatusTests {
         (DemoError.other("o"), 70),
     ]
 
-    @Test func everyErrorKeepsItsKind() {
+    @Test func everyErrorKeepsItsKind() throws {
+        let refused = CryptoError.peerRefused(try PrivateKey.generate().publicKey)
+        #expect(CommandFailure(refused).status == .noPermission)
         let all =
-            Self.trace + Self.learning + Self.network + Self.session + Self.offline + Self.demo
+            Self.trace + Self.learning + Self.network + Self.session + Self.transfer + Self.offline
+            + Self.demo
         for (error, status) in all {
             let failure = CommandFailure(error)
             #expect(failure.status.rawValue == status, "\(error)")
@@ -154,6 +174,6 @@ struct ExitStatusTests {
         let error = SessionError(opening: cause)
         #expect(error.description == cause.description)
         #expect(!error.description.contains("protocol"))
-        #expect(CommandFailure(transfer: error).status == .usage)
+        #expect(CommandFailure(error).status == .usage)
     }
 }

@@ -1,14 +1,14 @@
 import Glibc
 import Testing
 
-/// The help of every command, letter by letter; PATHWISE_RECORD=1 writes the files anew.
+/// The help of every command, letter by letter; PATHWISE_UPDATE_GOLDEN=1 writes the files instead.
 struct HelpTests {
     private static let folder =
         #filePath.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 } + "/Golden"
 
     private func compare(_ found: String, with name: String) {
         let path = HelpTests.folder + "/" + name
-        if getenv("PATHWISE_RECORD") != nil { write(Array(found.utf8), to: path) }
+        if getenv("PATHWISE_UPDATE_GOLDEN") != nil { write(Array(found.utf8), to: path) }
         #expect(found == text(of: path))
     }
 
@@ -39,6 +39,21 @@ struct HelpTests {
         let run = try Pathwise.run("--version")
         #expect(run.output == "0.1.0\n")
         #expect(run.status == 0)
+    }
+
+    /// Help that nobody gets is no success.
+    @Test(arguments: [
+        (["--help"], ">&-", "it is closed"), (["send", "--help"], ">/dev/full", "No space left"),
+        (["--version"], ">/dev/full", "No space left"), (["--version"], ">&-", "it is closed"),
+        (["model", "--help"], ">/dev/full", "No space left"), ([], ">&-", "it is closed"),
+        (["help", "keygen"], ">/dev/full", "No space left"),
+    ])
+    func outputThatFails(arguments: [String], redirection: String, reason: String) throws {
+        let run = try Pathwise(arguments, shell: "exec \"$@\" \(redirection)").wait()
+        #expect(run.status == 74, "\(arguments) \(redirection)")
+        let line = try #require(run.errorLine, "\(run.errors)")
+        #expect(line.hasPrefix("pathwise: cannot write to standard output: "), "\(line)")
+        #expect(line.contains(reason), "\(line)")
     }
 
     @Test func withoutArgumentsItHelps() throws {

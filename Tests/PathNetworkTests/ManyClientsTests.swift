@@ -5,8 +5,13 @@ import PathTransport
 import Testing
 
 /// 200 clients of one host at once, with one key, over real sockets: each gets in within its time.
+///
+/// They and the server share this host's processors with other tests, which may take most of their
+/// time: of five seconds, the default, some clients waited all. So each has a minute here; how long
+/// it takes is not what is tested, but that nobody is turned away for good.
 @Suite(.serialized) struct ManyClientsTests {
     private static let clientCount = 200
+    private static let timeout = TimeDelta.seconds(60)
 
     /// Room for all.
     @Test func allGetInTogether() async throws {
@@ -39,6 +44,7 @@ import Testing
         for number in 0..<ManyClientsTests.clientCount {
             var setup = ConnectionConfiguration()
             setup.seed = UInt64(number)
+            setup.handshakeTimeout = ManyClientsTests.timeout
             waiting.append(
                 try ClientDriver(
                     connection: try Connection(
@@ -50,7 +56,8 @@ import Testing
         }
         var connected: [ClientDriver] = []
         var reasons: [CloseReason] = []
-        for _ in 0..<1_000 where !waiting.isEmpty {
+        // Each client ends by itself: with a connection, or with a reason when its time is over.
+        while !waiting.isEmpty {
             waiting.removeAll { client in
                 let (isEstablished, reason) = client.read { connection, _ in
                     (connection.isEstablished, connection.reason)
@@ -65,7 +72,7 @@ import Testing
             try await Task.sleep(for: .milliseconds(10))
         }
         let statistics = server.statistics
-        for client in connected + waiting { client.stop() }
+        for client in connected { client.stop() }
         return (connected.count, reasons, statistics)
     }
 }

@@ -86,6 +86,13 @@ public enum NumberText {
         return (number < 0 ? "-" : "") + text
     }
 
+    /// A whole number and what it counts: `1 item`, `2 items`, `2 000 entries`.
+    ///
+    /// - Parameter many: the plural, where it is not the singular with an `s`.
+    public static func counted(_ number: Int, _ one: String, _ many: String? = nil) -> String {
+        count(number) + " " + (number == 1 ? one : many ?? one + "s")
+    }
+
     private static func scaled(_ value: Double, _ unit: String) -> String {
         guard value.isFinite else { return "-" }
         var rest = value

@@ -20,3 +20,13 @@ struct OutputOptions: ParsableArguments {
             .map { EscapedText(String($0)).description }.joined(separator: "\n")
     }
 }
+
+/// `--json` of a command that goes on printing while it runs.
+struct LogOptions: ParsableArguments {
+    @Flag(
+        help: """
+            Print a JSON object on a line of its own for each item, and a last one about all, \
+            instead of text.
+            """)
+    var json = false
+}

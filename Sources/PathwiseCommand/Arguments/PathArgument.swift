@@ -1,3 +1,4 @@
+import Glibc
 import PathNetwork
 import PathTelemetry
 import PathTransport
@@ -26,7 +27,7 @@ struct PathArgument: Equatable {
     init(parsing text: String) throws(SyntaxProblem) {
         let parts = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         guard let equals = parts[0].firstIndex(of: "=") else {
-            throw SyntaxProblem("it has no NAME=; write dsl=eth0 or lte=192.0.2.7")
+            throw SyntaxProblem(PathArgument.withoutName(parts[0]))
         }
         name = try PathArgument.checkedName(String(parts[0][..<equals]))
         var place = parts[0][parts[0].index(after: equals)...]
@@ -40,6 +41,22 @@ struct PathArgument: Equatable {
         }
         source = try PathArgument.source(String(place))
         for part in parts.dropFirst() { try set(part) }
+    }
+
+    /// What to write instead of a text without a name.
+    private static func withoutName(_ text: String) -> String {
+        let source = text.split(separator: ">").first.map(String.init) ?? text
+        let hint = "it has no NAME= before the interface or address"
+        switch try? PathArgument.source(source) {
+        case .interface(let name) where if_nametoindex(name) == 0:
+            return "\(hint); write dsl=eth0, and '\(name)' is not an interface of this host: "
+                + "'ip address' lists them"
+        case .interface(let name):
+            let path = (try? checkedName(name)) ?? "path1"
+            return "\(hint); write \(path)=\(text), or choose another name"
+        case .address: return "\(hint); write path1=\(text), or choose another name"
+        case nil: return "\(hint); write dsl=eth0 or lte=192.0.2.7"
+        }
     }
 
     private static func checkedName(_ name: String) throws(SyntaxProblem) -> String {
@@ -109,7 +126,7 @@ struct PathArgument: Equatable {
             traits.isBackup = true
         default:
             throw SyntaxProblem(
-                "'\(option)' is none of weight=, price=, limit=, kind=, backup")
+                "'\(option)' is not known; give weight=, price=, limit=, kind= or backup")
         }
     }
 

@@ -46,6 +46,16 @@ extension TimeDelta {
     }
 }
 
+/// The seed of a generator.
+enum SeedArgument {
+    static func seed(_ text: String) throws(SyntaxProblem) -> UInt64 {
+        guard let seed = UInt64(text) else {
+            throw SyntaxProblem("give a whole number from 0 to \(UInt64.max)")
+        }
+        return seed
+    }
+}
+
 /// Rates: a number and `bit`, `kbit`, `mbit`, `gbit`, each a second.
 enum RateArgument {
     /// Bytes per second.

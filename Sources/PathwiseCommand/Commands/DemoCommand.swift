@@ -33,7 +33,9 @@ struct DemoCommand: AsyncParsableCommand {
     )
     var directory: String?
 
-    @Option(help: "Seed of the links, the policies and the file.")
+    @Option(
+        parsing: .unconditional, help: "Seed of the links, the policies and the file (default: 1).",
+        transform: SeedArgument.seed)
     var seed: UInt64 = 1
 
     @OptionGroup var output: OutputOptions

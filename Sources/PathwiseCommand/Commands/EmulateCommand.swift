@@ -44,7 +44,9 @@ struct EmulateCommand: AsyncParsableCommand {
                 + "system chooses.", valueName: "addr:port"))
     var listen = "127.0.0.1:0"
 
-    @Option(help: "Seed of all random draws.")
+    @Option(
+        parsing: .unconditional, help: "Seed of all random draws (default: 1).",
+        transform: SeedArgument.seed)
     var seed: UInt64 = 1
 
     @Option(

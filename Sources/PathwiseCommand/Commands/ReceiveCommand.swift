@@ -10,7 +10,8 @@ struct ReceiveCommand: AsyncParsableCommand {
             beside its place under a name of its own, read back, compared with the sender's
             SHA-256, put on the disk, and then gets its name: only then is the sender told that it
             is stored. A large item that was cut off goes on where it was when it is sent again.
-            A line is printed for each item: time, client, outcome, bytes, rate, SHA-256, place.
+            A line is printed for each item: time, client, outcome, kind, bytes, rate, SHA-256,
+            place; folders and links without figures.
 
             Where items go, by --output:
               a folder             below it, under the senders' names
@@ -21,11 +22,12 @@ struct ReceiveCommand: AsyncParsableCommand {
               -                    standard output, one item after the other; a client that
                                    breaks off in the middle of one ends the receiver
 
-            When a name is taken, by --on-conflict (folders are merged, never replaced):
+            When the name of a file or link is taken, by --on-conflict:
               rename               the item becomes the first free one of NAME.1, NAME.2, ...
               refuse               the item is not stored, and its sender is told
-              replace              the item takes the place of the file or link
-            The same content with the same time under the same name is no conflict.
+              replace              the item takes the place of a file or link, never of a folder
+            The same content with the same time under the same name is no conflict. A folder is
+            merged with the one that is there; it never takes the place of a file or link.
 
             Exit codes: 74 when some items were not stored, and the log names them; 69 when a
             client was lost; 130 and 143 after Ctrl-C and SIGTERM.
@@ -71,10 +73,10 @@ struct ReceiveCommand: AsyncParsableCommand {
     @Flag(help: "End after the first client; others are told to come again.")
     var once = false
 
-    @OptionGroup var format: OutputOptions
+    @OptionGroup var format: LogOptions
 
     func run() async throws {
-        try await ReceiveJob(self).run()
+        try await ReceiveJob.run(self)
     }
 }
 

@@ -10,8 +10,8 @@ struct SendCommand: AsyncParsableCommand {
         abstract: "Send files, directories or standard input over all paths.",
         discussion: """
             Without --path every usable interface is a path; paths come and go with their
-            interfaces. Those of --exclude-interface are none, nor are those of containers and
-            virtual machines:
+            interfaces. Those of --exclude-interface are left out, and so are those of containers
+            and virtual machines:
               \(PathPlanner.containerInterfaces.joined(separator: " "))
             A path tries each address of the server that its interface may reach until one
             answers. [fe80::1%eth0]:7000 is a server on the link of eth0.
@@ -20,10 +20,13 @@ struct SendCommand: AsyncParsableCommand {
             What it has already is not sent again: after a break, send the same again.
 
             Of a folder everything is sent with its permissions and times: files, folders, and
-            links as links. Pipes, sockets and devices in it are named and left out. A file that
-            grows is sent with the size that it had at first; one that shrinks fails.
-            One item that fails does not keep the others. Exit codes: 74 when some items were not
-            sent, and the end names each; with one item alone the code of its failure.
+            links as links. Pipes, sockets and devices in it, and files that a receiver has not
+            finished, are named and left out. A file that grows is sent with the size that it had
+            at first; one that shrinks fails. One item that fails does not keep the others.
+
+            Exit codes: 74 when some items were not sent, and the end names each; with one item
+            alone the code of its failure. With --json the object is printed however it ends: the
+            items with their fates, and under "error" what the last line says and its exit code.
 
             A path is \(PathArgument.form)
 
@@ -61,15 +64,17 @@ struct SendCommand: AsyncParsableCommand {
         help: ArgumentHelp("How paths are chosen: a name or a model file.", valueName: "policy"))
     var policy = "learned"
 
+    // A number with a sign is a value that is wrong, and not another option.
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "Seed of the policy's random choices (default: drawn from the system).",
-            valueName: "number"))
+            valueName: "number"), transform: SeedArgument.seed)
     var seed: UInt64?
 
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        try await SendJob(self).run()
+        try await SendJob.run(self)
     }
 }

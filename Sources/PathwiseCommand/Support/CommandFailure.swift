@@ -2,6 +2,7 @@ import PathDemo
 import PathEvaluation
 import PathLearning
 import PathNetwork
+import PathReport
 import PathSimulation
 import PathTelemetry
 import PathTrace
@@ -11,7 +12,7 @@ import Pathwise
 
 /// Why a command ends: one line for the user and an exit code.
 struct CommandFailure: Error, CustomStringConvertible {
-    /// What is wrong, and after a semicolon how to mend it.
+    /// What is wrong, and after a semicolon how to fix it.
     var message: String
     var status: ExitStatus
 
@@ -55,6 +56,21 @@ struct CommandFailure: Error, CustomStringConvertible {
     init(recording error: TraceError) {
         self.init(error)
         if case .cannotOpen = error { status = .cannotCreate }
+    }
+
+    /// What JSON says of it; null without a failure.
+    static func json(_ failure: CommandFailure?) -> JSONValue {
+        guard let failure else { return .null }
+        let message =
+            switch failure.status {
+            case .interrupted where failure.message.isEmpty: "ended by SIGINT (Ctrl-C)"
+            case .terminated where failure.message.isEmpty: "ended by SIGTERM"
+            default: failure.message
+            }
+        return .object([
+            ("message", .string(message)),
+            ("exit_code", .int(Int64(failure.status.rawValue))),
+        ])
     }
 
     /// The line that stands on standard error; names in it may come from a peer or a file.

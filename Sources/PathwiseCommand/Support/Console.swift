@@ -19,7 +19,7 @@ struct Console: Sendable {
         return String(cString: terminal) != "dumb"
     }
 
-    /// Columns of the terminal; nil when it is none.
+    /// Columns of the terminal; nil when there is no terminal.
     var width: Int? {
         var size = winsize()
         guard isTerminal, ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else {
@@ -28,7 +28,7 @@ struct Console: Sendable {
         return Int(size.ws_col)
     }
 
-    /// Rows of the terminal; nil when it is none.
+    /// Rows of the terminal; nil when there is no terminal.
     var height: Int? {
         var size = winsize()
         guard isTerminal, ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_row > 0 else {
@@ -82,9 +82,14 @@ struct Console: Sendable {
 
     private func check(_ code: Int32) throws(CommandFailure) {
         guard code != 0 else { return }
-        let mend = code == ENOSPC || code == EDQUOT ? "; free some space" : ""
+        let fix =
+            switch code {
+            case ENOSPC, EDQUOT: "; free some space"
+            case EBADF: "; it is closed: open it, or send it to a file"
+            default: ""
+            }
         throw CommandFailure(
-            "cannot write to \(name): \(systemText(code))\(mend)", .inputOutput)
+            "cannot write to \(name): \(systemText(code))\(fix)", .inputOutput)
     }
 }
 

@@ -1,11 +1,16 @@
 import Glibc
+import Pathwise
 
 /// A file to write, or standard output.
 ///
 /// A regular file is written beside its place and moved there by `close`, so that a failure leaves
-/// what was there before.
+/// what was there before. A symbolic link is written through, also one that leads to nothing yet:
+/// the link stays, and the file that it names is replaced or made.
 struct OutputFile: ~Copyable {
+    /// As the user named it.
     private let path: String
+    /// Where it is: what the path leads to in the end.
+    private let place: String
     /// Nil when bytes go to `path` itself: a pipe, a device, or standard output.
     private let temporary: String?
     private let descriptor: Int32
@@ -13,23 +18,31 @@ struct OutputFile: ~Copyable {
 
     /// - Parameter path: `-` is standard output.
     init(_ path: String) throws(CommandFailure) {
-        self.path = path
         if path == "-" {
-            descriptor = STDOUT_FILENO
-            temporary = nil
+            self.init(path: path, place: path, temporary: nil, descriptor: STDOUT_FILENO)
             return
         }
         var status = stat()
         let exists = stat(path, &status) == 0
-        let isRegular = !exists || status.st_mode & S_IFMT == S_IFREG
-        let name = isRegular ? path + ".\(getpid()).part" : path
-        let flags = O_WRONLY | O_CLOEXEC | (isRegular ? O_CREAT | O_TRUNC : 0)
-        descriptor = open(name, flags, 0o644)
-        temporary = isRegular ? name : nil
-        guard descriptor >= 0 else {
-            isOpen = false
-            throw OutputFile.failure("create", path, errno)
+        guard !exists || status.st_mode & S_IFMT == S_IFREG else {
+            let descriptor = open(path, O_WRONLY | O_CLOEXEC)
+            guard descriptor >= 0 else { throw OutputFile.failure("create", path, errno) }
+            self.init(path: path, place: path, temporary: nil, descriptor: descriptor)
+            return
         }
+        let place = try OutputFile.followed(path)
+        let name =
+            OutputFile.folder(of: place) + String(decoding: TemporaryName.unguessable(), as: UTF8.self)
+        let descriptor = open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw OutputFile.failure("create", path, errno) }
+        self.init(path: path, place: place, temporary: name, descriptor: descriptor)
+    }
+
+    private init(path: String, place: String, temporary: String?, descriptor: Int32) {
+        self.path = path
+        self.place = place
+        self.temporary = temporary
+        self.descriptor = descriptor
     }
 
     deinit {
@@ -63,25 +76,50 @@ struct OutputFile: ~Copyable {
         if temporary != nil, fsync(descriptor) != 0, errno != EINVAL { code = errno }
         if Glibc.close(descriptor) != 0, code == 0 { code = errno }
         if let temporary {
-            if code == 0, rename(temporary, path) != 0 { code = errno }
+            if code == 0, rename(temporary, place) != 0 { code = errno }
             if code != 0 { unlink(temporary) }
         }
         guard code == 0 else { throw OutputFile.failure("write", path, code) }
     }
 
+    /// What a path leads to: the file itself, or what the links in its place name.
+    private static func followed(_ path: String) throws(CommandFailure) -> String {
+        var path = path
+        // As many as the system follows: path_resolution(7).
+        for _ in 0..<40 {
+            var room = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+            let count = readlink(path, &room, room.count)
+            guard count >= 0 else { return path }
+            let bytes = room[..<count].map { UInt8(bitPattern: $0) }
+            guard let target = String(validating: bytes, as: UTF8.self) else {
+                throw failure("create", path, EILSEQ)
+            }
+            path = target.hasPrefix("/") ? target : folder(of: path) + target
+        }
+        throw failure("create", path, ELOOP)
+    }
+
+    /// The folder that a path lies in, with the slash at its end; empty for the working folder.
+    private static func folder(of path: String) -> String {
+        path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+    }
+
     private static func failure(
         _ operation: String, _ path: String, _ code: Int32
     ) -> CommandFailure {
-        let mend =
+        let fix =
             switch code {
             case ENOENT, ENOTDIR: "; make its folder first"
             case EACCES, EPERM, EROFS: "; choose a folder that you may write to"
             case ENOSPC, EDQUOT: "; free some space"
+            case EILSEQ:
+                "; a symbolic link leads to a name that is not UTF-8: name that file itself"
+            case ELOOP: "; its symbolic links lead in a circle"
             case EISDIR: "; name a file, not a folder"
             default: ""
             }
         let place = path == "-" ? "standard output" : "'\(path)'"
         return CommandFailure(
-            "cannot \(operation) \(place): \(systemText(code))\(mend)", ExitStatus(writing: code))
+            "cannot \(operation) \(place): \(systemText(code))\(fix)", ExitStatus(writing: code))
     }
 }

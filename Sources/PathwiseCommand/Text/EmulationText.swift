@@ -34,8 +34,8 @@ enum EmulationText {
             ])
         }
         return table.text().split(separator: "\n").map(String.init) + [
-            "\(NumberText.time(status.elapsed.seconds.rounded())), \(status.clients) clients; "
-                + "Ctrl-C to stop"
+            "\(NumberText.time(status.elapsed.seconds.rounded())), "
+                + "\(NumberText.counted(status.clients, "client")); Ctrl-C to stop"
         ]
     }
 

@@ -12,7 +12,7 @@ enum ModelText {
             """
         for (name, head) in heads(model) {
             text += "\(name): penalty \(NumberText.short(head.lambda)), "
-            text += "\(NumberText.count(Int(clamping: head.totalWeight))) decisions\n"
+            text += NumberText.counted(Int(clamping: head.totalWeight), "decision") + "\n"
         }
         if let neural = model.neural {
             let widths = neural.layers.layers.map { String($0.outputs) }

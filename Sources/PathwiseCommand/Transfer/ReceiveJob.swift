@@ -14,32 +14,46 @@ struct ReceiveJob {
     private let addresses: [SocketAddress]
     /// What the log calls each client.
     private let names: [PublicKey: String]
-    /// Received bytes may stand on standard output: the log then goes to standard error.
-    private let console: Console
 
     /// Streams that a client may have open: small items do not wait for each other.
     private static let parallelStreams: UInt64 = 256
 
-    init(_ command: ReceiveCommand) throws {
-        self.command = command
+    /// Does all of it. With `--json` the summary is printed however it ends, unless the command
+    /// line cannot be used.
+    static func run(_ command: ReceiveCommand) async throws {
         StandardStreams.ignoreBrokenPipes()
-        try Console.standardOutput.checkIsOpen()
-        let place = try ReceiveJob.place(command.output)
-        if case .standardOutput = place {
-            console = .standardError
-        } else {
-            console = .standardOutput
+        let writesItems = command.output == "-"
+        try Console.standardOutput.checkIsOpen(
+            for: writesItems
+                ? "and --output - writes the items there; open it, or name a file or folder"
+                : "and the log goes there; open it, or send it to a file")
+        // Received bytes stand on standard output: the log then goes to standard error.
+        let console = writesItems ? Console.standardError : .standardOutput
+        let results = ReceiveResults(console: console, json: command.format.json)
+        let job: ReceiveJob
+        let recorder: SessionRecorder?
+        let server: Server
+        do {
+            job = try ReceiveJob(command)
+            recorder = try command.transfer.recorder()
+            server = try Server(job.configuration, listen: job.addresses, recorder: recorder)
+        } catch {
+            let failure = CommandFailure(error)
+            if command.format.json, failure.status != .usage { try results.finish(failure) }
+            throw failure
         }
+        try await job.run(server, recorder, results)
+    }
+
+    private init(_ command: ReceiveCommand) throws {
+        self.command = command
+        let place = try ReceiveJob.place(command.output)
         let key = try command.transfer.privateKey()
         var options = StoreOptions(
             place: place, secret: try key.derivedBytes(for: "pathwise unfinished items"))
         options.onConflict = command.onConflict.rule
         options.synchronizes = !command.noSync
-        do throws(FileError) {
-            store = try ItemStore(options)
-        } catch {
-            throw CommandFailure(transfer: error)
-        }
+        store = try ItemStore(options)
         let shared = try command.transfer.presharedKey()
         var clients: [PublicKey: PresharedKey?] = [:]
         var names: [PublicKey: String] = [:]
@@ -59,6 +73,9 @@ struct ReceiveJob {
     /// A place that can be written to, checked before anyone is told to send.
     private static func place(_ output: String) throws -> ReceivePlace {
         if output == "-" { return .standardOutput }
+        guard !output.isEmpty else {
+            throw CommandFailure("--output is empty; name a file or a folder", .usage)
+        }
         let path = RawArguments.bytes(of: output)
         var information = stat()
         let exists = stat(output, &information) == 0
@@ -91,14 +108,9 @@ struct ReceiveJob {
 
     // MARK: run
 
-    func run() async throws {
-        let recorder = try command.transfer.recorder()
-        let server: Server
-        do {
-            server = try Server(configuration, listen: addresses, recorder: recorder)
-        } catch {
-            throw CommandFailure(transfer: error)
-        }
+    private func run(
+        _ server: Server, _ recorder: SessionRecorder?, _ results: ReceiveResults
+    ) async throws {
         Interruption.whenInterrupted { [store] _ in
             store.cancel()
             Task { await server.close() }
@@ -106,7 +118,6 @@ struct ReceiveJob {
         for address in server.localAddresses {
             try? Console.standardError.write("listening on \(address)\n")
         }
-        let results = ReceiveResults(console: console, json: command.format.json)
         let counter = TransferCounter()
         let display = Task { await showProgress(results, counter) }
         await withDiscardingTaskGroup { group in
@@ -127,8 +138,9 @@ struct ReceiveJob {
             recorder.end()
             try? recorder.close()
         }
-        try results.finish(bytes: counter.bytes)
-        if let signal = Interruption.signal { throw CommandFailure.interrupted(by: signal) }
+        let interruption = Interruption.signal.map { CommandFailure.interrupted(by: $0) }
+        try results.finish(interruption)
+        if let interruption { throw interruption }
         try results.check()
     }
 
@@ -148,8 +160,8 @@ struct ReceiveJob {
                         counter.add($0)
                     }
                     if let item { results.add(item, client: name) }
-                    // What is written to a broken output is lost, and a log that nobody can read
-                    // is none: whoever sends is told at once.
+                    // What is written to a broken output is lost, and nobody can read a log that
+                    // cannot be written: whoever sends is told at once.
                     if store.isOutputLost || results.isBroken {
                         try? await stream.waitUntilDelivered()
                         await server.close()
@@ -157,7 +169,7 @@ struct ReceiveJob {
                 }
             }
         }
-        results.end(session)
+        results.end(session, client: name)
     }
 
     /// Tells a client after the first that this receiver takes one only.

@@ -14,8 +14,10 @@ final class ReceiveResults: Sendable {
     private struct State {
         var display = ProgressDisplay()
         var sessions: [ServedSession] = []
-        var ended: [SessionStatus] = []
+        var ended: [(client: String, key: PublicKey, status: SessionStatus)] = []
         var clients = 0
+        /// Bytes that arrived of items that are stored.
+        var bytes: UInt64 = 0
         var total = 0
         var stored = 0
         var failures: [String] = []
@@ -39,12 +41,12 @@ final class ReceiveResults: Sendable {
 
     func begin(_ session: ServedSession) { state.withLock { $0.sessions.append(session) } }
 
-    func end(_ session: ServedSession) {
+    func end(_ session: ServedSession, client: String) {
         let status = session.status()
         state.withLock { state in
             state.sessions.removeAll { $0.id == session.id }
             state.clients += 1
-            state.ended.append(status)
+            state.ended.append((client, session.peerKey, status))
             if state.ended.count > ReceiveResults.mostKept { state.ended.removeFirst() }
             if let reason = status.reason, !reason.isOrderly, state.first == nil {
                 state.first = CommandFailure(
@@ -67,15 +69,18 @@ final class ReceiveResults: Sendable {
                 let place =
                     item.hasPart
                     ? "; the part that arrived is \(item.path)" : ""
+                let cut = item.reason ?? .cutShort
+                // One that was refused, or that cannot be written, has no part that goes on.
+                let what = cut == .cutShort || item.hasPart ? "is not complete" : "was not stored"
                 let failure = CommandFailure(
-                    "\(name) is not complete: \(reason)\(place)",
-                    ExitStatus(item.reason ?? .cutShort))
+                    "\(name) \(what): \(reason)\(place)", ExitStatus(cut))
                 if state.first == nil { state.first = failure }
                 if state.failures.count < ReceiveResults.mostKept {
                     state.failures.append(failure.message)
                 }
             } else {
                 state.stored += 1
+                state.bytes &+= item.bytes &- min(item.bytes, item.resumedFrom)
             }
             guard state.trouble == nil else { return }
             state.display.clear()
@@ -104,45 +109,79 @@ final class ReceiveResults: Sendable {
 
     // MARK: the end
 
-    func finish(bytes: UInt64) throws(CommandFailure) {
-        let state = state.withLock { state in
-            (
-                total: state.total, stored: state.stored, clients: state.clients,
-                ended: state.ended, trouble: state.trouble
-            )
-        }
+    /// Prints the summary.
+    ///
+    /// - Parameter failure: what ended the receiver, where that is not what became of an item.
+    func finish(_ failure: CommandFailure?) throws(CommandFailure) {
+        let state = state.withLock { $0 }
         if let trouble = state.trouble { throw trouble }
         if printsJSON {
+            let error = failure ?? ReceiveResults.failure(state)
             let summary = JSONValue.object([
-                ("event", .string("summary")), ("bytes", .int(Int64(clamping: bytes))),
-                ("complete", .bool(state.stored == state.total)),
+                ("event", .string("summary")), ("bytes", .int(Int64(clamping: state.bytes))),
+                ("complete", .bool(state.stored == state.total && error == nil)),
+                ("error", CommandFailure.json(error)),
                 ("items_stored", .count(state.stored)),
                 ("items_failed", .count(state.total - state.stored)),
-                ("clients", .array(state.ended.map { .object(SessionSummary.json($0)) })),
+                (
+                    "clients",
+                    .array(
+                        state.ended.map { client, key, status in
+                            .object(
+                                [
+                                    ("client", .string(client)),
+                                    ("client_key", .string(key.base64)),
+                                ] + SessionSummary.json(status))
+                        })
+                ),
+                ("clients_left_out", .count(state.clients - state.ended.count)),
             ])
             try console.write(summary.text() + "\n")
-        } else {
-            for status in state.ended.suffix(ReceiveResults.mostShown) {
-                try console.write(SessionSummary.receivedTable(status) + "\n")
-            }
-            try console.write(
-                "received \(state.stored) of \(state.total) items, "
-                    + "\(SessionSummary.bytes(bytes)), from \(state.clients) clients\n")
+            return
         }
+        let shown = state.ended.suffix(ReceiveResults.mostShown)
+        let more = state.clients - shown.count
+        if more > 0 {
+            let earlier = NumberText.counted(more, "earlier client")
+            try console.write("(the paths of \(earlier) are left out)\n")
+        }
+        for (client, _, status) in shown {
+            try console.write("\(client)\n" + SessionSummary.receivedTable(status) + "\n")
+        }
+        try console.write(
+            "received \(NumberText.count(state.stored)) of "
+                + "\(NumberText.counted(state.total, "item")), "
+                + "\(SessionSummary.bytes(state.bytes)), from "
+                + "\(NumberText.counted(state.clients, "client"))\n")
     }
 
-    /// Names what is not complete on standard error, and fails if something is not.
+    /// Names what was not stored on standard error, and fails if there is something.
     func check() throws(CommandFailure) {
-        let (first, failures, failed, total) = state.withLock {
-            ($0.first, $0.failures, $0.total - $0.stored, $0.total)
+        let state = state.withLock { $0 }
+        guard let failure = ReceiveResults.failure(state) else { return }
+        let failed = state.total - state.stored
+        if failed > 0, state.total > 1 {
+            for line in state.failures {
+                try? Console.standardError.write(CommandFailure(line, .inputOutput).line)
+            }
+            let more = failed - state.failures.count
+            if more > 0 {
+                let items = NumberText.counted(more, "more was", "more were")
+                try? Console.standardError.write("pathwise: ... and \(items) not stored\n")
+            }
         }
-        guard let first else { return }
-        guard failed > 0, total > 1 else { throw first }
-        for line in failures {
-            try? Console.standardError.write(CommandFailure(line, .inputOutput).line)
-        }
-        throw CommandFailure(
-            "\(failed) of \(total) items are not complete; the others are stored",
+        throw failure
+    }
+
+    /// What clients that were lost and items that failed mean for the run; nil without any.
+    private static func failure(_ state: State) -> CommandFailure? {
+        guard let first = state.first else { return nil }
+        let failed = state.total - state.stored
+        guard failed > 0, state.total > 1 else { return first }
+        let verb = failed == 1 ? "was" : "were"
+        return CommandFailure(
+            "\(NumberText.count(failed)) of \(NumberText.counted(state.total, "item")) \(verb) "
+                + "not stored\(state.stored > 0 ? "; the others are" : "")",
             first.status == .unavailable ? .unavailable : .inputOutput)
     }
 }

@@ -1,6 +1,5 @@
 import PathLearning
 import PathNetwork
-import PathReport
 import PathTelemetry
 import PathTransport
 import Pathwise
@@ -13,18 +12,46 @@ struct SendJob {
     /// Followed while data flows; nil where the policy was given by its name.
     private let modelFile: String?
 
-    init(_ command: SendCommand) throws {
-        self.command = command
-        guard !command.inputs.isEmpty else {
-            throw CommandFailure("nothing to send; name a file, a directory, or -", .usage)
-        }
+    /// Items not begun that are named when a run fails.
+    private static let mostUnsent = 10_000
+
+    /// Does all of it. With `--json` the object is printed however it ends, unless the command line
+    /// cannot be used.
+    static func run(_ command: SendCommand) async throws {
         StandardStreams.ignoreBrokenPipes()
         try Console.standardOutput.checkIsOpen()
-        inputs = command.inputs.map { RawArguments.bytes(of: $0) }
+        let inputs = command.inputs.map { RawArguments.bytes(of: $0) }
+        let job: SendJob
+        let session: ClientSession
+        do {
+            job = try SendJob(command, inputs)
+            session = try ClientSession.start(job.options)
+        } catch {
+            let failure = CommandFailure(error)
+            guard command.output.json, failure.status != .usage else { throw failure }
+            let results = SendResults(json: true)
+            let isAll = ItemFeed(inputs).giveUp(
+                because: failure, limit: mostUnsent, report: { results.add($0) })
+            try results.finish(failure, namesAll: isAll, [])
+            throw failure
+        }
+        try await job.run(session)
+    }
+
+    private init(_ command: SendCommand, _ inputs: [[UInt8]]) throws {
+        self.command = command
+        self.inputs = inputs
+        guard !inputs.isEmpty else {
+            throw CommandFailure("nothing to send; name a file, a directory, or -", .usage)
+        }
+        guard !inputs.contains([]) else {
+            throw CommandFailure(
+                "the name of a file to send is empty; name a file, a directory, or -", .usage)
+        }
         // One that cannot be read does not keep the others; if none can, nobody need be called.
         let problems = inputs.compactMap { ItemFeed.problem(with: $0) }
         if problems.count == inputs.count, let problem = problems.first {
-            throw CommandFailure(transfer: problem)
+            throw CommandFailure(problem)
         }
         let policy = try PolicyArgument(parsing: command.policy)
         if case .model(let file) = policy { modelFile = file } else { modelFile = nil }
@@ -84,13 +111,7 @@ struct SendJob {
 
     // MARK: run
 
-    func run() async throws {
-        let session: ClientSession
-        do {
-            session = try ClientSession.start(options)
-        } catch {
-            throw CommandFailure(transfer: error)
-        }
+    private func run(_ session: ClientSession) async throws {
         Interruption.whenInterrupted { _ in Task { await session.close() } }
         let follower = modelFile.map { file in
             HangUp.install()
@@ -100,31 +121,56 @@ struct SendJob {
         let counter = TransferCounter()
         let results = SendResults(json: command.output.json)
         let display = Task { await showProgress(session, counter) }
-        var failure: CommandFailure?
+        let feed = ItemFeed(inputs)
+        var cause: (any Error)?
         do {
             try await session.waitUntilEstablished()
             try await session.send(
-                ItemFeed(inputs), progress: { counter.add($0) }, report: { results.add($0) })
+                feed, progress: { counter.add($0) }, waiting: { note(wait: $0, counter) },
+                report: { results.add($0) })
         } catch {
-            failure = CommandFailure(transfer: error)
+            cause = error
         }
         let status = session.status()
-        if failure == nil { await session.close() }
+        if cause == nil { await session.close() }
         display.cancel()
         await display.value
         let trace = closeTrace(session)
+        var namesAll = true
+        if let cause, command.output.json {
+            namesAll = feed.giveUp(
+                because: cause, limit: SendJob.mostUnsent, report: { results.add($0) })
+        }
+        var failure = cause.map { CommandFailure($0) }
         if let signal = Interruption.signal { failure = .interrupted(by: signal) }
-        if failure == nil || status.statistics.streamBytesSent > 0 || !results.isEmpty {
-            let isComplete = failure == nil && !results.hasFailures
-            try report(status, results, counter, trace: trace, isComplete: isComplete)
+        let outcome = Outcome(
+            status: status, results: results, handedOver: counter.bytes, trace: trace,
+            failure: failure, namesAll: namesAll)
+        if command.output.json {
+            try outcome.printJSON()
+        } else if failure == nil || status.statistics.streamBytesSent > 0 || !results.isEmpty {
+            try outcome.printText()
         }
         if let failure { throw failure }
         try results.check()
     }
 
+    /// Says what is waited for: in the progress where a person looks, else on standard error.
+    private func note(wait name: String, _ counter: TransferCounter) {
+        counter.wait(for: name)
+        guard !showsProgress else { return }
+        try? Console.standardError.write("pathwise: \(SendJob.waiting(for: name))\n")
+    }
+
+    private static func waiting(for name: String) -> String {
+        "waiting for data from \(name), to which nothing has been written yet"
+    }
+
+    private var showsProgress: Bool { ProgressDisplay().isActive && !command.output.json }
+
     private func showProgress(_ session: ClientSession, _ counter: TransferCounter) async {
         var display = ProgressDisplay()
-        guard display.isActive, !command.output.json else { return }
+        guard showsProgress else { return }
         let inputs = inputs
         let measuring = Task.detached { counter.setTotal(ItemFeed.size(of: inputs) ?? 0) }
         defer { measuring.cancel() }
@@ -138,9 +184,10 @@ struct SendJob {
                     ProgressDisplay.bar(
                         "sending", done: Int(clamping: sent), of: Int(clamping: $0))
                 } ?? "sending"
+            let waits = sent == 0 ? counter.waitsFor.map { [SendJob.waiting(for: $0)] } : nil
             display.update(
                 ["\(head)  \(SessionSummary.bytes(sent))  \(SessionSummary.rate(rate.value))"]
-                    + SessionSummary.liveLines(status))
+                    + (waits ?? []) + SessionSummary.liveLines(status))
             try? await Task.sleep(for: .milliseconds(200))
         }
         display.clear()
@@ -157,35 +204,5 @@ struct SendJob {
                 "pathwise: the recording is not complete: \(error)\n")
         }
         return command.transfer.record
-    }
-
-    private func report(
-        _ status: SessionStatus, _ results: SendResults, _ counter: TransferCounter,
-        trace: String?, isComplete: Bool
-    ) throws {
-        let seconds = max(1e-9, status.elapsed.seconds)
-        let goodput = Double(counter.bytes) / seconds
-        if command.output.json {
-            try results.finish(
-                [
-                    ("complete", .bool(isComplete)),
-                    ("bytes", .int(Int64(clamping: counter.bytes))),
-                    ("goodput_bits_per_second", .number(goodput * 8)),
-                    ("trace", trace.map { .string($0) } ?? .null),
-                ] + results.counts + SessionSummary.json(status))
-            return
-        }
-        var lines = results.lines
-        lines.append(
-            "\(isComplete ? "sent" : "handed over") \(SessionSummary.bytes(counter.bytes)) "
-                + "in \(SessionSummary.fixed(seconds, 2)) s: "
-                + "\(SessionSummary.rate(goodput)), policy \(status.policy), "
-                + "\(status.statistics.failovers) failovers")
-        lines.append(SessionSummary.table(status))
-        lines += SessionSummary.changeLines(status)
-        lines += SessionSummary.modelLines(status)
-        lines += results.notes
-        if let trace { lines.append("recorded to \(trace)") }
-        try Console.standardOutput.write(lines.joined(separator: "\n") + "\n")
     }
 }

@@ -16,6 +16,8 @@ final class SendResults: Sendable {
         var shown: [String] = []
         var files = 0
         var total = 0
+        /// Bytes that were sent of items that are stored.
+        var bytes: UInt64 = 0
         var stored = 0
         var failed = 0
         var skipped = 0
@@ -42,6 +44,7 @@ final class SendResults: Sendable {
             switch item.outcome {
             case .stored, .wasThere:
                 state.stored += 1
+                state.bytes &+= item.bytes &- min(item.bytes, item.resumedFrom)
                 if item.kind == .file || item.kind == .pipe {
                     state.files += 1
                     if state.shown.count < SendResults.mostShown {
@@ -57,8 +60,7 @@ final class SendResults: Sendable {
                 state.note("left out: \(item.name), which is \(item.note ?? "something else")")
             case .failed:
                 state.failed += 1
-                let failure = CommandFailure(
-                    transfer: item.error ?? TransferError.cutShort)
+                let failure = CommandFailure(item.error ?? TransferError.cutShort)
                 if state.firstFailure == nil { state.firstFailure = (item.name, failure) }
                 if state.failures.count < SendResults.mostFailures {
                     state.failures.append("not sent: \(item.name): \(failure.message)")
@@ -80,15 +82,8 @@ final class SendResults: Sendable {
     var isEmpty: Bool { state.withLock { $0.total == 0 } }
     var hasFailures: Bool { state.withLock { $0.failed > 0 } }
 
-    /// Numbers for the JSON object.
-    var counts: [(String, JSONValue)] {
-        state.withLock { state in
-            [
-                ("items_stored", .count(state.stored)), ("items_failed", .count(state.failed)),
-                ("items_skipped", .count(state.skipped)),
-            ]
-        }
-    }
+    /// Bytes that were sent of items that are stored.
+    var bytes: UInt64 { state.withLock { $0.bytes } }
 
     /// Digests of the first files, for the report.
     var lines: [String] {
@@ -107,28 +102,54 @@ final class SendResults: Sendable {
     }
 
     /// Completes the JSON object with further members.
-    func finish(_ members: [(String, JSONValue)]) throws(CommandFailure) {
-        let (hasBegun, trouble) = state.withLock { ($0.hasBegun, $0.trouble) }
-        if let trouble { throw trouble }
-        let rest = JSONValue.object(members.map { (key: $0.0, value: $0.1) }).text(pretty: true)
+    ///
+    /// - Parameters:
+    ///   - failure: what ended the run before all was done.
+    ///   - namesAll: every item was added, whatever became of it.
+    func finish(
+        _ failure: CommandFailure?, namesAll: Bool, _ members: [(String, JSONValue)]
+    ) throws(CommandFailure) {
+        let state = state.withLock { $0 }
+        if let trouble = state.trouble { throw trouble }
+        let error = failure ?? SendResults.failure(state)
+        let all: [(String, JSONValue)] =
+            [
+                ("complete", .bool(error == nil)), ("error", CommandFailure.json(error)),
+                ("names_all_items", .bool(namesAll)),
+                ("items_stored", .count(state.stored)), ("items_failed", .count(state.failed)),
+                ("items_skipped", .count(state.skipped)),
+                ("bytes", .int(Int64(clamping: state.bytes))),
+            ] + members
+        let rest = JSONValue.object(all.map { (key: $0.0, value: $0.1) }).text(pretty: true)
         try Console.standardOutput.write(
-            (hasBegun ? "\n  ],\n" : "{\n  \"items\": [],\n") + rest.dropFirst(2) + "\n")
+            (state.hasBegun ? "\n  ],\n" : "{\n  \"items\": [],\n") + rest.dropFirst(2) + "\n")
     }
 
     /// Names each item that failed on standard error, and fails if there is one.
     func check() throws(CommandFailure) {
         let state = state.withLock { $0 }
-        guard let (name, failure) = state.firstFailure else { return }
-        guard state.total - state.skipped > 1 else { throw failure }
-        for line in state.failures {
-            try? Console.standardError.write(CommandFailure(line, .inputOutput).line)
+        guard let failure = SendResults.failure(state) else { return }
+        if state.total - state.skipped > 1 {
+            for line in state.failures {
+                try? Console.standardError.write(CommandFailure(line, .inputOutput).line)
+            }
+            let more = state.failed - state.failures.count
+            if more > 0 {
+                let items = NumberText.counted(more, "more was", "more were")
+                try? Console.standardError.write("pathwise: ... and \(items) not sent\n")
+            }
         }
-        let more = state.failed - state.failures.count
-        if more > 0 {
-            try? Console.standardError.write("pathwise: ... and \(more) more were not sent\n")
-        }
-        throw CommandFailure(
-            "\(state.failed) of \(state.total - state.skipped) items were not sent, the first is "
-                + "\(name); the others are stored", .inputOutput)
+        throw failure
+    }
+
+    /// What the items that failed mean for the run; nil when none did.
+    private static func failure(_ state: State) -> CommandFailure? {
+        guard let (name, failure) = state.firstFailure else { return nil }
+        guard state.total - state.skipped > 1 else { return failure }
+        let verb = state.failed == 1 ? "was" : "were"
+        let items = NumberText.counted(state.total - state.skipped, "item")
+        return CommandFailure(
+            "\(NumberText.count(state.failed)) of \(items) \(verb) not sent, the first is "
+                + "\(name)\(state.stored > 0 ? "; the others are stored" : "")", .inputOutput)
     }
 }

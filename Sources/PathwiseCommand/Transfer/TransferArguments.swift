@@ -115,8 +115,8 @@ enum PeerKeyArgument {
 struct InterfaceOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "An interface that is no path, with * and ? as in file names; repeat for each. "
-                + "Those of containers are none unless --path names them.", valueName: "name"))
+            "An interface to leave out, with * and ? as in file names; repeat for each. "
+                + "Those of containers are left out unless --path names them.", valueName: "name"))
     var excludeInterface: [String] = []
 
     /// The names, checked.
@@ -134,17 +134,41 @@ struct InterfaceOptions: ParsableArguments {
         _ planner: PathPlanner, _ interfaces: [NetworkInterface]
     ) -> CommandFailure {
         guard planner.rules.isEmpty else {
+            let reasons = planner.rules.map { "\($0.name) (\(problem(with: $0, planner, interfaces)))" }
             return CommandFailure(
-                "none of the paths can be used now; check the interfaces with 'ip address'",
-                .unavailable)
+                "none of the paths can be used now: \(reasons.joined(separator: ", ")); "
+                    + "this host has the interfaces \(names(of: interfaces))", .unavailable)
         }
         let leftOut = planner.leftOut(interfaces)
         return CommandFailure(
             leftOut.isEmpty
                 ? "no network interface is usable; connect one, or name paths with --path"
-                : "no network interface is usable except \(leftOut.joined(separator: ", ")), which "
-                    + "are excluded; name the one to use with --path NAME=\(leftOut[0])",
+                : "no network interface is usable except those that are left out "
+                    + "(\(leftOut.joined(separator: ", "))); name the one to use, as "
+                    + "--path \(leftOut[0])=\(leftOut[0])",
             .unavailable)
+    }
+
+    private static func names(of interfaces: [NetworkInterface]) -> String {
+        interfaces.map(\.name).joined(separator: ", ")
+    }
+
+    /// Why a path that was asked for cannot be used.
+    private static func problem(
+        with rule: PathPlanner.Rule, _ planner: PathPlanner, _ interfaces: [NetworkInterface]
+    ) -> String {
+        switch rule.source {
+        case .interface(let name) where if_nametoindex(name) == 0:
+            "there is no interface '\(name)'"
+        case .interface(let name) where !interfaces.contains { $0.name == name }:
+            "'\(name)' is down or has no address"
+        case .interface(let name): "'\(name)' has no address that reaches the server"
+        case .address(let address):
+            (rule.remote.map { [$0] } ?? planner.remotes).contains { $0.family == address.family }
+                ? "no interface has the address \(address.host)"
+                : "no address of the server is of the kind of \(address.host)"
+        case .any: "the server has no address"
+        }
     }
 }
 
@@ -178,9 +202,4 @@ enum AddressArgument {
         }
         return address
     }
-}
-
-extension CommandFailure {
-    /// The failure of a transfer.
-    init(transfer error: any Error) { self.init(error) }
 }

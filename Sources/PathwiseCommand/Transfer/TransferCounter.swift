@@ -7,8 +7,17 @@ final class TransferCounter: Sendable {
     /// Bytes of all items; zero while that is not known.
     private let all = Atomic<UInt64>(0)
 
-    func add(_ bytes: Int) { count.add(UInt64(max(0, bytes)), ordering: .relaxed) }
+    /// The pipe of which nothing has come yet; nil when nobody waits for one.
+    private let awaited = Mutex<String?>(nil)
+
+    func add(_ bytes: Int) {
+        count.add(UInt64(max(0, bytes)), ordering: .relaxed)
+    }
     var bytes: UInt64 { count.load(ordering: .relaxed) }
+
+    /// Notes that nothing has come from a pipe for a while.
+    func wait(for name: String) { awaited.withLock { $0 = name } }
+    var waitsFor: String? { awaited.withLock { $0 } }
 
     func setTotal(_ total: UInt64) { all.store(total, ordering: .relaxed) }
     var total: UInt64? {

@@ -20,7 +20,7 @@ enum TransferText {
                 ("note", item.note.map { .string($0) } ?? .null),
                 (
                     "problem",
-                    item.error.map { .string(CommandFailure(transfer: $0).message) } ?? .null
+                    item.error.map { .string(CommandFailure($0).message) } ?? .null
                 ),
             ])
     }
@@ -59,17 +59,19 @@ enum TransferText {
     /// A line of the log of `receive`.
     static func line(_ item: ReceivedItem, client: String) -> String {
         let place = item.path.isEmpty ? "\(item.name)" : item.path
-        var words = [time(), client, item.outcome.rawValue, SessionSummary.bytes(item.bytes)]
+        var words = [time(), client, item.outcome.rawValue, item.kind.rawValue]
         if item.outcome == .failed {
+            words.append(SessionSummary.bytes(item.bytes))
             words.append("\(item.name): \(item.problem ?? "cut short")")
             if item.hasPart { words.append("(the part is \(place))") }
-        } else {
-            words.append(SessionSummary.rate(rate(item)))
-            if !item.digest.isEmpty, item.kind == .file || item.kind == .pipe {
-                words.append(item.hexDigest)
-            }
-            words.append(place)
+            return words.joined(separator: "  ")
         }
+        if item.kind == .file || item.kind == .pipe {
+            words.append(SessionSummary.bytes(item.bytes))
+            words.append(SessionSummary.rate(rate(item)))
+            if !item.digest.isEmpty { words.append(item.hexDigest) }
+        }
+        words.append(place)
         return words.joined(separator: "  ")
     }
 

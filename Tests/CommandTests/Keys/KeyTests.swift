@@ -50,6 +50,27 @@ struct KeyTests {
         #expect(bytes(of: file) == before)
     }
 
+    /// Who does not get to see the public key is told where the key is, or none was made.
+    @Test func aPublicKeyThatCannotBePrinted() throws {
+        let file = scratch.file("alice.key")
+        let full = try Pathwise(["keygen", file], shell: "exec \"$@\" >/dev/full").wait()
+        #expect(full.status == 74)
+        #expect(full.errorLine?.contains("the key is in \(file)") == true, "\(full.errors)")
+        let key = try KeyFile.readPrivateKey(from: file)
+        #expect(try Pathwise.run("pubkey", file).output == key.publicKey.base64 + "\n")
+        let other = scratch.file("bob.key")
+        let closed = try Pathwise(["keygen", other], shell: "exec \"$@\" >&-").wait()
+        #expect(closed.status == 74)
+        #expect(closed.errorLine?.contains("standard output is closed") == true)
+        #expect(access(other, F_OK) != 0)
+        // A reader that has gone is an error too.
+        let gone = try Pathwise(
+            ["keygen", other], shell: "{ sleep 0.2; \"$@\"; echo $? >&2; } | true"
+        ).wait()
+        #expect(gone.errors.contains("Broken pipe"), "\(gone.errors)")
+        #expect(gone.errors.hasSuffix("74\n"), "\(gone.errors)")
+    }
+
     @Test func exposedKeyFile() throws {
         let file = scratch.file("alice.key")
         _ = try Pathwise.run("keygen", file)

@@ -81,6 +81,13 @@ import Testing
         let there =
             Array((place + "/d/bare").utf8CString.dropLast()) + [CChar(bitPattern: 0xe9), 0]
         #expect(access(there, F_OK) == 0)
+        let kinds = received.output.split(separator: "\n").map { $0.split(separator: " ") }
+        for (path, kind) in [
+            ("d", "folder"), ("d/sub", "folder"), ("d/link", "link"), ("d/file", "file"),
+        ] {
+            let line = kinds.first { $0.last.map(String.init) == place + "/" + path }
+            #expect(line?.dropFirst(2).prefix(2).map(String.init) == ["stored", kind], "\(path)")
+        }
         // Control characters do not reach the log, and it has one line an item.
         #expect(!received.output.contains("\u{1b}"))
         #expect(received.output.contains("\\x0a\\x1b[31m"))
@@ -88,9 +95,25 @@ import Testing
 
         // The same again is no conflict, and only what changed is stored.
         write([9, 9], to: root + "/file")
-        let second = try transfer(keys, [root], to: place)
+        let second = try transfer(keys, [root], to: place, sender: ["--json"])
         #expect(second.sent.status == 0)
-        #expect(second.sent.output.contains("d/file was stored as d/file.1"))
+        let json = try JSONReading(second.sent)
+        for index in 0..<(try json.count("items")) {
+            let name = try json.text("items", index, "name")
+            let kind =
+                [
+                    "d": "folder", "d/sub": "folder", "d/link": "link", "d/broken": "link",
+                    "d/sub/outside": "link", "d/pipe": nil,
+                ][name] ?? "file"
+            if name == "d/pipe" { continue }
+            #expect(try json.text("items", index, "kind") == kind, "\(name)")
+            let outcome = name == "d/file" ? "stored" : "was there"
+            #expect(try json.text("items", index, "outcome") == outcome, "\(name)")
+            if name == "d/file" {
+                #expect(try json.text("items", index, "stored_as") == "d/file.1")
+            }
+        }
+        #expect(second.received.output.contains("was there  folder  \(place)/d/sub\n"))
         #expect(Scratch.names(in: place + "/d").count == Scratch.names(in: root).count)
         #expect(bytes(of: place + "/d/file") == [1])
         #expect(bytes(of: place + "/d/file.1") == [9, 9])
@@ -129,7 +152,7 @@ import Testing
         }
         let (sent, received) = try transfer(
             keys, [root, keys.folder.file("missing")], to: place, sender: ["--json"],
-            receiver: ["--json"])
+            receiver: ["--json", "--on-conflict", "refuse"])
         #expect(sent.status == 74)
         #expect(sent.errors.contains("not sent: m/f20: "), "\(sent.errors)")
         #expect(sent.errors.contains("missing: No such file"), "\(sent.errors)")
@@ -140,7 +163,9 @@ import Testing
         let json = try JSONReading(sent)
         #expect(try json.count("items") == 32)
         let outcomes = try (0..<32).map { try json.text("items", $0, "outcome") }
-        #expect(outcomes.count { $0 == "stored" } == 30)
+        // The folder was there before.
+        #expect(outcomes.count { $0 == "stored" } == 29)
+        #expect(outcomes.count { $0 == "was there" } == 1)
         #expect(try json.number("items_failed") == 2)
         let bad = try #require(outcomes.firstIndex(of: "failed"))
         #expect(try json.text("items", bad, "problem").contains(":"))
@@ -215,6 +240,73 @@ import Testing
             #expect(Scratch.names(in: place) == ["n", "n.1"])
             #expect(bytes(of: place + "/n") == [1, 2, 3])
         }
+    }
+
+    /// Files and links go beside a folder that has their name, or nowhere; never into its place.
+    @Test(arguments: ["rename", "refuse", "replace"])
+    func namesThatFoldersHave(rule: String) throws {
+        let keys = try KeyPairs()
+        let root = keys.folder.file("d")
+        let place = keys.folder.file("in")
+        mkdir(root, 0o755)
+        for path in [
+            place, place + "/d", place + "/d/small", place + "/d/large", place + "/d/link",
+        ] {
+            mkdir(path, 0o755)
+        }
+        write([1, 2, 3], to: root + "/small")
+        write(content(200_000), to: root + "/large")
+        symlink("small", root + "/link")
+        let (sent, received) = try transfer(
+            keys, [root], to: place, receiver: ["--on-conflict", rule])
+        for name in ["small", "large", "link"] {
+            #expect(information(place + "/d/" + name).st_mode & S_IFMT == S_IFDIR)
+        }
+        guard rule == "rename" else {
+            #expect(sent.status == 74 && received.status == 74)
+            #expect(sent.errors.contains("a folder of that name is there"), "\(sent.errors)")
+            #expect(Scratch.names(in: place + "/d") == ["large", "link", "small"])
+            return
+        }
+        #expect(sent.status == 0 && received.status == 0, "\(sent.errors)")
+        #expect(bytes(of: place + "/d/small.1") == [1, 2, 3])
+        #expect(bytes(of: place + "/d/large.1") == content(200_000))
+        #expect(information(place + "/d/link.1").st_mode & S_IFMT == S_IFLNK)
+        // What has a number is found again.
+        let again = try transfer(keys, [root], to: place)
+        #expect(again.sent.status == 0)
+        #expect(
+            Scratch.names(in: place + "/d")
+                == ["large", "large.1", "link", "link.1", "small", "small.1"])
+    }
+
+    /// A receiver may write into the folder that is sent: what it has not finished stays out.
+    @Test func unfinishedFilesAreLeftOut() throws {
+        let keys = try KeyPairs()
+        let root = keys.folder.file("d")
+        mkdir(root, 0o755)
+        mkdir(root + "/in", 0o755)
+        write(content(3_000_000), to: root + "/a-large")
+        // What a transfer that was cut off has left there.
+        let part = ".pathwise-" + String(repeating: "0a", count: 16) + ".part"
+        write([1], to: root + "/in/" + part)
+        let similar = [
+            ".pathwise-0a.part", part + "s",
+            ".pathwise-" + String(repeating: "0g", count: 16) + ".part",
+        ]
+        for name in similar { write([2], to: root + "/in/" + name) }
+        let (sent, received) = try transfer(
+            keys, [root], to: root + "/in", sender: ["--path", "lo=lo,limit=20mbit"])
+        #expect(sent.status == 0 && received.status == 0, "\(sent.errors) \(received.errors)")
+        #expect(sent.output.contains("left out: d/in/\(part), which is an unfinished file"))
+        #expect(
+            Scratch.names(in: root + "/in/d/in").filter { $0.hasPrefix(".pathwise") }
+                == similar.sorted())
+        // One that is named is sent.
+        let place = keys.folder.file("named")
+        mkdir(place, 0o755)
+        #expect(try transfer(keys, [root + "/in/" + part], to: place).sent.status == 0)
+        #expect(bytes(of: place + "/" + part) == [1])
     }
 
     @Test func placesByTheirRules() throws {

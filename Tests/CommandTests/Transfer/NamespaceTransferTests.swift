@@ -1,63 +1,6 @@
 import Glibc
 import Testing
 
-/// Two hosts, each a network namespace, joined by links whose ends come and go.
-private final class TwoHosts {
-    static let isPossible: Bool = {
-        guard getuid() == 0 else { return false }
-        let name = "pwt\(getpid())x"
-        defer { shell("ip netns del \(name)") }
-        return shell("ip netns add \(name)")
-            && shell("ip -n \(name) link add v0 type veth peer name v1")
-    }()
-
-    let client = "pwt\(getpid())a"
-    let server = "pwt\(getpid())b"
-    let links: [String]
-
-    init(_ links: [String]) throws {
-        self.links = links
-        var commands = ["ip netns add \(client)", "ip netns add \(server)"]
-        for host in [client, server] { commands.append("ip -n \(host) link set lo up") }
-        for (index, link) in links.enumerated() {
-            commands += [
-                "ip link add \(link) netns \(client) type veth peer name w\(index) netns \(server)",
-                "ip -n \(client) addr add 192.0.2.\(64 * index + 1)/26 dev \(link)",
-                "ip -n \(server) addr add 192.0.2.\(64 * index + 2)/26 dev w\(index)",
-                "ip -n \(client) link set \(link) up",
-                "ip -n \(server) link set w\(index) up",
-            ]
-        }
-        for command in commands { try #require(Self.shell(command), "\(command)") }
-    }
-
-    var addresses: [String] { links.indices.map { "192.0.2.\(64 * $0 + 2):7000" } }
-
-    func set(_ link: String, _ state: String) {
-        _ = Self.shell("ip -n \(client) link set \(link) \(state)")
-    }
-
-    /// Whether the command ended well.
-    @discardableResult
-    static func shell(_ command: String) -> Bool {
-        let line = ["/bin/sh", "-c", command + " >/dev/null 2>&1"]
-        var words: [UnsafeMutablePointer<CChar>?] = line.map { strdup($0) } + [nil]
-        var environment: [UnsafeMutablePointer<CChar>?] = [
-            strdup("PATH=/usr/bin:/bin:/usr/sbin:/sbin"), nil,
-        ]
-        defer { for word in words + environment { free(word) } }
-        var child = pid_t()
-        guard posix_spawn(&child, "/bin/sh", nil, nil, &words, &environment) == 0 else {
-            return false
-        }
-        var status: Int32 = 0
-        while waitpid(child, &status, 0) < 0, errno == EINTR {}
-        return status == 0
-    }
-
-    deinit { for host in [client, server] { Self.shell("ip netns del \(host)") } }
-}
-
 /// `send` and `receive` on two hosts while interfaces go and come.
 @Suite(
     .serialized,

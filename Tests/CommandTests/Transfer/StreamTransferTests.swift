@@ -91,6 +91,12 @@ import Testing
             keys.client, "--output", "-",
         ]
         #expect(try Pathwise(listen, shell: "exec \"$@\" <&- >&- 2>&-").wait().status == 74)
+        let noPlace = try Pathwise(listen, shell: "exec \"$@\" >&-").wait()
+        #expect(noPlace.status == 74)
+        #expect(
+            noPlace.errorLine
+                == "pathwise: standard output is closed, and --output - writes the items there; "
+                + "open it, or name a file or folder")
         receiver.process.interrupt()
         _ = receiver.process.wait()
         #expect(Scratch.names(in: place) == [])
@@ -159,7 +165,7 @@ import Testing
         let received = receiver.process.wait()
         #expect(received.status == 0, "\(received.errors)")
         #expect(Scratch.names(in: place) == ["stdin"])
-        #expect(received.output.contains("received 1 of 1 items"))
+        #expect(received.output.contains("received 1 of 1 item,"))
     }
 
     @Test func aFailedItemDoesNotKeepAFileFromTheNext() throws {
@@ -223,9 +229,7 @@ import Testing
         while true {
             peak = max(peak, residentMegabytes(sender.process))
             sizes.append(residentMegabytes(receiver.process.process))
-            var information = siginfo_t()
-            _ = waitid(P_PID, id_t(sender.process), &information, WEXITED | WNOHANG | WNOWAIT)
-            if information.si_signo != 0 { break }
+            if sender.hasEnded { break }
             usleep(20_000)
         }
         let sent = sender.wait()

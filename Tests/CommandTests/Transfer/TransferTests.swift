@@ -103,7 +103,7 @@ import Testing
         let received = receiver.process.wait()
         #expect(received.status == 130)
         #expect(received.output.contains("  failed  "), "\(received.output)")
-        #expect(received.output.contains("received 0 of 1 items"))
+        #expect(received.output.contains("received 0 of 1 item, 0 B, from 1 client\n"))
         // What cannot be gone on from is not kept.
         #expect(Scratch.names(in: place) == [])
     }
@@ -182,12 +182,28 @@ import Testing
             66, "x.safetensors")
         try refused(
             ["send", source, "--to", "127.0.0.1:9", "--path", "a=none0"] + base, 69,
-            "none of the paths")
+            "none of the paths can be used now: a (there is no interface 'none0'); this host has "
+                + "the interfaces ")
+        try refused(
+            ["send", source, "--to", "127.0.0.1:9", "--path", "a=203.0.113.1"] + base, 69,
+            "a (no interface has the address 203.0.113.1)")
+        try refused(
+            ["send", source, "--to", "127.0.0.1:9", "--path", "a=::1"] + base, 69,
+            "a (no address of the server is of the kind of ::1)")
+        try refused(["send", "", "--to", "127.0.0.1:9"] + base, 64, "is empty; name a file")
+        try refused(
+            ["send", source, "--to", "127.0.0.1:9", "--seed", "-1"] + base, 64,
+            "'-1' is invalid for '--seed <number>': give a whole number from 0 to")
         try refused(
             [
                 "receive", "--listen", "127.0.0.1:0", "--key", keys.serverFile, "--allow",
                 keys.client, "--output", "/none/deep/",
             ], 73, "/none/deep/")
+        try refused(
+            [
+                "receive", "--listen", "127.0.0.1:0", "--key", keys.serverFile, "--allow",
+                keys.client, "--output", "",
+            ], 64, "--output is empty")
         let receiver = try ListeningReceiver(keys, output: keys.folder.file("x"))
         try refused(
             [

@@ -88,3 +88,21 @@ func eventually(within limit: Double = 10, _ condition: () -> Bool) -> Bool {
     }
     return true
 }
+
+/// Bytes of the item in a folder that is not finished.
+func unfinishedBytes(in folder: String) -> Int {
+    for name in Scratch.names(in: folder) where name.hasPrefix(".pathwise-") {
+        var information = stat()
+        if stat(folder + "/" + name, &information) == 0 { return Int(information.st_size) }
+    }
+    return 0
+}
+
+extension Pathwise {
+    /// True when it has ended; `wait` has to follow.
+    var hasEnded: Bool {
+        var information = siginfo_t()
+        _ = waitid(P_PID, id_t(process), &information, WEXITED | WNOHANG | WNOWAIT)
+        return information.si_signo != 0
+    }
+}

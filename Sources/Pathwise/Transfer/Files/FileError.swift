@@ -38,7 +38,8 @@ extension FileError: CustomStringConvertible {
             case ENOENT: "check the name"
             case EACCES, EPERM: "check the permissions of the file and its folder"
             case ENOSPC, EDQUOT: "free some space, or choose another disk"
-            case EISDIR where operation == .rename: "a folder of that name is there; move it away"
+            case EISDIR where operation == .rename:
+                "a folder of that name is there; move it away, or choose --on-conflict rename"
             case EISDIR: "name a file, not a folder"
             case EEXIST: "move it away, or choose --on-conflict rename or replace"
             case EROFS: "choose a place that can be written to"
@@ -49,6 +50,7 @@ extension FileError: CustomStringConvertible {
             case EBADF: "it is closed; open it, or name a file"
             default: "see the system's message"
             }
-        return "cannot \(operation.rawValue) \(path): \(reason); \(fix)"
+        let place = path.isEmpty ? "''" : path
+        return "cannot \(operation.rawValue) \(place): \(reason); \(fix)"
     }
 }

@@ -51,35 +51,42 @@ final class OpenFile: Sendable {
     func read(
         into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
     ) throws(FileError) -> Int {
-        var filled = 0
-        while filled < buffer.count {
-            let count = pread(
-                descriptor, buffer.baseAddress.map { $0 + filled }, buffer.count - filled,
-                off_t(clamping: offset &+ UInt64(filled)))
-            if count > 0 {
-                filled += count
-            } else if count == 0 {
-                break
-            } else if errno != EINTR {
-                throw FileError(.read, name)
-            }
+        try all(buffer.count, .read) { done in
+            pread(
+                descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done,
+                off_t(clamping: offset &+ UInt64(done)))
         }
-        return filled
     }
 
     /// Writes all bytes at an offset.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(FileError) {
-        var done = 0
-        while done < bytes.count {
-            let count = pwrite(
+        let count = try all(bytes.count, .write) { done in
+            pwrite(
                 descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done,
                 off_t(clamping: offset &+ UInt64(done)))
-            if count > 0 {
-                done += count
-            } else if count == 0 || errno != EINTR {
-                throw FileError(.write, name, code: count == 0 ? ENOSPC : errno)
+        }
+        guard count == bytes.count else { throw FileError(.write, name, code: ENOSPC) }
+    }
+
+    /// Calls the system until all bytes are through, or it takes or gives no more of them.
+    ///
+    /// - Parameter step: goes on after so many bytes; what the system says of it.
+    /// - Returns: how many bytes are through.
+    private func all(
+        _ count: Int, _ operation: FileError.Operation, step: (Int) -> Int
+    ) throws(FileError) -> Int {
+        var done = 0
+        while done < count {
+            let moved = step(done)
+            if moved > 0 {
+                done += moved
+            } else if moved == 0 {
+                break
+            } else if errno != EINTR {
+                throw FileError(operation, name)
             }
         }
+        return done
     }
 
     func truncate(to length: UInt64) throws(FileError) {
@@ -133,21 +140,26 @@ final class OpenFile: Sendable {
 
     /// Reads what there is; nil when there is nothing now, zero at the end.
     func readSome(into buffer: UnsafeMutableRawBufferPointer) throws(FileError) -> Int? {
-        while true {
-            let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
-            if count >= 0 { return count }
-            if errno == EAGAIN { return nil }
-            guard errno == EINTR else { throw FileError(.read, name) }
-        }
+        try once(.read) { Glibc.read(descriptor, buffer.baseAddress, buffer.count) }
     }
 
-    /// Writes at least a byte, at the place where the file is.
+    /// Writes what fits, at the place where the file is; zero when nothing does now.
     func writeSome(_ bytes: UnsafeRawBufferPointer) throws(FileError) -> Int {
+        let count = try once(.write) { Glibc.write(descriptor, bytes.baseAddress, bytes.count) }
+        guard let count else { return 0 }
+        guard count > 0 || bytes.isEmpty else { throw FileError(.write, name, code: ENOSPC) }
+        return count
+    }
+
+    /// One call that no signal cuts short; nil when it would have to wait.
+    private func once(
+        _ operation: FileError.Operation, _ call: () -> Int
+    ) throws(FileError) -> Int? {
         while true {
-            let count = Glibc.write(descriptor, bytes.baseAddress, bytes.count)
-            if count > 0 || bytes.isEmpty { return max(0, count) }
-            if count < 0, errno == EAGAIN { return 0 }
-            guard count < 0, errno == EINTR else { throw FileError(.write, name) }
+            let count = call()
+            if count >= 0 { return count }
+            if errno == EAGAIN { return nil }
+            guard errno == EINTR else { throw FileError(operation, name) }
         }
     }
 }

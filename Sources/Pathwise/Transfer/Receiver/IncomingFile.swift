@@ -55,29 +55,18 @@ final class IncomingFile: ContentSink, @unchecked Sendable {
     static func open(
         in folder: Folder, for final: [UInt8], identity: [UInt8], pieceLength: Int
     ) throws -> IncomingFile {
-        let name = temporaryName(identity.prefix(16))
+        let name = TemporaryName.name(identity.prefix(16))
         if let (file, found) = try claim(name, for: final, in: folder) {
             return try IncomingFile(
                 folder: folder, name: name, file: file, found: found,
                 pieceLength: pieceLength)
         }
         // Another transfer of the same item is under way, or something else has the name.
-        let other = randomName()
+        let other = TemporaryName.unguessable()
         let file = try folder.createFile(other, shownAs: final)
         _ = flock(file.descriptor, LOCK_EX | LOCK_NB)
         return try IncomingFile(
             folder: folder, name: other, file: file, found: 0, pieceLength: pieceLength)
-    }
-
-    /// A name that nobody else can guess.
-    static func randomName() -> [UInt8] {
-        var generator = SystemRandomNumberGenerator()
-        let random = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
-        return temporaryName(random[...])
-    }
-
-    private static func temporaryName(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
-        Array(".pathwise-\(hexadecimal(Array(bytes))).part".utf8)
     }
 
     /// The file of a name for this transfer alone, made if it is not there; nil when it cannot be.

@@ -14,7 +14,8 @@ public struct ReceivedItem: Sendable {
 
     /// What it is.
     public enum Kind: String, Sendable {
-        case file, pipe, directory, link
+        case file, pipe, link
+        case directory = "folder"
     }
 
     public var client: PublicKey

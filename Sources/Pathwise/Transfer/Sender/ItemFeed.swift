@@ -102,6 +102,37 @@ public final class ItemFeed: Sendable {
         }
     }
 
+    /// Names what was not begun, once nothing more can be sent.
+    ///
+    /// - Parameters:
+    ///   - error: why it was not.
+    ///   - limit: most items that are named; a folder may hold a million.
+    /// - Returns: false when there are more.
+    public func giveUp(
+        because error: any Error, limit: Int, report: (SentItem) -> Void
+    ) -> Bool {
+        for _ in 0..<limit {
+            guard let (step, _) = try? next(opening: {}) else { return true }
+            switch step {
+            case .item(let item):
+                report(SentItem(item, failed: error))
+                abandon(item, error, report)
+            case .skipped(let name, let what): report(SentItem(name, skipped: what))
+            case .failed(let name, let error): report(SentItem(name, failed: error))
+            }
+        }
+        return (try? next(opening: {})) == nil
+    }
+
+    /// Names the folders that an item that was not sent leaves without anything to wait for.
+    func abandon(_ item: OutgoingItem, _ error: any Error, _ report: (SentItem) -> Void) {
+        var ended = item
+        while let folder = finish(ended) {
+            report(SentItem(folder, failed: error))
+            ended = folder
+        }
+    }
+
     // MARK: walking
 
     private func walk(_ state: inout State) -> Step? {
@@ -142,7 +173,17 @@ public final class ItemFeed: Sendable {
         let result = withPath(path) {
             isArgument ? stat($0, &information) : lstat($0, &information)
         }
-        guard result == 0 else { return .failed(name, FileError(.open, shown(path))) }
+        let code = errno
+        // What a receiver writes into this folder meanwhile is whole, or gone, a moment later.
+        if let parent,
+            TemporaryName.isOne(Array(name.bytes[(parent.item.name.bytes.count + 1)...])),
+            result != 0 || [S_IFREG, S_IFLNK].contains(information.st_mode & S_IFMT)
+        {
+            return .skipped(name, "an unfinished file of a receiver")
+        }
+        guard result == 0 else {
+            return .failed(name, FileError(.open, shown(path), code: code))
+        }
         guard name.bytes.count <= TransferHeader.nameLimit else {
             return .failed(name, FileError(.open, shown(path), code: ENAMETOOLONG))
         }

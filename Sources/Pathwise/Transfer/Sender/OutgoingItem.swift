@@ -2,7 +2,8 @@
 public struct OutgoingItem: Sendable {
     /// What it is.
     public enum Kind: String, Sendable {
-        case file, pipe, directory, link
+        case file, pipe, link
+        case directory = "folder"
     }
 
     public var kind: Kind

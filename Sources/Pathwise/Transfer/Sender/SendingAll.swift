@@ -10,14 +10,18 @@ extension ClientSession {
     ///
     /// - Parameters:
     ///   - progress: called with the number of bytes handed over since the last call.
+    ///   - waiting: called with the name of a pipe, or standard input, of which nothing came for a
+    ///     second.
     ///   - report: called once for each item, in the order in which they end, from several tasks.
     /// - Throws: `SessionError` when the connection ends before all is done. Items that were not
-    ///   reported were not stored, as far as is known.
+    ///   reported were not begun: `ItemFeed.giveUp` names them.
     public func send(
         _ feed: ItemFeed, progress: @escaping @Sendable (Int) -> Void,
+        waiting: @escaping @Sendable (String) -> Void = { _ in },
         report: @escaping @Sendable (SentItem) -> Void
     ) async throws {
         let large = SlotLimit(ClientSession.parallelLargeItems)
+        let listeners = Shipment.Listeners(progress: progress, waiting: waiting, report: report)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<ClientSession.parallelItems {
                 group.addTask {
@@ -30,19 +34,40 @@ extension ClientSession {
                         }
                         do {
                             defer { if isLarge { large.leave() } }
-                            try await self.send(next.item, on: next.stream, progress, report)
+                            try await self.send(next.item, on: next.stream, listeners)
+                        } catch {
+                            feed.abandon(next.item, error, report)
+                            throw error
                         }
-                        var ended = next.item
-                        // A folder goes after the last item in it.
-                        while let folder = feed.finish(ended) {
-                            let stream = try await self.opened { try self.openStream() }
-                            try await self.send(folder, on: stream, progress, report)
-                            ended = folder
-                        }
+                        try await self.sendFolders(after: next.item, of: feed, listeners)
                     }
                 }
             }
             try await group.waitForAll()
+        }
+    }
+
+    /// Sends the folders of which an item was the last.
+    private func sendFolders(
+        after item: OutgoingItem, of feed: ItemFeed, _ listeners: Shipment.Listeners
+    ) async throws {
+        var ended = item
+        while let folder = feed.finish(ended) {
+            let stream: SessionStream
+            do {
+                stream = try await opened { try openStream() }
+            } catch {
+                listeners.report(SentItem(folder, failed: error))
+                feed.abandon(folder, error, listeners.report)
+                throw error
+            }
+            do {
+                try await send(folder, on: stream, listeners)
+            } catch {
+                feed.abandon(folder, error, listeners.report)
+                throw error
+            }
+            ended = folder
         }
     }
 
@@ -75,12 +100,10 @@ extension ClientSession {
     }
 
     private func send(
-        _ item: OutgoingItem, on stream: SessionStream,
-        _ progress: @escaping @Sendable (Int) -> Void, _ report: @Sendable (SentItem) -> Void
+        _ item: OutgoingItem, on stream: SessionStream, _ listeners: Shipment.Listeners
     ) async throws {
-        let shipment = Shipment(item: item, stream: stream, progress: progress)
-        let sent = await shipment.send()
-        report(sent)
+        let sent = await Shipment(item: item, stream: stream, listeners: listeners).send()
+        listeners.report(sent)
         // An item that failed for a reason of its own has said more than the end that followed.
         if let error = sent.error as? SessionError, case .ended = error { throw error }
     }

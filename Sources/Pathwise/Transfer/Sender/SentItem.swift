@@ -36,6 +36,12 @@ public struct SentItem: Sendable {
         outcome = .failed
     }
 
+    init(_ item: OutgoingItem, failed error: any Error) {
+        self.init(item)
+        bytes = item.size ?? 0
+        self.error = error
+    }
+
     init(_ name: ItemName, skipped what: String) {
         self.name = name
         outcome = .skipped

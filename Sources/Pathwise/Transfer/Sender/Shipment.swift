@@ -10,9 +10,19 @@ struct Shipment: Sendable {
     /// Code of RESET_STREAM for an item that was given up before anything of it was sent.
     private static let resetCode: UInt64 = 1
 
+    /// Time after which a wait for the first byte of a pipe is told.
+    private static let patience = Duration.seconds(1)
+
+    /// Who hears of it; see `ClientSession.send`.
+    struct Listeners: Sendable {
+        var progress: @Sendable (Int) -> Void
+        var waiting: @Sendable (String) -> Void
+        var report: @Sendable (SentItem) -> Void
+    }
+
     let item: OutgoingItem
     let stream: SessionStream
-    let progress: @Sendable (Int) -> Void
+    let listeners: Listeners
 
     /// Sends the item, and waits until the receiver has said what became of it.
     func send() async -> SentItem {
@@ -115,7 +125,8 @@ struct Shipment: Sendable {
             hasBegun = true
             try await stream.write(header.encoded())
             let content = FileContent(
-                file: file, name: item.name, size: size, stream: stream, progress: progress)
+                file: file, name: item.name, size: size, stream: stream,
+                progress: listeners.progress)
             digest = try await content.send(reader, resumedFrom: &sent.resumedFrom)
         }
         try stream.finish()
@@ -152,7 +163,7 @@ struct Shipment: Sendable {
             .copyBytes(from: ContentFrame.end(digest).encoded())
         hasBegun = true
         try await stream.write(UnsafeRawBufferPointer(room))
-        progress(size)
+        listeners.progress(size)
         return digest
     }
 
@@ -214,18 +225,24 @@ struct Shipment: Sendable {
             byteCount: headLength + TransferReader.largeCapacity, alignment: 64)
         defer { room.deallocate() }
         let content = UnsafeMutableRawBufferPointer(rebasing: room[headLength...])
+        let reminder = Task { [waiting = listeners.waiting] in
+            try await Task.sleep(for: Shipment.patience)
+            waiting(file.name)
+        }
+        defer { reminder.cancel() }
         while true {
             guard await gate.wait(for: file, toWrite: false) else {
                 throw TransferError.cutShort
             }
             guard let count = try file.readSome(into: content) else { continue }
+            reminder.cancel()
             if count == 0 { break }
             let piece = UnsafeRawBufferPointer(rebasing: room[..<(headLength + count)])
             room.copyBytes(from: ContentFrame.data(count).encoded())
             try digest.update(UnsafeRawBufferPointer(rebasing: content[..<count]))
             try await stream.write(piece)
             total += UInt64(count)
-            progress(count)
+            listeners.progress(count)
         }
         let result = try digest.finish()
         try await stream.write(ContentFrame.end(result).encoded())

@@ -22,6 +22,7 @@ struct KeygenCommand: ParsableCommand {
     var file: String?
 
     func run() throws {
+        StandardStreams.ignoreBrokenPipes()
         if psk {
             let key = try PresharedKey.generate()
             if let file {
@@ -29,11 +30,23 @@ struct KeygenCommand: ParsableCommand {
             } else {
                 try Console.standardOutput.write(key.base64 + "\n")
             }
-        } else {
-            let key = try PrivateKey.generate()
-            if let file { try KeyFile.write(key, to: file) }
-            let text = file == nil ? try key.base64 : key.publicKey.base64
-            try Console.standardOutput.write(text + "\n")
+            return
+        }
+        let key = try PrivateKey.generate()
+        guard let file else {
+            try Console.standardOutput.write(key.base64 + "\n")
+            return
+        }
+        try Console.standardOutput.checkIsOpen(
+            for: "and the public key goes there; open it, or send it to a file")
+        try KeyFile.write(key, to: file)
+        do throws(CommandFailure) {
+            try Console.standardOutput.write(key.publicKey.base64 + "\n")
+        } catch {
+            var failure = error
+            failure.message += "; the key is in \(file), and 'pathwise pubkey \(file)' prints "
+            failure.message += "its public key"
+            throw failure
         }
     }
 }

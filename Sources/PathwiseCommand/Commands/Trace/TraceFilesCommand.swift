@@ -76,7 +76,8 @@ extension TraceCommand {
 
         @Option(
             help: ArgumentHelp(
-                "The file to write, or - for standard output; an existing file is replaced.",
+                "The file to write, or - for standard output; an existing file is replaced, and a "
+                    + "symbolic link is written through.",
                 valueName: "file"))
         var output = "-"
 

@@ -37,8 +37,14 @@ enum Program {
         let code = root.exitCode(for: error)
         if code == .success {
             let width = Console.standardOutput.width ?? 100
-            try? Console.standardOutput.write(root.fullMessage(for: error, columns: width) + "\n")
-            return .success
+            do throws(CommandFailure) {
+                try Console.standardOutput.write(
+                    root.fullMessage(for: error, columns: width) + "\n")
+                return .success
+            } catch {
+                try? Console.standardError.write(error.line)
+                return error.status
+            }
         }
         var failure = CommandFailure(error)
         if code == .validationFailure {

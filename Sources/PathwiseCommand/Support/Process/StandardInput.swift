@@ -5,7 +5,7 @@ import PathTransport
 enum StandardInput {
     /// A private key as `keygen` prints it.
     static func privateKey() throws(CommandFailure) -> PrivateKey {
-        // A key has 44 characters; what is longer than this is none.
+        // A key has 44 characters; what is longer than this is not a key.
         var bytes = [UInt8](repeating: 0, count: 256)
         defer { wipe(&bytes) }
         var filled = 0

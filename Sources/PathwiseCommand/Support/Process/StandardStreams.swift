@@ -21,14 +21,15 @@ enum StandardStreams {
 }
 
 extension Console {
+    /// - Parameter use: what is to be written to it, as a sentence that begins with `and`.
     /// - Throws: when it was closed before the program began.
-    func checkIsOpen() throws(CommandFailure) {
+    func checkIsOpen(
+        for use: String = "and the report goes there; open it, or send it to a file"
+    ) throws(CommandFailure) {
         let flags = fcntl(descriptor, F_GETFL)
         guard flags >= 0, flags & O_ACCMODE != O_RDONLY else {
             let name = descriptor == STDOUT_FILENO ? "standard output" : "standard error"
-            throw CommandFailure(
-                "\(name) is closed, and the report goes there; open it, or send it to a file",
-                .inputOutput)
+            throw CommandFailure("\(name) is closed, \(use)", .inputOutput)
         }
     }
 }

@@ -156,7 +156,6 @@ final class Committer: Sendable {
         guard rule == .rename else {
             throw FileError(.create, folder.shownPath(of: wanted), code: EEXIST)
         }
-        try Committer.checkNoFolder(wanted, in: folder)
         for number in 1...Committer.highestNumber {
             let name = Committer.numbered(wanted, number)
             if try folder.renameIfFree(from, to: name) { return name }
@@ -164,7 +163,7 @@ final class Committer: Sendable {
         throw FileError(.create, folder.shownPath(of: wanted), code: EEXIST)
     }
 
-    /// A folder in the place of a file is no other version of it: the file is refused.
+    /// Refuses a name that a folder has: a file or link never takes its place.
     static func checkNoFolder(_ name: [UInt8], in folder: Folder) throws(FileError) {
         if let there = try folder.status(of: name), there.st_mode & S_IFMT == S_IFDIR {
             throw FileError(.rename, folder.shownPath(of: name), code: EISDIR)

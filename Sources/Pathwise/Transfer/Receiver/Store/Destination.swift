@@ -49,8 +49,9 @@ final class Destination: Sendable {
         return Spot(folder: folder, name: last, isSingle: false)
     }
 
-    /// The folder that a directory item names, made if it is not there.
-    func folder(for header: TransferHeader) throws -> Folder {
+    /// The folder that a directory item names, made if it is not there, and whether this receiver
+    /// made it for the item or for what is in it.
+    func folder(for header: TransferHeader) throws -> (folder: Folder, isNew: Bool) {
         guard let components = header.name.components else {
             throw TransferError.malformed("the name '\(header.name)', which leads elsewhere")
         }
@@ -60,7 +61,7 @@ final class Destination: Sendable {
         let folder = try tree.folder(components[...])
         // Its own permissions and time, and its name in the folder above.
         tree.noteChanged(folder)
-        return folder
+        return (folder, tree.takeNew(components[...]))
     }
 
     /// The folders in which new ones were made since the last call.

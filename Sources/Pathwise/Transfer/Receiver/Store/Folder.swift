@@ -59,11 +59,12 @@ final class Folder: Sendable {
         throw FileError(.open, shownPath(of: name))
     }
 
-    /// Makes a folder in it, unless one is there.
-    func makeChild(_ name: [UInt8]) throws(FileError) {
-        guard withPath(name, { mkdirat(descriptor, $0, 0o777) }) == 0 || errno == EEXIST else {
-            throw FileError(.create, shownPath(of: name))
-        }
+    /// Makes a folder in it, unless one is there; false then.
+    @discardableResult
+    func makeChild(_ name: [UInt8]) throws(FileError) -> Bool {
+        if withPath(name, { mkdirat(descriptor, $0, 0o777) }) == 0 { return true }
+        guard errno == EEXIST else { throw FileError(.create, shownPath(of: name)) }
+        return false
     }
 
     /// Gives the folder itself its permissions and the time of its last change.

@@ -6,11 +6,16 @@ internal import Synchronization
 final class FolderTree: Sendable {
     /// Folders that are kept open.
     private static let keptOpen = 64
+    /// New folders that are remembered until they come as items, after all that is in them. A
+    /// sender has as many under way as items, and those that lead to them.
+    private static let mostNew = 4096
 
     private struct State {
         var open: [[UInt8]: Folder] = [:]
         /// Folders that got a new folder since `takeChanged`.
         var changed: [Folder] = []
+        /// Folders that were made and have not come as items yet.
+        var new: Set<[UInt8]> = []
     }
 
     let root: Folder
@@ -27,7 +32,7 @@ final class FolderTree: Sendable {
             var folder = root
             var key: [UInt8] = []
             for component in components {
-                key += component + [UInt8(ascii: "/")]
+                FolderTree.extend(&key, by: component)
                 if let known = state.open[key], !known.isRemoved {
                     folder = known
                     continue
@@ -36,7 +41,10 @@ final class FolderTree: Sendable {
                 if let child = try folder.child(component) {
                     next = child
                 } else {
-                    try folder.makeChild(component)
+                    if try folder.makeChild(component) {
+                        if state.new.count >= FolderTree.mostNew { state.new.removeAll() }
+                        state.new.insert(key)
+                    }
                     state.changed.append(folder)
                     guard let made = try folder.child(component) else {
                         throw FileError(.open, folder.shownPath(of: component), code: 2)
@@ -59,6 +67,18 @@ final class FolderTree: Sendable {
             state.changed = []
             return changed
         }
+    }
+
+    /// Whether the folder at some components was made since this was last asked.
+    func takeNew(_ components: ArraySlice<[UInt8]>) -> Bool {
+        var key: [UInt8] = []
+        for component in components { FolderTree.extend(&key, by: component) }
+        return state.withLock { $0.new.remove(key) != nil }
+    }
+
+    private static func extend(_ key: inout [UInt8], by component: [UInt8]) {
+        key += component
+        key.append(UInt8(ascii: "/"))
     }
 
     /// Keeps a folder for the next `takeChanged`.

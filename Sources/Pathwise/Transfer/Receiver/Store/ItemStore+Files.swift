@@ -9,7 +9,7 @@ extension ItemStore {
         let header = delivery.header
         let folder = spot.folder
         item.path = folder.shownPath(of: spot.name)
-        if options.onConflict != .replace { try Committer.checkNoFolder(spot.name, in: folder) }
+        if options.onConflict != .rename { try Committer.checkNoFolder(spot.name, in: folder) }
         let twin = try twin(of: header, in: spot)
         if let twin, !header.isEager, try await confirm(twin, delivery, spot, &item) { return }
         if options.onConflict == .refuse, !header.isEager,
@@ -92,15 +92,24 @@ extension ItemStore {
         of header: TransferHeader, in spot: Destination.Spot
     ) throws(FileError) -> Twin? {
         guard header.kind == .file else { return nil }
+        return try firstOfItsNames(in: spot) { name, there in
+            guard there.st_mode & S_IFMT == S_IFREG, UInt64(max(0, there.st_size)) == header.size,
+                FileTime(there.st_mtim) == header.modified,
+                let file = try? spot.folder.openFile(name, writing: false, shownAs: name)
+            else { return nil }
+            return Twin(file: file, name: name, size: header.size)
+        }
+    }
+
+    /// The first thing that `look` makes of what stands under the item's name, or under one that
+    /// the item may have got from it; nil at the first name that is free.
+    func firstOfItsNames<Found>(
+        in spot: Destination.Spot, look: (_ name: [UInt8], _ there: stat) -> Found?
+    ) throws(FileError) -> Found? {
         var name = spot.name
         var number = 0
         while let there = try spot.folder.status(of: name) {
-            if there.st_mode & S_IFMT == S_IFREG, UInt64(max(0, there.st_size)) == header.size,
-                FileTime(there.st_mtim) == header.modified,
-                let file = try? spot.folder.openFile(name, writing: false, shownAs: name)
-            {
-                return Twin(file: file, name: name, size: header.size)
-            }
+            if let found = look(name, there) { return found }
             guard options.onConflict == .rename, number < Twin.mostTried else { return nil }
             number += 1
             name = Committer.numbered(spot.name, number)

@@ -203,12 +203,12 @@ public final class ItemStore: Sendable {
     ) async throws {
         try await delivery.start(at: 0)
         item.digest = try await delivery.end()
-        let folder = try destination.folder(for: delivery.header)
+        let (folder, isNew) = try destination.folder(for: delivery.header)
         item.path = folder.path
         try folder.setAttributes(
             mode: delivery.header.mode, modified: delivery.header.modified)
         _ = try await committer.commit(Committer.Item(folder: folder))
-        item.outcome = .stored
+        item.outcome = isNew ? .stored : .wasThere
     }
 
     private func makeLink(
@@ -220,12 +220,15 @@ public final class ItemStore: Sendable {
         let spot = try destination.spot(for: header)
         let folder = spot.folder
         item.path = folder.shownPath(of: spot.name)
-        if folder.target(ofLink: spot.name) == header.target {
-            item.becomeTwin(spot.name, in: spot)
+        let twin = try firstOfItsNames(in: spot) { name, _ in
+            folder.target(ofLink: name) == header.target ? name : nil
+        }
+        if let twin {
+            item.becomeTwin(twin, in: spot)
             return
         }
-        if options.onConflict != .replace { try Committer.checkNoFolder(spot.name, in: folder) }
-        let temporary = IncomingFile.randomName()
+        if options.onConflict != .rename { try Committer.checkNoFolder(spot.name, in: folder) }
+        let temporary = TemporaryName.unguessable()
         try folder.createLink(temporary, to: header.target, modified: header.modified)
         do {
             let name = try await committer.commit(

@@ -1,0 +1,53 @@
+import PathReport
+import PathTelemetry
+import PathTransport
+import Pathwise
+
+extension SendJob {
+    /// How a run ended, in text and in JSON.
+    struct Outcome {
+        let status: SessionStatus
+        let results: SendResults
+        /// Bytes of items that were given to the connection, stored or not.
+        let handedOver: UInt64
+        /// The recording, if there is one.
+        let trace: String?
+        /// What ended the run before all was done.
+        let failure: CommandFailure?
+        /// Every item is in the results, whatever became of it.
+        let namesAll: Bool
+
+        private var seconds: Double { max(1e-9, status.elapsed.seconds) }
+        /// Bytes of stored items that were sent, a second.
+        private var goodput: Double { Double(results.bytes) / seconds }
+
+        func printJSON() throws(CommandFailure) {
+            try results.finish(
+                failure, namesAll: namesAll,
+                [
+                    ("bytes_handed_over", .int(Int64(clamping: handedOver))),
+                    ("goodput_bits_per_second", .number(goodput * 8)),
+                    ("trace", trace.map { .string($0) } ?? .null),
+                ] + SessionSummary.json(status))
+        }
+
+        func printText() throws(CommandFailure) {
+            var lines = results.lines
+            let stored = SessionSummary.bytes(results.bytes)
+            let isComplete = failure == nil && !results.hasFailures
+            lines.append(
+                (isComplete
+                    ? "sent \(stored)"
+                    : "handed over \(SessionSummary.bytes(handedOver)), \(stored) of stored items,")
+                    + " in \(SessionSummary.fixed(seconds, 2)) s: "
+                    + "\(SessionSummary.rate(goodput)), policy \(status.policy), "
+                    + NumberText.counted(Int(clamping: status.statistics.failovers), "failover"))
+            lines.append(SessionSummary.table(status))
+            lines += SessionSummary.changeLines(status)
+            lines += SessionSummary.modelLines(status)
+            lines += results.notes
+            if let trace { lines.append("recorded to \(trace)") }
+            try Console.standardOutput.write(lines.joined(separator: "\n") + "\n")
+        }
+    }
+}

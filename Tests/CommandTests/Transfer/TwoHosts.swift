@@ -1,0 +1,112 @@
+import Glibc
+import Synchronization
+import Testing
+
+/// Two hosts, each a network namespace, joined by links whose ends come and go.
+final class TwoHosts {
+    static let isPossible: Bool = {
+        guard getuid() == 0 else { return false }
+        let name = "pwt\(getpid())x"
+        defer { shell("ip netns del \(name)") }
+        return shell("ip netns add \(name)")
+            && shell("ip -n \(name) link add v0 type veth peer name v1")
+    }()
+
+    private static let made = Atomic<Int>(0)
+
+    let client: String
+    let server: String
+    let links: [String]
+
+    init(_ links: [String]) throws {
+        self.links = links
+        let number = TwoHosts.made.add(1, ordering: .relaxed).newValue
+        client = "pwt\(getpid())a\(number)"
+        server = "pwt\(getpid())b\(number)"
+        var commands = ["ip netns add \(client)", "ip netns add \(server)"]
+        for host in [client, server] { commands.append("ip -n \(host) link set lo up") }
+        for (index, link) in links.enumerated() {
+            commands.append(
+                "ip link add \(link) netns \(client) type veth peer name w\(index) netns \(server)")
+            for end in End.allCases {
+                let (host, device) = interface(index, end)
+                commands += [
+                    "ip -n \(host) link set \(device) address \(hardware(index, end)) up",
+                    "ip -n \(host) addr add \(address(index, end))/26 dev \(device)",
+                ]
+            }
+        }
+        for command in commands { try #require(Self.shell(command), "\(command)") }
+    }
+
+    /// The two ends of a link.
+    enum End: Int, CaseIterable {
+        case client = 1
+        case server = 2
+    }
+
+    private func interface(_ link: Int, _ end: End) -> (host: String, device: String) {
+        end == .client ? (client, links[link]) : (server, "w\(link)")
+    }
+
+    private func hardware(_ link: Int, _ end: End) -> String {
+        "02:00:00:00:0\(link):0\(end.rawValue)"
+    }
+
+    /// Takes an end of a link up or down.
+    func command(_ link: Int, _ end: End, isUp: Bool) -> String {
+        let (host, device) = interface(link, end)
+        return "ip -n \(host) link set \(device) \(isUp ? "up" : "down")"
+    }
+
+    /// Gives what an end sends the hardware address of the other one, or one that nobody has.
+    func command(_ link: Int, _ end: End, reachesItsPeer: Bool) -> String {
+        let (host, device) = interface(link, end)
+        let other = end == .client ? End.server : .client
+        let peer = reachesItsPeer ? hardware(link, other) : "02:00:00:00:ee:ee"
+        return "ip -n \(host) neigh replace \(address(link, other)) lladdr \(peer) dev \(device) "
+            + "nud permanent"
+    }
+
+    private func address(_ link: Int, _ end: End) -> String {
+        "192.0.2.\(64 * link + end.rawValue)"
+    }
+
+    /// Where the server listens.
+    var addresses: [String] { links.indices.map { address($0, .server) + ":7000" } }
+
+    func set(_ link: String, _ state: String) {
+        _ = Self.shell("ip -n \(client) link set \(link) \(state)")
+    }
+
+    /// Bytes that the client's ends of the links have sent, by the kernel's count.
+    func bytesSent(_ folder: Scratch) -> Int {
+        links.reduce(0) { sum, link in
+            let file = folder.file("counter")
+            let counter = "/sys/class/net/\(link)/statistics/tx_bytes"
+            _ = Self.shell("ip netns exec \(client) cat \(counter) >\(file)")
+            let digits = text(of: file).filter(\.isNumber)
+            return sum + (Int(digits) ?? 0)
+        }
+    }
+
+    /// Whether the command ended well.
+    @discardableResult
+    static func shell(_ command: String) -> Bool {
+        let line = ["/bin/sh", "-c", "exec >/dev/null 2>&1; " + command]
+        var words: [UnsafeMutablePointer<CChar>?] = line.map { strdup($0) } + [nil]
+        var environment: [UnsafeMutablePointer<CChar>?] = [
+            strdup("PATH=/usr/bin:/bin:/usr/sbin:/sbin"), nil,
+        ]
+        defer { for word in words + environment { free(word) } }
+        var child = pid_t()
+        guard posix_spawn(&child, "/bin/sh", nil, nil, &words, &environment) == 0 else {
+            return false
+        }
+        var status: Int32 = 0
+        while waitpid(child, &status, 0) < 0, errno == EINTR {}
+        return status == 0
+    }
+
+    deinit { for host in [client, server] { Self.shell("ip netns del \(host)") } }
+}
