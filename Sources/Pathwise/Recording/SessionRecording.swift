@@ -65,7 +65,8 @@ struct SessionRecording: Sendable {
         case .policyGuard(.restored(let time)):
             entry = TraceEvent(time: time, kind: .restored, text: "the learned policy decides")
         case .policyGuard(.relearning(let reason, let time)):
-            entry = TraceEvent(time: time, kind: .note, text: "starts to learn again: \(reason.name)")
+            entry = TraceEvent(
+                time: time, kind: .note, text: "starts to learn again: \(reason.name)")
         case .modelReplaced(let hash, let time):
             entry = TraceEvent(
                 time: time, kind: .model, text: "goes on with model \(StableHash.text(hash))")

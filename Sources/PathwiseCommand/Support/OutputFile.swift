@@ -32,7 +32,8 @@ struct OutputFile: ~Copyable {
         }
         let place = try OutputFile.followed(path)
         let name =
-            OutputFile.folder(of: place) + String(decoding: TemporaryName.unguessable(), as: UTF8.self)
+            OutputFile.folder(of: place)
+            + String(decoding: TemporaryName.unguessable(), as: UTF8.self)
         let descriptor = open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw OutputFile.failure("create", path, errno) }
         self.init(path: path, place: place, temporary: name, descriptor: descriptor)

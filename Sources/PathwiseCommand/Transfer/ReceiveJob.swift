@@ -18,7 +18,9 @@ struct ReceiveJob {
     /// Streams that a client may have open: small items do not wait for each other.
     private static let parallelStreams: UInt64 = 256
 
-    /// Does all of it. With `--json` the summary is printed however it ends, unless the command
+    /// Does all of it.
+    ///
+    /// With `--json` the summary is printed however it ends, unless the command
     /// line cannot be used.
     static func run(_ command: ReceiveCommand) async throws {
         StandardStreams.ignoreBrokenPipes()

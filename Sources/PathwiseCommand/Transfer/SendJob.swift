@@ -15,7 +15,9 @@ struct SendJob {
     /// Items not begun that are named when a run fails.
     private static let mostUnsent = 10_000
 
-    /// Does all of it. With `--json` the object is printed however it ends, unless the command line
+    /// Does all of it.
+    ///
+    /// With `--json` the object is printed however it ends, unless the command line
     /// cannot be used.
     static func run(_ command: SendCommand) async throws {
         StandardStreams.ignoreBrokenPipes()

@@ -134,7 +134,9 @@ struct InterfaceOptions: ParsableArguments {
         _ planner: PathPlanner, _ interfaces: [NetworkInterface]
     ) -> CommandFailure {
         guard planner.rules.isEmpty else {
-            let reasons = planner.rules.map { "\($0.name) (\(problem(with: $0, planner, interfaces)))" }
+            let reasons = planner.rules.map {
+                "\($0.name) (\(problem(with: $0, planner, interfaces)))"
+            }
             return CommandFailure(
                 "none of the paths can be used now: \(reasons.joined(separator: ", ")); "
                     + "this host has the interfaces \(names(of: interfaces))", .unavailable)

@@ -6,8 +6,9 @@ internal import Synchronization
 final class FolderTree: Sendable {
     /// Folders that are kept open.
     private static let keptOpen = 64
-    /// New folders that are remembered until they come as items, after all that is in them. A
-    /// sender has as many under way as items, and those that lead to them.
+    /// New folders that are remembered until they come as items, after all that is in them.
+    ///
+    /// A sender has as many under way as items, and those that lead to them.
     private static let mostNew = 4096
 
     private struct State {
