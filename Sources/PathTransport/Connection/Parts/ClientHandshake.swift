@@ -115,7 +115,6 @@ struct ClientHandshake: ~Copyable {
         return true
     }
 
-    /// The server wants proof of this path's address.
     /// Takes a packet of the server; what it answered when that opens the connection.
     ///
     /// - Parameter kind: the packet's first byte.
@@ -132,7 +131,8 @@ struct ClientHandshake: ~Copyable {
         return nil
     }
 
-    mutating func handleRetry(_ bytes: UnsafeRawBufferPointer, path: PathID, now: Instant) {
+    /// The server wants proof of this path's address.
+    private mutating func handleRetry(_ bytes: UnsafeRawBufferPointer, path: PathID, now: Instant) {
         guard let retry = RetryPacket.parse(bytes), retry.receiver == index else { return }
         // One repetition at once for each new cookie, so that nobody is driven to send more.
         guard cookies[path.index] != retry.cookie else { return }
@@ -140,7 +140,7 @@ struct ClientHandshake: ~Copyable {
         repeatNow(now)
     }
 
-    mutating func handleRefusal(_ bytes: UnsafeRawBufferPointer, now: Instant) {
+    private mutating func handleRefusal(_ bytes: UnsafeRawBufferPointer, now: Instant) {
         guard let parsed = RefusalPacket.parse(bytes), parsed.receiver == index else { return }
         guard parsed.reason == .busy else {
             refusal = parsed.reason
@@ -188,15 +188,15 @@ struct ClientHandshake: ~Copyable {
         nextAttemptAt = now
     }
 
-    /// The server's answer.
-    ///
-    /// Nil when it does not fit: a true one may still come.
     /// What the server's answer opens the connection with.
     typealias Answer = (
         remoteIndex: UInt32, parameters: TransportParameters, keys: TrafficSecrets
     )
 
-    mutating func handleResponse(
+    /// The server's answer.
+    ///
+    /// Nil when it does not fit: a true one may still come.
+    private mutating func handleResponse(
         _ bytes: UnsafeRawBufferPointer, now: Instant
     ) -> Answer? {
         guard let response = ResponsePacket(bytes), response.receiver == index else { return nil }
