@@ -1,10 +1,10 @@
 import Synchronization
 
-/// A field that makes the compiler use a value where it lies.
+/// A field that makes the compiler use a value in place.
 ///
-/// A large value whose bits may be moved is copied to the stack for each method and getter that
-/// only reads it, 1 to 3 kB several times a datagram, though the language knows it as one that
-/// cannot be copied. A value with an atomic in it must stay at its address.
+/// The compiler copies a large bitwise-movable value to the stack for each method and getter that
+/// only reads it, even a noncopyable one: 1 to 3 kB several times per datagram. A value that
+/// contains an atomic must stay at its address.
 struct Pin: ~Copyable {
     private let atom = Atomic<Bool>(false)
 }

@@ -1,7 +1,7 @@
 extension SocketAddress {
     /// Reads `1.2.3.4:5000`, `[::1]:5000` or `[fe80::1%2]:5000`; the scope is an interface index.
     ///
-    /// With a `defaultPort` the port may be left out, and then an IPv6 address also its brackets.
+    /// With a `defaultPort` the port may be omitted, and then also the brackets of an IPv6 address.
     /// Names are not looked up, and forms of IPv4 with fewer than four parts are refused.
     public init?(parsing text: String, defaultPort: UInt16? = nil) {
         guard text.utf8.count <= 80 else { return nil }
@@ -57,7 +57,7 @@ private struct AddressParser {
         }
         let digits = position - start
         guard digits > 0, value <= UInt64(limit) else { return nil }
-        // A leading zero means octal to some readers, so it is nobody's address here.
+        // Some programs read a leading zero as octal, so it is refused.
         guard digits == 1 || allowsLeadingZero || bytes[start] != 0x30 else { return nil }
         return UInt32(value)
     }
@@ -136,7 +136,7 @@ private struct AddressParser {
 }
 
 extension SocketAddress: CustomStringConvertible {
-    /// `1.2.3.4:5000` or `[fe80::1%2]:5000`; reading it back gives the same value.
+    /// `1.2.3.4:5000` or `[fe80::1%2]:5000`; parsing it gives the same value.
     public var description: String {
         family == .ipv4 ? "\(host):\(port)" : "[\(host)]:\(port)"
     }

@@ -1,7 +1,7 @@
-/// An IPv4 or IPv6 address with a UDP port: a value of fixed size, without a system type in it.
+/// An IPv4 or IPv6 address with a UDP port: a value of fixed size without system types.
 ///
 /// IPv4-mapped IPv6 addresses (`::ffff:a.b.c.d`, RFC 4291 section 2.5.5.2) become IPv4 when the
-/// value is made, so that one host has one value whichever kind of socket heard it.
+/// value is made, so that one host has one value on either kind of socket.
 public struct SocketAddress: Hashable, Sendable {
     /// The address family.
     public enum Family: UInt8, Sendable {
@@ -45,7 +45,7 @@ public struct SocketAddress: Hashable, Sendable {
         SocketAddress(ipv4: 0x7f00_0001, port: port)
     }
 
-    /// The unspecified address of a family: what a socket that listens everywhere binds to.
+    /// The unspecified address of a family, to which a socket that listens everywhere binds.
     public static func any(_ family: Family, port: UInt16) -> SocketAddress {
         switch family {
         case .ipv4: SocketAddress(ipv4: 0, port: port)

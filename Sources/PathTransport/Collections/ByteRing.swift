@@ -1,22 +1,23 @@
-/// Bytes of a stream, held in a ring and addressed by their offset in the stream.
+/// Holds bytes of a stream in a ring, addressed by their offset in the stream.
 ///
-/// The ring knows no beginning and no end: its owner says which offsets it holds, at most
-/// `capacity` of them. Storage appears with the first `reserve`, doubles as needed up to the
-/// given maximum, and can be given back with `release`.
+/// The ring does not know where its content begins and ends: its owner says which offsets it holds,
+/// at most `capacity` of them. The first `reserve` allocates storage; it doubles as needed up to
+/// the given maximum, and `release` frees it.
 struct ByteRing: ~Copyable {
-    /// Storage of a ring that has just begun to be used, unless its maximum is less.
+    /// Storage of a ring at its first use, unless its maximum is less.
     static let initialCapacity = 65_536
 
-    /// What the allocator gave, and the first address in it that begins a cache line.
+    /// The address that the allocator returned, and the first cache-line boundary in it.
     ///
-    /// Asking the C library for aligned memory leaves about twice as much of its heap unused: 2.9 to
-    /// 7.4 MB instead of 1.7 to 3.8 MB after 5,000 rounds of rings that grow and go (glibc 2.36).
+    /// Asking the C library for aligned memory leaves about twice as much of its heap unused: 2.9
+    /// to 7.4 MB instead of 1.7 to 3.8 MB after 5,000 rounds in which rings grow and are freed
+    /// (glibc 2.36).
     private var allocation: UnsafeMutableRawPointer?
     private var base: UnsafeMutableRawPointer?
     private static let cacheLine = 64
-    /// Bytes of storage now: zero or a power of two.
+    /// Bytes of storage now; zero or a power of two.
     private(set) var capacity = 0
-    /// Bytes of storage at the most: a power of two.
+    /// The most bytes of storage; a power of two.
     let maximumCapacity: Int
 
     /// - Parameter maximumCapacity: bytes, rounded up to a power of two; 4 KiB ... 1 TiB.
@@ -28,7 +29,7 @@ struct ByteRing: ~Copyable {
 
     deinit { unsafe allocation?.deallocate() }
 
-    /// Makes storage for `needed` bytes, keeping the bytes at the offsets that are `held`.
+    /// Allocates storage for `needed` bytes and keeps the bytes at the offsets in `held`.
     ///
     /// - Returns: false, with nothing changed, if that is more than the maximum.
     @discardableResult
@@ -58,7 +59,8 @@ struct ByteRing: ~Copyable {
         return true
     }
 
-    /// Stores bytes at an offset; `reserve` must have made the storage for all that is held.
+    /// Stores bytes at an offset; `reserve` must have allocated storage for everything that is
+    /// held.
     mutating func store(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) {
         guard let base = unsafe base, let source = bytes.baseAddress else { return }
         precondition(bytes.count <= capacity, "more bytes than the ring has storage for")
@@ -82,7 +84,7 @@ struct ByteRing: ~Copyable {
         }
     }
 
-    /// Gives the storage back; what it held is gone.
+    /// Frees the storage; its content is lost.
     mutating func release() {
         unsafe allocation?.deallocate()
         unsafe allocation = nil
@@ -90,8 +92,9 @@ struct ByteRing: ~Copyable {
         capacity = 0
     }
 
-    /// Copies in pieces below the size from which the C library takes `rep movsb`: on AMD's Zen that
-    /// instruction takes about twice the time of the loop over vector registers.
+    /// Copies in pieces below the size from which the C library uses `rep movsb`.
+    ///
+    /// On AMD's Zen that instruction takes about twice the time of the loop over vector registers.
     private static func copy(
         _ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, count: Int
     ) {
@@ -103,7 +106,7 @@ struct ByteRing: ~Copyable {
         }
     }
 
-    /// Apart, because the optimiser would join the pieces to one again.
+    /// Not inlined, because the optimiser would merge the pieces into one copy again.
     @inline(never)
     private static func copyPiece(
         _ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, count: Int
@@ -117,5 +120,5 @@ struct ByteRing: ~Copyable {
     }
 }
 
-// The pointer is owned by the ring alone, so the ring may move to another thread.
+// Only the ring owns the pointer, so the ring may move to another thread.
 extension ByteRing: @unchecked Sendable {}

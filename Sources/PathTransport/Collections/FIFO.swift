@@ -1,4 +1,4 @@
-/// A queue in a ring that keeps its storage: steady use does not allocate.
+/// A queue in a ring that keeps its storage, so steady use does not allocate.
 struct FIFO<Element> {
     private var storage: [Element?] = []
     private var head = 0
@@ -22,7 +22,7 @@ struct FIFO<Element> {
         return element
     }
 
-    /// Moves the first element behind the last.
+    /// Moves the first element to the end.
     mutating func rotate() {
         guard count > 1, let element = popFirst() else { return }
         append(element)

@@ -1,21 +1,22 @@
 /// A set of unsigned numbers, kept as sorted, disjoint, non-touching half-open ranges.
 ///
-/// Serves stream offsets and bytes of a message. As a sequence its elements are the ranges in rising
-/// order; `length` is the quantity of numbers in them. The ranges lie in blocks of at most 64, so that a
-/// range which appears or vanishes in the middle moves at most one block, however many there are;
-/// the ends cost O(1) amortised, and everything else two binary searches. Storage is kept when
-/// the set empties, so steady use does not allocate.
+/// It holds stream offsets or byte positions of a message. As a sequence it yields the ranges in
+/// ascending order; `length` counts the numbers in them. The ranges lie in blocks of at most 64, so
+/// that inserting or removing a range in the middle moves at most one block, however many there
+/// are; operations at the ends cost O(1) amortised, all others two binary searches. Storage is kept
+/// when the set empties, so steady use does not allocate.
 ///
 /// At most `maximumRangeCount` ranges are held: an `insert` or `remove` that would need more
-/// changes nothing and reports false, which the caller treats as an attack or drops.
-/// Numbers are `0 ..< UInt64.max`.
+/// changes nothing and returns false, which the caller treats as an attack or as a packet to drop.
+/// Numbers lie in `0 ..< UInt64.max`.
 struct RangeSet: Sendable {
-    /// The most ranges of a block.
+    /// The most ranges in a block.
     static let blockSize = 64
-    /// Neighbours that have so few ranges together become one block.
+    /// Neighbouring blocks with this many ranges together, or fewer, are merged.
     private static let mergeSize = blockSize / 2
 
-    /// A block in use: the slots `start ..< end` of storage, within those of block `number`.
+    /// A block in use: its ranges are in the slots `start ..< end` of storage, within block
+    /// `number`.
     private struct Entry {
         var number: Int
         var start: Int
@@ -24,14 +25,14 @@ struct RangeSet: Sendable {
         var count: Int { end &- start }
     }
 
-    /// A range of the set: in which entry of the directory, and in which slot.
+    /// The position of a range: its entry in the directory and its slot in storage.
     private struct Place {
         var entry: Int
         var slot: Int
     }
 
     private var storage: [Range<UInt64>] = []
-    /// The blocks in use, none of them empty, in the order of their ranges.
+    /// The blocks in use, sorted by their ranges; none of them is empty.
     private var directory: [Entry] = []
     /// Blocks of the storage that are not in use.
     private var free: [Int] = []
@@ -39,7 +40,7 @@ struct RangeSet: Sendable {
     private(set) var count = 0
     /// How many numbers the set has.
     private(set) var length: UInt64 = 0
-    /// Ranges and directory entries that were moved so far: the work of making and closing gaps.
+    /// How many ranges and directory entries were moved so far to make and close gaps.
     private(set) var moves = 0
     /// The most ranges held at once.
     let maximumRangeCount: Int
@@ -106,7 +107,7 @@ struct RangeSet: Sendable {
         return true
     }
 
-    /// Takes the numbers of a range out.
+    /// Removes the numbers of a range.
     ///
     /// - Returns: false, with the set unchanged, if a split would need too many ranges.
     @discardableResult
@@ -119,7 +120,7 @@ struct RangeSet: Sendable {
                 guard count < maximumRangeCount else { return false }
                 storage[from.slot] = Range(uncheckedBounds: (head.lowerBound, range.lowerBound))
                 length &-= head.upperBound &- range.lowerBound
-                // The rest behind the hole is counted again when it is added.
+                // `add` counts the rest behind the hole again.
                 return add(
                     Range(uncheckedBounds: (range.upperBound, head.upperBound)), at: next(from))
             }
@@ -140,7 +141,7 @@ struct RangeSet: Sendable {
         return true
     }
 
-    /// Takes the lowest range out, or the first `maxLength` numbers of it.
+    /// Removes and returns the lowest range, or its first `maxLength` numbers.
     mutating func popFirst(maxLength: UInt64 = .max) -> Range<UInt64>? {
         guard let head = first, maxLength > 0 else { return nil }
         let size = head.upperBound &- head.lowerBound
@@ -166,7 +167,7 @@ struct RangeSet: Sendable {
 
     // MARK: places
 
-    /// The range at a place; nil behind the last.
+    /// The range at a place; nil past the end.
     private func value(_ place: Place) -> Range<UInt64>? {
         place.entry < directory.count ? storage[place.slot] : nil
     }
@@ -179,7 +180,7 @@ struct RangeSet: Sendable {
         return Place(entry: entry, slot: entry < directory.count ? directory[entry].start : 0)
     }
 
-    /// The place of the first range that ends above `number`; behind the last if there is none.
+    /// The place of the first range that ends above `number`; past the end if there is none.
     private func firstPlace(endingAbove number: UInt64) -> Place {
         var low = 0
         var high = directory.count
@@ -211,7 +212,7 @@ struct RangeSet: Sendable {
         return (lower, Swift.min(lower &+ RangeSet.blockSize, storage.count))
     }
 
-    /// Puts a new range before the one at a place.
+    /// Inserts a new range before the one at a place.
     private mutating func add(_ range: Range<UInt64>, at place: Place) -> Bool {
         guard count < maximumRangeCount else { return false }
         count &+= 1
@@ -219,7 +220,7 @@ struct RangeSet: Sendable {
         var entry = place.entry
         var slot = place.slot
         if entry == directory.count {
-            // Behind the last: in its block if that has a free slot there.
+            // At the end: into the last block if it has a free slot there.
             if let tail = directory.last, tail.end < bounds(tail).upper || grow() {
                 directory[entry &- 1].end &+= 1
                 storage[tail.end] = range
@@ -235,7 +236,7 @@ struct RangeSet: Sendable {
         if isFirst, slot == limits.lower, storage.count >= RangeSet.blockSize,
             directory[0].count >= RangeSet.blockSize / 2
         {
-            // Before all others, again and again: into a block of its own, from its end down.
+            // Insertions at the front fill a block of their own from its end downwards.
             insertEntry(at: 0)
             directory[0].start = bounds(directory[0]).upper &- 1
             directory[0].end = directory[0].start &+ 1
@@ -262,7 +263,7 @@ struct RangeSet: Sendable {
         return true
     }
 
-    /// Makes a small first block larger; false when the blocks have their full size.
+    /// Enlarges a small first block; returns false when the blocks have their full size.
     private mutating func grow() -> Bool {
         let size = storage.count
         guard size > 0, size < RangeSet.blockSize else { return false }
@@ -270,14 +271,14 @@ struct RangeSet: Sendable {
         return true
     }
 
-    /// Puts an empty block into the directory.
+    /// Inserts an empty block into the directory.
     private mutating func insertEntry(at index: Int) {
         var number = 0
         if let reused = free.popLast() {
             number = reused
         } else {
             number = storage.count / RangeSet.blockSize
-            // A set that never has many ranges stays small.
+            // The first block is small, so that a set of few ranges stays small.
             let size = storage.isEmpty ? 8 : RangeSet.blockSize
             storage.append(contentsOf: repeatElement(0..<0, count: size))
         }
@@ -286,7 +287,8 @@ struct RangeSet: Sendable {
         directory.insert(Entry(number: number, start: start, end: start), at: index)
     }
 
-    /// Moves the upper half of a full block into a new one; where a slot's range is then.
+    /// Moves the upper half of a full block into a new one and returns where the range of `slot` is
+    /// now.
     private mutating func split(_ index: Int, _ slot: Int) -> (entry: Int, slot: Int) {
         insertEntry(at: index &+ 1)
         let middle = directory[index].start &+ directory[index].count / 2
@@ -298,13 +300,14 @@ struct RangeSet: Sendable {
         return slot <= middle ? (index, slot) : (index &+ 1, target &+ (slot &- middle))
     }
 
-    /// Takes the ranges from one place up to another out.
+    /// Removes the ranges from one place up to, but not including, another.
     private mutating func removeAll(from: Place, to: Place) {
         guard from.entry < directory.count else { return }
         if from.entry == to.entry {
             removeSlots(from.slot, to.slot, of: from.entry)
         } else {
-            // The tail of the first block, all between, and the head of the last.
+            // This removes the tail of the first block, all blocks between, and the head of the
+            // last.
             if to.entry < directory.count {
                 count &-= to.slot &- directory[to.entry].start
                 directory[to.entry].start = to.slot
@@ -319,7 +322,7 @@ struct RangeSet: Sendable {
         closeEntries(from.entry, Swift.min(to.entry, directory.count &- 1))
     }
 
-    /// Takes slots of one block out, moving the shorter side.
+    /// Removes slots of one block by moving the shorter side.
     private mutating func removeSlots(_ from: Int, _ to: Int, of index: Int) {
         let gone = to &- from
         guard gone > 0 else { return }
@@ -334,7 +337,7 @@ struct RangeSet: Sendable {
         }
     }
 
-    /// Gives empty blocks back, and joins what has become small with a neighbour.
+    /// Frees empty blocks and merges small ones with a neighbour.
     private mutating func closeEntries(_ first: Int, _ last: Int) {
         var kept = first
         for index in first..<Swift.max(last &+ 1, first) {
@@ -385,7 +388,7 @@ struct RangeSet: Sendable {
 }
 
 extension RangeSet: Sequence {
-    /// The ranges in rising order.
+    /// The ranges in ascending order.
     func makeIterator() -> some IteratorProtocol<Range<UInt64>> {
         directory.lazy.flatMap { storage[$0.start..<$0.end] }.makeIterator()
     }

@@ -1,8 +1,9 @@
 import PathTelemetry
 
-/// The congestion control of one path: a value that takes events and answers with limits.
+/// The congestion control of one path: a value that takes events and returns limits.
 ///
-/// Deterministic, no clock, no I/O, no allocation. One value per path; all numbers are of that path.
+/// It is deterministic and has no clock, no I/O and no allocation. Each path has its own value, and
+/// all numbers concern that path.
 ///
 /// Order of calls when a packet is sent:
 ///
@@ -21,19 +22,19 @@ import PathTelemetry
 ///     controller.handleAck(... sample ...)                // once, if anything was acknowledged
 ///     pacer.update(rate: controller.pacingRate, maximumPacketSize:, now:)
 ///
-/// Losses found by a timer go to `rate.handleLost` and `handleLoss` alone. Probes of the path MTU
+/// Losses that a timer finds go only to `rate.handleLost` and `handleLoss`. Probes of the path MTU
 /// are never reported as lost (RFC 8899, section 3). When the sender runs out of data while the
 /// window is open, it calls `rate.handleAppLimited(bytesInFlight:)`.
 ///
-/// `handleOutage` comes once when the path is declared failed (or suspect, with its data moved
-/// elsewhere), `handleRestored` when it is to carry data again; losses of packets sent before the
+/// `handleOutage` is called once when the path is declared failed (or suspect, with its data moved
+/// elsewhere), and `handleRestored` when it may carry data again. Losses of packets sent before the
 /// outage are then no sign of congestion, whenever they are reported.
 protocol CongestionController: ~Copyable, Sendable {
     // Handle: events in.
 
     /// A packet left; `bytesInFlight` is the value before it.
     mutating func handleSent(now: Instant, bytes: Int, packetNumber: UInt64, bytesInFlight: Int)
-    /// One ACK frame acknowledged something for the first time.
+    /// An ACK frame acknowledged something for the first time.
     mutating func handleAck(_ event: AckEvent)
     /// Packets were declared lost.
     mutating func handleLoss(_ event: LossEvent)
@@ -41,18 +42,18 @@ protocol CongestionController: ~Copyable, Sendable {
     mutating func handleOutage(now: Instant)
     /// The path is back.
     mutating func handleRestored(now: Instant)
-    /// The largest packet that the path carries changed.
+    /// The largest packet size of the path changed.
     mutating func handleMaximumPacketSize(_ bytes: Int)
 
     // Read: limits and state.
 
-    /// The most bytes that may be in flight; at least two packets.
+    /// The most bytes that may be in flight, at least two packets.
     var congestionWindow: Int { get }
     /// Bytes per second; finite and above zero.
     var pacingRate: Double { get }
-    /// What the path is believed to carry, bytes per second; zero while unknown.
+    /// Estimated bandwidth of the path, bytes per second; zero while unknown.
     var bandwidthEstimate: Double { get }
-    /// Where the algorithm is, for traces.
+    /// The phase of the algorithm, for traces.
     var phase: CongestionPhase { get }
     /// The algorithm's name, for traces.
     var name: String { get }
@@ -62,11 +63,12 @@ protocol CongestionController: ~Copyable, Sendable {
 struct CongestionConfiguration: Sendable {
     /// The largest UDP payload sent on the path, bytes.
     var maximumPacketSize: Int
-    /// Window before anything is known, in packets; RFC 9002, 7.2 recommends 10.
+    /// Initial window, in packets; RFC 9002, 7.2 recommends 10.
     var initialWindowPackets: Int
-    /// Round trip assumed for pacing before the first sample.
+    /// Round-trip time assumed for pacing before the first sample.
     ///
-    /// RFC 9002, 6.2.2 uses 333 ms for timers; pacing the first window over that would waste it.
+    /// RFC 9002, 6.2.2 uses 333 ms for timers; pacing the first window over so long a time would
+    /// waste it.
     var initialPacingRTT: TimeDelta
 
     init(
@@ -78,13 +80,13 @@ struct CongestionConfiguration: Sendable {
         self.initialPacingRTT = max(initialPacingRTT, .milliseconds(1))
     }
 
-    /// The window before anything is known, in bytes.
+    /// Initial window, in bytes.
     var initialWindow: Int { maximumPacketSize * initialWindowPackets }
 }
 
 /// Bounds that keep every algorithm's output usable.
 enum CongestionLimits {
-    /// No path of interest carries less than this in a packet, bytes.
+    /// The smallest packet size that is supported, bytes.
     static let smallestPacket = 64
     /// The window is never below this many packets (RFC 9002, 7.2).
     static let minimumWindowPackets = 2
@@ -95,12 +97,12 @@ enum CongestionLimits {
     /// Pacing is never faster than this, bytes per second.
     static let maximumPacingRate = 1e11
 
-    /// The pacing rate within its bounds; the lower one for not-a-number.
+    /// The pacing rate clamped to its bounds; NaN becomes the lower bound.
     static func pacingRate(_ rate: Double) -> Double {
         rate > minimumPacingRate ? Swift.min(rate, maximumPacingRate) : minimumPacingRate
     }
 
-    /// The window within its bounds, from a computed size that may be anything.
+    /// The window clamped to its bounds; the computed size may be any number.
     static func window(_ bytes: Double, maximumPacketSize: Int) -> Int {
         let floor = minimumWindowPackets * maximumPacketSize
         guard bytes > Double(floor) else { return floor }

@@ -1,6 +1,6 @@
 import PathTelemetry
 
-/// What one ACK frame told about one path, as a congestion controller needs it.
+/// What one ACK frame says about one path, for a congestion controller.
 ///
 /// Bytes count whole UDP payloads of ack-eliciting packets, as in RFC 9002, section 2.
 struct AckEvent: Sendable {
@@ -12,7 +12,7 @@ struct AckEvent: Sendable {
     var largestAcked: UInt64
     /// The largest packet number sent on the path so far.
     var largestSent: UInt64
-    /// Bytes in flight after acknowledged and lost packets were taken out.
+    /// Bytes in flight without the acknowledged and lost packets.
     var bytesInFlight: Int
     /// Bytes in flight before the frame was processed.
     var priorBytesInFlight: Int
@@ -40,17 +40,17 @@ struct LossEvent: Sendable {
     var largestLost: UInt64
     /// The largest packet number sent on the path so far.
     var largestSent: UInt64
-    /// Bytes in flight after the lost packets were taken out.
+    /// Bytes in flight without the lost packets.
     var bytesInFlight: Int
     /// Whether the losses span a persistent congestion period (RFC 9002, 7.6).
     var isPersistentCongestion: Bool
 }
 
-/// Where a congestion controller is in its life, for traces and status.
+/// The phase of a congestion controller, for traces and status.
 enum CongestionPhase: UInt8, Sendable, CaseIterable {
-    /// Doubling each round trip until the link or a limit is found.
+    /// The window doubles each round trip until it reaches the capacity or a limit.
     case slowStart
-    /// Slow start at reduced growth while a rise of the delay is checked (RFC 9406).
+    /// Slow start with reduced growth, while a rise of the delay is confirmed (RFC 9406).
     case conservativeSlowStart
     /// Additive or cubic growth of the window.
     case congestionAvoidance
@@ -78,6 +78,6 @@ enum CongestionPhase: UInt8, Sendable, CaseIterable {
 public enum CongestionAlgorithm: String, Sendable, CaseIterable {
     /// RFC 9438 with HyStart++ (RFC 9406): loss-based.
     case cubic
-    /// Rate and round-trip model after BBR: tolerates random loss. The default.
+    /// Model of bandwidth and round-trip time after BBR, which tolerates random loss. The default.
     case modelBased = "model-based"
 }

@@ -1,9 +1,9 @@
 import PathTelemetry
 
-/// The congestion controller of one path, chosen once and called without indirection.
+/// The congestion controller of one path; its algorithm is chosen once and called statically.
 ///
-/// Both algorithms are stored and one is used: an enum with the algorithm as payload would copy
-/// some 500 bytes out and back in each call, which costs more than the algorithm itself.
+/// Both algorithms are stored although only one is used: an enum with the algorithm as payload
+/// would copy some 500 bytes out and back in each call, which costs more than the algorithm itself.
 struct Controller: ~Copyable, CongestionController {
     private let pin = Pin()
     /// The algorithm in use.

@@ -6,9 +6,9 @@ import PathTelemetry
 
 /// CUBIC (RFC 9438) with HyStart++ (RFC 9406): takes every loss as congestion.
 ///
-/// Fair to TCP and right where losses come from full queues. On a path with random loss the window
-/// settles near `1.05 * (RTT^3 / p^3)^(1/4)` packets (RFC 9438, section 5.1, RTT in seconds), far
-/// below what the path carries: use the model-based controller there.
+/// It is fair to TCP, and right where losses come from full queues. On a path with random loss the
+/// window settles near `1.05 * (RTT^3 / p^3)^(1/4)` packets (RFC 9438, section 5.1, RTT in
+/// seconds), far below what the path carries: use the model-based controller there.
 struct Cubic: CongestionController {
     /// Multiplicative decrease (RFC 9438, 4.6).
     static let beta = 0.7
@@ -37,10 +37,10 @@ struct Cubic: CongestionController {
     private var renoWindow = 0.0
     private var priorWindow = 0.0
 
-    /// Packets up to this number were sent before the last reduction.
+    /// The largest packet number sent before the last reduction.
     private var recoveryEnd: UInt64?
     private var isInRecovery = false
-    /// Packets up to this number were in flight when the path failed.
+    /// The largest packet number sent before the path failed.
     private var outageEnd: UInt64?
     private var isOutage = false
     private var largestSent: UInt64 = 0
@@ -63,7 +63,7 @@ struct Cubic: CongestionController {
         smoothedRTT = max(event.smoothedRTT, .microseconds(1))
         if let end = recoveryEnd, event.largestAcked > end { isInRecovery = false }
         guard !isOutage, !isInRecovery else { return }
-        // A window that was not used says nothing about the path (RFC 9002, 7.8; RFC 9438, 5.8).
+        // A window that was not filled says nothing about the path (RFC 9002, 7.8; RFC 9438, 5.8).
         let used = event.priorBytesInFlight &+ Cubic.unusedPackets * packetSize
         guard !event.isAppLimited || used >= congestionWindow else {
             epochStart = nil
@@ -90,7 +90,7 @@ struct Cubic: CongestionController {
 
     /// RFC 9438, sections 4.2 to 4.5.
     ///
-    /// Windows are in bytes, the cubic function in packets.
+    /// Windows are in bytes, while the cubic function counts packets.
     private mutating func growInAvoidance(_ event: AckEvent) {
         let size = Double(packetSize)
         let start: Instant
@@ -143,7 +143,7 @@ struct Cubic: CongestionController {
         isInRecovery = true
         epochStart = nil
         priorWindow = window
-        // Fast convergence: give room when the window shrank since the last loss.
+        // Fast convergence: yield bandwidth when the window shrank since the last loss.
         maximumWindow =
             window < maximumWindow ? window * (1 + Cubic.beta) / 2 : window
         setWindow(window * Cubic.beta)
@@ -157,7 +157,7 @@ struct Cubic: CongestionController {
         epochStart = nil
     }
 
-    /// Slow start from the initial window to where the path was.
+    /// Restarts slow start from the initial window, up to the earlier window.
     mutating func handleRestored(now: Instant) {
         guard isOutage else { return }
         isOutage = false

@@ -1,6 +1,6 @@
 import PathTelemetry
 
-/// HyStart++: leaves slow start when the round trip grows (RFC 9406), before packets are lost.
+/// HyStart++ (RFC 9406): leaves slow start when the round-trip time grows, before packets are lost.
 struct HyStart: Sendable {
     /// Constants of RFC 9406, section 4.3.
     static let minimumThreshold = TimeDelta.milliseconds(4)
@@ -9,8 +9,7 @@ struct HyStart: Sendable {
     static let samplesNeeded = 8
     static let conservativeGrowthDivisor = 4
     static let conservativeRounds = 5
-    /// Growth per ACK without pacing is bounded to this many packets; this sender paces, so the
-    /// bound is infinite (RFC 9406, 4.3, L).
+    /// This sender paces, so growth per ACK has no bound (L in RFC 9406, 4.3, is infinite).
 
     private var lastRoundMinimum = TimeDelta.infinite
     private var currentRoundMinimum = TimeDelta.infinite
@@ -18,14 +17,14 @@ struct HyStart: Sendable {
     private var samples = 0
     private var roundEnd: UInt64 = 0
     private var roundsInConservative = 0
-    /// Whether growth is reduced while the rise of the delay is checked.
+    /// Whether growth is reduced while a rise of the delay is confirmed.
     private(set) var isConservative = false
 
     init() {}
 
     /// Takes one ACK of slow start.
     ///
-    /// - Returns: true when slow start is over: five rounds of conservative slow start passed.
+    /// - Returns: true when slow start is over, after five rounds of conservative slow start.
     mutating func handleAck(rtt: TimeDelta?, largestAcked: UInt64, largestSent: UInt64) -> Bool {
         if let rtt {
             currentRoundMinimum = min(currentRoundMinimum, rtt)
@@ -33,7 +32,7 @@ struct HyStart: Sendable {
         }
         if isConservative {
             if samples >= HyStart.samplesNeeded && currentRoundMinimum < baseline {
-                // The rise was not a queue.
+                // The rise did not come from a queue.
                 isConservative = false
                 baseline = .infinite
                 roundsInConservative = 0

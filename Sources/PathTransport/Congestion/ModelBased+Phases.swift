@@ -6,15 +6,15 @@ import PathTelemetry
 ///     cruise -> probeRTT -> cruise        when the minimum round trip is ten seconds old
 ///     any -> outage -> restoring -> cruise | probeUp
 extension ModelBased {
-    /// Growth per round that shows that the pipe is not full, and the rounds without it that show
-    /// that it is (BBRStartupFullBwThresh, BBRStartupFullBwRounds).
+    /// Growth per round below which the pipe may be full, and the rounds without such growth after
+    /// which it is (BBRStartupFullBwThresh, BBRStartupFullBwRounds).
     static let growthThreshold = 1.25
     static let fullRounds = 3
-    /// Growth by a probe that makes the next probe follow at once.
+    /// Growth during a probe after which the next probe starts at once.
     static let probeGrowthThreshold = 1.1
-    /// Rounds of cruise, varied so that flows do not probe in step.
+    /// Least rounds of cruise; the number varies so that flows do not probe in step.
     static let shortestCruise = 4
-    /// Share of the earlier bandwidth that confirms it, and the rounds allowed for that.
+    /// Share of the earlier bandwidth that confirms it, and the rounds allowed to reach that share.
     static let confirmedShare = 0.8
     static let restoreRounds = 5
 
@@ -47,7 +47,7 @@ extension ModelBased {
                 roundsWithoutGrowth = 0
             } else {
                 roundsWithoutGrowth &+= 1
-                // With a queue in sight one round is enough.
+                // One round is enough when a queue stands.
                 isPipeFull = hasStandingQueue || roundsWithoutGrowth >= ModelBased.fullRounds
             }
         }
@@ -58,7 +58,7 @@ extension ModelBased {
     }
 
     private mutating func checkDrain(_ event: AckEvent) {
-        // A few rounds must do: the product may be too small for a path with jitter.
+        // Drain ends after a few rounds: the product may be too small for a path with jitter.
         let isLong = roundCount &- phaseStartRound > 3
         if isDrained(event) || isLong { startCruise(event) }
     }
@@ -87,7 +87,7 @@ extension ModelBased {
         probeFeedbackEnd = event.rateSample.totalDelivered &+ event.bytesInFlight
     }
 
-    /// The bound from losses gives way after some cycles, and fast where that costs nothing.
+    /// Raises the bound that losses set, after some cycles, until it no longer matters.
     private mutating func liftBound() {
         guard inflightBound.isFinite else { return }
         if boundedProbesLeft > 0 {
@@ -113,7 +113,7 @@ extension ModelBased {
             }
         case .probeDown:
             if continueWhileGrowing(event) { return }
-            // Where packets get lost, stay long enough to see how many are lost without a queue.
+            // When packets are lost, stay long enough to measure the loss without a queue.
             let isMeasured = roundLostPackets == 0 || elapsed > minimumRTT / 2
             if (isDrained(event) && isMeasured) || elapsed > minimumRTT * Int64(2) {
                 startCruise(event)
@@ -129,7 +129,7 @@ extension ModelBased {
         guard isRoundStart, !hasQueue, probeBaseline > 0,
             bandwidthFilter.value >= probeBaseline * ModelBased.probeGrowthThreshold
         else { return false }
-        // More bandwidth than the bound was set for.
+        // The path now has more bandwidth than when the bound was set.
         boundedProbesLeft = 0
         startUp(event)
         return true
@@ -144,7 +144,7 @@ extension ModelBased {
     }
 
     private mutating func checkProbeRTT(_ event: AckEvent) {
-        // What the dip delivers is no measure of the bandwidth.
+        // The data delivered during the dip does not measure the bandwidth.
         selfLimitedUntil = event.rateSample.totalDelivered &+ event.bytesInFlight
         let target = max(bandwidthDelayProduct * ModelBased.probeRTTGain, minimumWindow)
         if probeRTTHoldRound == nil && Double(event.bytesInFlight) <= target {
@@ -160,7 +160,7 @@ extension ModelBased {
 
     // MARK: Outages
 
-    /// Sends at the earlier rate from a small window that doubles each round.
+    /// Sends at the earlier rate, with a small window that doubles each round.
     mutating func startRestoring(now: Instant) {
         restoreBandwidth = bandwidthFilter.value
         minimumRTTTime = now
@@ -183,7 +183,7 @@ extension ModelBased {
         if measured >= ModelBased.confirmedShare * restoreBandwidth {
             startCruise(event)
         } else if roundCount &- phaseStartRound > ModelBased.restoreRounds {
-            // The path came back with less: believe what was seen and look for more.
+            // The path came back with less bandwidth: adopt the measured value and probe for more.
             bandwidthFilter.reset(to: measured, at: activeTime)
             startUp(event)
         }

@@ -1,64 +1,68 @@
 import PathTelemetry
 
-/// A controller that models the path by its bandwidth and its round trip without a queue.
+/// A controller that models a path by its bandwidth and its round-trip time without a queue.
 ///
 /// The core is BBR (draft-ietf-ccwg-bbr): pace at the largest recent delivery rate, keep a small
-/// multiple of the bandwidth-delay product in flight, and probe for more in a cycle. What differs,
-/// for links of a bonded connection:
+/// multiple of the bandwidth-delay product in flight, and probe for more in a cycle. It differs
+/// from BBR, for links of a bonded connection:
 ///
-/// - A loss counts as congestion only with evidence: at 3 % of a round when a queue stands, at
-///   5 % above the usual while probing, at 20 % otherwise. It then bounds the inflight data for a few cycles, never below the
-///   bandwidth-delay product. BBRv3 reacts at 2 % of any loss, by 30 %.
-/// - Loss that also occurs while sending below the bandwidth is random; pacing makes up for it.
+/// - Loss counts as congestion only with evidence: above 3 % of a round when a queue stands, 5 %
+///   while probing (both on top of random loss), otherwise 20 %. It then bounds the data in flight
+///   for a few cycles, never below the bandwidth-delay product. BBRv3 reacts to 2 % of any loss, by
+///   30 %.
+/// - Loss that also occurs while sending below the bandwidth is random; pacing compensates for it.
 /// - The bandwidth is the maximum of 12 minimum round trips *of time*, so that a path whose queue
 ///   makes rounds last seconds lowers its rate within a quarter of a second.
-/// - Probing goes on from round to round while the bandwidth grows.
-/// - The minimum round trip counts as fresh when a sample comes close to it, and looking for it
-///   takes half the inflight data for one round trip (bbr_probe_rtt_cwnd_gain in Linux BBRv3).
-/// - Losses and silence of an outage change nothing; afterwards the old estimate is confirmed
-///   within a few rounds.
+/// - Probing continues from round to round while the bandwidth grows.
+/// - The minimum round trip counts as fresh when a sample comes close to it, and measuring it again
+///   halves the data in flight for one round trip (bbr_probe_rtt_cwnd_gain in Linux BBRv3).
+/// - Losses and silence during an outage do not change the model; afterwards the earlier estimate
+///   is confirmed within a few rounds.
 ///
 /// Phases and the calls between them are in `ModelBased+Phases.swift`.
 struct ModelBased: CongestionController {
-    /// Smallest gain that doubles the rate each round, 4 ln 2 (BBRStartupPacingGain).
+    /// The smallest gain that doubles the rate each round, 4 ln 2 (BBRStartupPacingGain).
     static let startupGain = 2.77
     /// Window in startup and steady state, in bandwidth-delay products (BBRDefaultCwndGain).
     static let windowGain = 2.0
-    /// Empties in one round the queue that startup built, 1 / 2.89 (BBRDrainPacingGain).
+    /// Gain that empties in one round the queue that startup built, 1 / 2.89 (BBRDrainPacingGain).
     static let drainGain = 0.35
     /// Gains of the probing cycle (BBRv1; BBRv3 goes down with 0.9).
     static let upGain = 1.25
     static let downGain = 0.75
-    /// Mean pacing stays this much below the estimate (BBRPacingMarginPercent 1).
+    /// Mean pacing rate as a share of the estimate (BBRPacingMarginPercent 1).
     static let pacingMargin = 0.99
-    /// Inflight data while the minimum round trip is measured (BBRProbeRTTCwndGain).
+    /// Data in flight while the minimum round trip is measured, in bandwidth-delay products
+    /// (BBRProbeRTTCwndGain).
     static let probeRTTGain = 0.5
     static let probeRTTLimit = TimeDelta.milliseconds(200)
-    /// How long a minimum round trip is trusted (MinRTTFilterLen).
+    /// How long a minimum round trip stays valid (MinRTTFilterLen).
     static let minimumRTTWindow = TimeDelta.seconds(10)
     /// Window of the bandwidth filter in minimum round trips, and its least length.
     static let bandwidthWindowRounds: Int64 = 12
     static let minimumBandwidthWindow = TimeDelta.milliseconds(50)
     /// Least window in packets (BBRMinPipeCwnd).
     static let minimumWindowPackets = 4
-    /// Share of lost bytes in a round that bounds inflight data: with a queue, while probing, and
-    /// without a queue; and the least number of lost packets (6 is BBRStartupFullLossCnt).
+    /// Share of lost bytes in a round above which data in flight is bounded: with a queue, while
+    /// probing, and without a queue; and the least number of lost packets (6 is
+    /// BBRStartupFullLossCnt).
     static let lossThresholdWithQueue = 0.03
     static let lostPacketsWithQueue = 6
     static let lossThresholdOfProbe = 0.05
     static let lossThresholdWithoutQueue = 0.2
     static let lostPacketsWithoutQueue = 12
-    /// Without a queue startup goes on up to this loss: pacing is far too fast for the link above.
+    /// Startup without a queue tolerates loss up to this share; above it, pacing is far too fast
+    /// for the link.
     static let startupLossThreshold = 0.4
-    /// Probes that respect a bound before it is lifted step by step.
+    /// Probes that respect a bound before it is raised step by step.
     static let boundedProbes = 3
     /// Room above the bandwidth-delay product that a bound leaves, per unit of random loss.
     static let slackPerLoss = 5.0
-    /// The most random loss that pacing makes up for.
+    /// The most random loss that pacing compensates for.
     static let maximumCompensatedLoss = 0.1
-    /// Decrease of the bound on inflight data (BBRBeta is 0.7).
+    /// Decrease of the bound on data in flight (BBRBeta is 0.7).
     static let inflightDecrease = 0.9
-    /// A round trip above the minimum by this factor means that a queue stands.
+    /// A round-trip time above the minimum by this factor shows a standing queue.
     static let queueFactor = 1.25
 
     let configuration: CongestionConfiguration
@@ -72,12 +76,12 @@ struct ModelBased: CongestionController {
     var minimumRTT = TimeDelta.infinite
     var minimumRTTTime = Instant.zero
     var aggregation = AckAggregation()
-    /// Upper bound of inflight data from losses, bytes.
+    /// Upper bound of the data in flight that losses set, bytes.
     var inflightBound = Double.infinity
     var boundedProbesLeft = 0
     var randomLoss = RandomLossEstimator()
 
-    // Rounds: one passes when a packet sent after its start is acknowledged.
+    // Rounds: a round ends when a packet sent after its start is acknowledged.
     var roundCount = 0
     var roundEnd = 0
     var isRoundStart = false
@@ -100,12 +104,12 @@ struct ModelBased: CongestionController {
     var roundsWithoutGrowth = 0
     /// Bandwidth when the last probe began.
     var probeBaseline = 0.0
-    /// The last probe's packets are delivered when this many bytes are.
+    /// Value of `delivered` at which all packets of the last probe are delivered.
     var probeFeedbackEnd = 0
     var cruiseRounds = 0
     var probeRTTHoldRound: Int?
     var probeRTTMinimum = TimeDelta.infinite
-    /// Packets delivered before this count were limited by the sender's own probing.
+    /// Packets sent before this value of `delivered` were limited by the sender's own probing.
     var selfLimitedUntil = 0
     var largestSent: UInt64 = 0
     var outageEnd: UInt64?
@@ -127,7 +131,7 @@ struct ModelBased: CongestionController {
 
     mutating func handleSent(now: Instant, bytes: Int, packetNumber: UInt64, bytesInFlight: Int) {
         largestSent = max(largestSent, packetNumber)
-        // Nothing was under way: the pause is no time in which a rate could be seen.
+        // Nothing was in flight, so no rate could be measured during the pause.
         if bytesInFlight <= 0 { lastEventTime = now }
     }
 
@@ -196,7 +200,7 @@ extension ModelBased {
             && latestRTT > minimumRTT * ModelBased.queueFactor + .milliseconds(1)
     }
 
-    /// Whether a whole round has seen a queue; bursts of a growing rate do not show here.
+    /// Whether a queue stood for a whole round; short bursts do not count.
     var hasStandingQueue: Bool {
         lastRoundMinimumRTT != .infinite
             && min(lastRoundMinimumRTT, roundMinimumRTT)
@@ -213,8 +217,8 @@ extension ModelBased {
             lastRoundBandwidth = roundBandwidth
             roundMinimumRTT = .infinite
             roundBandwidth = 0
-            // Losses of this ACK belong to the round that it ends; they count in both halves of
-            // a burst, which errs on the side of seeing it.
+            // Losses of this ACK belong to the round that it ends. They count in both rounds, so
+            // that a burst of losses is rather counted twice than missed.
             roundAckedBytes = 0
             roundLostBytes = Double(event.rateSample.newlyLostBytes)
             roundLostPackets = min(roundLostPackets, event.rateSample.newlyLostBytes / packetSize)
@@ -231,7 +235,7 @@ extension ModelBased {
             minimumRTT = rtt
             minimumRTTTime = event.now
         } else if rtt <= minimumRTT + minimumRTT / 16 {
-            // Near enough: the queue was empty, no need to look for the minimum.
+            // The sample is close enough: the queue was empty, and no new measurement is needed.
             minimumRTTTime = event.now
         }
         if phase == .probeRTT { probeRTTMinimum = min(probeRTTMinimum, rtt) }
@@ -243,7 +247,7 @@ extension ModelBased {
         lastEventTime = event.now
         guard sample.rate > 0, sample.rate.isFinite else { return }
         roundBandwidth = max(roundBandwidth, sample.rate)
-        // A whole round above twice the minimum is a full link, whatever the sender lacks.
+        // A whole round above twice the minimum shows a full link, even if the sender lacks data.
         let isLinkFull =
             lastRoundMinimumRTT != .infinite
             && min(lastRoundMinimumRTT, roundMinimumRTT)
@@ -278,15 +282,15 @@ extension ModelBased {
             least = ModelBased.lostPacketsWithoutQueue
         }
         guard roundLostPackets >= least else { return false }
-        // A round that has just begun is judged by what a whole one would carry.
+        // A round that has just begun is measured against the data of a whole round.
         let carried = max(roundAckedBytes + roundLostBytes, bandwidthDelayProduct)
         return roundLostBytes > threshold * carried
     }
 
-    /// Whether what is reported now left during a probe: a round trip passes until then.
+    /// Whether packets reported now were sent during a probe; reports come a round trip later.
     private var isProbeFeedback: Bool { phase == .probeUp || roundEnd < probeFeedbackEnd }
 
-    /// Random loss that a round shows now and then: three standard deviations above the mean.
+    /// Random loss that a round rarely exceeds: three standard deviations above the mean.
     private var usualLoss: Double { randomLoss.share + 3 * lossDeviation }
 
     /// Standard deviation of the loss of one round under independent loss.
@@ -299,12 +303,12 @@ extension ModelBased {
     private mutating func handleExcessiveLoss(_ event: AckEvent) {
         isLossHandledInRound = true
         boundedProbesLeft = ModelBased.boundedProbes
-        // On a lossy path a probe must stay possible, or the estimate decays with the losses.
+        // A probe must stay possible on a lossy path, or the estimate decays with the losses.
         let slack = min(ModelBased.slackPerLoss * randomLoss.share, ModelBased.upGain - 1)
         let floor = bandwidthDelayProduct * (1 + slack) + 3 * Double(packetSize)
         switch phase {
         case .startup:
-            // What arrived is what the path holds (draft, 5.3.1.3).
+            // The delivered bytes estimate what the path holds (draft, 5.3.1.3).
             inflightBound = max(floor, Double(event.rateSample.delivered))
             isPipeFull = true
         case _ where isProbeFeedback:
@@ -331,14 +335,14 @@ extension ModelBased {
         }
         let margin = phase == .startup ? 1 : ModelBased.pacingMargin
         let wanted = gain * bandwidth * margin / (1 - compensatedLoss)
-        // Early samples are of a few packets: never slower before the pipe was full once.
+        // Early samples cover few packets, so the rate does not fall during startup.
         if phase != .startup || wanted > rate { rate = wanted }
     }
 
-    /// The loss that pacing makes up for.
+    /// The random loss that pacing compensates for.
     ///
-    /// Less by one standard deviation of a round's loss: the maximum filter already picks the
-    /// rounds that lost little, and on a path of few packets that is all there is to gain.
+    /// It is the estimate less one standard deviation of a round's loss: the maximum filter already
+    /// picks rounds with little loss, and on a path of few packets no more can be gained.
     private var compensatedLoss: Double {
         guard randomLoss.share > 0, isPipeFull else { return 0 }
         let loss = randomLoss.share - lossDeviation

@@ -2,28 +2,29 @@ import PathTelemetry
 
 /// Spreads the packets of one path over time (RFC 9002, 7.7).
 ///
-/// A bucket that fills at the pacing rate; each packet takes its size out, and sending is allowed
-/// while it is not empty. The burst is what a sender hands to the kernel in one call, so it is worth
-/// about a millisecond of the rate. The bucket holds a burst and what is earned while a sender wakes
-/// up late: without that, each late timer would lower the mean rate. An idle path saves up no more.
-/// Debt is allowed for the last packet of a burst, so the mean rate holds whatever sizes are sent.
+/// This is a token bucket that fills at the pacing rate; each packet takes its size out, and
+/// sending is allowed while the bucket is not empty. A sender hands one burst to the kernel in one
+/// call, so a burst is worth about a millisecond of the rate. The bucket holds a burst and the
+/// tokens of the time by which a sender wakes up late, as otherwise each late timer would lower the
+/// mean rate; an idle path saves no more. The last packet of a burst may go into debt, so the mean
+/// rate is kept for all packet sizes.
 struct Pacer: Sendable {
-    /// One burst is worth this much of the rate.
+    /// Time at the pacing rate that one burst is worth.
     static let burstTime = TimeDelta.milliseconds(1)
-    /// How late a sender may wake without losing what was earned meanwhile.
+    /// How late a sender may wake up without losing tokens.
     static let lateness = TimeDelta.milliseconds(2)
-    /// The most that is saved up beyond a burst, bytes: more would overflow buffers on the way.
+    /// The most that is saved beyond a burst, bytes; more would overflow buffers in the network.
     static let maximumSaving = 4 * 65_536
-    /// One burst is at least this many packets.
+    /// Least packets in a burst.
     static let minimumBurstPackets = 2
-    /// One burst is at most this, bytes: what one segmented send call takes.
+    /// Most bytes in a burst, which one segmented send call takes.
     static let maximumBurst = 65_536
 
     /// Bytes per second.
     private(set) var rate: Double
-    /// What a sender waits for, bytes.
+    /// The burst that a sender waits for, bytes.
     private(set) var burst: Int
-    /// The most that is saved up, bytes.
+    /// The most that the bucket holds, bytes.
     private(set) var capacity: Double
     /// The bucket's content at `time`, bytes; below zero means debt.
     private var credit: Double
@@ -46,7 +47,7 @@ struct Pacer: Sendable {
         Double(burst) + min(rate * lateness.seconds, Double(maximumSaving))
     }
 
-    /// Sets the rate; what was earned until `now` was earned at the old one.
+    /// Sets the rate; until `now` the bucket filled at the old one.
     mutating func update(rate newRate: Double, maximumPacketSize: Int, now: Instant) {
         refill(now)
         rate = CongestionLimits.pacingRate(newRate)
@@ -65,12 +66,12 @@ struct Pacer: Sendable {
         time = time.map { max($0, now) } ?? now
     }
 
-    /// Bytes that may go now; a packet may start while this is above zero.
+    /// Bytes that may be sent now; a packet may be sent while this is above zero.
     func budget(now: Instant) -> Int { max(Int(credit(at: now).rounded(.down)), 0) }
 
-    /// Whether enough is there to be worth a send call: half a burst.
+    /// Whether the bucket holds half a burst, enough to be worth a send call.
     ///
-    /// An acknowledgement that comes while the bucket fills must not cut what one call could carry
+    /// Otherwise an acknowledgement that arrives while the bucket fills would split one call's data
     /// into single packets.
     func hasBurst(now: Instant) -> Bool { budget(now: now) &* 2 >= burst }
 
@@ -80,10 +81,10 @@ struct Pacer: Sendable {
         credit -= Double(bytes)
     }
 
-    /// How long until a packet may go; zero when one may go now.
+    /// Time until a packet may be sent; zero when one may be sent now.
     ///
-    /// After the bucket ran empty this waits for a whole burst if `forBurst`, so that the sender
-    /// wakes once a burst and not once a packet.
+    /// With `forBurst` it waits for a whole burst after the bucket ran empty, so that the sender
+    /// wakes once per burst and not once per packet.
     func delay(now: Instant, forBurst: Bool = false) -> TimeDelta {
         let available = credit(at: now)
         if forBurst ? hasBurst(now: now) : available >= 1 { return .zero }
@@ -92,7 +93,7 @@ struct Pacer: Sendable {
         return TimeDelta(seconds: (wanted - available) / rate) + TimeDelta(nanoseconds: 1)
     }
 
-    /// The earliest time at which a packet may go, given the time of the last event.
+    /// The earliest time at which a packet may be sent, given the time of the last event.
     func nextDeparture(now: Instant, forBurst: Bool = false) -> Instant {
         now + delay(now: now, forBurst: forBurst)
     }

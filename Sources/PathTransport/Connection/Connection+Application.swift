@@ -4,7 +4,7 @@ public import PathTelemetry
 extension Connection {
     /// Opens a stream; the peer hears of it with its first data.
     ///
-    /// - Throws: `streamLimit` when the peer allows no more now.
+    /// - Throws: `streamLimit` when the peer currently allows no more.
     public mutating func openStream(
         isUnidirectional: Bool = false
     ) throws(StreamError) -> StreamID {
@@ -14,7 +14,8 @@ extension Connection {
     /// The next stream that the peer opened.
     public mutating func acceptStream() -> StreamID? { session.streams.accept() }
 
-    /// Takes bytes to send, as many as there is room for; `streamWritable` tells when there is more.
+    /// Takes as many bytes to send as fit; the event `streamWritable` reports when there is room
+    /// again.
     public mutating func write(
         _ stream: StreamID, _ bytes: UnsafeRawBufferPointer
     ) throws(StreamError) -> Int {
@@ -22,17 +23,17 @@ extension Connection {
         return try session.streams.write(stream, bytes)
     }
 
-    /// Ends the stream after what was written.
+    /// Ends the stream after the bytes written so far.
     public mutating func finish(_ stream: StreamID) throws(StreamError) {
         try session.streams.finish(stream)
     }
 
-    /// Gives the sending half of a stream up.
+    /// Abandons the sending half of a stream.
     public mutating func reset(_ stream: StreamID, code: UInt64) throws(StreamError) {
         try session.streams.reset(stream, code: code)
     }
 
-    /// Takes bytes in order; the stream is over when `isFinished`.
+    /// Reads bytes in order; the stream is over when `isFinished`.
     public mutating func read(
         _ stream: StreamID, into buffer: UnsafeMutableRawBufferPointer
     ) throws(StreamError) -> (count: Int, isFinished: Bool) {
@@ -41,12 +42,12 @@ extension Connection {
         return result
     }
 
-    /// Tells the peer that no more of the stream is wanted.
+    /// Tells the peer to stop sending on the stream.
     public mutating func stop(_ stream: StreamID, code: UInt64) throws(StreamError) {
         try session.streams.stop(stream, code: code)
     }
 
-    /// Queues a message for delivery within its deadline; its number.
+    /// Queues a message for delivery within its deadline and returns its number.
     ///
     /// - Throws: `messageSize`, `messageQueueFull`.
     public mutating func sendMessage(
@@ -57,7 +58,7 @@ extension Connection {
         return number
     }
 
-    /// The next message that arrived whole.
+    /// The next message that arrived completely.
     public mutating func receiveMessage() -> (number: UInt64, bytes: [UInt8])? {
         guard let message = session.receivedMessages.deliver() else { return nil }
         news.statistics.messagesReceived += 1
@@ -66,10 +67,10 @@ extension Connection {
 
     // MARK: another model
 
-    /// Goes on with another model between two decisions; an event tells.
+    /// Switches to another model between two decisions; an event reports it.
     ///
-    /// The replacement is made beforehand, so that nothing waits for it here. Packets under way,
-    /// queues and congestion control do not notice.
+    /// The replacement was prepared beforehand, so nothing waits here. Packets in flight, queues
+    /// and congestion control are not affected.
     public mutating func replaceModel(_ replacement: PathSelector.Replacement, now: Instant) {
         guard session.engine.replaceModel(replacement) else {
             refuseModel("it was prepared for another policy", now: now)
@@ -78,25 +79,25 @@ extension Connection {
         news.events.append(.modelReplaced(hash: replacement.modelHash, at: now))
     }
 
-    /// Tells by an event that another model was offered and why it is not used.
+    /// Reports by an event why an offered model is not used.
     public mutating func refuseModel(_ reason: String, now: Instant) {
         news.events.append(.modelRefused(reason: reason, at: now))
     }
 
     // MARK: the end, events and records
 
-    /// Tells how far UTC is from the clock of `now`, for features on a UTC grid; whoever knows the
-    /// wall clock says so again as it is slewed or set.
+    /// Sets the offset of UTC from the clock of `now`, for features on a UTC grid; to be called
+    /// again when the wall clock is slewed or set.
     public mutating func setUTCOffset(_ offset: TimeDelta) {
         session.engine.setUTCOffset(offset)
     }
 
-    /// Ends the connection; the peer is told.
+    /// Ends the connection and tells the peer.
     ///
-    /// What was not acknowledged may be lost: wait for `streamDelivered` first.
+    /// Unacknowledged data may be lost: wait for `streamDelivered` first.
     public mutating func close(now: Instant) { finish(.local, now: now) }
 
-    /// The next thing that happened.
+    /// The next event.
     public mutating func pollEvent() -> ConnectionEvent? {
         if let event = news.events.popFirst() { return event }
         guard let event = session.streams.nextEvent() else { return nil }
@@ -111,20 +112,20 @@ extension Connection {
 
     /// When `takeSamples` should be called; distant future without recording.
     ///
-    /// Apart from `pollTimeout`, because a sample changes nothing: a run is the same, packet for
-    /// packet, whether or not it is recorded.
+    /// This is separate from `pollTimeout`, because sampling must not change a run: it is the same,
+    /// packet for packet, whether or not it is recorded.
     public var sampleTimeout: Instant {
         isEstablished ? news.journal.sampleTimeout : .distantFuture
     }
 
-    /// Records what is known of every path, if it is time.
+    /// Records a sample of every path if one is due.
     public mutating func takeSamples(now: Instant) {
         if now >= sampleTimeout { news.journal.takeSamples(of: paths, now: now) }
     }
 
     /// Hands the records since the last call to `body`, oldest first.
     ///
-    /// After the end, with the last samples of all paths.
+    /// After the end this includes the last samples of all paths.
     public mutating func drainRecords(_ body: (borrowing TransportRecord) -> Void) {
         if isClosed {
             news.journal.takeLastSamples(of: paths, after: max(lastReceivedAt, lastEmptyPollAt))

@@ -2,7 +2,7 @@ import PathLearning
 import PathTelemetry
 
 extension Connection {
-    /// Messages first, then repairs, then new stream data.
+    /// Sends messages first, then retransmissions, then copies and new stream data.
     mutating func pollData(
         into buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Transmit? {
@@ -18,7 +18,7 @@ extension Connection {
         return nil
     }
 
-    /// Window and pacer would allow more than there is to send: rate samples are lower bounds.
+    /// Window and pacer allow more than there is to send, so rate samples are lower bounds.
     private mutating func noteAppLimited(now: Instant) {
         lastAppLimitedAt = now
         for index in paths.indices where paths[index].isUsable {
@@ -34,7 +34,7 @@ extension Connection {
     ) -> Transmit? {
         guard
             let (index, dispatch) = decide(
-                // The end of a stream may go alone; no burst is of no size.
+                // The end of a stream may be sent alone, and no burst has size zero.
                 bytes: max(1, session.streams.sendableBytes(upTo: paths.largestRoom(now: now))),
                 // Four round trips of the fastest path, within the configured bounds.
                 deadline: max(
@@ -50,9 +50,9 @@ extension Connection {
         return sent
     }
 
-    /// Asks the policy for the burst's path.
+    /// Asks the policy for the path of a burst.
     ///
-    /// Nil when no path has room, or the policy waits.
+    /// Returns nil when no path has room, or the policy waits.
     mutating func decide(
         bytes: Int, deadline: TimeDelta, trafficClass: TrafficClass, now: Instant
     ) -> (index: Int, dispatch: Dispatch)? {
@@ -61,8 +61,8 @@ extension Connection {
             bytes: bytes, deadline: deadline, trafficClass: trafficClass, now: now)
         for index in paths.indices where paths.takesData(index) {
             let room = paths[index].room(now: now)
-            // A policy that waits or sends copies weighs all paths; any other chooses among those
-            // that can send now, since stream data wants all the capacity there is.
+            // A policy that waits or sends copies compares all paths; any other chooses among those
+            // that can send now, since stream data should use all capacity.
             guard room > 0 || needs.fullPaths else { continue }
             session.clock.update(path: paths[index].id, from: paths[index].estimator.evidence)
             session.engine.offer(
@@ -82,17 +82,17 @@ extension Connection {
         return (index, dispatch)
     }
 
-    /// Lets old evidence of all paths fade before it is read.
+    /// Discounts old evidence of all paths before it is read.
     ///
-    /// At times that follow from the decisions alone, so that a run is the same whether or not
-    /// somebody looks at it.
+    /// The times follow from the decisions alone, so that a run is the same whether or not it is
+    /// observed.
     private mutating func fadeEvidence(now: Instant) {
         guard now >= nextFadingAt else { return }
         nextFadingAt = now + .milliseconds(100)
         for index in paths.indices where paths[index].isAlive { paths[index].estimator.tick(now) }
     }
 
-    // MARK: repairs: the path that delivers first, not the one that lost it
+    // MARK: retransmissions, on the path that delivers first and did not lose the data
 
     private mutating func pollRepairs(
         into buffer: UnsafeMutableRawBufferPointer, now: Instant
@@ -143,7 +143,7 @@ extension Connection {
 
     // MARK: filling
 
-    /// Fills datagrams for one path with stream data, new or to be repaired.
+    /// Fills datagrams for one path with stream data, new or retransmitted.
     private mutating func fill(
         _ index: Int, _ buffer: UnsafeMutableRawBufferPointer, decision: UInt64, isRepair: Bool,
         copyTo others: PathSet, now: Instant
@@ -184,7 +184,7 @@ extension Connection {
             ? transmit(index, length: batch.length, segment: min(batch.size, batch.length)) : nil
     }
 
-    /// Books a packet of a burst with its decision.
+    /// Assigns a packet of a burst to its decision.
     mutating func noteSent(_ packet: borrowing SentPacket, _ index: Int) {
         session.engine.handleSent(
             packet.decision, path: paths[index].id, bytes: Int(packet.bytes),
@@ -196,7 +196,8 @@ extension Connection {
         }
     }
 
-    /// Books a packet that repairs lost or moved data with the decisions that the data belongs to.
+    /// Assigns a packet that retransmits lost or moved data to the decisions that the data belongs
+    /// to.
     mutating func noteRepair(_ packet: borrowing SentPacket, _ index: Int) {
         guard session.engine.followsBytes else { return }
         let pieces = packet.pieces
@@ -204,14 +205,14 @@ extension Connection {
             pieces.span, path: paths[index].id, bytes: Int(packet.bytes))
     }
 
-    /// Notes that data of the application left, and earns the path probes that it pays for.
+    /// Notes that application data was sent, and credits the probes that it pays for.
     mutating func notePayload(_ index: Int, bytes: Int, now: Instant) {
         session.lastDataAt = now
         paths[index].lastPayloadAt = now
         probes.notePayload(bytes: bytes, now: now)
     }
 
-    /// Fills one packet; the bytes of stream data that went into it.
+    /// Fills one packet and returns the bytes of stream data in it.
     private mutating func appendStreamData(
         _ packet: inout PacketBuilder, isRepair: Bool, decision: UInt64, copyTo others: PathSet
     ) -> Int {
@@ -224,7 +225,7 @@ extension Connection {
             bytes += frame.chunk.length
             addCopies(.stream(frame), decision: decision, to: others)
         }
-        // A few bytes that no frame fits into: datagrams of one size go out in one call.
+        // Few bytes are left: pad them, so that datagrams of one size are sent in one call.
         if bytes > 0, packet.room <= PacketBuilder.waste { packet.pad() }
         return bytes
     }

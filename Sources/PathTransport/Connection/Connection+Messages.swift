@@ -2,7 +2,7 @@ import PathLearning
 import PathTelemetry
 
 extension Connection {
-    /// Lost fragments go the way that delivers first, new messages the way the policy decides.
+    /// Lost fragments take the path that delivers first, new messages the path of the policy.
     mutating func pollMessages(
         into buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Transmit? {
@@ -36,13 +36,13 @@ extension Connection {
     private mutating func completeMessageBurst(now: Instant) {
         guard let burst = messageBurst else { return }
         messageBurst = nil
-        // Of a message that expired on the way the rest never leaves. What is left of one whose
-        // path went away is another burst.
+        // The rest of a message that expired is never sent. The rest of one whose path went away is
+        // another burst.
         let isCut = !burst.isWhole && session.messages.head(now: now)?.number != burst.number
         session.engine.handleComplete(burst.decision, isCut: isCut, now: now)
     }
 
-    /// Fills datagrams with the fragments of one message, or without a burst with lost fragments.
+    /// Fills datagrams with fragments of one message, or with lost fragments if there is no burst.
     private mutating func fillMessages(
         _ index: Int, _ buffer: UnsafeMutableRawBufferPointer, burst: MessageBurst?, now: Instant
     ) -> Transmit? {
@@ -81,7 +81,7 @@ extension Connection {
             ? transmit(index, length: batch.length, segment: min(batch.size, batch.length)) : nil
     }
 
-    /// Queues copies of what was just sent on the other paths of a redundant action.
+    /// Queues copies of a frame that was just sent for the other paths of a redundant action.
     mutating func addCopies(_ frame: SentFrame, decision: UInt64, to others: PathSet) {
         var remaining = others
         while let path = remaining.popFirst() {
@@ -90,7 +90,7 @@ extension Connection {
         }
     }
 
-    /// Drops what is past its deadline, and reports it.
+    /// Drops messages that are past their deadline, and reports them.
     mutating func expireMessages(now: Instant) {
         session.messages.expire(now: now)
         session.receivedMessages.expire(now: now)

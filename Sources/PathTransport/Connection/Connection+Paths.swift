@@ -1,19 +1,19 @@
 public import PathTelemetry
 
 extension Connection {
-    /// Adds a path, or puts a removed one back into life under its number.
+    /// Adds a path, or revives a removed one under its number.
     ///
-    /// A client's call.
+    /// Only a client calls this.
     ///
-    /// The peer hears of it by the first packet on it. False when `PathID.limit` paths exist or
-    /// the number is in use.
+    /// The peer learns of the path by its first packet. Returns false when `PathID.limit` paths
+    /// exist or the number is in use.
     ///
     /// - Parameters:
-    ///   - path: its number; nil takes the first free one.
-    ///   - name: what the user calls it; the server hears it, and reports it.
-    ///   - socket: number of the local socket, handed back in `Transmit`.
+    ///   - path: its number; nil selects the first free one.
+    ///   - name: its name for the user; the server is told and reports it.
+    ///   - socket: number of the local socket, which `Transmit` returns.
     ///   - local: the socket's address, for recordings.
-    ///   - datagramLimit: largest UDP payload that the interface takes.
+    ///   - datagramLimit: largest UDP payload of the interface.
     @discardableResult
     public mutating func addPath(
         _ path: PathID? = nil, name: String = "", traits: PathTraits = PathTraits(), socket: Int,
@@ -62,14 +62,14 @@ extension Connection {
             .pathChanged(number, from: .closed, to: .validating, cause: .added, at: now))
     }
 
-    /// Largest datagram within what both ends take.
+    /// The largest datagram that both ends accept.
     private func allowed(_ datagramLimit: Int) -> Int {
         min(
             datagramLimit,
             min(configuration.parameters.maximumDatagram, peerParameters?.maximumDatagram ?? .max))
     }
 
-    /// A removed path comes back.
+    /// Revives a removed path.
     mutating func revive(
         _ index: Int, traits: PathTraits, socket: Int, remote: SocketAddress, datagramLimit: Int,
         now: Instant
@@ -82,12 +82,12 @@ extension Connection {
         paths[index].isUnrecorded = isServer
         paths.change(index, to: .validating, .added, now, &news)
         if !isServer {
-            // Overtakes what was said of the path before: it is not abandoned any more.
+            // This replaces the earlier status "abandoned".
             paths[index].statusToSend = paths[index].ownStatus
         }
     }
 
-    /// Takes a path out of service for good: its interface or address is gone.
+    /// Removes a path whose interface or address is gone.
     public mutating func removePath(_ path: PathID, now: Instant) {
         guard let index = index(of: path), paths[index].isAlive else { return }
         paths[index].recovery.handleFailed(now: now, sink: &session)
@@ -96,10 +96,10 @@ extension Connection {
         session.clock.remove(path: path)
     }
 
-    /// The system reported a fault of a path: a sign to look, never a verdict.
+    /// Takes a fault that the system reported for a path: it triggers a probe and proves nothing.
     ///
-    /// - Parameter datagramLimit: the largest UDP payload that the way carries, when the fault was
-    ///   that a datagram was too large.
+    /// - Parameter datagramLimit: the largest UDP payload that the route carries, if a datagram was
+    ///   too large.
     public mutating func handleSocketFault(
         _ path: PathID, datagramLimit: Int?, now: Instant
     ) {

@@ -3,13 +3,13 @@ public import PathTelemetry
 extension Connection {
     /// Takes one datagram.
     ///
-    /// It is decrypted in place; the memory is the caller's again afterwards.
+    /// It is decrypted in place; afterwards the caller may reuse the memory.
     ///
     /// - Parameters:
-    ///   - local: the address it was sent to, where the socket takes those of several: what is
-    ///     sent back on its path goes out from there.
-    ///   - socket: number of the local socket that it came in by.
-    ///   - receivedAt: when it arrived, as exactly as the caller knows (a kernel's stamp).
+    ///   - local: the address it was sent to, if the socket has several; replies on its path are
+    ///     sent from there.
+    ///   - socket: number of the local socket that received it.
+    ///   - receivedAt: when it arrived, as exactly as the caller knows (kernel time stamp).
     public mutating func handleDatagram(
         _ bytes: UnsafeMutableRawBufferPointer, from remote: SocketAddress,
         to local: SocketAddress? = nil, socket: Int, receivedAt: Instant, now: Instant
@@ -29,7 +29,7 @@ extension Connection {
         }
     }
 
-    /// The peer has not heard of the end yet, or has answered it.
+    /// Handles a packet of a peer that has not heard of the end yet, or has answered it.
     private mutating func handleWhileClosing(
         _ bytes: UnsafeMutableRawBufferPointer, now: Instant
     ) {
@@ -48,7 +48,8 @@ extension Connection {
                     DataHeader.length..<DataHeader.length + length]))
         while let frame = try? reader.next() {
             if case .close = frame {
-                // The peer repeats itself until it hears the answer, which may still have to go.
+                // The peer repeats its close frame until it gets our answer, which may still be
+                // unsent.
                 if case .peer = closeReason { return }
                 phase = .closed
                 return
@@ -84,7 +85,7 @@ extension Connection {
         }
         paths[index].noteReceived(bytes: bytes.count)
         paths.handleValidated(index, now: now, &news)
-        // Something has to be sent under the keys before the server answers with data.
+        // The server sends data only after a packet under the new keys.
         paths[index].probeDue = true
     }
 
@@ -116,7 +117,7 @@ extension Connection {
             }
             return
         }
-        // Only now is it certain that the peer sent it: state may be made.
+        // Only now is it certain that the peer sent it, so state may be created.
         if known == nil {
             guard isServer, paths.count < PathID.limit else { return }
             makePath(
@@ -130,7 +131,7 @@ extension Connection {
             index, bytes: bytes.count, number: header.packetNumber, from: remote, to: local,
             socket: socket, now: now)
         if index == 0, handshakeRemote == remote {
-            // The answer went to this address alone: it gets our packets.
+            // The answer went to this address alone, so the address is validated.
             handshakeRemote = nil
             paths.handleValidated(index, now: now, &news)
         }
@@ -141,7 +142,7 @@ extension Connection {
             payload, index, number: header.packetNumber, receivedAt: receivedAt, now: now)
     }
 
-    /// Books an authentic packet, and follows the peer to a new address once that is validated.
+    /// Records an authentic packet, and follows the peer to a new address, which is then validated.
     private mutating func noteArrival(
         _ index: Int, bytes: Int, number: UInt64, from remote: SocketAddress,
         to local: SocketAddress?, socket: Int, now: Instant
@@ -151,7 +152,7 @@ extension Connection {
         guard isServer else { return }
         let isNewest = paths[index].received.isEmpty || number > paths[index].received.largest
         if paths[index].remote != remote, isNewest {
-            // RFC 9000, section 9.3: nothing much is sent to the new address before it answers.
+            // RFC 9000, section 9.3: little is sent to the new address before it answers.
             paths[index].remote = remote
             paths[index].socket = socket
             paths[index].local = local
@@ -174,7 +175,7 @@ extension Connection {
                 if frame.isAckEliciting { isAckEliciting = true }
                 if case .ping = frame { wantsAnswerHere = true }
                 if case .pathChallenge = frame, isServer, paths[index].state == .closed {
-                    // The client revived the number. Late packets of its earlier life carry no
+                    // The client revived the path. Late packets of its earlier life carry no
                     // challenge.
                     revive(
                         index, traits: PathTraits(), socket: paths[index].socket,
@@ -183,7 +184,7 @@ extension Connection {
                     paths[index].validation.bytesReceived = payload.count
                 }
                 if !(try handleFrame(frame, index, now: now)) {
-                    // Data that cannot be kept: unacknowledged, it will be sent again.
+                    // The data cannot be kept; it is not acknowledged and will be retransmitted.
                     return
                 }
                 if closeReason != nil { return }
@@ -206,7 +207,7 @@ extension Connection {
         if isAckEliciting { paths[index].lastHeardAskingAt = now }
     }
 
-    /// False when the packet must not be acknowledged.
+    /// Handles a frame; returns false when the packet must not be acknowledged.
     private mutating func handleFrame(
         _ frame: Frame, _ index: Int, now: Instant
     ) throws -> Bool {
@@ -233,7 +234,7 @@ extension Connection {
             guard closeReason == nil else { return true }
             finish(
                 .peer(code: code, reason: EscapedText(bytes: reason).description), now: now)
-            // One answer, so that the peer need not wait.
+            // One answer is sent, so that the peer need not wait.
             closing.framesDue = 1 << index
             phase = .closing(until: now + .milliseconds(20))
         }

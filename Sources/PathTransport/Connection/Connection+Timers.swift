@@ -2,9 +2,9 @@ import PathLearning
 public import PathTelemetry
 
 extension Connection {
-    /// When `handleTimeout` should be called next, if nothing else happens before.
+    /// When `handleTimeout` should be called next, unless another event comes first.
     ///
-    /// May change after every other call.
+    /// It may change with every other call.
     public func pollTimeout(now: Instant) -> Instant {
         switch phase {
         case .closed: return .distantFuture
@@ -20,13 +20,13 @@ extension Connection {
         for index in paths.indices { next = min(next, pathTimeout(index, now: now)) }
         next = min(next, paths.acknowledgementTimeout(now: now))
         let departure = paths.departure(wantsToSend: session.wantsToSend, now: now)
-        // Whoever had nothing to send at this very moment has nothing to be woken for.
+        // A caller that just found nothing to send need not be woken at once.
         next = min(
             next, departure > lastEmptyPollAt ? departure : lastEmptyPollAt + .milliseconds(10))
         return min(next, reinjectionTimeout)
     }
 
-    /// When a policy that re-injects looks again for what is unanswered too long.
+    /// When a policy that re-injects next looks for data that is unacknowledged for too long.
     private var reinjectionTimeout: Instant {
         guard needs.reinjection != nil else { return .distantFuture }
         for index in paths.indices
@@ -36,7 +36,8 @@ extension Connection {
         return .distantFuture
     }
 
-    /// Queues what is unanswered for too long for other paths, once, if the policy re-injects.
+    /// Queues data that is unacknowledged for too long on other paths, once, if the policy
+    /// re-injects.
     private mutating func reinjectOverdue(now: Instant) {
         guard let age = needs.reinjection, now >= nextReinjectionAt else { return }
         let limit = age.age(fastest: session.fastestRTT)
@@ -57,7 +58,8 @@ extension Connection {
     private func pathTimeout(_ index: Int, now: Instant) -> Instant {
         guard paths[index].isAlive else { return .distantFuture }
         var next = Instant.distantFuture
-        // What cannot be sent now must not wake the caller: only an event can change that.
+        // A challenge that cannot be sent now must not wake the caller; only an event can change
+        // that.
         let maySend = paths[index].amplificationRoom >= 100
         if !paths[index].validation.isValidated, maySend {
             next = min(next, paths[index].validation.nextAttemptAt)
@@ -76,7 +78,8 @@ extension Connection {
         min(configuration.parameters.idleTimeout, peerParameters?.idleTimeout ?? .infinite)
     }
 
-    /// Does all that is due by now: losses, probes, silence, deadlines, time-outs of the whole.
+    /// Does everything that is due: losses, probes, silence, deadlines, time-outs of the
+    /// connection.
     public mutating func handleTimeout(now: Instant) {
         switch phase {
         case .closed: return
@@ -121,7 +124,7 @@ extension Connection {
         }
     }
 
-    /// Closes decisions whose acknowledgement should have come.
+    /// Closes decisions whose acknowledgement is overdue.
     private mutating func closeOverdue(now: Instant) {
         guard session.engine.timeout <= now else { return }
         session.engine.handleTimeout(now: now, grace: paths.answerTimes)
@@ -136,10 +139,10 @@ extension Connection {
         if isDue { changeKeys(now: now) }
     }
 
-    /// Starts sealing under new keys; the peer follows.
+    /// Starts to encrypt with new keys; the peer follows.
     ///
-    /// Done by itself when the keys are worn. Nothing happens while packets sealed under the keys
-    /// before the present ones may still be under way on the slowest path (RFC 9001, section 6.5).
+    /// It is called automatically when the keys are worn out. Nothing happens while packets under
+    /// the previous keys may still be in flight on the slowest path (RFC 9001, section 6.5).
     mutating func changeKeys(now: Instant) {
         if let since = protection?.advancedAt, since != .zero, now - since < paths.slowestAnswer {
             return
@@ -153,7 +156,7 @@ extension Connection {
         }
     }
 
-    /// Takes outcomes that became known, from which the policy has learned, for the recorder.
+    /// Passes new outcomes, from which the policy has learned, to the recorder.
     mutating func learnOutcomes(now: Instant) {
         while let outcome = session.engine.pollOutcome() {
             if outcome.isLate { news.statistics.lateOutcomes += 1 }
@@ -164,7 +167,7 @@ extension Connection {
 
     // MARK: the end
 
-    /// Ends the connection: for a fault at once, for an orderly end after the peer was told.
+    /// Ends the connection: at once after a fault, otherwise after the peer was told.
     mutating func finish(_ reason: CloseReason, now: Instant) {
         guard closeReason == nil else { return }
         closeReason = reason
@@ -183,7 +186,8 @@ extension Connection {
         }
     }
 
-    /// Tells the end on every path; again until it is answered, since nobody acknowledges it.
+    /// Sends the close frame on every path, repeatedly until it is answered, since it is not
+    /// acknowledged.
     private mutating func repeatClose(now: Instant) {
         for index in paths.indices where paths[index].isAlive { closing.framesDue |= 1 << index }
         closing.handleRepeated(fastest: session.fastestRTT, now: now)

@@ -1,7 +1,7 @@
 public import PathTelemetry
 
 extension Connection {
-    /// Smallest buffer that `pollTransmit` can be given: one datagram of any path.
+    /// Smallest buffer for `pollTransmit`: it holds one datagram of any path.
     static let smallestTransmitBuffer = 9216
 
     /// Writes the next datagrams into the buffer; nil when nothing may be sent now.
@@ -92,7 +92,7 @@ extension Connection {
             if isServer, paths[index].validation.attempts >= PathValidation.attemptLimit,
                 paths[index].state == .validating
             {
-                // Nobody answers there: forget the address.
+                // The address does not answer: forget it.
                 paths.change(index, to: .closed, .gaveUp, now, &news)
                 return nil
             }
@@ -103,7 +103,7 @@ extension Connection {
             paths[index].validation.handleChallengeSent(token, now: now)
             packet.challenge(token)
         }
-        // RFC 9000, section 8.2.1: the way has to carry full datagrams.
+        // RFC 9000, section 8.2.1: the path has to carry full datagrams.
         packet.pad(to: limit)
         return single(index, &packet, now: now)
     }
@@ -136,7 +136,7 @@ extension Connection {
         return single(index, &packet, now: now)
     }
 
-    /// When an idle path is next probed, so that its figures stay fresh and NAT keeps its entry.
+    /// When an idle path is next probed, so that its estimates stay fresh and its NAT entry lives.
     func keepaliveDue(_ index: Int) -> Instant {
         let isBusy = session.lastDataAt.map { lastReceivedAt - $0 < .seconds(2) } ?? false
         return probes.due(paths[index], isBusy: isBusy, idleTimeout: idleTimeout)
@@ -167,8 +167,8 @@ extension Connection {
         var packet = begin(index, buffer, limit: paths[index].mtu.current, now: now)
         appendAcks(&packet, all: true, now: now)
         appendControl(&packet, index, now: now)
-        // Acknowledgements are not acknowledged: ask now and then, so that a way that swallows
-        // them is noticed.
+        // Acknowledgements are not acknowledged, so a ping now and then reveals a path that drops
+        // them.
         let interval = max(paths[index].recovery.rtt.smoothed, .milliseconds(20))
         if now - lastAckPingAt >= interval {
             lastAckPingAt = now
@@ -194,7 +194,7 @@ extension Connection {
         return false
     }
 
-    /// Frames that any path may carry, as many as fit.
+    /// Appends frames that any path may carry, as many as fit.
     mutating func appendControl(_ packet: inout PacketBuilder, _ index: Int, now: Instant) {
         appendName(&packet, index)
         paths[index].appendAckFrequency(&packet)
@@ -207,7 +207,7 @@ extension Connection {
         paths[index].appendName(&packet, limit: limit, sequence: &statusSequence)
     }
 
-    /// Acknowledgements that are owed; with `all` also those that could still wait.
+    /// Appends acknowledgements that are due; with `all` also those that could still wait.
     mutating func appendAcks(_ packet: inout PacketBuilder, all: Bool, now: Instant) {
         for index in paths.indices {
             guard paths[index].received.owesAck,
@@ -230,7 +230,7 @@ extension Connection {
             now: now)
     }
 
-    /// Seals a packet and books it; the length of its datagram.
+    /// Encrypts a packet, records it as sent, and returns the length of its datagram.
     mutating func end(_ index: Int, _ packet: inout PacketBuilder, now: Instant) -> Int {
         let path = paths[index].id
         let length =
@@ -245,7 +245,7 @@ extension Connection {
         return length
     }
 
-    /// Seals a packet without data of the application, which goes alone.
+    /// Encrypts a packet without application data, which is sent alone.
     private mutating func single(
         _ index: Int, _ packet: inout PacketBuilder, now: Instant
     ) -> Transmit? {

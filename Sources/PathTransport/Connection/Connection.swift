@@ -3,9 +3,9 @@ public import PathTelemetry
 
 /// One multipath connection, client or server: the protocol without sockets, clocks or threads.
 ///
-/// Deterministic: it takes events and the time as arguments, and hands out packets, timers, events
-/// and records. Two endpoints that see the same calls do the same things. No call allocates per
-/// packet once its buffers have grown to what the traffic needs.
+/// It is deterministic: it takes events and the time as arguments, and returns packets, timers,
+/// events and records. Two endpoints that see the same calls do the same things. No call allocates
+/// per packet once its buffers have grown to what the traffic needs.
 ///
 /// Its methods are of four kinds:
 ///
@@ -16,13 +16,13 @@ public import PathTelemetry
 /// - *poll*, work out: `pollTransmit`, `pollTimeout`, `pollEvent`, `drainRecords`;
 /// - *read*, getters.
 ///
-/// After any *handle* or *application* call, call `pollTransmit` until it has nothing, take events
+/// After any *handle* or *application* call, call `pollTransmit` until it returns nil, take events
 /// and records, then sleep until `pollTimeout`. Times passed in must not go backwards.
 public struct Connection: ~Copyable {
     enum Phase {
         case handshaking
         case established
-        /// Close frames are still answered, so that the peer hears of the end.
+        /// Close frames are still answered, so that the peer learns of the end.
         case closing(until: Instant)
         case closed
     }
@@ -30,13 +30,13 @@ public struct Connection: ~Copyable {
     private let pin = Pin()
     let isServer: Bool
     public let configuration: ConnectionConfiguration
-    /// Static key of the peer: given for a client, proved for a server.
+    /// Static key of the peer: given to a client, proved to a server.
     public let peerKey: PublicKey
 
     var phase: Phase
     var handshake: ClientHandshake?
     var protection: PacketProtection?
-    /// Index by which the peer addresses this side, and by which this side addresses the peer.
+    /// The index by which the peer addresses this side, and the one for the other direction.
     var localIndex: UInt32
     var remoteIndex: UInt32 = 0
     var peerParameters: TransportParameters?
@@ -52,22 +52,24 @@ public struct Connection: ~Copyable {
     var statusSequence: UInt64 = 0
     var lastReceivedAt: Instant
     var lastAppLimitedAt: Instant?
-    /// When old evidence of the paths is next let fade.
+    /// When old evidence of the paths is next discounted.
     var nextFadingAt = Instant.zero
     var probes: ProbeBudget
     var messageBurst: MessageBurst?
-    /// Where the latest loss happened: its repair goes elsewhere if it can.
+    /// The path of the latest loss; its data is retransmitted elsewhere if possible.
     var lastLossPath: PathID?
     var lastAckPingAt: Instant
-    /// When `pollTransmit` last had nothing.
+    /// When `pollTransmit` last had nothing to send.
     var lastEmptyPollAt = Instant.zero
     var nextReinjectionAt = Instant.zero
-    /// A server's: address of the first message, proved by the first use of the keys from there.
+    /// Server only: the address of the first message, which the first packet under the keys
+    /// validates.
     var handshakeRemote: SocketAddress?
 
-    /// A client's connection; add its paths, then poll.
+    /// Makes a client's connection; add its paths, then poll.
     ///
-    /// - Parameter stamp: the wall clock, above that of every connection of this process before.
+    /// - Parameter stamp: the wall clock, above the stamp of every earlier connection of this
+    ///   process.
     ///
     /// Errors: `backend` when libcrypto fails.
     public init(
@@ -84,11 +86,11 @@ public struct Connection: ~Copyable {
         self.handshake = consume handshake
     }
 
-    /// A server's connection, made by `ServerEndpoint` for the first packet that the client's keys
-    /// sealed.
+    /// Makes a server's connection; `ServerEndpoint` does so at the first packet under the client's
+    /// keys.
     ///
-    /// - Parameter provesAddress: the answer went to one address alone, so a packet from there shows
-    ///   that the client is reached at it.
+    /// - Parameter provesAddress: the answer went to one address alone, so a packet from there
+    ///   validates it.
     init(
         server accepted: AcceptedInitiation, provesAddress: Bool,
         configuration: ConnectionConfiguration, selector: PathSelector, now: Instant
@@ -131,7 +133,7 @@ public struct Connection: ~Copyable {
         news = ConnectionNews(journal: Journal(configuration, now: now))
     }
 
-    /// The keys are known: the connection can carry data.
+    /// Starts to carry data, now that the keys are known.
     mutating func establish(
         suite: CipherSuite, secrets: TrafficSecrets, peer: TransportParameters, now: Instant
     ) throws(CryptoError) {
@@ -154,7 +156,7 @@ public struct Connection: ~Copyable {
         if case .handshaking = phase { return true }
         return false
     }
-    /// Nothing is sent or received any more.
+    /// Whether the connection is over: nothing is sent or received any more.
     public var isClosed: Bool {
         if case .closed = phase { return true }
         return false
@@ -163,7 +165,7 @@ public struct Connection: ~Copyable {
     public var statistics: ConnectionStatistics { news.statistics }
     public var policyName: String { session.engine.policy }
     public var modelHash: UInt64 { session.engine.modelHash }
-    /// The paths that exist, in the order of their making.
+    /// The paths that exist, in the order of their creation.
     public var pathIDs: [PathID] {
         paths.indices.filter { paths[$0].isAlive }.map { paths[$0].id }
     }
@@ -175,7 +177,7 @@ public struct Connection: ~Copyable {
     public func snapshot(of path: PathID, now: Instant) -> PathSnapshot? {
         index(of: path).map { paths[$0].snapshot(now: now) }
     }
-    /// What the client calls a path, safe to show; `path 3` where it gave no name.
+    /// The client's name of a path, safe to show; `path 3` if it gave none.
     public func name(of path: PathID) -> String {
         index(of: path).map { paths[$0].shownName } ?? "path \(path.rawValue)"
     }
@@ -183,7 +185,7 @@ public struct Connection: ~Copyable {
     public func statistics(of path: PathID) -> PathStatistics? {
         index(of: path).map { paths[$0].statistics }
     }
-    /// How the delays of a path are distributed.
+    /// The distribution of the delays of a path.
     public func delays(of path: PathID) -> PathDelays? { index(of: path).map { paths[$0].delays } }
     /// When the connection was made.
     public var startedAt: Instant { origin }

@@ -1,48 +1,48 @@
 import PathLearning
 public import PathTelemetry
 
-/// What a connection is set up with; constant while it lives.
+/// The settings of a connection, constant while it lives.
 public struct ConnectionConfiguration: Sendable {
-    /// Limits told to the peer.
+    /// Limits announced to the peer.
     public var parameters = TransportParameters()
     public var congestion = CongestionAlgorithm.modelBased
-    /// Window of a path before anything is known of it, packets.
+    /// Initial window of a path, packets.
     public var initialWindowPackets = 32
-    /// Bytes that each stream buffers until they are acknowledged.
+    /// The most unacknowledged bytes that each stream buffers.
     public var streamSendCapacity = 16 << 20
-    /// Bounds of the time within which a burst of stream data should arrive; in between it is four
-    /// round trips.
+    /// Bounds of the deadline of a burst of stream data; between them it is four round trips.
     ///
     /// Outcomes later than this count as late.
     public var streamDeadlineRange = TimeDelta.milliseconds(100)...TimeDelta.seconds(2)
-    /// Time that a client tries to reach the server.
+    /// How long a client tries to reach the server.
     public var handshakeTimeout = TimeDelta.seconds(5)
-    /// Idle paths are probed this often while this side sends data, as long as the probes and
-    /// their answers stay below two percent of it; metered and standby paths are not.
+    /// Interval of probes of idle paths while this side sends data, as long as probes and their
+    /// answers stay below two percent of the data; metered and standby paths are not probed this
+    /// way.
     public var quickProbeInterval = TimeDelta.milliseconds(125)
-    /// Idle paths are probed this often while data flows at all, and metered ones of them so
-    /// often.
+    /// Intervals of probes of idle paths, and of metered idle paths, while data flows in either
+    /// direction.
     public var idleProbeInterval = TimeDelta.milliseconds(500)
     public var meteredProbeInterval = TimeDelta.seconds(2)
-    /// A connection without traffic is kept alive this often; UDP NAT entries live 30 s or more.
+    /// Interval of keepalives of a connection without traffic; UDP NAT entries live 30 s or more.
     public var keepaliveInterval = TimeDelta.seconds(10)
-    /// A failed path is probed this often.
+    /// Interval of probes of a failed path.
     public var failedProbeInterval = TimeDelta.milliseconds(200)
-    /// How often path samples are recorded; zero records none.
+    /// Interval of recorded path samples; zero records none.
     public var sampleInterval = TimeDelta.milliseconds(100)
-    /// Decisions and outcomes are handed out for recording.
+    /// Whether decisions, outcomes and samples are returned for recording.
     public var isRecording = false
-    /// Seed of the policy's draws and of pauses between attempts: of nothing that is secret.
+    /// Seed of the policy's draws and of pauses between attempts; no secret depends on it.
     public var seed: UInt64 = 1
 
     public init() {}
 }
 
-/// What a connection did, in all.
+/// Totals of a connection.
 public struct ConnectionStatistics: Sendable {
     public var streamBytesSent: UInt64 = 0
     public var streamBytesRetransmitted: UInt64 = 0
-    /// Bytes of streams and messages sent on a further path as a copy.
+    /// Bytes of streams and messages sent as copies on further paths.
     public var bytesDuplicated: UInt64 = 0
     public var streamBytesReceived: UInt64 = 0
     /// Stream bytes received more than once.

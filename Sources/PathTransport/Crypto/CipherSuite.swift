@@ -2,13 +2,13 @@ internal import CCrypto
 
 /// The authenticated cipher of packets.
 ///
-/// All have a 12-byte nonce and a 16-byte tag.
+/// All suites have a 12-byte nonce and a 16-byte tag.
 public enum CipherSuite: UInt8, Sendable, CaseIterable {
     /// AES-128-GCM (NIST SP 800-38D): fastest where the processor has AES instructions.
     case aes128gcm = 1
     /// AES-256-GCM (NIST SP 800-38D).
     case aes256gcm = 2
-    /// ChaCha20-Poly1305 (RFC 8439): fastest where it has not.
+    /// ChaCha20-Poly1305 (RFC 8439): fastest on other processors.
     case chacha20poly1305 = 3
 
     /// The word used on the command line, in tables and in traces.
@@ -30,9 +30,9 @@ public enum CipherSuite: UInt8, Sendable, CaseIterable {
 
     /// Length of the key, bytes.
     var keyLength: Int { self == .aes128gcm ? 16 : 32 }
-    /// Packets to seal with one key at most, before the next generation (RFC 9001, section 6.6).
+    /// The most packets under one key before the next generation (RFC 9001, section 6.6).
     var confidentialityLimit: UInt64 { self == .chacha20poly1305 ? 1 << 62 : 1 << 23 }
-    /// Forged packets to bear with one key at most; then the connection ends (the same section).
+    /// The most forged packets under one key before the connection ends (same section).
     var integrityLimit: UInt64 { self == .chacha20poly1305 ? 1 << 36 : 1 << 52 }
     /// Length of the tag behind every payload, bytes.
     static let tagLength = 16
@@ -46,13 +46,13 @@ public enum CipherSuite: UInt8, Sendable, CaseIterable {
     }
 }
 
-/// One AEAD key with its schedule set up and its context kept: no allocation after `init`.
+/// One AEAD key with its key schedule and context; nothing is allocated after `init`.
 @safe struct AEADContext: ~Copyable {
     private let context: OpaquePointer
 
     /// Errors: `backend` when libcrypto lacks memory or the algorithm.
     ///
-    /// - Parameter key: 32 bytes, of which the suite takes its `keyLength` first ones.
+    /// - Parameter key: 32 bytes, the suite uses the first `keyLength`.
     init(suite: CipherSuite, key: SecretBytes) throws(CryptoError) {
         guard
             let made = unsafe key.withBytes({ key in

@@ -2,7 +2,7 @@ import Glibc
 
 /// Why a key, a handshake message or a key file was refused.
 ///
-/// The description is one line: what was tried, on what, and how to mend it. It never holds
+/// The description is one line: what was tried, on what, and how to fix it. It never contains
 /// secret bytes.
 public enum CryptoError: Error, Equatable, Sendable {
     /// libcrypto could not do `operation`: memory or the algorithm is missing.
@@ -15,7 +15,7 @@ public enum CryptoError: Error, Equatable, Sendable {
     case weakPublicKey
     /// A handshake message shorter than its pattern allows.
     case messageTooShort(needed: Int, found: Int)
-    /// A message longer than Noise allows (65,535 bytes with tags).
+    /// The message is longer than Noise allows (65,535 bytes with tags).
     case messageTooLong(found: Int)
     /// The tag over `part` does not fit: forged, damaged, or made with other keys.
     case authenticationFailed(part: String)

@@ -1,7 +1,7 @@
 /// The packet keys of one direction and one generation.
 ///
-/// A peer keeps the current generation and, while keys change, the next or the previous one; a
-/// key-phase bit in the packet's header says which (as QUIC does, RFC 9001 section 6).
+/// A peer keeps the keys of the previous, the current and the next generation; two bits in the
+/// packet's header say which one applies (QUIC has one bit, RFC 9001 section 6).
 public struct DirectionKeys: Sendable {
     /// The cipher that the keys are for.
     public let suite: CipherSuite
@@ -28,7 +28,7 @@ public struct DirectionKeys: Sendable {
         }
     }
 
-    /// The keys of the next generation; from them the present ones cannot be computed.
+    /// The keys of the next generation; the present ones cannot be derived from them.
     ///
     /// The secret is replaced through the label "pathwise ku", as in RFC 9001 section 6.1.
     public func next() throws(CryptoError) -> DirectionKeys {
@@ -38,12 +38,11 @@ public struct DirectionKeys: Sendable {
     }
 }
 
-/// Seals or opens the packets of one direction with one key; kept as long as the key lives.
+/// Encrypts or decrypts the packets of one direction under one key, and lives as long as the key.
 ///
 /// The nonce is the path number (4 bytes, big-endian) and the packet number (8 bytes), XORed with
-/// the IV. A pair of path and packet number must never be sealed twice under one key: paths have
-/// their own number spaces, and a path number is not given to another path before a new key.
-/// No call allocates.
+/// the IV. A pair of path and packet number must never be used twice under one key: each path has
+/// its own packet-number space, and a revived path continues its numbers. No call allocates.
 public struct PacketCipher: ~Copyable {
     private var context: AEADContext
     private let ivHigh: UInt32
@@ -56,7 +55,7 @@ public struct PacketCipher: ~Copyable {
         ivLow = keys.ivLow
     }
 
-    /// Derives the keys of the secret's own generation and sets them up.
+    /// Derives the keys of the secret's generation and sets them up.
     public init(suite: CipherSuite, secret: TrafficSecret) throws(CryptoError) {
         try self.init(try DirectionKeys(suite: suite, secret: secret))
     }
@@ -84,8 +83,8 @@ public struct PacketCipher: ~Copyable {
     /// Checks the tag and decrypts the payload in place; returns the payload's length.
     ///
     /// `packet` is the whole packet, tag at its end. Nil when it is too short for header and tag,
-    /// or not authentic: then everything between header and tag is zeroed, so a packet can be
-    /// tried with one key only.
+    /// or not authentic: then everything between header and tag is zeroed, so only one key can be
+    /// tried per packet.
     public mutating func open(
         packet: UnsafeMutableRawBufferPointer, headerLength: Int, path: UInt32,
         packetNumber: UInt64
@@ -103,7 +102,6 @@ public struct PacketCipher: ~Copyable {
     }
 }
 
-// The context has one owner and is only reached through mutating methods, so it may move between
-// threads.
+// The context has one owner and only mutating methods use it, so it may move between threads.
 extension AEADContext: @unchecked Sendable {}
 extension PacketCipher: Sendable {}

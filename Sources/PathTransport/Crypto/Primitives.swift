@@ -5,7 +5,7 @@ package enum Crypto {
     /// Length of an AEAD tag, bytes.
     package static let tagLength = Int(CCRYPTO_TAG_LENGTH)
 
-    /// SHA-256 (FIPS 180-4) of the two pieces one after the other.
+    /// SHA-256 (FIPS 180-4) of the two pieces concatenated.
     package static func sha256(
         _ first: RawSpan, _ second: RawSpan = RawSpan()
     ) throws(CryptoError) -> Bytes32 {
@@ -22,7 +22,7 @@ package enum Crypto {
         return digest
     }
 
-    /// HMAC-SHA256 (RFC 2104) of the two pieces one after the other, under a key of any length.
+    /// HMAC-SHA256 (RFC 2104) of the two pieces concatenated, under a key of any length.
     package static func hmac(
         key: RawSpan, _ first: RawSpan, _ second: RawSpan = RawSpan()
     ) throws(CryptoError) -> Bytes32 {
@@ -126,7 +126,7 @@ package enum Crypto {
         }
     }
 
-    /// Whether both have the same bytes, in a time that depends on their lengths only.
+    /// Whether both have the same bytes, in a time that depends only on their lengths.
     package static func equal(_ left: RawSpan, _ right: RawSpan) -> Bool {
         guard left.byteCount == right.byteCount else { return false }
         return unsafe left.withUnsafeBytes { left in
@@ -155,7 +155,7 @@ package enum Crypto {
         try randomBytes(count: Number.bitWidth / 8).reduce(0) { $0 << 8 | Number($1) }
     }
 
-    /// A fresh secret from the same generator.
+    /// A new secret from the same generator.
     static func randomSecret() throws(CryptoError) -> SecretBytes {
         try unsafe SecretBytes { (target: UnsafeMutablePointer<UInt8>) throws(CryptoError) in
             guard unsafe ccrypto_random(target, SecretBytes.length) == 1 else {

@@ -1,6 +1,6 @@
 internal import CCrypto
 
-/// A SHA-256 (FIPS 180-4) over data that comes piece by piece.
+/// An incremental SHA-256 (FIPS 180-4).
 public struct RunningDigest: ~Copyable {
     /// Length of the result, bytes.
     public static let length = 32
@@ -25,7 +25,7 @@ public struct RunningDigest: ~Copyable {
         }
     }
 
-    /// The digest of everything so far; more may follow.
+    /// The digest of everything so far; more data may follow.
     public func current() throws(CryptoError) -> [UInt8] {
         var digest = [UInt8](repeating: 0, count: RunningDigest.length)
         let done = unsafe digest.withUnsafeMutableBufferPointer {

@@ -1,16 +1,16 @@
 internal import CCrypto
 
-/// 32 secret bytes that are wiped when the last owner lets go.
+/// 32 secret bytes that are wiped when the last owner releases them.
 ///
-/// Immutable once made. They lie in pages that no core dump holds, that a forked child finds empty, and
-/// that are not swapped out as far as the limit on locked memory goes.
+/// They are immutable. They lie in pages that core dumps leave out, that a forked child finds
+/// empty, and that are not swapped out within the limit on locked memory.
 @safe package final class SecretBytes: @unchecked Sendable {
     /// Length in bytes of every secret: keys, chaining keys, shared secrets.
     package static let length = 32
 
     private let base: UnsafeMutableRawPointer
 
-    /// Zero bytes first, then whatever `fill` writes into them.
+    /// Makes zero bytes and lets `fill` write into them.
     init(
         fill: (UnsafeMutablePointer<UInt8>) throws(CryptoError) -> Void
     ) throws(CryptoError) {
@@ -21,7 +21,7 @@ internal import CCrypto
         try unsafe fill(base.assumingMemoryBound(to: UInt8.self))
     }
 
-    /// A copy of 32 bytes; nil for any other length.
+    /// Copies 32 bytes; nil for any other length.
     convenience init?(copying bytes: RawSpan) {
         guard bytes.byteCount == SecretBytes.length else { return nil }
         try? unsafe self.init { (target: UnsafeMutablePointer<UInt8>) throws(CryptoError) in
@@ -51,14 +51,14 @@ internal import CCrypto
     }
 }
 
-/// Where the keys of a process lie.
+/// Settings for the memory that holds the keys of a process.
 public enum KeyMemory {
-    /// Lets libcrypto keep its contexts, with key schedules and private keys, in memory like that of
-    /// the keys themselves: left out of core dumps, locked as far as the system allows, wiped when freed.
+    /// Lets libcrypto keep its contexts, with key schedules and private keys, in the same kind of
+    /// memory as the keys: left out of core dumps, locked within the system's limit, wiped when
+    /// freed.
     ///
-    /// Concerns all of the process's use of libcrypto, so it is the program's choice: the command
-    /// does it first of all. Not covered are processor registers and what a running call has on
-    /// its stack.
+    /// It affects all use of libcrypto in the process, so the program decides; the command calls it
+    /// first. Processor registers and the stack of a running call are not covered.
     ///
     /// - Returns: false, with nothing changed, when libcrypto was used in this process before.
     @discardableResult
@@ -73,7 +73,7 @@ package struct Bytes32: Sendable {
 
     init() { storage = InlineArray(repeating: 0) }
 
-    /// A copy of 32 bytes; nil for any other length.
+    /// Copies 32 bytes; nil for any other length.
     init?(copying bytes: RawSpan) {
         guard bytes.byteCount == Bytes32.length else { return nil }
         storage = InlineArray { index in

@@ -1,14 +1,14 @@
 import PathTelemetry
 
-/// A client whose first message was good and who has not used its keys yet.
+/// A client whose first message was valid and that has not used its keys yet.
 ///
-/// All that a server keeps of it: secrets, addresses and the answer, about a kilobyte. The connection is
-/// made when the first data packet opens, which proves the client's keys and, unless the answer went
-/// to several addresses, where it is.
+/// It is all that a server keeps of such a client: secrets, addresses and the answer, about a
+/// kilobyte. The connection is made when the first data packet is decrypted; that proves the
+/// client's keys and, unless the answer went to several addresses, its address.
 final class HalfOpen {
     /// A client answers within a round trip; after this it is forgotten.
     static let lifetime = TimeDelta.seconds(5)
-    /// Younger ones are never given up for newcomers.
+    /// Younger entries are never dropped for new clients.
     static let protectedAge = TimeDelta.seconds(1)
 
     let accepted: AcceptedInitiation
@@ -16,7 +16,7 @@ final class HalfOpen {
     let identity: InitiationIdentity
     let response: [UInt8]
     let startedAt: Instant
-    /// The answer went to one address alone.
+    /// Whether the answer went to one address alone.
     private(set) var hasOneAddress = true
     private var cipher: PacketCipher?
 
@@ -30,13 +30,13 @@ final class HalfOpen {
         startedAt = now
     }
 
-    /// The first message came again, from an address: the same answer goes there.
+    /// Notes that the first message came again from `remote`, which gets the same answer.
     func noteRepetition(from remote: SocketAddress) {
-        // Two addresses have the answer now: neither is proved by the use of the keys.
+        // Two addresses have the answer now, so using the keys proves neither.
         if remote != accepted.remote { hasOneAddress = false }
     }
 
-    /// Whether the client's keys sealed a packet; the packet stays as it is.
+    /// Whether a packet was sealed with the client's keys; the packet is not changed.
     func isAuthentic(_ packet: UnsafeRawBufferPointer, _ header: DataHeader) -> Bool {
         // The keys do not change before the server has answered.
         guard header.phase == 0 else { return false }
@@ -53,7 +53,7 @@ final class HalfOpen {
     }
 }
 
-/// The half-open clients of a server, the oldest first.
+/// The half-open clients of a server, oldest first.
 struct HalfOpenTable {
     private var byIndex: [UInt32: HalfOpen] = [:]
     private var order = FIFO<UInt32>()
@@ -79,7 +79,7 @@ struct HalfOpenTable {
         return first.startedAt + HalfOpen.lifetime
     }
 
-    /// The oldest, if it is older than that.
+    /// The oldest client, if it is at least `age` old.
     func oldest(after age: TimeDelta, now: Instant) -> HalfOpen? {
         guard let first, now - first.startedAt >= age else { return nil }
         return first

@@ -6,7 +6,7 @@ struct SecondCounter {
     private(set) var count = 0
     private var previous = 0
 
-    /// Counts one event; the number in this second, or in the last one if that had more.
+    /// Counts one event; returns the count of this second, or of the previous one if it is larger.
     mutating func add(now: Instant) -> Int {
         if now - start >= .seconds(1) {
             previous = now - start < .seconds(2) ? count : 0
@@ -18,8 +18,10 @@ struct SecondCounter {
     }
 }
 
-/// Handshakes of each proved address in the running second that came to nothing; a fixed table, so that many addresses
-/// cost no memory: those that fall into one cell share its limit.
+/// Counts the failed handshakes of each proved address in the running second.
+///
+/// The table has a fixed size, so that many addresses cost no memory; addresses with the same cell
+/// share its limit.
 struct AddressLimiter {
     private var cells = [UInt16](repeating: 0, count: 4096)
     private var start = Instant.zero
@@ -38,7 +40,8 @@ struct AddressLimiter {
         return true
     }
 
-    /// A handshake came about: it does not count, so that many clients of one host get in together.
+    /// Takes a successful handshake off the count, so that many clients of one host get in
+    /// together.
     mutating func forgive(_ address: SocketAddress) {
         let index = cell(of: address)
         if cells[index] > 0 { cells[index] -= 1 }
@@ -46,7 +49,7 @@ struct AddressLimiter {
 
     private func cell(of address: SocketAddress) -> Int {
         var hash = salt ^ 0xcbf2_9ce4_8422_2325
-        // The port is left out: one host has many.
+        // The port is left out, since one host has many.
         let bytes = address.addressBytes
         for index in bytes.indices {
             hash = (hash ^ UInt64(bytes[index])) &* 0x100_0000_01b3
@@ -55,19 +58,19 @@ struct AddressLimiter {
     }
 }
 
-/// The newest stamp of each client's first messages: eight bytes for each key that is allowed and
-/// was used, and nothing for strangers.
+/// The newest stamp of each client's first messages: eight bytes for each allowed key that was
+/// used, and nothing for unknown keys.
 ///
-/// A server that starts knows of no message before. It takes none whose stamp is below the time of its
-/// start, so what was recorded before is refused too. A client with a clock behind the server's is
-/// told and comes again above it.
+/// A server that starts does not know earlier messages. It refuses stamps below its start time, and
+/// with them all messages recorded before. A client whose clock is behind is told so and retries
+/// with a higher stamp.
 struct StampLedger {
     private let floor: InitiationStamp
     private var newest: [PublicKey: InitiationStamp] = [:]
 
     init(floor: InitiationStamp) { self.floor = floor }
 
-    /// What a client's next stamp has to be above.
+    /// The stamp that the client's next one has to exceed.
     func newest(of client: PublicKey) -> InitiationStamp { newest[client] ?? floor }
 
     mutating func note(_ stamp: InitiationStamp, of client: PublicKey) { newest[client] = stamp }

@@ -1,25 +1,26 @@
 public import PathLearning
 import PathTelemetry
 
-/// What a server is set up with.
+/// The settings of a server.
 public struct ServerConfiguration: Sendable {
     public var key: PrivateKey
-    /// Clients that are let in, each with its pre-shared key if it has one.
+    /// Allowed clients, each with its pre-shared key if it has one.
     public var clients: [PublicKey: PresharedKey?]
-    /// Of every connection.
+    /// Settings of every connection.
     public var connection = ConnectionConfiguration()
-    /// Chooses the paths of what the server sends.
+    /// The policy that chooses the paths of the data that the server sends.
     public var policy: PolicySpecification
     public var model: Model?
-    /// Connections at once; who comes above it is told to wait.
+    /// The most connections at once; further clients are told to wait.
     public var connectionLimit = 256
-    /// Clients at once that have not used their keys yet, about a kilobyte each.
+    /// The most clients at once that have not used their keys yet, about a kilobyte each.
     public var halfOpenLimit = 256
-    /// Handshakes a second above which clients have to prove their address first.
+    /// Handshakes per second above which clients have to prove their address first.
     public var handshakesBeforeCookies = 32
-    /// Handshakes a second from one proved address that may come to nothing under load.
+    /// Failed handshakes per second that one proved address may cause under load.
     ///
-    /// Those are messages that are stale, or of strangers; one costs a processor about 0.15 ms.
+    /// Such messages are stale or come from unknown clients; each costs about 0.15 ms of processor
+    /// time.
     public var handshakesPerAddress = 256
 
     public init(key: PrivateKey, clients: [PublicKey: PresharedKey?], policy: PolicySpecification) {
@@ -29,7 +30,7 @@ public struct ServerConfiguration: Sendable {
     }
 }
 
-/// What a server's handshakes came to; all of it without state for the refused.
+/// Counts of the results of a server's handshakes.
 public struct ServerStatistics: Sendable {
     public var initiations: UInt64 = 0
     public var accepted: UInt64 = 0
@@ -38,9 +39,9 @@ public struct ServerStatistics: Sendable {
     public var refusedWrongKey: UInt64 = 0
     public var refusedUnknownClient: UInt64 = 0
     public var refusedPresharedKey: UInt64 = 0
-    /// Told to wait, for want of room or for coming too often.
+    /// Told to wait, because the server was full or the address came too often.
     public var refusedBusy: UInt64 = 0
-    /// First messages that were not newer than those taken of their client before.
+    /// First messages that were not newer than an earlier one of their client.
     public var refusedStale: UInt64 = 0
     /// Dropped without an answer: damaged or unreadable.
     public var dropped: UInt64 = 0
@@ -48,7 +49,7 @@ public struct ServerStatistics: Sendable {
     public init() {}
 }
 
-/// An initiation that passed all checks: what a server's connection starts from.
+/// An initiation that passed all checks, from which a server's connection is made.
 struct AcceptedInitiation {
     var clientKey: PublicKey
     var localIndex: UInt32

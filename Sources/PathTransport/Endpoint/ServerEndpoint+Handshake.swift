@@ -1,7 +1,7 @@
 import PathLearning
 import PathTelemetry
 
-/// First messages: checked in the order of what the checks cost, and forgotten when refused.
+/// Handles first messages: the cheapest checks come first, and refused messages leave no state.
 extension ServerEndpoint {
     mutating func handleInitiation(
         _ bytes: UnsafeRawBufferPointer, from origin: Origin, now: Instant
@@ -33,7 +33,8 @@ extension ServerEndpoint {
             index: packet.sender, ephemeral: Array(packet.noise.prefix(32)))
         if let index = initiations[identity] {
             statistics.repeated += 1
-            // A connection has its answer; only half-open clients may still wait for theirs.
+            // The client of a connection has its answer; only half-open clients may still wait for
+            // theirs.
             guard let entry = halfOpen[index] else { return }
             entry.noteRepetition(from: origin.remote)
             reply(entry.response, origin)
@@ -62,7 +63,8 @@ extension ServerEndpoint {
         }
     }
 
-    /// Under load a client has to send back the cookie of its address before anything is computed.
+    /// Under load a client has to return the cookie of its address before any expensive
+    /// computation.
     private mutating func provesAddress(
         _ bytes: UnsafeRawBufferPointer, _ origin: Origin, _ sender: UInt32, now: Instant
     ) -> Bool {
@@ -81,7 +83,7 @@ extension ServerEndpoint {
         }
         guard limiter.allows(origin.remote, limit: configuration.handshakesPerAddress, now: now)
         else {
-            // Its turn comes within a second: it is told to wait.
+            // Its turn comes within a second, so it is told to wait.
             statistics.refusedBusy += 1
             refuse(.busy, sender, origin)
             return false
@@ -89,19 +91,19 @@ extension ServerEndpoint {
         return true
     }
 
-    /// One more client can be taken as it is.
+    /// Whether one more client can be accepted without dropping another.
     private var hasFreePlace: Bool {
         halfOpen.count < configuration.halfOpenLimit
             && connectionCount + halfOpen.count < configuration.connectionLimit
     }
 
-    /// A client that has long not used its answer and makes room: it can come again.
+    /// A client that has not used its answer for long and can be dropped, since it can retry.
     private func replaceable(now: Instant) -> HalfOpen? {
         guard connectionCount < configuration.connectionLimit else { return nil }
         return halfOpen.oldest(after: HalfOpen.protectedAge, now: now)
     }
 
-    /// Does the work of a handshake; whether it came about.
+    /// Processes a handshake; returns whether it succeeded.
     private mutating func accept(
         _ packet: InitiationPacket, _ suite: CipherSuite, _ identity: InitiationIdentity,
         _ origin: Origin, now: Instant
@@ -137,7 +139,7 @@ extension ServerEndpoint {
         let secrets = try noise.split()
         let index = try freeIndex()
         let response = ResponsePacket.encode(receiver: packet.sender, sender: index, noise: answer)
-        // Only now does a newcomer count: it has shown its keys.
+        // The client takes a place only now, after it has proved its keys.
         if !hasFreePlace, let oldest = replaceable(now: now) { forget(oldest) }
         stamps.note(content.stamp, of: client)
         initiations[identity] = index
@@ -154,14 +156,15 @@ extension ServerEndpoint {
         return true
     }
 
-    /// A packet for a half-open client: if its keys sealed it, the connection begins with it.
+    /// Takes a packet for a half-open client; if it was sealed with the client's keys, the
+    /// connection begins.
     mutating func confirm(
         _ entry: HalfOpen, _ packet: UnsafeRawBufferPointer, _ header: DataHeader, now: Instant
     ) -> ConnectionBox? {
         guard entry.isAuthentic(packet, header) else { return nil }
         let index = entry.accepted.localIndex
         _ = halfOpen.remove(index)
-        // Each connection has draws of its own.
+        // Each connection has its own random draws.
         var setup = configuration.connection
         setup.seed = policySeeds.next()
         do {
@@ -189,7 +192,8 @@ extension ServerEndpoint {
         initiations[entry.identity] = nil
     }
 
-    /// An index that nobody can guess: a packet for it shows that its sender has seen the answer.
+    /// An index that nobody can guess, so a packet with it shows that its sender has seen the
+    /// answer.
     private func freeIndex() throws(CryptoError) -> UInt32 {
         while true {
             let index = try Crypto.randomNumber(UInt32.self)

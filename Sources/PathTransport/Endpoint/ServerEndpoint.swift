@@ -1,10 +1,10 @@
 import PathLearning
 public import PathTelemetry
 
-/// A connection on the heap, so that a server can keep many; one object a connection.
+/// A connection on the heap, so that a server can keep many; there is one object per connection.
 public final class ConnectionBox {
     var connection: Connection
-    /// The client's first message, to recognise its repetition.
+    /// The identity of the client's first message, to recognise its repetition.
     let initiation: InitiationIdentity
 
     init(_ connection: consuming Connection, initiation: InitiationIdentity) {
@@ -21,17 +21,18 @@ public final class ConnectionBox {
     }
 }
 
-/// What tells one client's first message from all others: its index and ephemeral key.
+/// What distinguishes a client's first message from all others: its index and ephemeral key.
 struct InitiationIdentity: Hashable {
     var index: UInt32
     var ephemeral: [UInt8]
 }
 
-/// A server without sockets: answers handshakes, and finds the connection of every datagram.
+/// A server without sockets: it answers handshakes and finds the connection of every datagram.
 ///
-/// It keeps nothing of clients that it refuses, about a kilobyte of those that have not used their
-/// keys, and never answers with more than it got. *Handle*: `handleDatagram`, `handleTimeout`.
-/// *Poll*: `pollReply`, `pollTimeout`, then each connection that `handleDatagram` named.
+/// It keeps no state of clients that it refuses and about a kilobyte of those that have not used
+/// their keys, and never answers with more bytes than it got. *Handle*: `handleDatagram`,
+/// `handleTimeout`. *Poll*: `pollReply`, `pollTimeout`, then each connection that `handleDatagram`
+/// returned.
 public struct ServerEndpoint: ~Copyable {
     /// A stateless answer that waits to be sent.
     struct Reply {
@@ -39,7 +40,7 @@ public struct ServerEndpoint: ~Copyable {
         var origin: Origin
     }
 
-    /// Where a datagram came from, and by which of our addresses.
+    /// Where a datagram came from, and the own address that received it.
     struct Origin {
         var remote: SocketAddress
         var local: SocketAddress?
@@ -50,9 +51,10 @@ public struct ServerEndpoint: ~Copyable {
 
     public let configuration: ServerConfiguration
     public internal(set) var statistics = ServerStatistics()
-    /// By the index that clients put into their packets.
+    /// The connections, by the index that clients put into their packets.
     var connections: [UInt32: ConnectionBox] = [:]
-    /// Of every client, half-open or not, so that a repeated first message makes no second one.
+    /// The index of every client, half-open or not, by its first message, so that a repeated
+    /// message does not make a second connection.
     var initiations: [InitiationIdentity: UInt32] = [:]
     var halfOpen = HalfOpenTable()
     var stamps: StampLedger
@@ -63,7 +65,8 @@ public struct ServerEndpoint: ~Copyable {
     var limiter: AddressLimiter
     var policySeeds: SeededGenerator
 
-    /// - Parameter startedAt: the wall clock now: first messages that were made before are refused.
+    /// - Parameter startedAt: the wall clock now; first messages that were made earlier are
+    ///   refused.
     ///
     /// Errors: `backend` when libcrypto fails.
     public init(
@@ -88,7 +91,7 @@ public struct ServerEndpoint: ~Copyable {
 
     // MARK: handle
 
-    /// Takes one datagram; the connection that it belonged to, which then has to be polled.
+    /// Takes one datagram and returns its connection, which then has to be polled.
     public mutating func handleDatagram(
         _ bytes: UnsafeMutableRawBufferPointer, from remote: SocketAddress,
         to local: SocketAddress? = nil, socket: Int, receivedAt: Instant, now: Instant
@@ -108,7 +111,7 @@ public struct ServerEndpoint: ~Copyable {
         return box
     }
 
-    /// Forgets clients that have not used their keys in time.
+    /// Drops clients that have not used their keys in time.
     public mutating func handleTimeout(now: Instant) {
         while let oldest = halfOpen.oldest(after: HalfOpen.lifetime, now: now) { forget(oldest) }
     }
@@ -121,10 +124,10 @@ public struct ServerEndpoint: ~Copyable {
 
     // MARK: poll
 
-    /// When `handleTimeout` should be called next; the connections have their own.
+    /// When `handleTimeout` should be called next; connections have their own timers.
     public func pollTimeout() -> Instant { halfOpen.timeout }
 
-    /// The next answer to a stranger, copied into the buffer.
+    /// The next stateless answer, copied into the buffer.
     public mutating func pollReply(into buffer: UnsafeMutableRawBufferPointer) -> Transmit? {
         guard let reply = replies.popFirst(), reply.bytes.count <= buffer.count else { return nil }
         buffer.copyBytes(from: reply.bytes)

@@ -1,9 +1,9 @@
 internal import PathTelemetry
 
-/// Slots in order of their deadlines: the earliest at once, adding and removing in O(log n).
+/// A heap of slots by deadline: O(1) for the earliest, O(log n) to insert and remove.
 struct DeadlineHeap: Sendable {
     private var heap: [(deadline: Instant, slot: Int)] = []
-    /// Where in the heap a slot stands, or -1.
+    /// The position of each slot in the heap, or -1.
     private var places: [Int]
 
     init(slots: Int) {
@@ -35,7 +35,7 @@ struct DeadlineHeap: Sendable {
         }
     }
 
-    /// Takes out a slot whose deadline has come.
+    /// Removes and returns a slot whose deadline has passed.
     mutating func popExpired(now: Instant) -> Int? {
         guard let top = heap.first, top.deadline <= now else { return nil }
         remove(top.slot)

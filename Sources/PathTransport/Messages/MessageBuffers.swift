@@ -7,7 +7,7 @@ struct MessageBuffers: ~Copyable {
     private var buffers: [UnsafeMutableRawBufferPointer?]
     private var idle: [[UnsafeMutableRawBufferPointer]]
     private var idleBytes = 0
-    /// Bytes in unused buffers at the most.
+    /// The most bytes in unused buffers.
     private let maximumIdleBytes: Int
     /// Bytes of the buffers in use.
     private(set) var usedBytes = 0
@@ -26,7 +26,7 @@ struct MessageBuffers: ~Copyable {
         }
     }
 
-    /// Bytes that a message really takes.
+    /// Bytes of the buffer for a message.
     static func size(of bytes: Int) -> Int { 1 << (kind(of: bytes) + smallest) }
 
     /// Gives a slot a buffer; a message has at most 65,536 bytes.
@@ -77,5 +77,5 @@ struct MessageBuffers: ~Copyable {
     }
 }
 
-// The buffers are owned by this value alone, so it may move to another thread.
+// Only this value owns the buffers, so it may move to another thread.
 extension MessageBuffers: @unchecked Sendable {}

@@ -2,11 +2,11 @@ public import PathTelemetry
 
 /// How a message is to be sent.
 public struct MessageOptions: Hashable, Sendable {
-    /// After this time the message is of no use: it is dropped from sending, and reported.
+    /// After this time the message is useless: it is dropped and reported.
     ///
     /// `Instant.distantFuture` means that it never expires.
     public var deadline: Instant
-    /// Whether lost fragments are sent again, as long as the deadline allows.
+    /// Whether lost fragments are retransmitted as long as the deadline allows.
     ///
     /// If not, the first loss ends the message.
     public var isReliable: Bool
@@ -17,7 +17,7 @@ public struct MessageOptions: Hashable, Sendable {
     }
 }
 
-/// What became of a message, as far as the sender knows.
+/// The fate of a message, as far as the sender knows.
 enum MessageOutcome: Hashable, Sendable {
     /// The peer has all of it.
     case delivered(number: UInt64)
@@ -43,15 +43,15 @@ struct MessageChunk: Hashable, Sendable {
 enum MessageLimits {
     /// Most bytes of one message.
     static let size = 60_000
-    /// How far back a receiver tells duplicates apart: a power of two.
+    /// The range of numbers within which a receiver recognises duplicates; a power of two.
     ///
-    /// A sender has no message outstanding further below its newest.
+    /// A sender has no outstanding message further below its newest.
     static let window = 8192
     /// No fragment is smaller unless it is the rest of its message or of a lost range.
     static let fragment = 64
-    /// Most separate pieces of a message that a receiver keeps: fragments of least size, every
-    /// other one missing.
+    /// Most separate pieces of a message that a receiver keeps: fragments of the smallest size with
+    /// every other one missing.
     static let ranges = size / fragment / 2 + 1
-    /// Highest number of a message, and of anything coded as RFC 9000, section 16.
+    /// Highest number of a message, and of any variable-length integer (RFC 9000, section 16).
     static let number: UInt64 = 1 << 62 - 1
 }

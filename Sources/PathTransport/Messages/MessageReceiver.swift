@@ -1,6 +1,6 @@
 internal import PathTelemetry
 
-/// What an arriving fragment did.
+/// The effect of an arriving fragment.
 enum MessageArrival: Hashable, Sendable {
     /// Its message is not complete yet.
     case partial
@@ -10,11 +10,11 @@ enum MessageArrival: Hashable, Sendable {
     case duplicate
 }
 
-/// Messages that arrive: put together from fragments, delivered once, as soon as complete.
+/// Reassembles messages from fragments and delivers each once, as soon as it is complete.
 ///
-/// Order is not kept between messages. Count and bytes are bounded: to make room the message
-/// begun first is dropped, incomplete ones before complete ones that nobody has taken.
-/// *Handle*: `handle`, `expire` (at `nextExpiry`). *Application*: `deliver`.
+/// Messages may be delivered out of order. Count and bytes are bounded: to make room, the message
+/// that began first is dropped, and incomplete messages before complete ones. *Handle*: `handle`,
+/// `expire` (at `nextExpiry`). *Application*: `deliver`.
 struct MessageReceiver: ~Copyable {
     private struct Slot {
         var number: UInt64 = 0
@@ -31,7 +31,7 @@ struct MessageReceiver: ~Copyable {
     private var buffers: MessageBuffers
     /// By number modulo the window: a slot, `unseen`, or `done`.
     private var table: [Int32]
-    /// The least number of the window.
+    /// The lowest number in the window.
     private var base: UInt64 = 0
     private var partial: SlotList
     private var ready: SlotList
@@ -40,9 +40,9 @@ struct MessageReceiver: ~Copyable {
     /// How long after its deadline an incomplete message is kept.
     let slack: TimeDelta
     private(set) var deliveredMessages: UInt64 = 0
-    /// Incomplete messages given up at their deadline.
+    /// Incomplete messages that were dropped at their deadline.
     private(set) var expiredMessages: UInt64 = 0
-    /// Messages given up for want of room, or too far behind.
+    /// Messages that were dropped for lack of room, or because they are below the window.
     private(set) var droppedMessages: UInt64 = 0
     private(set) var duplicateBytes: UInt64 = 0
 
@@ -74,8 +74,8 @@ struct MessageReceiver: ~Copyable {
     ///   - offset: place of the data in the message.
     ///   - total: bytes of the whole message.
     ///   - lifetime: time left to the deadline when the fragment was sent; `infinite` for none.
-    /// - Throws: `messageSize`, `malformedMessage`, which close the connection, and
-    ///   `tooManyRanges`, after which the packet must not be acknowledged.
+    /// - Throws: `messageSize`, `malformedMessage`, which close the connection; `tooManyRanges`,
+    ///   and then the packet must not be acknowledged.
     mutating func handle(
         number: UInt64, offset: Int, total: Int, data: UnsafeRawBufferPointer,
         lifetime: TimeDelta, now: Instant
@@ -117,7 +117,7 @@ struct MessageReceiver: ~Copyable {
         return added == 0 ? .duplicate : .partial
     }
 
-    /// Gives up incomplete messages whose deadline and slack have passed.
+    /// Drops incomplete messages whose deadline and slack have passed.
     mutating func expire(now: Instant) {
         while let slot = deadlines.popExpired(now: now) {
             expiredMessages &+= 1
@@ -130,10 +130,10 @@ struct MessageReceiver: ~Copyable {
 
     // MARK: Application
 
-    /// Bytes of the message that `deliver` would give; nil if there is none.
+    /// Bytes of the message that `deliver` would return; nil if there is none.
     var nextLength: Int? { ready.first.map { slots[$0].total } }
 
-    /// Takes a complete message into a buffer of at least `nextLength` bytes.
+    /// Moves a complete message into a buffer of at least `nextLength` bytes.
     mutating func deliver(
         into buffer: UnsafeMutableRawBufferPointer
     ) -> (number: UInt64, length: Int)? {
@@ -146,7 +146,7 @@ struct MessageReceiver: ~Copyable {
         return result
     }
 
-    /// Takes a complete message.
+    /// Removes and returns a complete message.
     mutating func deliver() -> (number: UInt64, bytes: [UInt8])? {
         guard let slot = ready.first else { return nil }
         let total = slots[slot].total
@@ -165,7 +165,7 @@ struct MessageReceiver: ~Copyable {
 
     /// Messages held that are not complete.
     var partialCount: Int { partial.count }
-    /// Complete messages that wait for the application.
+    /// Complete messages that the application has not taken yet.
     var readyCount: Int { ready.count }
     /// Bytes of memory for messages in use.
     var memoryBytes: Int { buffers.usedBytes }
@@ -183,7 +183,7 @@ struct MessageReceiver: ~Copyable {
         return .duplicate
     }
 
-    /// Moves the window so that a number is in it.
+    /// Moves the window so that it includes a number.
     private mutating func slide(to number: UInt64) {
         let window = UInt64(MessageLimits.window)
         guard number &- base >= window else { return }
@@ -224,7 +224,7 @@ struct MessageReceiver: ~Copyable {
         return slot
     }
 
-    /// Ends a message: what still comes of it is a duplicate.
+    /// Ends a message; its later fragments count as duplicates.
     private mutating func end(_ slot: Int) {
         table[place(slots[slot].number)] = MessageReceiver.done
         release(slot)

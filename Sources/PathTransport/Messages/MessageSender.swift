@@ -1,22 +1,23 @@
 internal import PathTelemetry
 
-/// Messages to be sent: cut into fragments, sent again while the deadline allows, and reported.
+/// Messages to send: split into fragments, retransmitted while the deadline allows, and reported.
 ///
-/// Messages go in the order they came, lost fragments first. *Application*: `enqueue`,
+/// Messages are sent in the order they came, lost fragments first. *Application*: `enqueue`,
 /// `nextOutcome`. *Handle*: `handleAcked`, `handleLost`, `expire` (at `nextExpiry`). *Poll*:
-/// `nextChunk` or its two parts, each followed by `copy`; `head` tells what would be next.
+/// `nextChunk` or its two parts, each followed by `copy`; `head` returns the message that would be
+/// next.
 struct MessageSender: ~Copyable {
     private struct Slot {
         var number: UInt64 = 0
         var total = 0
         var options = MessageOptions()
-        /// Bytes from here on were never sent.
+        /// Bytes from this offset on were never sent.
         var sent: UInt64 = 0
         var acknowledged = RangeSet()
         var lost = RangeSet()
         var isQueuedForRetransmission = false
 
-        /// Bytes to keep account of: an empty message counts as one byte.
+        /// Bytes to account for; an empty message counts as one byte.
         var span: UInt64 { UInt64(max(1, total)) }
     }
 
@@ -86,7 +87,9 @@ struct MessageSender: ~Copyable {
         return number
     }
 
-    /// What became of messages; if nobody asks, the latest are kept and the totals count on.
+    /// The next outcome of a message.
+    ///
+    /// If nobody asks, the latest outcomes are kept; the totals still count all.
     mutating func nextOutcome() -> MessageOutcome? { outcomes.popFirst() }
 
     // MARK: Handle
@@ -104,9 +107,9 @@ struct MessageSender: ~Copyable {
         }
     }
 
-    /// Queues a fragment again, as far as it has not arrived: for a loss and for re-injection.
+    /// Queues the part of a fragment that has not arrived, after a loss or for re-injection.
     ///
-    /// A message that tolerates loss ends here instead, unless the fragment had arrived.
+    /// A message that tolerates loss ends instead, unless the fragment had arrived.
     mutating func handleLost(number: UInt64, offset: Int, length: Int) {
         guard let slot = slot(of: number) else { return }
         var rest = sentRange(slot, offset, length)
@@ -125,7 +128,7 @@ struct MessageSender: ~Copyable {
         }
     }
 
-    /// Drops the messages whose deadline has come.
+    /// Drops the messages whose deadline has passed.
     mutating func expire(now: Instant) {
         while let slot = deadlines.popExpired(now: now) {
             expiredMessages &+= 1
@@ -146,14 +149,14 @@ struct MessageSender: ~Copyable {
 
     // MARK: Poll
 
-    /// The next fragment: what was lost first, then the messages in order.
+    /// The next fragment: lost ones first, then new messages in order.
     ///
     /// - Parameter limit: most bytes of data.
     mutating func nextChunk(limit: Int, now: Instant) -> MessageChunk? {
         nextRetransmission(limit: limit, now: now) ?? nextNew(limit: limit, now: now)
     }
 
-    /// The next fragment that has to be sent again.
+    /// The next fragment to retransmit.
     mutating func nextRetransmission(limit: Int, now: Instant) -> MessageChunk? {
         expire(now: now)
         while let number = retransmitting.first {
@@ -175,7 +178,7 @@ struct MessageSender: ~Copyable {
         return nil
     }
 
-    /// The next fragment never sent.
+    /// The next fragment that was never sent.
     mutating func nextNew(limit: Int, now: Instant) -> MessageChunk? {
         expire(now: now)
         while let number = fresh.first {
@@ -195,7 +198,7 @@ struct MessageSender: ~Copyable {
         return nil
     }
 
-    /// Copies the bytes of a fragment; false if the message has ended since.
+    /// Copies the bytes of a fragment; returns false if the message has ended since.
     func copy(_ chunk: MessageChunk, into buffer: UnsafeMutableRawBufferPointer) -> Bool {
         guard let slot = slot(of: chunk.number), chunk.length <= buffer.count else { return false }
         unsafe buffers.load(
@@ -204,7 +207,7 @@ struct MessageSender: ~Copyable {
         return true
     }
 
-    /// The message whose fragment `nextChunk` would give, and how many bytes of it wait.
+    /// The message whose fragment `nextChunk` would return, and how many of its bytes wait.
     mutating func head(now: Instant) -> (number: UInt64, bytes: Int, options: MessageOptions)? {
         expire(now: now)
         while let number = retransmitting.first {
@@ -234,7 +237,7 @@ struct MessageSender: ~Copyable {
     var count: Int { maximumCount - free.count }
     /// Whether a path with room could take a fragment.
     var hasUnsent: Bool { !fresh.isEmpty || !retransmitting.isEmpty }
-    /// Whether a message is held still: neither delivered, nor expired, nor lost.
+    /// Whether a message is still held: neither delivered, nor expired, nor lost.
     func isOutstanding(_ number: UInt64) -> Bool { slot(of: number) != nil }
     /// Bytes of memory for messages in use.
     var memoryBytes: Int { buffers.usedBytes }
@@ -249,7 +252,7 @@ struct MessageSender: ~Copyable {
         return slot < 0 ? nil : slot
     }
 
-    /// The part of a fragment that was sent, as bytes to keep account of.
+    /// The part of a fragment that was sent, in bytes to account for.
     private func sentRange(_ slot: Int, _ offset: Int, _ length: Int) -> Range<UInt64> {
         if slots[slot].total == 0 { return 0..<slots[slot].sent }
         let lower = UInt64(max(0, offset))

@@ -1,8 +1,8 @@
 import PathTelemetry
 
-/// What acknowledgements and losses teach about a path.
+/// Updates a path from acknowledgements and losses.
 extension Path {
-    /// Takes losses in; true when there were any.
+    /// Takes losses; returns whether there were any.
     mutating func noteLosses(_ result: AckResult, now: Instant) -> Bool {
         if let size = result.mtuProbeLost { mtu.handleProbeLost(size, now: now) }
         guard result.lostPackets > 0 else { return false }
@@ -12,7 +12,7 @@ extension Path {
         return true
     }
 
-    /// Takes in what an acknowledgement says of delays, rate and MTU.
+    /// Takes what an acknowledgement says about delays, rate and MTU.
     mutating func noteAcknowledged(
         _ result: AckResult, clock: borrowing ClockOffset, now: Instant
     ) {
@@ -36,8 +36,8 @@ extension Path {
         estimator.handleDelivered(packets: result.ackedPackets, now: now)
     }
 
-    /// Asks for as many acknowledgements as the rate needs, and no more: about eight in a round
-    /// trip (draft-ietf-quic-ack-frequency, section 6).
+    /// Asks for about eight acknowledgements per round trip (draft-ietf-quic-ack-frequency, section
+    /// 6).
     mutating func updateAckFrequency() {
         let packets = recovery.controller.congestionWindow / mtu.current
         let wanted = max(2, min(64, packets / 8))
@@ -46,7 +46,7 @@ extension Path {
         toleranceToSend = wanted
     }
 
-    /// Books datagrams that left.
+    /// Counts datagrams that were sent.
     mutating func noteSent(datagrams: Int, bytes: Int, now: Instant) {
         statistics.packetsSent += UInt64(datagrams)
         statistics.bytesSent += UInt64(bytes)
@@ -54,7 +54,7 @@ extension Path {
         if !validation.isValidated { validation.bytesSent += bytes }
     }
 
-    /// Books an authentic packet.
+    /// Counts an authentic packet.
     mutating func noteReceived(bytes: Int) {
         statistics.packetsReceived += 1
         statistics.bytesReceived += UInt64(bytes)

@@ -1,12 +1,12 @@
 import PathTelemetry
 
-/// The frames about one path: its acknowledgements, its status, its name, and how often it wants
+/// The frames about one path: acknowledgements, status, name, and the wanted frequency of
 /// acknowledgements.
 extension Path {
-    /// Frames wait that any packet may carry.
+    /// Whether frames wait that a packet on any path may carry.
     var hasFrames: Bool { statusToSend != nil || (toleranceToSend != nil && isUsable) }
 
-    /// The acknowledgement of its packets.
+    /// Appends the acknowledgement of the path's packets.
     mutating func appendAck(_ packet: inout PacketBuilder, now: Instant) {
         guard packet.takesFrames, let frame = received.ackFrame(path: id, now: now),
             packet.room >= frame.maximumLength
@@ -23,13 +23,13 @@ extension Path {
         packet.ackFrequency(packets: tolerance, delay: delay, of: id)
     }
 
-    /// What the peer has to know of the path.
+    /// The status of the path to tell the peer.
     var ownStatus: PathStatus {
         if !isAlive { return .abandoned }
         return traits.isBackup ? .standby : .available
     }
 
-    /// - Parameter sequence: of the latest status or name; counts on.
+    /// - Parameter sequence: number of the latest status or name, which is incremented.
     mutating func appendStatus(_ packet: inout PacketBuilder, sequence: inout UInt64) {
         guard packet.takesFrames, let status = statusToSend else { return }
         statusToSend = nil
@@ -37,19 +37,19 @@ extension Path {
         packet.status(status, of: id, sequence: sequence)
     }
 
-    /// What this side calls the path, until the peer has heard it.
+    /// Appends the name of the path if the peer has to be told.
     ///
-    /// On the path itself, so that the peer knows the path when it hears the name.
+    /// It is sent on the path itself, so that the peer knows the path when it gets the name.
     ///
     /// - Parameters:
-    ///   - limit: bytes of a name that the peer takes.
-    ///   - sequence: of the latest status or name; counts on.
+    ///   - limit: the most bytes of a name that the peer accepts.
+    ///   - sequence: number of the latest status or name, which is incremented.
     mutating func appendName(
         _ packet: inout PacketBuilder, limit: Int, sequence: inout UInt64
     ) {
         guard isNameDue else { return }
         var bytes = Array(name.utf8.prefix(limit))
-        // No character is cut in two.
+        // No character is split.
         if bytes.count < name.utf8.count {
             while let last = bytes.last, last & 0xc0 == 0x80 { bytes.removeLast() }
             if let last = bytes.last, last >= 0xc0 { bytes.removeLast() }
@@ -65,7 +65,7 @@ extension Path {
 
     /// Takes the client's name of the path, bounded and safe to show.
     ///
-    /// - Parameter limit: bytes of a name that are taken.
+    /// - Parameter limit: the most bytes of a name that are kept.
     mutating func handleName(_ bytes: UnsafeRawBufferPointer, sequence: UInt64, limit: Int) {
         guard sequence > nameSequence else { return }
         nameSequence = sequence
@@ -75,10 +75,10 @@ extension Path {
         isUnrecorded = true
     }
 
-    /// The packet of such a frame was lost.
+    /// Repeats a frame whose packet was lost, if needed.
     mutating func handleLost(_ kind: PathFrame.Kind) {
         switch kind {
-        // What was lost may be out of date: say how it is now.
+        // The lost status may be out of date, so the present one is sent.
         case .status: statusToSend = ownStatus
         case .name: isNameDue = true
         case .ackFrequency: break
@@ -87,10 +87,10 @@ extension Path {
 }
 
 extension PathTable {
-    /// Takes in what the peer says of a path.
+    /// Takes what the peer says about a path.
     ///
     /// - Parameters:
-    ///   - index: the path that the frame came by.
+    ///   - index: the path on which the frame arrived.
     ///   - limits: of this side.
     mutating func handle(
         _ frame: PathFrame, on index: Int, isServer: Bool, limits: borrowing TransportParameters,
@@ -129,7 +129,7 @@ extension PathTable {
         }
     }
 
-    /// Takes over what packets brought to light that concerns the paths.
+    /// Applies to the paths what the session learned from acknowledged and lost packets.
     mutating func takeOver(_ session: inout Session) {
         if session.hasAcknowledgedAcks {
             session.hasAcknowledgedAcks = false

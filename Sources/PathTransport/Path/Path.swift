@@ -8,9 +8,9 @@ public struct PathStatistics: Sendable {
     public var packetsReceived: UInt64 = 0
     public var bytesReceived: UInt64 = 0
     public var packetsLost: UInt64 = 0
-    /// Declared lost and acknowledged later.
+    /// Packets declared lost and acknowledged later.
     var spuriousLosses: UInt64 = 0
-    /// Bytes of stream data sent again on this path.
+    /// Bytes of stream data retransmitted on this path.
     public var bytesRetransmitted: UInt64 = 0
     /// Packets that failed authentication, and packets that were received before.
     var forged: UInt64 = 0
@@ -22,17 +22,17 @@ public struct PathStatistics: Sendable {
     public init() {}
 }
 
-/// One path of a connection: addresses, life, recovery, and what was received on it.
+/// One path of a connection: addresses, state, loss recovery, and received packets.
 struct Path: ~Copyable {
     private let pin = Pin()
     let id: PathID
-    /// What the client calls it, safe to show; empty where nobody said.
+    /// The client's name for it, safe to show; empty if it gave none.
     var name = ""
     var traits: PathTraits
     /// Number of the local socket that the path uses.
     var socket: Int
     var remote: SocketAddress
-    /// A server's: the address that the client sends to, where the socket takes those of several.
+    /// Server only: the address that the client sends to, if the socket has several.
     var local: SocketAddress?
     private(set) var state: PathState
     var stateChangedAt: Instant
@@ -45,44 +45,44 @@ struct Path: ~Copyable {
     var delays = PathDelays()
 
     var validation = PathValidation()
-    /// The peer's address changed, and the new one is not validated yet.
+    /// Whether the peer's address changed and the new one is not validated yet.
     var hasMoved = false
-    /// Challenge of the peer that waits for its answer on this path.
+    /// Challenge of the peer that has to be answered on this path.
     var pendingResponse: UInt64?
-    /// The peer asked for an acknowledgement on this very path.
+    /// Whether the peer asked for an acknowledgement on this path.
     var answersHere = false
 
     /// Arrival of the latest authenticated packet on this path.
     var lastReceivedAt: Instant?
-    /// Latest proof that packets sent here arrive: an acknowledgement or a challenge answered.
+    /// Latest proof that packets on this path arrive: an acknowledgement or an answered challenge.
     private(set) var lastReplyAt: Instant?
-    /// When replies began to come again after a pause.
+    /// When replies resumed after the latest pause.
     private var repliesSince = Instant.zero
     var probeDue = false
     var nextProbeAt = Instant.distantFuture
     var probesAnswered = 0
-    /// What the peer said of the path.
+    /// The path's status as the peer announced it.
     var peerStatus = PathStatus.available
     var peerStatusSequence: UInt64 = 0
-    /// Status to tell the peer of.
+    /// Status that has to be sent to the peer.
     var statusToSend: PathStatus?
-    /// The peer has to hear the name.
+    /// Whether the name has to be sent to the peer.
     var isNameDue = false
-    /// Of the latest name that the peer said.
+    /// Sequence number of the latest name from the peer.
     var nameSequence: UInt64 = 0
-    /// The recording does not know the path, or not by this name.
+    /// Whether the recording does not know the path, or not by this name.
     var isUnrecorded = false
     var wasRecorded = false
-    /// ACK_FREQUENCY last asked for, and the one to ask for now.
+    /// Packet tolerance of the last ACK_FREQUENCY frame, and of the one to send.
     var requestedTolerance = 2
     var toleranceToSend: Int?
-    /// Pieces that a redundant policy wants sent here too.
+    /// Pieces that a redundant policy also sends on this path.
     var copies = FIFO<FrameCopy>()
     /// When the path was last given stream or message data.
     var lastPayloadAt: Instant?
-    /// When a packet last left on the path that the peer has to answer.
+    /// When an ack-eliciting packet was last sent on the path.
     var lastAskedAt = Instant.zero
-    /// When a packet last came on it that this side has to answer.
+    /// When an ack-eliciting packet last arrived on the path.
     var lastHeardAskingAt = Instant.zero
 
     init(
@@ -109,42 +109,43 @@ struct Path: ~Copyable {
         stateChangedAt = now
     }
 
-    /// What the path is called; `path 3` where it has no name.
+    /// The name of the path; `path 3` if it has none.
     var shownName: String { name.isEmpty ? "path \(id.rawValue)" : name }
 
-    /// Data may be given to the path.
+    /// Whether the path works: it is active or standing by.
     var isUsable: Bool { state == .active || state == .standby }
-    /// The state when it works: the user's backup paths and those the peer set aside stand by.
+    /// The state while it works: standby if the user made it a backup path or the peer asked for
+    /// it.
     var workingState: PathState {
         traits.isBackup || peerStatus == .standby ? .standby : .active
     }
-    /// The path exists and may still become usable.
+    /// Whether the path exists and may still become usable.
     var isAlive: Bool { state != .closed }
 
-    /// Bytes that the 3x rule leaves a server before the address is validated (RFC 9000, 8.1).
+    /// Bytes that the threefold limit allows before the address is validated (RFC 9000, 8.1).
     var amplificationRoom: Int {
         validation.isValidated || !validation.isLimited
             ? .max : max(0, 3 * validation.bytesReceived - validation.bytesSent)
     }
 
-    /// Replies further apart than this may have been held up by a stall of a host.
+    /// Replies further apart than this may have been delayed by a stalled host.
     static let replyPause = TimeDelta.milliseconds(5)
-    /// How long after such a pause a reply of one path says something of the silence of another.
+    /// How long after such a pause replies on one path are no evidence of silence on another.
     static let replyGrace = TimeDelta.milliseconds(3)
 
-    /// The silence after which a path is suspect while others answer: 1.5 round trips, with room
-    /// for the variation and for held-back acknowledgements.
+    /// The silence after which a path is suspect while others answer: 1.5 round trips, with
+    /// allowance for the variation and for delayed acknowledgements.
     var silenceLimit: TimeDelta {
         let rtt = recovery.rtt
         let steady = max(rtt.smoothed + rtt.smoothed / 2, rtt.smoothed + rtt.variation * Int64(4))
         return max(steady + recovery.peerAckDelay, .milliseconds(30))
     }
 
-    /// How long the answer to a packet may take: a round trip, four variations, and what the peer
-    /// holds acknowledgements back.
+    /// How long the answer to a packet may take: a round trip, four variations, and the peer's
+    /// acknowledgement delay.
     var answerTime: TimeDelta { recovery.rtt.probeTimeout(maxAckDelay: recovery.peerAckDelay) }
 
-    /// The silence after which a path is given up until a probe is answered.
+    /// The silence after which a path is declared failed until a probe is answered.
     var failureLimit: TimeDelta {
         max(recovery.rtt.smoothed * Int64(3), .milliseconds(400))
     }
@@ -154,28 +155,28 @@ struct Path: ~Copyable {
         lastReplyAt = now
     }
 
-    /// Replies came after `start`, and not only just now.
+    /// Whether replies came after `start`, and not only just now.
     ///
-    /// After a stall of either host everything is answered at once, one path a moment before the
-    /// other: that says nothing of the other.
+    /// After a stall of either host everything is answered at once, one path a moment before
+    /// another; that is no evidence about the other path.
     func answers(since start: Instant, now: Instant) -> Bool {
         guard let lastReplyAt, lastReplyAt > start else { return false }
         return now - repliesSince >= Path.replyGrace
     }
 
-    /// The path only acknowledges and probes, and hears the peer: an answer may wait in the peer's
-    /// queue behind its data, so silence says little.
+    /// Whether the path only acknowledges and probes while the peer sends: an answer may wait in
+    /// the peer's queue behind its data, so silence is weak evidence.
     func onlyListens(now: Instant) -> Bool {
         if let sent = lastPayloadAt, now - sent < .seconds(1) { return false }
         guard let heard = lastReceivedAt else { return false }
         return now - heard < max(.milliseconds(50), recovery.rtt.smoothed)
     }
 
-    /// Data that is unanswered for this long, while other paths answer far sooner, is sent there
-    /// too: the path still carries something, but so late that the stream waits for it.
+    /// Data that is unacknowledged for this long, while other paths answer far sooner, is also sent
+    /// there: the path still works, but so slowly that the stream waits for it.
     var staleLimit: TimeDelta { max(.milliseconds(150), recovery.rtt.minimum * Int64(3)) }
 
-    /// Time since the oldest unanswered packet left or the last reply came, whichever is less.
+    /// Time since the oldest unanswered packet was sent or the last reply came, whichever is less.
     func silence(now: Instant) -> TimeDelta? {
         guard let oldest = recovery.oldestUnanswered else { return nil }
         return now - max(oldest, lastReplyAt ?? .zero)
@@ -207,29 +208,29 @@ struct Path: ~Copyable {
     /// The controller's pacing rate within the user's limit, bytes per second.
     var pacingRate: Double { recovery.pacingRate }
 
-    /// Bytes that congestion control and pacing let through now.
+    /// Bytes that congestion control and pacing allow now.
     func room(now: Instant) -> Int {
         guard hasWindow, recovery.pacer.hasBurst(now: now) else { return 0 }
         let budget = recovery.pacer.budget(now: now)
-        // A pacer with any credit lets one more whole packet go.
+        // A pacer with any credit allows one more whole packet.
         return min(recovery.windowRoom, max(budget, mtu.current))
     }
 
-    /// The path may send a probe of its MTU, if one is due.
+    /// Whether the path may send an MTU probe, if one is due.
     func takesMTUProbe(now: Instant) -> Bool {
         isUsable && validation.isValidated
             && recovery.windowRoom >= mtu.probeSize(now: now) ?? 0
     }
 
-    /// The congestion window lets a packet through.
+    /// Whether the congestion window allows another packet.
     var hasWindow: Bool {
         !recovery.packets.isFull && recovery.windowRoom >= PathMTU.base
     }
 
-    /// Puts a removed path back into life under its number.
+    /// Revives a removed path under its number.
     ///
-    /// Everything about the way is new, but packet numbers go on, so that no nonce is used twice,
-    /// and so does the replay window.
+    /// All estimates start over, but packet numbers continue, so that no nonce is used twice, and
+    /// so does the replay window.
     mutating func revive(
         traits: PathTraits, socket: Int, remote: SocketAddress, datagramLimit: Int,
         algorithm: CongestionAlgorithm, initialWindowPackets: Int, now: Instant
@@ -250,20 +251,20 @@ struct Path: ~Copyable {
     }
 }
 
-/// A piece of a stream or a message that goes out on one more path.
+/// A piece of a stream or a message that is also sent on another path.
 struct FrameCopy {
     static let queueLimit = 1024
     var frame: SentFrame
     var decision: UInt64
 }
 
-/// The proof that the peer is reached at an address: RFC 9000, section 8.2.
+/// Path validation: the proof that the peer is reached at an address (RFC 9000, section 8.2).
 struct PathValidation {
     static let retryInterval = TimeDelta.milliseconds(250)
     static let attemptLimit = 8
 
     private(set) var isValidated = false
-    /// A server's: nothing much is sent to an address that may not have asked for it.
+    /// Server only: whether little may be sent, since the address may not have asked for it.
     var isLimited = false
     private(set) var token: UInt64?
     private(set) var attempts = 0
@@ -271,7 +272,7 @@ struct PathValidation {
     var bytesReceived = 0
     var bytesSent = 0
 
-    /// A challenge has to be sent now.
+    /// Whether a challenge has to be sent now.
     func isDue(now: Instant) -> Bool { !isValidated && now >= nextAttemptAt }
 
     mutating func handleChallengeSent(_ token: UInt64, now: Instant) {
@@ -281,7 +282,7 @@ struct PathValidation {
         nextAttemptAt = now + PathValidation.retryInterval * backoff
     }
 
-    /// True when the answer fits the latest challenge.
+    /// Takes an answer; returns whether it fits the latest challenge.
     mutating func handleResponse(_ answer: UInt64) -> Bool {
         guard !isValidated, answer == token else { return false }
         handleValidated()

@@ -1,12 +1,12 @@
 public import Histogram
 import PathTelemetry
 
-/// How the delays of one path are distributed, since it was added.
+/// The distribution of the delays of one path since it was added.
 public struct PathDelays: Sendable {
     /// Round-trip times, microseconds.
     public private(set) var rtt: Histogram<UInt32>
-    /// One-way delays towards the peer, microseconds: differences between paths are exact, the
-    /// common level rests on the fastest path being symmetric.
+    /// One-way delays towards the peer, microseconds: differences between paths are exact; their
+    /// common offset assumes that the fastest path is symmetric.
     public private(set) var oneWay: Histogram<UInt32>
 
     init() {
@@ -14,7 +14,8 @@ public struct PathDelays: Sendable {
         oneWay = PathDelays.empty()
     }
 
-    /// From a microsecond to a minute, two digits: no growth, so no allocation while recording.
+    /// Covers a microsecond to a minute with two digits; it has a fixed size, so that recording
+    /// does not allocate.
     private static func empty() -> Histogram<UInt32> {
         Histogram<UInt32>(
             lowestDiscernibleValue: 1, highestTrackableValue: 60_000_000,
@@ -32,7 +33,7 @@ public struct PathDelays: Sendable {
         }
     }
 
-    /// The delays' percentiles in milliseconds; nil without samples.
+    /// A percentile of the delays in milliseconds; nil without samples.
     public static func milliseconds(
         _ histogram: borrowing Histogram<UInt32>, _ percentile: Double
     ) -> Double? {

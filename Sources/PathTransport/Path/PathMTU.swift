@@ -3,20 +3,20 @@ import PathTelemetry
 /// The search for the largest datagram that a path carries: datagram packetization layer path MTU
 /// discovery, RFC 8899 with the QUIC rules of RFC 9000, section 14.3.
 struct PathMTU {
-    /// BASE_PLPMTU: every path that was validated carries this (RFC 8899, 5.1.2).
+    /// BASE_PLPMTU: every validated path carries this (RFC 8899, 5.1.2).
     static let base = 1200
     /// MAX_PROBES (RFC 8899, 5.1.2).
     static let probeLimit = 3
     /// PMTU_RAISE_TIMER (RFC 8899, 5.1.1).
     static let raiseInterval = TimeDelta.seconds(600)
-    /// The search ends when it knows the size this closely.
+    /// The search ends when the size is known within this many bytes.
     static let tolerance = 16
-    /// Probe time-outs in a row with full-size packets before the size is doubted (4.3).
+    /// Consecutive probe time-outs after which a black hole is assumed (4.3).
     static let blackHoleTimeouts = 3
 
     /// Largest UDP payload that is used.
     private(set) var current = PathMTU.base
-    /// Largest that could work: limits of both ends and of the interface.
+    /// Largest size that could work: the limit of both ends and of the interface.
     private var ceiling: Int
     /// Smallest size known or believed to fail.
     private var failing: Int
@@ -33,13 +33,13 @@ struct PathMTU {
     /// The size to probe with now, if any.
     func probeSize(now: Instant) -> Int? {
         guard probed == nil, now >= nextProbeAt, current < ceiling else { return nil }
-        // Most paths carry what the interface does: one probe settles it.
+        // Most paths carry the interface's size, which one probe confirms.
         if triesCeiling { return ceiling }
         guard failing - current > PathMTU.tolerance else { return nil }
         return current + (failing - current) / 2
     }
 
-    /// When a probe may be due; distant future while the search rests or a probe is out.
+    /// When a probe may be due; distant future while the search is over or a probe is in flight.
     var timeout: Instant {
         guard probed == nil, current < ceiling,
             triesCeiling || failing - current > PathMTU.tolerance
@@ -63,7 +63,7 @@ struct PathMTU {
         guard size == probed else { return }
         probed = nil
         failures += 1
-        // The first size is only a guess: one loss is enough to go on to the search.
+        // The first size is only a guess: after one loss the search begins.
         guard failures >= PathMTU.probeLimit || triesCeiling else { return }
         failures = 0
         triesCeiling = false
@@ -71,7 +71,8 @@ struct PathMTU {
         rest(now)
     }
 
-    /// The system refused a datagram as too large (EMSGSIZE, or ICMP): `limit` bytes are carried.
+    /// The system refused a datagram as too large (EMSGSIZE, or ICMP): the path carries `limit`
+    /// bytes.
     mutating func handleTooBig(limit: Int, now: Instant) {
         let bounded = max(PathMTU.base, limit)
         triesCeiling = false
@@ -81,7 +82,7 @@ struct PathMTU {
         rest(now)
     }
 
-    /// Probe time-outs in a row: the path may have stopped carrying full-size packets (4.3).
+    /// Takes consecutive probe time-outs: the path may no longer carry full-size packets (4.3).
     mutating func handleProbeTimeouts(_ count: Int, now: Instant) {
         probed = nil
         guard count >= PathMTU.blackHoleTimeouts, current > PathMTU.base else { return }

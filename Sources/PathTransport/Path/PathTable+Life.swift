@@ -1,8 +1,8 @@
 import PathTelemetry
 
-/// How paths come into service, fall silent, fail and come back: docs/protocol.md, "Failure".
+/// How paths become active, suspect, failed and active again; docs/protocol.md, "Failure".
 extension PathTable {
-    /// - Parameter cause: told in the event.
+    /// - Parameter cause: reported in the event.
     mutating func change(
         _ index: Int, to state: PathState, _ cause: PathChange, _ now: Instant,
         _ news: inout ConnectionNews
@@ -28,8 +28,8 @@ extension PathTable {
         if self[index].traits.isBackup { self[index].statusToSend = .standby }
     }
 
-    /// The path may have stopped working: no new data for it, and what is unanswered on it goes
-    /// out elsewhere at once, before congestion control hears of a loss.
+    /// Marks a path that may have stopped working: it gets no new data, and its unacknowledged data
+    /// is queued on other paths at once, before congestion control is told of a loss.
     mutating func suspect(
         _ index: Int, _ cause: PathChange, _ now: Instant, _ session: inout Session,
         _ news: inout ConnectionNews
@@ -42,7 +42,7 @@ extension PathTable {
         news.statistics.failovers += 1
     }
 
-    /// Nothing came back for too long: all that is in flight is written off.
+    /// Marks a path as failed after too long a silence: everything in flight is declared lost.
     ///
     /// - Parameter interval: how often the path is probed from now on.
     private mutating func fail(
@@ -55,7 +55,7 @@ extension PathTable {
         self[index].nextProbeAt = now + interval
     }
 
-    /// Proof that packets sent on the path arrive.
+    /// Takes the proof that packets sent on the path arrive.
     mutating func handleReply(_ index: Int, now: Instant, _ news: inout ConnectionNews) {
         self[index].noteReply(now: now)
         switch self[index].state {
@@ -73,7 +73,7 @@ extension PathTable {
         }
     }
 
-    /// Looks at every path's silence; called on every timer and after every acknowledgement.
+    /// Checks the silence of every path; called on every timer and after every acknowledgement.
     ///
     /// - Parameter interval: how often a failed path is probed.
     mutating func watchSilence(
@@ -94,7 +94,8 @@ extension PathTable {
                 } else if silence >= self[index].failureLimit * Int64(2),
                     self[index].recovery.probeTimeouts >= 3
                 {
-                    // All are quiet: what is in flight has to be sent again when one returns.
+                    // All paths are silent: data in flight has to be retransmitted when one
+                    // returns.
                     suspect(index, .probeTimeout, now, &session, &news)
                 }
             case .suspect:
@@ -107,7 +108,7 @@ extension PathTable {
         }
     }
 
-    /// Late is as bad as lost for the data behind it: what a slow path holds goes out elsewhere.
+    /// Late data blocks the data behind it like lost data, so it is also sent on other paths.
     private mutating func reinjectStale(_ index: Int, now: Instant, _ session: inout Session) {
         guard self[index].lastPayloadAt != nil else { return }
         let limit = self[index].staleLimit
@@ -119,7 +120,7 @@ extension PathTable {
         }
     }
 
-    /// Loss detection and probe time-outs of one path; true when packets were lost.
+    /// Runs loss detection and probe time-outs of one path; returns whether packets were lost.
     mutating func handleTimeout(
         _ index: Int, now: Instant, _ session: inout Session, _ news: inout ConnectionNews
     ) -> Bool {
@@ -138,7 +139,8 @@ extension PathTable {
         if self[index].mtu.current == PathMTU.base {
             self[index].recovery.handleMaximumPacketSize(PathMTU.base, now: now)
         }
-        // RFC 9002, section 6.2.4: the probe carries data if it can. It goes where it is answered.
+        // RFC 9002, section 6.2.4: the probe carries data if it can. The data goes to a path that
+        // answers.
         let isDoubtful =
             self[index].recovery.probeTimeouts >= 2
             && (!self[index].onlyListens(now: now)

@@ -1,8 +1,8 @@
 import PathTelemetry
 
-/// What is asked of all paths together.
+/// Queries over all paths.
 extension PathTable {
-    /// The place of a path; nil when there is none of that number.
+    /// The index of a path; nil when no path has that number.
     func index(of path: PathID) -> Int? {
         for index in indices where self[index].id == path { return index }
         return nil
@@ -10,10 +10,11 @@ extension PathTable {
 
     // MARK: who may carry what
 
-    /// Data may be given to the path: it works, its address is proved, and it is its turn.
+    /// Whether data may be given to the path: it works, its address is validated, and it is not
+    /// held in reserve.
     ///
-    /// Standby paths wait until no active path is left; a policy that is bound to a path means no
-    /// other, however long.
+    /// Standby paths wait until no active path is left; a policy that is bound to one path never
+    /// uses another.
     func takesData(_ index: Int) -> Bool {
         guard self[index].isUsable, self[index].validation.isValidated,
             boundPath == nil || boundPath == self[index].id
@@ -21,7 +22,7 @@ extension PathTable {
         return self[index].state == .active || !hasActive
     }
 
-    /// A path that carries data by rights is in service.
+    /// Whether an active, validated path exists.
     private var hasActive: Bool {
         for index in indices
         where self[index].state == .active && self[index].validation.isValidated {
@@ -30,9 +31,9 @@ extension PathTable {
         return false
     }
 
-    /// The path on which a repair arrives first.
+    /// The path on which a retransmission arrives first.
     ///
-    /// - Parameter loser: where the latest loss happened: the repair goes elsewhere if it can.
+    /// - Parameter loser: the path of the latest loss, which is avoided if possible.
     func repairPath(loser: PathID?, now: Instant) -> Int? {
         var best: Int?
         var bestScore = Double.infinity
@@ -48,19 +49,19 @@ extension PathTable {
         return best
     }
 
-    /// The fastest working path: the one acknowledgements go by.
+    /// The fastest working path, which carries acknowledgements.
     ///
-    /// Where none works, any that might.
+    /// If none works, a path that might.
     func ackPath(now: Instant) -> Int? {
         var best: Int?
         var bestScore = TimeDelta.infinite
         for index in indices {
             guard self[index].isAlive, self[index].amplificationRoom >= 100 else { continue }
             var score = self[index].recovery.rtt.smoothed
-            // A path that is heard from is better than one that was fast once.
+            // A path that was heard from recently is better than one that was fast once.
             let age = now - (self[index].lastReceivedAt ?? .zero)
             if age > max(.milliseconds(50), score * Int64(2)) { score = score + age }
-            // What goes out there may not arrive.
+            // Packets sent there may not arrive.
             if let silence = self[index].silence(now: now), silence > self[index].silenceLimit {
                 score = score + silence
             }
@@ -77,8 +78,9 @@ extension PathTable {
         return best
     }
 
-    /// The most that one path would take now: what a burst can be, so that the time predicted for
-    /// it is the time of what is sent.
+    /// The most bytes that one path would take now.
+    ///
+    /// A burst is not larger, so that its predicted time is that of the data sent.
     func largestRoom(now: Instant) -> Int {
         var most = 1
         for index in indices where self[index].isUsable {
@@ -128,7 +130,7 @@ extension PathTable {
 
     // MARK: when something is due
 
-    /// When `Connection.watchSilence` may next have something to do.
+    /// When `watchSilence` may next have something to do.
     func silenceTimeout(now: Instant) -> Instant {
         var earliest = Instant.distantFuture
         for index in indices {
@@ -136,8 +138,8 @@ extension PathTable {
             let start = max(oldest, self[index].lastReplyAt ?? .zero)
             switch self[index].state {
             case .active, .standby:
-                // Past its limit while all are quiet, only an acknowledgement elsewhere or a
-                // long silence changes anything.
+                // A path past its limit while all are silent changes only after an acknowledgement
+                // elsewhere or a long silence.
                 let limit =
                     self[index].onlyListens(now: now)
                     ? self[index].failureLimit : self[index].silenceLimit
@@ -152,18 +154,18 @@ extension PathTable {
             default: break
             }
         }
-        // A limit that is passed already but needs more evidence must not spin the caller.
+        // A limit that has passed but needs more evidence must not make the caller spin.
         return earliest > now ? earliest : now + Path.replyPause
     }
 
-    /// When the first acknowledgement has to leave, if a path can take it.
+    /// When the first acknowledgement has to be sent, if a path can carry it.
     func acknowledgementTimeout(now: Instant) -> Instant {
         var next = Instant.distantFuture
         for index in indices { next = min(next, self[index].received.ackDueAt) }
         return next == .distantFuture || ackPath(now: now) == nil ? .distantFuture : next
     }
 
-    /// When a pacer lets the next data go; distant future when windows are what holds it back.
+    /// When a pacer allows the next data; distant future when only windows block it.
     ///
     /// - Parameter wantsToSend: there is data that any path may carry.
     func departure(wantsToSend: Bool, now: Instant) -> Instant {

@@ -1,13 +1,13 @@
 import PathTelemetry
 
-/// The paths of a connection, each used where it lies.
+/// The paths of a connection, each used in place.
 ///
-/// A path is several kilobytes. An array would hand out copies to every getter; this table lends
-/// its elements, and they cannot be copied at all.
+/// A path is several kilobytes. An array would copy it for every getter; this table lends its
+/// elements, which are not copyable.
 struct PathTable: ~Copyable {
     private let base: UnsafeMutablePointer<Path>
     private(set) var count = 0
-    /// The one path that may carry data, where the policy is bound to it.
+    /// The only path that may carry data, if the policy is bound to one.
     let boundPath: PathID?
 
     init(boundPath: PathID?) {
@@ -44,5 +44,5 @@ struct PathTable: ~Copyable {
     }
 }
 
-// The memory is the table's alone, so the table may move to another thread.
+// Only the table owns the memory, so it may move to another thread.
 extension PathTable: @unchecked Sendable {}

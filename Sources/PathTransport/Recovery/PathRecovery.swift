@@ -1,15 +1,15 @@
 import PathTelemetry
 
-/// Takes what becomes of sent frames; the session of a connection.
+/// Is told the fate of sent frames; the session of a connection implements it.
 protocol SentFrameSink: ~Copyable {
     /// A packet arrived. `receiveTime` is the receiver's stamp, microseconds of its clock.
     mutating func handleAcknowledged(
         _ packet: SentPacket, path: PathID, receiveTime: UInt64?, now: Instant)
-    /// A packet was declared lost, or its data is wanted on another path before that is known.
+    /// A packet was declared lost, or its data is queued on another path before its fate is known.
     mutating func handleLost(_ packet: SentPacket, path: PathID, isCertain: Bool, now: Instant)
 }
 
-/// What one acknowledgement brought to light.
+/// What one acknowledgement revealed.
 struct AckResult {
     var ackedPackets = 0
     var ackedBytes = 0
@@ -31,7 +31,7 @@ struct AckResult {
 }
 
 /// Loss detection, round-trip times, congestion control and pacing of one path: RFC 9002 with one
-/// packet-number space a path.
+/// packet-number space per path.
 struct PathRecovery: ~Copyable {
     private let pin = Pin()
     /// RFC 9002, 6.1.1; raised when losses turn out to be reordering, after RFC 8985.
@@ -46,21 +46,22 @@ struct PathRecovery: ~Copyable {
     var pacer: Pacer
     private(set) var bytesInFlight = 0
     private(set) var largestAcked: UInt64?
-    /// The largest packet of all acknowledgements before the one being taken.
+    /// The largest packet number in all acknowledgements before the present one.
     private var largestReported: UInt64?
     private(set) var largestAckedSentAt = Instant.zero
-    /// Probe time-outs in a row.
+    /// Consecutive probe time-outs.
     private(set) var probeTimeouts = 0
     private(set) var lastElicitingSentAt: Instant?
     /// Ack-eliciting packets in flight.
     private(set) var elicitingInFlight = 0
     private var lossTime = Instant.distantFuture
     private var packetThreshold = PathRecovery.initialPacketThreshold
-    /// In quarters of a round trip above one: RACK's reordering window, grown by spurious losses.
+    /// RACK's reordering window beyond one round trip, in quarters of a round trip; spurious losses
+    /// enlarge it.
     private var reorderingQuarters: Int64 = 0
-    /// No packet below this number is in flight.
+    /// Packets below this number are not in flight.
     private var firstInFlight: UInt64 = 0
-    /// Longest time the peer holds an acknowledgement back.
+    /// Longest time by which the peer delays an acknowledgement.
     var peerAckDelay = TimeDelta.milliseconds(5)
     private var maximumPacketSize: Int
     /// The user's limit, bytes per second.
@@ -83,12 +84,12 @@ struct PathRecovery: ~Copyable {
 
     /// The controller's rate within the user's limit, bytes per second.
     var pacingRate: Double { min(controller.pacingRate, rateLimit) }
-    /// Bytes that the congestion window leaves.
+    /// Bytes that are free in the congestion window.
     var windowRoom: Int { max(0, controller.congestionWindow - bytesInFlight) }
 
     /// Send time of the oldest ack-eliciting packet without an answer.
     ///
-    /// Not of probes of the MTU: one that is too large for the way is never answered.
+    /// MTU probes do not count: one that is too large for the path is never answered.
     var oldestUnanswered: Instant? {
         guard elicitingInFlight > 0 else { return nil }
         var number = max(firstInFlight, packets.first)
@@ -117,7 +118,7 @@ struct PathRecovery: ~Copyable {
 
     // MARK: handle
 
-    /// Records a packet that leaves now under the number `packets.next`.
+    /// Records a packet that is sent now with the number `packets.next`.
     mutating func handleSent(_ sent: SentPacket, now: Instant) {
         var packet = sent
         let bytes = Int(packet.bytes)
@@ -129,20 +130,21 @@ struct PathRecovery: ~Copyable {
             elicitingInFlight += 1
             lastElicitingSentAt = now
         } else {
-            // Only acknowledged on the way with others, and never lost: nothing to keep.
+            // The packet is neither acknowledged by itself nor declared lost, so it is not kept.
             packet.state = .forgotten
         }
         // Acknowledgements are not paced (RFC 9002, section 7.7).
         if packet.isAckEliciting { pacer.handleSent(bytes: bytes, now: now) }
         if packets.isEmpty { firstInFlight = packets.next }
-        // A side that only acknowledges hears little back: make room before growing.
+        // A side that only acknowledges gets few acknowledgements: drop settled packets before
+        // growing.
         if packets.needsGrowth { packets.dropSettled(lostBefore: now - rtt.lossDelay * Int64(2)) }
         packets.append(packet)
     }
 
     /// Takes an acknowledgement of this path.
     ///
-    /// Nil when it acknowledges packets never sent.
+    /// Returns nil when it acknowledges packets that were never sent.
     mutating func handleAck<Sink: SentFrameSink & ~Copyable>(
         _ frame: AckFrame, now: Instant, isAppLimited: Bool, sink: inout Sink
     ) -> AckResult? {
@@ -173,7 +175,8 @@ struct PathRecovery: ~Copyable {
             largestAcked = largestNew
             largestAckedSentAt = newest.sentAt
             let sample = now - newest.sentAt
-            // Since it came, which need not be when the largest one came.
+            // The delay counts from the arrival of this packet, which may differ from that of the
+            // largest.
             var delay = frame.delay
             if let received, let sent = frame.sendTime, sent >= received {
                 delay = .microseconds(Int64(clamping: sent - received))
@@ -201,11 +204,11 @@ struct PathRecovery: ~Copyable {
         return result
     }
 
-    /// When a packet that is acknowledged for the first time arrived, microseconds of the receiver's
-    /// clock.
+    /// Arrival time of a packet that is acknowledged for the first time, microseconds of the
+    /// receiver's clock.
     ///
-    /// One below what was reported before was overtaken, and no stamp is its own: it came just
-    /// before the acknowledgement, which goes at once for a packet out of order.
+    /// A packet below an earlier reported one was overtaken and has no stamp of its own: it came
+    /// just before the acknowledgement, which is sent at once for an out-of-order packet.
     private func receiveTime(of number: UInt64, _ frame: borrowing AckFrame) -> UInt64? {
         if let largestReported, number < largestReported { return frame.sendTime }
         return frame.receiveTime(of: number)
@@ -215,7 +218,7 @@ struct PathRecovery: ~Copyable {
         pacer.update(rate: pacingRate, maximumPacketSize: maximumPacketSize, now: now)
     }
 
-    /// Goes on with the packet numbers of a path that was removed; all of its packets are settled.
+    /// Continues the packet numbers of a removed path, whose packets are all settled.
     mutating func continueNumbers(of earlier: borrowing PathRecovery) {
         packets = earlier.packets
         firstInFlight = packets.next
@@ -247,7 +250,8 @@ struct PathRecovery: ~Copyable {
         sink.handleAcknowledged(packet, path: frame.path, receiveTime: received, now: now)
     }
 
-    /// A packet declared lost arrived after all: the thresholds were too tight (RFC 8985, 7).
+    /// Takes a packet that was declared lost and arrived after all: the thresholds were too tight
+    /// (RFC 8985, 7).
     private mutating func acknowledgeLate<Sink: SentFrameSink & ~Copyable>(
         _ number: UInt64, _ frame: AckFrame, _ now: Instant, _ result: inout AckResult,
         _ sink: inout Sink
@@ -263,7 +267,7 @@ struct PathRecovery: ~Copyable {
         )
     }
 
-    /// RFC 9002, section 6.1: by packet threshold and by time threshold.
+    /// Detects losses by packet threshold and by time threshold (RFC 9002, section 6.1).
     private mutating func detectLosses<Sink: SentFrameSink & ~Copyable>(
         now: Instant, result: inout AckResult, sink: inout Sink
     ) {
@@ -335,9 +339,9 @@ struct PathRecovery: ~Copyable {
         packets[number].isByBytes = true
     }
 
-    /// The loss timer or the probe time-out ran out.
+    /// Handles the expiry of the loss timer or of the probe time-out.
     ///
-    /// True when it was the latter: the caller then sends a probe (RFC 9002, section 6.2.4).
+    /// Returns true for the latter; the caller then sends a probe (RFC 9002, section 6.2.4).
     mutating func handleTimeout<Sink: SentFrameSink & ~Copyable>(
         now: Instant, result: inout AckResult, sink: inout Sink
     ) -> Bool {
@@ -348,12 +352,12 @@ struct PathRecovery: ~Copyable {
             return false
         }
         probeTimeouts += 1
-        // The next time-out counts from now, also while nothing can be sent.
+        // The next time-out counts from now, even while nothing can be sent.
         lastElicitingSentAt = now
         return true
     }
 
-    /// Hands the data of every unanswered packet that left by `cutoff` to the sink, and leaves the
+    /// Passes the data of every unacknowledged packet sent by `cutoff` to the sink, and keeps the
     /// packets in flight.
     mutating func reinject<Sink: SentFrameSink & ~Copyable>(
         now: Instant, sentBy cutoff: Instant = .distantFuture, sink: inout Sink
@@ -369,15 +373,14 @@ struct PathRecovery: ~Copyable {
         }
     }
 
-    /// Settles every packet in flight as lost, without a word to the congestion controller: the
-    /// path failed, it was not congested.
+    /// Settles every packet in flight as lost, as an outage and not as congestion.
     mutating func handleFailed<Sink: SentFrameSink & ~Copyable>(now: Instant, sink: inout Sink) {
         settle(now: now, sink: &sink)
         controller.handleOutage(now: now)
         updatePacer(now)
     }
 
-    /// Gives up what is in flight on a path that is only probed.
+    /// Declares everything in flight lost, on a path that is only probed.
     mutating func settle<Sink: SentFrameSink & ~Copyable>(now: Instant, sink: inout Sink) {
         var result = AckResult()
         var number = max(firstInFlight, packets.first)

@@ -4,8 +4,9 @@ import PathTelemetry
 /// when an acknowledgement is due.
 struct ReceivedPackets {
     private static let windowBits: UInt64 = 8192
-    /// Numbers this far below the largest are refused, as in WireGuard: a word less than the bits
-    /// kept, because the oldest word gives way as soon as the largest number enters the next.
+    /// Numbers this far below the largest are refused, as in WireGuard: it is one word less than
+    /// the bits kept, because the oldest word is reused as soon as the largest number enters the
+    /// next word.
     static let windowSize = windowBits - 64
 
     private var window = [UInt64](repeating: 0, count: Int(ReceivedPackets.windowBits / 64))
@@ -23,9 +24,9 @@ struct ReceivedPackets {
     private(set) var unacknowledged = 0
     /// Smallest number that came since the last acknowledgement was written.
     private var smallestUnreported = UInt64.max
-    /// When the acknowledgement has to leave; distant future when none is owed.
+    /// When the acknowledgement has to be sent; distant future when none is due.
     private(set) var ackDueAt = Instant.distantFuture
-    /// Asked for by the peer (ACK_FREQUENCY): packets before an acknowledgement, and delay.
+    /// What the peer asked for by ACK_FREQUENCY: packets per acknowledgement, and its delay.
     var packetTolerance = 2
     var ackDelay = TimeDelta.milliseconds(5)
 
@@ -33,9 +34,9 @@ struct ReceivedPackets {
 
     // MARK: replay window, RFC 4303 section 3.4.3
 
-    /// True when the number was not seen yet and is not too old.
+    /// Whether the number was not seen yet and is not too old.
     ///
-    /// Asked before opening a packet.
+    /// To be checked before a packet is decrypted.
     func isNew(_ number: UInt64) -> Bool {
         if isEmpty || number > largest { return true }
         guard largest - number < ReceivedPackets.windowSize else { return false }
@@ -62,7 +63,8 @@ struct ReceivedPackets {
 
     // MARK: receiving
 
-    /// Records an opened packet, and decides whether an acknowledgement is due (RFC 9000, 13.2.1).
+    /// Records a decrypted packet, and decides whether an acknowledgement is due (RFC 9000,
+    /// 13.2.1).
     ///
     /// - Parameter stamp: microseconds of the receiver's own clock.
     mutating func record(
@@ -93,10 +95,10 @@ struct ReceivedPackets {
         }
     }
 
-    /// Notes when the packets from `number` to the largest came.
+    /// Notes the arrival time of the packets from `number` to the largest.
     ///
-    /// Those that the largest overtook come no earlier: in the run before they would seem to have
-    /// arrived before they were sent.
+    /// Packets that the largest overtook belong to this run: in the run before, they would seem to
+    /// have arrived before they were sent.
     private mutating func noteStamp(_ number: UInt64, _ time: UInt64) {
         if stampCount > 0, time <= stamps[0].time { return }
         for index in stride(from: min(stampCount, 15), to: 0, by: -1) {
@@ -149,7 +151,7 @@ struct ReceivedPackets {
 
     /// The acknowledgement as of now, nil when nothing was received.
     ///
-    /// `took` it with `didAcknowledge`.
+    /// The caller confirms it with `didAcknowledge`.
     func ackFrame(path: PathID, now: Instant) -> AckFrame? {
         guard rangeCount > 0 else { return nil }
         var frame = AckFrame(path: path, delay: max(.zero, now - largestReceivedAt))
@@ -158,18 +160,18 @@ struct ReceivedPackets {
         return frame
     }
 
-    /// An acknowledgement was written into a packet.
+    /// Notes that an acknowledgement was written into a packet.
     mutating func didAcknowledge() {
         unacknowledged = 0
         smallestUnreported = .max
         ackDueAt = .distantFuture
-        // The newest stamp stays: it is the base of the next frame.
+        // The newest stamp stays, as the base of the next frame.
         stampCount = min(stampCount, 1)
     }
 
-    /// The peer has seen an acknowledgement up to `largest`: older ranges need not be repeated.
+    /// Drops ranges that the peer knows, as it acknowledged an ACK frame up to `acknowledged`.
     mutating func forget(upTo acknowledged: UInt64) {
-        // What filled a gap since then is not known to the peer yet.
+        // The peer does not know yet which gaps were filled since then.
         guard smallestUnreported > 0 else { return }
         let limit = min(acknowledged, smallestUnreported - 1)
         while rangeCount > 1, ranges[rangeCount - 1].last <= limit { rangeCount -= 1 }

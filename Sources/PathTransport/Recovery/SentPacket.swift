@@ -1,7 +1,7 @@
 import PathLearning
 import PathTelemetry
 
-/// What of a sent packet has to be known when it is acknowledged or lost.
+/// What has to be known about a frame when its packet is acknowledged or lost.
 enum SentFrame {
     case none
     case stream(StreamFrame)
@@ -11,7 +11,7 @@ enum SentFrame {
     case ack(path: PathID, largest: UInt64)
     case path(PathID, PathFrame.Kind)
 
-    /// The bytes of a stream or message in the frame; nil where it carries none.
+    /// The bytes of a stream or message in the frame; nil if it carries none.
     var piece: DataPiece? {
         switch self {
         case .stream(let frame):
@@ -24,7 +24,7 @@ enum SentFrame {
     }
 }
 
-/// One packet in flight: plain memory, copied about freely, kept in `SentPacketRing`.
+/// One packet in flight: plain memory that is cheap to copy, kept in `SentPacketRing`.
 struct SentPacket {
     enum State: UInt8 {
         case inFlight, acknowledged, lost, forgotten
@@ -33,23 +33,23 @@ struct SentPacket {
     static let frameLimit = 4
 
     var sentAt: Instant
-    /// Bytes of the datagram; what congestion control counts.
+    /// Bytes of the datagram, which congestion control counts.
     var bytes: Int32
     var state: State
     var isAckEliciting: Bool
-    /// Its data has been queued on other paths while it was still unanswered.
+    /// Whether its data was queued on other paths while it was still unacknowledged.
     var isReinjected = false
-    /// The decision follows its bytes and not the packet: it was lost, its data was queued
-    /// on other paths, or copies of it are under way.
+    /// Whether the decision follows its bytes and not the packet: it was lost, its data was queued
+    /// on other paths, or copies of it are in flight.
     var isByBytes = false
-    /// It carries no data of the application, only a question or control: how fast it was delivered
-    /// says nothing of the rate of the path.
+    /// Whether it carries only probes or control frames, so that its delivery says nothing about
+    /// the rate of the path.
     var isBare = false
-    /// A path MTU probe: its loss says nothing of congestion (RFC 8899, section 3).
+    /// Whether it is a path MTU probe, whose loss is no sign of congestion (RFC 8899, section 3).
     var isMTUProbe = false
     var frameCount: UInt8 = 0
     var frames: InlineArray<4, SentFrame> = InlineArray(repeating: .none)
-    /// The decision that put it on this path; `noDecision` when none did.
+    /// The decision that put it on this path; `noDecision` if there is none.
     var decision: UInt64 = SentPacket.noDecision
     var delivery = DeliveryState(
         delivered: 0, lost: 0, deliveredTime: .zero, firstSentTime: .zero, receivedTime: nil,
@@ -64,7 +64,7 @@ struct SentPacket {
         state = .inFlight
     }
 
-    /// The data of the application that it carries.
+    /// The application data that it carries.
     var pieces: InlineArray<4, DataPiece?> {
         var pieces = InlineArray<4, DataPiece?>(repeating: nil)
         for index in 0..<Int(frameCount) { pieces[index] = frames[index].piece }
@@ -82,9 +82,9 @@ struct SentPacket {
 
 /// The packets of one path that are not settled yet, by packet number.
 ///
-/// Grows by doubling up to `capacityLimit` and never allocates otherwise.
+/// It grows by doubling up to `capacityLimit` and allocates at no other time.
 struct SentPacketRing {
-    /// Packets in flight at the most: 2^16 of 1,400 bytes are 90 MB on one path.
+    /// The most packets in flight: 2^16 of 1,400 bytes are 90 MB on one path.
     static let capacityLimit = 1 << 16
 
     private var storage: [SentPacket]
@@ -132,8 +132,8 @@ struct SentPacketRing {
         mask = largerMask
     }
 
-    /// Drops settled packets from the front; lost ones stay until `cutoff`, so that a late
-    /// acknowledgement is recognised as such.
+    /// Drops settled packets from the front; lost ones stay until `cutoff`, so that late
+    /// acknowledgements are recognised.
     mutating func dropSettled(lostBefore cutoff: Instant) {
         while first < next {
             let packet = storage[Int(truncatingIfNeeded: first) & mask]

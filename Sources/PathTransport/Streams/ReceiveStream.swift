@@ -1,45 +1,45 @@
 internal import PathTelemetry
 
-/// What one arriving piece of a stream changed.
+/// What an arriving piece of a stream changed.
 struct ReceiveProgress: Hashable, Sendable {
     /// Bytes that became readable.
     var readable = 0
-    /// Growth of the highest offset: what counts against the connection's flow control.
+    /// Growth of the highest offset, which counts against the connection's flow control.
     var growth: UInt64 = 0
     /// Bytes that had arrived before.
     var duplicate = 0
 }
 
-/// The receiving half of a stream: puts pieces in order, whatever path and order they came by.
+/// The receiving half of a stream: it reassembles pieces that come in any order on any path.
 ///
-/// Holds at most the advertised window. A byte is taken once: what arrives again is counted and
-/// ignored. *Handle*: `handle`, `handleReset`. *Application*: `read`, `stop`. *Poll*:
-/// `windowUpdate`. *Read*: the rest.
+/// It holds at most the advertised window. A byte that arrives again is counted and ignored.
+/// *Handle*: `handle`, `handleReset`. *Application*: `read`, `stop`. *Poll*: `windowUpdate`.
+/// *Read*: all others.
 struct ReceiveStream: ~Copyable {
-    /// Most separate pieces beyond the first gap, unless said otherwise.
+    /// Most separate pieces beyond the first gap, by default.
     static let defaultRangeLimit = 16_384
 
     private var ring: ByteRing
     private var window: ReceiveWindow
-    /// The application has read all bytes below.
+    /// The application has read all bytes below this offset.
     private(set) var readOffset: UInt64 = 0
-    /// All bytes below have arrived.
+    /// All bytes below this offset have arrived.
     private(set) var contiguousOffset: UInt64 = 0
-    /// Just above the highest byte that has arrived.
+    /// The offset just above the highest byte that has arrived.
     private(set) var highestOffset: UInt64 = 0
     /// Length of the stream, once its end has arrived.
     private(set) var finalSize: UInt64?
-    /// Arrived above `contiguousOffset`.
+    /// Bytes that arrived above `contiguousOffset`.
     private var outOfOrder: RangeSet
     /// Bytes that arrived more than once.
     private(set) var duplicateBytes: UInt64 = 0
     /// The peer's error code, if it reset the stream.
     private(set) var resetCode: UInt64?
-    /// The application wants no more of the stream.
+    /// Whether the application has stopped the stream.
     private(set) var isStopped = false
 
     /// - Parameters:
-    ///   - window: bytes advertised at first.
+    ///   - window: bytes that are advertised at first.
     ///   - maximumWindow: bytes that the window may grow to; storage is at most the next power
     ///     of two.
     ///   - rangeLimit: most separate pieces held beyond the first gap.
@@ -53,8 +53,8 @@ struct ReceiveStream: ~Copyable {
 
     // MARK: Handle
 
-    /// By how much a piece would raise the highest offset, for a check of the connection's limit
-    /// before the piece is taken.
+    /// By how much a piece would raise the highest offset, to check the connection's limit before
+    /// the piece is taken.
     func growth(offset: UInt64, length: Int) -> UInt64 {
         let (end, overflow) = offset.addingReportingOverflow(UInt64(max(0, length)))
         if overflow { return .max }
@@ -74,7 +74,7 @@ struct ReceiveStream: ~Copyable {
         var progress = ReceiveProgress()
         let fresh = max(offset, contiguousOffset)
         if resetCode != nil || isStopped || data.isEmpty {
-            // Nothing to keep; only the end of the piece counts.
+            // There is nothing to keep; only the end of the piece counts.
         } else if end <= contiguousOffset {
             progress.duplicate = data.count
         } else {
@@ -120,7 +120,7 @@ struct ReceiveStream: ~Copyable {
         _ = try checkEnd(offset: size, length: 0, isFinal: true)
         let growth = size &- highestOffset
         if finalSize == contiguousOffset, resetCode == nil {
-            return growth  // All has arrived: the reset comes too late to matter.
+            return growth  // Everything has arrived: the reset is too late.
         }
         finalSize = size
         highestOffset = size
@@ -152,7 +152,7 @@ struct ReceiveStream: ~Copyable {
         }
     }
 
-    /// Gives up what is held and what is missing below the highest offset.
+    /// Discards everything held and missing below the highest offset.
     private mutating func skipToHighest() {
         contiguousOffset = highestOffset
         readOffset = highestOffset
@@ -162,7 +162,7 @@ struct ReceiveStream: ~Copyable {
 
     // MARK: Application
 
-    /// Takes bytes in order.
+    /// Reads bytes in order.
     ///
     /// - Returns: how many bytes were written to the buffer.
     mutating func read(into buffer: UnsafeMutableRawBufferPointer) -> Int {
@@ -174,7 +174,7 @@ struct ReceiveStream: ~Copyable {
         return count
     }
 
-    /// Gives the rest of the stream up: what is held and what still comes is discarded.
+    /// Abandons the rest of the stream: held and later bytes are discarded.
     ///
     /// - Returns: bytes that arrived and were not read, which count as consumed from now on.
     mutating func stop() -> UInt64 {
@@ -185,7 +185,7 @@ struct ReceiveStream: ~Copyable {
         return unread
     }
 
-    /// Gives memory back while nothing is held; the next piece takes it again.
+    /// Frees memory while nothing is held; the next piece allocates it again.
     mutating func releaseIdleMemory() {
         if readOffset == highestOffset { ring.release() }
     }
@@ -200,27 +200,27 @@ struct ReceiveStream: ~Copyable {
 
     // MARK: Read
 
-    /// Bytes that `read` would give now.
+    /// Bytes that `read` would return now.
     var readableBytes: Int { Int(truncatingIfNeeded: contiguousOffset &- readOffset) }
-    /// The limit advertised last: MAX_STREAM_DATA.
+    /// The last advertised limit (MAX_STREAM_DATA).
     var maxData: UInt64 { window.limit }
-    /// Bytes of the window now.
+    /// Current size of the window, bytes.
     var windowSize: UInt64 { window.size }
     /// Whether `windowUpdate` would return a limit.
     var isWindowUpdateDue: Bool { wantsMore && window.isUpdateDue(consumed: readOffset) }
-    /// The end has arrived and everything was read.
+    /// Whether the end has arrived and everything was read.
     var isFinished: Bool { finalSize == readOffset }
-    /// Everything up to the end has arrived.
+    /// Whether everything up to the end has arrived.
     var isComplete: Bool { finalSize == contiguousOffset }
-    /// Bytes held that wait for something before them.
+    /// Bytes held that wait for missing bytes before them.
     var outOfOrderBytes: UInt64 { outOfOrder.length }
     /// Separate pieces held beyond the first gap.
     var outOfOrderRanges: Int { outOfOrder.count }
     /// Bytes missing below the highest that arrived.
     var gapBytes: UInt64 { highestOffset &- contiguousOffset &- outOfOrder.length }
-    /// Bytes of storage taken.
+    /// Bytes of storage in use.
     var memoryBytes: Int { ring.capacity }
 
-    /// The peer may have more to send that somebody wants.
+    /// Whether the peer may have more to send that the application wants.
     var wantsMore: Bool { finalSize == nil && resetCode == nil && !isStopped }
 }

@@ -1,16 +1,16 @@
 internal import PathTelemetry
 
-/// The limit that a receiver advertises, and how it grows with what the application consumes.
+/// The limit that a receiver advertises; it grows with what the application consumes.
 ///
-/// A new limit is due when half of the window is consumed. If that comes within two round trips
-/// of the limit before, the window is what holds the sender back, and it doubles up to a maximum.
+/// A new limit is due when half of the window is consumed. If that happens within two round trips
+/// of the previous limit, the window is limiting the sender, and it doubles up to a maximum.
 /// Source: RFC 9000, sections 4.1 and 4.2.
 struct ReceiveWindow: Sendable {
     /// The peer may send up to this offset: MAX_STREAM_DATA or MAX_DATA.
     private(set) var limit: UInt64
     /// Bytes that may be outstanding above what is consumed.
     private(set) var size: UInt64
-    /// `size` grows no further.
+    /// The largest `size`.
     let maximumSize: UInt64
     private var updated: Instant?
 

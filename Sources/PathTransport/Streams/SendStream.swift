@@ -1,29 +1,29 @@
-/// The sending half of a stream: keeps the bytes until the peer acknowledged them.
+/// The sending half of a stream; it keeps the bytes until the peer has acknowledged them.
 ///
-/// Any range may be sent on any path, more than once, and acknowledged in any order. What was
-/// acknowledged stays so; a range that is lost after that is not sent again.
+/// Any range may be sent on any path, more than once, and acknowledged in any order. A range that
+/// was acknowledged is never retransmitted, even if another copy of it is lost.
 ///
 /// *Application*: `write`, `finish`, `reset`. *Handle*: `handleAcked`, `handleLost`,
 /// `handleMaxData`, and for the RESET_STREAM frame `handleReset...`. *Poll*: `nextChunk`, or
-/// `nextRetransmission` and `nextNew`, each followed by `copy`. *Read*: the rest.
+/// `nextRetransmission` and `nextNew`, each followed by `copy`. *Read*: all others.
 struct SendStream: ~Copyable {
-    /// What became of the end of the stream.
+    /// The state of the end of the stream.
     private enum End {
         case open, unsent, inFlight, lost, acknowledged
     }
 
-    /// What became of the RESET_STREAM frame.
+    /// The state of the RESET_STREAM frame.
     private enum ResetState {
         case none, unsent, inFlight, acknowledged
     }
 
-    /// Bytes that may wait unsent whatever is in flight.
+    /// Bytes that may wait unsent, however little is in flight.
     static let leastAhead = 512 * 1024
 
     private var ring: ByteRing
     /// Most bytes held, sent or not.
     let capacity: Int
-    /// All bytes below are acknowledged.
+    /// All bytes below this offset are acknowledged.
     private(set) var firstUnackedOffset: UInt64 = 0
     /// The first byte that was never sent.
     private(set) var nextOffset: UInt64 = 0
@@ -31,14 +31,14 @@ struct SendStream: ~Copyable {
     private(set) var writtenOffset: UInt64 = 0
     /// The peer's limit: MAX_STREAM_DATA.
     private(set) var maxData: UInt64
-    /// Acknowledged above `firstUnackedOffset`.
+    /// Bytes acknowledged above `firstUnackedOffset`.
     private var acknowledged = RangeSet()
-    /// To be sent again; never overlaps what is acknowledged.
+    /// Bytes to retransmit; they never overlap `acknowledged`.
     private var lost = RangeSet()
     private var end = End.open
     private var resetState = ResetState.none
     private var resetCode: UInt64 = 0
-    /// Bytes that were handed out more than once.
+    /// Bytes that were sent more than once.
     private(set) var retransmittedBytes: UInt64 = 0
 
     init(capacity: Int, maxData: UInt64 = 0) {
@@ -49,7 +49,7 @@ struct SendStream: ~Copyable {
 
     // MARK: Application
 
-    /// Takes as many bytes as there is room for, none after `finish` or `reset`.
+    /// Takes as many bytes as fit, and none after `finish` or `reset`.
     ///
     /// - Returns: how many bytes were taken.
     mutating func write(_ bytes: UnsafeRawBufferPointer) -> Int {
@@ -68,9 +68,9 @@ struct SendStream: ~Copyable {
         if end == .open, resetState == .none { end = .unsent }
     }
 
-    /// Ends the stream abruptly: nothing more is sent, and all bytes are given up.
+    /// Ends the stream abruptly: nothing more is sent, and all bytes are discarded.
     ///
-    /// Does nothing when the whole stream is acknowledged or it was reset before.
+    /// It does nothing if the whole stream is acknowledged or was already reset.
     mutating func reset(code: UInt64) {
         guard resetState == .none, !isFullyAcknowledged else { return }
         resetState = .unsent
@@ -82,12 +82,12 @@ struct SendStream: ~Copyable {
 
     // MARK: Handle
 
-    /// Takes a new limit of the peer; a lower one than before is ignored.
+    /// Takes a new limit of the peer; a lower one is ignored.
     mutating func handleMaxData(_ limit: UInt64) {
         maxData = max(maxData, min(limit, StreamChunk.maximumOffset))
     }
 
-    /// Notes that a chunk has arrived; chunks may overlap, repeat, and come in any order.
+    /// Takes the acknowledgement of a chunk; chunks may overlap, repeat, and come in any order.
     mutating func handleAcked(offset: UInt64, length: Int, isFinal: Bool) {
         guard resetState == .none else { return }
         if isFinal, end != .open { end = .acknowledged }
@@ -105,9 +105,10 @@ struct SendStream: ~Copyable {
         if !lost.isEmpty { lost.remove(range) }
     }
 
-    /// Queues a chunk to be sent again, as far as it is neither acknowledged nor queued already.
+    /// Queues the part of a chunk that is neither acknowledged nor queued already for
+    /// retransmission.
     ///
-    /// Serves a loss as well as re-injection of a chunk that is still in flight elsewhere.
+    /// It serves losses and the re-injection of a chunk that is still in flight.
     mutating func handleLost(offset: UInt64, length: Int, isFinal: Bool) {
         guard resetState == .none else { return }
         if isFinal, end == .inFlight { end = .lost }
@@ -132,7 +133,7 @@ struct SendStream: ~Copyable {
         if resetState == .inFlight { resetState = .unsent }
     }
 
-    /// The part of a chunk that was sent and is not known to have arrived below the first gap.
+    /// The part of a chunk that was sent and lies above the acknowledged beginning of the stream.
     private func sentRange(offset: UInt64, length: Int) -> Range<UInt64> {
         let (sum, overflow) = offset.addingReportingOverflow(UInt64(max(0, length)))
         let upper = min(overflow ? .max : sum, nextOffset)
@@ -142,7 +143,7 @@ struct SendStream: ~Copyable {
 
     // MARK: Poll
 
-    /// The next piece to send: what was lost first, then new bytes as far as limits allow.
+    /// The next piece to send: lost bytes first, then new bytes as far as limits allow.
     ///
     /// - Parameters:
     ///   - limit: most bytes of the piece.
@@ -151,7 +152,7 @@ struct SendStream: ~Copyable {
         nextRetransmission(limit: limit) ?? nextNew(limit: limit, credit: credit)
     }
 
-    /// The next piece that has to be sent again.
+    /// The next piece to retransmit.
     mutating func nextRetransmission(limit: Int) -> StreamChunk? {
         if let range = lost.popFirst(maxLength: UInt64(max(0, limit))) {
             let length = Int(truncatingIfNeeded: range.upperBound &- range.lowerBound)
@@ -166,7 +167,7 @@ struct SendStream: ~Copyable {
             offset: writtenOffset, length: 0, isFinal: true, isRetransmission: true)
     }
 
-    /// The next piece of bytes never sent, within the peer's limit for the stream.
+    /// The next piece of new bytes, within the peer's limit for the stream.
     mutating func nextNew(limit: Int, credit: UInt64 = .max) -> StreamChunk? {
         guard resetState == .none else { return nil }
         let length = Int(
@@ -190,8 +191,8 @@ struct SendStream: ~Copyable {
 
     /// Copies the bytes of a chunk into a buffer of at least its length.
     ///
-    /// - Returns: false if they are not held any more, because some were acknowledged or the
-    ///   stream was reset since the chunk was handed out; `unacknowledged` tells what is left.
+    /// - Returns: false if they are not held any more, because some were acknowledged or the stream
+    ///   was reset since the chunk was returned; `unacknowledged` returns the rest.
     func copy(_ chunk: StreamChunk, into buffer: UnsafeMutableRawBufferPointer) -> Bool {
         guard resetState == .none, chunk.offset >= firstUnackedOffset || chunk.length == 0,
             chunk.end <= writtenOffset, chunk.length <= buffer.count
@@ -202,7 +203,7 @@ struct SendStream: ~Copyable {
         return true
     }
 
-    /// The first part of a chunk that has not been acknowledged; nil when nothing is left.
+    /// The first unacknowledged part of a chunk; nil when nothing is left.
     func unacknowledged(_ chunk: StreamChunk) -> StreamChunk? {
         guard resetState == .none else { return nil }
         let carriesEnd = chunk.isFinal && end != .acknowledged
@@ -218,21 +219,21 @@ struct SendStream: ~Copyable {
             offset: writtenOffset, length: 0, isFinal: true, isRetransmission: true)
     }
 
-    /// Gives memory back while nothing is held; the next `write` takes it again.
+    /// Frees memory while nothing is held; the next `write` allocates it again.
     mutating func releaseIdleMemory() {
         if bufferedBytes == 0 { ring.release() }
     }
 
     // MARK: Read
 
-    /// Bytes written and not yet acknowledged in one run from the start.
+    /// Bytes held: from the first unacknowledged byte to the last written one.
     var bufferedBytes: Int {
         resetState == .none ? Int(truncatingIfNeeded: writtenOffset &- firstUnackedOffset) : 0
     }
     /// Bytes that `write` would take now.
     ///
-    /// As much may wait unsent as is in flight: enough for the window to double, and little enough
-    /// to stay in the processor's cache on a fast link.
+    /// As many bytes may wait unsent as are in flight: enough for the window to double, and few
+    /// enough to stay in the processor's cache on a fast link.
     var writableBytes: Int {
         guard end == .open, resetState == .none else { return 0 }
         let inFlight = Int(truncatingIfNeeded: nextOffset &- firstUnackedOffset)
@@ -244,46 +245,46 @@ struct SendStream: ~Copyable {
                 capacity &- bufferedBytes, ahead &- unsent,
                 Int(truncatingIfNeeded: StreamChunk.maximumOffset &- writtenOffset)))
     }
-    /// The room from which on a writer that waits is told of it: not for every packet.
+    /// The room at which a waiting writer is notified, so that not every packet notifies it.
     var wakeRoom: Int { min(capacity, SendStream.leastAhead) / 4 }
-    /// Bytes of storage taken.
+    /// Bytes of storage in use.
     var memoryBytes: Int { ring.capacity }
 
-    /// Something lost waits to be sent again.
+    /// Whether lost bytes, or the lost end, wait to be retransmitted.
     var hasRetransmissions: Bool {
         !lost.isEmpty || (end == .lost && resetState == .none)
     }
-    /// Bytes that wait to be sent again.
+    /// Bytes that wait to be retransmitted.
     var retransmissionBytes: UInt64 { lost.length }
 
-    /// `nextNew` would return something if the connection's flow control allowed.
+    /// Whether `nextNew` would return something if the connection's flow control allowed it.
     var hasNew: Bool {
         guard resetState == .none else { return false }
         return nextOffset < min(writtenOffset, maxData)
             || (end == .unsent && nextOffset == writtenOffset)
     }
-    /// Bytes never sent that the peer's limit for the stream allows.
+    /// New bytes that the peer's limit for the stream allows.
     var peekNewBytes: UInt64 {
         guard resetState == .none else { return 0 }
         let upper = min(writtenOffset, maxData)
         return upper > nextOffset ? upper &- nextOffset : 0
     }
-    /// There are bytes to send, and the peer's limit for the stream forbids it.
+    /// Whether there are new bytes that the peer's limit for the stream forbids to send.
     var isBlocked: Bool {
         resetState == .none && nextOffset >= maxData && writtenOffset > nextOffset
     }
 
-    /// `finish` was called: the application writes no more.
+    /// Whether `finish` or `reset` was called, so that the application cannot write any more.
     var isEnded: Bool { end != .open || resetState != .none }
-    /// All bytes and the end of the stream have arrived.
+    /// Whether all bytes and the end of the stream were acknowledged.
     var isFullyAcknowledged: Bool {
         resetState == .none && end == .acknowledged && firstUnackedOffset == writtenOffset
     }
-    /// Nothing is left to do: all has arrived, or the reset has.
+    /// Whether nothing is left to do: everything, or the reset, was acknowledged.
     var isDone: Bool { isFullyAcknowledged || resetState == .acknowledged }
     var isReset: Bool { resetState != .none }
 
-    /// The RESET_STREAM frame that has to be sent; `handleResetSent` takes it off.
+    /// The RESET_STREAM frame that has to be sent; `handleResetSent` clears it.
     var pendingReset: StreamReset? { resetState == .unsent ? resetFrame : nil }
     /// The RESET_STREAM frame of a stream that was reset.
     var resetFrame: StreamReset? {

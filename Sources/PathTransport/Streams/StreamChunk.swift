@@ -2,11 +2,11 @@
 struct StreamChunk: Hashable, Sendable {
     /// Offset of the first byte in the stream.
     var offset: UInt64
-    /// Bytes; zero only for a chunk that carries the end of the stream alone.
+    /// Length in bytes; zero only for a chunk that carries just the end of the stream.
     var length: Int
-    /// The stream ends with this chunk.
+    /// Whether the stream ends with this chunk.
     var isFinal: Bool
-    /// Some of it was sent before.
+    /// Whether some of it was sent before.
     var isRetransmission = false
 
     /// Offset just after the last byte.
@@ -17,7 +17,7 @@ struct StreamChunk: Hashable, Sendable {
     static let maximumOffset: UInt64 = 1 << 62 - 1
 }
 
-/// The abrupt end of a stream: error code of the application, and the bytes sent before it.
+/// The abrupt end of a stream: the application's error code and the final size.
 struct StreamReset: Hashable, Sendable {
     var code: UInt64
     var finalSize: UInt64

@@ -10,21 +10,21 @@ enum StreamControl: Hashable, Sendable {
     case streamsBlocked(UInt64, isUnidirectional: Bool)
 }
 
-/// What an application hears of its streams.
+/// Events about streams for the application.
 enum StreamEvent: Hashable, Sendable {
     /// There are bytes to read, or the end of the stream was reached.
     case readable(StreamID)
-    /// A write that was cut short can go on.
+    /// A write that was cut short can continue.
     case writable(StreamID)
     /// The peer has all bytes and the end of the stream.
     case delivered(StreamID)
-    /// The peer gave its sending half up.
+    /// The peer abandoned its sending half.
     case reset(StreamID, code: UInt64)
-    /// The peer wants no more of what we send; the sending half was reset.
+    /// The peer asked this side to stop sending; the sending half was reset.
     case stopped(StreamID, code: UInt64)
 }
 
-/// A piece of a stream, with the stream.
+/// A piece of a stream, with the number of the stream.
 struct StreamFrame: Hashable, Sendable {
     var id: StreamID
     var chunk: StreamChunk
@@ -32,12 +32,12 @@ struct StreamFrame: Hashable, Sendable {
 
 /// Limits and sizes of this side.
 struct StreamConfiguration: Sendable {
-    /// Bytes held for sending, a stream.
+    /// Bytes held for sending, per stream.
     var sendCapacity = 8 << 20
-    /// Bytes advertised at first and at the most, a stream.
+    /// Initial and largest advertised window per stream, bytes.
     var streamWindow: UInt64 = 1 << 20
     var maximumStreamWindow: UInt64 = 16 << 20
-    /// Bytes advertised at first and at the most, all streams.
+    /// Initial and largest advertised window of all streams together, bytes.
     var connectionWindow: UInt64 = 2 << 20
     var maximumConnectionWindow: UInt64 = 32 << 20
     /// Streams that the peer may have open at once, of each kind.

@@ -1,18 +1,18 @@
-/// What a peer, or the application, did wrong with a stream or a message.
+/// An error of the peer or of the application with a stream or a message.
 public enum StreamError: Error, Hashable, Sendable {
-    /// The peer sent past what was advertised; RFC 9000, section 4.1.
+    /// The peer exceeded the advertised limit; RFC 9000, section 4.1.
     case flowControl(offset: UInt64, limit: UInt64)
     /// The peer changed the final size, or sent past it; RFC 9000, section 4.5.
     case finalSize(offset: UInt64, finalSize: UInt64)
-    /// More separate pieces than are kept: the packet must not be acknowledged.
+    /// There are more separate pieces than can be kept; the packet must not be acknowledged.
     case tooManyRanges(limit: Int)
-    /// More streams than the limit of the side that accepts them; RFC 9000, section 4.6.
+    /// There are more streams than the accepting side allows; RFC 9000, section 4.6.
     case streamLimit(index: UInt64, limit: UInt64)
     /// A frame or call that this stream's direction or state forbids; RFC 9000, section 3.
     case streamState(StreamID)
-    /// The application named a stream that is not open (any more).
+    /// The application named a stream that is not open, or no longer open.
     case unknownStream(StreamID)
-    /// A message of more bytes than a message may have.
+    /// The message is larger than allowed.
     case messageSize(bytes: Int, limit: Int)
     /// The queue of messages is full; it takes more when some are acknowledged or expire.
     case messageQueueFull(messages: Int, bytes: Int)

@@ -1,4 +1,4 @@
-/// The number of a stream; its two low bits say who opened it and which ways it goes.
+/// The number of a stream; its two low bits tell who opened it and in which directions it sends.
 ///
 /// Source: RFC 9000, section 2.1. Bit 0: opened by the server; bit 1: unidirectional.
 public struct StreamID: RawRepresentable, Hashable, Comparable, Sendable {
@@ -9,7 +9,7 @@ public struct StreamID: RawRepresentable, Hashable, Comparable, Sendable {
 
     public init(rawValue: UInt64) { self.rawValue = rawValue }
 
-    /// The stream with an index among those of its kind.
+    /// Makes the number of the stream with this index among those of its kind.
     public init(index: UInt64, isServerInitiated: Bool, isUnidirectional: Bool) {
         rawValue = index &<< 2 | (isUnidirectional ? 2 : 0) | (isServerInitiated ? 1 : 0)
     }

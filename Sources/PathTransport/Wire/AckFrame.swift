@@ -14,15 +14,15 @@ struct AckFrame {
         var last: UInt64
     }
 
-    /// The packets from `first` up to the run before it were received at `time`, microseconds of
-    /// the receiver's own clock; those among them that were overtaken, not before.
+    /// The packets from `first` up to the next newer run were received at `time`, microseconds of
+    /// the receiver's own clock; overtaken packets among them were received then or later.
     struct Stamp: Equatable {
         var first: UInt64
         var time: UInt64
     }
 
     var path: PathID
-    /// Time from the arrival of the largest packet to the sending of the frame.
+    /// Time from the arrival of the largest packet to the departure of the frame.
     var delay: TimeDelta
     private(set) var rangeCount = 0
     private(set) var stampCount = 0
@@ -52,7 +52,7 @@ struct AckFrame {
         stampCount += 1
     }
 
-    /// The receiver's stamp of a packet: of its own run, or of the nearest run known.
+    /// The receiver's stamp of a packet: that of its run, or of the nearest known run.
     func receiveTime(of number: UInt64) -> UInt64? {
         guard stampCount > 0 else { return nil }
         for index in 0..<stampCount where stampStorage[index].first <= number {
@@ -113,7 +113,7 @@ struct AckFrame {
         }
     }
 
-    /// Bytes the frame takes at the most.
+    /// The most bytes that the frame takes.
     var maximumLength: Int { 1 + 1 + 8 + 4 + 1 + 8 + rangeCount * 8 + 1 + stampCount * 12 + 8 }
 
     func write(to writer: inout ByteWriter) {

@@ -1,4 +1,4 @@
-/// Reads a datagram from front to back; every read is bounded, and a short buffer is nil.
+/// Reads a datagram from front to back; every read is bounds-checked and returns nil at the end.
 ///
 /// The memory belongs to the caller and must outlive the reader.
 struct ByteReader {
@@ -20,7 +20,7 @@ struct ByteReader {
         return base.load(fromByteOffset: offset, as: UInt8.self)
     }
 
-    /// The next byte, left in place.
+    /// The next byte, without consuming it.
     func peek() -> UInt8? {
         offset < end ? base.load(fromByteOffset: offset, as: UInt8.self) : nil
     }

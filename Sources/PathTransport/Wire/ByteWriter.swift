@@ -1,6 +1,7 @@
 /// Writes a packet from front to back into memory of the caller.
 ///
-/// The caller asks `room` before it writes: writing past the end is ignored and sets `overflowed`.
+/// The caller checks `room` before it writes; writing past the end is ignored and sets
+/// `overflowed`.
 struct ByteWriter {
     private let base: UnsafeMutableRawPointer
     private(set) var offset = 0
@@ -48,7 +49,7 @@ struct ByteWriter {
 
     /// A variable-length integer, RFC 9000 section 16.
     ///
-    /// Values above 2^62 - 1 are cut to it.
+    /// Values above 2^62 - 1 are clamped to it.
     mutating func varint(_ value: UInt64) {
         if value < 1 << 6 {
             byte(UInt8(truncatingIfNeeded: value))

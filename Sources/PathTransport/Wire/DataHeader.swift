@@ -1,6 +1,6 @@
 import PathTelemetry
 
-/// The clear header of a data packet; authenticated, not encrypted.
+/// The header of a data packet; it is authenticated, not encrypted.
 ///
 /// docs/protocol.md, section 3.
 ///
@@ -10,7 +10,7 @@ struct DataHeader {
     static let kind: UInt8 = 0x40
     /// The two bits of the first byte that carry the key's generation.
     static let phaseMask: UInt8 = 0x03
-    /// Packet numbers are sent whole: 48 bits.
+    /// Packet numbers are sent in full, with 48 bits.
     static let largestPacketNumber: UInt64 = 1 << 48 - 1
 
     var phase: UInt8
@@ -25,7 +25,7 @@ struct DataHeader {
         self.packetNumber = packetNumber
     }
 
-    /// Nil when the datagram is no data packet, or shorter than a header and a tag.
+    /// Nil when the datagram is not a data packet, or shorter than a header and a tag.
     init?(_ bytes: UnsafeRawBufferPointer) {
         guard bytes.count >= DataHeader.length + CipherSuite.tagLength else { return nil }
         var reader = ByteReader(bytes)

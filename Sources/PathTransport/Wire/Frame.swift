@@ -28,7 +28,7 @@ enum FrameKind {
 
 /// A parsed frame.
 ///
-/// Byte runs point into the packet and live as long as it does.
+/// Its buffers point into the packet and live as long as it does.
 enum Frame {
     case padding
     case ping
@@ -41,7 +41,7 @@ enum Frame {
     case message(MessageData)
     case close(code: UInt64, reason: UnsafeRawBufferPointer)
 
-    /// True for every frame that its receiver has to acknowledge, RFC 9002 section 2.
+    /// Whether the receiver has to acknowledge the frame (RFC 9002, section 2).
     var isAckEliciting: Bool {
         switch self {
         case .padding, .ack, .close: false
@@ -81,7 +81,7 @@ struct MessageData {
     var offset: Int
     /// Bytes of the whole message.
     var total: Int
-    /// Time that the message is still useful for, counted from the packet's departure.
+    /// Time until the deadline, counted from the packet's departure.
     var lifetime: TimeDelta
     var data: UnsafeRawBufferPointer
 
@@ -90,7 +90,7 @@ struct MessageData {
 
     /// Writes the header; the data follows.
     ///
-    /// A lifetime of zero stands for a message that never expires; all others are written one
+    /// A lifetime of zero means that the message never expires; all others are written one
     /// microsecond longer.
     static func writeHeader(_ chunk: MessageChunk, now: Instant, to writer: inout ByteWriter) {
         writer.byte(FrameKind.message)

@@ -1,13 +1,13 @@
 import PathTelemetry
 
-/// Why a packet's payload was refused; the connection is closed with it.
+/// Why a packet's payload was refused; the connection is closed for this reason.
 enum FrameError: Error, Equatable {
     case truncated(kind: UInt8)
     case unknownKind(UInt8)
     case outOfRange(kind: UInt8)
 }
 
-/// Takes the frames of an opened packet one after the other.
+/// Reads the frames of a decrypted packet one after the other.
 struct FrameReader {
     private var reader: ByteReader
 

@@ -1,24 +1,24 @@
 import PathTelemetry
 
-/// What a peer says of one of the paths.
+/// A path's status as a peer announces it.
 enum PathStatus: UInt8 {
     case available = 0
     case standby = 1
     case abandoned = 2
 }
 
-/// A frame about a path: what it says, how it is written and read, and whether it is said again when
-/// its packet is lost.
+/// A frame about a path: its content, and how it is written and read.
 ///
-/// A new one is added here, and in `Path+Frames.swift`, which says when it is sent and what it does.
+/// A new frame is added here and in `Path+Frames.swift`, which defines when it is sent, what it
+/// does, and whether it is repeated after a loss.
 enum PathFrame {
     case status(path: PathID, sequence: UInt64, status: PathStatus)
-    /// What the client calls a path.
+    /// The client's name of a path.
     case name(path: PathID, sequence: UInt64, name: UnsafeRawBufferPointer)
-    /// How often acknowledgements are wanted.
+    /// The wanted frequency of acknowledgements.
     case ackFrequency(packets: UInt64, delay: TimeDelta)
 
-    /// The kinds, as a packet in flight remembers them; the raw value is the frame's type.
+    /// The kinds that a packet in flight remembers; the raw value is the frame's type.
     enum Kind: UInt8, CaseIterable {
         case status = 0x12
         case name = 0x13
@@ -64,7 +64,7 @@ extension PacketBuilder {
         remember(.path(path, .status))
     }
 
-    /// False when it does not fit.
+    /// Returns false when it does not fit.
     mutating func name(_ name: [UInt8], of path: PathID, sequence: UInt64) -> Bool {
         guard room >= 12 + name.count, takesFrames else { return false }
         writer.byte(PathFrame.Kind.name.rawValue)

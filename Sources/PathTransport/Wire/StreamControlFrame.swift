@@ -1,4 +1,4 @@
-/// How control frames of streams are written and read.
+/// Writing and reading of control frames of streams.
 extension PacketBuilder {
     mutating func control(_ frame: StreamControl) {
         guard room >= PacketBuilder.longestControl, takesFrames else { return }

@@ -1,25 +1,25 @@
 public import PathTelemetry
 
-/// What each side tells the other of its limits, inside the handshake's encrypted payloads.
+/// The limits that each side announces inside the handshake's encrypted payloads.
 ///
-/// Written as (number, value) pairs of variable-length integers; unknown numbers are skipped, so
-/// that later versions may add some. docs/protocol.md, section 2.3.
+/// They are written as (number, value) pairs of variable-length integers; unknown numbers are
+/// skipped, so that later versions may add some. docs/protocol.md, section 2.3.
 public struct TransportParameters: Equatable, Sendable {
-    /// Bytes of all streams together that the peer may send before it hears more (RFC 9000, 4.1).
+    /// Initial flow-control limit of all streams together, bytes (RFC 9000, 4.1).
     public var maximumData: UInt64 = 16 << 20
-    /// Bytes of each stream that the peer may send before it hears more.
+    /// Initial flow-control limit of each stream, bytes.
     public var maximumStreamData: UInt64 = 16 << 20
     /// Streams that the peer may open.
     public var maximumStreams: UInt64 = 64
-    /// A connection without an answer for this long is over.
+    /// A connection that receives nothing for this long is over.
     public var idleTimeout: TimeDelta = .seconds(10)
-    /// Longest time an acknowledgement is held back.
+    /// Longest delay of an acknowledgement.
     public var maximumAckDelay: TimeDelta = .milliseconds(5)
-    /// Largest datagram (UDP payload) that the sender of the parameter takes.
+    /// Largest datagram (UDP payload) that the sender of the parameter accepts.
     public var maximumDatagram: Int = 9000
-    /// Largest message that the sender of the parameter takes, bytes.
+    /// Largest message that the sender of the parameter accepts, bytes.
     public var maximumMessage: Int = 60_000
-    /// Longest name of a path that the sender of the parameter takes, bytes; zero for none.
+    /// Longest name of a path that the sender of the parameter accepts, bytes; zero for none.
     public var maximumPathName: Int = 64
 
     public init() {}
@@ -59,7 +59,7 @@ public struct TransportParameters: Equatable, Sendable {
     /// Nil when a value is outside what any version allows.
     init?(_ bytes: UnsafeRawBufferPointer) {
         self.init()
-        // Who does not say so knows no names.
+        // A peer that omits the parameter does not support names.
         maximumPathName = 0
         var reader = ByteReader(bytes)
         while !reader.isAtEnd {

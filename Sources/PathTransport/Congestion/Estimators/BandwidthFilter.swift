@@ -1,9 +1,9 @@
 import PathTelemetry
 
-/// The largest value of a sliding window, from three candidates.
+/// The maximum over a sliding window, kept as three candidates.
 ///
-/// The counterpart of `WindowedMinimum`, over a clock that the owner advances, so that time in
-/// which nothing could be measured does not make the estimate old.
+/// It is the counterpart of `WindowedMinimum`. Its owner advances the clock, so that time in which
+/// nothing could be measured does not age the estimate.
 struct WindowedMaximum: Sendable {
     private struct Entry {
         var value = 0.0
@@ -53,11 +53,12 @@ struct WindowedMaximum: Sendable {
     }
 }
 
-/// How many more bytes ACKs bring at once than the rate explains (draft-ietf-ccwg-bbr, 5.5.9).
+/// How many bytes more than the rate explains are acknowledged at once (draft-ietf-ccwg-bbr,
+/// 5.5.9).
 ///
 /// Receivers that handle packets in batches, radio links with frames and half-duplex media
 /// acknowledge in bursts; the window must cover one such burst, or the sender idles before the
-/// next. The maximum of the last ten rounds counts.
+/// next. The maximum of the last five to ten rounds counts.
 struct AckAggregation: Sendable {
     /// Rounds in each of the two halves of the window (bbr_extra_acked_win_rtts in Linux).
     static let roundsInHalf = 5
@@ -84,7 +85,7 @@ struct AckAggregation: Sendable {
         let start = epochStart ?? now
         let expected = bandwidth * max((now - start).seconds, 0)
         if epochStart == nil || epochBytes <= expected {
-            // Delivery is no faster than the rate: a new epoch starts with this ACK.
+            // Delivery is not faster than the rate, so a new epoch starts with this ACK.
             epochStart = now
             epochBytes = Double(bytes)
         } else {

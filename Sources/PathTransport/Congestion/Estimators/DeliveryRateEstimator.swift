@@ -1,6 +1,6 @@
 import PathTelemetry
 
-/// What is known about delivery when a packet is sent; kept with the packet until its ACK.
+/// The delivery state when a packet is sent; it is kept with the packet until its ACK.
 ///
 /// The `P.*` fields of draft-ietf-ccwg-bbr, section 4.1.1 (delivery rate sampling, first published
 /// as draft-cheng-iccrg-delivery-rate-estimation).
@@ -17,11 +17,11 @@ struct DeliveryState: Sendable {
     var receivedTime: Instant?
     /// Bytes in flight including the packet.
     var bytesInFlight: Int
-    /// Whether the sender had run out of data.
+    /// Whether the sender had run out of data when it sent the packet.
     var isAppLimited: Bool
 }
 
-/// The delivery rate that one ACK frame showed.
+/// The delivery rate that one ACK frame measured.
 struct RateSample: Sendable {
     /// Bytes per second; zero when the frame allowed no estimate.
     var rate = 0.0
@@ -29,8 +29,8 @@ struct RateSample: Sendable {
     var interval = TimeDelta.zero
     /// From sending to acknowledging the packet the sample is based on; zero if there is none.
     var rtt = TimeDelta.zero
-    /// Whether the sampled packets were sent while the sender lacked data: the rate is then only
-    /// a lower bound.
+    /// Whether the sampled packets were sent while the sender lacked data; the rate is then only a
+    /// lower bound.
     var isAppLimited = false
     /// Bytes delivered on the path when the sampled packet was sent.
     var priorDelivered = 0
@@ -60,7 +60,8 @@ struct DeliveryRateEstimator: Sendable {
     private var deliveredTime = Instant.zero
     private var firstSentTime = Instant.zero
     private var receivedTime: Instant?
-    /// `delivered` at which the last packet sent for lack of data will be acknowledged; 0 if none.
+    /// The value of `delivered` once all packets marked as app-limited are acknowledged; 0 if there
+    /// are none.
     private var appLimitedUntil = 0
 
     // The sample under construction.
@@ -72,7 +73,7 @@ struct DeliveryRateEstimator: Sendable {
 
     init() {}
 
-    /// Whether packets sent now carry the mark of a sender without data.
+    /// Whether packets sent now are marked as limited by the application.
     var isAppLimited: Bool { appLimitedUntil > 0 }
 
     /// Records a packet that is about to be sent and returns what to keep with it.
@@ -80,7 +81,7 @@ struct DeliveryRateEstimator: Sendable {
     /// - Parameter bytesInFlight: without this packet.
     mutating func handleSent(bytes: Int, bytesInFlight: Int, now: Instant) -> DeliveryState {
         if bytesInFlight <= 0 {
-            // A new flight: time without data must not count as slow delivery.
+            // A new flight begins: idle time must not count as slow delivery.
             firstSentTime = now
             deliveredTime = now
             receivedTime = nil
@@ -110,7 +111,7 @@ struct DeliveryRateEstimator: Sendable {
             receivedTime = receivedTime.map { max($0, time) } ?? time
             basisReceivedTime = basisReceivedTime.map { max($0, time) } ?? time
         }
-        // The packet sent last gives the sample: it has seen the most recent delivery.
+        // The packet sent last gives the sample, as its state holds the most recent delivery.
         let isNewer =
             basis.map {
                 state.delivered > $0.delivered
@@ -122,10 +123,11 @@ struct DeliveryRateEstimator: Sendable {
         }
     }
 
-    /// Records an acknowledged packet that carried no data: it is delivered, and gives no sample.
+    /// Records an acknowledged packet that carried no data: it counts as delivered and gives no
+    /// sample.
     ///
-    /// Probes of an idle path, a few dozen bytes a few times a second, would otherwise be taken for
-    /// the rate of the path.
+    /// Otherwise probes of an idle path, a few dozen bytes a few times a second, would set its
+    /// rate.
     mutating func handleBareAcked(bytes: Int) {
         delivered &+= bytes
         newlyAcked &+= bytes
@@ -137,7 +139,7 @@ struct DeliveryRateEstimator: Sendable {
         newlyLost &+= bytes
     }
 
-    /// Marks the flight as limited by the application (draft section 4.1.2.4): called when no data
+    /// Marks the flight as limited by the application (draft section 4.1.2.4); called when no data
     /// is left to send although window and pacer would allow it.
     mutating func handleAppLimited(bytesInFlight: Int) {
         appLimitedUntil = max(delivered &+ max(bytesInFlight, 0), 1)

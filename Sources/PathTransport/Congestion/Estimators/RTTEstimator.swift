@@ -1,30 +1,30 @@
 public import PathTelemetry
 
-/// Round-trip times of one path after RFC 9002, section 5, with a minimum over a sliding window.
+/// Estimates the round-trip time of one path after RFC 9002, section 5, with a windowed minimum.
 ///
 /// The minimum is windowed because paths change their base delay (mobile handover, re-routing);
 /// RFC 9002, 5.2 allows for that.
 public struct RTTEstimator: Sendable {
-    /// Round trip assumed before the first sample (RFC 9002, 6.2.2).
+    /// Round-trip time assumed before the first sample (RFC 9002, 6.2.2).
     static let initialRTT = TimeDelta.milliseconds(333)
-    /// Timer granularity, the least share of the variation in a time-out (RFC 9002, 6.1.2).
+    /// Timer granularity, the smallest variation term in a time-out (RFC 9002, 6.1.2).
     static let granularity = TimeDelta.milliseconds(1)
-    /// How long a minimum is trusted.
+    /// How long a minimum stays valid.
     static let minimumWindow = TimeDelta.seconds(10)
 
     /// The latest sample, or the initial value.
     public private(set) var latest = RTTEstimator.initialRTT
-    /// Exponentially weighted mean, 1/8 for the new sample, and more for one after a pause.
+    /// Exponentially weighted mean: a new sample weighs 1/8, and more after a pause.
     public private(set) var smoothed = RTTEstimator.initialRTT
-    /// Exponentially weighted mean deviation, 1/4 for the new sample.
+    /// Exponentially weighted mean deviation: a new sample weighs 1/4.
     public private(set) var variation = RTTEstimator.initialRTT / 2
     /// Number of samples so far.
     private(set) var sampleCount = 0
     private var minimumFilter = WindowedMinimum()
     private var updatedAt = Instant.zero
-    /// After a pause of this length a sample weighs a half.
+    /// A sample after a pause of this length, or longer, weighs one half.
     private static let memory = TimeDelta.milliseconds(250)
-    /// Shorter pauses are those of traffic, for which RFC 9002 was made.
+    /// Shorter pauses occur in normal traffic, where the weights of RFC 9002 apply.
     private static let leastPause = TimeDelta.milliseconds(100)
 
     public init() {}
@@ -41,7 +41,7 @@ public struct RTTEstimator: Sendable {
     ///   - sample: from sending the largest newly acknowledged packet to its ACK; values that are
     ///     not positive are ignored.
     ///   - ackDelay: how long the receiver says that it held the ACK back.
-    ///   - maxAckDelay: the peer's promise; a longer delay counts as this much.
+    ///   - maxAckDelay: the maximum that the peer announced; a longer delay counts as this much.
     ///   - now: when the ACK arrived.
     public mutating func update(
         sample: TimeDelta, ackDelay: TimeDelta = .zero, maxAckDelay: TimeDelta = .infinite,
@@ -50,7 +50,7 @@ public struct RTTEstimator: Sendable {
         guard sample > .zero else { return }
         latest = sample
         minimumFilter.update(sample, now: now, window: RTTEstimator.minimumWindow)
-        // The delay is taken off only while the result stays plausible.
+        // The delay is subtracted only if the result is not below the minimum.
         let delay = min(max(ackDelay, .zero), maxAckDelay)
         let adjusted = sample >= minimum + delay ? sample - delay : sample
         if sampleCount == 0 {
@@ -65,11 +65,11 @@ public struct RTTEstimator: Sendable {
         sampleCount &+= 1
     }
 
-    /// What a sample moves the mean: an eighth, or after a pause `pause / (pause + memory)` up to a
-    /// half.
+    /// How far a sample moves the mean: an eighth of the distance, or `pause / (pause + memory)`
+    /// after a pause, at most one half.
     ///
-    /// With an eighth alone a path that is probed a few times a second would be known as it was
-    /// seconds ago.
+    /// With one eighth always, the estimate of a path that is probed a few times a second would lag
+    /// by seconds.
     private static func part(of distance: TimeDelta, after pause: TimeDelta) -> TimeDelta {
         guard pause >= leastPause else { return distance / 8 }
         let known = min(pause, memory).seconds
@@ -81,17 +81,17 @@ public struct RTTEstimator: Sendable {
         smoothed + max(variation * Int64(4), RTTEstimator.granularity) + maxAckDelay
     }
 
-    /// The reordering time of loss detection: 9/8 of the round trip (RFC 9002, 6.1.2).
+    /// The time threshold of loss detection: 9/8 of the round trip (RFC 9002, 6.1.2).
     var lossDelay: TimeDelta {
         let base = max(latest, smoothed)
         return max(base + base / 8, RTTEstimator.granularity)
     }
 }
 
-/// The smallest value of a sliding time window, from three candidates.
+/// The minimum over a sliding time window, kept as three candidates.
 ///
-/// After K. Nichols' filter in Linux (lib/win_minmax.c): constant space, exact for the newest
-/// third of the window and close to it for the rest.
+/// This is K. Nichols' filter of Linux (lib/win_minmax.c): it takes constant space and is exact for
+/// the newest third of the window and close to it for the rest.
 struct WindowedMinimum: Sendable {
     private struct Entry {
         var value: TimeDelta
@@ -124,7 +124,7 @@ struct WindowedMinimum: Sendable {
         }
         let age = now - best.time
         if age > window {
-            // The best fell out: the others move up, at most twice.
+            // The best value left the window, so the others move up, at most twice.
             best = second
             second = third
             third = entry

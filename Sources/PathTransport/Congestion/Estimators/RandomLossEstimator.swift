@@ -1,15 +1,15 @@
-/// The share of packets that is lost whatever the sender does.
+/// Estimates the share of packets that are lost independently of the sending rate.
 ///
-/// Measured on the packets that leave while the controller sends below the bandwidth to empty the
-/// queue: what is lost of them is not lost to a queue of its own, nor to a policer.
+/// It counts packets that leave while the controller sends below the bandwidth to empty the queue:
+/// neither the sender's own queue nor a policer causes their losses.
 struct RandomLossEstimator: Sendable {
-    /// Least weight of a measurement, taken once a probing cycle; the first ones weigh more.
+    /// Weight of the measurement that each probing cycle gives; the first ones weigh more.
     static let weight = 1.0 / 8
 
     /// The smoothed share, `0 ..< 1`.
     private(set) var share = 0.0
 
-    // Packets whose prior delivery lies in this range were sent during the measurement.
+    // Packets whose `priorDelivered` lies in this range were sent during the measurement.
     private var start: Int?
     private var end: Int?
     private var isMeasuring = false
@@ -17,14 +17,14 @@ struct RandomLossEstimator: Sendable {
     private var acked = 0.0
     private var lost = 0.0
 
-    /// Sending below the bandwidth begins; so much had been delivered.
+    /// Begins a measurement: from now on the sender stays below the bandwidth.
     mutating func begin(delivered: Int) {
         finish()
         start = delivered
         end = nil
     }
 
-    /// Sending below the bandwidth ends.
+    /// Ends the measurement for packets sent from now on.
     mutating func end(delivered: Int) {
         if start != nil && end == nil { end = delivered }
     }

@@ -9,7 +9,7 @@ public enum CloseReason: Hashable, Sendable {
     case peer(code: UInt64, reason: String)
     /// Nothing authentic arrived for the idle time-out.
     case idleTimeout
-    /// No answer to the handshake in time.
+    /// The handshake was not answered in time.
     case handshakeTimeout
     /// The server refuses this client.
     case refused(RefusalReason)
@@ -20,7 +20,7 @@ public enum CloseReason: Hashable, Sendable {
     /// The cryptography library failed.
     case cryptography(String)
 
-    /// True when both sides said that they are done.
+    /// Whether this side closed the connection, or the peer did with code zero.
     public var isOrderly: Bool {
         switch self {
         case .local: true
@@ -52,21 +52,21 @@ public enum PathChange: UInt8, Sendable, CaseIterable {
     }
 }
 
-/// What the application and the recorder are told.
+/// Events for the application and the recorder.
 public enum ConnectionEvent: Sendable {
     case established
     case pathChanged(PathID, from: PathState, to: PathState, cause: PathChange, at: Instant)
-    /// The usable path got a new address of the peer (NAT rebinding), validated.
+    /// The peer's address of a usable path changed (NAT rebinding) and was validated.
     case pathMoved(PathID, to: SocketAddress, at: Instant)
-    /// Bytes, or the end, can be read.
+    /// Bytes, or the end of the stream, can be read.
     case streamReadable(StreamID)
-    /// A write that was cut short can go on.
+    /// A write that was cut short can continue.
     case streamWritable(StreamID)
     /// The peer has all bytes and the end of the stream.
     case streamDelivered(StreamID)
-    /// The peer gave its sending half up.
+    /// The peer abandoned its sending half.
     case streamReset(StreamID, code: UInt64)
-    /// The peer wants no more of what this side sends.
+    /// The peer asks this side to stop sending.
     case streamStopped(StreamID, code: UInt64)
     case messageReceived
     /// A message of this side was not delivered within its deadline.
@@ -74,9 +74,9 @@ public enum ConnectionEvent: Sendable {
     case keysChanged(generation: Int, at: Instant)
     /// The guard of the learned policy demoted or restored its models.
     case policyGuard(GuardEvent)
-    /// The policy goes on from another model, whose file's hash is given.
+    /// The policy now uses another model, whose file has this hash.
     case modelReplaced(hash: UInt64, at: Instant)
-    /// Another model was offered and cannot be used; the policy goes on with the one it has.
+    /// An offered model cannot be used; the policy keeps the one it has.
     case modelRefused(reason: String, at: Instant)
     case closed(CloseReason)
 }

@@ -1,4 +1,4 @@
-/// What a connection tells: events for the application, records for the recorder, and counts.
+/// What a connection reports: events for the application, records for the recorder, and counters.
 struct ConnectionNews {
     var events = EventQueue()
     var journal: Journal

@@ -1,4 +1,4 @@
-/// Events that wait for the application; bounded, so that one who never polls costs no memory.
+/// Events that wait for the application; bounded, so that memory is limited if it never polls.
 struct EventQueue {
     static let limit = 4096
     private var storage: [ConnectionEvent] = []

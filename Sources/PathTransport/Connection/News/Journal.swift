@@ -1,13 +1,13 @@
 import PathTelemetry
 
-/// What a connection hands out for recording; empty unless it records.
+/// The records of a connection for a recorder; empty unless it records.
 struct Journal {
-    /// The connection records.
+    /// Whether the connection records.
     let isOpen: Bool
     private let sampleInterval: TimeDelta
     private var records: [TransportRecord] = []
     private var nextSampleAt: Instant
-    /// The last samples have been taken.
+    /// Whether the last samples have been taken.
     private var hasLastSamples = false
 
     init(_ configuration: ConnectionConfiguration, now: Instant) {
@@ -16,16 +16,16 @@ struct Journal {
         nextSampleAt = now
     }
 
-    /// Takes a record; whoever makes one asks `isOpen` first.
+    /// Appends a record; callers check `isOpen` before they make one.
     mutating func append(_ record: TransportRecord) { records.append(record) }
 
     // MARK: paths
 
-    /// Takes what a recording has to know of a path, again when its name changed.
+    /// Records the facts of a path, again when its name changed.
     ///
     /// - Parameters:
-    ///   - isServer: the path is taken only where its record is due.
-    ///   - local: the address of this side, where the path does not know it.
+    ///   - isServer: on a server a path is recorded only if `isUnrecorded`.
+    ///   - local: the address of this side, if the path does not know it.
     mutating func note(
         _ path: inout Path, isServer: Bool, local: SocketAddress? = nil, now: Instant
     ) {
@@ -40,7 +40,7 @@ struct Journal {
                     remote: path.remote, traits: path.traits, added: now)))
     }
 
-    /// A path is gone.
+    /// Records that a path is gone.
     mutating func noteRemoved(_ path: inout Path, now: Instant) {
         guard isOpen, path.wasRecorded else { return }
         path.wasRecorded = false
@@ -54,13 +54,13 @@ struct Journal {
         isOpen && sampleInterval > .zero ? nextSampleAt : .distantFuture
     }
 
-    /// Records what is known of every path now.
+    /// Records a sample of every path.
     mutating func takeSamples(of paths: borrowing PathTable, now: Instant) {
         nextSampleAt = now + max(sampleInterval, .milliseconds(10))
         sample(paths, now: now)
     }
 
-    /// The samples of the end, once.
+    /// Records the last samples, once.
     mutating func takeLastSamples(of paths: borrowing PathTable, after time: Instant) {
         guard isOpen, !hasLastSamples else { return }
         hasLastSamples = true

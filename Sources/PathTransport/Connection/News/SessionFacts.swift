@@ -1,8 +1,8 @@
-/// What of a connection does not change while it lives.
+/// The facts of a connection that do not change while it lives.
 public struct SessionFacts: Sendable {
     public var peer: PublicKey
     public var policy: String
-    /// Of the model that the policy started from; zero without one.
+    /// Hash of the model that the policy started from; zero without one.
     public var modelHash: UInt64
     public var seed: UInt64
 

@@ -1,27 +1,27 @@
 public import PathLearning
 public import PathTelemetry
 
-/// What a connection hands out for recording.
+/// A record of a connection for a recorder.
 ///
-/// Times are those passed in by the caller.
+/// Times are those that the caller passed in.
 public enum TransportRecord: Sendable {
-    /// A burst was given to a path.
+    /// A decision about a burst.
     case decision(DecisionRecord)
     /// A decision's outcome became known.
     case outcome(Outcome)
-    /// Regular sample of a path, and one at the end.
+    /// A periodic sample of a path, or the one at the end.
     case sample(PathSnapshot, PathStatistics, at: Instant)
-    /// A path is there, or has another name.
+    /// A path was added, or its name changed.
     case pathAdded(PathFacts)
     case pathRemoved(PathID, at: Instant)
 }
 
-/// What a recording has to know of a path.
+/// The facts of a path in a recording.
 public struct PathFacts: Sendable {
     public var path: PathID
-    /// As the client calls it; safe to show.
+    /// The client's name for it; safe to show.
     public var name: String
-    /// The address of this side, where it is known.
+    /// The address of this side, if known.
     public var local: SocketAddress?
     public var remote: SocketAddress
     public var traits: PathTraits

@@ -1,25 +1,25 @@
 public import PathTelemetry
 
-/// One run of equal datagrams for one path, ready for one segmented send call.
+/// Datagrams of equal size for one path, ready for one segmented send call.
 public struct Transmit: Sendable {
     public var path: PathID
     /// Number of the local socket, as given with the path.
     public var socket: Int
     public var remote: SocketAddress
-    /// The address to send from, where the socket has several; nil leaves it to the system.
+    /// The address to send from, if the socket has several; nil leaves the choice to the system.
     public var local: SocketAddress?
-    /// Bytes in all, at the start of the caller's buffer.
+    /// Total bytes, at the start of the caller's buffer.
     public var length: Int
-    /// Bytes of every datagram but the last, which may be shorter.
+    /// Bytes of each datagram; the last may be shorter.
     public var segmentSize: Int
 }
 
 /// Datagrams of equal size, one after the other in the caller's buffer.
 struct Batch {
-    /// Datagrams at the most: what the kernel takes in one segmented call.
+    /// The most datagrams that the kernel takes in one segmented call.
     static let limit = 64
 
-    /// Bytes of every datagram but the last.
+    /// Bytes of each datagram but the last.
     let size: Int
     private let room: Int
     private(set) var length = 0
@@ -31,7 +31,7 @@ struct Batch {
         self.room = room
     }
 
-    /// A further datagram fits, and is allowed.
+    /// Whether a further datagram fits and is allowed.
     func takesMore(_ buffer: UnsafeMutableRawBufferPointer) -> Bool {
         !isClosed && count < Batch.limit && length + size <= min(buffer.count, 65_000)
             && (count == 0 || length + size <= room)
@@ -41,7 +41,7 @@ struct Batch {
         UnsafeMutableRawBufferPointer(rebasing: buffer[length...])
     }
 
-    /// A datagram that is not full ends the batch: only the last may be shorter.
+    /// Adds a datagram; one that is not full ends the batch, as only the last may be shorter.
     mutating func add(_ bytes: Int) {
         length += bytes
         count += 1

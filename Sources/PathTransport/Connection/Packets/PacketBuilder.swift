@@ -1,7 +1,7 @@
 import PathTelemetry
 
-/// One data packet under construction: header and frames go into the caller's memory, and what has
-/// to be remembered of it into a `SentPacket`.
+/// One data packet under construction: header and frames are written into the caller's memory, and
+/// a `SentPacket` remembers the frames.
 struct PacketBuilder {
     let base: UnsafeMutableRawBufferPointer
     let number: UInt64
@@ -10,7 +10,7 @@ struct PacketBuilder {
 
     /// - Parameters:
     ///   - region: memory for the whole datagram.
-    ///   - limit: bytes of the datagram at the most.
+    ///   - limit: the most bytes of the datagram.
     init(
         region: UnsafeMutableRawBufferPointer, limit: Int, header: DataHeader, now: Instant
     ) {
@@ -28,10 +28,10 @@ struct PacketBuilder {
     var room: Int { writer.room }
     var isEmpty: Bool { writer.offset == DataHeader.length }
     var payloadLength: Int { writer.offset - DataHeader.length }
-    /// Another frame that has to be remembered fits.
+    /// Whether another frame that has to be remembered fits.
     var takesFrames: Bool { sent.hasFrameRoom }
 
-    /// Bytes that the datagram has when it is sealed now.
+    /// Length of the datagram if it is sealed now, bytes.
     var datagramLength: Int { writer.offset + CipherSuite.tagLength }
 
     mutating func ping() {
@@ -43,7 +43,7 @@ struct PacketBuilder {
     /// Fills the datagram up to `length` bytes.
     mutating func pad(to length: Int) { writer.zeros(min(room, length - datagramLength)) }
 
-    /// Room that is filled up rather than left over.
+    /// Up to this many bytes of room are padded rather than left over.
     static let waste = 32
 
     /// Fills the datagram up to its limit.
@@ -77,7 +77,7 @@ struct PacketBuilder {
         sent.isAckEliciting = true
     }
 
-    /// As `remember`, for a frame that its receiver does not acknowledge by itself.
+    /// As `remember`, for a frame that does not elicit an acknowledgement.
     mutating func rememberAck(_ path: PathID, largest: UInt64) {
         sent.add(.ack(path: path, largest: largest))
     }

@@ -1,17 +1,17 @@
 import PathTelemetry
 
-/// The packet ciphers of both directions, and their change while packets fly, after RFC 9001,
-/// section 6.
+/// The packet ciphers of both directions, and the key update while packets are in flight, after RFC
+/// 9001, section 6.
 ///
-/// Two bits of the header name the key's generation, not one: with several paths, packets of the
-/// old and the new key arrive in any order, and all must be told apart.
+/// Two bits of the header, not one, name the key's generation: over several paths, packets of the
+/// previous, present and next keys arrive in any order and must be told apart.
 struct PacketProtection: ~Copyable {
-    /// Packets under one key at the most, over all paths: far below the limits of AES-GCM for
+    /// The most packets under one key, over all paths; far below the limits of AES-GCM for
     /// 2^16-byte packets (RFC 9001, section 6.6 and appendix B).
     static let packetLimit: UInt64 = 1 << 22
-    /// A key is changed after this time even on a quiet connection, as WireGuard does.
+    /// A key is replaced after this time even on a quiet connection, as in WireGuard.
     static let keyLifetime = TimeDelta.seconds(120)
-    /// Failed openings after which the connection is closed (RFC 9001, section 6.6).
+    /// Failed decryptions after which the connection is closed (RFC 9001, section 6.6).
     static let forgeryLimit: UInt64 = 1 << 36
 
     private(set) var sendKeys: DirectionKeys
@@ -19,22 +19,22 @@ struct PacketProtection: ~Copyable {
     private var receiveCipher: PacketCipher
     private(set) var nextReceiveKeys: DirectionKeys
     private var nextReceiveCipher: PacketCipher
-    /// Late packets of the generation before; kept until the next change.
+    /// Decrypts late packets of the previous generation; kept until the next change.
     private var previousReceiveCipher: PacketCipher?
 
     private var receiveGeneration = 0
     private var sentUnderKey: UInt64 = 0
     private var keySince: Instant
-    /// When the generation last changed, by whichever side: packets of the one before are opened
-    /// until the next change.
+    /// When either side last changed the generation; packets of the previous one are accepted until
+    /// the next change.
     private(set) var advancedAt = Instant.zero
-    /// The peer has sealed with the present generation: only then may the next change start.
+    /// Whether the peer has used the present generation; only then may the next change start.
     private var isConfirmed = true
     private(set) var forgeries: UInt64 = 0
-    /// Generation of the keys that seal; changes so far.
+    /// Generation of the sending keys, which counts their changes.
     private(set) var generation = 0
 
-    /// What goes into the header of the next packet.
+    /// The generation bits for the header of the next packet.
     var phase: UInt8 { UInt8(truncatingIfNeeded: generation) & DataHeader.phaseMask }
 
     init(
@@ -55,17 +55,17 @@ struct PacketProtection: ~Copyable {
         keySince = now
     }
 
-    /// The key has done enough, and the peer follows.
+    /// Whether the key is worn out and the peer has followed the previous change.
     func wantsChange(now: Instant) -> Bool {
         isConfirmed
             && (sentUnderKey >= PacketProtection.packetLimit
                 || now - keySince >= PacketProtection.keyLifetime)
     }
 
-    /// Starts sealing under the next key; the peer follows when it opens the first such packet.
+    /// Starts to encrypt with the next key; the peer follows when it opens the first such packet.
     ///
-    /// False, and nothing happens, while the peer has not followed the change before: it could not
-    /// tell what is two generations ahead.
+    /// Returns false and does nothing while the peer has not followed the previous change, since it
+    /// could not decrypt packets two generations ahead.
     mutating func changeKeys(now: Instant) throws(CryptoError) -> Bool {
         guard isConfirmed else { return false }
         try advanceSending(now: now)
@@ -74,7 +74,8 @@ struct PacketProtection: ~Copyable {
         return true
     }
 
-    /// So much was forged that the key's integrity is no longer certain (RFC 9001, section 6.6).
+    /// Whether so many packets were forged that the key's integrity is no longer certain (RFC 9001,
+    /// section 6.6).
     var isWornByForgeries: Bool { forgeries >= PacketProtection.forgeryLimit }
 
     private mutating func advanceSending(now: Instant) throws(CryptoError) {
@@ -89,7 +90,7 @@ struct PacketProtection: ~Copyable {
         let following = try nextReceiveKeys.next()
         let followingCipher = try PacketCipher(following)
         nextReceiveKeys = following
-        // The present cipher becomes the previous one, the next becomes the present.
+        // The present cipher becomes the previous one, and the next becomes the present one.
         var moved = followingCipher
         swap(&moved, &nextReceiveCipher)
         swap(&moved, &receiveCipher)
@@ -98,9 +99,9 @@ struct PacketProtection: ~Copyable {
         advancedAt = now
     }
 
-    /// Seals in place; `packet` holds header, payload and room for the tag.
+    /// Encrypts in place; `packet` holds header, payload and room for the tag.
     ///
-    /// The sealed length.
+    /// Returns the length of the sealed packet.
     mutating func seal(
         packet: UnsafeMutableRawBufferPointer, payloadLength: Int, path: PathID, number: UInt64
     ) -> Int {
@@ -110,7 +111,7 @@ struct PacketProtection: ~Copyable {
             path: UInt32(path.rawValue), packetNumber: number)
     }
 
-    /// Opens in place; the payload's length, or nil for a forged or damaged packet.
+    /// Decrypts in place; returns the payload's length, or nil for a forged or damaged packet.
     mutating func open(
         packet: UnsafeMutableRawBufferPointer, header: DataHeader, now: Instant
     ) throws(CryptoError) -> Int? {
@@ -127,7 +128,7 @@ struct PacketProtection: ~Copyable {
             length = nextReceiveCipher.open(
                 packet: packet, headerLength: DataHeader.length, path: path, packetNumber: number)
             if length != nil {
-                // The peer changed its keys: follow.
+                // The peer changed its keys, so this side follows.
                 try advanceReceiving(now: now)
                 if generation < receiveGeneration { try advanceSending(now: now) }
                 isConfirmed = true

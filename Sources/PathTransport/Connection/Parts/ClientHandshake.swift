@@ -1,19 +1,20 @@
 import PathTelemetry
 
-/// The client's side of the handshake: one Noise message, sent again and over other paths until an
-/// answer fits it.
+/// The client's side of the handshake: one Noise message, retransmitted over its paths in turn
+/// until a matching answer arrives.
 ///
-/// A new message is made only when the server says, authentically, that this one is not newer than
-/// those it took before. docs/protocol.md, section 2.
+/// A new message is made only when the server says, authenticated, that this one is not newer than
+/// an earlier one, or after "busy". See docs/protocol.md, section 2.
 struct ClientHandshake: ~Copyable {
     static let firstInterval = TimeDelta.milliseconds(200)
-    /// A refusal is not authenticated; it is believed when nothing better came for this long.
+    /// A refusal is not authenticated, so it is accepted only if nothing better arrives in this
+    /// time.
     static let refusalPatience = TimeDelta.milliseconds(1500)
-    /// The least time to wait after "busy", which doubles with each up to the last.
+    /// The least time to wait after "busy", and how often further ones double it.
     static let busyInterval = TimeDelta.milliseconds(100)
     static let busyDoublings: Int64 = 2
 
-    /// A first message, and the state that waits for its answer.
+    /// A first message and the state that handles its answer.
     private struct Opening: ~Copyable {
         var noise: NoiseHandshake
         let message: [UInt8]
@@ -21,13 +22,13 @@ struct ClientHandshake: ~Copyable {
 
     private let identity: ClientIdentity
     private let parameters: TransportParameters
-    /// What the caller's clocks showed at the start.
+    /// The caller's clocks at the start.
     private let started: (stamp: InitiationStamp, now: Instant)
     private var opening: Opening
-    /// Of the present message.
+    /// Stamp of the present message.
     private var stamp: InitiationStamp
     private let mac: HandshakeMAC
-    /// Index under which the server addresses this connection.
+    /// Index by which the server addresses this connection.
     let index: UInt32
     let deadline: Instant
     private var cookies: InlineArray<16, [UInt8]> = InlineArray(repeating: [])
@@ -36,11 +37,11 @@ struct ClientHandshake: ~Copyable {
     private(set) var refusal: RefusalReason?
     private var refusedAt = Instant.distantFuture
     private var busyAnswers: Int64 = 0
-    /// The server was busy: the next attempt is a new message, for the stamp of this one ages.
+    /// Whether the server was busy: the next attempt is then a new message with a newer stamp.
     private var isOutdated = false
-    /// Spreads the next attempts of clients that were refused together.
+    /// Spreads the next attempts of clients that were refused at the same time.
     private var jitter: SeededGenerator
-    /// An answer came that the keys do not fit.
+    /// Whether an answer came that does not fit the keys.
     var sawWrongAnswer: Bool { wrongAnswerAt != .distantFuture }
     private var wrongAnswerAt = Instant.distantFuture
 
@@ -81,14 +82,14 @@ struct ClientHandshake: ~Copyable {
 
     var suite: CipherSuite { identity.suite }
     var timeout: Instant { min(min(nextAttemptAt, deadline), refusalDeadline) }
-    /// When a refusal, or an answer that does not fit, is believed.
+    /// When a refusal, or an answer that does not fit, is accepted as final.
     var refusalDeadline: Instant {
         min(refusedAt, wrongAnswerAt) + ClientHandshake.refusalPatience
     }
-    /// How many attempts were made: the caller goes through its paths with it.
+    /// The number of attempts so far, by which the caller cycles through its paths.
     var attempt: Int { Int(attempts) }
 
-    /// Writes the initiation for a path; false when it does not fit.
+    /// Writes the initiation for a path; returns false when it does not fit.
     mutating func writeInitiation(
         path: PathID, pathCount: Int, to buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Bool {
@@ -115,7 +116,7 @@ struct ClientHandshake: ~Copyable {
         return true
     }
 
-    /// Takes a packet of the server; what it answered when that opens the connection.
+    /// Takes a packet of the server; returns the answer if it opens the connection.
     ///
     /// - Parameter kind: the packet's first byte.
     mutating func handle(
@@ -131,10 +132,10 @@ struct ClientHandshake: ~Copyable {
         return nil
     }
 
-    /// The server wants proof of this path's address.
+    /// Takes the server's demand to prove this path's address.
     private mutating func handleRetry(_ bytes: UnsafeRawBufferPointer, path: PathID, now: Instant) {
         guard let retry = RetryPacket.parse(bytes), retry.receiver == index else { return }
-        // One repetition at once for each new cookie, so that nobody is driven to send more.
+        // Each new cookie triggers one retransmission, so that nobody can make this side send more.
         guard cookies[path.index] != retry.cookie else { return }
         cookies[path.index] = retry.cookie
         repeatNow(now)
@@ -147,7 +148,8 @@ struct ClientHandshake: ~Copyable {
             refusedAt = min(refusedAt, now)
             return
         }
-        // No verdict: there may be room a moment later. Who never finds any is told at the end.
+        // This is not final, as there may be room later. A client that never finds any gets it at
+        // the end.
         if refusedAt == .distantFuture { refusal = .busy }
         let doublings = min(busyAnswers, ClientHandshake.busyDoublings)
         busyAnswers += 1
@@ -156,8 +158,8 @@ struct ClientHandshake: ~Copyable {
         nextAttemptAt = now + wait + wait * jitter.uniform()
     }
 
-    /// The server took a newer message of this client's key: makes one above it, and sends it at
-    /// once.
+    /// The server accepted a newer message of this client's key: makes a message with a higher
+    /// stamp and sends it at once.
     ///
     /// Errors: `backend` when libcrypto fails.
     mutating func handleStale(
@@ -172,7 +174,7 @@ struct ClientHandshake: ~Copyable {
         repeatNow(now)
     }
 
-    /// Makes a new message whose stamp is the time, and above another.
+    /// Makes a new message whose stamp is the present time and above `least`.
     private mutating func renew(
         above least: InitiationStamp, now: Instant
     ) throws(CryptoError) {
@@ -182,20 +184,20 @@ struct ClientHandshake: ~Copyable {
         isOutdated = false
     }
 
-    /// The next attempt is due, on the path of the one before.
+    /// Makes the next attempt due now, on the path of the previous one.
     private mutating func repeatNow(_ now: Instant) {
         attempts = max(0, attempts - 1)
         nextAttemptAt = now
     }
 
-    /// What the server's answer opens the connection with.
+    /// The parts of the server's answer that open the connection.
     typealias Answer = (
         remoteIndex: UInt32, parameters: TransportParameters, keys: TrafficSecrets
     )
 
-    /// The server's answer.
+    /// Takes the server's answer.
     ///
-    /// Nil when it does not fit: a true one may still come.
+    /// Returns nil when it does not fit, as the genuine one may still come.
     private mutating func handleResponse(
         _ bytes: UnsafeRawBufferPointer, now: Instant
     ) -> Answer? {
@@ -220,7 +222,7 @@ struct TrafficSecrets {
     var receiving: TrafficSecret
 }
 
-/// Who a client is, and whom it wants to reach.
+/// The keys of a client and of the server that it wants to reach.
 public struct ClientIdentity: Sendable {
     public var key: PrivateKey
     public var peer: PublicKey
@@ -239,7 +241,7 @@ public struct ClientIdentity: Sendable {
     }
 }
 
-/// What both sides must agree on before the first byte; mixed into the handshake's hash.
+/// Version and cipher on which both sides must agree; mixed into the handshake's hash.
 enum HandshakePrologue {
     static func bytes(suite: CipherSuite) -> [UInt8] {
         Array("pathwise/\(InitiationPacket.version)/\(suite.name)".utf8)

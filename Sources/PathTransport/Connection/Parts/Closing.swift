@@ -1,24 +1,24 @@
 import PathTelemetry
 
-/// The end of a connection that the peer has to hear of.
+/// Tells the peer about the end of a connection.
 struct Closing {
-    /// Bit mask of the paths on which the end is still to be told.
+    /// Bit mask of the paths on which a close frame is due.
     var framesDue = 0
-    /// When a closing side says so again.
+    /// When a closing side next repeats its close frames.
     private(set) var nextAt = Instant.distantFuture
-    /// How often it still does.
+    /// How often it still repeats them.
     private var repeats = 6
-    /// How often a peer that goes on sending is told again.
+    /// How often a peer that keeps sending is still answered.
     private var answers = 16
 
-    /// The peer goes on sending on a path.
+    /// Answers a peer that keeps sending on a path.
     mutating func answer(on index: Int) {
         guard answers > 0 else { return }
         answers -= 1
         framesDue |= 1 << index
     }
 
-    /// The next path on which the end is to be told.
+    /// The next path on which a close frame is due.
     mutating func nextPath() -> Int? {
         guard framesDue != 0 else { return nil }
         let index = framesDue.trailingZeroBitCount
@@ -26,7 +26,7 @@ struct Closing {
         return index
     }
 
-    /// The end was said on all paths.
+    /// Notes that close frames were sent on all paths.
     ///
     /// - Parameter fastest: round trip of the fastest path.
     mutating func handleRepeated(fastest: TimeDelta, now: Instant) {

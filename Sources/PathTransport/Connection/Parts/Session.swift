@@ -1,22 +1,22 @@
 import PathLearning
 import PathTelemetry
 
-/// What a connection carries, whatever path it goes by: streams, messages, and the decisions about
-/// them.
+/// What a connection carries on all paths: streams, messages, and the decisions about them.
 ///
-/// Takes what becomes of every sent packet.
+/// It is told the fate of every sent packet.
 struct Session: ~Copyable, SentFrameSink {
     private let pin = Pin()
     var streams: StreamTable
     var messages: MessageSender
     var receivedMessages: MessageReceiver
-    /// Decides which path carries what, and learns from what became of it.
+    /// Decides which path carries which burst, and learns from the outcomes.
     var engine: DecisionEngine
-    /// The distance of the peer's clock, estimated from all paths.
+    /// The offset of the peer's clock, estimated from all paths.
     var clock = ClockOffset()
     /// Latest moment at which stream or message data was sent or received.
     var lastDataAt: Instant?
-    /// Largest acknowledged acknowledgement of each path, and those to be taken over.
+    /// For each path, the largest packet number in an ACK frame that was acknowledged;
+    /// `PathTable.takeOver` reads and clears it.
     var acknowledgedAcks: InlineArray<16, UInt64?> = InlineArray(repeating: nil)
     var hasAcknowledgedAcks = false
     /// Smoothed round trip of the fastest path, by which receive windows grow.
@@ -47,7 +47,7 @@ struct Session: ~Copyable, SentFrameSink {
                 maxBidirectional: peer.maximumStreams, maxUnidirectional: peer.maximumStreams))
     }
 
-    /// There is something that a path with room could take.
+    /// Whether there is data that a path with room could carry.
     var wantsToSend: Bool {
         streams.hasRetransmissions || streams.hasNew || messages.hasUnsent
     }
@@ -55,7 +55,7 @@ struct Session: ~Copyable, SentFrameSink {
 
     // MARK: frames of the peer
 
-    /// False when the data cannot be kept: its packet must not be acknowledged.
+    /// Returns false when the data cannot be kept; its packet must not be acknowledged then.
     mutating func handleStream(_ data: StreamData, now: Instant) throws(StreamError) -> Bool {
         lastDataAt = now
         do throws(StreamError) {
@@ -67,7 +67,8 @@ struct Session: ~Copyable, SentFrameSink {
         return true
     }
 
-    /// Takes a fragment; nil when it cannot be kept: its packet must not be acknowledged.
+    /// Takes a fragment; returns nil when it cannot be kept, and its packet must not be
+    /// acknowledged.
     mutating func handleMessage(
         _ data: MessageData, now: Instant
     ) throws(StreamError) -> MessageArrival? {
@@ -110,7 +111,7 @@ struct Session: ~Copyable, SentFrameSink {
     mutating func nextChunk(room: Int, isRepair: Bool) -> StreamFrame? {
         let limit = room - StreamData.maximumHeaderLength
         guard limit > 0 else { return nil }
-        // The header is usually shorter than the longest: use what that leaves.
+        // The header is usually shorter than the longest; the chunk uses the rest.
         return isRepair
             ? streams.nextRetransmission(limit: limit) : streams.nextNew(limit: limit)
     }
@@ -118,7 +119,7 @@ struct Session: ~Copyable, SentFrameSink {
     func write(_ frame: StreamFrame, to packet: inout PacketBuilder) {
         StreamData.writeHeader(frame, to: &packet.writer)
         if let target = packet.writer.claim(frame.chunk.length) {
-            // Bytes that were acknowledged meanwhile are gone, and nobody needs them.
+            // Bytes that were acknowledged meanwhile are freed, and nobody needs them.
             _ = streams.copy(
                 frame, into: UnsafeMutableRawBufferPointer(start: target, count: frame.chunk.length)
             )
@@ -135,7 +136,8 @@ struct Session: ~Copyable, SentFrameSink {
         packet.remember(.message(chunk))
     }
 
-    /// Writes what is left of a copy into a packet; false when nothing is, or it does not fit.
+    /// Writes the unacknowledged part of a copy into a packet and returns its length; nil when
+    /// nothing is left or it does not fit.
     mutating func write(copy: SentFrame, to packet: inout PacketBuilder, now: Instant) -> Int? {
         switch copy {
         case .stream(let piece):
@@ -154,7 +156,7 @@ struct Session: ~Copyable, SentFrameSink {
         }
     }
 
-    // MARK: what became of packets
+    // MARK: the fate of packets
 
     mutating func handleAcknowledged(
         _ packet: SentPacket, path: PathID, receiveTime: UInt64?, now: Instant
@@ -195,7 +197,7 @@ struct Session: ~Copyable, SentFrameSink {
             if isCertain { engine.handleLost(packet.decision) }
             if !packet.isByBytes { engine.handleMoved(packet.decision, packet.pieces.span) }
         }
-        // What was queued elsewhere before is on its way there.
+        // Its data was already queued on other paths.
         if isCertain, packet.isReinjected { return }
         for index in 0..<Int(packet.frameCount) {
             switch packet.frames[index] {

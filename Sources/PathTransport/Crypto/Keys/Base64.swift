@@ -1,6 +1,6 @@
-/// Base64 of exactly 32 bytes, as WireGuard writes keys: 44 characters, the last one `=`.
+/// Base64 of exactly 32 bytes, as WireGuard writes keys: 44 characters, of which the last is `=`.
 ///
-/// No table is indexed by a secret and no branch depends on one, so the time taken tells nothing.
+/// No table is indexed by a secret and no branch depends on one, so timing reveals nothing.
 enum Base64 {
     static let characters = 44
 
@@ -12,7 +12,7 @@ enum Base64 {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// The text as bytes, which a caller with a secret wipes, into an array that has room.
+    /// Appends the text as bytes to an array that has room; a caller with a secret wipes it.
     static func append(_ bytes: [UInt8], to text: inout [UInt8]) {
         var index = 0
         while index < bytes.count {
@@ -49,7 +49,8 @@ enum Base64 {
             bytes.append(UInt8(truncatingIfNeeded: group &>> 8))
             bytes.append(UInt8(truncatingIfNeeded: group))
         }
-        // Bits behind the 32nd byte make a second spelling of the same key: refused.
+        // Bits after the 32nd byte would make a second spelling of the same key, so they are
+        // refused.
         guard invalid >= 0, let extra = bytes.popLast(), extra == 0 else {
             Crypto.wipe(&bytes)
             return nil
@@ -57,7 +58,7 @@ enum Base64 {
         return bytes
     }
 
-    /// 0...63 to its character: each term adds its jump when `value` is past a range's end.
+    /// Maps 0...63 to its character: each term adds its offset if `value` is past a range's end.
     private static func character(_ value: Int32) -> UInt8 {
         let lower = (25 &- value) &>> 8 & 6
         let digit = (51 &- value) &>> 8 & 75
@@ -66,7 +67,7 @@ enum Base64 {
         return UInt8(truncatingIfNeeded: value &+ 65 &+ lower &- digit &- plus &+ slash)
     }
 
-    /// A character to 0...63, or -1: each term is non-zero only inside its range.
+    /// Maps a character to 0...63, or to -1: each term is non-zero only inside its range.
     private static func value(of character: Int32) -> Int32 {
         func within(_ low: Int32, _ high: Int32, _ result: Int32) -> Int32 {
             ((low &- 1 &- character) & (character &- (high &+ 1))) &>> 8 & result

@@ -1,8 +1,8 @@
 import Glibc
 
-/// Key files: one line of text, the base64 of 32 bytes, readable by its owner only.
+/// Key files: one line of text, the base64 of 32 bytes, readable only by its owner.
 public enum KeyFile {
-    /// No key file is longer; what is longer is refused unread.
+    /// The largest size of a key file; longer files are refused.
     private static let sizeLimit = 1_024
 
     /// Creates `path` with mode 0600; an existing file is never touched.
@@ -25,7 +25,7 @@ public enum KeyFile {
 
     /// The private key in the file at `path`.
     ///
-    /// Errors: `keyFileMissing`; `keyFileExposed` when group or others have any right to it;
+    /// Errors: `keyFileMissing`; `keyFileExposed` when group or others have any permission on it;
     /// `keyFileMalformed`; `keyFile` with the call that failed.
     public static func readPrivateKey(from path: String) throws(CryptoError) -> PrivateKey {
         var bytes = try read(path)
@@ -68,7 +68,7 @@ public enum KeyFile {
         }
     }
 
-    /// Writes all and waits for the disk; returns errno, or 0.
+    /// Writes everything and syncs it to disk; returns errno, or 0.
     private static func store(_ text: [UInt8], in descriptor: Int32) -> Int32 {
         var written = 0
         while written < text.count {
@@ -89,7 +89,7 @@ public enum KeyFile {
     }
 
     private static func read(_ path: String) throws(CryptoError) -> [UInt8] {
-        // Not blocking, so that a pipe at that place is refused instead of waited for.
+        // `O_NONBLOCK`, so that a pipe of that name is refused instead of waited for.
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             let code = errno
@@ -98,7 +98,7 @@ public enum KeyFile {
                 : .keyFile(operation: "open", path: path, code: code)
         }
         defer { close(descriptor) }
-        // The mode of the opened file, not of whatever the name stands for later.
+        // This checks the opened file, not the file that the name refers to later.
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0 else {
             throw .keyFile(operation: "inspect", path: path, code: errno)
@@ -114,7 +114,7 @@ public enum KeyFile {
     }
 
     private static func load(_ descriptor: Int32, _ path: String) throws(CryptoError) -> [UInt8] {
-        // Full size from the start: growing would leave copies of the key behind.
+        // Allocated at full size, because growing would leave copies of the key behind.
         var content = [UInt8](repeating: 0, count: sizeLimit &+ 1)
         var filled = 0
         while filled < content.count {
@@ -138,7 +138,7 @@ public enum KeyFile {
 
     private static func parse(_ content: [UInt8], _ path: String) throws(CryptoError) -> [UInt8] {
         func isSpace(_ byte: UInt8) -> Bool { byte == 32 || (9...13).contains(byte) }
-        // A slice, not a copy: what holds the key is wiped by whoever read it.
+        // This is a slice, not a copy: the caller that read the bytes wipes them.
         var line = content[...]
         while line.first.map(isSpace) == true { line.removeFirst() }
         while line.last.map(isSpace) == true { line.removeLast() }

@@ -1,6 +1,6 @@
 internal import CCrypto
 
-/// An X25519 public key (RFC 7748): the name of a peer, safe to show.
+/// An X25519 public key (RFC 7748): it identifies a peer and is safe to show.
 public struct PublicKey: Hashable, Sendable {
     /// Length in bytes.
     public static let length = 32
@@ -9,13 +9,13 @@ public struct PublicKey: Hashable, Sendable {
 
     init(bytes: Bytes32) { self.bytes = bytes }
 
-    /// From 32 bytes; nil for any other length.
+    /// Makes a key from 32 bytes; nil for any other length.
     public init?(_ bytes: [UInt8]) {
         guard let bytes = unsafe Bytes32(copying: bytes.span.bytes) else { return nil }
         self.bytes = bytes
     }
 
-    /// From 44 characters of base64, as WireGuard writes keys; nil for anything else.
+    /// Makes a key from 44 characters of base64, as WireGuard writes keys; nil for anything else.
     public init?(base64: String) {
         guard let bytes = Base64.decode(base64.utf8) else { return nil }
         self.init(bytes)
@@ -44,8 +44,8 @@ extension PublicKey: CustomStringConvertible {
 
 /// An X25519 private key with its public key.
 ///
-/// It prints as `<private key>` everywhere.
-/// The bytes live in one place and are wiped when the last copy of the value goes.
+/// It prints as `<private key>` everywhere. The bytes exist once and are wiped with the last copy
+/// of the value.
 public struct PrivateKey: Sendable {
     /// Length in bytes.
     public static let length = 32
@@ -59,9 +59,9 @@ public struct PrivateKey: Sendable {
         publicKey = try handle.publicKey()
     }
 
-    /// A new key from the operating system's randomness, clamped as RFC 7748 section 5 says.
+    /// Makes a new key from the operating system's randomness, clamped as RFC 7748 section 5 says.
     ///
-    /// Errors: `backend` when the system gives no randomness.
+    /// Errors: `backend` when the system provides no randomness.
     public static func generate() throws(CryptoError) -> PrivateKey {
         let secret = try unsafe SecretBytes {
             (target: UnsafeMutablePointer<UInt8>) throws(CryptoError) in
@@ -74,23 +74,23 @@ public struct PrivateKey: Sendable {
         return try PrivateKey(secret: secret)
     }
 
-    /// From 32 bytes; nil for any other length, or when libcrypto has no memory left.
+    /// Makes a key from 32 bytes; nil for any other length, or when libcrypto has no memory left.
     public init?(_ bytes: [UInt8]) {
         guard let secret = unsafe SecretBytes(copying: bytes.span.bytes) else { return nil }
         try? self.init(secret: secret)
     }
 
-    /// From 44 characters of base64, as WireGuard writes keys; nil for anything else.
+    /// Makes a key from 44 characters of base64, as WireGuard writes keys; nil for anything else.
     public init?(base64: String) { self.init(base64: base64.utf8) }
 
-    /// As from text, for characters that were read into memory of the caller, who wipes it.
+    /// Makes a key from characters in memory of the caller, who wipes it.
     public init?(base64 characters: some Sequence<UInt8>) {
         guard var bytes = Base64.decode(characters) else { return nil }
         defer { Crypto.wipe(&bytes) }
         self.init(bytes)
     }
 
-    /// 44 characters: the secret itself, for a key file and for nothing else.
+    /// The secret itself as 44 characters, for key files only.
     public var base64: String {
         get throws(CryptoError) {
             var bytes = try secretBytes
@@ -104,9 +104,9 @@ public struct PrivateKey: Sendable {
         get throws(CryptoError) { try handle.secret().array }
     }
 
-    /// 32 bytes that only who holds the key can know, others for each purpose (RFC 2104).
+    /// 32 bytes that only the owner of the key can derive, different for each purpose (RFC 2104).
     ///
-    /// They tell nothing of the key, and are the same each time.
+    /// They reveal nothing about the key, and are the same each time.
     public func derivedBytes(for purpose: String) throws(CryptoError) -> [UInt8] {
         let secret = try handle.secret()
         let label = Array(purpose.utf8)
@@ -160,36 +160,36 @@ public struct PrivateKey: Sendable {
     }
 }
 
-/// 32 secret bytes that both peers were given beforehand; all zero is as good as none.
+/// 32 secret bytes that both peers share beforehand; all zeros are equivalent to no key.
 public struct PresharedKey: Sendable {
     /// Length in bytes.
     public static let length = 32
 
     let secret: SecretBytes
 
-    /// A new key from the operating system's randomness.
+    /// Makes a new key from the operating system's randomness.
     ///
-    /// Errors: `backend` when the system gives no randomness.
+    /// Errors: `backend` when the system provides no randomness.
     public static func generate() throws(CryptoError) -> PresharedKey {
         PresharedKey(secret: try Crypto.randomSecret())
     }
 
     private init(secret: SecretBytes) { self.secret = secret }
 
-    /// From 32 bytes; nil for any other length.
+    /// Makes a key from 32 bytes; nil for any other length.
     public init?(_ bytes: [UInt8]) {
         guard let secret = unsafe SecretBytes(copying: bytes.span.bytes) else { return nil }
         self.secret = secret
     }
 
-    /// From 44 characters of base64, as WireGuard writes keys; nil for anything else.
+    /// Makes a key from 44 characters of base64, as WireGuard writes keys; nil for anything else.
     public init?(base64: String) {
         guard var bytes = Base64.decode(base64.utf8) else { return nil }
         defer { Crypto.wipe(&bytes) }
         self.init(bytes)
     }
 
-    /// 44 characters: the secret itself, for a key file and for nothing else.
+    /// The secret itself as 44 characters, for key files only.
     public var base64: String {
         var bytes = secret.array
         defer { Crypto.wipe(&bytes) }
@@ -203,14 +203,14 @@ public struct TrafficSecret: Sendable {
 
     init(_ secret: SecretBytes) { self.secret = secret }
 
-    /// From 32 bytes; nil for any other length.
+    /// Makes a secret from 32 bytes; nil for any other length.
     public init?(_ bytes: [UInt8]) {
         guard let secret = unsafe SecretBytes(copying: bytes.span.bytes) else { return nil }
         self.secret = secret
     }
 }
 
-/// A type whose values must not reach a log: print, dump and interpolation show its name only.
+/// A type whose values must not reach a log: print, dump and interpolation show a fixed text only.
 protocol Redacted: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {}
 
 extension Redacted {

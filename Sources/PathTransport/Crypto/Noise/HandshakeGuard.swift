@@ -1,6 +1,6 @@
 public import PathTelemetry
 
-/// The MAC that a first handshake message carries, so that a server drops noise cheaply.
+/// The MAC that a first handshake message carries, so that a server drops other datagrams cheaply.
 ///
 /// It proves only that the sender knows the server's public key (WireGuard's mac1): the first
 /// 16 bytes of HMAC-SHA256 under SHA-256("pathwise mac1" followed by the public key).
@@ -34,13 +34,13 @@ struct HandshakeMAC: Sendable {
     }
 }
 
-/// Stateless proof of an address: a server under load answers with a cookie and goes on only
-/// with those who send it back, without remembering anyone.
+/// Stateless proof of an address: a server under load answers with a cookie and continues only with
+/// clients that return it, without keeping state.
 ///
-/// A cookie is the first 16 bytes of an HMAC-SHA256 of the address under a secret that changes
-/// every 120 s (WireGuard's cookie, section 5.4.7 of its paper). The secrets of all periods come
-/// from one random secret: the number of the period stands before the address in the MAC. The
-/// present and the previous period's cookies are accepted, so one lives for 120 to 240 s.
+/// A cookie is the first 16 bytes of an HMAC-SHA256 of the address that changes every 120 s
+/// (WireGuard's cookie, section 5.4.7 of its paper). All periods share one random secret: the MAC
+/// covers the number of the period and the address. The present and the previous period's cookies
+/// are accepted, so one lives for 120 to 240 s.
 struct CookieJar: Sendable {
     /// Length of a cookie, bytes.
     static let length = 16
@@ -49,16 +49,16 @@ struct CookieJar: Sendable {
 
     private let secret: TrafficSecret
 
-    /// With a fresh secret.
+    /// Makes a jar with a fresh secret.
     ///
-    /// Errors: `backend` when the system gives no randomness.
+    /// Errors: `backend` when the system provides no randomness.
     init() throws(CryptoError) { secret = TrafficSecret(try Crypto.randomSecret()) }
 
-    /// With a secret of the caller, so that several servers accept each other's cookies, or a
-    /// simulation repeats itself.
+    /// Makes a jar with a given secret, so that several servers accept each other's cookies, or a
+    /// simulation is repeatable.
     init(secret: TrafficSecret) { self.secret = secret }
 
-    /// The cookie of an address (IP address and port, in whatever fixed form the caller uses).
+    /// The cookie of an address (IP address and port, in any fixed form).
     ///
     /// Errors: `backend` when libcrypto fails.
     func cookie(for address: RawSpan, now: Instant) throws(CryptoError) -> [UInt8] {

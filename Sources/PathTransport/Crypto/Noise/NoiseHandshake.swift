@@ -4,7 +4,7 @@
 public enum NoisePattern: Sendable, CaseIterable {
     /// `-> e, es, s, ss` and `<- e, ee, se`.
     case ik
-    /// As `ik`, with a preshared key mixed in at the end of the second message.
+    /// As `ik`, with a pre-shared key mixed in at the end of the second message.
     case ikpsk2
 
     /// The word in a Noise protocol name.
@@ -13,13 +13,13 @@ public enum NoisePattern: Sendable, CaseIterable {
 
 /// One side of a Noise handshake over X25519 and SHA-256.
 ///
-/// Source: Perrin, "The Noise Protocol Framework", revision 34.
-/// Initiator: `writeMessage`, `readMessage`, then `split`. Responder: `readMessage`, then
-/// `writeMessage`, then `split`. A call that throws leaves the handshake as it was: a forged
-/// answer does no harm to the side that waits for the true one. Payloads of the first message
-/// can be replayed by an attacker and are not forward-secret against loss of the responder's key.
+/// Source: Perrin, "The Noise Protocol Framework", revision 34. Initiator: `writeMessage`,
+/// `readMessage`, then `split`. Responder: `readMessage`, then `writeMessage`, then `split`. A call
+/// that throws leaves the handshake as it was: a forged answer does not harm the side that waits
+/// for the genuine one. Payloads of the first message can be replayed by an attacker and are not
+/// forward-secret against loss of the responder's key.
 public struct NoiseHandshake: ~Copyable, Sendable {
-    /// Noise's limit of one message, bytes.
+    /// Noise's size limit of one message, bytes.
     static let messageLimit = 65_535
     /// Bytes that the first message adds to its payload: e, encrypted s, tag.
     static let firstMessageOverhead = 96
@@ -39,11 +39,11 @@ public struct NoiseHandshake: ~Copyable, Sendable {
     /// The peer's static key: given for the initiator, known after message 1 for the responder.
     private(set) var remoteStaticKey: PublicKey?
 
-    /// The side that speaks first, and knows whom it speaks to.
+    /// Makes the side that sends first and knows the peer's key.
     ///
     /// - Parameters:
     ///   - presharedKey: needed by `ikpsk2` only, before message 2 is read.
-    ///   - prologue: bytes that both sides must have alike, such as a protocol version.
+    ///   - prologue: bytes that must be equal on both sides, such as a protocol version.
     ///   - ephemeralKey: nil for a fresh one; a given one is for reproducing test vectors.
     public init(
         initiator staticKey: PrivateKey, remoteStaticKey: PublicKey, pattern: NoisePattern,
@@ -61,11 +61,11 @@ public struct NoiseHandshake: ~Copyable, Sendable {
         step = .writeFirst
     }
 
-    /// The side that answers whoever knows its public key.
+    /// Makes the side that answers any initiator that knows its public key.
     ///
     /// - Parameters:
     ///   - presharedKey: may be set after message 1 has shown who the peer is.
-    ///   - prologue: bytes that both sides must have alike.
+    ///   - prologue: bytes that must be equal on both sides.
     ///   - ephemeralKey: nil for a fresh one; a given one is for reproducing test vectors.
     public init(
         responder staticKey: PrivateKey, pattern: NoisePattern, cipher: NoiseCipher,
@@ -93,10 +93,10 @@ public struct NoiseHandshake: ~Copyable, Sendable {
         return state
     }
 
-    /// Whether both messages are through, so that `split` is possible.
+    /// Whether both messages were exchanged, so that `split` is possible.
     public var isComplete: Bool { step == .complete }
 
-    /// h: the same on both sides when complete, and bound to all that was said.
+    /// h: the same on both sides when complete, and bound to all exchanged messages.
     var handshakeHash: [UInt8] { state.hash.array }
 
     /// Chooses the preshared key for the peer, up to the message that mixes it in.
@@ -119,7 +119,8 @@ public struct NoiseHandshake: ~Copyable, Sendable {
     /// `peerRefused`, `presharedKeyMissing`, `weakPublicKey`, `backend`.
     ///
     /// - Parameter admitting: asked by the responder as soon as the initiator's static key is
-    ///   decrypted and before it is proved, so that strangers cost one Diffie-Hellman only.
+    ///   decrypted and before it is proved, so that an unknown key costs only one Diffie-Hellman
+    ///   operation.
     public mutating func readMessage(
         _ message: RawSpan, admitting: (PublicKey) -> Bool = { _ in true }
     ) throws(CryptoError) -> [UInt8] {
@@ -138,9 +139,9 @@ public struct NoiseHandshake: ~Copyable, Sendable {
         try unsafe readMessage(message.span.bytes)
     }
 
-    /// The secrets of both directions: what this side sends with, and what it receives with.
+    /// The secrets of both directions: one for sending, one for receiving.
     ///
-    /// Errors: `outOfOrder` before both messages are through.
+    /// Errors: `outOfOrder` before both messages were exchanged.
     public func split() throws(CryptoError) -> (send: TrafficSecret, receive: TrafficSecret) {
         guard isComplete else { throw .outOfOrder(operation: "splitting") }
         let (first, second) = try state.split()
@@ -148,8 +149,8 @@ public struct NoiseHandshake: ~Copyable, Sendable {
         return (TrafficSecret(ours), TrafficSecret(theirs))
     }
 
-    /// What both sides can say to each other after message 1, beside message 2: the first bytes of
-    /// an HMAC-SHA256 over `message` and h.
+    /// Authenticates a message that replaces message 2: the first bytes of an HMAC-SHA256 over
+    /// `message` and h, which only the two sides can compute.
     ///
     /// Errors: `outOfOrder` at any other point, `backend`.
     func authenticator(

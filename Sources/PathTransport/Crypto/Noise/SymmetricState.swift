@@ -1,4 +1,4 @@
-/// The AEADs that Noise names; each with its own way to write a counter into the nonce.
+/// The AEADs that Noise names; each writes the counter into the nonce in its own way.
 public enum NoiseCipher: Sendable, CaseIterable {
     /// AES-256-GCM, counter big-endian.
     case aesgcm
@@ -18,19 +18,19 @@ public enum NoiseCipher: Sendable, CaseIterable {
 
 /// Noise's SymmetricState and CipherState of a running handshake (sections 5.1 and 5.2).
 ///
-/// A value: a handshake works on a copy and keeps it only when the whole message was good.
+/// It is a value: a handshake works on a copy and keeps it only if the whole message was valid.
 struct SymmetricState {
     private let cipher: NoiseCipher
     /// h: the hash of everything both sides have seen.
     private(set) var hash: Bytes32
-    /// ck: the secret so far, from which every key comes.
+    /// ck: the secret so far, from which all keys are derived.
     private var chainingKey: SecretBytes
     /// k, nil before the first key is mixed in.
     private var key: SecretBytes?
-    /// n: messages sealed or opened under k.
+    /// n: the number of messages encrypted or decrypted under k.
     private var counter: UInt64 = 0
 
-    /// h and ck from the protocol's name; a name of up to 32 bytes is padded, a longer one hashed.
+    /// Initialises h and ck from the protocol's name: padded up to 32 bytes, hashed if longer.
     init(protocolName: String, cipher: NoiseCipher) throws(CryptoError) {
         self.cipher = cipher
         var name = Array(protocolName.utf8)
@@ -64,7 +64,8 @@ struct SymmetricState {
         (chainingKey, self.key, counter) = (next, key, 0)
     }
 
-    /// MixKey with an ephemeral public key, as patterns with a preshared key ask (section 9.2).
+    /// MixKey with an ephemeral public key, as patterns with a pre-shared key require (section
+    /// 9.2).
     mutating func mix(key input: PublicKey) throws(CryptoError) {
         let (next, key) = try unsafe input.bytes.withBytes {
             (bytes: UnsafePointer<UInt8>) throws(CryptoError) in
@@ -117,7 +118,7 @@ struct SymmetricState {
         try unsafe mix(hash: message.span.bytes.extracting(start..<message.count))
     }
 
-    /// DecryptAndHash: the plaintext of `ciphertext` (with its tag once a key is there).
+    /// DecryptAndHash: returns the plaintext of `ciphertext` (which has a tag once there is a key).
     mutating func decryptAndHash(
         _ ciphertext: RawSpan, part: String
     ) throws(CryptoError) -> [UInt8] {
@@ -153,7 +154,7 @@ struct SymmetricState {
 
     /// An authenticator that only the two sides can make at this point of the handshake.
     ///
-    /// Its key is derived from ck with a label of its own, so it says nothing of other keys.
+    /// Its key is derived from ck with a label of its own, so it reveals nothing about other keys.
     func authenticator(of message: RawSpan, label: String) throws(CryptoError) -> Bytes32 {
         let key = try Crypto.expandLabel(chainingKey, label: label, length: SecretBytes.length)
         return try Crypto.hmac(key: key, message, hash.storage.span.bytes)

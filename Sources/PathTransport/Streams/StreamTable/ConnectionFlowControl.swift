@@ -1,9 +1,9 @@
 internal import PathTelemetry
 
-/// Flow control of a connection, both ways: the sum over all streams.
+/// Flow control of a connection in both directions, summed over all streams.
 ///
-/// Sending counts new bytes only, receiving counts growth of each stream's highest offset, so
-/// that retransmissions and duplicates are free. Source: RFC 9000, section 4.1.
+/// Sending counts only new bytes, and receiving counts the growth of each stream's highest offset,
+/// so that retransmissions and duplicates do not count. Source: RFC 9000, section 4.1.
 struct ConnectionFlowControl: Sendable {
     // Sending.
     /// The peer's limit: MAX_DATA.
@@ -16,7 +16,7 @@ struct ConnectionFlowControl: Sendable {
     private var window: ReceiveWindow
     /// Sum of the highest offsets over all streams.
     private(set) var received: UInt64 = 0
-    /// Bytes that applications have read, or that were given up.
+    /// Bytes that the application has read, or that were discarded.
     private(set) var consumed: UInt64 = 0
 
     /// - Parameters:
@@ -33,10 +33,10 @@ struct ConnectionFlowControl: Sendable {
     /// Counts new bytes sent: at most `credit`.
     mutating func handleSent(_ bytes: UInt64) { sent &+= min(bytes, credit) }
 
-    /// Takes a new limit of the peer; a lower one than before is ignored.
+    /// Takes a new limit of the peer; a lower one is ignored.
     mutating func handleMaxData(_ limit: UInt64) { peerLimit = max(peerLimit, limit) }
 
-    /// The limit that stops us, for a DATA_BLOCKED frame: once for each limit.
+    /// The limit that blocks this side, for a DATA_BLOCKED frame; returned once for each limit.
     mutating func blockedReport() -> UInt64? {
         guard isBlockedReportDue else { return nil }
         blockedLimit = peerLimit
@@ -46,7 +46,7 @@ struct ConnectionFlowControl: Sendable {
     /// Whether `blockedReport` would return a limit.
     var isBlockedReportDue: Bool { credit == 0 && blockedLimit != peerLimit }
 
-    /// Has a report on being stopped sent again, if it was lost and is still true.
+    /// Repeats a lost DATA_BLOCKED report if it is still true.
     mutating func handleBlockedLost(limit: UInt64) {
         if blockedLimit == limit { blockedLimit = nil }
     }
@@ -72,8 +72,8 @@ struct ConnectionFlowControl: Sendable {
 
     /// Whether `windowUpdate` would return a limit.
     var isWindowUpdateDue: Bool { window.isUpdateDue(consumed: consumed) }
-    /// The limit advertised last: MAX_DATA.
+    /// The last advertised limit (MAX_DATA).
     var maxData: UInt64 { window.limit }
-    /// Bytes of the window now.
+    /// Current size of the window, bytes.
     var windowSize: UInt64 { window.size }
 }

@@ -1,4 +1,4 @@
-/// Slots in the order they were added; any of them can be taken out in O(1).
+/// Slots in the order they were added; any slot can be removed in O(1).
 struct SlotList: Sendable {
     /// Neighbours by slot; the last place closes the ring.
     private var before: [Int]
@@ -27,7 +27,7 @@ struct SlotList: Sendable {
         count += 1
     }
 
-    /// Takes a slot out, if it is in the list.
+    /// Removes a slot if it is in the list.
     mutating func remove(_ slot: Int) {
         guard before[slot] >= 0 else { return }
         after[before[slot]] = after[slot]

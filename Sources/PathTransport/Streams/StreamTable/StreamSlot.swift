@@ -1,18 +1,18 @@
-/// One stream in the table: both halves, and in which of the table's queues it stands.
+/// One stream in the table: both halves, and the queues of the table that contain it.
 ///
-/// The table is not copyable and reaches its slots in its own methods alone, one at a time, so
-/// access is exclusive already, and checking it again at run time (a quarter of the cost of a
-/// packet) is switched off where each packet passes.
+/// The table is not copyable and accesses its slots only in its own methods, one at a time. Access
+/// is exclusive already, so the run-time check (a quarter of the cost of a packet) is disabled for
+/// properties that each packet uses.
 final class StreamSlot {
-    /// What a stream has to tell, to the peer or to the application.
+    /// Pending notices of a stream, for the peer or for the application.
     struct Notices: OptionSet {
         var rawValue: UInt8
-        // To the peer.
+        // For the peer.
         static let reset = Notices(rawValue: 1)
         static let stopSending = Notices(rawValue: 2)
         static let maxStreamData = Notices(rawValue: 4)
         static let blocked = Notices(rawValue: 8)
-        // To the application.
+        // For the application.
         static let wasReset = Notices(rawValue: 1)
         static let wasStopped = Notices(rawValue: 2)
         static let readable = Notices(rawValue: 4)
@@ -33,16 +33,16 @@ final class StreamSlot {
     @exclusivity(unchecked) var isQueuedForEvents = false
     @exclusivity(unchecked) var controls: Notices = []
     @exclusivity(unchecked) var events: Notices = []
-    /// A write was cut short, so the application wants to know when there is room.
+    /// Whether a write was cut short, so that the application waits for room.
     @exclusivity(unchecked) var wantsRoom = false
-    /// The peer's code in STOP_SENDING, and the application's.
+    /// The codes in STOP_SENDING of the peer and of the application.
     var stoppedCode: UInt64 = 0
     var stopCode: UInt64 = 0
-    /// The limit that the last STREAM_DATA_BLOCKED named.
+    /// The limit in the last STREAM_DATA_BLOCKED frame.
     @exclusivity(unchecked) var blockedLimit: UInt64?
-    /// The application has heard of the peer's reset.
+    /// Whether the application was told of the peer's reset.
     var isResetReported = false
-    /// The application has read all and heard that this was the end.
+    /// Whether the application has read everything and was told of the end.
     var isEndReported = false
     @exclusivity(unchecked) var isRemoved = false
 
@@ -59,7 +59,7 @@ final class StreamSlot {
             window: configuration.streamWindow, maximumWindow: configuration.maximumStreamWindow)
     }
 
-    /// Nothing is left to send, and nothing to receive that anyone wants.
+    /// Whether nothing is left to send, and nothing to receive that the application wants.
     var isDone: Bool { (!sends || send.isDone) && (!receives || isReceiveDone) }
 
     private var isReceiveDone: Bool {

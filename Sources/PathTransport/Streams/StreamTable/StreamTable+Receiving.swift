@@ -1,13 +1,13 @@
 internal import PathTelemetry
 
-/// Frames of the peer, and the frames that answer them.
+/// Handles frames of the peer, and makes the frames that answer them.
 extension StreamTable {
     // MARK: Frames of the peer
 
     /// Takes a piece of a stream.
     ///
-    /// - Throws: errors that close the connection, but for `tooManyRanges`, after which the
-    ///   packet must not be acknowledged. Nothing has changed then.
+    /// - Throws: errors that close the connection, except `tooManyRanges`, after which the packet
+    ///   must not be acknowledged. Nothing has changed then.
     @discardableResult
     mutating func handleStream(
         _ id: StreamID, offset: UInt64, data: UnsafeRawBufferPointer, isFinal: Bool
@@ -134,14 +134,14 @@ extension StreamTable {
         return nil
     }
 
-    /// Notes that a frame of `nextControl` has arrived.
+    /// Takes the acknowledgement of a frame of `nextControl`.
     mutating func handleControlAcked(_ control: StreamControl) {
         guard case .reset(let id, _) = control, let slot = slot(id) else { return }
         slot.send.handleResetAcked()
         removeIfDone(slot)
     }
 
-    /// Has a frame of `nextControl` sent again, with its present value, if it still matters.
+    /// Queues a lost frame of `nextControl` again, with its present value, if it still matters.
     mutating func handleControlLost(_ control: StreamControl) {
         switch control {
         case .maxData(let limit):

@@ -1,4 +1,4 @@
-/// What is sent next, and what became of it.
+/// Chooses what is sent next, and handles its fate.
 extension StreamTable {
     /// The next piece to send, of the stream whose turn it is.
     ///
@@ -7,7 +7,7 @@ extension StreamTable {
         nextRetransmission(limit: limit) ?? nextNew(limit: limit)
     }
 
-    /// The next piece that has to be sent again.
+    /// The next piece to retransmit.
     mutating func nextRetransmission(limit: Int) -> StreamFrame? {
         while let slot = retransmitting.first {
             let chunk = slot.send.nextRetransmission(limit: limit)
@@ -23,7 +23,7 @@ extension StreamTable {
         return nil
     }
 
-    /// The next piece of bytes never sent, as far as the peer's limits allow.
+    /// The next piece of new bytes, as far as the peer's limits allow.
     mutating func nextNew(limit: Int) -> StreamFrame? {
         while let slot = fresh.first {
             let chunk = slot.send.nextNew(limit: limit, credit: flow.credit)
@@ -43,28 +43,28 @@ extension StreamTable {
         return nil
     }
 
-    /// Copies the bytes of a piece into a buffer; false if some are not held any more.
+    /// Copies the bytes of a piece into a buffer; returns false if some are not held any more.
     func copy(_ frame: StreamFrame, into buffer: UnsafeMutableRawBufferPointer) -> Bool {
         guard let slot = slot(frame.id) else { return false }
         return slot.send.copy(frame.chunk, into: buffer)
     }
 
-    /// The first part of a piece that has not been acknowledged; nil when nothing is left.
+    /// The first unacknowledged part of a piece; nil when nothing is left.
     func unacknowledged(_ frame: StreamFrame) -> StreamFrame? {
         guard let rest = slot(frame.id)?.send.unacknowledged(frame.chunk) else { return nil }
         return StreamFrame(id: frame.id, chunk: rest)
     }
 
-    /// Something lost waits to be sent again.
+    /// Whether lost data waits to be retransmitted.
     var hasRetransmissions: Bool { !retransmitting.isEmpty }
 
-    /// Something new can be sent now.
+    /// Whether new data can be sent now.
     var hasNew: Bool {
         guard let slot = fresh.first else { return false }
         return flow.credit > 0 || slot.send.peekNewBytes == 0
     }
 
-    /// Bytes that can be sent now, counted up to a limit: for the size of a burst.
+    /// Bytes that can be sent now, counted up to a limit, for the size of a burst.
     func sendableBytes(upTo limit: Int) -> Int {
         var again: UInt64 = 0
         var new: UInt64 = 0
@@ -99,7 +99,7 @@ extension StreamTable {
 
     // MARK: Acknowledgement and loss
 
-    /// Notes that a piece has arrived.
+    /// Takes the acknowledgement of a piece.
     mutating func handleAcked(_ frame: StreamFrame) {
         guard let slot = slot(frame.id), slot.sends else { return }
         latest = slot
@@ -116,7 +116,7 @@ extension StreamTable {
         }
     }
 
-    /// Queues a piece again, as far as it has not arrived: for a loss and for re-injection.
+    /// Queues the part of a piece that has not arrived, after a loss or for re-injection.
     mutating func handleLost(_ frame: StreamFrame) {
         guard let slot = slot(frame.id), slot.sends else { return }
         slot.send.handleLost(

@@ -1,21 +1,21 @@
-/// All streams of a connection: who may open them, whose turn it is to send, what to tell whom.
+/// All streams of a connection: their limits, the order of sending, and pending notices.
 ///
-/// Streams take turns a piece at a time; what was lost goes before what is new. For one bulk
-/// stream each call costs O(1). A stream leaves the table when both halves are done.
+/// Streams take turns piece by piece; lost data is sent before new data. For one bulk stream each
+/// call costs O(1). A stream leaves the table when both halves are done.
 ///
 /// *Application*: `open`, `accept`, `write`, `finish`, `reset`, `read`, `stop`, `nextEvent`.
 /// *Handle*: `handle...`. *Poll*: `nextControl`, then `nextChunk` with `copy`, until nil.
 struct StreamTable: ~Copyable {
-    /// Streams of one kind: how many were opened, and how many may be.
+    /// The streams of one kind: how many were opened, and how many may be open.
     struct Kind {
         var opened: UInt64 = 0
         var limit: UInt64 = 0
-        /// How many of the peer's have ended.
+        /// How many of the peer's streams have ended.
         var closed: UInt64 = 0
         var maximum: UInt64 = 0
-        /// A frame about the limit has to be sent.
+        /// Whether a MAX_STREAMS frame has to be sent.
         var isLimitDue = false
-        /// The limit that stopped an `open`, and has to be reported.
+        /// Whether the limit that stopped an `open` has to be reported.
         var isBlockedDue = false
         var blockedLimit: UInt64?
     }
@@ -25,9 +25,9 @@ struct StreamTable: ~Copyable {
     var flow: ConnectionFlowControl
     var peerMaxStreamData: UInt64 = 0
     var slots: [StreamID: StreamSlot] = [:]
-    /// The slot looked up last: for one bulk stream it is always this.
+    /// The slot looked up last; a single bulk stream always hits it.
     var latest: StreamSlot?
-    /// By kind: bit 0 of the index is unidirectional.
+    /// By kind: bidirectional, then unidirectional.
     var local: [Kind]
     var remote: [Kind]
     var accepted = FIFO<StreamID>()
@@ -36,7 +36,7 @@ struct StreamTable: ~Copyable {
     var controlling = FIFO<StreamSlot>()
     var telling = FIFO<StreamSlot>()
     var isMaxDataDue = false
-    /// Bytes that arrived again for streams that had ended.
+    /// Bytes that arrived for streams that had ended.
     var lateBytes: UInt64 = 0
 
     init(isServer: Bool, configuration: StreamConfiguration = StreamConfiguration()) {
@@ -64,9 +64,9 @@ struct StreamTable: ~Copyable {
 
     // MARK: Opening
 
-    /// Opens a stream, which the peer hears of with its first frame.
+    /// Opens a stream; the peer learns of it by its first frame.
     ///
-    /// - Throws: `streamLimit` when the peer allows no more now.
+    /// - Throws: `streamLimit` when the peer currently allows no more.
     mutating func open(isUnidirectional: Bool = false) throws(StreamError) -> StreamID {
         let kind = isUnidirectional ? 1 : 0
         let index = local[kind].opened
@@ -110,7 +110,7 @@ struct StreamTable: ~Copyable {
             peerMaxStreamData: peerMaxStreamData)
     }
 
-    /// The stream that a frame of the peer names: opened by it if the peer may, nil if it ended.
+    /// The stream that a frame of the peer names: the frame may open it; nil if it has ended.
     mutating func named(_ id: StreamID) throws(StreamError) -> StreamSlot? {
         if let latest, latest.id == id { return latest }
         let kind = id.isUnidirectional ? 1 : 0
@@ -120,7 +120,7 @@ struct StreamTable: ~Copyable {
             guard id.index < remote[kind].limit else {
                 throw .streamLimit(index: id.index, limit: remote[kind].limit)
             }
-            // All lower streams of the kind open with it: RFC 9000, section 3.2.
+            // All lower streams of the kind are opened with it (RFC 9000, section 3.2).
             while remote[kind].opened <= id.index {
                 let opened = StreamID(
                     index: remote[kind].opened, isServerInitiated: !isServer,
@@ -151,7 +151,7 @@ struct StreamTable: ~Copyable {
 
     // MARK: Application
 
-    /// Takes bytes to send, as many as there is room for; `writable` tells when there is more.
+    /// Takes as many bytes to send as fit; the event `writable` reports when there is room again.
     mutating func write(
         _ id: StreamID, _ bytes: UnsafeRawBufferPointer
     ) throws(StreamError) -> Int {
@@ -163,21 +163,21 @@ struct StreamTable: ~Copyable {
         return count
     }
 
-    /// Ends the sending half after what has been written.
+    /// Ends the sending half after the bytes written so far.
     mutating func finish(_ id: StreamID) throws(StreamError) {
         let slot = try known(id, sends: true)
         slot.send.finish()
         queueForNew(slot)
     }
 
-    /// Gives the sending half up.
+    /// Abandons the sending half.
     mutating func reset(_ id: StreamID, code: UInt64) throws(StreamError) {
         reset(try known(id, sends: true), code: code)
     }
 
-    /// Takes bytes in order.
+    /// Reads bytes in order.
     ///
-    /// - Returns: how many bytes, and whether the stream ended with them; it may be gone then.
+    /// - Returns: how many bytes, and whether the stream ended with them; it may be removed then.
     mutating func read(
         _ id: StreamID, into buffer: UnsafeMutableRawBufferPointer
     ) throws(StreamError) -> (count: Int, isFinished: Bool) {
@@ -193,7 +193,7 @@ struct StreamTable: ~Copyable {
         return (count, isFinished)
     }
 
-    /// Wants no more of what the peer sends.
+    /// Asks the peer to stop sending.
     mutating func stop(_ id: StreamID, code: UInt64) throws(StreamError) {
         let slot = try known(id, sends: false)
         guard !slot.receive.isStopped else { return }
@@ -204,7 +204,7 @@ struct StreamTable: ~Copyable {
         removeIfDone(slot)
     }
 
-    /// What the application has to hear next.
+    /// The next event for the application.
     mutating func nextEvent() -> StreamEvent? {
         while let slot = telling.first {
             if slot.events.remove(.wasStopped) != nil {
@@ -253,5 +253,5 @@ struct StreamTable: ~Copyable {
     }
 }
 
-// Slots are reached through the table alone, so the table may move to another thread.
+// Only the table accesses the slots, so the table may move to another thread.
 extension StreamTable: @unchecked Sendable {}

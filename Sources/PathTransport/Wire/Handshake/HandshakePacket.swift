@@ -1,6 +1,6 @@
 import PathTelemetry
 
-/// Datagrams before there are keys.
+/// The datagrams that are exchanged before there are keys.
 ///
 /// docs/protocol.md, section 2.
 enum HandshakeKind {
@@ -11,28 +11,28 @@ enum HandshakeKind {
     static let stale: UInt8 = 0x05
 }
 
-/// Why a server refuses.
+/// Why a server refuses a client.
 ///
-/// A hint only: the datagram is not authenticated, so a client goes on trying for a while before it
-/// believes it.
+/// It is only a hint: the datagram is not authenticated, so a client keeps trying for a while
+/// before it accepts it.
 public enum RefusalReason: UInt8, Sendable {
     /// The initiation was made for another server key.
     case wrongServerKey = 1
     /// The client's key is not allowed.
     case unknownClient = 2
-    /// Another protocol version.
+    /// The client uses another protocol version.
     case version = 3
-    /// The server has all the connections, or all the handshakes, that it takes at this time.
+    /// The server has reached its limit of connections or handshakes.
     ///
-    /// A client waits and tries again.
+    /// A client waits and retries.
     case busy = 4
-    /// A cipher suite that the server does not take.
+    /// The server does not support the cipher suite.
     case cipherSuite = 5
-    /// The pre-shared key is not the one that the server has for this client.
+    /// The pre-shared key differs from the server's key for this client.
     case presharedKey = 6
 }
 
-/// The first datagram of a client, padded so that the answer is never larger than three times it.
+/// The first datagram of a client, padded so that no answer is larger.
 struct InitiationPacket {
     static let version: UInt8 = 2
     /// RFC 9000, section 14.1: the first datagram proves a path MTU of 1200.
@@ -40,7 +40,7 @@ struct InitiationPacket {
     static let headerLength = 10
     static let authenticatorLength = 16
     static let cookieLength = 16
-    /// Where the first authenticator (over all before it) starts, and the cookie after it.
+    /// Offsets of the authenticator over everything before it, and of the cookie after it.
     static let authenticatorOffset = length - authenticatorLength - cookieLength
     static let cookieOffset = length - cookieLength
 
@@ -50,7 +50,7 @@ struct InitiationPacket {
     var sender: UInt32
     var noise: UnsafeRawBufferPointer
 
-    /// Nil when the datagram is none, or its lengths do not fit.
+    /// Nil when the datagram is not an initiation, or its lengths do not fit.
     init?(_ bytes: UnsafeRawBufferPointer) {
         guard bytes.count == InitiationPacket.length else { return nil }
         var reader = ByteReader(
@@ -117,7 +117,7 @@ struct ResponsePacket {
     }
 }
 
-/// A server under load asks the client to prove its address by sending the cookie back.
+/// A server under load asks the client to prove its address by returning the cookie.
 enum RetryPacket {
     static let length = 24
 
@@ -134,7 +134,7 @@ enum RetryPacket {
     }
 }
 
-/// A server that will not take the client says why.
+/// A server's reason for refusing a client.
 enum RefusalPacket {
     static let length = 8
 
@@ -154,19 +154,19 @@ enum RefusalPacket {
     }
 }
 
-/// A server says that a first message is not newer than those it took of that client.
+/// A server's answer to a first message that is not newer than an earlier one of that client.
 ///
-/// Its authenticator is made with keys that only the two have after that message, so nobody else can
-/// move a client's stamps. The server keeps nothing for it.
+/// Its authenticator needs keys that only the two sides have after that message, so nobody else can
+/// advance a client's stamps. The server keeps no state for it.
 struct StalePacket {
     static let length = 32
-    /// What the authenticator covers: all before it.
+    /// Offset of the authenticator, which covers everything before it.
     static let authenticatorOffset = length - authenticatorLength
     static let authenticatorLength = 16
     static let label = "pathwise stale"
 
     var receiver: UInt32
-    /// The newest stamp that the server took.
+    /// The newest stamp that the server accepted.
     var newest: InitiationStamp
     var authenticator: [UInt8]
 
@@ -187,7 +187,7 @@ struct StalePacket {
     }
 }
 
-/// The bytes of a number, the highest first.
+/// The bytes of a number, most significant first.
 func bigEndian<Number: FixedWidthInteger>(_ value: Number) -> [UInt8] {
     withUnsafeBytes(of: value.bigEndian) { Array($0) }
 }

@@ -2,7 +2,7 @@
 /// makes it newer than those before, then the transport parameters.
 ///
 /// Noise mixes the pre-shared key into the second message only. With the proof a server refuses a
-/// wrong key at once, and keeps nothing of that client.
+/// wrong key at once, and keeps no state of that client.
 enum HandshakePayload {
     static let proofLength = 16
     static let stampLength = 8
@@ -24,7 +24,7 @@ enum HandshakePayload {
             payload.span.bytes.extracting(0..<proofLength), expected.span.bytes)
     }
 
-    /// What stands behind the proof; nil when it is cut short or out of range.
+    /// The content after the proof; nil when it is truncated or out of range.
     static func content(
         _ payload: [UInt8]
     ) -> (stamp: InitiationStamp, parameters: TransportParameters)? {
@@ -38,7 +38,8 @@ enum HandshakePayload {
         }
     }
 
-    /// HMAC-SHA256 under the key over a label and the client's ephemeral key, cut to 16 bytes.
+    /// HMAC-SHA256 under the key over a label and the client's ephemeral key, truncated to 16
+    /// bytes.
     private static func proof(
         _ key: PresharedKey, _ ephemeral: [UInt8]
     ) throws(CryptoError) -> [UInt8] {

@@ -1,11 +1,11 @@
 public import PathTelemetry
 
-/// When a client made a first message: nanoseconds since 1970, UTC, as it believes.
+/// When a client made a first message, by its own clock: nanoseconds since 1970, UTC.
 ///
-/// A server takes a first message only if its stamp is above all that it took of that client's key
-/// before, so a recorded message is refused (WireGuard's TAI64N, section 5.1 of its paper). Nothing
-/// depends on the clocks being right: a client whose stamp is too low is told, under the keys of its
-/// own message, what it has to be above.
+/// A server accepts a first message only if its stamp is above all earlier ones of that client's
+/// key, so a replayed message is refused (WireGuard's TAI64N, section 5.1 of its paper). The clocks
+/// need not be right: a client whose stamp is too low is told, under the keys of its own message,
+/// which stamp it has to exceed.
 public struct InitiationStamp: Hashable, Comparable, Sendable {
     /// Nanoseconds since 1970, UTC.
     public let nanoseconds: UInt64
@@ -16,7 +16,7 @@ public struct InitiationStamp: Hashable, Comparable, Sendable {
         left.nanoseconds < right.nanoseconds
     }
 
-    /// The stamp so much later; it stops at the last one.
+    /// The stamp later by `delta`, at most the largest one.
     func advanced(by delta: TimeDelta) -> InitiationStamp {
         let (sum, overflow) = nanoseconds.addingReportingOverflow(
             UInt64(max(0, delta.nanoseconds)))
