@@ -1,28 +1,28 @@
-/// Why a trace could not be written or read; the description says how to mend it.
+/// Why a trace could not be written or read; the description says how to fix it.
 public enum TraceError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The file could not be opened or created.
     case cannotOpen(path: String, reason: String)
-    /// A file of that name exists, and neither appending nor replacing was asked for.
+    /// A file of that name exists, and neither appending nor replacing was requested.
     case exists(path: String)
-    /// The file is empty, no database, or a database of another program.
+    /// The file is empty, not a database, or a database of another program.
     case notATrace(path: String, reason: String)
-    /// A trace of a format version that this program does not read.
+    /// The trace has a format version that this program cannot read.
     case otherVersion(path: String, found: Int, supported: Int)
-    /// A trace whose features are of another schema than expected.
+    /// The trace has another feature schema than expected.
     case otherSchema(path: String, found: String, expected: String)
-    /// The file is cut off or its content contradicts itself.
+    /// The file is truncated, or its content is inconsistent.
     case damaged(path: String, what: String)
-    /// Two sessions are the same recording: which, and which it repeats.
+    /// Two sessions are the same recording: the session, and the one that it repeats.
     case repeated(String, String)
     /// The disk is full; recording has stopped.
     case diskFull(path: String)
     /// Another write error; recording has stopped.
     case writeFailed(path: String, reason: String)
-    /// A live writer or reader holds the file.
+    /// A running writer or reader has locked the file.
     case busy(path: String)
     /// Exported rows could not be written out.
     case exportFailed(reason: String)
-    /// A file to import cannot be read or does not hold what it should; line 0 is the whole file.
+    /// A file to import cannot be read or is malformed; line 0 means the whole file.
     case importRefused(path: String, line: Int, what: String)
 
     public var description: String {

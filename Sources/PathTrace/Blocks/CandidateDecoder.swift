@@ -1,28 +1,28 @@
 import PathLearning
 import PathTelemetry
 
-/// Unpacks the candidates of a block: only the words that the columns asked for need.
+/// Decodes the candidates of a block, but only the words that the requested columns need.
 ///
-/// Works by column where a column has a value for every candidate, and otherwise candidate by
-/// candidate with the latest values of each path, its *chain*. Nothing is checked value by value: a
-/// column that ran short or has values left over shows at the end, in where its reading stopped,
-/// and behind the last column lies room for what may be read too much until then.
+/// It works by column where a column has a value for every candidate, and otherwise candidate by
+/// candidate with the latest values of each path, its *chain*. Values are not checked one by one: a
+/// column with too few or too many values is detected at the end by where reading stopped, and
+/// there is room behind the last column for what is read beyond it until then.
 struct CandidateDecoder: ~Copyable {
     private let columns: DecisionColumns
     /// The words that are read.
     let wanted: UInt64
     private var rows = 0
     private var paths = UnsafeRawBufferPointer(start: nil, count: 0)
-    /// The changed words of each candidate, a bit a word, at most `rowLimit` of them.
+    /// The changed words of each candidate, one bit per word, for at most `rowLimit` candidates.
     private let masks: UnsafeMutablePointer<UInt64>
     private static let rowLimit = DecisionBlockFormat.decisionLimit * PathID.limit
-    /// Each column as it lies in the block.
+    /// Each column in its encoded form in the block.
     private let encoded: UnsafeMutablePointer<WordColumn.Encoded>
     /// Words that have a value for every candidate, and words that have some.
     private var dense: UInt64 = 0
     private var sparse: UInt64 = 0
-    // The changed words of the sparse columns one after the other; where each column's next value
-    // is, and where its values end.
+    // The changed words of the sparse columns, concatenated; the position of each column's next
+    // value, and where its values end.
     private var words: UnsafeMutablePointer<UInt64>
     private var wordCapacity = 0
     private let next: UnsafeMutablePointer<Int>
@@ -64,7 +64,7 @@ struct CandidateDecoder: ~Copyable {
 
     /// Takes the candidates' part of a block: path numbers, masks and columns of words.
     ///
-    /// What it took points into the block.
+    /// The results point into the block.
     mutating func take(rows: Int, from reader: inout BlockReader) throws(BlockFault) {
         self.rows = rows
         paths = try reader.take(bytes: rows)
@@ -82,7 +82,7 @@ struct CandidateDecoder: ~Copyable {
         try sortColumns(try readMasks(packed))
     }
 
-    /// Returns the words that change anywhere, and those that change with every candidate.
+    /// Returns the words that change anywhere, and those that change in every candidate.
     private func readMasks(
         _ packed: UnsafeRawBufferPointer
     ) throws(BlockFault) -> (any: UInt64, every: UInt64) {
@@ -102,12 +102,11 @@ struct CandidateDecoder: ~Copyable {
         return (any, every)
     }
 
-    /// Finds out which columns have a value for every candidate, and writes those out that have
-    /// some.
+    /// Finds which columns have a value for every candidate, and expands those that have some.
     private mutating func sortColumns(
         _ changed: (any: UInt64, every: UInt64)
     ) throws(BlockFault) {
-        // Candidates are put together word by word from the chains.
+        // Candidates are assembled word by word from the chains.
         let isByColumn = !columns.contains(.candidates)
         dense = 0
         sparse = 0
@@ -145,7 +144,7 @@ struct CandidateDecoder: ~Copyable {
 
     // MARK: Rows
 
-    /// Fills the batch's columns of candidates; its actions and starts of candidates are there.
+    /// Fills the batch's candidate columns; its actions and candidate starts are filled already.
     mutating func fill(_ count: Int, _ batch: inout DecisionBatch) throws(BlockFault) {
         let hasChosen = columns.contains(.chosenFeatures)
         let hasFeatures = columns.contains(.candidateFeatures)
@@ -184,7 +183,7 @@ struct CandidateDecoder: ~Copyable {
         }
     }
 
-    /// The row of the path that carried each burst.
+    /// Finds the candidate row of the path that carried each burst.
     private func findChosen(
         _ actions: [PathSet], _ starts: [Int32], _ result: inout [Int32]
     ) {
@@ -203,7 +202,8 @@ struct CandidateDecoder: ~Copyable {
         }
     }
 
-    /// Brings the chain of a candidate's path up to date; what all share lies in the last chain.
+    /// Updates the chain of a candidate's path; the last chain holds the words that all paths
+    /// share.
     @inline(__always)
     private func step(_ row: Int, _ chain: UnsafeMutablePointer<UInt64>) {
         let mask = masks[row] & sparse
@@ -211,7 +211,7 @@ struct CandidateDecoder: ~Copyable {
         take(mask & CandidateWord.shared, into: chains + 16 &* CandidateWord.count)
     }
 
-    /// Takes the next value of each column in a set into a chain.
+    /// Reads the next value of each column in `set` into a chain.
     @inline(__always)
     private func take(_ set: UInt64, into chain: UnsafeMutablePointer<UInt64>) {
         var rest = set
@@ -243,7 +243,7 @@ struct CandidateDecoder: ~Copyable {
         target.copyMemory(from: chain, byteCount: CandidateWord.featureCount &* 8)
     }
 
-    // MARK: Features of what was chosen
+    // MARK: Features of the chosen candidates
 
     private func fillChosen(
         _ chosen: [Int32], _ starts: [Int32], _ chosenFeatures: inout [Double],
@@ -293,7 +293,7 @@ struct CandidateDecoder: ~Copyable {
         }
     }
 
-    /// The same from the columns of all candidates.
+    /// Does the same from the columns of all candidates.
     private func copyChosen(_ count: Int, _ batch: inout DecisionBatch) {
         let width = CandidateWord.featureCount
         let hasColumns = columns.contains(.candidateFeatures)
@@ -361,7 +361,7 @@ struct CandidateDecoder: ~Copyable {
         if let fault { throw fault }
     }
 
-    /// Makes a candidate of a chain; says what is wrong with it.
+    /// Makes a candidate from a chain; returns what is wrong with it.
     @inline(__always)
     private func put(
         _ chain: UnsafeMutablePointer<UInt64>, _ row: Int, into target: inout Candidate

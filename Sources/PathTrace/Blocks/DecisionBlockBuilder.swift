@@ -5,27 +5,28 @@ import PathTelemetry
 enum DecisionBlockFormat {
     /// The first bytes: "PWD" and the version of the layout.
     @inline(__always) static var magic: UInt32 { 0x0144_5750 }
-    /// Decisions that a reader takes from one block; the writer stops at half of it.
+    /// The most decisions that a reader accepts in one block; the writer stops at half of that.
     @inline(__always) static var decisionLimit: Int { 1024 }
-    /// Columns of integers with a row a decision, in their order.
+    /// Integer columns with one row per decision, in their order.
     enum Column: Int, CaseIterable {
-        /// Decision number, less the block's first and the position.
+        /// Decision number minus the block's first number minus the position.
         case number
         case time, bytes, deadline
         /// Bit 0: message, bit 1: forced.
         case flags
-        /// 255: none.
+        /// 255 means none.
         case currentPath
         case candidates, actions, chosen
-        /// 0: each candidate alone, in their order; 1: as the decision before; 2: listed.
+        /// 0: one action per candidate, in their order; 1: same as the previous decision; 2:
+        /// listed.
         case actionForm
-        /// Bit i: the probability of action i is not that of the decision before.
+        /// Bit i: the probability of action i differs from that of the previous decision.
         case changedProbabilities
     }
     @inline(__always) static var columnCount: Int { 11 }
-    /// Chains of previous values: one a path, and one for what all candidates share.
+    /// Chains of previous values: one per path, and one for the words that all candidates share.
     @inline(__always) static var chains: Int { 17 }
-    /// Bytes of a mask of changed words.
+    /// Size of a mask of changed words, bytes.
     @inline(__always) static var maskBytes: Int { 5 }
 
     static func content(of word: Int) -> WordColumn.Content {
@@ -40,14 +41,13 @@ enum DecisionBlockFormat {
     }
 }
 
-/// Collects decisions as they come out of the ring and packs them into a block.
+/// Collects decisions from the ring and encodes them into a block.
 ///
-/// Of each candidate only the words are kept that differ from those of the same path in the
-/// decision before, so that `encode` has little left to do and may be called again and again
-/// while the block grows.
+/// It keeps only the words of each candidate that differ from those of the same path in the
+/// previous decision, so that `encode` is cheap and may be called repeatedly while the block grows.
 ///
-/// Only the writer's thread uses it, one call after the other: its properties go without run-time
-/// checks of exclusive access, which cost a tenth of the writer's time.
+/// Only the writer's thread uses it, so its properties have no run-time checks of exclusive access,
+/// which cost a tenth of the writer's time.
 final class DecisionBlockBuilder {
     typealias Column = DecisionBlockFormat.Column
 
@@ -75,10 +75,10 @@ final class DecisionBlockBuilder {
     private let previousActions: UnsafeMutablePointer<UInt16>
     @exclusivity(unchecked) private var previousActionCount = 0
     private let lengths: UnsafeMutablePointer<Int>
-    // `wordCapacity` words a column.
+    // `wordCapacity` words per column.
     @exclusivity(unchecked) private var words: UnsafeMutablePointer<UInt64>
     @exclusivity(unchecked) private var wordCapacity = 64
-    // Rows for SQL: a JSON array without its closing bracket.
+    // The rows for SQL as a JSON array without its closing bracket.
     @exclusivity(unchecked) private var text = BlockBytes()
 
     init() {
@@ -120,7 +120,7 @@ final class DecisionBlockBuilder {
         firstNumber &+ UInt64(position) &+ UInt64(bitPattern: column(.number)[position])
     }
 
-    /// Where the decision of a number stands.
+    /// The position of the decision with this number.
     func position(of number: UInt64) -> Int? {
         guard count > 0, number >= firstNumber, number <= lastNumber else { return nil }
         var low = 0
@@ -139,7 +139,7 @@ final class DecisionBlockBuilder {
         columns + column.rawValue &* DecisionBlockBuilder.decisionLimit
     }
 
-    /// Starts the next block.
+    /// Begins the next block.
     func begin() {
         count = 0
         rows = 0
@@ -154,7 +154,7 @@ final class DecisionBlockBuilder {
         text.put(character: 0x5b)
     }
 
-    /// Adds a decision from the ring; its number has to be above the last one's.
+    /// Adds a decision from the ring; its number has to exceed the last one.
     func add(_ frame: DecisionFrame) {
         if count == 0 {
             firstNumber = frame.number
@@ -263,14 +263,14 @@ final class DecisionBlockBuilder {
         return changed
     }
 
-    /// Lends the rows for SQL of what was added so far.
+    /// Lends the rows for SQL of the decisions so far.
     func withText<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         text.put(character: 0x5d)
         defer { text.removeLast() }
         return body(text.bytes)
     }
 
-    /// Packs what was added so far.
+    /// Encodes the decisions so far.
     func encode(into bytes: inout BlockBytes) {
         bytes.removeAll()
         bytes.put(DecisionBlockFormat.magic)

@@ -1,14 +1,14 @@
 import PathLearning
 import PathTelemetry
 
-/// Unpacks blocks of decisions into a batch: only the columns that are asked for.
+/// Decodes blocks of decisions into a batch, but only the requested columns.
 ///
-/// Holds the room that a block needs on its way, made once.
+/// It owns the memory that decoding needs, allocated once.
 struct DecisionBlockDecoder: ~Copyable {
     typealias Column = DecisionBlockFormat.Column
 
     private let columns: DecisionColumns
-    /// The columns of integers one after the other, each as long as the block has decisions.
+    /// The integer columns, concatenated; each is as long as the block has decisions.
     private let integers: UnsafeMutablePointer<Int64>
     private var candidates: CandidateDecoder
     private let probabilities: UnsafeMutablePointer<UInt64>
@@ -26,7 +26,7 @@ struct DecisionBlockDecoder: ~Copyable {
         probabilities.deallocate()
     }
 
-    /// Reads a block over what the batch held before.
+    /// Decodes a block into the batch and replaces its content.
     mutating func decode(
         _ data: UnsafeRawBufferPointer, session: SessionID, into batch: inout DecisionBatch
     ) throws(BlockFault) {
@@ -61,13 +61,13 @@ struct DecisionBlockDecoder: ~Copyable {
         try candidates.fill(count, &batch)
     }
 
-    /// A column of integers of a block with that many decisions.
+    /// An integer column of a block with `count` decisions.
     @inline(__always)
     private func column(_ column: Column, _ count: Int) -> UnsafeMutableBufferPointer<Int64> {
         UnsafeMutableBufferPointer(start: integers + column.rawValue &* count, count: count)
     }
 
-    // MARK: A row a decision
+    // MARK: One row per decision
 
     private func readIntegers(
         _ count: Int, _ reader: inout BlockReader
@@ -195,7 +195,7 @@ struct DecisionBlockDecoder: ~Copyable {
         batch.chosenActions.resize(keeps ? count : 0, 0)
         batch.offeredActions.removeAll(keepingCapacity: true)
         batch.probabilities.removeAll(keepingCapacity: true)
-        // Each number is checked where it is used.
+        // Each number is checked where it is used, so it is only bounded here.
         let all = column(.actions, count).reduce(0) { $0 &+ min(max($1, 0), 32) }
         batch.offeredActions.resize(keeps ? Int(all) : 0, .wait)
         batch.probabilities.resize(keeps ? Int(all) : 0, 0)

@@ -1,7 +1,7 @@
 import PathLearning
 import PathTelemetry
 
-/// A decision as it lies in the ring.
+/// A decision in its form in the ring.
 struct DecisionFrame {
     let number: UInt64
     let time: Int64
@@ -9,20 +9,20 @@ struct DecisionFrame {
     let deadline: Int64
     let draw: UInt64
     let isMessage: Bool
-    /// 255: none.
+    /// 255 means none.
     let currentPath: UInt8
     let candidates: Int
     let actions: Int
     let chosen: Int
     let isForced: Bool
-    /// `CandidateWord.count` words a candidate.
+    /// `CandidateWord.count` words per candidate.
     let words: UnsafePointer<UInt64>
     private let probabilities: UnsafePointer<UInt64>
     private let sets: UnsafePointer<UInt16>
 
-    /// Works out probabilities that are open, in place: the frame is the reader's until it is freed.
+    /// Computes deferred probabilities in place; the frame belongs to the reader until it is freed.
     ///
-    /// - Parameter frame: where the frame's header ends.
+    /// - Parameter frame: the end of the frame's header.
     init(_ frame: UnsafeRawPointer) {
         var reader = FrameReader(pointer: frame)
         number = reader.take(UInt64.self)

@@ -1,11 +1,11 @@
 import PathTelemetry
 
-/// A decision's row for SQL: a JSON array of integers, which the view `decisions` takes apart.
+/// A decision's row for SQL: a JSON array of integers, which the view `decisions` splits into
+/// columns.
 ///
 /// `[number after the block's first, time after the block's first (ns), class, bytes, deadline
 /// (ns), current path, action, path, propensity (1e-9), forced, predicted (ns), candidate paths]`;
-/// absent values are null. What is not a whole number of these units is rounded to one: the exact
-/// values stand in the block.
+/// absent values are null. Values are rounded to whole units; the block holds the exact values.
 enum DecisionRowText {
     static func append(
         _ frame: DecisionFrame, offset: UInt64, after firstTime: Int64, isFirst: Bool,
@@ -40,7 +40,7 @@ enum DecisionRowText {
         text.put(character: 0x5d)
     }
 
-    /// Whole billionths; nil for what is no number or beyond 9 * 10^9.
+    /// Rounds to whole billionths; nil for NaN and beyond 9 * 10^9.
     @inline(__always)
     static func nanoseconds(_ value: Double) -> Int64? {
         guard value > -9e9, value < 9e9 else { return nil }

@@ -3,17 +3,17 @@ import PathTelemetry
 
 /// The outcomes of the decisions of one block, by their position in it.
 ///
-/// Layout, after the magic number: how many positions (4 bytes), a bit for each that has an
-/// outcome, then with a row each of these: integers (`IntegerColumn`) flags (bit 0: late, bit 1:
-/// delivered), closing time, packets, lost packets; doubles (`WordColumn`) delivery, where
-/// delivered, and deadline; integers again: the set of paths that carried bytes of the burst, and
-/// for each path of each set the bytes. The hash of all before it ends the block. Blocks of the
-/// first layout end with the deadlines.
+/// Layout, after the magic number: the number of positions (4 bytes), one bit per position that
+/// tells whether it has an outcome, then columns with one row per outcome. Integers
+/// (`IntegerColumn`): flags (bit 0: late, bit 1: delivered), closing time, packets, lost packets.
+/// Doubles (`WordColumn`): delivery, if delivered, and deadline. Integers: the set of paths that
+/// carried bytes of the burst, and the bytes of each path of each set. The block ends with the hash
+/// of everything before. Blocks of the first layout have no columns after the deadlines.
 struct OutcomeStore {
     static let firstMagic: UInt32 = 0x014f_5750
     static let magic: UInt32 = 0x024f_5750
 
-    /// What the burst at a position took on one path.
+    /// The bytes that the burst at a position sent on one path.
     struct Share: Comparable {
         var position: Int
         var path: PathID
@@ -35,11 +35,11 @@ struct OutcomeStore {
     private(set) var lost: [Int64] = []
     private(set) var deliveries: [UInt64] = []
     private(set) var deadlines: [UInt64] = []
-    /// In no order.
+    /// Unordered.
     private(set) var shares: [Share] = []
-    /// False for a block that was written before bytes were recorded.
+    /// False for a block of the first layout, which has no bytes.
     private var hasBytes = true
-    /// How many are known.
+    /// How many outcomes are known.
     private(set) var count = 0
 
     mutating func removeAll() {
@@ -49,7 +49,7 @@ struct OutcomeStore {
         count = 0
     }
 
-    /// Room for the outcomes of that many decisions.
+    /// Makes room for the outcomes of `positions` decisions.
     mutating func resize(_ positions: Int) {
         flags.resize(positions, 0)
         closed.resize(positions, 0)
@@ -59,7 +59,7 @@ struct OutcomeStore {
         deadlines.resize(positions, 0)
     }
 
-    /// Notes an outcome; false when the position has one already.
+    /// Stores an outcome; returns false if the position already has one.
     mutating func set(_ position: Int, _ outcome: OutcomeFrame) -> Bool {
         if position >= flags.count {
             resize(
@@ -84,12 +84,13 @@ struct OutcomeStore {
         return true
     }
 
-    /// Packs the outcomes into a block, and their rows for SQL into a text.
+    /// Encodes the outcomes into a block, and their rows for SQL into a text.
     ///
-    /// A row is a JSON array of integers, or 0 where there is no outcome: `[delivery (ns), late,
-    /// deadline (ns), packets, lost, closing time after the block's first decision (ns), {path: bytes}]`.
+    /// A row is a JSON array of integers, or 0 if there is no outcome: `[delivery (ns), late,
+    /// deadline (ns), packets, lost, closing time after the block's first decision (ns), {path:
+    /// bytes}]`.
     func encode(after firstTime: Int64, into bytes: inout BlockBytes, text: inout BlockBytes) {
-        // Nothing is said of what follows the last known one.
+        // Positions after the last known outcome are left out.
         let positions = (flags.lastIndex { $0 != 0 } ?? -1) + 1
         bytes.removeAll()
         let shares = self.shares.sorted()
@@ -137,7 +138,7 @@ struct OutcomeStore {
         putText(positions, shares, after: firstTime, into: &text)
     }
 
-    /// The sets of paths and their bytes, `shares` in order.
+    /// Writes the sets of paths and their bytes; `shares` are sorted.
     private func put(_ shares: [Share], into bytes: inout BlockBytes) {
         withUnsafeTemporaryAllocation(of: Int64.self, capacity: count + shares.count + 1) { room in
             var row = 0
@@ -202,7 +203,7 @@ struct OutcomeStore {
         text.put(character: 0x5d)
     }
 
-    /// Unpacks a block; `limit` is the number of decisions that it can be about.
+    /// Decodes a block; `limit` is the number of decisions of its decision block.
     mutating func decode(
         _ data: UnsafeRawBufferPointer, limit: Int
     ) throws(BlockFault) {
@@ -225,7 +226,7 @@ struct OutcomeStore {
             known += 1
         }
         count = known
-        // The column of closing times serves as room for the flags.
+        // The column of closing times temporarily holds the flags.
         try OutcomeStore.take(&closed, flags, known, &reader)
         for position in flags.indices where flags[position] != 0 {
             guard closed[position] >= 0, closed[position] < 4 else {
@@ -281,7 +282,7 @@ struct OutcomeStore {
         if let failure { throw failure }
     }
 
-    /// A column of integers, spread over the positions that are known.
+    /// Reads an integer column and spreads it over the known positions.
     private static func take(
         _ column: inout [Int64], _ flags: borrowing [UInt8], _ known: Int,
         _ reader: inout BlockReader
@@ -297,7 +298,7 @@ struct OutcomeStore {
         }
         if let failure { throw failure }
         guard known < flags.count else { return }
-        // From the end, so that nothing is overwritten before it has moved.
+        // It runs from the end, so that nothing is overwritten before it has moved.
         var from = known
         for position in flags.indices.reversed() where flags[position] != 0 {
             from -= 1
@@ -338,7 +339,7 @@ struct OutcomeStore {
 }
 
 extension BlockReader {
-    /// The bytes of a block without the hash at their end, which has to be right.
+    /// Verifies the hash at the end of a block and returns the bytes before it.
     init(checked data: UnsafeRawBufferPointer) throws(BlockFault) {
         guard data.count >= 8 else { throw .cutOff }
         let content = UnsafeRawBufferPointer(rebasing: data[0..<data.count - 8])
@@ -352,7 +353,7 @@ extension BlockReader {
 }
 
 extension Array {
-    /// Makes the array that long; what is added has the value given.
+    /// Resizes the array; new elements have the given value.
     mutating func resize(_ length: Int, _ value: Element) {
         if count < length {
             append(contentsOf: repeatElement(value, count: length - count))
@@ -362,7 +363,7 @@ extension Array {
     }
 }
 
-/// An outcome as it lies in the ring.
+/// An outcome in its form in the ring.
 struct OutcomeFrame {
     let number: UInt64
     let closed: Int64
@@ -374,7 +375,7 @@ struct OutcomeFrame {
     let isDelivered: Bool
     private(set) var bytes = PathBytes()
 
-    /// - Parameter frame: where the frame's header ends.
+    /// - Parameter frame: the end of the frame's header.
     init(_ frame: UnsafeRawPointer) {
         var reader = FrameReader(pointer: frame)
         number = reader.take(UInt64.self)

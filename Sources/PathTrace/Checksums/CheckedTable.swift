@@ -1,32 +1,31 @@
-/// A table whose rows have no hash of their own: the table `checksums` has one for all rows that a
-/// session has in it.
+/// A table whose rows have no hash: the table `checksums` has one hash for all rows of a session.
 ///
-/// A checksum is the sum of the rows' hashes, modulo 2^64, and how many rows there are, so that it
-/// can be kept while rows are added and changed. It finds what a disk, a cable or a program broke by
-/// accident, and nothing that somebody changed on purpose.
+/// A checksum is the sum of the rows' hashes modulo 2^64, and the number of rows, so that it can be
+/// updated while rows are added and changed. It detects accidental damage by disks, cables or
+/// programs, and no deliberate change.
 struct CheckedTable: Sendable {
-    /// The session of what belongs to the whole file.
+    /// The session number for rows of the whole file.
     static let wholeFile: Int64 = 0
 
     let name: String
-    /// The session of a row, as SQL.
+    /// The session of a row, as an SQL expression.
     let session: String
-    /// The columns that are hashed, in their order, as SQL.
+    /// The hashed columns in their order, as SQL expressions.
     let columns: [String]
 
-    /// What the rows of a session fulfil, as SQL.
+    /// The condition for the rows of a session, as SQL.
     func condition(_ number: Int64) -> String {
         session == "decision >> 40"
             ? "decision BETWEEN \(number) << 40 AND (\(number) << 40) + 1099511627775"
             : "\(session) = \(number)"
     }
 
-    /// The session and all columns of rows.
+    /// A query for the session and all hashed columns.
     func select(_ rest: String) -> String {
         "SELECT \(session), \(columns.joined(separator: ", ")) FROM \(name) \(rest)"
     }
 
-    /// What a statement that writes rows returns of them: as `select`.
+    /// The clause by which a writing statement returns the same columns as `select`.
     var returning: String { "RETURNING \(session), " + columns.joined(separator: ", ") }
 
     static let sessions = CheckedTable(
@@ -64,11 +63,11 @@ struct CheckedTable: Sendable {
             "closed_ns",
         ])
 
-    /// Of the whole file.
+    /// Belongs to the whole file.
     static let drops = CheckedTable(
         name: "drops", session: "0",
         columns: ["unix_ns", "ring", "decisions", "outcomes", "samples", "events"])
-    /// Of the whole file; keys that a later version adds are not among those hashed.
+    /// Belongs to the whole file; keys that a later version adds are not hashed.
     static let meta = CheckedTable(
         name: "meta", session: "0", columns: ["key", "value"])
     static let metaKeys = [
@@ -78,12 +77,12 @@ struct CheckedTable: Sendable {
     static let metaCondition =
         "WHERE key IN (" + metaKeys.map { "'\($0)'" }.joined(separator: ", ") + ")"
 
-    /// The tables of which every session has a checksum, if it has any.
+    /// The tables with a checksum per session.
     static let ofSessions = [sessions, paths, samples, totals, events, strays]
     static let ofFile = [meta, drops]
 }
 
-/// The checksum of the rows that a session has in a table.
+/// The checksum of a session's rows in a table.
 struct TableSum: Hashable {
     var rows: Int64 = 0
     var hash: UInt64 = 0

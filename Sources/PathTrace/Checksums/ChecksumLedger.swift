@@ -1,23 +1,23 @@
 import CSQLite
 
-/// The checksums of what is being recorded: kept while rows are written, stored with each commit.
+/// The checksums of a recording: updated while rows are written, stored with each commit.
 final class ChecksumLedger {
     private struct Session {
         /// In the order of `CheckedTable.ofSessions`.
         var sums = [TableSum](repeating: TableSum(), count: CheckedTable.ofSessions.count)
-        /// Tables whose sums changed since the last commit, a bit each.
+        /// Tables whose sums changed since the last commit, one bit per table.
         var changed: UInt8 = 0
-        /// No more is expected of it.
+        /// Whether the session has ended, so that no more rows are expected.
         var hasEnded = false
     }
 
-    /// Places in `CheckedTable.ofSessions`.
+    /// Indices in `CheckedTable.ofSessions`.
     private enum Place {
         static let sessions = 0, paths = 1, samples = 2, totals = 3, events = 4, strays = 5
     }
 
-    /// Rows that are only ever added: they are read back with the commit, all that are new at once,
-    /// which is a third of what it costs to have each returned.
+    /// Rows that are only appended: all new rows are read back at the commit, which costs a third
+    /// of having each returned.
     private final class NewRows {
         let table: CheckedTable
         let place: Int
@@ -47,7 +47,7 @@ final class ChecksumLedger {
 
     @exclusivity(unchecked) private var hasher = RowHasher()
     @exclusivity(unchecked) private var open: [Int64: Session] = [:]
-    /// Sessions of before there were checksums, which get none.
+    /// Sessions from before there were checksums; they get none.
     @exclusivity(unchecked) private var uncovered: Set<Int64> = []
     @exclusivity(unchecked) private var drops: TableSum?
     @exclusivity(unchecked) private var hasNewDrops = false
@@ -57,7 +57,7 @@ final class ChecksumLedger {
     private let findSum: Statement
     private let readTotals: Statement
 
-    /// - Throws: when the trace has no table of checksums and takes none.
+    /// - Throws: when the trace has no table of checksums and it cannot be created.
     init(_ database: Database) throws(TraceError) {
         self.database = database
         let doing = "preparing the checksums"
@@ -74,7 +74,7 @@ final class ChecksumLedger {
         drops = try stored(CheckedTable.drops, CheckedTable.wholeFile)
     }
 
-    /// The checksums of a new trace, which has nothing but its `meta`.
+    /// Begins the checksums of a new trace, which has only its `meta`.
     static func begin(_ database: Database) throws(TraceError) {
         var hasher = RowHasher()
         let doing = "creating the trace"
@@ -92,7 +92,7 @@ final class ChecksumLedger {
 
     // MARK: Rows
 
-    /// A session began: from here on it is covered.
+    /// Begins the checksums of a new session.
     func begin(_ row: Statement) {
         let session = row.int(0)
         var fresh = Session()
@@ -102,7 +102,7 @@ final class ChecksumLedger {
         open[session] = fresh
     }
 
-    /// The row of a session as it is now.
+    /// Replaces the row of a session that has ended.
     func end(_ row: Statement) throws(TraceError) {
         let hash = hasher.hash(row, columns: CheckedTable.sessions.columns.count)
         try change(row.int(0), Place.sessions) {
@@ -116,7 +116,7 @@ final class ChecksumLedger {
         try add(row, CheckedTable.paths, Place.paths)
     }
 
-    /// A path has been removed: before, its last column was NULL.
+    /// Replaces the row of a removed path, whose last column was NULL before.
     func removePath(_ row: Statement) throws(TraceError) {
         let columns = CheckedTable.paths.columns.count
         let old = hasher.hash(row, columns: columns, absent: columns)
@@ -134,7 +134,7 @@ final class ChecksumLedger {
         hasNewDrops = true
     }
 
-    /// A total was written over the one before: they are few, and added up with the commit.
+    /// Marks totals that were overwritten: they are few and are summed at the commit.
     func changeTotals(of session: Int64) throws(TraceError) {
         try change(session, Place.totals) { _ in }
     }
@@ -157,7 +157,7 @@ final class ChecksumLedger {
         open[session]?.changed |= 1 << UInt8(truncatingIfNeeded: place)
     }
 
-    /// Takes the stored sums of a session that was closed, or that an earlier recording wrote.
+    /// Loads the stored sums of a session that was closed, or that an earlier recording wrote.
     private func reopen(_ session: Int64) throws(TraceError) -> Bool {
         var found = Session()
         for (place, table) in CheckedTable.ofSessions.enumerated() {
@@ -174,8 +174,8 @@ final class ChecksumLedger {
 
     // MARK: Storing
 
-    /// Stores what has changed, as part of the transaction that writes the rows, and gives the memory
-    /// of sessions that have ended back.
+    /// Stores what has changed in the transaction that writes the rows, and frees the memory of
+    /// ended sessions.
     func write() throws(TraceError) {
         try writeDrops()
         for new in newRows { try add(new) }

@@ -2,14 +2,14 @@ import CSQLite
 import PathTelemetry
 
 extension TraceReader {
-    /// Whether the trace has checksums at all; those that older versions recorded have none.
+    /// Whether the trace has checksums; traces of older versions have none.
     func hasChecksums() throws(TraceError) -> Bool {
         try database.integer(
             "SELECT 1 FROM sqlite_schema WHERE name = 'checksums' AND type = 'table' AND rootpage > 0",
             while: "looking for checksums") != nil
     }
 
-    /// The checksums of a table by session; none where the trace has none.
+    /// The checksums of a table by session; empty if the trace has none.
     func checksums(of table: CheckedTable) throws(TraceError) -> [Int64: TableSum] {
         guard try hasChecksums() else { return [:] }
         var sums: [Int64: TableSum] = [:]
@@ -22,11 +22,11 @@ extension TraceReader {
         return sums
     }
 
-    /// Calls `body` with every row of a table, as `CheckedTable.select` gives it, and compares all
-    /// of them with their checksums where there are some.
+    /// Calls `body` with every row of a table, as `CheckedTable.select` returns it, and compares
+    /// the rows with their checksums if there are any.
     ///
-    /// - Parameter rest: a condition in place of a session, as SQL.
-    /// - Throws: `.damaged` after the last row when a checksum is another.
+    /// - Parameter rest: a condition instead of a session, as SQL.
+    /// - Throws: `.damaged` after the last row if a checksum differs.
     func rows(
         of table: CheckedTable, session: SessionID? = nil, where rest: String? = nil, order: String,
         while doing: String, _ body: (Statement) throws(TraceError) -> Void
@@ -42,7 +42,7 @@ extension TraceReader {
             guard !expected.isEmpty else { return try rows(sql, while: doing, body) }
             var sums = expected.mapValues { _ in TableSum() }
             var hasher = RowHasher()
-            // Rows of one session mostly lie together.
+            // Rows of one session are mostly adjacent.
             var current: (session: Int64, sum: TableSum)?
             try rows(sql, while: doing) { row throws(TraceError) in
                 let number = row.int(0)
@@ -72,7 +72,7 @@ extension TraceReader {
         return "the rows\(place) in '\(table.name)' do not have the checksum that was written"
     }
 
-    /// Compares what every reader relies on with its checksum.
+    /// Compares the values on which every reader relies with their checksum.
     func checkMeta() throws(TraceError) {
         try rows(
             of: .meta, where: CheckedTable.metaCondition, order: "key",

@@ -5,7 +5,7 @@ import Glibc
 final class Database {
     enum Mode {
         case create, readWrite, readOnly
-        /// Read-only, without locks and without looking for a `-wal` file.
+        /// Read-only, without locks and without a `-wal` file.
         case immutable
     }
 
@@ -32,7 +32,7 @@ final class Database {
             throw .cannotOpen(path: path, reason: reason)
         }
         handle = opened
-        // What a file says of itself is not to be trusted, and no value is larger than this.
+        // The file's own schema is not trusted, and values are limited in size.
         _ = pathwise_sqlite_config(opened, Int32(SQLITE_DBCONFIG_DEFENSIVE), 1)
         _ = pathwise_sqlite_config(opened, Int32(SQLITE_DBCONFIG_TRUSTED_SCHEMA), 0)
         _ = pathwise_sqlite_config(opened, Int32(SQLITE_DBCONFIG_ENABLE_TRIGGER), 0)
@@ -42,7 +42,7 @@ final class Database {
 
     deinit { sqlite3_close_v2(handle) }
 
-    /// A path as it has to be written in a URI.
+    /// A path escaped for a URI.
     private static func escaped(_ path: String) -> String {
         var text = ""
         for byte in path.utf8 {
@@ -65,7 +65,7 @@ final class Database {
         return String(cString: sqlite3_errstr(code))
     }
 
-    /// The error of a failed call, as a reader meets it.
+    /// The error of a failed call, for a reader.
     func readError(_ code: Int32, while doing: String) -> TraceError {
         switch code & 0xff {
         case SQLITE_NOTADB: .notATrace(path: path, reason: "not a SQLite database")
@@ -79,7 +79,7 @@ final class Database {
         }
     }
 
-    /// The error of a failed call, as a writer meets it.
+    /// The error of a failed call, for a writer.
     func writeError(_ code: Int32) -> TraceError {
         switch code & 0xff {
         case SQLITE_FULL: .diskFull(path: path)
@@ -91,7 +91,7 @@ final class Database {
         }
     }
 
-    /// Runs statements that give no rows.
+    /// Runs statements that return no rows.
     func run(_ sql: String) throws(TraceError) {
         let code = sqlite3_exec(handle, sql, nil, nil, nil)
         guard code == SQLITE_OK else { throw writeError(code) }
@@ -105,7 +105,7 @@ final class Database {
         return Statement(handle: statement)
     }
 
-    /// Runs `body` on one state of a file that another program may be writing to.
+    /// Runs `body` on a consistent snapshot of a file that another program may be writing.
     func snapshot<Result>(
         while doing: String, _ body: () throws(TraceError) -> Result
     ) throws(TraceError) -> Result {

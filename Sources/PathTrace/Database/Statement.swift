@@ -2,7 +2,7 @@ import CSQLite
 
 /// A prepared statement.
 ///
-/// Parameters count from one, columns from zero.
+/// Parameters are counted from one, columns from zero.
 final class Statement {
     let handle: OpaquePointer
 
@@ -36,7 +36,7 @@ final class Statement {
         }
     }
 
-    /// Binds the text up to the last character that ends within `limit` bytes.
+    /// Binds the text, truncated after the last character that ends within `limit` bytes.
     func bind(_ index: Int32, _ text: String, limit: Int) {
         var text = text
         text.withUTF8 { bytes in
@@ -56,7 +56,7 @@ final class Statement {
             handle, index, base.assumingMemoryBound(to: CChar.self), Int32(bytes.count))
     }
 
-    /// Binds bytes that stay where they are until the statement has been reset.
+    /// Binds bytes that stay valid until the statement is reset.
     @inline(__always)
     func bindStatic(_ index: Int32, bytes: UnsafeRawPointer, count: Int) {
         if count == 0 {
@@ -66,7 +66,7 @@ final class Statement {
         }
     }
 
-    /// Binds text that stays where it is until the statement has been reset.
+    /// Binds text that stays valid until the statement is reset.
     func bindStatic(_ index: Int32, text: UnsafeRawBufferPointer) {
         sqlite3_bind_text(
             handle, index, text.baseAddress?.assumingMemoryBound(to: CChar.self),
@@ -84,7 +84,7 @@ final class Statement {
 
     // MARK: Execution
 
-    /// `SQLITE_ROW`, `SQLITE_DONE` or an error.
+    /// Returns `SQLITE_ROW`, `SQLITE_DONE` or an error.
     @inline(__always)
     func step() -> Int32 { sqlite3_step(handle) }
 

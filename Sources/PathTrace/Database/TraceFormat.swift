@@ -2,23 +2,23 @@ import PathTelemetry
 
 /// The tables of a trace; `docs/formats.md` describes them.
 enum TraceFormat {
-    /// The version this program writes: the file's `user_version`.
+    /// The version that this program writes, in the file's `user_version`.
     ///
-    /// A reader takes traces whose `reader_version` in `meta` is not above this.
+    /// A reader accepts traces whose `reader_version` in `meta` is not above this.
     static let version = 3
-    /// The least version that a reader has to know to read what this program writes.
+    /// The version that a reader has to support to read this program's traces.
     static let readerVersion = 3
     /// The oldest version that this program reads.
     static let oldestVersion = 2
     /// "PWTR", the file's `application_id`.
     static let applicationID = 0x5057_5452
-    /// The longest text that readers take of a session, a path or `meta`, bytes.
+    /// The longest text that readers accept in a session, a path or `meta`, bytes.
     ///
-    /// Exports and reports repeat these texts; a command line and the text of an event stand once.
+    /// Exports and reports repeat these texts; a command line or the text of an event appears once.
     static let textLimit = 8 << 10
-    /// The longest command line that is recorded, bytes; longer ones are cut.
+    /// The longest command line that is recorded, bytes; longer ones are truncated.
     static let commandLimit = 1 << 20
-    /// The longest name of a feature, bytes; JSON Lines repeat it in every row.
+    /// The longest name of a feature, bytes; JSON Lines repeats it in every row.
     static let featureNameLimit = 64
     /// The longest description of the features, bytes.
     static let schemaLimit = 64 << 10
@@ -79,7 +79,7 @@ enum TraceFormat {
         \(checksums)
         """
 
-    /// Later than the other tables of version 3, so that a trace may lack it.
+    /// This table was added after the others of version 3, so a trace may lack it.
     static let checksums = """
         CREATE TABLE IF NOT EXISTS checksums (
             session INTEGER NOT NULL, name TEXT NOT NULL, rows INTEGER NOT NULL,

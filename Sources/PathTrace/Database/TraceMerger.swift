@@ -4,8 +4,8 @@ import PathTelemetry
 
 /// Copies the sessions of many traces into a new one, block by block, in constant memory.
 ///
-/// Sessions are numbered anew, in the order of the traces; nothing else changes: blocks are copied
-/// byte for byte, after their hash has been checked.
+/// Sessions are renumbered in the order of the traces; nothing else changes: blocks are copied byte
+/// for byte after their hash was verified.
 public struct TraceMerger {
     /// What was merged.
     public struct Result: Hashable, Sendable {
@@ -20,8 +20,8 @@ public struct TraceMerger {
 
     private let sources: [TraceReader]
 
-    /// - Parameter paths: the traces; all of one feature schema.
-    /// - Throws: a trace that cannot be read, or `.otherSchema`.
+    /// - Parameter paths: the traces, which must have the same feature schema.
+    /// - Throws: the error of a trace that cannot be read, or `.otherSchema`.
     public init(_ paths: [String]) throws(TraceError) {
         var sources: [TraceReader] = []
         for path in paths {
@@ -35,9 +35,9 @@ public struct TraceMerger {
         self.sources = sources
     }
 
-    /// Writes the new trace, which must not exist; of a merge that fails nothing is left.
+    /// Writes the new trace, which must not exist; a failed merge leaves no file.
     ///
-    /// - Parameter progress: told how many of all decisions have been copied.
+    /// - Parameter progress: called with the number of copied decisions and of all decisions.
     public func merge(
         into path: String, programVersion: String,
         progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }
@@ -61,7 +61,7 @@ public struct TraceMerger {
     private func copy(
         into database: Database, total: Int, _ progress: (_ done: Int, _ of: Int) -> Void
     ) throws(TraceError) -> Result {
-        // Nothing of an unfinished merge is kept, so a journal on the disk would serve nobody.
+        // An unfinished merge is deleted, so a journal on disk is not needed.
         try database.run("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF")
         var result = Result()
         var next: Int64 = 1
@@ -109,7 +109,7 @@ private struct TraceCopier {
         ledger = try ChecksumLedger(database)
     }
 
-    /// Copies blocks: the first column gets a new value, all others stay what they are.
+    /// Copies blocks: the first column gets a new value, all others stay unchanged.
     private func copy(
         _ table: String, columns: [String], where condition: String, key: (Int64) -> Int64,
         _ body: (Statement) throws(TraceError) -> Void = { _ in }
@@ -124,7 +124,7 @@ private struct TraceCopier {
         }
     }
 
-    /// Copies the rows that a session has in a table, and their checksum if they have one.
+    /// Copies a session's rows of a table, and their checksum if they have one.
     private func copy(
         _ table: CheckedTable, of old: Int64, as new: Int64, order: String = "rowid"
     ) throws(TraceError) {
@@ -163,7 +163,8 @@ private struct TraceCopier {
         guard code == SQLITE_DONE else { throw error(code, of: table) }
     }
 
-    /// Why a row could not be written: a value that its column does not take is the source's fault.
+    /// The error for a row that could not be written; a value that its column refuses is an error
+    /// of the source.
     private func error(_ code: Int32, of table: String) -> TraceError {
         switch code & 0xff {
         case SQLITE_CONSTRAINT, SQLITE_MISMATCH, SQLITE_TOOBIG, SQLITE_RANGE:
@@ -174,7 +175,7 @@ private struct TraceCopier {
         }
     }
 
-    /// A count of a row, which has to be one that a block can have.
+    /// A count in a row, which has to be possible for a block.
     private func count(_ row: Statement, _ column: Int32) throws(TraceError) -> Int {
         let count = row.int(column)
         guard count >= 0, count <= Int64(DecisionBlockFormat.decisionLimit) else {
@@ -249,7 +250,7 @@ private struct TraceCopier {
         return outcomes
     }
 
-    /// Rings of different traces keep different numbers, and their rows another checksum.
+    /// Copies the drops; rings are renumbered across traces, so their rows get a new checksum.
     func copyDrops(from ring: Int64) throws(TraceError) -> Int64 {
         var rings: Int64 = 0
         let table = CheckedTable.drops

@@ -1,5 +1,5 @@
 extension TraceFormat {
-    /// Views that make the common questions one line; times in seconds of the session.
+    /// Views for common queries; times are in seconds of the session.
     static let views = """
         CREATE VIEW session_times AS
             SELECT s.id AS session, s.role, s.policy, s.started_ns,

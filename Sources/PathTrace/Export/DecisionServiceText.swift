@@ -4,10 +4,10 @@ import PathTelemetry
 
 /// A decision as a line of Vowpal Wabbit's decision service JSON ("dsjson").
 ///
-/// An action is one example of `_multi`, with the features of its path; of several copies those of
-/// the path that the heuristic predicts first. The label is `Cost.total` of the outcome. Decisions
-/// without an outcome have no label, forced ones `_skipLearn`.
-/// Source: github.com/VowpalWabbit/vowpal_wabbit/wiki/DSJSON.
+/// Each action is one example of `_multi` with the features of its path; for several copies, those
+/// of the path that the heuristic predicts to be first. The label is `Cost.total` of the outcome.
+/// Decisions without an outcome have no label, forced ones `_skipLearn`. Source:
+/// github.com/VowpalWabbit/vowpal_wabbit/wiki/DSJSON.
 struct DecisionServiceText {
     private(set) var bytes: [UInt8] = []
     private let names: [String]
@@ -30,7 +30,7 @@ struct DecisionServiceText {
         JSONText.append(value, to: &bytes)
     }
 
-    /// Appends the line of a decision.
+    /// Appends a decision as a line.
     mutating func append(_ decision: borrowing LoggedDecision, session info: SessionInfo?) {
         let record = decision.record
         let distribution = record.decision.distribution
@@ -52,7 +52,7 @@ struct DecisionServiceText {
         put(
             "\"Version\":\"1\",\"EventId\":\"\(decision.session.rawValue)-\(record.number)\",\"a\":["
         )
-        // The action taken stands first.
+        // The chosen action comes first.
         put(String(chosen + 1))
         for index in 0..<distribution.count where index != chosen { put(",\(index + 1)") }
         put("],\"c\":{\"burst\":{")

@@ -1,10 +1,10 @@
 /// Pieces of JSON (RFC 8259) as bytes.
 public enum JSONText {
-    /// A quoted string.
+    /// Appends a quoted string.
     ///
-    /// Besides what has to be, what a terminal would obey is escaped: control and format characters
-    /// and those that turn the direction of text around. The text stays the same to whoever reads
-    /// the JSON.
+    /// Besides the characters that JSON requires, it escapes those that a terminal would obey:
+    /// control and format characters, and changes of text direction. A JSON parser reads the same
+    /// text.
     public static func append(_ text: String, to bytes: inout [UInt8]) {
         bytes.append(0x22)
         if text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7f && $0 != 0x22 && $0 != 0x5c }) {
@@ -29,7 +29,7 @@ public enum JSONText {
         }
     }
 
-    /// As `EscapedText` has it.
+    /// Whether `EscapedText` would escape the character.
     private static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.properties.generalCategory {
         case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned,
@@ -39,14 +39,14 @@ public enum JSONText {
         }
     }
 
-    /// A UTF-16 code unit as `\u001b`.
+    /// Appends a UTF-16 code unit as `\u001b`.
     private static func append(_ unit: UInt16, to bytes: inout [UInt8]) {
         let digits = Array("0123456789abcdef".utf8)
         bytes += [0x5c, 0x75]
         for shift in [UInt16(12), 8, 4, 0] { bytes.append(digits[Int(unit >> shift & 15)]) }
     }
 
-    /// The shortest text that reads back as the same number; `null` for what JSON cannot say.
+    /// Appends the shortest text that parses to the same number; `null` if it is not finite.
     public static func append(_ number: Double, to bytes: inout [UInt8]) {
         guard number.isFinite else {
             bytes += Array("null".utf8)

@@ -1,12 +1,12 @@
 import PathTelemetry
 
-/// How exported rows are written.
+/// The format of exported rows.
 public enum TraceExportFormat: String, Sendable, CaseIterable {
     /// RFC 4180 with a header; lists inside a field are separated by `;`, absent values empty.
     case csv
-    /// One JSON object a line; absent values are `null`.
+    /// One JSON object per line; absent values are `null`.
     case jsonl
-    /// Vowpal Wabbit's decision service JSON, a line a decision; `DecisionServiceText`.
+    /// Vowpal Wabbit's decision service JSON, one line per decision; `DecisionServiceText`.
     case dsjson
 }
 
@@ -30,7 +30,7 @@ struct RowText {
 
     mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 
-    /// What stands before a field.
+    /// Writes what precedes a field.
     private mutating func open() {
         if format == .csv {
             if column > 0 { bytes.append(0x2c) }
@@ -94,7 +94,7 @@ struct RowText {
         }
     }
 
-    /// `true` or `false`; in CSV 1 or 0.
+    /// Writes `true` or `false`; in CSV 1 or 0.
     mutating func field(_ flag: Bool?) {
         open()
         guard let flag else {
@@ -129,11 +129,11 @@ struct RowText {
         if format == .jsonl { bytes.append(0x5d) }
     }
 
-    /// Control and format characters are written out: a table may be looked at on a terminal.
+    /// Escapes control and format characters, since a table may be shown on a terminal.
     ///
-    /// A text that a spreadsheet would take for a formula has an apostrophe before it (CWE-1236; so
-    /// do csv-stringify and Symfony). Tab and carriage return, with which a formula may begin too, are
-    /// written out, so that the text begins with a backslash.
+    /// A text that a spreadsheet would read as a formula is prefixed with an apostrophe (CWE-1236;
+    /// csv-stringify and Symfony do the same). Tab and carriage return, which may also begin a
+    /// formula, are escaped, so that the text begins with a backslash.
     private static func appendCSV(_ text: String, to bytes: inout [UInt8]) {
         var text = EscapedText(text).description
         switch text.unicodeScalars.first {

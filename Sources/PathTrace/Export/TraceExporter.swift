@@ -1,18 +1,18 @@
 import PathLearning
 import PathTelemetry
 
-/// What of a trace can be exported: one kind of row each.
+/// The tables that can be exported from a trace.
 public enum TraceExportTable: String, Sendable, CaseIterable {
-    /// One row a decision, with its distribution and its outcome.
+    /// One row per decision, with its distribution and its outcome.
     case decisions
-    /// One row a decision and candidate, with all features by name.
+    /// One row per candidate of each decision, with all features by name.
     case candidates
     case sessions, paths, samples, events
 }
 
-/// Writes the rows of a trace as CSV or JSON Lines, a piece at a time.
+/// Writes the rows of a trace as CSV, JSON Lines or dsjson, in pieces.
 public struct TraceExporter {
-    /// Pieces are handed out when they have grown to this many bytes.
+    /// Size at which a piece is passed on, bytes.
     private static let pieceBytes = 1 << 16
 
     private let reader: TraceReader
@@ -24,10 +24,10 @@ public struct TraceExporter {
         self.session = session
     }
 
-    /// Hands the rows of one table to `write`, piece by piece, in the trace's order.
+    /// Passes the rows of one table to `write`, piece by piece, in the trace's order.
     ///
-    /// - Parameter progress: told how many of all decisions have been written.
-    /// - Throws: `.exportFailed` also for another table than decisions as dsjson.
+    /// - Parameter progress: called with the number of written decisions and of all decisions.
+    /// - Throws: `.exportFailed`, also if a table other than decisions is requested as dsjson.
     public func export(
         _ table: TraceExportTable, as format: TraceExportFormat,
         progress: (_ done: Int, _ of: Int) -> Void = { _, _ in },

@@ -1,11 +1,11 @@
 /// The fields of a line of CSV (RFC 4180), with the separator that its header uses.
 ///
-/// Fields may be quoted and have blanks around them. Where the separator is a semicolon, a comma in a
-/// number is its decimal point, as spreadsheets of many countries write it.
+/// Fields may be quoted and have blanks around them. If the separator is a semicolon, a comma in a
+/// number is its decimal point, as spreadsheets in many countries write it.
 struct CSVLine {
     private let separator: UInt8
 
-    /// The separator of a header: of comma, semicolon and tab the one that gives most fields.
+    /// Chooses the separator of a header: comma, semicolon or tab, whichever gives the most fields.
     init(header: String) {
         separator =
             [UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: "\t")].max {
@@ -23,7 +23,7 @@ struct CSVLine {
         return count
     }
 
-    /// The fields without their quotes; nil when a quote has no end.
+    /// The fields without their quotes; nil if a quote is not closed.
     func fields(_ line: String) -> [String]? {
         let quote = UInt8(ascii: "\"")
         var fields: [String] = []
@@ -66,7 +66,7 @@ struct CSVLine {
         return fields
     }
 
-    /// A finite number of a field; nil for anything else.
+    /// Parses a field as a finite number; nil for anything else.
     func number(_ field: String) -> Double? {
         guard field.utf8.count <= 64 else { return nil }
         let text =

@@ -2,25 +2,25 @@ import CSQLite
 import Glibc
 import PathTelemetry
 
-/// What `iperf3 --json` prints: for each direction of the test a sample an interval, at its end.
+/// The output of `iperf3 --json`; each interval gives one sample per direction, at its end.
 ///
 /// `delivery_rate` is `bits_per_second / 8` of the direction's sum (`sum`, or `sum_bidir_reverse`);
-/// RTT, its variation and the congestion window are those of the direction's first stream, where
-/// the client is the sender: a receiver does not know them. Intervals marked `omitted` are left
-/// out; those behind them count from zero again, and are put behind them. SQLite's JSON functions
-/// read it.
+/// RTT, its variation and the congestion window are those of the direction's first stream if the
+/// client sends, since a receiver does not know them. Intervals marked `omitted` are left out;
+/// those after them count from zero again and are shifted behind them. SQLite's JSON functions
+/// parse it.
 struct IperfFile {
-    /// Which way the data of a sum went, from the client's point of view.
+    /// The direction of a sum's data, from the client's point of view.
     enum Direction: String {
         case forward, reverse
     }
 
-    /// Larger files are refused: hours of intervals fit into this.
+    /// Largest file; it holds hours of intervals.
     private static let byteLimit = 256 << 20
 
-    /// The directions that were measured, in the order of the paths that they become.
+    /// The measured directions, in the order of their paths.
     let directions: [Direction]
-    /// When the test began, nanoseconds since 1970, where the file says so.
+    /// When the test began, nanoseconds since 1970, if the file says so.
     let started: Int64?
 
     private let file: String
@@ -130,7 +130,7 @@ struct IperfFile {
                 omittedEnd = max(omittedEnd, end)
                 continue
             }
-            // iperf3 counts from zero again behind what is omitted.
+            // iperf3 counts from zero again after the omitted intervals.
             let begin = try number(statement, 6, place, "\(sum).start", below: 1e9) ?? end
             let offset = shift ?? (begin < omittedEnd ? omittedEnd : 0)
             shift = offset
@@ -158,7 +158,7 @@ struct IperfFile {
         .importRefused(path: file, line: 0, what: what)
     }
 
-    /// A number from zero up to a limit; nil where there is none.
+    /// Reads a number from zero up to a limit; nil if there is none.
     private func number(
         _ row: Statement, _ column: Int32, _ place: String, _ name: String, below limit: Double
     ) throws(TraceError) -> Double? {

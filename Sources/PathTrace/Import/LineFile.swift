@@ -1,12 +1,12 @@
 import Glibc
 
-/// The lines of a text file one after the other, in constant memory.
+/// Reads a text file line by line, in constant memory.
 final class LineFile {
-    /// Longer lines are refused: no measurement has them.
+    /// Size of the longest line, bytes; no measurement has longer ones.
     static let lineLimit = 1 << 16
 
     let path: String
-    /// The number of the line read last, from one.
+    /// The number of the last line read, counted from one.
     private(set) var number = 0
     private let file: UnsafeMutablePointer<FILE>
     private let buffer = UnsafeMutablePointer<CChar>.allocate(capacity: lineLimit)
@@ -30,7 +30,7 @@ final class LineFile {
         fclose(file)
     }
 
-    /// The next line without its end; nil after the last.
+    /// The next line without its line break; nil after the last.
     func next() throws(TraceError) -> String? {
         guard fgets(buffer, Int32(LineFile.lineLimit), file) != nil else {
             if ferror(file) != 0 {
@@ -41,7 +41,7 @@ final class LineFile {
         number += 1
         let count = strlen(buffer)
         var bytes = UnsafeRawBufferPointer(start: buffer, count: count)
-        // Without its end it is the file's last line, or longer than the buffer.
+        // A line without a line break is the file's last one, or longer than the buffer.
         guard bytes.last == 0x0a || feof(file) != 0 else {
             throw refusal(
                 "the line is longer than \(LineFile.lineLimit) bytes or holds a zero byte")
@@ -58,7 +58,7 @@ final class LineFile {
 
     private static let mark: [UInt8] = [0xef, 0xbb, 0xbf]
 
-    /// The whole file; nil when it is longer than `limit`.
+    /// The whole file; nil if it is longer than `limit`.
     static func content(of path: String, limit: Int) throws(TraceError) -> [UInt8]? {
         let lines = try LineFile(path)
         var content: [UInt8] = []
@@ -81,7 +81,7 @@ final class LineFile {
 }
 
 extension Double {
-    /// A finite number as it stands in a file; nil for anything else.
+    /// Parses a finite number; nil for anything else.
     init?(field text: some StringProtocol) {
         guard let value = Double(String(text)), value.isFinite else { return nil }
         self = value

@@ -1,17 +1,18 @@
 import PathTelemetry
 
-/// A Mahimahi trace: capacity as opportunities to send one packet, a millisecond a line.
+/// A Mahimahi trace: capacity as opportunities to send one packet, with one millisecond number per
+/// line.
 ///
-/// Becomes a sample an interval, whose `delivery_rate` is what the opportunities of the interval
-/// before it carry. Source: mahimahi, man page mm-link.
+/// Each interval becomes one sample, whose `delivery_rate` is what the opportunities of the
+/// interval before it carry. Source: mahimahi, man page mm-link.
 enum MahimahiFile {
-    /// Bytes of an opportunity.
+    /// Bytes per opportunity.
     static let packetBytes = 1500
-    /// A gap longer than this is no measurement.
+    /// The longest plausible gap, milliseconds.
     private static let longestGap: Int64 = 3_600_000
-    /// Samples of a file: a day in steps of 10 ms.
+    /// The most samples of a file: a day in steps of 10 ms.
     ///
-    /// A few bytes of a file can ask for very many.
+    /// Without a limit a few bytes could produce very many samples.
     private static let sampleLimit = 8_640_000
 
     static func read(

@@ -1,9 +1,9 @@
-/// Moments as measurements write them.
+/// Parses times as measurement tools write them.
 enum MomentText {
     /// Nanoseconds since 1970 of a date and time in the form of ISO 8601.
     ///
-    /// As `2026-11-23T10:20:30.5+01:00` or `2026-11-23 10:20:30Z`; without a zone it is taken for
-    /// UTC. Nil for anything else, and beyond the years 1970 to 2261.
+    /// As `2026-11-23T10:20:30.5+01:00` or `2026-11-23 10:20:30Z`; without a zone it counts as UTC.
+    /// Nil for anything else, and outside the years 1970 to 2261.
     static func nanoseconds(iso text: String) -> Int64? {
         var reader = Reader(bytes: Array(text.utf8))
         guard text.utf8.count <= 40, let year = reader.digits(4), (1970...2261).contains(year),
@@ -16,7 +16,7 @@ enum MomentText {
         var second: Int64 = 0
         var fraction: Int64 = 0
         if reader.take(":") {
-            // 60 is a leap second.
+            // The value 60 is a leap second.
             guard let value = reader.digits(2), value <= 60 else { return nil }
             second = value
             if reader.take(".") || reader.take(",") {
@@ -29,7 +29,7 @@ enum MomentText {
         return (minutes * 60 + second) * 1_000_000_000 + fraction
     }
 
-    /// Days since 1970 of a date of the Gregorian calendar.
+    /// Days since 1970 of a Gregorian date.
     ///
     /// Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil.
     private static func days(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
@@ -69,7 +69,7 @@ enum MomentText {
             return value
         }
 
-        /// Nanoseconds of a fraction of a second; digits behind the ninth are left out.
+        /// Nanoseconds of a fraction of a second; digits after the ninth are ignored.
         mutating func fraction() -> Int64? {
             var value: Int64 = 0
             var scale: Int64 = 100_000_000
@@ -82,7 +82,7 @@ enum MomentText {
             return value
         }
 
-        /// Minutes east of UTC: `Z`, `+01:00`, `-0330`, `+01`; none is UTC.
+        /// Minutes east of UTC: `Z`, `+01:00`, `-0330`, `+01`; no zone means UTC.
         mutating func zone() -> Int64? {
             if isAtEnd || take("Z") || take("z") { return 0 }
             _ = take(" ")

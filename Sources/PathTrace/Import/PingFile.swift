@@ -4,8 +4,8 @@ import PathTelemetry
 ///
 /// The columns are an RTT in milliseconds (`rtt_ms`, `rtt`, `latency_ms`) and a time: `unix_s`,
 /// `timestamp`, `time` or `datetime` (seconds since 1970 or ISO 8601), `unix_ms`, `time_s` (seconds
-/// from a start that is not known), or `session_start_unix_ms` with `send_offset_s`. An RTT that is
-/// empty or says `timeout` is a ping without an answer: it counts as a probe time-out in the sample.
+/// from an unknown start), or `session_start_unix_ms` with `send_offset_s`. An RTT that is empty or
+/// says `timeout` is an unanswered ping; it counts as a probe time-out in the sample.
 enum PingFile {
     private static let rttNames = ["rtt_ms", "rtt", "latency_ms"]
     private static let momentNames = ["unix_s", "timestamp", "time", "datetime"]
@@ -14,9 +14,9 @@ enum PingFile {
         let line: CSVLine
         var rtt: Int
         var time: Int
-        /// The column that `time` is an offset to.
+        /// The column to which `time` is an offset.
         var start: Int?
-        /// Seconds that a number in `time` counts.
+        /// Unit of the numbers in `time`, seconds.
         var unit = 1.0
         /// Whether times count from 1970.
         var isUnix = true
@@ -75,7 +75,8 @@ enum PingFile {
                     "the time '\(row[time].prefix(40))' is no number"
                         + (isUnix && start == nil ? " and no date of ISO 8601" : ""))
             }
-            // Whole seconds and the rest apart: a double of today's nanoseconds is 256 ns coarse.
+            // Whole seconds and the fraction are converted separately: a double has a resolution of
+            // 256 ns for nanoseconds since 1970.
             let scaled = value * unit
             let whole = scaled.rounded(.down)
             guard whole.magnitude < 9e9 else {
@@ -95,7 +96,7 @@ enum PingFile {
         }
     }
 
-    /// Whether a line is a header of pings.
+    /// Whether a line is a CSV header of pings.
     static func isHeader(_ line: String) -> Bool {
         let names = CSVLine(header: line).fields(line)?.map { $0.lowercased() } ?? []
         return rttNames.contains { names.contains($0) }

@@ -1,8 +1,8 @@
 import PathTelemetry
 
-/// Turns pings, one after the other, into path samples.
+/// Turns a sequence of pings into path samples.
 ///
-/// Smoothed RTT and variation are those of RFC 9002, section 5.3; the least RTT is that of the
+/// Smoothed RTT and variation are those of RFC 9002, section 5.3; the minimum RTT is that of the
 /// series so far.
 struct PingSeries {
     private var smoothed: Double?
@@ -10,12 +10,12 @@ struct PingSeries {
     private var least = Double.infinity
     private var unanswered = 0
 
-    /// A ping that was answered.
+    /// Takes an answered ping.
     ///
     /// - Parameters:
-    ///   - time: of the sample.
+    ///   - time: time of the sample.
     ///   - rtt: milliseconds.
-    ///   - reply: when the answer came.
+    ///   - reply: when the answer arrived.
     mutating func answered(at time: Instant, rtt: Double, reply: Instant) -> PathSample {
         unanswered = 0
         least = min(least, rtt)
@@ -32,7 +32,7 @@ struct PingSeries {
         return sample
     }
 
-    /// Pings in a row that were not answered, as one sample.
+    /// Takes consecutive unanswered pings as one sample.
     mutating func missed(_ count: Int, at time: Instant) -> PathSample {
         unanswered = min(unanswered &+ count, 1 << 40)
         return sample(at: time)
@@ -47,15 +47,15 @@ struct PingSeries {
         return sample
     }
 
-    /// Milliseconds as a time, to the nearest nanosecond.
+    /// Converts milliseconds to a time, to the nearest nanosecond.
     static func time(_ milliseconds: Double) -> TimeDelta {
         TimeDelta(nanoseconds: Int64((min(milliseconds, limit) * 1e6).rounded()))
     }
 
-    /// Milliseconds that a ping can take; more is no measurement.
+    /// The longest plausible round trip of a ping, milliseconds.
     static let limit = 1e9
 
-    /// Whether a field says that there was no answer.
+    /// Whether a field means that there was no answer.
     static func isMissing(_ field: String) -> Bool {
         let word = field.lowercased()
         if word.contains("time"), word.contains("out") { return true }

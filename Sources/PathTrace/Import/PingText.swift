@@ -1,16 +1,16 @@
 import PathTelemetry
 
-/// What `ping -D` prints: a line an answer, each with the time at which it came.
+/// The output of `ping -D`: one line per answer with its arrival time.
 ///
-/// Pings that were not answered are those that ping names (`no answer yet`, `Destination Host
-/// Unreachable`) and those whose numbers are missing between two answers: these are one sample, at
-/// the moment at which the last of them was sent if they were sent evenly.
+/// Unanswered pings are those that ping names (`no answer yet`, `Destination Host Unreachable`) and
+/// those whose numbers are missing between two answers; the latter become one sample, at the time
+/// at which the last of them was sent if they were sent at equal intervals.
 enum PingText {
-    /// What a line of the output says of a ping.
+    /// What a line of the output says about a ping.
     private struct Ping {
         var time: Int64
         var number: Int?
-        /// Milliseconds; nil without an answer.
+        /// Round trip, milliseconds; nil without an answer.
         var rtt: Double?
     }
 
@@ -41,7 +41,7 @@ enum PingText {
                 try body(series.missed(step - 1, at: instant(before.time + Int64(span))))
             }
             previous = ping
-            // One that was sent earlier does not turn the count back.
+            // A ping that was sent earlier does not turn the count back.
             if step <= 0 { previous?.number = before.number }
             if let rtt = ping.rtt {
                 let time = instant(ping.time)
@@ -53,16 +53,16 @@ enum PingText {
         guard previous != nil else { throw lines.refusal("the file has no answer of a ping") }
     }
 
-    /// How many pings later one was sent than the one before; zero or less when it was sent earlier.
+    /// How many pings after the previous one it was sent; zero or less if it was sent earlier.
     ///
-    /// Ping's numbers have 16 bits.
+    /// Ping numbers have 16 bits.
     private static func step(from before: Int?, to number: Int?) -> Int {
         guard let before, let number else { return 1 }
         let distance = (number &- before) & 0xffff
         return distance < 0x8000 ? distance : distance - 0x1_0000
     }
 
-    /// Whether a line is of ping's output.
+    /// Whether a line belongs to ping's output.
     static func isOutput(_ line: String) -> Bool {
         line.hasPrefix("PING ") || line.contains(" bytes from ")
             || line.hasPrefix("[")
@@ -100,7 +100,7 @@ enum PingText {
         return Ping(time: stamp, number: number, rtt: rtt)
     }
 
-    /// Nanoseconds of decimal seconds, to the last digit: a double has not enough of them.
+    /// Converts decimal seconds to nanoseconds, exactly: a double has too few digits.
     private static func nanoseconds(_ field: Substring) -> Int64? {
         let parts = field.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
         guard field.utf8.count <= 24, let seconds = Int64(parts[0]), seconds >= 0,
@@ -118,7 +118,7 @@ enum PingText {
         return seconds * 1_000_000_000 + fraction
     }
 
-    /// The word behind `key=`, `key<` or `key ` in a line.
+    /// The word after `key=`, `key<` or `key ` in a line.
     private static func value(after key: String, in line: Substring) -> Substring? {
         for mark in ["=", "<", " "] {
             guard let found = line.firstRange(of: key + mark) else { continue }

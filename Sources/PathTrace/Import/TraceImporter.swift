@@ -5,24 +5,25 @@ public import PathTelemetry
 public enum TraceImportFormat: String, Sendable, CaseIterable {
     /// One integer a line: the millisecond of one opportunity to send 1,500 bytes.
     case mahimahi
-    /// CSV with a header that has RTTs and times, or what `ping -D` prints.
+    /// CSV with a header, RTTs and times, or the output of `ping -D`.
     case ping
     /// The JSON that `iperf3 --json` prints.
     case iperf3
 }
 
-/// Turns measurements of links into a trace: one session, a path each measurement, and path samples.
+/// Turns measurements of links into a trace with one session, one path per measurement, and path
+/// samples.
 ///
-/// A file is one path; an iperf3 test of both directions is two, the second with `-reverse` behind
-/// its name. Samples of a path are in the order of time; one path's come after another's.
+/// A file is one path; an iperf3 test of both directions is two, the second with `-reverse` after
+/// its name. The samples of a path are in the order of time, and paths follow each other.
 public struct TraceImporter {
     /// A file to import.
     public struct Source: Hashable, Sendable {
         public var file: String
-        /// Nil: found out from the file's beginning.
+        /// Nil means that the file's beginning tells the format.
         public var format: TraceImportFormat?
-        /// The path's name; nil is the file's, with `-reverse` behind it where the data went from
-        /// the server to the client (`iperf3 -R`).
+        /// The path's name; nil means the file's name, with `-reverse` after it if the data went
+        /// from the server to the client (`iperf3 -R`).
         public var name: String?
 
         public init(file: String, format: TraceImportFormat? = nil, name: String? = nil) {
@@ -32,7 +33,7 @@ public struct TraceImporter {
         }
     }
 
-    /// A path that was made.
+    /// A path that was imported.
     public struct ImportedPath: Hashable, Sendable {
         public var name: String
         public var file: String
@@ -40,30 +41,30 @@ public struct TraceImporter {
         public var samples: Int
     }
 
-    /// One series of measurements on its way into the trace.
+    /// One series of measurements to import.
     private struct Series {
         var name: String
         var file: String
         var format: TraceImportFormat
-        /// Of an iperf3 test.
+        /// Direction of an iperf3 test.
         var direction = IperfFile.Direction.forward
-        /// Nanoseconds since 1970, where the file says so.
+        /// Start in nanoseconds since 1970, if the file says so.
         var started: Int64?
     }
 
-    /// Paths of one import: each needs a number of its own.
+    /// The most paths of one import: each needs its own number.
     private static let pathLimit = PathID.limit
 
-    /// Over how long the opportunities of a Mahimahi trace are counted for a sample.
+    /// The interval over which the opportunities of a Mahimahi trace are counted for a sample.
     public var interval = TimeDelta.milliseconds(100)
 
     public init() {}
 
-    /// Writes the new trace, which must not exist; of an import that fails nothing is left.
+    /// Writes the new trace, which must not exist; a failed import leaves no file.
     ///
     /// - Parameters:
-    ///   - command: what stands in the session as its command.
-    ///   - progress: told how many files are done.
+    ///   - command: the command line to record in the session.
+    ///   - progress: called with the number of finished files and of all files.
     public func run(
         _ sources: [Source], into path: String, programVersion: String, command: String,
         progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }
@@ -124,7 +125,7 @@ public struct TraceImporter {
         _ series: [Series], _ writer: TraceWriter, _ programVersion: String, _ command: String,
         _ progress: (_ done: Int, _ of: Int) -> Void
     ) throws(TraceError) -> [ImportedPath] {
-        // The earliest moment that a file names gives the session its date.
+        // The earliest start in the files is the date of the session.
         let origin = series.compactMap(\.started).min() ?? 0
         let session = writer.beginSession(
             SessionInfo(
@@ -169,7 +170,7 @@ public struct TraceImporter {
         }
     }
 
-    /// Finds out what a file holds from its first line that is not empty.
+    /// Detects the format of a file from its first non-empty line.
     static func format(of file: String) throws(TraceError) -> TraceImportFormat {
         let lines = try LineFile(file)
         while let line = try lines.next() {
@@ -187,7 +188,7 @@ public struct TraceImporter {
 }
 
 extension PathSample {
-    /// A sample of a path of which nothing is known yet but that it is in service.
+    /// A sample of an active path with no other values yet.
     static func measured(at time: Instant) -> PathSample {
         var snapshot = PathSnapshot(path: PathID(0), state: .active, traits: PathTraits())
         snapshot.smoothedRTT = .zero

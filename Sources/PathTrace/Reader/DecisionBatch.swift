@@ -1,82 +1,82 @@
 public import PathLearning
 public import PathTelemetry
 
-/// Some hundred decisions of one session in the order of their recording, a column an array.
+/// Some hundred decisions of one session in the order of recording, with one array per column.
 ///
-/// Made once and read into again and again: its arrays grow to the largest batch and are then
-/// reused. Columns that were not asked for are empty.
+/// It is made once and filled repeatedly: its arrays grow to the largest batch and are then reused.
+/// Columns that were not requested are empty.
 public struct DecisionBatch: Sendable {
     public internal(set) var session = SessionID(rawValue: 0)
-    /// Decisions in the batch: the length of every column that has a row a decision.
+    /// Number of decisions in the batch, and length of every column with one row per decision.
     public internal(set) var count = 0
 
-    // MARK: A row a decision, always read
+    // MARK: One row per decision, always read
 
     /// The decision's number within the session, ascending.
     public internal(set) var numbers: [UInt64] = []
     public internal(set) var times: [Instant] = []
     public internal(set) var bursts: [BurstContext] = []
-    /// The action that was taken, and the probability with which it was.
+    /// The chosen action and its probability.
     public internal(set) var actions: [PathSet] = []
     public internal(set) var propensities: [Double] = []
-    /// True for decisions that are neither learned from nor evaluated.
+    /// True for decisions that are used neither for learning nor for evaluation.
     public internal(set) var isForced: [Bool] = []
-    /// The uniform number that picked the action.
+    /// The uniform random number that selected the action.
     var draws: [Double] = []
-    /// The chosen candidate's row in the columns of candidates, from the batch's first candidate;
-    /// -1 where the action is not one path that was offered.
+    /// The chosen candidate's row in the candidate columns; -1 if the action is not a single
+    /// offered path.
     public internal(set) var chosenCandidates: [Int32] = []
-    /// The first candidate of each decision in the columns of candidates, and the end of the last:
-    /// `count + 1` values.
+    /// The first row of each decision in the candidate columns, and the end of the last: `count +
+    /// 1` values.
     public internal(set) var candidateStarts: [Int32] = [0]
 
-    // MARK: A row a decision, with `.outcomes`
+    // MARK: One row per decision, with `.outcomes`
 
-    /// Whether the outcome was recorded; the other columns of outcomes hold nothing without it.
+    /// Whether the outcome was recorded; otherwise the other outcome columns have no meaning.
     public internal(set) var hasOutcome: [Bool] = []
     public internal(set) var isLate: [Bool] = []
     /// Seconds from decision to delivery; NaN when the deadline passed first.
     public internal(set) var deliveries: [Double] = []
-    /// The deadline it was held to, seconds.
+    /// The deadline that applied, seconds.
     public internal(set) var deadlines: [Double] = []
     public internal(set) var packets: [Int] = []
     public internal(set) var lostPackets: [Int] = []
     var closedTimes: [Instant] = []
-    /// What the burst took by path; empty where it was not recorded.
+    /// The bytes that the burst sent on each path; empty if not recorded.
     public internal(set) var outcomeBytes: [PathBytes] = []
 
-    // MARK: A row a decision, with `.chosenFeatures`
+    // MARK: One row per decision, with `.chosenFeatures`
 
-    /// `FeatureVector.count` numbers a decision: the features of the chosen candidate; zeros
+    /// The features of the chosen candidate, `FeatureVector.count` numbers per decision; zeros
     /// where `chosenCandidates` is -1.
     public internal(set) var chosenFeatures: [Double] = []
-    /// The heuristic's prediction for the chosen candidate, seconds; NaN where there is none.
+    /// The heuristic's prediction for the chosen candidate, seconds; NaN if there is none.
     public internal(set) var chosenPredictions: [Double] = []
 
-    // MARK: A row a candidate
+    // MARK: One row per candidate
 
     /// The path of each candidate, with `.candidateFeatures` or `.candidates`.
     var candidatePaths: [PathID] = []
-    /// `FeatureVector.count` numbers a candidate, with `.candidateFeatures`.
+    /// `FeatureVector.count` numbers per candidate, with `.candidateFeatures`.
     public internal(set) var candidateFeatures: [Double] = []
     /// The heuristic's prediction for each candidate, seconds, with `.candidateFeatures`.
     public internal(set) var candidatePredictions: [Double] = []
     /// Each candidate as the policy saw it, with `.candidates`.
     public internal(set) var candidates: [Candidate] = []
 
-    // MARK: A row an action, with `.distributions`
+    // MARK: One row per action, with `.distributions`
 
-    /// The first action of each decision in the two columns below, and the end of the last:
-    /// `count + 1` values.
+    /// The first row of each decision in the two columns below, and the end of the last: `count +
+    /// 1` values.
     public internal(set) var actionStarts: [Int32] = [0]
     public internal(set) var offeredActions: [PathSet] = []
     public internal(set) var probabilities: [Double] = []
-    /// The position of the action taken among the decision's actions, a row a decision.
+    /// The position of the chosen action among the decision's actions, one row per decision.
     var chosenActions: [UInt8] = []
 
     public init() {}
 
-    /// The candidates of the decision at a position below `count`, for a policy to decide on.
+    /// Copies the candidates of the decision at a position below `count`, for a policy.
     ///
     /// Needs `.candidates`.
     public func fillCandidates(of index: Int, into set: inout CandidateSet) {
@@ -86,7 +86,7 @@ public struct DecisionBatch: Sendable {
         }
     }
 
-    /// The distribution that the decision at a position below `count` was drawn from.
+    /// Copies the distribution from which the decision at a position below `count` was drawn.
     ///
     /// Needs `.distributions`.
     public func fillDistribution(of index: Int, into distribution: inout ActionDistribution) {
@@ -96,7 +96,7 @@ public struct DecisionBatch: Sendable {
         }
     }
 
-    /// The outcome of the decision at a position below `count`, nil when none was recorded.
+    /// The outcome of the decision at a position below `count`, nil if none was recorded.
     ///
     /// Needs `.outcomes`.
     public func outcome(_ index: Int) -> Outcome? {

@@ -4,23 +4,23 @@ import PathTelemetry
 
 /// The decisions of a trace with their outcomes, some hundred at a time, by session and number.
 ///
-/// Holds one block of the file, whatever the size of the trace and however late outcomes came:
-/// they lie with the block of their decisions.
+/// It holds one block of the file, for any size of trace and however late outcomes came, since they
+/// are stored with the block of their decisions.
 public struct DecisionBatchCursor: ~Copyable {
     private let statement: Statement
     private let reader: TraceReader
     private let columns: DecisionColumns
     private var decoder: DecisionBlockDecoder
     private(set) var outcomes = OutcomeStore()
-    /// Row number of the block read last.
+    /// Row number of the last block read.
     private(set) var block: Int64 = 0
-    /// True once the file itself could not be read any further.
+    /// Whether the file itself could not be read any further.
     private(set) var isBroken = false
-    /// A statement asked once more would begin anew.
+    /// Whether the end was reached; another step would restart the statement.
     private var isAtEnd = false
     private let takesOrphans: Bool
 
-    /// - Parameter takesOrphans: also blocks of sessions that are not there.
+    /// - Parameter takesOrphans: whether to include blocks of sessions that do not exist.
     init(
         reader: TraceReader, session: SessionID?, columns: DecisionColumns,
         takesOrphans: Bool = false
@@ -46,11 +46,11 @@ public struct DecisionBatchCursor: ~Copyable {
             """, while: "reading the decisions")
     }
 
-    /// Reads the next batch over the previous one.
+    /// Reads the next batch and replaces the previous one.
     ///
     /// - Returns: false at the end; the batch is then empty.
-    /// - Throws: `TraceError.damaged` with the session and first number of a block that makes no
-    ///   sense; the next call goes on behind it.
+    /// - Throws: `TraceError.damaged` with the session and first number of an invalid block; the
+    ///   next call continues after it.
     public mutating func next(into batch: inout DecisionBatch) throws(TraceError) -> Bool {
         let code = isBroken || isAtEnd ? SQLITE_DONE : statement.step()
         guard code == SQLITE_ROW else {
@@ -119,7 +119,7 @@ public struct DecisionBatchCursor: ~Copyable {
 }
 
 extension OutcomeStore {
-    /// Copies the outcomes into columns of a batch, which are as long as this has room.
+    /// Copies the outcomes into the columns of a batch, which have as many rows as this store.
     fileprivate func copy(
         _ hasOutcome: inout [Bool], _ isLate: inout [Bool], _ deliveries: inout [Double],
         _ deadlines: inout [Double], _ packets: inout [Int], _ lostPackets: inout [Int],

@@ -1,18 +1,18 @@
-/// What a batch cursor has to read of every decision, besides what it always reads.
+/// The optional columns that a batch cursor reads.
 ///
-/// What is not asked for costs nothing and leaves its columns empty.
+/// Columns that are not requested cost nothing and stay empty.
 public struct DecisionColumns: OptionSet, Hashable, Sendable {
     public var rawValue: UInt8
 
     public init(rawValue: UInt8) { self.rawValue = rawValue }
 
-    /// How each decision turned out.
+    /// The outcome of each decision.
     public static let outcomes = DecisionColumns(rawValue: 1)
-    /// Features and prediction of the candidate that was chosen.
+    /// Features and prediction of the chosen candidate.
     public static let chosenFeatures = DecisionColumns(rawValue: 2)
     /// Features and prediction of every candidate.
     public static let candidateFeatures = DecisionColumns(rawValue: 4)
-    /// Every candidate with everything a policy may look at, its features among it.
+    /// Every candidate with all inputs of a policy, features included.
     public static let candidates = DecisionColumns(rawValue: 8)
     /// All actions with their probabilities.
     public static let distributions = DecisionColumns(rawValue: 16)

@@ -3,7 +3,7 @@ import PathTelemetry
 
 /// The decisions of a trace one after the other, by session and number, each with its outcome.
 ///
-/// Each is copied whole, several kilobytes of it: whoever reads millions takes batches.
+/// Each decision is copied completely, several kilobytes; use batches to read millions.
 public struct DecisionCursor: ~Copyable {
     private var cursor: DecisionBatchCursor
     private var batch = DecisionBatch()
@@ -15,11 +15,10 @@ public struct DecisionCursor: ~Copyable {
             columns: [.outcomes, .candidates, .distributions])
     }
 
-    /// Reads the next decision over the previous one.
+    /// Reads the next decision and replaces the previous one.
     ///
     /// - Returns: false at the end.
-    /// - Throws: `TraceError.damaged` with the session and first number of a block that makes no
-    ///   sense.
+    /// - Throws: `TraceError.damaged` with the session and first number of an invalid block.
     public mutating func next(into decision: inout LoggedDecision) throws(TraceError) -> Bool {
         if index == batch.count {
             index = 0

@@ -2,13 +2,14 @@ import PathLearning
 import PathTelemetry
 
 extension TraceReader {
-    /// Decisions that a fingerprint looks at.
+    /// Number of decisions in a fingerprint.
     private static let fingerprintLength = 8
 
-    /// A hash that tells a session from all others, in whatever file it lies.
+    /// A hash that identifies a session across files.
     ///
-    /// It is of when the session started, of its policy and seed, and of its first decisions; nil
-    /// for a session without decisions. A copy of a file that was still being recorded has the same fingerprint as the whole one.
+    /// It covers the session's start time, policy, seed and first decisions; nil for a session
+    /// without decisions. A copy of a file that was still being recorded has the same fingerprint
+    /// as the whole one.
     public func fingerprint(of session: RecordedSession) throws(TraceError) -> UInt64? {
         var cursor = try batches(of: session.id, columns: [.chosenFeatures])
         var batch = DecisionBatch()
@@ -43,9 +44,9 @@ extension TraceReader {
         return hash.value
     }
 
-    /// Refuses traces that hold the same session: it would count twice.
+    /// Refuses traces that contain the same session, since it would count twice.
     ///
-    /// - Throws: `TraceError.repeated`, or a trace that cannot be read.
+    /// - Throws: `TraceError.repeated`, or the error of a trace that cannot be read.
     public static func refuseRepetitions(_ traces: [TraceReader]) throws(TraceError) {
         var seen: [UInt64: String] = [:]
         for trace in traces {

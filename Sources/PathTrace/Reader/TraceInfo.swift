@@ -2,9 +2,9 @@ import CSQLite
 import Glibc
 public import PathTelemetry
 
-/// What a trace holds, in numbers.
+/// A summary of a trace in numbers.
 public struct TraceInfo: Sendable {
-    /// One session and what was recorded of it.
+    /// One session and what was recorded in it.
     public struct Session: Sendable {
         public var session: RecordedSession
         public var paths: [RecordedPath]
@@ -14,7 +14,7 @@ public struct TraceInfo: Sendable {
         var firstDecision: Instant?
         public var lastDecision: Instant?
 
-        /// Seconds from its start to its end, or to its last decision when it was cut off.
+        /// Seconds from its start to its end, or to its last decision if the recording was cut off.
         public var duration: Double {
             let end = session.ended ?? lastDecision ?? session.info.started
             return (end - session.info.started).seconds
@@ -37,7 +37,7 @@ public struct TraceInfo: Sendable {
     public var sessions: [Session]
     public var samples: Int
     public var events: Int
-    /// Records that found the ring full.
+    /// Records that were dropped because the ring was full.
     public var drops: TraceRing.Drops
 
     public var decisions: Int { sessions.reduce(0) { $0 + $1.decisions } }
@@ -55,7 +55,7 @@ public struct TraceInfo: Sendable {
 }
 
 extension TraceReader {
-    /// Counts what the trace holds.
+    /// Summarises the trace.
     public func info() throws(TraceError) -> TraceInfo {
         let paths = Dictionary(grouping: try paths(), by: \.session)
         var summaries: [TraceInfo.Session] = []
@@ -89,8 +89,8 @@ extension TraceReader {
             drops: try drops())
     }
 
-    /// What who reads session by session does not come across, as sentences: decisions of sessions
-    /// that are gone, outcomes and rows for SQL of decisions that are.
+    /// Describes data that belongs to no session, as sentences: decisions of missing sessions, and
+    /// outcomes and SQL rows of missing decisions.
     public func orphans() throws(TraceError) -> [String] {
         var sentences: [String] = []
         let lost = try integer(
@@ -116,7 +116,7 @@ extension TraceReader {
         return sentences
     }
 
-    /// What the recording had to drop.
+    /// The records that the recording had to drop.
     public func drops() throws(TraceError) -> TraceRing.Drops {
         var drops = TraceRing.Drops()
         try rows(of: .drops, order: "rowid", while: "reading the drops") { row in
@@ -128,8 +128,10 @@ extension TraceReader {
         return drops
     }
 
-    /// The sum of what blocks say they hold, each of which has to be a number that a block can hold:
-    /// so sums and products of these counts never overflow, whatever a file says.
+    /// The sum of the counts that blocks announce.
+    ///
+    /// Each has to be possible for a block, so that sums and products of these counts never
+    /// overflow, whatever a file contains.
     private func rowCount(
         of table: String, _ condition: String, atLeast least: Int64, in session: SessionID
     ) throws(TraceError) -> Int {
@@ -147,8 +149,8 @@ extension TraceReader {
         return try integer("SELECT sum(count) FROM \(table) \(condition)", while: doing)
     }
 
-    /// How many decisions the blocks say they hold, for showing progress and nothing else: no row
-    /// has been checked yet.
+    /// How many decisions the blocks announce, only for showing progress: no row has been checked
+    /// yet.
     func announcedDecisions() throws(TraceError) -> Int {
         let doing = "counting the decisions"
         let statement = try database.prepare(

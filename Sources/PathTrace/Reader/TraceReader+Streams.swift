@@ -1,7 +1,7 @@
 import PathTelemetry
 
 extension TraceReader {
-    /// Every path sample of one session, or of all, in the order of their recording.
+    /// Calls `body` with every path sample of one session, or of all, in the order of recording.
     public func forEachSample(
         of session: SessionID? = nil,
         _ body: (SessionID, PathSample) throws(TraceError) -> Void
@@ -34,7 +34,7 @@ extension TraceReader {
         }
     }
 
-    /// Every event of one session, or of all, in the order of their recording.
+    /// Calls `body` with every event of one session, or of all, in the order of recording.
     func forEachEvent(
         of session: SessionID? = nil,
         _ body: (SessionID, TraceEvent) throws(TraceError) -> Void

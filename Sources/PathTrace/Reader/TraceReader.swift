@@ -2,13 +2,13 @@ import CSQLite
 import Glibc
 import PathTelemetry
 
-/// Reads one trace, read-only and without holding more than a row of it in memory.
+/// Reads one trace, read-only, and holds at most one row of it in memory.
 ///
-/// A trace that is still being recorded, or whose recording was killed, reads up to its last
+/// A trace that is still being recorded, or whose recording was killed, can be read up to its last
 /// commit.
 public final class TraceReader {
     public let path: String
-    /// The features that the decisions hold.
+    /// The schema of the decisions' features.
     public let schema: TraceWriter.Schema
     /// The program that created the trace.
     public let programVersion: String
@@ -48,8 +48,8 @@ public final class TraceReader {
         }
         let database = try Database(path: path, mode: .readOnly)
         let code = sqlite3_exec(database.handle, "SELECT 1 FROM sqlite_schema", nil, nil, nil)
-        // A killed recording in a folder that may not be written: there is nothing to recover
-        // when no `-wal` file lies beside it.
+        // The recording was killed, and the folder is not writable; there is nothing to recover if
+        // no `-wal` file exists.
         if code & 0xff == SQLITE_CANTOPEN, access(path + "-wal", F_OK) != 0 {
             return try Database(path: path, mode: .immutable)
         }
@@ -59,7 +59,7 @@ public final class TraceReader {
         return database
     }
 
-    /// Refuses what is no trace, is of another version, or has other tables.
+    /// Refuses files that are not traces, have an unsupported version, or have other tables.
     static func checkFormat(of database: Database) throws(TraceError) {
         let path = database.path
         let doing = "reading the header"
@@ -70,7 +70,7 @@ public final class TraceReader {
         let version = try database.integer("PRAGMA user_version", while: doing) ?? 0
         var needed = version
         if version > Int64(TraceFormat.version) {
-            // A newer program says from which version on its traces can be read.
+            // A newer program records the version that can read its traces.
             let text = try database.text(
                 "SELECT value FROM meta WHERE key = 'reader_version'", while: doing)
             needed = text.flatMap { Int64($0) } ?? version
@@ -80,7 +80,7 @@ public final class TraceReader {
             throw .otherVersion(
                 path: path, found: Int(version), supported: TraceFormat.version)
         }
-        // A table that is virtual or a column that is computed could make much of little.
+        // A virtual table or a computed column could produce much data from a small file.
         let tables = "sqlite_schema WHERE type = 'table' AND rootpage > 0"
         let present = Set(try database.texts("SELECT name FROM \(tables)", while: doing))
         for name in TraceFormat.tableNames where !present.contains(name) {
@@ -117,7 +117,7 @@ public final class TraceReader {
         return statement.text(0)
     }
 
-    /// The features' names, which exports repeat in every row: so many, and none that is long.
+    /// The features' names, limited in number and length, since exports repeat them in every row.
     private static func featureNames(of database: Database) throws(TraceError) -> [String] {
         let names = try meta("feature_names", of: database)
             .split(separator: ",").map(String.init)
@@ -222,7 +222,7 @@ public final class TraceReader {
         return PathID(rawValue: UInt8(number))
     }
 
-    /// A text that what is made of the trace repeats: in rows, columns and drawings.
+    /// Reads a text of bounded length, which exports and reports may repeat.
     func text(
         _ row: Statement, _ column: Int32, _ name: String, of what: String
     ) throws(TraceError) -> String {
@@ -235,7 +235,7 @@ public final class TraceReader {
         return row.text(column)
     }
 
-    /// A count; beyond 2^53 nothing was recorded and arithmetic on it could overflow.
+    /// Checks a count: above 2^53 it is invalid, and arithmetic on it could overflow.
     func count(_ number: Int64, _ column: String) throws(TraceError) -> Int {
         guard number.magnitude <= 1 << 53 else {
             throw damaged("a value of '\(column)' is \(number)")
@@ -243,7 +243,7 @@ public final class TraceReader {
         return Int(number)
     }
 
-    /// Five columns: weight, price, rate limit, backup, kind.
+    /// Reads five columns: weight, price, rate limit, backup, kind.
     func traits(
         _ row: Statement, first: Int32, in table: String
     ) throws(TraceError) -> PathTraits {

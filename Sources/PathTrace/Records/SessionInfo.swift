@@ -1,8 +1,8 @@
 public import PathTelemetry
 
-/// The number of a session within one trace, from one.
+/// The number of a session within one trace, counted from one.
 public struct SessionID: RawRepresentable, Hashable, Comparable, Sendable {
-    /// The highest number: session and decision numbers share one 63-bit row number.
+    /// The exclusive upper bound: session and decision numbers share one 63-bit row number.
     public static let limit: UInt32 = 1 << 22
 
     public var rawValue: UInt32
@@ -14,20 +14,20 @@ public struct SessionID: RawRepresentable, Hashable, Comparable, Sendable {
     }
 }
 
-/// One connection, or one run of the simulator, as the trace knows it.
+/// One connection, or one run of the simulator, in a trace.
 public struct SessionInfo: Hashable, Sendable {
-    /// When it started: nanoseconds since 1970 (UTC), and the same moment on the clock of all
-    /// other times of the session.
+    /// Its start in nanoseconds since 1970 (UTC), and on the clock of all other times of the
+    /// session.
     public var startedWallClock: Int64
     public var started: Instant
-    /// What this side did: `send`, `receive`, `forward`, `serve`, `simulate`.
+    /// The role of this side: `send`, `receive`, `forward`, `serve`, `simulate`.
     public var role: String
-    /// Who the other side was: its public key or address.
+    /// The other side: its public key or address.
     public var peer: String
-    /// The policy that decided, and the hash of its model file; empty without one.
+    /// The policy, and the hash of its model file, which is empty if it has none.
     public var policy: String
     public var modelHash: String
-    /// The seed of every draw of the session.
+    /// The seed of the session's random draws.
     public var seed: UInt64
     public var programVersion: String
     /// The command line, without secrets.
@@ -51,7 +51,7 @@ public struct SessionInfo: Hashable, Sendable {
 }
 
 extension SessionInfo {
-    /// When it started, as `2026-11-23T10:20:30.123456Z`.
+    /// Its start, as `2026-11-23T10:20:30.123456Z`.
     public var startedText: String { DecisionServiceText.timestamp(startedWallClock) }
 }
 
@@ -59,6 +59,6 @@ extension SessionInfo {
 public struct RecordedSession: Hashable, Sendable {
     public var id: SessionID
     public var info: SessionInfo
-    /// When it ended; nil when the recording was cut off.
+    /// When it ended; nil if the recording was cut off.
     public var ended: Instant?
 }

@@ -4,9 +4,9 @@ public import PathTelemetry
 /// A path of a session, from when it was added.
 public struct PathInfo: Hashable, Sendable {
     public var path: PathID
-    /// The name the user gave, or the interface's.
+    /// The name that the user gave, or the name of the interface.
     public var name: String
-    /// Addresses of both ends as text.
+    /// The addresses of both ends as text.
     public var local: String
     public var remote: String
     public var traits: PathTraits
@@ -29,11 +29,11 @@ public struct PathInfo: Hashable, Sendable {
 public struct RecordedPath: Hashable, Sendable {
     public var session: SessionID
     public var info: PathInfo
-    /// When it was removed; nil when it lived to the end of the recording.
+    /// When it was removed; nil if it existed until the end of the recording.
     public var removed: Instant?
 }
 
-/// What kind of thing an event tells of: one word, the same in tables, JSON and SQL.
+/// The kind of an event: one word, the same in tables, JSON and SQL.
 public struct TraceEventKind: RawRepresentable, Hashable, Sendable {
     public var rawValue: String
 
@@ -43,31 +43,31 @@ public struct TraceEventKind: RawRepresentable, Hashable, Sendable {
     public static let pathState = TraceEventKind(rawValue: "path-state")
     /// Data was moved off a path; the value is the time it took, seconds.
     public static let failover = TraceEventKind(rawValue: "failover")
-    /// A failed path carries data again; the value is how long it was out, seconds.
+    /// A failed path carries data again; the value is the length of the outage, seconds.
     public static let recovery = TraceEventKind(rawValue: "recovery")
-    /// The guard handed the choice to the fallback policy, or back to the learned one.
+    /// The guard switched to the fallback policy, or back to the learned one.
     public static let fallback = TraceEventKind(rawValue: "fallback")
     public static let restored = TraceEventKind(rawValue: "restored")
-    /// An address or interface of this machine came, went or changed.
+    /// An address or interface of this machine appeared, vanished or changed.
     public static let network = TraceEventKind(rawValue: "network")
     /// Handshake, rekeying or close of the connection.
     public static let connection = TraceEventKind(rawValue: "connection")
-    /// The policy goes on from another model, whose hash the text names, or one was refused.
+    /// The policy switched to another model, whose hash is in the text, or a model was refused.
     public static let model = TraceEventKind(rawValue: "model")
-    /// Anything else worth reading.
+    /// Anything else worth recording.
     public static let note = TraceEventKind(rawValue: "note")
 }
 
-/// Something that happened at one moment, to one path or to the whole session.
+/// An event at one time, of one path or of the whole session.
 public struct TraceEvent: Hashable, Sendable {
-    /// Longer texts are cut at a character when recorded.
+    /// The longest recorded text, bytes; longer ones are truncated at a character.
     public static let textLimit = 1000
 
     public var time: Instant
     public var kind: TraceEventKind
     public var path: PathID?
     public var text: String
-    /// A number that belongs to the kind of event, mostly seconds.
+    /// A number whose meaning depends on the kind, mostly seconds.
     public var value: Double?
 
     public init(
@@ -82,11 +82,11 @@ public struct TraceEvent: Hashable, Sendable {
     }
 }
 
-/// What the transport knew of one path at one moment.
+/// The transport's state of one path at one time.
 public struct PathSample: Sendable {
     public var time: Instant
     public var snapshot: PathSnapshot
-    /// What it had carried by then; nil where nobody counts.
+    /// Its traffic totals by then; nil if nobody counts.
     public var totals: PathTotals?
 
     public init(time: Instant, snapshot: PathSnapshot, totals: PathTotals? = nil) {
@@ -96,7 +96,7 @@ public struct PathSample: Sendable {
     }
 }
 
-/// What one side of a path has carried since the session began: packets are UDP datagrams, bytes
+/// Traffic totals of one side of a path since the session began: packets are UDP datagrams, bytes
 /// their payload.
 public struct PathTotals: Hashable, Sendable {
     public var packetsSent: UInt64
@@ -127,7 +127,7 @@ public enum TraceRecord: Sendable {
     case event(TraceEvent)
 }
 
-/// A decision as read from a trace, with its outcome when that was recorded.
+/// A decision as read from a trace, with its outcome if that was recorded.
 public struct LoggedDecision: Sendable {
     public var session: SessionID
     public var record: DecisionRecord
@@ -141,7 +141,7 @@ public struct LoggedDecision: Sendable {
 }
 
 extension LoggedDecision {
-    /// Room for a decision cursor to read into.
+    /// An empty value into which a decision cursor reads.
     public static var empty: LoggedDecision {
         LoggedDecision(
             session: SessionID(rawValue: 0),

@@ -1,19 +1,19 @@
 import PathLearning
 import PathTelemetry
 
-/// Layout of records in the ring, in the memory of one process.
+/// The layout of records in the ring, within the memory of one process.
 ///
-/// A frame is a multiple of 8 bytes and starts on one: `length` (4 bytes, the whole frame), `kind`
-/// (1 byte), 3 unused bytes, then `session` (4 bytes) and 4 unused bytes; padding up to the ring's
-/// end has only the first 8.
+/// A frame's length and offset are multiples of 8 bytes. Its header is `length` (4 bytes, the whole
+/// frame), `kind` (1 byte), 3 unused bytes, `session` (4 bytes), and 4 unused bytes; padding up to
+/// the ring's end has only the first 8.
 enum FrameLayout {
     static let headerBytes = 16
 
     /// The fixed part of a decision, header included.
     ///
-    /// The arrays follow it in the order candidates (`CandidateWord.count` words each),
-    /// probabilities, actions. An open distribution has means in place of probabilities, and after
-    /// the actions deviations and epsilon.
+    /// It is followed by the arrays of candidates (`CandidateWord.count` words each), probabilities
+    /// and actions. A distribution whose probabilities are not computed yet (`isOpen`) has means
+    /// instead of probabilities, and deviations and epsilon after the actions.
     static let decisionFixedBytes = headerBytes + 48
 
     static func decisionBytes(candidates: Int, actions: Int, isOpen: Bool) -> Int {
@@ -24,7 +24,7 @@ enum FrameLayout {
 
     static func align(_ bytes: Int) -> Int { (bytes + 7) & ~7 }
 
-    /// Longest text of one field of a path, in bytes.
+    /// Longest text of one field of a path, bytes.
     static let nameLimit = 255
 }
 
@@ -34,7 +34,7 @@ enum FrameKind: UInt8 {
     case decision, outcome, sample, event, pathAdded, pathRemoved
 }
 
-/// Writes numbers one after the other into memory that is known to be large enough.
+/// Writes numbers sequentially into memory that is known to be large enough.
 struct FrameCursor {
     var pointer: UnsafeMutableRawPointer
 
@@ -50,7 +50,7 @@ struct FrameCursor {
     @inline(__always)
     mutating func put(_ value: Double) { put(value.bitPattern.littleEndian) }
 
-    /// One candidate as `CandidateWord.count` words, in their order.
+    /// Writes one candidate as `CandidateWord.count` words, in their order.
     @inline(__always)
     mutating func put(_ all: Span<Candidate>, _ index: Int) {
         let words = pointer.assumingMemoryBound(to: UInt64.self)
@@ -75,7 +75,7 @@ struct FrameCursor {
         pointer += CandidateWord.count * 8
     }
 
-    /// A text of at most `limit` bytes, cut before the character that would not fit.
+    /// Writes a text, truncated at a character to at most `limit` bytes.
     mutating func put(text bytes: UnsafeBufferPointer<UInt8>, limit: Int) {
         let count = FrameCursor.fitting(bytes, limit: limit)
         put(UInt32(count).littleEndian)
@@ -85,7 +85,7 @@ struct FrameCursor {
         pointer += count
     }
 
-    /// How many bytes of UTF-8 fit into `limit` without cutting a character.
+    /// How many bytes of UTF-8 fit into `limit` without splitting a character.
     static func fitting(_ bytes: UnsafeBufferPointer<UInt8>, limit: Int) -> Int {
         guard bytes.count > limit else { return bytes.count }
         var count = limit
@@ -94,7 +94,7 @@ struct FrameCursor {
     }
 }
 
-/// Reads numbers one after the other from a frame that this process wrote.
+/// Reads numbers sequentially from a frame that this process wrote.
 struct FrameReader {
     var pointer: UnsafeRawPointer
 

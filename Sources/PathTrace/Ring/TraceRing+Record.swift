@@ -4,10 +4,10 @@ public import PathTelemetry
 extension TraceRing {
     /// Records a decision with everything needed to replay it.
     ///
-    /// Probabilities that are open are worked out by the thread that writes the trace.
+    /// The writer's thread computes probabilities that are not computed yet.
     ///
-    /// - Returns: false when it was dropped: the ring full, the recording stopped, or a decision
-    ///   whose chosen action is none of its actions.
+    /// - Returns: false if it was dropped, because the ring is full, the recording has stopped, or
+    ///   its chosen action is not among its actions.
     @discardableResult
     public func record(_ decision: borrowing DecisionRecord, session: SessionID) -> Bool {
         let candidates = decision.candidates.count
@@ -48,7 +48,7 @@ extension TraceRing {
         return true
     }
 
-    /// Records how a decision turned out.
+    /// Records the outcome of a decision.
     @discardableResult
     public func record(_ outcome: Outcome, session: SessionID) -> Bool {
         var paths = outcome.bytes.paths
@@ -68,7 +68,7 @@ extension TraceRing {
         return true
     }
 
-    /// Records what the transport knows of a path.
+    /// Records the state of a path.
     @discardableResult
     public func record(_ sample: PathSample, session: SessionID) -> Bool {
         let bytes = FrameLayout.headerBytes + 136 + 48
@@ -103,7 +103,7 @@ extension TraceRing {
         return true
     }
 
-    /// Records an event; texts longer than `TraceEvent.textLimit` bytes are cut.
+    /// Records an event; texts longer than `TraceEvent.textLimit` bytes are truncated.
     @discardableResult
     public func record(_ event: TraceEvent, session: SessionID) -> Bool {
         var kind = event.kind.rawValue
@@ -160,7 +160,7 @@ extension TraceRing {
         }
     }
 
-    /// Records that a path is gone.
+    /// Records that a path was removed.
     @discardableResult
     public func record(removed path: PathID, at time: Instant, session: SessionID) -> Bool {
         let bytes = FrameLayout.headerBytes + 16
@@ -187,7 +187,7 @@ extension TraceRing {
         }
     }
 
-    /// Twenty-eight bytes: three numbers, then flags.
+    /// Writes 28 bytes: three numbers, then flags.
     private static func put(_ traits: PathTraits, into cursor: inout FrameCursor) {
         cursor.put(traits.weight)
         cursor.put(traits.pricePerGB)

@@ -4,21 +4,21 @@ import Synchronization
     import Glibc
 #endif
 
-/// Records on their way from one thread to the writer: a bounded ring of bytes.
+/// A bounded ring buffer that passes records from one thread to the writer.
 ///
-/// One thread records, the writer's thread drains. Recording takes no lock, makes no system call
-/// and allocates nothing; a record that finds no room is counted and dropped, so that the packet
-/// path never waits for the disk. A simulation in virtual time asks for `.wait` instead.
+/// One thread records, and the writer's thread drains. Recording takes no lock, makes no system
+/// call and allocates nothing; a record that does not fit is counted and dropped, so that the
+/// packet path never waits for the disk. A simulation in virtual time uses `.wait` instead.
 public final class TraceRing: @unchecked Sendable {
-    /// What happens to a record that finds the ring full.
+    /// What happens to a record when the ring is full.
     public enum WhenFull: Sendable {
-        /// Drop and count it.
+        /// The record is dropped and counted.
         case drop
-        /// Wait for the writer. Only for producers that are not bound to real time.
+        /// The producer waits for the writer; only for producers that are not bound to real time.
         case wait
     }
 
-    /// How many records of each sort were not taken, since the ring was made.
+    /// How many records of each kind were dropped since the ring was made.
     public struct Drops: Hashable, Sendable {
         public var decisions: UInt64 = 0
         public var outcomes: UInt64 = 0
@@ -33,9 +33,9 @@ public final class TraceRing: @unchecked Sendable {
     let capacity: Int
     private let whenFull: WhenFull
 
-    // The producer's and the consumer's positions stand on cache lines of their own.
+    // The producer's and the consumer's positions, on separate cache lines.
     private let positions: UnsafeMutablePointer<Positions>
-    // Only the producer's thread touches these two.
+    // Only the producer's thread accesses these two.
     @exclusivity(unchecked) private var published: Int = 0
     @exclusivity(unchecked) private var consumedAtLeast: Int = 0
 
@@ -58,7 +58,7 @@ public final class TraceRing: @unchecked Sendable {
         capacity = size
         self.whenFull = whenFull
         storage = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 128)
-        // Every page is touched now, so that recording meets no page fault.
+        // Every page is touched now, so that recording causes no page faults.
         storage.initializeMemory(as: UInt8.self, repeating: 0, count: size)
         positions = UnsafeMutablePointer<Positions>.allocate(capacity: 1)
         positions.initialize(to: Positions())
@@ -70,7 +70,7 @@ public final class TraceRing: @unchecked Sendable {
         storage.deallocate()
     }
 
-    /// What was dropped so far; any thread may ask.
+    /// The drops so far; any thread may read them.
     public var drops: Drops {
         Drops(
             decisions: positions.pointee.decisions.load(ordering: .relaxed),
@@ -81,7 +81,7 @@ public final class TraceRing: @unchecked Sendable {
 
     // MARK: Producer
 
-    /// Room for a frame of `bytes`, header written, or nil when it has to be dropped.
+    /// Reserves a frame of `bytes` and writes its header; nil if it has to be dropped.
     @inline(__always)
     func reserve(_ bytes: Int, kind: FrameKind, session: SessionID) -> FrameCursor? {
         let offset = published & (capacity &- 1)
@@ -105,7 +105,7 @@ public final class TraceRing: @unchecked Sendable {
         return cursor
     }
 
-    /// Hands the frame reserved last to the writer.
+    /// Passes the last reserved frame to the writer.
     @inline(__always)
     func publish(_ bytes: Int) {
         published &+= bytes
@@ -128,7 +128,7 @@ public final class TraceRing: @unchecked Sendable {
         return true
     }
 
-    /// Counts a record that is not taken.
+    /// Counts a dropped record.
     func count(_ kind: FrameKind) {
         switch kind {
         case .decision: positions.pointee.decisions.add(1, ordering: .relaxed)
@@ -147,13 +147,13 @@ public final class TraceRing: @unchecked Sendable {
     /// The producer's position: everything before it is readable.
     var head: Int { positions.pointee.head.load(ordering: .acquiring) }
 
-    /// Everything before this position was handed to a drain.
+    /// Everything before this position was drained.
     var tail: Int { positions.pointee.tail.load(ordering: .relaxed) }
 
-    /// Hands out frames before the position `end` in order, about `limit` bytes at the most, and
-    /// gives their room back.
+    /// Passes the frames before the position `end` to `body` in order, about `limit` bytes at most,
+    /// and frees their room.
     ///
-    /// - Returns: the number of bytes handed out.
+    /// - Returns: the number of bytes drained.
     func drain(
         upTo end: Int, limit: Int,
         _ body: (FrameKind, SessionID, UnsafeRawPointer) throws(TraceError) -> Void

@@ -1,17 +1,17 @@
 import CSQLite
 
-/// Checks that every value of every table is of the kind that its column was made for.
+/// Checks that every value of every table has the type of its column.
 ///
-/// A file that another program wrote may hold anything anywhere: SQLite keeps a text in a column of
-/// integers, and a table may have been made without our constraints.
+/// A file of another program may hold any value anywhere: SQLite stores a text in a column of
+/// integers, and the table may lack our constraints.
 enum ColumnChecks {
-    /// Rings of one trace are numbered from zero.
+    /// The rings of a trace are numbered from zero, below this.
     static let ringLimit: Int64 = 1 << 31
 
     static func check(
         _ reader: TraceReader, _ report: inout TraceReport
     ) throws(TraceError) {
-        // Traces of before version 3 have no totals of paths, some of version 3 no checksums.
+        // Traces before version 3 have no totals of paths, and some of version 3 have no checksums.
         for table in TraceFormat.tableNames + ["path_totals", "checksums"] {
             let conditions = try conditions(of: table, reader, &report)
             guard !conditions.isEmpty else { continue }
@@ -39,13 +39,13 @@ enum ColumnChecks {
         }
     }
 
-    /// A column as this program makes it, and the kinds of values that it takes, as SQL.
+    /// A column of this program's schema, and the types of values that it accepts, as SQL.
     private struct Column {
         var name: String
         var kinds: String
     }
 
-    /// The columns of each table, as SQLite understands the program's own definition.
+    /// The columns of each table, as SQLite parses the program's own definition.
     private static let model: [String: [Column]] = {
         var columns: [String: [Column]] = [:]
         guard let model = try? Database(path: ":memory:", mode: .create),
@@ -71,7 +71,7 @@ enum ColumnChecks {
         return columns
     }()
 
-    /// `WHEN the column is of another kind THEN its name`, for each column.
+    /// `WHEN the column has another type THEN its name`, for each column.
     private static func conditions(
         of table: String, _ reader: TraceReader, _ report: inout TraceReport
     ) throws(TraceError) -> [String] {

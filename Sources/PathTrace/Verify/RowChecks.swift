@@ -2,7 +2,7 @@ import CSQLite
 import PathLearning
 import PathTelemetry
 
-/// Compares the rows for SQL of a block with what its decisions and outcomes would write.
+/// Compares the SQL rows of a block with those that its decisions and outcomes produce.
 struct RowChecks {
     private let decisionRows: Statement
     private let outcomeRows: Statement
@@ -28,7 +28,7 @@ struct RowChecks {
         }
     }
 
-    /// What is wrong with the rows of a block.
+    /// Returns what is wrong with the rows of a block.
     func issue(
         of block: Int64, _ outcomes: borrowing OutcomeStore
     ) throws(TraceError) -> String? {

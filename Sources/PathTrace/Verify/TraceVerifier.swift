@@ -1,7 +1,7 @@
 import PathLearning
 import PathTelemetry
 
-/// One thing in a trace that contradicts another.
+/// An inconsistency in a trace.
 public struct TraceIssue: Hashable, Sendable, CustomStringConvertible {
     /// What is wrong, as one word for counting.
     public enum Kind: String, Hashable, Sendable, CaseIterable {
@@ -11,7 +11,7 @@ public struct TraceIssue: Hashable, Sendable, CustomStringConvertible {
 
     public var kind: Kind
     public var session: SessionID?
-    /// The decision's number, when it is about one.
+    /// The decision's number, if it concerns one.
     public var decision: UInt64?
     public var what: String
 
@@ -23,17 +23,17 @@ public struct TraceIssue: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// What a verification found.
+/// The result of a verification.
 public struct TraceReport: Sendable {
-    /// Issues of each kind that are listed; further ones are only counted.
+    /// The most issues of each kind that are listed; further ones are only counted.
     static let listed = 20
 
     public var issues: [TraceIssue] = []
     public var counts: [TraceIssue.Kind: Int] = [:]
     public var decisions = 0
     public var outcomes = 0
-    /// Sessions whose rows agree with checksums, and sessions of before there were checksums: of
-    /// these the values beside the blocks could only be checked for making sense.
+    /// Sessions whose rows match their checksums, and sessions without checksums, for which values
+    /// outside the blocks could only be checked for plausibility.
     public var checkedSessions = 0
     public var uncheckedSessions = 0
 
@@ -50,9 +50,9 @@ public struct TraceReport: Sendable {
     }
 }
 
-/// Checks that a trace agrees with itself, in one pass and constant memory.
+/// Checks that a trace is consistent, in one pass and constant memory.
 public struct TraceVerifier {
-    /// How far probabilities may be from summing to one.
+    /// How far the sum of probabilities may differ from one.
     public static let tolerance = 1e-9
 
     private let reader: TraceReader
@@ -61,8 +61,8 @@ public struct TraceVerifier {
 
     /// Checks everything.
     ///
-    /// - Parameter progress: told how many of all decisions have been checked.
-    /// - Throws: only when the file cannot be read at all; what is wrong in it is reported.
+    /// - Parameter progress: called with the number of checked decisions and of all decisions.
+    /// - Throws: only if the file cannot be read at all; errors in its content are reported.
     public func verify(
         progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }
     ) throws(TraceError) -> TraceReport {
@@ -75,7 +75,7 @@ public struct TraceVerifier {
             sessions = try reader.sessions()
             paths = try reader.paths()
         } catch {
-            // Without these, all that follows would be said to belong to nobody.
+            // Without the sessions, everything else would be reported as belonging to none.
             report.add(.file, error.description)
             return report
         }
@@ -178,7 +178,7 @@ public struct TraceVerifier {
     }
 
     private func checkOrphans(_ report: inout TraceReport) throws(TraceError) {
-        // An outcome whose decision was dropped is no contradiction.
+        // An outcome whose decision was dropped is no inconsistency.
         do throws(TraceError) {
             var allowed = try reader.drops().decisions
             try reader.rows(
@@ -218,7 +218,7 @@ public struct TraceVerifier {
         _ known: Set<SessionID>, _ report: inout TraceReport
     ) throws(TraceError) {
         do throws(TraceError) {
-            // Those of one path ascend; an import writes one path after the other.
+            // The samples of one path ascend in time; an import writes one path after the other.
             struct Place: Hashable {
                 var session: SessionID
                 var path: PathID

@@ -1,10 +1,10 @@
 import CSQLite
 import PathTelemetry
 
-/// Decisions and outcomes: collected in memory and written as blocks with each commit.
+/// Collects decisions and outcomes in memory and writes them as blocks with each commit.
 extension FrameSink {
-    /// A block that has this many decisions when it is written is complete; one with fewer grows
-    /// on and is written again, until it is this old.
+    /// A block that has `wholeBlock` decisions when it is written is complete; one with fewer keeps
+    /// growing and is rewritten until it is `blockAge` nanoseconds old.
     private static let wholeBlock = 256
     private static let blockAge: Int64 = 1_000_000_000
 
@@ -62,7 +62,7 @@ extension FrameSink {
         }
     }
 
-    /// Writes what was collected of all sessions; `isLast` completes every block.
+    /// Writes the collected records of all sessions; `isLast` completes every block.
     func writeBlocks(now: Int64, isLast: Bool = false) throws(TraceError) {
         for blocks in sessions.values {
             if !blocks.early.isEmpty { try settleEarly(blocks, isLast: isLast) }
@@ -75,15 +75,14 @@ extension FrameSink {
         }
     }
 
-    /// Gives the memory of a session that has ended back; what comes of it later still finds its
-    /// place.
+    /// Frees the memory of a session that has ended; its late records are still accepted.
     private func release(_ blocks: SessionBlocks) {
         endedSessions[blocks.session] = blocks.lastNumber
         sessions[blocks.session] = nil
         lastBlocks = nil
     }
 
-    /// Outcomes whose decisions have come since.
+    /// Assigns early outcomes whose decisions have arrived since.
     private func settleEarly(_ blocks: SessionBlocks, isLast: Bool) throws(TraceError) {
         let waiting = blocks.early
         blocks.early.removeAll()
@@ -145,7 +144,7 @@ extension FrameSink {
         bytesSinceCheckpoint += data.count + text.count
     }
 
-    /// Takes the block of a decision back to hand, with the outcomes that it has.
+    /// Reads the block of a decision back, with its outcomes.
     private func readBack(
         _ number: UInt64, _ blocks: SessionBlocks
     ) throws(TraceError) -> Bool {
@@ -186,7 +185,7 @@ extension FrameSink {
         return true
     }
 
-    /// An outcome without its decision: that one was dropped, or is yet to come.
+    /// Writes an outcome without a decision, which was dropped or is yet to come.
     private func writeStray(
         _ frame: OutcomeFrame, _ session: SessionID
     ) throws(TraceError) {

@@ -3,7 +3,7 @@ import Glibc
 import PathTelemetry
 
 extension FrameSink {
-    /// Opens the file as `ifExists` says and leaves it ready to record into.
+    /// Opens the file as `ifExists` says and prepares it for recording.
     static func open(
         path: String, schema: TraceWriter.Schema, programVersion: String,
         ifExists: TraceWriter.IfExists

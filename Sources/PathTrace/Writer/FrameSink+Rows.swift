@@ -122,7 +122,7 @@ extension FrameSink {
         try execute(insertPath, checksums.addPath)
     }
 
-    /// Five columns: weight, price, rate limit, backup, kind.
+    /// Binds five columns: weight, price, rate limit, backup, kind.
     private func bindTraits(
         _ statement: Statement, first: Int32, _ reader: inout FrameReader
     ) {

@@ -2,7 +2,7 @@ import CSQLite
 import Glibc
 import PathTelemetry
 
-/// The database side of the writer: statements kept prepared, one transaction after the other.
+/// The database side of the writer: prepared statements and a sequence of transactions.
 final class FrameSink {
     let database: Database
     let nextSession: UInt32
@@ -10,7 +10,7 @@ final class FrameSink {
     @exclusivity(unchecked) var bytesSinceCheckpoint = 0
     @exclusivity(unchecked) private var transactionSince: Int64?
 
-    // What the blocks are made of, and room to put them together.
+    // The sessions whose blocks are being collected, and buffers for encoding.
     @exclusivity(unchecked) var sessions: [SessionID: SessionBlocks] = [:]
     @exclusivity(unchecked) var lastBlocks: SessionBlocks?
     /// The highest decision number of each session that has ended.
@@ -106,7 +106,7 @@ final class FrameSink {
     /// When the transaction began.
     var transactionTime: Int64 { transactionSince ?? 0 }
 
-    /// When the transaction is that old; nil where there is none.
+    /// When the transaction reaches `age`; nil if there is none.
     func due(after age: Int64) -> Int64? { transactionSince.map { $0 &+ age } }
 
     func beginIfNeeded() throws(TraceError) {
@@ -117,9 +117,9 @@ final class FrameSink {
         transactionSince = nanoseconds(of: CLOCK_MONOTONIC)
     }
 
-    /// Commits a transaction that began at least that many nanoseconds ago.
+    /// Commits the transaction if it began at least `age` nanoseconds ago.
     ///
-    /// - Parameter isLast: nothing will be recorded after it.
+    /// - Parameter isLast: nothing will be recorded afterwards.
     func commit(ifOlderThan age: Int64, isLast: Bool = false) throws(TraceError) {
         guard let since = transactionSince else { return }
         let now = nanoseconds(of: CLOCK_MONOTONIC)
@@ -133,19 +133,19 @@ final class FrameSink {
         statistics.commits += 1
     }
 
-    /// Copies what is committed from the `-wal` file into the trace itself.
+    /// Copies committed data from the `-wal` file into the trace.
     func checkpoint() throws(TraceError) {
         guard transactionSince == nil, bytesSinceCheckpoint > 0 else { return }
         let code = sqlite3_wal_checkpoint_v2(
             database.handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
-        // A reader may keep part of it from being copied: the next checkpoint takes that.
+        // A reader may block part of the copy; the next checkpoint copies that.
         guard code == SQLITE_OK || code & 0xff == SQLITE_BUSY else {
             throw database.writeError(code)
         }
         bytesSinceCheckpoint = 0
     }
 
-    /// Commits and makes the trace one file; with a reader on it, its `-wal` file stays.
+    /// Commits and makes the trace a single file; the `-wal` file stays if a reader has it open.
     func finish() throws(TraceError) {
         // Outcomes may still wait for their decisions.
         if sessions.values.contains(where: { !$0.early.isEmpty }) { try beginIfNeeded() }
@@ -157,9 +157,9 @@ final class FrameSink {
         }
     }
 
-    /// Executes a bound statement and hands over the rows that it has written.
+    /// Executes a bound statement and passes the rows that it wrote to `body`.
     ///
-    /// - Returns: how many.
+    /// - Returns: the number of rows.
     @discardableResult
     func execute(
         _ statement: Statement, _ body: (Statement) throws(TraceError) -> Void
@@ -175,7 +175,7 @@ final class FrameSink {
         }
     }
 
-    /// Executes a bound statement that gives no rows.
+    /// Executes a bound statement that returns no rows.
     func execute(_ statement: Statement) throws(TraceError) {
         let code = statement.step()
         statement.reset()

@@ -1,6 +1,6 @@
 import Glibc
 
-/// State shared by threads that wait for each other: a mutex and a condition variable.
+/// State that threads share, with a mutex and a condition variable.
 final class Gate<State: ~Copyable>: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
@@ -29,7 +29,7 @@ final class Gate<State: ~Copyable>: @unchecked Sendable {
         return body(&state)
     }
 
-    /// Changes the state and wakes everybody who waits.
+    /// Changes the state and wakes all waiting threads.
     func signal(_ body: (inout State) -> Void) {
         pthread_mutex_lock(mutex)
         body(&state)
@@ -44,7 +44,7 @@ final class Gate<State: ~Copyable>: @unchecked Sendable {
         pthread_mutex_unlock(mutex)
     }
 
-    /// Waits until the condition holds or the time is over.
+    /// Waits until the condition holds or the time has passed.
     func wait(nanoseconds: Int64, until holds: (borrowing State) -> Bool) {
         var deadline = timespec()
         clock_gettime(CLOCK_MONOTONIC, &deadline)
@@ -59,7 +59,7 @@ final class Gate<State: ~Copyable>: @unchecked Sendable {
     }
 }
 
-/// Nanoseconds of a system clock.
+/// The time of a system clock, nanoseconds.
 func nanoseconds(of clock: clockid_t) -> Int64 {
     var time = timespec()
     clock_gettime(clock, &time)

@@ -1,15 +1,16 @@
-/// What the writer keeps of one session: the block that grows, and the outcomes of recent blocks.
+/// The writer's state of one session: the open block, and the outcomes of recent blocks.
 ///
-/// Only the writer's thread uses it, as it does the builder.
+/// Only the writer's thread uses it.
 final class SessionBlocks {
-    /// The outcomes of one block that is written.
+    /// The outcomes of a block that is already written.
     struct Closed {
         /// The block's row number.
         var id: Int64
         var firstNumber: UInt64
         var firstTime: Int64
         var count: Int
-        /// How far each number is from the first one's plus its position; empty when none is.
+        /// The difference of each number from the first number plus its position; empty if all are
+        /// zero.
         var gaps: [Int64]
         var outcomes: OutcomeStore
         var isDirty = false
@@ -18,7 +19,7 @@ final class SessionBlocks {
             guard number >= firstNumber else { return nil }
             let distance = number &- firstNumber
             guard !gaps.isEmpty else { return distance < UInt64(count) ? Int(distance) : nil }
-            // Numbers ascend, so that positions can be searched for.
+            // Numbers ascend, so a binary search finds the position.
             var low = 0
             var high = count
             while low < high {
@@ -31,20 +32,20 @@ final class SessionBlocks {
         }
     }
 
-    /// Blocks whose outcomes are kept at hand; those of older ones are read back.
+    /// The most blocks whose outcomes are kept in memory; those of older ones are read back.
     static let closedLimit = 64
-    /// Outcomes that came before their decisions and wait for them.
+    /// The most outcomes that may wait for decisions that have not arrived.
     static let earlyLimit = 8192
 
     let session: SessionID
     let builder = DecisionBlockBuilder()
-    /// Outcomes of the block that grows.
+    /// Outcomes of the open block.
     @exclusivity(unchecked) var outcomes = OutcomeStore()
-    /// When the block that grows got its first decision.
+    /// When the open block got its first decision.
     @exclusivity(unchecked) var begun: Int64 = 0
     @exclusivity(unchecked) var hasNewDecisions = false
     @exclusivity(unchecked) var hasNewOutcomes = false
-    /// Blocks written whose outcomes are not all there, by number.
+    /// Written blocks that lack some outcomes, in the order of their numbers.
     @exclusivity(unchecked) var closed: [Closed] = []
     @exclusivity(unchecked) var early: [OutcomeFrame] = []
     @exclusivity(unchecked) var lastNumber: UInt64?
@@ -54,12 +55,12 @@ final class SessionBlocks {
 
     var isDirty: Bool { hasNewDecisions || hasNewOutcomes || closed.contains { $0.isDirty } }
 
-    /// The row number of the block that grows.
+    /// The row number of the open block.
     var openID: Int64 {
         Int64(session.rawValue) << 40 | Int64(bitPattern: builder.firstNumber)
     }
 
-    /// The growing block as one that is written; begins the next.
+    /// Closes the open block and begins the next.
     func close() {
         var gaps: [Int64] = []
         let count = builder.count
@@ -80,9 +81,9 @@ final class SessionBlocks {
         builder.begin()
     }
 
-    /// Notes an outcome of the growing block or of one at hand.
+    /// Stores an outcome of the open block or of a recent one.
     ///
-    /// - Returns: false when there is one already; nil when the decision is in neither.
+    /// - Returns: false if there is one already; nil if the decision is in neither.
     func add(_ outcome: OutcomeFrame) -> Bool? {
         if builder.count > 0, outcome.number >= builder.firstNumber {
             guard let position = builder.position(of: outcome.number) else { return nil }

@@ -1,7 +1,7 @@
 import PathTelemetry
 
 extension TraceWriter.Schema {
-    /// The features of this program, as they stand in every trace it records.
+    /// The feature schema of this program, which every trace that it records contains.
     public static var current: TraceWriter.Schema {
         let schema = FeatureSchema.current
         return TraceWriter.Schema(

@@ -1,26 +1,25 @@
 public import PathTelemetry
 
-/// Records into one trace file, on a thread of its own.
+/// Records into one trace file, on its own thread.
 ///
 /// Make a ring for each thread that records, begin a session, then record into the ring; the
-/// writer's thread commits what the rings hold at least every 50 ms. A full disk or another write
-/// error stops the recording and nothing else: rings then count what they are given as dropped,
-/// and `close` reports the error.
+/// writer's thread commits records within 100 ms. A full disk or another write error stops only the
+/// recording: rings then count further records as dropped, and `close` reports the error.
 public final class TraceWriter: Sendable {
     /// What to do when the file exists.
     public enum IfExists: Sendable {
         case refuse
         case replace
-        /// Add sessions to it; it has to be a trace of this format version and schema.
+        /// Sessions are added; the file has to be a trace of this format version and schema.
         case append
     }
 
-    /// The features that decisions hold: what stands in the trace's `meta` table.
+    /// The features of decisions, as the trace's `meta` table describes them.
     public struct Schema: Hashable, Sendable {
         public var hash: String
         /// Names, units and scaling, as text.
         public var text: String
-        /// Names of the features in their order, where known.
+        /// Names of the features in their order, if known.
         public var names: [String]
 
         public init(hash: String, text: String, names: [String] = []) {
@@ -30,12 +29,12 @@ public final class TraceWriter: Sendable {
         }
     }
 
-    /// What the writer's thread did so far.
+    /// Counters of the writer's thread.
     public struct Statistics: Hashable, Sendable {
-        /// Rows handed to the database.
+        /// Records passed to the database.
         public var records = 0
         var commits = 0
-        /// Records that were there already or could not be stored as rows.
+        /// Records that were duplicates or could not be stored as rows.
         public var refused = 0
         /// Processor time of the writer's thread.
         public var cpuNanoseconds: Int64 = 0
@@ -59,10 +58,10 @@ public final class TraceWriter: Sendable {
 
     deinit { core.stop() }
 
-    /// A ring for one recording thread.
+    /// Makes a ring for one recording thread.
     ///
-    /// - Parameter bytes: room for what is recorded between two visits of the writer; 16 MiB hold
-    ///   some 10,000 decisions over four paths.
+    /// - Parameter bytes: room for the records between two visits of the writer; 16 MiB hold some
+    ///   10,000 decisions over four paths.
     public func makeRing(
         bytes: Int = 16 << 20, whenFull: TraceRing.WhenFull = .drop
     ) -> TraceRing {
@@ -71,17 +70,17 @@ public final class TraceWriter: Sendable {
         return ring
     }
 
-    /// Starts a session; its number goes with every record of it.
+    /// Begins a session and returns its number, which every record of it carries.
     public func beginSession(_ info: SessionInfo) -> SessionID { core.beginSession(info) }
 
-    /// Notes a session's end.
+    /// Records the end of a session.
     ///
-    /// Everything recorded of it before and after is kept.
+    /// All records of it, before and after, are kept.
     public func endSession(_ session: SessionID, at time: Instant) {
         core.enqueue(.end(session, time))
     }
 
-    /// Why recording stopped early; nil while all is well.
+    /// Why recording stopped early; nil if it did not.
     public var error: TraceError? { core.gate.withLock { $0.error } }
 
     public var statistics: Statistics { core.gate.withLock { $0.statistics } }
@@ -91,7 +90,7 @@ public final class TraceWriter: Sendable {
     /// - Throws: the error that stopped the recording.
     public func flush() throws(TraceError) { try core.flush() }
 
-    /// Writes what is left, makes the trace a single file and ends the thread.
+    /// Writes remaining records, makes the trace a single file and ends the thread.
     ///
     /// - Throws: the error that stopped the recording.
     public func close() throws(TraceError) {

@@ -1,7 +1,7 @@
 import Glibc
 import PathTelemetry
 
-/// The writer's thread and what it shares with the threads that record.
+/// The writer's thread and the state that it shares with recording threads.
 final class WriterCore: @unchecked Sendable {
     enum Control {
         case begin(SessionID, SessionInfo)
@@ -21,24 +21,25 @@ final class WriterCore: @unchecked Sendable {
         var statistics = TraceWriter.Statistics()
     }
 
-    /// A row is in the file at the latest this long after the first one of its transaction, and
-    /// that one at most `idlePause` after it was recorded: within 100 ms with room to spare.
+    /// A transaction is committed this long after its first row, which is read at most `idlePause`
+    /// after it was recorded: so records are in the file within 100 ms.
     ///
-    /// Fewer commits write the blocks that grow and the outcomes of recent ones less often again.
+    /// Fewer commits rewrite open blocks and the outcomes of recent ones less often.
     private static let commitInterval: Int64 = 60_000_000
-    /// How often the `-wal` file is copied into the trace, and at what size at the latest.
+    /// How often the `-wal` file is copied into the trace, and the size at which it is copied
+    /// earlier.
     private static let checkpointInterval: Int64 = 1_000_000_000
     private static let checkpointBytes = 64 << 20
-    /// Pauses between visits of the rings, after a visit that found much and one that did not.
+    /// Pauses between visits of the rings, after a visit with much data and after one with little.
     private static let busyPause: Int64 = 4_000_000
     private static let idlePause: Int64 = 20_000_000
-    /// What counts as much.
+    /// The bytes that count as much.
     private static let busyBytes = 1 << 20
-    /// Bytes taken from one ring before the others have their turn.
+    /// The most bytes taken from one ring before the others.
     private static let drainLimit = 4 << 20
 
     let gate: Gate<Shared>
-    // Handed from the starting thread to the writer's thread, then only used there.
+    // The starting thread passes it to the writer's thread, which then owns it.
     private var sink: FrameSink?
     private var thread = pthread_t()
 
@@ -128,7 +129,7 @@ final class WriterCore: @unchecked Sendable {
         }
     }
 
-    /// So that `top -H` and the like tell this thread's work from the sender's.
+    /// Names the thread, so that `top -H` shows its work separately.
     private func nameThread() {
         let file = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
         guard file >= 0 else { return }
@@ -137,7 +138,7 @@ final class WriterCore: @unchecked Sendable {
         close(file)
     }
 
-    /// What one visit has to do.
+    /// The work of one visit.
     private struct Visit {
         var rings: [TraceRing]
         var heads: [Int]
@@ -151,7 +152,8 @@ final class WriterCore: @unchecked Sendable {
         gate.withLock { state in
             let isLast = state.stopRequested
             if isLast { for ring in state.rings { ring.close() } }
-            // Positions before controls: a session then reaches the file before its records.
+            // Positions are read before controls, so that a session reaches the file before its
+            // records.
             let heads = state.rings.map { $0.head }
             defer { state.control.removeAll(keepingCapacity: true) }
             return Visit(
@@ -196,7 +198,7 @@ final class WriterCore: @unchecked Sendable {
             if visit.isLast { return }
             var pause =
                 bytes > WriterCore.busyBytes ? WriterCore.busyPause : WriterCore.idlePause
-            // Not later than the transaction is due.
+            // The pause ends no later than the transaction is due.
             if let due = sink.due(after: WriterCore.commitInterval) {
                 pause = min(pause, max(0, due - nanoseconds(of: CLOCK_MONOTONIC)))
             }

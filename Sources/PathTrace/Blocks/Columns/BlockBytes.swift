@@ -1,7 +1,6 @@
 import Glibc
 
-/// Memory that grows while a block is put together; made once and used for one block after the
-/// other.
+/// A growing buffer in which blocks are assembled; it is allocated once and reused for every block.
 struct BlockBytes: ~Copyable {
     private(set) var base: UnsafeMutableRawPointer
     private(set) var count = 0
@@ -53,7 +52,7 @@ struct BlockBytes: ~Copyable {
         count &+= more
     }
 
-    /// Room for `more` bytes, counted as written.
+    /// Makes room for `more` bytes, which count as written.
     mutating func extend(_ more: Int) -> UnsafeMutableRawPointer {
         reserve(more)
         defer { count &+= more }
@@ -69,7 +68,7 @@ struct BlockBytes: ~Copyable {
         count &+= 1
     }
 
-    /// A number in decimal digits.
+    /// Appends a number in decimal digits.
     @inline(__always)
     mutating func put(decimal value: Int64) {
         reserve(20)
@@ -113,7 +112,7 @@ struct BlockFault: Error {
     static let cutOff = BlockFault("is cut off")
 }
 
-/// Reads a block from its start to its end; never beyond it.
+/// Reads a block from start to end, and never beyond its end.
 struct BlockReader {
     private let bytes: UnsafeRawBufferPointer
     private(set) var offset = 0
@@ -131,7 +130,7 @@ struct BlockReader {
         return Value(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Value.self))
     }
 
-    /// The next bytes, where they are; nothing when none are asked for.
+    /// Returns the next bytes in place; an empty buffer if none are requested.
     mutating func take(bytes count: Int) throws(BlockFault) -> UnsafeRawBufferPointer {
         guard count >= 0, count <= remaining else { throw .cutOff }
         defer { offset &+= count }

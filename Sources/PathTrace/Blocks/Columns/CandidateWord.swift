@@ -1,10 +1,10 @@
 import PathLearning
 import PathTelemetry
 
-/// A candidate as 37 words of 64 bits: the columns of candidates in a block.
+/// A candidate as 37 words of 64 bits, which are the candidate columns of a block.
 ///
-/// The first 24 are the features. Numbers and not sums of other constants, because those are
-/// looked up behind a lock at every use; a test holds them to the features.
+/// The first 24 are the features. They are literals and not sums of other constants, because those
+/// are looked up behind a lock at every use; a test compares them with the features.
 enum CandidateWord {
     @inline(__always) static var featureCount: Int { 24 }
     @inline(__always) static var predictedDelivery: Int { 24 }
@@ -28,8 +28,8 @@ enum CandidateWord {
     /// All words.
     @inline(__always) static var all: UInt64 { 1 &<< 37 &- 1 }
 
-    /// Features of the burst and not of the path, `burstBytes` and `deadline`: the same for all
-    /// candidates of a decision.
+    /// Features of the burst and not of the path (`burstBytes` and `deadline`), which all
+    /// candidates of a decision share.
     @inline(__always) static var shared: UInt64 { 3 &<< 17 }
     @inline(__always) static var sharedWords: ClosedRange<Int> { 17...18 }
 

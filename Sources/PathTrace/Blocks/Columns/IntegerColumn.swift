@@ -1,7 +1,7 @@
-/// A column of integers in a block: the least value, then each one's distance from it in as few
-/// bytes as the largest distance needs.
+/// A column of integers in a block: the least value, then each value's offset from it in as few
+/// bytes as the largest offset needs.
 ///
-/// Layout: bytes a distance (1 byte: 0, 1, 2, 4 or 8), the least value (8 bytes), the distances.
+/// Layout: bytes per offset (1 byte: 0, 1, 2, 4 or 8), the least value (8 bytes), the offsets.
 enum IntegerColumn {
     static func put(_ values: UnsafeBufferPointer<Int64>, into bytes: inout BlockBytes) {
         var least = values.first ?? 0

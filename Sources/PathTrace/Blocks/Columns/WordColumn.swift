@@ -1,10 +1,10 @@
 /// The changed values of one column of 64-bit words in a block.
 ///
-/// Layout: how many (4 bytes), how each is written (1 byte), the values: 0, as they are, 8 bytes;
-/// 1, integers that fit into 4 bytes without sign; 2, seconds that are whole nanoseconds, as 4
-/// bytes *n* with the value `n * 1e-9` in double precision.
+/// Layout: the count (4 bytes), the form (1 byte), the values. Form 0: 8 bytes each, unchanged;
+/// form 1: unsigned integers of 4 bytes; form 2: seconds that are whole nanoseconds, as 4 bytes *n*
+/// with the value `n * 1e-9` in double precision.
 enum WordColumn {
-    /// What the words of a column are, so that narrower forms are tried where they may fit.
+    /// The kind of a column's words, which tells which narrower form to try.
     enum Content {
         case number, integer, seconds
     }
@@ -56,7 +56,7 @@ enum WordColumn {
         return true
     }
 
-    /// A column as it lies in the block.
+    /// A column in its encoded form in the block.
     struct Encoded {
         var count: Int
         var form: UInt8
@@ -82,7 +82,7 @@ enum WordColumn {
 }
 
 extension WordColumn.Encoded {
-    /// Writes the values out as words; there has to be room for `count`.
+    /// Expands the values to words; there must be room for `count`.
     func expand(into words: UnsafeMutablePointer<UInt64>) {
         guard let base = bytes.baseAddress, count > 0 else { return }
         switch form {
@@ -104,9 +104,9 @@ extension WordColumn.Encoded {
         }
     }
 
-    /// Writes the values of some rows, the first one for rows below zero, `stride` apart.
+    /// Writes the values of the given rows, `stride` apart; a negative row gets the first value.
     ///
-    /// - Precondition: there are values and rows are below `count`.
+    /// - Precondition: the column has values, and rows are below `count`.
     func gather(
         _ rows: Span<Int32>, into target: UnsafeMutablePointer<Double>, stride: Int
     ) {
