@@ -7,11 +7,11 @@ public enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible
     case learning(LearningError)
     /// A file could not be read.
     case cannotRead(path: String, reason: String)
-    /// A log's row (counted from one, after the line of names) or column makes no sense.
+    /// A row (counted from one, after the header) or a column of a log is invalid.
     case log(path: String, row: Int?, column: String?, problem: String)
-    /// What was asked for cannot be had of this data.
+    /// The request is not possible with this data.
     case unavailable(String)
-    /// The traces hold no decision that tells anything of another policy.
+    /// The traces contain no decision that can evaluate another policy.
     case nothingToEvaluate(decisions: Int, forced: Int, withoutOutcome: Int, refused: Int)
 
     public var description: String {

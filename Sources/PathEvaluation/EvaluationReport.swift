@@ -1,20 +1,20 @@
 public import PathLearning
 
-/// What one policy would have achieved on the log.
+/// The evaluation of one policy on the log.
 public struct PolicyEvaluation: Sendable {
     public var label: String
     public var analysis: PolicyAnalysis
     public var diagnostics: Diagnostics
     public var verdict: Verdict
     public var estimates: [(estimate: Estimate, interval: Interval)]
-    /// Of the gain over what was recorded.
+    /// Gain over the recorded policy.
     public var gain: (estimate: Estimate, interval: Interval)
-    /// Of the gain over the baseline, where one was named and this is another.
+    /// Gain over the baseline, if one was named and this policy is not it.
     public var overBaseline: (name: String, estimate: Estimate, interval: Interval)?
     public var gate: Gate?
-    /// What it does on the network; nil where actions are no paths.
+    /// Its network figures; nil if actions are not paths.
     public var network: NetworkFigures?
-    /// What was asked for and left out, and why.
+    /// Requested results that were left out, and why.
     public private(set) var notes: [String] = []
 
     public init(label: String, analysis: PolicyAnalysis, diagnostics: Diagnostics) {
@@ -42,7 +42,7 @@ public struct PolicyEvaluation: Sendable {
 
 /// An evaluation of policies on recorded decisions.
 public struct EvaluationReport: Sendable {
-    /// Where the decisions came from.
+    /// The source of the decisions.
     public enum Source: Hashable, Sendable {
         case traces(RewardTarget)
         /// A log of bandit data, with the reasons why rows were refused.
@@ -50,22 +50,23 @@ public struct EvaluationReport: Sendable {
     }
 
     public var source: Source
-    /// What a late burst and a price count in the values.
+    /// The weights of lateness and price in the values.
     public var valueWeights = Cost()
     public var options: AnalysisOptions
-    /// Decisions read, and why some of them say nothing.
+    /// Decisions read, and counts of those that were excluded.
     public var decisions = 0
     public var forced = 0
     public var withoutOutcome = 0
-    /// Propensity not above zero, probabilities not summing to one, or numbers not finite.
+    /// Decisions whose propensity is not positive, whose probabilities do not sum to one, or whose
+    /// numbers are not finite.
     public var refused = 0
-    /// Out-of-fold fit of the reward model; nil when there was nothing to fit it on, and then
-    /// estimators that need one are not reported.
+    /// Out-of-fold fit of the reward model; nil if there was too little data, and then estimators
+    /// that need one are not reported.
     public var model: RewardModelFit?
     public var policies: [PolicyEvaluation] = []
-    /// What the recording itself did on the network; nil where actions are no paths.
+    /// Network figures of the recorded policy; nil if actions are not paths.
     public var recordedNetwork: NetworkFigures?
-    /// Policies that are ahead by the value and late far more often.
+    /// Policies with a better value that are late far more often.
     public private(set) var latenessWarnings: [LatenessWarning] = []
     /// Rows whose probabilities were written with few digits and were divided by their sum.
     public var renormalised = 0
@@ -77,20 +78,20 @@ public struct EvaluationReport: Sendable {
 
     public var evaluated: Int { decisions - forced - withoutOutcome - refused }
 
-    /// What the recorded decisions earned.
+    /// The mean reward of the recorded decisions.
     public var recorded: Estimate {
         policies.first?.analysis.recorded
             ?? Estimate(estimator: .ips, value: .nan, standardError: 0, count: 0)
     }
 
-    /// The interval of what was recorded.
+    /// The interval of the recorded mean.
     public var recordedInterval: Interval {
         policies.first?.analysis.recordedInterval(confidence: options.confidence)
             ?? Interval(.nan, .nan, method: "none")
     }
 
-    /// Notes who is ahead by the value and late far more often, and keeps the gate from deploying
-    /// such a policy.
+    /// Finds policies with a better value that are late far more often, and keeps the gate from
+    /// deploying them.
     mutating func warnOfLateness(_ lateness: Double) {
         guard let recordedNetwork else { return }
         var all = policies.map {
@@ -114,16 +115,16 @@ public struct EvaluationReport: Sendable {
         }
     }
 
-    /// What the recording is called among the policies.
+    /// The label of the recorded policy.
     public static let recordedLabel = "(recorded)"
 
-    /// The worst verdict of all.
+    /// The worst verdict of all policies.
     public var verdict: Verdict.Level { policies.map(\.verdict.level).max() ?? .doNotTrust }
 
     /// The estimator to quote: DR with a reward model, else SNIPS.
     public var preferred: Estimator { model == nil ? .snips : .dr }
 
-    /// What the numbers of `PolicyAnalysis.outcomes` are.
+    /// The quantity in `PolicyAnalysis.outcomes`.
     public var outcomeName: String {
         if case .traces = source { return "delivery time, late bursts at their deadline, s" }
         return "reward"

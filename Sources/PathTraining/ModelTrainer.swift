@@ -2,27 +2,27 @@ public import PathLearning
 import PathTelemetry
 import PathTrace
 
-/// What was trained, on what, and how well it predicts.
+/// A trained model, its data, and its fit.
 public struct TrainingResult: Sendable {
     public var model: Model
     public var counts: TrainingCounts
     public var sources: [TrainingSource]
-    /// The linear residual; nil when it was not asked for.
+    /// The linear residual; nil if it was not requested.
     public var residual: SegmentedFit?
-    /// Its error on the part held out after training on the first segments only.
+    /// Its held-out error after training on only the first segments.
     public var curve: [CurvePoint]
     public var importances: [FeatureImportance]
     public var late: LateReport?
     public var neural: NeuralReport?
-    /// What the greedy policy of the residual would have cost; measured for learned policies.
+    /// The value of the residual's greedy policy; measured for policy objectives.
     public var value: PolicyValue?
     public var options: TrainingOptions
 }
 
-/// Trains models from recorded traces, a batch of decisions in memory at a time.
+/// Trains models from recorded traces, with one batch of decisions in memory at a time.
 ///
-/// The split is by time: of each session the first decisions train and the last ones measure. The
-/// order in which traces are named does not matter: same decisions, same options, same bytes.
+/// The split is by time: the first decisions of each session train, and the last ones are held out.
+/// The order of the traces does not matter: the same decisions and options give the same bytes.
 public struct ModelTrainer: Sendable {
     public let options: TrainingOptions
 
@@ -31,14 +31,14 @@ public struct ModelTrainer: Sendable {
         self.options = options
     }
 
-    /// What is being done, and how much of it; false stops.
+    /// Called with the current step and its progress; returning false stops the training.
     public typealias Progress = (_ step: String, _ done: Int, _ of: Int) -> Bool
 
     /// Trains from traces.
     ///
     /// - Parameters:
-    ///   - notes: what else the model shall say of itself.
-    ///   - progress: told after every batch of decisions.
+    ///   - notes: further notes in the model file.
+    ///   - progress: called after every batch of decisions.
     public func train(
         _ files: [String], notes: [String: String] = [:],
         progress: @escaping Progress = { _, _, _ in true }
@@ -47,9 +47,9 @@ public struct ModelTrainer: Sendable {
         return try run.result(notes)
     }
 
-    /// The sufficient statistics of traces, for a ridge regression elsewhere.
+    /// Computes the sufficient statistics of traces, for a ridge regression elsewhere.
     ///
-    /// - Throws: `TrainingError.options` for what cannot be trained from sums.
+    /// - Throws: `TrainingError.options` for options that cannot be trained from sums.
     public func statistics(
         _ files: [String], progress: @escaping Progress = { _, _, _ in true }
     ) throws(TrainingError) -> TrainingStatistics {
@@ -57,7 +57,7 @@ public struct ModelTrainer: Sendable {
         return try TrainingRun(options, files, progress).statistics()
     }
 
-    /// Trains from statistics; their holdout, weighting and objective count.
+    /// Trains from statistics, with their holdout, weighting and objective.
     public func train(
         _ statistics: TrainingStatistics, notes: [String: String] = [:]
     ) throws(TrainingError) -> TrainingResult {
@@ -81,7 +81,7 @@ public struct ModelTrainer: Sendable {
         }
     }
 
-    /// The ridge regression of some statistics, without a model yet.
+    /// Solves the ridge regression of some statistics, without making a model yet.
     static func residual(
         _ statistics: TrainingStatistics, _ options: TrainingOptions
     ) throws(TrainingError) -> TrainingResult {
@@ -105,7 +105,7 @@ public struct ModelTrainer: Sendable {
         }
     }
 
-    /// The model of a result's heads with its notes.
+    /// Makes the model of a result's heads with its notes.
     static func model(
         _ result: TrainingResult, _ late: LogisticModel?, _ neural: NeuralLinearModel?,
         _ notes: [String: String]
@@ -121,13 +121,13 @@ public struct ModelTrainer: Sendable {
     }
 }
 
-/// One training: the traces and what the first pass found in them.
+/// One training run: the traces and the results of the first pass.
 private struct TrainingRun {
     let options: TrainingOptions
     let reader: RowReader
     private let progress: ModelTrainer.Progress
     private let total: Int
-    /// In the order of their fingerprints.
+    /// The traces in the order of their fingerprints.
     private var traces: [(source: TraceSource, part: TrainingStatistics.Part)] = []
     private var sample: RowSample
 
@@ -196,7 +196,7 @@ private struct TrainingRun {
         }
     }
 
-    /// The sums that the objective asks for.
+    /// The sums for the objective.
     func statistics() throws(TrainingError) -> TrainingStatistics {
         let regression = try TrainingStatistics(parts: traces.map(\.part), options: options)
         guard options.objective != .regression else { return regression }
@@ -227,7 +227,7 @@ private struct TrainingRun {
             before += trace.source.info.decisions
             var part = trace.part
             do throws(LearningError) {
-                // Measured on what was chosen, as a regression is.
+                // Held-out decisions are measured on the chosen candidates, as for a regression.
                 part.ridge = try SegmentedRidge(
                     parts: Array(ridge.parts.dropLast()) + [trace.part.ridge.heldOut])
             } catch {
@@ -267,7 +267,7 @@ private struct TrainingRun {
         return result
     }
 
-    /// All rows in order: from memory when they are there, else from the traces again.
+    /// All rows in order, from memory if complete, else from the traces again.
     private func rows(_ step: String) -> LateTrainer.Rows {
         { body throws(TrainingError) in
             if sample.isComplete {

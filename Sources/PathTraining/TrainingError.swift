@@ -1,11 +1,11 @@
 public import PathLearning
 public import PathTrace
 
-/// Why training could not be done.
+/// Why training failed.
 public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
     case trace(TraceError)
     case learning(LearningError)
-    /// Options that do not go together or are out of range: which, and what to give instead.
+    /// Options are incompatible or out of range; the text says which, and what to give instead.
     case options(String)
     /// The same decisions are in two of the inputs.
     case twice(String, String)

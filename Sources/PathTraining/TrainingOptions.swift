@@ -1,4 +1,4 @@
-/// What is to be trained, and how.
+/// What to train, and how.
 public struct TrainingOptions: Sendable, Equatable {
     /// A head of a model.
     public enum Kind: String, CaseIterable, Sendable {
@@ -10,42 +10,42 @@ public struct TrainingOptions: Sendable, Equatable {
         case neuralLinear = "neural-linear"
     }
 
-    /// What a decision counts.
+    /// The weight of a decision.
     public enum Weighting: String, CaseIterable, Sendable {
         case uniform
-        /// One over the probability of what was chosen, at most `weightLimit`: as if all choices had
-        /// been equally likely.
+        /// The inverse propensity, at most `weightLimit`, as if all actions had been equally
+        /// likely.
         case inversePropensity = "inverse-propensity"
     }
 
-    /// What the residual is fitted to.
+    /// The targets to which the residual is fitted.
     public enum Objective: String, CaseIterable, Sendable {
-        /// The outcomes of the candidates that were chosen.
+        /// The outcomes of the chosen candidates.
         case regression
-        /// All candidates of each decision, with unbiased guesses of their outcomes: what happened
-        /// over its probability for the chosen one, zero for the others.
+        /// All candidates of each decision, with unbiased estimates of their outcomes: the outcome
+        /// over its propensity for the chosen one, zero for the others.
         case inversePropensity = "ips"
-        /// The same with a model's prediction as the guess, corrected where something happened.
+        /// The same with a model's prediction, corrected for the chosen one.
         case doublyRobust = "dr"
     }
 
     public var kinds: Set<Kind> = [.ridge]
     public var weighting = Weighting.uniform
     public var objective = Objective.regression
-    /// Share of each session's decisions, from its end, that only measure.
+    /// Share of each session's decisions, from its end, that are held out.
     public var holdout = 0.2
-    /// Penalties to choose from by cross-validation over segments of time.
+    /// Candidate penalties; cross-validation over segments of time chooses.
     public var lambdas: [Double] = [0.1, 1, 10, 100, 1000]
-    /// The most that one over a probability counts.
+    /// The largest inverse propensity.
     var weightLimit = 50.0
-    /// Random Fourier features of P(late) beside the linear ones.
+    /// Number of random Fourier features of P(late) besides the linear ones.
     public var fourier = 0
     /// Widths of the network's layers.
     public var hidden = [32, 16]
-    /// Passes of the network's training over its sample, at most.
+    /// The most passes of the network's training over its sample.
     public var epochs = 30
     public var seed: UInt64 = 1
-    /// Decisions kept in memory, for what cannot be learned from sums in one pass.
+    /// The most decisions kept in memory, for heads that cannot be trained from sums in one pass.
     public var sampleLimit = 200_000
 
     public init() {}

@@ -2,10 +2,10 @@ import DenseMath
 public import PathLearning
 import PathTelemetry
 
-/// All that a ridge regression needs to know of some traces: their sufficient statistics.
+/// The sufficient statistics of traces for a ridge regression.
 ///
-/// Sums are kept apart by trace and merged in the order of the fingerprints, so training on the
-/// merged files of many machines gives the same bytes as training on all traces in one place.
+/// Sums are kept per trace and merged in the order of the fingerprints, so training on the merged
+/// files of many machines gives the same bytes as training on all traces in one place.
 public struct TrainingStatistics: Sendable {
     /// The statistics of one trace.
     public struct Part: Sendable {
@@ -18,9 +18,9 @@ public struct TrainingStatistics: Sendable {
     private static let partLimit = 1000
     private static let columns = FeatureSchema.count + 1
 
-    /// By fingerprint, ascending.
+    /// The parts in ascending order of fingerprints.
     public private(set) var parts: [Part]
-    /// The options that shaped the sums; only sums of the same ones merge.
+    /// The options that shaped the sums; only sums with equal settings can be merged.
     let settings: [String: String]
 
     init(parts: [Part], options: TrainingOptions) throws(TrainingError) {
@@ -62,10 +62,10 @@ public struct TrainingStatistics: Sendable {
         return settings
     }
 
-    /// The statistics of several files together.
+    /// Merges the statistics of several files.
     ///
-    /// - Throws: `TrainingError.options` when they were made with other settings, `.twice` when two
-    ///   hold the same decisions.
+    /// - Throws: `TrainingError.options` if their settings differ, `.twice` if two contain the same
+    ///   decisions.
     public static func merge(
         _ all: [TrainingStatistics]
     ) throws(TrainingError) -> TrainingStatistics {
@@ -88,7 +88,8 @@ public struct TrainingStatistics: Sendable {
         var counts = TrainingCounts()
         do throws(LearningError) {
             for part in parts {
-                // Through the numbers that a file holds: the same bits with and without one.
+                // The sums pass through the file's representation, so the bits are the same with
+                // and without a file.
                 try ridge.merge(try TrainingStatistics.stored(part.ridge))
                 counts = counts + part.counts
             }
@@ -99,7 +100,7 @@ public struct TrainingStatistics: Sendable {
         return (ridge, counts)
     }
 
-    /// The sums without the room to take in more rows.
+    /// The sums in the form that a file stores.
     static func stored(_ ridge: SegmentedRidge) throws(LearningError) -> SegmentedRidge {
         var parts: [RidgeAccumulator] = []
         for part in ridge.parts {
@@ -112,7 +113,7 @@ public struct TrainingStatistics: Sendable {
 
     /// Writes a safetensors file.
     ///
-    /// - Throws: `TrainingError.learning` when it cannot be written.
+    /// - Throws: `TrainingError.learning` if it cannot be written.
     public func save(_ path: String) throws(TrainingError) {
         let segments = SegmentedRidge.segments + 1
         let columns = TrainingStatistics.columns
@@ -158,7 +159,7 @@ public struct TrainingStatistics: Sendable {
         }
     }
 
-    /// Reads a file that `save` wrote; refuses what is none, with the reason.
+    /// Reads a file that `save` wrote; refuses other files with the reason.
     public static func load(_ path: String) throws(TrainingError) -> TrainingStatistics {
         do throws(LearningError) {
             let file = try Safetensors.load(path)
@@ -168,7 +169,7 @@ public struct TrainingStatistics: Sendable {
         }
     }
 
-    /// The settings as options, for the notes of a model.
+    /// Applies the settings to options, for the notes of a model.
     func apply(to options: inout TrainingOptions) {
         if let holdout = settings["holdout"].flatMap(Double.init) { options.holdout = holdout }
         if let word = settings["weighting"],

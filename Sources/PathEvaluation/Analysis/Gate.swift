@@ -1,20 +1,20 @@
-/// Deploy, hold or reject: by an interval of the gain that holds at all times at once.
+/// Decides deploy, hold or reject by a time-uniform interval of the gain.
 public struct Gate: Hashable, Sendable {
-    /// What to do.
+    /// The decision about a policy.
     public enum Decision: String, Hashable, Sendable {
         case deploy, hold, reject
     }
 
     public private(set) var decision: Decision
-    /// Why a policy is held; empty when the interval says it.
+    /// Why a policy is held; empty if the interval is the reason.
     public private(set) var reason = ""
-    /// Of the gain over what was recorded.
+    /// Interval of the gain over the recorded policy.
     public let interval: Interval
     /// The smallest gain that is worth a deployment, in units of reward.
     public let margin: Double
 
-    /// A policy is deployed when its gain is above the margin for sure and the estimate deserves
-    /// belief, and rejected when it is worse for sure.
+    /// A policy is deployed if the whole interval is above the margin and the verdict is not "do
+    /// not trust", and rejected if the whole interval is below zero.
     init(_ interval: Interval, _ verdict: Verdict, margin: Double) {
         self.interval = interval
         self.margin = margin
@@ -31,7 +31,7 @@ public struct Gate: Hashable, Sendable {
         }
     }
 
-    /// Holds a policy that was to be deployed.
+    /// Changes the decision from deploy to hold.
     mutating func hold(_ reason: String) {
         guard decision == .deploy else { return }
         decision = .hold

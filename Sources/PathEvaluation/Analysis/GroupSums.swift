@@ -1,6 +1,6 @@
 import Glibc
 
-/// The value of a policy on some of the decisions: one action, one traffic class.
+/// The value of a policy on a group of decisions, such as one action or one traffic class.
 public struct GroupSums: Sendable {
     public private(set) var rewards = Moments()
     public private(set) var scores = Moments()
@@ -24,7 +24,7 @@ public struct GroupSums: Sendable {
 
     public var count: Int { rewards.count }
 
-    /// SNIPS on these decisions: what the policy earns where it takes this action.
+    /// SNIPS on these decisions: the mean reward where the policy takes this action.
     public var selfNormalised: (value: Double, standardError: Double) {
         guard weight > 0 else { return (.nan, .nan) }
         guard count > 1 else { return (rewards.mean, .nan) }
@@ -35,11 +35,12 @@ public struct GroupSums: Sendable {
     }
 }
 
-/// Several groups, by small numbers.
+/// Several groups, by integer keys.
 struct Groups: Sendable {
     private(set) var names: [String] = []
     private(set) var sums: [GroupSums] = []
-    /// Where the group of a small key is, which nearly all are; -1 where it is not known.
+    /// The index of the group of each small key, which nearly all keys are; -1 if there is none
+    /// yet.
     private var near = [Int16](repeating: -1, count: 64)
     private var places: [Int: Int] = [:]
 
@@ -52,7 +53,7 @@ struct Groups: Sendable {
             sums[place].add(weight: weight, reward: reward, score: score)
             return
         }
-        // A log of very many actions keeps the first ones apart.
+        // In a log of very many actions only the first ones get groups.
         guard sums.count < 256 else { return }
         if isNear { near[key] = Int16(sums.count) } else { places[key] = sums.count }
         names.append(name())
@@ -61,7 +62,8 @@ struct Groups: Sendable {
     }
 }
 
-/// A value that forgets: each decision counts half as much as one that came `halfLife` later.
+/// A discounted value: each decision counts half as much as one that came `halfLife` decisions
+/// later.
 struct DiscountedValue: Sendable {
     private let decay: Double
     private var count = 0.0

@@ -1,9 +1,9 @@
 import Glibc
 
-/// Estimates with the interval that was asked for.
+/// Estimates with the requested interval.
 extension PolicyAnalysis {
-    /// The estimates that were asked for, each with its interval; those that need a model and have
-    /// none are left out.
+    /// The requested estimates, each with its interval; those that need a model are left out if
+    /// there is none.
     public var estimates: [(estimate: Estimate, interval: Interval)] {
         options.estimators.compactMap { estimator in
             if estimator.name == .replay, !isDeterministic { return nil }
@@ -21,7 +21,7 @@ extension PolicyAnalysis {
         }
     }
 
-    /// The range that rewards are taken to lie in, and whether it is known.
+    /// The assumed range of rewards, and whether it is known.
     public var rewardRange: (range: ClosedRange<Double>, isKnown: Bool) {
         if let range = options.rewardRange { return (range, true) }
         guard sums.count > 0 else { return (0...1, false) }
@@ -29,17 +29,17 @@ extension PolicyAnalysis {
         return (sums.leastReward...sums.greatestReward, false)
     }
 
-    /// The interval of an estimate by the method that was asked for, or by the next best one where
-    /// that does not apply; `Interval.method` says which.
+    /// The interval of an estimate by the requested method, or by the next best one if that does
+    /// not apply; `Interval.method` says which.
     ///
-    /// It is never narrower than what so many decisions of equal reward allow.
+    /// It is never narrower than the number of decisions allows if all rewards are equal.
     public func interval(of estimate: Estimate, confidence: Double) -> Interval {
         atLeast(
             unseen(estimate.estimator.name, confidence),
             sampled(estimate, confidence: confidence))
     }
 
-    /// The interval that the sample gives.
+    /// The interval from the sample.
     private func sampled(_ estimate: Estimate, confidence: Double) -> Interval {
         let name = estimate.estimator.name
         switch options.interval {
@@ -78,10 +78,11 @@ extension PolicyAnalysis {
         return estimate.normal(confidence: confidence)
     }
 
-    /// By stretches of time where decisions resemble their neighbours, else as the estimator has it.
+    /// Uses batch means over time if decisions are autocorrelated, else the estimator's own
+    /// interval.
     ///
-    /// Student's t over stretches holds the truth more often than resampling them
-    /// (`make -C Benchmarks/evaluation coverage`).
+    /// Student's t over batches covers the true value more often than resampling them (`make -C
+    /// Benchmarks/evaluation coverage`).
     private func automatic(_ estimate: Estimate, _ confidence: Double) -> Interval {
         let name = estimate.estimator.name
         guard isDependent else {
@@ -98,23 +99,23 @@ extension PolicyAnalysis {
         return interval
     }
 
-    /// The standard error over stretches of time; of estimators whose sums are not kept by stretches
-    /// as many times larger as that of the preferred one.
+    /// The standard error from batch means; for estimators without sums per batch, their own error
+    /// times the ratio of the preferred estimator.
     private func errorByTime(_ estimate: Estimate) -> Double {
         batches.batchMeans(estimate.estimator.name, confidence: 0.95)?.standardError
             ?? estimate.standardError * max(1, errorRatio ?? 1)
     }
 
-    // MARK: Rewards that are all the same
+    // MARK: Equal rewards
 
-    /// What may be true although all decisions that the policy might have taken earned the same;
-    /// nil when they did not.
+    /// The values that are possible although all decisions that the policy might have taken had
+    /// equal rewards; nil if rewards differ.
     ///
-    /// Let decisions of another reward have the probability q in the log. That none is among n has
-    /// the probability (1 - q)^n, so q is at most 1 - alpha^(1/n), about 3 / n at 95 % (the rule of
-    /// three), and they move the value by at most q times the largest weight times their distance
-    /// to the ends of the range of rewards. Source: Hanley and Lippman-Hand, "If nothing goes
-    /// wrong, is everything all right?", 1983; Clopper and Pearson, 1934.
+    /// Let decisions with another reward have probability q in the log. With probability (1 - q)^n
+    /// none is among n, so q is at most 1 - alpha^(1/n), about 3 / n at 95 % (the rule of three).
+    /// They change the value by at most q times the largest weight times the distance to the ends
+    /// of the range of rewards. Source: Hanley and Lippman-Hand, "If nothing goes wrong, is
+    /// everything all right?", 1983; Clopper and Pearson, 1934.
     private func unseen(_ name: Estimator.Name, _ confidence: Double) -> Interval? {
         guard sums.count > 0 else { return nil }
         let (range, isKnown) = rewardRange
@@ -132,7 +133,7 @@ extension PolicyAnalysis {
             reward = sums.matched.origin
         }
         guard isConstant else { return nil }
-        // 1 - alpha^(1/n), without losing digits.
+        // This is 1 - alpha^(1/n) without loss of precision.
         let share = min(1, largest * -expm1(log(1 - confidence) / Double(count)))
         var method = "no narrower than \(count) equal rewards allow"
         if !isKnown { method += ", rewards in the range seen" }
@@ -141,7 +142,7 @@ extension PolicyAnalysis {
             reward + share * max(0, range.upperBound - reward), method: method)
     }
 
-    /// The interval, widened to hold another one.
+    /// Widens an interval to contain another one.
     private func atLeast(_ least: Interval?, _ interval: Interval) -> Interval {
         guard let least else { return interval }
         if interval.low <= least.low, interval.high >= least.high { return interval }
@@ -152,7 +153,7 @@ extension PolicyAnalysis {
             method: isEmpty ? least.method : interval.method + ", " + least.method)
     }
 
-    /// The same of the gain over what was recorded.
+    /// The same for the gain over the recorded policy.
     private func unseenGain(_ confidence: Double) -> Interval? {
         guard let value = unseen(sums.hasModel ? .dr : .ips, confidence) else { return nil }
         let recorded = recordedInterval(confidence: confidence)
@@ -160,8 +161,7 @@ extension PolicyAnalysis {
             value.low - recorded.high, value.high - recorded.low, method: value.method)
     }
 
-    /// What was recorded, with its error over stretches of time where decisions resemble their
-    /// neighbours.
+    /// The recorded mean; its error comes from batch means if decisions are autocorrelated.
     var recorded: Estimate {
         var estimate = sums.recorded
         if options.interval == .automatic {
@@ -171,8 +171,8 @@ extension PolicyAnalysis {
         return estimate
     }
 
-    /// The interval of what was recorded: by stretches of time where they are to be had and
-    /// decisions resemble their neighbours, and never narrower than equal rewards allow.
+    /// The interval of the recorded mean: by batch means if decisions are autocorrelated and there
+    /// are enough batches, and never narrower than equal rewards allow.
     public func recordedInterval(confidence: Double) -> Interval {
         let recorded = sums.recorded
         let isSmall = recorded.count < PolicyAnalysis.manyDecisions && options.interval != .normal
@@ -196,14 +196,14 @@ extension PolicyAnalysis {
                 + (isKnown ? "" : ", rewards in the range seen"))
     }
 
-    // MARK: Parts
+    // MARK: Helpers
 
-    /// Decisions from which on the normal interval of DR needs no correction for a small sample;
-    /// what few heavy weights among many decisions mean, the verdict says.
+    /// Number of decisions from which the normal interval of DR needs no small-sample correction;
+    /// the verdict covers few heavy weights among many decisions.
     private static let manyDecisions = 1000
 
     private func closed(_ estimate: Estimate, _ confidence: Double) -> Interval {
-        // Of one decision there is no error; what it allows is said by `unseen`.
+        // A single decision has no standard error; `unseen` gives the possible values.
         guard estimate.count > 1 else { return estimate.normal(confidence: confidence) }
         return closed(several: estimate, confidence)
     }
@@ -220,7 +220,7 @@ extension PolicyAnalysis {
         return estimate.estimator.score(estimate.lambda ?? 1).flatMap { sums.moments(of: $0) }
     }
 
-    /// An estimate from a resample's sums of counts, w, w r, d and w (r - q).
+    /// Computes an estimate from a resample's sums of counts, w, w r, d and w (r - q).
     private static func value(
         _ name: Estimator.Name, _ sums: UnsafeBufferPointer<Double>
     ) -> Double {
@@ -266,7 +266,7 @@ extension PolicyAnalysis {
         return interval
     }
 
-    /// The interval of a sequence for rewards in a known range.
+    /// The interval of a confidence sequence for rewards in a known range.
     private func bounded(_ confidence: Double) -> Interval {
         let (range, isKnown) = rewardRange
         let width = range.upperBound - range.lowerBound
@@ -293,10 +293,10 @@ extension PolicyAnalysis {
         return interval
     }
 
-    // MARK: Against what was recorded
+    // MARK: Gain over the recorded policy
 
-    /// What the policy would have earned above what was recorded, paired by decision: by DR, or by
-    /// IPS without a reward model.
+    /// The gain of the policy over the recorded one, paired by decision: by DR, or by IPS without a
+    /// reward model.
     public var gain: Estimate {
         if sums.hasModel { return sums.gainOverLogged }
         return Estimate(
@@ -304,7 +304,7 @@ extension PolicyAnalysis {
             standardError: inverseGainError, count: sums.count)
     }
 
-    /// The gain with its error over stretches of time where decisions resemble their neighbours.
+    /// The gain; its error comes from batch means if decisions are autocorrelated.
     var reportedGain: Estimate {
         var estimate = gain
         if options.interval == .automatic, isDependent,
@@ -315,15 +315,15 @@ extension PolicyAnalysis {
         return estimate
     }
 
-    /// sd of w r - r over sqrt n, from sums about the rewards' origin.
+    /// The standard error of the mean of w r - r, from batch means.
     private var inverseGainError: Double {
         batches.batchMeans(confidence: options.confidence) {
             $0.inverse / $0.count - $0.recorded
         }?.standardError ?? .nan
     }
 
-    /// The interval of the gain by the method that was asked for; with several candidates all
-    /// their intervals hold together (Bonferroni).
+    /// The interval of the gain by the requested method; for several candidates the intervals hold
+    /// simultaneously (Bonferroni).
     var gainInterval: Interval {
         let confidence = options.simultaneousConfidence
         var interval: Interval
@@ -351,7 +351,7 @@ extension PolicyAnalysis {
         default: interval = gain.normal(confidence: confidence)
         }
         interval = atLeast(unseenGain(confidence), interval)
-        // The gains of two decisions may be the same by the way the model is fitted.
+        // Two decisions may have equal gains only because of how the model is fitted.
         if !(interval.high > interval.low), sums.leastReward < sums.greatestReward,
             let value = sums.estimate(Estimator(sums.hasModel ? .dr : .ips))
         {
@@ -371,7 +371,7 @@ extension PolicyAnalysis {
         sums.hasModel ? batch.gain : batch.inverse / batch.count - batch.recorded
     }
 
-    /// Whether to deploy the policy: a decision that may be asked for at any time.
+    /// Whether to deploy the policy; the decision is valid at any time.
     public func gate(_ verdict: Verdict) -> Gate {
         let confidence = options.simultaneousConfidence
         let scale = options.isLogarithmic ? 1 : sums.logged.mean.magnitude
@@ -380,7 +380,7 @@ extension PolicyAnalysis {
             margin: options.margin * (scale.isFinite ? scale : 0))
     }
 
-    /// An interval of the gain that holds at all times at once.
+    /// A time-uniform interval of the gain.
     private func sequence(_ confidence: Double) -> Interval {
         let (range, isKnown) = rewardRange
         if options.interval == .betting, isKnown, range.upperBound > range.lowerBound {

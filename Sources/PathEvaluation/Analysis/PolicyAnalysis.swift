@@ -1,31 +1,31 @@
 import DenseMath
 import Glibc
 
-/// What is known of a decision beside what the estimators need.
+/// Facts about a decision beyond what the estimators need.
 public struct RowFacts: Sendable {
-    /// Its number in the log, for naming it.
+    /// Its number in the log, to name it.
     public var row: Int
     /// Probability with which the logged action was taken.
     public var propensity: Double
-    /// Probability that the evaluated policy puts on the logged action.
+    /// Probability of the logged action under the evaluated policy.
     public var agreement: Double
-    /// Probability that it puts on actions the log could not have taken.
+    /// Its probability of actions that the log could not have taken.
     var unsupported: Double
-    /// Variance of the weight that the two distributions imply; nil when the logging policy's is
-    /// not known.
+    /// Variance of the weight that the two distributions imply; nil if the logging policy's
+    /// distribution is not known.
     var weightVariance: Double?
-    /// What the distribution of outcomes is made of: the reward, or the delivery time.
+    /// The quantity whose distribution is reported: the reward, or the delivery time.
     public var outcome: Double
-    /// Keys of the groups that it belongs to: its action and its traffic class.
+    /// Keys of its groups: its action and its traffic class.
     public var action: Int
     public var trafficClass: Int?
-    /// The paths of its action, a bit each; none where actions are no paths.
+    /// The paths of its action, one bit per path; zero if actions are not paths.
     public var paths: UInt16
-    /// The greatest of the policy's probabilities: one when it is certain of what it does.
+    /// The policy's largest probability; one if the policy is deterministic here.
     var greatest = 1.0
-    /// How far the propensity may be from the true one because it was written with few digits.
+    /// Rounding error of the propensity, which was written with few digits.
     var rounding = 0.0
-    /// What became of the burst; nil where actions are no paths.
+    /// The outcome of the burst; nil if actions are not paths.
     var burst: BurstFacts?
 
     public init(
@@ -45,12 +45,12 @@ public struct RowFacts: Sendable {
     }
 }
 
-/// Everything about one policy, gathered in one pass in bounded memory.
+/// The analysis of one policy, collected in one pass in bounded memory.
 public struct PolicyAnalysis: Sendable {
     public let options: AnalysisOptions
     public private(set) var sums: OffPolicySums
     private var block = RowBlock()
-    /// Distribution of the weights, and of the outcomes weighted as the policy would have them.
+    /// Distributions of the weights, and of the outcomes weighted for the policy.
     private(set) var weightSketch = ValueSketch()
     public private(set) var outcomes = ValueSketch()
     private(set) var batches = TimeBatches()
@@ -59,14 +59,15 @@ public struct PolicyAnalysis: Sendable {
     private(set) var classes = Groups()
     private(set) var paths = Groups()
     private(set) var discounted: DiscountedValue
-    /// Sums of what happens on the network; nil where actions are no paths.
+    /// Sums of network figures; nil if actions are not paths.
     private(set) var network: NetworkSums?
-    /// The range of the rewards of decisions that the policy might have taken too.
+    /// The range of the rewards of decisions that the policy might also have taken.
     private(set) var weightedRange: (least: Double, greatest: Double)?
-    /// Decisions for which the policy was not certain, and the greatest probabilities of all.
+    /// Number of decisions for which the policy was not deterministic, and the sum of its largest
+    /// probabilities.
     private(set) var uncertain = 0
     private var greatest = CompensatedSum()
-    // Kept for the betting sequence alone.
+    // Weights and rewards, kept only for confidence sequences in a known range.
     private(set) var keptWeights: [Double] = []
     private(set) var keptRewards: [Double] = []
 
@@ -98,7 +99,7 @@ public struct PolicyAnalysis: Sendable {
 
     public var count: Int { sums.count + block.count }
 
-    /// Takes in one decision, in the order of the log.
+    /// Adds one decision, in the order of the log.
     public mutating func add(
         _ row: OffPolicyRow, _ facts: RowFacts, actionName: () -> String = { "" },
         className: () -> String = { "" }, pathName: (_ path: Int) -> String = { _ in "" }
@@ -124,7 +125,8 @@ public struct PolicyAnalysis: Sendable {
             weightedRange = (min(range.least, row.reward), max(range.greatest, row.reward))
         }
         if let burst = facts.burst {
-            // In place: the sums are large, and a copy a decision costs more than they do.
+            // This updates in place: the sums are large, and copying them per decision costs more
+            // than adding.
             if network == nil { network = NetworkSums() }
             network?.add(burst, weight: weight, agreement: facts.agreement)
         }
@@ -187,12 +189,12 @@ public struct PolicyAnalysis: Sendable {
         block.removeAll()
     }
 
-    /// Takes in what is still in the block; call it once at the end of the log.
+    /// Adds what is still in the block; call it once at the end of the log.
     public mutating func finish() { flush() }
 
     // MARK: Read
 
-    /// The diagnostics that come from the decisions; counts of others are the caller's.
+    /// The diagnostics of the evaluated decisions; the caller counts the excluded ones.
     public var diagnostics: Diagnostics {
         var facts = Diagnostics()
         let number = Double(max(1, sums.count))
@@ -240,15 +242,16 @@ public struct PolicyAnalysis: Sendable {
         return facts
     }
 
-    /// True when decisions resemble their neighbours, so that intervals for independent ones are
-    /// too narrow.
+    /// Whether decisions are autocorrelated, so that intervals for independent decisions are too
+    /// narrow.
     var isDependent: Bool {
         let rho = autocorrelation
         if rho > 0.2, rho * Double(sums.count).squareRoot() > 3 { return true }
         return (errorRatio ?? 1) > TimeBatches.clearRatio
     }
 
-    /// How many times larger the error of the preferred estimate is over stretches of time.
+    /// Ratio of the preferred estimator's error from batch means to its error for independent
+    /// decisions.
     var errorRatio: Double? {
         let name: Estimator.Name = sums.hasModel ? .dr : .snips
         return sums.estimate(Estimator(name)).flatMap {
@@ -257,30 +260,30 @@ public struct PolicyAnalysis: Sendable {
         }
     }
 
-    /// Correlation of what the model leaves over with the next decision's.
+    /// Lag-1 autocorrelation of the model's residuals.
     private var autocorrelation: Double {
         let mean = residuals.mean
         return residuals.scatter > 0
             ? (neighbours.value - Double(sums.count) * mean * mean) / residuals.scatter : 0
     }
 
-    /// True when the policy is certain of what it does in every decision.
+    /// Whether the policy is deterministic in every decision.
     var isDeterministic: Bool { uncertain == 0 }
 
     private static func deviation(_ distance: Double, _ error: Double) -> Double {
-        // Probabilities sum to one within a tolerance only.
+        // Probabilities sum to one only within a tolerance.
         if distance.magnitude <= 1e-6 { return error > 0 ? distance / max(error, 1e-6) : 0 }
         return distance / error
     }
 
-    /// How sure it is that the mean weight is not one, as the number of standard errors that says
-    /// as much of a large sample.
+    /// The evidence that the mean weight is not one, as the equivalent number of standard errors in
+    /// a large sample.
     ///
-    /// Few decisions prove little: one that the log took with the probability 0.01 has a weight of up
-    /// to 100. The number is what Bernstein's bound allows, with the largest weight seen; where the
-    /// error is that of the sample, Student's t at the most; and where all weights are the same, as
-    /// many as the product of the weights, which is above x with a probability of 1 / x at the most
-    /// (Ville, 1939).
+    /// Few decisions prove little: one that the log took with probability 0.01 has a weight of up
+    /// to 100. The number follows from Bernstein's bound with the largest observed weight; if the
+    /// error is that of the sample, it is at most that of Student's t; and if all weights are
+    /// equal, it follows from their product, which exceeds x with probability at most 1 / x (Ville,
+    /// 1939).
     private func weightEvidence(_ distance: Double, implied: Double?) -> Double {
         let plain = PolicyAnalysis.deviation(distance, implied ?? support.standardError)
         guard sums.count > 0, !(plain == 0), !plain.isNaN, implied != 0 else { return plain }
@@ -301,7 +304,7 @@ public struct PolicyAnalysis: Sendable {
             }
         } else {
             evidence = number * log(max(0, 1 + distance)).magnitude
-            // log of 740, of which the normal distribution leaves three standard errors.
+            // ln 740 = 6.6 corresponds to three standard errors, since P(Z > 3) = 1 / 740.
             evidence = (2 * max(0, evidence - 2.1)).squareRoot()
         }
         evidence = min(plain.magnitude, evidence)
@@ -312,7 +315,7 @@ public struct PolicyAnalysis: Sendable {
         sums.hasModel ? sums.doublyRobust.mean : sums.inverse.mean
     }
 
-    /// Standard errors between the mean rewards of the halves, by the spread over stretches.
+    /// Difference between the mean rewards of both halves in standard errors, from batch means.
     private var drift: Double {
         let parts = batches.stretches(\.recorded)
         guard parts.count >= 16 else { return 0 }
@@ -330,8 +333,8 @@ public struct PolicyAnalysis: Sendable {
         return error > 0 ? (second.mean - first.mean) / error : 0
     }
 
-    /// The value over time, in about 24 stretches, with what was recorded; by DR, or by SNIPS
-    /// where there is no reward model.
+    /// The value and the recorded mean over time, in about 24 batches; by DR, or by SNIPS without a
+    /// reward model.
     public var overTime: [(count: Int, value: Double, recorded: Double)] {
         batches.series(24).map { part in
             (
@@ -340,14 +343,14 @@ public struct PolicyAnalysis: Sendable {
         }
     }
 
-    /// The value with old decisions forgotten, and its standard error.
+    /// The value with old decisions discounted, and its standard error.
     public var discountedValue: (value: Double, standardError: Double) { discounted.mean }
 
-    /// The values by action taken in the log, and by traffic class.
+    /// The values by logged action.
     public var byAction: [(name: String, sums: GroupSums)] {
         Array(zip(actions.names, actions.sums)).map { (name: $0.0, sums: $0.1) }
     }
-    /// The values by path, whether the action was that path alone or with others.
+    /// The values by path, whether the action used that path alone or with others.
     public var byPath: [(name: String, sums: GroupSums)] {
         Array(zip(paths.names, paths.sums)).map { (name: $0.0, sums: $0.1) }
     }

@@ -1,32 +1,32 @@
 import Glibc
 
-/// The distribution of weighted numbers in bounded memory: exact up to 65 536 of them, then to
-/// half a percent of each.
+/// The distribution of weighted numbers in bounded memory: exact up to 65,536 numbers, then with a
+/// relative error of half a percent.
 ///
 /// Beyond the limit numbers fall into bins whose bounds grow by one percent.
 /// Source: Masson, Rim and Lee, "DDSketch: a fast and fully-mergeable quantile sketch with
 /// relative-error guarantees", 2019.
 public struct ValueSketch: Sendable {
-    /// Numbers kept one by one.
+    /// The most numbers that are kept individually.
     static let limit = 1 << 16
     private static let growth = log(1.01)
 
     public private(set) var count = 0
     private var values: [Double] = []
     private var weights: [Double] = []
-    /// Bins one after the other from number `lowest` on: at most some 150 000.
+    /// Consecutive bins from number `lowest` on; at most some 150,000.
     private var bins: [Bin] = []
     private var lowest = 0
-    /// Infinite numbers: far from all others, and not worth the bins between.
+    /// Infinite numbers, in a bin of their own.
     private var beyond = Bin()
 
     private struct Bin: Sendable {
         var weight = 0.0
-        /// Of the weights.
+        /// Sum of the squared weights.
         var squares = 0.0
         var count = 0
-        /// The number that is in it, not-a-number once there are several: rewards of zero and one
-        /// stay what they are.
+        /// The only number in the bin, NaN once there are several, so that rewards of zero and one
+        /// stay exact.
         var only = 0.0
 
         mutating func add(_ value: Double, weight: Double, squares: Double, count: Int) {
@@ -43,10 +43,10 @@ public struct ValueSketch: Sendable {
 
     public init() {}
 
-    /// True while nothing has been rounded.
+    /// Whether nothing has been rounded yet.
     var isExact: Bool { bins.isEmpty }
 
-    /// Takes in one number; not-a-number is passed over.
+    /// Adds one number; NaN is ignored.
     public mutating func add(_ value: Double, weight: Double = 1) {
         guard !value.isNaN else { return }
         count += 1
@@ -75,7 +75,7 @@ public struct ValueSketch: Sendable {
         bins[bin &- lowest].add(value, weight: weight, squares: squares, count: count)
     }
 
-    /// Makes room for a bin outside of those that are there.
+    /// Makes room for a bin outside the present ones.
     private mutating func extend(to bin: Int) {
         if bins.isEmpty { lowest = bin }
         if bin < lowest {
@@ -104,8 +104,7 @@ public struct ValueSketch: Sendable {
         return bin > 0 ? size : -size
     }
 
-    /// Numbers with their weights, the sums of the weights' squares and how often they stand for
-    /// one, ascending.
+    /// The numbers in ascending order with their weights, sums of squared weights, and counts.
     private var sorted: [Item] {
         if bins.isEmpty {
             return zip(values, weights).map {
@@ -133,20 +132,20 @@ public struct ValueSketch: Sendable {
         var count: Int
     }
 
-    /// The quantile of sorted numbers, between neighbours in proportion.
+    /// The quantile of sorted numbers, with linear interpolation.
     static func quantile(_ sorted: [Double], _ probability: Double) -> Double {
         guard let last = sorted.last else { return .nan }
         let place = probability * Double(sorted.count - 1)
         let below = Int(place)
         guard below + 1 < sorted.count else { return last }
         let share = place - Double(below)
-        // The form that numpy has, for the same last digit.
+        // This is numpy's formula, which gives the same last digit.
         let step = sorted[below + 1] - sorted[below]
         return share < 0.5
             ? sorted[below] + step * share : sorted[below + 1] - step * (1 - share)
     }
 
-    /// Quantiles of the numbers, all weighing the same.
+    /// Quantiles of the numbers with equal weights.
     public func quantiles(_ probabilities: [Double]) -> [Double] {
         let sorted = sorted
         if bins.isEmpty {
@@ -163,8 +162,8 @@ public struct ValueSketch: Sendable {
         }
     }
 
-    /// Quantiles of the weighted distribution: the least number below or at which that share of
-    /// all weight lies; not-a-number without weight.
+    /// Quantiles of the weighted distribution: the least number at or below which that share of the
+    /// total weight lies; NaN without weight.
     public func weightedQuantiles(_ probabilities: [Double]) -> [Double] {
         let sorted = sorted
         let all = sorted.reduce(0) { $0 + $1.weight }
@@ -179,14 +178,14 @@ public struct ValueSketch: Sendable {
         }
     }
 
-    /// The weighted quantiles with intervals: the quantiles at the ends of the interval of the
-    /// weighted share that lies below each.
+    /// The weighted quantiles with intervals, which are the quantiles at the ends of the interval
+    /// of the weighted share below each.
     ///
-    /// An end that no number was seen beyond is infinite above and the least number below. Source:
-    /// Woodruff, "Confidence intervals for medians and other position measures", 1952; the error of
-    /// the share is that of a ratio of sums, by the delta method.
-    /// - Parameter deviations: standard errors on each side, 1.96 for 95 %, times what neighbours
-    ///   that resemble each other add to them.
+    /// If that interval exceeds the data, the upper end is infinite and the lower end the least
+    /// number. Source: Woodruff, "Confidence intervals for medians and other position measures",
+    /// 1952; the error of the share is that of a ratio of sums, by the delta method.
+    /// - Parameter deviations: standard errors on each side, 1.96 for 95 %, times the factor for
+    ///   autocorrelation.
     func weightedQuantiles(
         _ probabilities: [Double], deviations: Double
     ) -> [(value: Double, low: Double, high: Double)] {
@@ -199,8 +198,8 @@ public struct ValueSketch: Sendable {
         guard all > 0, let least = items.first?.value else {
             return probabilities.map { _ in (.nan, .nan, .nan) }
         }
-        /// The least number at or below which this share of all weight lies, with the sum of
-        /// squares up to there; nil above all.
+        /// The least number at or below which this share of the total weight lies, with the sum of
+        /// squares up to there; nil if there is none.
         func place(_ share: Double) -> (value: Double, squares: Double)? {
             var (sum, below) = (0.0, 0.0)
             for item in items {
@@ -220,15 +219,15 @@ public struct ValueSketch: Sendable {
         }
     }
 
-    /// The weighted mean of the greatest `share` of all weight: the conditional value at risk of
-    /// numbers that are better when small.
+    /// The weighted mean of the greatest `share` of the total weight: the conditional value at risk
+    /// if small numbers are better.
     ///
     /// Source: Huang et al., "Off-policy risk assessment in contextual bandits", 2021.
     public func upperTailMean(_ share: Double) -> Double {
         ValueSketch.tailMean(sorted.reversed().map { ($0.value, $0.weight) }, share)
     }
 
-    /// The weighted mean of the least `share` of all weight.
+    /// The weighted mean of the least `share` of the total weight.
     public func lowerTailMean(_ share: Double) -> Double {
         ValueSketch.tailMean(sorted.map { ($0.value, $0.weight) }, share)
     }
@@ -249,7 +248,7 @@ public struct ValueSketch: Sendable {
         return sum / wanted
     }
 
-    /// The share that the greatest `number` of the numbers has of their sum.
+    /// The share of the sum that belongs to the greatest `number` numbers.
     func topShare(_ number: Int) -> Double {
         let sorted = sorted
         let all = sorted.reduce(0) { $0 + $1.value * Double($1.count) }
@@ -264,7 +263,7 @@ public struct ValueSketch: Sendable {
         return sum / all
     }
 
-    /// Counts in `number` bins of equal width over a range; what lies outside joins the ends.
+    /// Counts in `number` bins of equal width over a range; numbers outside count in the end bins.
     public func histogram(_ range: ClosedRange<Double>, bins number: Int) -> [Int] {
         var counts = [Int](repeating: 0, count: number)
         let width = (range.upperBound - range.lowerBound) / Double(number)

@@ -1,6 +1,6 @@
-/// Whether an estimate deserves belief, and why not.
+/// Whether an estimate can be trusted, and the reasons if not.
 public struct Verdict: Hashable, Sendable {
-    /// How much an estimate is worth, the best first.
+    /// How far an estimate can be trusted, best first.
     public enum Level: Int, Hashable, Comparable, Sendable {
         case trust, weak, doNotTrust
 
@@ -17,7 +17,7 @@ public struct Verdict: Hashable, Sendable {
     }
 
     public private(set) var level = Level.trust
-    /// One sentence for each thing that is wrong; empty when all is well.
+    /// One sentence for each problem; empty if there is none.
     public private(set) var reasons: [String] = []
 
     private mutating func note(_ level: Level, _ reason: String) {
@@ -25,7 +25,7 @@ public struct Verdict: Hashable, Sendable {
         reasons.append(reason)
     }
 
-    /// Limits below which the answer rests on too little.
+    /// The limits of the checks.
     enum Limit {
         static let weakShare = 0.1
         static let least = 50.0
@@ -58,12 +58,12 @@ public struct Verdict: Hashable, Sendable {
         judgeRewards(facts)
     }
 
-    /// Weights have a mean of one when the propensities are right and the log could have done all
-    /// that the policy does.
+    /// Judges the mean weight, which is one if the propensities are right and the log could have
+    /// taken all actions of the policy.
     private mutating func judgeMeanWeight(_ facts: Diagnostics) {
         let mean = facts.meanWeight + facts.unsupportedShare
         guard facts.largestWeight > 0 else {
-            // Where the support is known, the share of what was never possible says it all.
+            // If the support is known, the share of unsupported actions explains everything.
             if facts.unsupportedShare < Limit.unsupported {
                 note(
                     .doNotTrust,
@@ -74,7 +74,7 @@ public struct Verdict: Hashable, Sendable {
         }
         let text = "the mean weight is \(Verdict.rounded(mean)), not 1"
         if facts.weightTest.magnitude > Limit.deviations {
-            // Too little weight may also be that of actions the log never took.
+            // Too little weight may also come from actions that the log never took.
             if facts.weightTest > 0 || facts.isSupportKnown {
                 note(.doNotTrust, text + ": the recorded propensities are wrong")
             } else {
@@ -104,7 +104,7 @@ public struct Verdict: Hashable, Sendable {
         } else if facts.effectiveShare < Limit.weakShare {
             note(.weak, "the effective sample size is \(text)")
         }
-        // Rare decisions of large weight that have not been seen yet leave no trace in the sample.
+        // Rare decisions of large weight that have not occurred yet leave no trace in the sample.
         if let implied = facts.impliedSampleSize, Double(facts.count) >= Limit.least,
             !(implied >= Limit.least && implied / Double(facts.count) >= Limit.leastShare)
         {
@@ -113,7 +113,7 @@ public struct Verdict: Hashable, Sendable {
                 "what the policy prefers was so rare in the log that \(facts.count) decisions are "
                     + "worth \(Verdict.rounded(implied))")
         }
-        // Of few decisions each has a large share.
+        // With few decisions each one has a large share.
         let largest = facts.largestWeightShare
         let isUneven = largest * Double(facts.count) > 2
         if isUneven, largest > Limit.largest {
@@ -165,7 +165,7 @@ public struct Verdict: Hashable, Sendable {
         }
     }
 
-    /// With one digit after the point, as in the tables.
+    /// Formats a share with one digit after the point, as in the tables.
     static func percent(_ share: Double) -> String {
         rounded((share * 1000).rounded() / 10) + " %"
     }

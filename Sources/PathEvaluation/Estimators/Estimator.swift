@@ -1,18 +1,19 @@
-/// How the value of a policy is estimated from decisions that another one took.
+/// An off-policy estimator: it estimates the value of a policy from decisions of another one.
 ///
-/// w is the evaluated probability of the logged action over its propensity, r the reward,
+/// w is the evaluated policy's probability of the logged action over its propensity, r the reward,
 /// q the reward model's expectation and d its mean over the evaluated policy's actions.
 public struct Estimator: Hashable, Sendable, CustomStringConvertible {
-    /// The estimators by the names that people type.
+    /// The estimators by the names that users type.
     public enum Name: String, Hashable, Sendable, CaseIterable {
-        /// Inverse propensity score: mean of w r. Unbiased, the variance of the weights.
+        /// Inverse propensity score: mean of w r. It is unbiased, and its variance is that of the
+        /// weights.
         case ips
         /// IPS with weights no larger than lambda.
         case ipsClip = "ips-clip"
         /// Self-normalised IPS: sum of w r over sum of w.
         /// Source: Swaminathan and Joachims, 2015.
         case snips
-        /// Direct method: mean of d. As biased as the model.
+        /// Direct method: mean of d. It is as biased as the model.
         case dm
         /// Doubly robust: mean of d + w (r - q). Source: Dudik et al., 2014.
         case dr
@@ -32,15 +33,16 @@ public struct Estimator: Hashable, Sendable, CustomStringConvertible {
         case subGaussianIPS = "sub-gaussian-ips"
         /// `sgDR` with lambda by the theorem.
         case subGaussianDR = "sub-gaussian-dr"
-        /// DR with a model fitted to make DR's variance small. Source: Farajtabar et al., 2018.
+        /// DR with a model fitted to minimise DR's variance. Source: Farajtabar et al., 2018.
         case mrdr
-        /// Mean reward where the log did what the policy most probably does. Source: Li et al., 2011.
+        /// Mean reward over the decisions in which the log took the policy's most probable action.
+        /// Source: Li et al., 2011.
         case replay
         /// Empirical likelihood under the constraint that weights have mean one; lambda is the
-        /// largest weight possible. Source: Karampatziakis et al., 2020.
+        /// largest possible weight. Source: Karampatziakis et al., 2020.
         case cressieRead = "cressie-read"
 
-        /// What a number after the name means; nil when it means nothing.
+        /// The meaning of a number after the name; nil if the name takes none.
         public var parameter: String? {
             switch self {
             case .ipsClip, .drClip, .switchDR: "the largest weight"
@@ -51,7 +53,7 @@ public struct Estimator: Hashable, Sendable, CustomStringConvertible {
             }
         }
 
-        /// True when it uses a reward model.
+        /// Whether it uses a reward model.
         public var needsModel: Bool {
             switch self {
             case .ips, .ipsClip, .snips, .sgIPS, .subGaussianIPS, .replay, .cressieRead: false
@@ -61,9 +63,9 @@ public struct Estimator: Hashable, Sendable, CustomStringConvertible {
     }
 
     public let name: Name
-    /// The number after the name; without one it is tuned, or has its natural value.
+    /// The number after the name; without one it is tuned, or has its default value.
     public let lambda: Double?
-    /// The text that was given, `dr-clip=10`.
+    /// The text that the user gave, such as `dr-clip=10`.
     public let text: String
 
     static let ips = Estimator(.ips)
@@ -71,7 +73,7 @@ public struct Estimator: Hashable, Sendable, CustomStringConvertible {
     static let dm = Estimator(.dm)
     static let dr = Estimator(.dr)
     static let sndr = Estimator(.sndr)
-    /// One of each name.
+    /// One estimator of each name.
     public static let all = Name.allCases.map { Estimator($0) }
 
     public init(_ name: Name, lambda: Double? = nil) {
@@ -80,9 +82,9 @@ public struct Estimator: Hashable, Sendable, CustomStringConvertible {
         text = name.rawValue + (lambda.map { "=\($0)" } ?? "")
     }
 
-    /// A name, or a name and a number: `dr`, `dr-clip=10`.
+    /// Parses a name, or a name and a number: `dr`, `dr-clip=10`.
     ///
-    /// - Returns: nil for an unknown name, and for a number that is out of range or out of place.
+    /// - Returns: nil for an unknown name, and for a number that is out of range or not allowed.
     public init?(parsing text: String) {
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         guard let first = parts.first, let name = Name(rawValue: String(first)) else { return nil }
@@ -108,10 +110,11 @@ public struct Estimator: Hashable, Sendable, CustomStringConvertible {
 public struct Estimate: Hashable, Sendable {
     public var estimator: Estimator
     public var value: Double
-    /// Of the value; for self-normalised estimators by the delta method, zero below two decisions.
+    /// Standard error of the value; by the delta method for self-normalised estimators, and zero
+    /// for fewer than two decisions.
     public var standardError: Double
     public var count: Int
-    /// The number that was given or tuned, for the estimators that have one.
+    /// The given or tuned number, for estimators that have one.
     public var lambda: Double?
 
     public init(
@@ -125,16 +128,15 @@ public struct Estimate: Hashable, Sendable {
         self.lambda = lambda
     }
 
-    /// The standard error where there is one: two decisions say how far values lie apart, one does
-    /// not.
+    /// The standard error if there is one: it needs at least two decisions.
     public var knownError: Double? {
         count > 1 && value.isFinite && standardError.isFinite ? standardError : nil
     }
 
     /// The normal interval that covers the value with this confidence, for example 0.95.
     ///
-    /// It knows only of sampling noise: not of the reward model's bias (DM), nor of weights whose
-    /// largest ones were not seen; the verdict tells of those.
+    /// It covers only sampling noise, not the reward model's bias (DM) nor large weights that have
+    /// not occurred; the verdict warns of those.
     public func interval(confidence: Double) -> (low: Double, high: Double) {
         let width = NormalDistribution.quantile(0.5 + confidence / 2) * standardError
         return (value - width, value + width)

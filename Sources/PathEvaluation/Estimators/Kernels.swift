@@ -2,8 +2,8 @@ import CKernels
 
 /// Loops over the rows of one block.
 ///
-/// Maps are written so that they vectorise; sums run in eight lanes of at most 32 terms, and what
-/// comes out is added up with compensation, so the error does not grow with the number of blocks.
+/// Maps are written so that they vectorise; sums run in eight lanes of at most 32 terms, and the
+/// results are added with compensation, so the error does not grow with the number of blocks.
 enum Kernels {
     typealias Column = UnsafePointer<Double>
     typealias Output = UnsafeMutablePointer<Double>
@@ -71,7 +71,7 @@ enum Kernels {
         return sums
     }
 
-    /// Adds a block of numbers to their moments; returns what was added.
+    /// Adds a block of numbers to their moments; returns the added sums.
     @discardableResult
     static func add(_ x: Column, _ count: Int, to moments: inout Moments) -> ck_moments {
         guard count > 0 else { return ck_moments() }
@@ -81,7 +81,8 @@ enum Kernels {
         return sums
     }
 
-    /// Adds a block of base + rule(w) target to their moments, or of those without base.
+    /// Adds a block of base + rule(w) target, or of rule(w) target without a base, to their
+    /// moments.
     static func add(
         _ rule: WeightRule, _ weights: Column, _ target: Column, _ base: Column?, _ count: Int,
         to moments: inout Moments
@@ -117,14 +118,14 @@ enum Kernels {
         return (low, high)
     }
 
-    /// Writes the numbers whose flag is one and not zero one after the other; returns how many they are.
+    /// Compacts the numbers whose flag is one; returns how many there are.
     static func pack(
         _ x: Column, where flags: UnsafePointer<Int64>, _ count: Int, into output: Output
     ) -> Int {
         var packed = 0
         for i in 0..<count {
             output[packed] = x[i]
-            // Without a branch, which nobody could foresee.
+            // This avoids a branch, which would be unpredictable.
             packed &+= Int(truncatingIfNeeded: flags[i])
         }
         return packed
@@ -132,7 +133,7 @@ enum Kernels {
 }
 
 extension WeightRule {
-    /// Whether it leaves weights up to `most` as they are.
+    /// Whether it leaves weights up to `most` unchanged.
     func keeps(upTo most: Double) -> Bool {
         switch self {
         case .plain: true
@@ -141,7 +142,7 @@ extension WeightRule {
         }
     }
 
-    /// The rule as the kernels know it, with its number.
+    /// The rule's code for the kernels, with its number.
     fileprivate var code: (ck_rule, Double) {
         switch self {
         case .plain: (CK_PLAIN, 0)

@@ -2,10 +2,10 @@ import DenseMath
 
 /// Estimates from the sums.
 extension OffPolicySums {
-    /// One estimator's value over the rows taken in, with its standard error.
+    /// One estimator's value over the added rows, with its standard error.
     ///
-    /// - Parameter tuning: how lambda is chosen where none is given.
-    /// - Returns: nil when its scores were not kept, or it needs a model and there is none.
+    /// - Parameter tuning: how lambda is chosen if none is given.
+    /// - Returns: nil if its scores were not kept, or if it needs a model and there is none.
     public func estimate(_ estimator: Estimator, tuning: Tuning = Tuning()) -> Estimate? {
         if estimator.name.needsModel, !hasModel { return nil }
         switch estimator.name {
@@ -62,7 +62,7 @@ extension OffPolicySums {
 
     /// The influence of a row is (d - mean d) + w (e - c) / mean w, with c = sum w e / sum w.
     ///
-    /// Rewards that are all the same leave nothing to estimate: their value is that reward.
+    /// If all rewards are equal there is nothing to estimate: the value is that reward.
     private var selfNormalisedDoublyRobust: Estimate {
         if count > 0, leastReward == greatestReward {
             return Estimate(
@@ -87,20 +87,20 @@ extension OffPolicySums {
         return Estimate(estimator: .sndr, value: value, standardError: error, count: count)
     }
 
-    /// What the logged decisions earned.
+    /// The mean reward of the logged decisions.
     public var recorded: Estimate { estimate(.ips, logged) }
 
-    /// What the evaluated policy would have earned above the logged one, paired by decision (DR).
+    /// The gain of the evaluated policy over the logged one, paired by decision (DR).
     var gainOverLogged: Estimate { estimate(.dr, gain) }
 
     // MARK: Weights
 
-    /// Mean of the weights, expected to be one when propensities are right; its standard error.
+    /// Mean of the weights, which should be one if propensities are right, and its standard error.
     public var meanWeight: (value: Double, standardError: Double) {
         (weights.mean, weights.standardError)
     }
 
-    /// Kish's effective sample size: how many equally weighted decisions say as much.
+    /// Kish's effective sample size: the equivalent number of equally weighted decisions.
     public var effectiveSampleSize: Double {
         let squares = weightSquares.value
         return squares > 0 ? weights.sum * weights.sum / squares : 0
@@ -109,7 +109,7 @@ extension OffPolicySums {
     /// The mean of w^2: one plus the chi-squared divergence of the policies.
     var secondMoment: Double { weightSquares.value / Double(max(1, count)) }
 
-    /// The largest weight's share of all weight.
+    /// The largest weight's share of the total weight.
     public var largestWeightShare: Double {
         weights.sum > 0 ? largestWeight / weights.sum : 0
     }

@@ -1,23 +1,23 @@
 import CKernels
 import DenseMath
 
-/// What all estimators of one policy need of the decisions, in constant memory.
+/// The sums over decisions that all estimators of one policy need, in constant memory.
 ///
-/// With w = 1 throughout (a policy on its own log) IPS and SNIPS equal the recorded mean exactly,
-/// and with a constant reward of 1 SNIPS and SNDR are exactly 1 with an interval of no width.
+/// With w = 1 everywhere (a policy on its own log) IPS and SNIPS equal the recorded mean exactly,
+/// and with a constant reward of 1 SNIPS and SNDR are exactly 1 with a standard error of zero.
 public struct OffPolicySums: Sendable {
-    /// Rewards as they were recorded.
+    /// Rewards as recorded.
     public private(set) var logged = Moments()
     public private(set) var weights = Moments()
     public private(set) var inverse = Moments()
     private(set) var direct = Moments()
     public private(set) var doublyRobust = Moments()
-    /// DR score less recorded reward, by decision.
+    /// DR score minus recorded reward, per decision.
     public private(set) var gain = Moments()
-    /// Scores kept beside IPS and DR.
+    /// Scores kept besides IPS and DR.
     public let scores: [Score]
     private(set) var moments: [Moments]
-    /// False when there is no reward model.
+    /// Whether there is a reward model.
     let hasModel: Bool
 
     /// Sums of the squares of weights, and of weights with residuals.
@@ -32,13 +32,14 @@ public struct OffPolicySums: Sendable {
     private(set) var residualWeight = CompensatedSum()
     private(set) var directResidual = CompensatedSum()
     private(set) var directWeight = CompensatedSum()
-    /// Decisions whose action the policy most probably takes, with their rewards.
+    /// Rewards of decisions whose action is the policy's most probable one.
     private(set) var matched = Moments()
     public private(set) var largestWeight = 0.0
     public private(set) var leastReward = Double.infinity
     public private(set) var greatestReward = -Double.infinity
 
-    /// - Parameter scores: kept beside IPS and DR, as `Estimator.scores(for:)` says.
+    /// - Parameter scores: scores to keep besides IPS and DR, as `Estimator.scores(for:)` returns
+    ///   them.
     public init(scores: [Score] = [], hasModel: Bool = true) {
         let own = scores.filter {
             $0 != Score(.plain, .reward) && $0 != Score(.plain, .residual)
@@ -51,13 +52,13 @@ public struct OffPolicySums: Sendable {
 
     public var count: Int { logged.count }
 
-    /// Takes in a block of decisions.
+    /// Adds a block of decisions.
     public mutating func add(_ block: borrowing RowBlock) {
         guard block.count > 0 else { return }
         _ = block.withColumns { add($0) }
     }
 
-    /// Takes in up to 256 decisions.
+    /// Adds up to 256 decisions.
     mutating func add(_ columns: RowColumns) {
         guard columns.count > 0 else { return }
         withUnsafeTemporaryAllocation(of: Double.self, capacity: 4 * RowBlock.capacity) { room in
@@ -133,8 +134,8 @@ public struct OffPolicySums: Sendable {
         }
     }
 
-    /// Adds a block's sums with plain weights to a score whose rule leaves its weights alone; false
-    /// when they are to be computed: with other weights, or about another origin.
+    /// Adds a block's sums with plain weights to a score whose rule does not change these weights;
+    /// returns false if they have to be computed, with other weights or about another origin.
     private mutating func repeats(
         _ whole: Moments, _ sums: ck_moments, _ most: Double, _ count: Int, at index: Int
     ) -> Bool {
@@ -146,7 +147,7 @@ public struct OffPolicySums: Sendable {
         return true
     }
 
-    /// The moments of a score; nil when it was not kept.
+    /// The moments of a score; nil if it was not kept.
     public func moments(of score: Score) -> Moments? {
         switch (score.rule, score.base) {
         case (.plain, .reward): return inverse

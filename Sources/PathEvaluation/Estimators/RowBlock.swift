@@ -1,17 +1,18 @@
 /// One decision as the estimators see it.
 public struct OffPolicyRow: Hashable, Sendable {
-    /// w: probability of the logged action under the evaluated policy over its propensity.
+    /// w: the evaluated policy's probability of the logged action over its propensity.
     public var weight: Double
-    /// r: what the logged action earned.
+    /// r: the reward of the logged action.
     public var reward: Double
-    /// q(x, a): what the reward model expects of the logged action.
+    /// q(x, a): the reward model's expectation for the logged action.
     var modelled: Double
-    /// What the reward model expects of the evaluated policy: sum over actions of pi(a) q(x, a).
+    /// d: the reward model's expectation for the evaluated policy, the sum over actions of pi(a)
+    /// q(x, a).
     var direct: Double
-    /// The same two of the model that makes the variance of DR small.
+    /// The same two for the model that minimises the variance of DR.
     var robustModelled: Double
     var robustDirect: Double
-    /// True when the logged action is the one that the evaluated policy most probably takes.
+    /// Whether the logged action is the evaluated policy's most probable one.
     var isMatch: Bool
 
     public init(
@@ -28,24 +29,24 @@ public struct OffPolicyRow: Hashable, Sendable {
     }
 }
 
-/// Up to 256 decisions that lie elsewhere, columns apart; those of a reward model are not read
-/// without one.
+/// Up to 256 decisions in columns that are stored elsewhere; the model's columns are not read
+/// without a reward model.
 struct RowColumns {
     var count: Int
     var weights: UnsafePointer<Double>
     var rewards: UnsafePointer<Double>
     var modelled: UnsafePointer<Double>
     var direct: UnsafePointer<Double>
-    /// Nil where no score of the robust model is kept.
+    /// Nil if no score of the robust model is kept.
     var robustModelled: UnsafePointer<Double>?
     var robustDirect: UnsafePointer<Double>?
-    /// One where the logged action is the policy's most probable one, else zero.
+    /// One if the logged action is the policy's most probable one, else zero.
     var matches: UnsafePointer<Int64>
 }
 
-/// Up to 256 decisions, columns apart, as the kernels take them.
+/// Up to 256 decisions in columns, for the kernels.
 public struct RowBlock: Sendable {
-    /// Most rows of a block.
+    /// The most rows in a block.
     public static let capacity = 256
 
     public internal(set) var count = 0
@@ -61,12 +62,12 @@ public struct RowBlock: Sendable {
 
     public var isFull: Bool { count == RowBlock.capacity }
 
-    /// Forgets its rows.
+    /// Removes all rows.
     public mutating func removeAll() { count = 0 }
 
-    /// Takes in one row.
+    /// Appends one row.
     ///
-    /// - Precondition: it is not full.
+    /// - Precondition: the block is not full.
     @inline(__always)
     public mutating func append(_ row: OffPolicyRow) {
         weights[count] = row.weight

@@ -1,11 +1,11 @@
-/// What an estimator makes of a weight w before it multiplies a reward or a residual.
+/// How an estimator transforms a weight w before it multiplies a reward or a residual.
 public enum WeightRule: Hashable, Sendable {
     case plain
     /// min(w, lambda).
     case clip(Double)
-    /// w where w <= lambda, else nothing.
+    /// w if w <= lambda, else zero.
     case switchOff(Double)
-    /// lambda w / (w^2 + lambda); nothing for lambda = 0.
+    /// lambda w / (w^2 + lambda); zero for lambda = 0.
     case shrink(Double)
     /// w / (1 - lambda + lambda w).
     case subGaussian(Double)
@@ -19,7 +19,7 @@ public struct Score: Hashable, Sendable {
         case reward
         /// The residual of the reward model, with the direct term added.
         case residual
-        /// The same with the more robust model.
+        /// The same with the robust model.
         case robustResidual
     }
 
@@ -33,7 +33,7 @@ public struct Score: Hashable, Sendable {
 }
 
 extension Estimator {
-    /// The score for a number lambda; nil for the estimators that are no mean of scores.
+    /// The score for a number lambda; nil for estimators that are not a mean of scores.
     func score(_ lambda: Double) -> Score? {
         switch name {
         case .ipsClip: Score(.clip(lambda), .reward)
@@ -49,7 +49,7 @@ extension Estimator {
         }
     }
 
-    /// The numbers among which one is chosen when none is given.
+    /// The numbers from which one is chosen if none is given.
     var grid: [Double] {
         guard lambda == nil else { return [] }
         switch name {

@@ -4,9 +4,9 @@ import Glibc
 public struct Tuning: Hashable, Sendable {
     /// The rule of choice.
     public enum Method: String, Hashable, Sendable, CaseIterable {
-        /// The least biased candidate whose interval agrees with all wider ones.
-        /// Source: Tucker and Lee, "Improved estimator selection for off-policy evaluation", 2021
-        /// (SLOPE++, after Su, Srinath and Krishnamurthy, 2020).
+        /// The least biased candidate whose interval overlaps all wider ones. Source: Tucker and
+        /// Lee, "Improved estimator selection for off-policy evaluation", 2021 (SLOPE++, after Su,
+        /// Srinath and Krishnamurthy, 2020).
         case slope
         /// The least estimated mean squared error, with an upper bound of the bias.
         /// Source: Su et al., "Doubly robust off-policy evaluation with shrinkage", 2020.
@@ -18,7 +18,7 @@ public struct Tuning: Hashable, Sendable {
     var usesBiasBound = true
     /// Probability with which the bounds may fail.
     public var delta = 0.05
-    /// The candidates; nil takes each estimator's own.
+    /// The candidates; nil means each estimator's own.
     public var grid: [Double]?
 
     public init(method: Method = .slope, usesBiasBound: Bool = true, grid: [Double]? = nil) {
@@ -31,7 +31,7 @@ public struct Tuning: Hashable, Sendable {
 extension OffPolicySums {
     /// The number chosen for an estimator, and each candidate's estimated squared error (`mse`).
     ///
-    /// - Returns: nil when no candidate's score was kept.
+    /// - Returns: nil if no candidate's score was kept.
     func tuned(
         _ estimator: Estimator, _ tuning: Tuning
     ) -> (lambda: Double, errors: [Double])? {

@@ -1,10 +1,10 @@
 import Glibc
 
-/// Intervals that hold at all times at once: one may look whenever one likes, and stop.
+/// Time-uniform intervals: they stay valid if one looks repeatedly and stops at any time.
 ///
 /// All are for numbers x >= 0 whose mean is at most one, such as w r with rewards in 0 ... 1.
 enum PredictableMixture {
-    /// The bets lambda_t, from what was seen before t.
+    /// The bets lambda_t, computed from the numbers before t.
     ///
     /// Source: Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting",
     /// 2023, section 3.2.
@@ -17,7 +17,7 @@ enum PredictableMixture {
 
         init(alpha: Double) { level = 2 * log(1 / alpha) }
 
-        /// The bet on the next number, before `learn` has told it.
+        /// The bet on the next number, before `learn` takes it.
         @inline(__always)
         var next: Double {
             let t = time + 1
@@ -69,8 +69,8 @@ enum PredictableMixture {
         }
     }
 
-    /// The lower end of the betting sequence: the m at which the wealth
-    /// `sum ln(1 + min(lambda_t, 1 / (2 m)) (x_t - m))` reaches ln(1 / alpha).
+    /// The lower end of the betting sequence, the m at which the wealth `sum ln(1 + min(lambda_t, 1
+    /// / (2 m)) (x_t - m))` reaches ln(1 / alpha).
     ///
     /// Source: the same, section 4, with predictable plug-in bets.
     static func bettingLowerBound(_ values: some Sequence<Double>, alpha: Double) -> Double {
@@ -84,7 +84,7 @@ enum PredictableMixture {
         func wealth(_ m: Double) -> Double {
             let cap = 0.5 / m
             var sum = 0.0
-            // Products of eight factors cost one logarithm; none is below one half.
+            // Eight factors are multiplied per logarithm; none is below one half.
             var product = 1.0
             var number = 0
             for (x, lambda) in pairs {
@@ -114,7 +114,8 @@ enum AsymptoticSequence {
         (-SpecialFunctions.lambertLower(-alpha * alpha * exp(-1)) - 1) / count
     }
 
-    /// At the present count; all intervals at all counts hold together with this confidence.
+    /// The interval at the present count; the intervals at all counts hold simultaneously with this
+    /// confidence.
     static func interval(
         _ moments: Moments, confidence: Double, narrowestAt count: Double = 1000
     ) -> Interval {
@@ -132,7 +133,7 @@ enum AsymptoticSequence {
 
 /// Betting and empirical Bernstein sequences of w r for rewards from zero to one.
 enum BettingSequence {
-    /// Both ends by betting, each with half the error; needs all decisions in memory.
+    /// Computes both ends by betting, each with half the error; this needs all decisions in memory.
     static func interval(
         weights: some Collection<Double>, rewards: some Collection<Double>, confidence: Double
     ) -> Interval {
@@ -144,10 +145,10 @@ enum BettingSequence {
         return Interval(low, 1 - high, method: "betting confidence sequence")
     }
 
-    /// How much better than the logging policy: of w r - r, for rewards from zero to one.
+    /// The interval of the gain over the logging policy, w r - r, for rewards from zero to one.
     ///
-    /// (1 + w r - r) / 2 is not negative and has a mean of at most one, as has the same with
-    /// 1 - r, which bounds the other side.
+    /// (1 + w r - r) / 2 is not negative and has a mean of at most one; so has the same with 1 - r,
+    /// which bounds the other side.
     static func gain(
         weights: some Collection<Double>, rewards: some Collection<Double>, confidence: Double
     ) -> Interval {
@@ -162,7 +163,7 @@ enum BettingSequence {
         return Interval(2 * low - 1, 1 - 2 * high, method: "betting confidence sequence")
     }
 
-    /// Both ends by empirical Bernstein: constant memory, wider.
+    /// Computes both ends by empirical Bernstein, in constant memory but wider.
     static func bernstein(
         weights: some Collection<Double>, rewards: some Collection<Double>, confidence: Double
     ) -> Interval {

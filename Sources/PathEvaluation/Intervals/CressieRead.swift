@@ -1,10 +1,11 @@
 import DenseMath
 
-/// Empirical likelihood of the Cressie-Read family (power -2): the values that reweightings of the
-/// decisions can have when the importance weights are known to have mean one.
+/// Empirical likelihood of the Cressie-Read family (power -2): the values that reweighted decisions
+/// can have if the importance weights are known to have mean one.
 ///
-/// Six sums suffice, so it streams and merges. Source: Karampatziakis, Langford and Mineiro,
-/// "Empirical likelihood for contextual bandits", 2020; the closed form as in vw-estimators 0.2.2.
+/// Six sums suffice, so it can be streamed and merged. Source: Karampatziakis, Langford and
+/// Mineiro, "Empirical likelihood for contextual bandits", 2020; the closed form as in
+/// vw-estimators 0.2.2.
 struct CressieRead: Sendable {
     private let count: Double
     private let weights: Double
@@ -17,7 +18,7 @@ struct CressieRead: Sendable {
     private let largest: Double
 
     /// - Parameter largestWeight: the largest weight *possible*, not the largest seen; the larger
-    ///   one of both is used.
+    ///   of both is used.
     init(_ sums: OffPolicySums, largestWeight: Double = .infinity) {
         count = Double(sums.count)
         weights = sums.weights.sum
@@ -42,7 +43,7 @@ struct CressieRead: Sendable {
         if other < .infinity {
             let a = (other + weights) / (1 + count)
             let b = (other * other + weightSquares) / (1 + count)
-            // Weights that are all one leave nothing to correct.
+            // If all weights are one there is nothing to correct.
             guard a * a < b else { return rewards / count }
             gamma = (b - a) / (a * a - b)
             beta = (1 - a) / (a * a - b)
@@ -64,7 +65,7 @@ struct CressieRead: Sendable {
             let b = (other * other + weightSquares) / (1 + n)
             best = b > a * a ? (1 + n) * (a - 1) * (a - 1) / (b - a * a) : 0
         }
-        // The upper quantile of F(1, n) is the square of Student's.
+        // The upper quantile of F(1, n) is the square of that of Student's t.
         let t = StudentDistribution.quantile(0.5 + confidence / 2, freedom: n)
         let phi = (-best - t * t) / (2 * (1 + n))
         func bound(_ r: Double, _ sign: Double) -> Double {

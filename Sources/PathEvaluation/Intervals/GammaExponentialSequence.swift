@@ -6,7 +6,7 @@ import Glibc
 /// Source: Howard, Ramdas, McAuliffe and Sekhon, "Time-uniform, nonparametric, nonasymptotic
 /// confidence sequences", 2021, proposition 9; for importance weights as in vw-estimators 0.2.2.
 struct GammaExponentialSequence: Sendable {
-    /// One side: numbers x = w r, or w (1 - r), of mean at most one.
+    /// One side: numbers x = w r, or w (1 - r), with a mean of at most one.
     private struct Side: Sendable {
         var sum = CompensatedSum()
         var squares = CompensatedSum()
@@ -43,7 +43,7 @@ struct GammaExponentialSequence: Sendable {
     private var high = Side()
     private var count = 0.0
 
-    /// The interval of rewards from zero to one.
+    /// The interval for rewards from zero to one.
     static func interval(
         weights: some Collection<Double>, rewards: some Collection<Double>, confidence: Double
     ) -> Interval {

@@ -1,10 +1,10 @@
 import Glibc
 
-/// A range that is meant to hold the true value.
+/// An interval for the true value.
 public struct Interval: Hashable, Sendable {
     public var low: Double
     public var high: Double
-    /// How it was made, in words.
+    /// The method that computed it, in words.
     public var method: String
 
     public init(_ low: Double, _ high: Double, method: String) {
@@ -13,41 +13,42 @@ public struct Interval: Hashable, Sendable {
         self.method = method
     }
 
-    /// True when it holds the value.
+    /// Whether it contains the value.
     public func contains(_ value: Double) -> Bool { low <= value && value <= high }
 }
 
-/// The ways to an interval.
+/// The methods of computing an interval.
 public enum IntervalMethod: String, Hashable, Sendable, CaseIterable {
-    /// What suits the estimator: normal, or the delta method, or empirical likelihood.
+    /// The method that suits the estimator: normal, delta method or empirical likelihood, or batch
+    /// means if decisions are autocorrelated.
     case automatic = "auto"
     /// Normal, with the delta method for self-normalised estimators.
     case normal
     /// The same with Student's t.
     case student = "t"
-    /// Honest for any number of decisions, from the largest weight possible. Wide.
+    /// Valid for any number of decisions; it uses the largest possible weight and is wide.
     case hoeffding
-    /// Honest too, and narrower where the variance is small.
+    /// Also valid for any number, and narrower if the variance is small.
     case maurerPontil = "maurer-pontil"
     /// Empirical likelihood; needs no variance.
     case cressieRead = "cressie-read"
     /// Resamples decisions.
     case bootstrap
-    /// Resamples stretches of time: for decisions that resemble their neighbours.
+    /// Resamples batches of consecutive decisions, for autocorrelated decisions.
     case blockBootstrap = "block-bootstrap"
-    /// Student's t on the means of stretches of time.
+    /// Student's t on the means of batches of consecutive decisions.
     case batchMeans = "batch-means"
-    /// Holds at all times at once; rewards in a known range.
+    /// Time-uniform, for rewards in a known range.
     case betting
-    /// The same by an empirical Bernstein bound: wider, a tenth of the time.
+    /// The same by an empirical Bernstein bound: wider, in a tenth of the time.
     case bernstein
     /// The same by a mixture over all bets.
     case gammaExponential = "gamma-exponential"
-    /// Holds at all times at once, for many decisions.
+    /// Time-uniform, asymptotically valid for many decisions.
     case asymptotic
 }
 
-/// The closed intervals.
+/// Intervals in closed form.
 extension Estimate {
     /// The normal interval.
     public func normal(confidence: Double) -> Interval {
@@ -64,12 +65,13 @@ extension Estimate {
             value - width, value + width, method: isSelfNormalised ? "t, delta method" : "t")
     }
 
-    /// Student's t with half the effective sample size as degrees of freedom, two at the least but
-    /// for two decisions, which have one.
+    /// Student's t with half the effective sample size as degrees of freedom, at least two, or one
+    /// for two decisions.
     ///
-    /// A variance that rests on a few heavy decisions is itself uncertain, and by more than their
-    /// number says because their residuals are far from normal: half of it brings the coverage of
-    /// DR with 500 decisions, of which 35 count, from 91 to 93 % (`make bench-coverage`).
+    /// A variance that depends on a few heavy decisions is uncertain itself, and more so than their
+    /// number suggests, because their residuals are far from normal. Halving the degrees of freedom
+    /// raises the coverage of DR with 500 decisions and an effective size of 35 from 91 to 93 %
+    /// (`make bench-coverage`).
     func student(confidence: Double, effectiveSampleSize: Double) -> Interval {
         let width =
             StudentDistribution.quantile(
@@ -85,8 +87,8 @@ extension Estimate {
 
 /// Bounds for means of numbers in a known range.
 ///
-/// True for any count and any distribution inside the range; the range must be declared, not taken
-/// from the sample.
+/// They are valid for any count and any distribution within the range, which must be declared and
+/// not taken from the sample.
 enum FiniteSample {
     /// Hoeffding's interval, two-sided.
     ///

@@ -1,14 +1,14 @@
-/// Resamples decisions by giving each a random count, so that it streams and needs no indices.
+/// Resamples decisions by giving each a random count, so that it can stream without indices.
 ///
-/// All sums of a resample are drawn with the same counts, so ratios of them are right, which
-/// resampling a numerator alone is not. The counts of block j of resample b come from a stream of
-/// their own: the result does not depend on the number of threads or on who takes which block.
-/// Counts are Poisson's of mean one on a grid of 1/4096, with mean and variance of exactly one.
-/// Source: Chamandy, Muralidharan, Najmi and Naidu, "Estimating uncertainty for massive data
-/// streams", 2012; Hanley and MacGibbon, 2006.
+/// All sums of a resample use the same counts, so their ratios are correct, unlike resampling only
+/// a numerator. The counts of block j of resample b come from their own random stream, so the
+/// result does not depend on the number of threads or the assignment of blocks. Counts are Poisson
+/// distributed with mean one, on a grid of 1/4096 with mean and variance of exactly one. Source:
+/// Chamandy, Muralidharan, Najmi and Naidu, "Estimating uncertainty for massive data streams",
+/// 2012; Hanley and MacGibbon, 2006.
 struct PoissonBootstrap: Sendable {
     let resamples: Int
-    /// Sums kept for each resample: of the counts, and of each column.
+    /// Number of sums per resample: of the counts, and of each column.
     let width: Int
     private let seed: UInt64
     private var blocks = 0
@@ -25,15 +25,15 @@ struct PoissonBootstrap: Sendable {
         sums = [Double](repeating: 0, count: resamples * (columns + 1))
     }
 
-    /// How many of 4096 draws give each count.
+    /// How many of 4,096 draws give each count.
     private static let shares = [1507, 1509, 748, 254, 63, 13, 2]
     private static let table: [Float] = shares.enumerated().flatMap { count, share in
         [Float](repeating: Float(count), count: share)
     }
 
-    /// Takes in up to 256 rows, each column contiguous.
+    /// Adds up to 256 rows, each column contiguous.
     ///
-    /// Blocks must come in the same order for the same result; a short one may only be the last.
+    /// Blocks must come in the same order for the same result; only the last may be short.
     mutating func add(_ columns: [UnsafePointer<Double>], count: Int) {
         precondition(columns.count + 1 == width && count <= RowBlock.capacity)
         let block = UInt64(truncatingIfNeeded: blocks)
@@ -91,7 +91,7 @@ struct PoissonBootstrap: Sendable {
             counts[index &+ 2] = c
             counts[index &+ 3] = d
             counts[index &+ 4] = e
-            // Sums of small whole numbers are exact.
+            // Sums of small integers are exact.
             t0 += (a + b) + c
             t1 += d + e
             index &+= 5
@@ -129,7 +129,7 @@ struct PoissonBootstrap: Sendable {
         return sum
     }
 
-    /// The statistic of every resample: of the count's sum and each column's sum.
+    /// The statistic of every resample, computed from the sums of the counts and of each column.
     ///
     /// Resamples without any decision are left out.
     func values(_ statistic: (UnsafeBufferPointer<Double>) -> Double) -> [Double] {

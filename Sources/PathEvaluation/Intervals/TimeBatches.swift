@@ -1,11 +1,11 @@
 import PathTelemetry
 
-/// Sums over stretches of time of equal length, for decisions that resemble their neighbours.
+/// Sums over batches of consecutive decisions, for autocorrelated decisions.
 ///
-/// Holds at most 512 stretches: when they are full, each two become one. What the estimators need
-/// of a stretch is additive, so ratios over stretches are right.
+/// It holds at most 512 batches of equal length; when they are full, adjacent ones are merged.
+/// Their sums are additive, so ratios over batches are correct.
 struct TimeBatches: Sendable {
-    /// The sums of one stretch: count, rewards, w, w r, d and w (r - q).
+    /// The sums of one batch: count, rewards, w, w r, d and w (r - q).
     struct Batch: Sendable {
         var count = 0.0
         var reward = 0.0
@@ -23,7 +23,7 @@ struct TimeBatches: Sendable {
             left.residual += right.residual
         }
 
-        /// The estimate from these sums; nil for estimators that need others.
+        /// The estimate from these sums; nil for estimators that need other sums.
         func value(_ name: Estimator.Name) -> Double? {
             switch name {
             case .ips: inverse / count
@@ -40,7 +40,7 @@ struct TimeBatches: Sendable {
     }
 
     private static let limit = 512
-    /// Decisions of a stretch.
+    /// Decisions per batch.
     private(set) var length = 1
     private(set) var batches: [Batch] = []
     private var open = Batch()
@@ -76,9 +76,9 @@ struct TimeBatches: Sendable {
         }
     }
 
-    /// About 64 to 127 stretches, fewer where neighbours still resemble each other.
+    /// Merges to about 64 to 127 batches, and fewer while neighbouring batches are correlated.
     ///
-    /// What is left over at the end joins the last one.
+    /// The rest at the end joins the last batch.
     func stretches(_ value: (Batch) -> Double) -> [Batch] {
         var result = batches
         var rest = open
@@ -106,10 +106,10 @@ struct TimeBatches: Sendable {
         batches.reduce(into: Batch()) { $0 += $1 }
     }
 
-    /// Student's t on the stretches, by the delta method where the estimate is a ratio.
+    /// Student's t on the batches, with the jackknife error for ratios.
     ///
     /// Source: Schmeiser, "Batch size effects in the analysis of simulation output", 1982; the
-    /// jackknife over stretches gives the ratio's error.
+    /// jackknife over batches gives the ratio's error.
     func batchMeans(
         _ name: Estimator.Name, confidence: Double
     ) -> (interval: Interval, standardError: Double)? {
@@ -140,8 +140,8 @@ struct TimeBatches: Sendable {
         )
     }
 
-    /// How many times larger the standard error over stretches is than that of independent
-    /// decisions; nil where there are too few stretches to say.
+    /// The ratio of the standard error from batches to that for independent decisions; nil if there
+    /// are too few batches.
     func errorRatio(
         of value: (Batch) -> Double, independent error: Double
     ) -> Double? {
@@ -150,9 +150,9 @@ struct TimeBatches: Sendable {
         return own.standardError / error
     }
 
-    /// The same where it is clearly above one, else one.
+    /// The same ratio if it is clearly above one, else one.
     ///
-    /// The error over 64 stretches is known to 9 percent, so that 1.3 hardly comes by chance.
+    /// The error from 64 batches is known to 9 percent, so 1.3 hardly occurs by chance.
     func dependence(of value: (Batch) -> Double, independent error: Double) -> Double {
         let ratio = errorRatio(of: value, independent: error) ?? 1
         return ratio > TimeBatches.clearRatio ? ratio : 1
@@ -160,7 +160,7 @@ struct TimeBatches: Sendable {
 
     static let clearRatio = 1.3
 
-    /// Resamples stretches with replacement.
+    /// Resamples batches with replacement.
     ///
     /// Source: Carlstein, "The use of subseries values for estimating the variance of a general
     /// statistic from a stationary sequence", 1986. The spread is widened by sqrt(m / (m - 1)).
@@ -195,7 +195,7 @@ struct TimeBatches: Sendable {
             method: "block bootstrap, \(parts.count) stretches, percentile")
     }
 
-    /// Sums over time in about `count` stretches.
+    /// Sums over time in about `count` batches.
     func series(_ count: Int) -> [Batch] {
         var all = batches
         if open.count > 0 { all.append(open) }
@@ -214,9 +214,9 @@ extension TimeBatches.Batch {
     }
 }
 
-/// How much numbers resemble their neighbours.
+/// Autocorrelation of a series.
 enum Autocorrelation {
-    /// Of each with the next, from -1 to 1; zero for numbers without variance.
+    /// Lag-1 autocorrelation, from -1 to 1; zero for numbers without variance.
     static func first(_ values: [Double]) -> Double {
         var moments = Moments()
         for value in values { moments.add(value) }

@@ -1,24 +1,24 @@
-/// Logged bandit data in memory: one row a decision, columns apart.
+/// Logged bandit data in memory: one row per decision, stored by columns.
 public struct BanditLog: Sendable {
     /// Number of actions.
     let actionCount: Int
-    /// Numbers of a context.
+    /// Numbers per context.
     let contextCount: Int
     public internal(set) var actions: [Int32] = []
     public internal(set) var rewards: [Double] = []
     /// Probability with which the logged action was taken.
     public internal(set) var propensities: [Double] = []
-    /// `actionCount` probabilities a row: of the evaluated policy.
+    /// The evaluated policy's probabilities, `actionCount` per row.
     public internal(set) var evaluated: [Double] = []
-    /// The same of the logging policy; empty when it was not recorded.
+    /// The same of the logging policy; empty if not recorded.
     var logging: [Double] = []
-    /// The reward expected of each action; empty when it was not given.
+    /// The expected reward of each action; empty if not given.
     public internal(set) var expected: [Double] = []
-    /// `contextCount` numbers a row.
+    /// The contexts, `contextCount` numbers per row.
     public internal(set) var contexts: [Double] = []
     /// Rows whose probabilities were written with few digits and were divided by their sum.
     public internal(set) var renormalised = 0
-    /// Rows left out, with the reason of the first ones.
+    /// Number of refused rows, and the reasons for the first ones.
     public internal(set) var refused = 0
     public internal(set) var refusals: [String] = []
 
@@ -29,7 +29,7 @@ public struct BanditLog: Sendable {
 
     public var count: Int { actions.count }
 
-    /// Makes room for that many rows at once, up to some hundred megabytes.
+    /// Reserves memory for that many rows, up to some hundred megabytes.
     mutating func reserve(rows: Int) {
         let rows = min(rows, 2_000_000)
         actions.reserveCapacity(rows)
@@ -39,7 +39,7 @@ public struct BanditLog: Sendable {
         evaluated.reserveCapacity(rows * actionCount)
     }
 
-    /// Takes in one row.
+    /// Appends one row.
     ///
     /// - Precondition: the action is below `actionCount`, and every array has its length.
     public mutating func append(
@@ -57,6 +57,6 @@ public struct BanditLog: Sendable {
         contexts += context
     }
 
-    /// Most kept of the reasons for refusals.
+    /// The most reasons for refusals that are kept.
     static let refusalLimit = 10
 }

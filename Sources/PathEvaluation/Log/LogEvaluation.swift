@@ -1,4 +1,4 @@
-/// Evaluates the policy that a log of bandit data brings with it.
+/// Evaluates the policy that is contained in a log of bandit data.
 public struct LogEvaluation {
     public var options: AnalysisOptions
     /// Blocks of time for the cross-fit.
@@ -8,7 +8,7 @@ public struct LogEvaluation {
 
     public init(options: AnalysisOptions = AnalysisOptions()) { self.options = options }
 
-    /// One pass over the rows, after the fit of the reward model where the log has none.
+    /// Evaluates in one pass over the rows, after fitting a reward model if the log has none.
     public func evaluate(_ log: BanditLog) throws(EvaluationError) -> EvaluationReport {
         let actions = log.actionCount
         let expected =
@@ -94,7 +94,7 @@ public struct LogEvaluation {
         return report
     }
 
-    /// pi_e(a) (1 - p) / p^2: what a row's squared residual adds to the variance of DR.
+    /// pi_e(a) (1 - p) / p^2, the weight of a row's squared residual in the variance of DR.
     ///
     /// Source: Farajtabar, Chow and Ghavamzadeh, "More robust doubly robust off-policy
     /// evaluation", 2018.

@@ -2,27 +2,27 @@ import Glibc
 
 /// Reads a CSV file of logged bandit data.
 ///
-/// The first line names the columns: `action`, `reward`, `pscore`, `pi_e_0` and on, and where there
-/// are any `pi_b_0`.., `q_hat_0`.., `x0`..; others are passed over. A row that makes no sense ends
-/// the reading with its number and its column, unless rows may be skipped.
+/// The first line names the columns: `action`, `reward`, `pscore`, `pi_e_0`.., and optionally
+/// `pi_b_0`.., `q_hat_0`.., `x0`..; others are ignored. An invalid row ends the reading with an
+/// error that names its row and column, unless rows may be skipped.
 public struct LogReader {
     private let path: String
     private let skipsRefused: Bool
     private var log: BanditLog
     private var names: [String] = []
-    /// Data rows read, refused ones too.
+    /// Data rows read, including refused ones.
     private var row = 0
     private var hasLogging = false
     private var hasModel = false
-    // One row before it is accepted: action, reward, propensity, then the numbers of each kind.
+    // One row before it is accepted: action, reward, propensity, then the other columns by kind.
     private var fields: [Double] = []
-    /// Where each column's number goes; -1 for a column that is passed over.
+    /// The position of each column in `fields`; -1 for an ignored column.
     private var places: [Int] = []
     private var evaluated = 0..<0
     private var logging = 0..<0
     private var expected = 0..<0
     private var context = 0..<0
-    /// Bytes of the file, as far as they are known before it is read.
+    /// Size of the file in bytes, if known before it is read.
     private var fileBytes = 0
 
     private enum Role {
@@ -33,12 +33,11 @@ public struct LogReader {
         case context(Int)
     }
 
-    /// How far a probability may be from the true one: other tools write six digits, rounded or
-    /// cut off.
+    /// Tolerance of a probability: other tools write six digits, rounded or truncated.
     static let rounding = 1e-6
-    /// Sums of probabilities that are nearer to one than this are left as they are.
+    /// Sums of probabilities that differ less than this from one are left unchanged.
     private static let exact = 1e-9
-    /// A longer line is no row of numbers.
+    /// The longest line, bytes; a longer one cannot be a row of numbers.
     private static let longestLine = 1 << 20
     private static let chunk = 1 << 20
 
@@ -50,7 +49,7 @@ public struct LogReader {
 
     /// Reads a file.
     ///
-    /// - Parameter skipsRefused: leaves rows out that make no sense, and counts them.
+    /// - Parameter skipsRefused: skips invalid rows and counts them.
     public static func read(
         _ path: String, skipsRefused: Bool = false
     ) throws(EvaluationError) -> BanditLog {
@@ -98,7 +97,7 @@ public struct LogReader {
         return reader.log
     }
 
-    /// Takes in whole lines; returns where the first incomplete one starts.
+    /// Reads whole lines; returns where the first incomplete one starts.
     private mutating func lines(
         _ room: UnsafeBufferPointer<UInt8>, _ from: Int, _ end: Int, isLast: Bool,
         isFirst: inout Bool
@@ -237,7 +236,7 @@ public struct LogReader {
         guard let base = line.baseAddress else { return }
         let end = line.count
         var start = 0
-        // Column by column as long as they are plain numbers, which they nearly always are.
+        // Reads column by column while the fields are plain numbers, which they nearly always are.
         let plain = places.withUnsafeBufferPointer { places in
             fields.withUnsafeMutableBufferPointer { fields in
                 for column in 0..<places.count {
@@ -302,7 +301,7 @@ public struct LogReader {
         throw refusal(column, field.isEmpty ? "is empty" : "'\(text)' is no finite number")
     }
 
-    /// The number between spaces or quotes.
+    /// Parses the number between spaces or quotes.
     private static func trimmed(_ field: UnsafeBufferPointer<UInt8>) -> Double? {
         func isMargin(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x22 || byte == 0x09 }
         var inner = field[...]
@@ -314,7 +313,7 @@ public struct LogReader {
         return value
     }
 
-    /// Refuses a row that makes no sense; probabilities that are rounded are divided by their sum.
+    /// Refuses an invalid row; rounded probabilities are divided by their sum.
     private mutating func check() throws(EvaluationError) {
         let (action, propensity) = (fields[0], fields[2])
         guard action >= 0, action < Double(log.actionCount), action == action.rounded() else {
@@ -353,7 +352,7 @@ public struct LogReader {
         if isRounded { log.renormalised += 1 }
     }
 
-    /// Refuses numbers whose squares cannot be added up.
+    /// Refuses numbers whose squares cannot be summed.
     private func checkSize(_ range: Range<Int>) throws(EvaluationError) {
         for place in range where !(fields[place].magnitude <= EvaluationLimit.number) {
             throw refusal(
@@ -363,8 +362,8 @@ public struct LogReader {
         }
     }
 
-    /// Checks probabilities that must sum to one within the rounding of what is written, and divides
-    /// them by their sum; true when that changes them.
+    /// Checks that probabilities sum to one within rounding, and divides them by their sum; returns
+    /// whether that changed them.
     private mutating func normalise(
         _ row: Range<Int>, _ prefix: String
     ) throws(EvaluationError) -> Bool {
@@ -377,7 +376,7 @@ public struct LogReader {
             }
             sum += fields[index]
         }
-        // A little more than the roundings, because sums are rounded too.
+        // The tolerance is slightly larger, because sums are rounded too.
         guard (sum - 1).magnitude <= 1.001 * LogReader.rounding * Double(row.count) else {
             throw refusal(name: prefix + "0", "and on sum to \(sum), not to 1")
         }

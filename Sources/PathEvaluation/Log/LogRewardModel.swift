@@ -1,16 +1,16 @@
 import PathLearning
 
-/// Expected rewards of every action in every row of a log, each by a model that did not see the
-/// row's time: ridge regressions on the context, an action apart, cross-fitted over blocks of time.
+/// Expected rewards of every action in every row of a log, by ridge regressions on the context, one
+/// per action, cross-fitted over blocks of time so that no model saw the row's block.
 ///
-/// There is none of a single row, which could only be predicted from itself. An action that the
-/// other blocks never took is expected to earn what all did there. Without
-/// contexts each model is a mean.
+/// A single row has no model, since it could only be predicted from itself. An action that the
+/// other blocks never took gets their mean reward over all actions. Without contexts each model is
+/// a mean.
 struct LogRewardModel {
     private(set) var expected: [Double]
 
     /// - Parameters:
-    ///   - weights: of the rows in the fit; nil weighs all the same.
+    ///   - weights: weights of the rows in the fit; nil means equal weights.
     init(
         _ log: BanditLog, blocks wanted: Int, lambda: Double, weights: [Double]? = nil
     ) throws(EvaluationError) {
@@ -20,7 +20,7 @@ struct LogRewardModel {
             return
         }
         let blocks = max(2, min(wanted, count / 2))
-        // One column of ones where there is no context: ridge needs a feature.
+        // Without a context there is one constant column, since ridge regression needs a feature.
         let width = max(1, size)
         var parts = [RidgeAccumulator](
             repeating: RidgeAccumulator(size: width), count: blocks * actions)
@@ -65,7 +65,8 @@ struct LogRewardModel {
         }
     }
 
-    /// The rows whose block by division is this one: the range may be off by one at its ends.
+    /// The rows that belong to this block; the range from the division may be off by one at its
+    /// ends.
     private static func rows(
         of range: Range<Int>, _ block: Int, _ blocks: Int, _ count: Int
     ) -> Range<Int> {

@@ -1,13 +1,13 @@
 import Glibc
 
-/// Reads decimal numbers out of bytes: correctly rounded, without an allocation.
+/// Parses decimal numbers from bytes, correctly rounded and without allocation.
 ///
 /// Up to 19 digits and a power of ten down to 1e-27 are divided exactly in integers, whose
-/// remainder decides the rounding; the rest, which logs hardly have, goes to strtod.
+/// remainder decides the rounding; other numbers, which are rare in logs, go to strtod.
 enum NumberParser {
-    /// The number that some bytes spell; nil when they spell none.
+    /// Parses bytes as a number; nil if they are not one.
     ///
-    /// `nan` and `inf` are numbers.
+    /// `nan` and `inf` count as numbers.
     static func double(_ bytes: UnsafeBufferPointer<UInt8>) -> Double? {
         var index = 0
         let end = bytes.count
@@ -63,8 +63,8 @@ enum NumberParser {
         return isNegative ? -value : value
     }
 
-    /// The number at the start of some bytes, and how many spell it; nil for anything but digits
-    /// with one point among or before them, 19 at the most.
+    /// Parses the number at the start of some bytes and returns its length; nil for anything but at
+    /// most 19 digits with one point.
     @inline(__always)
     static func prefix(_ start: UnsafePointer<UInt8>, _ count: Int) -> (Double, Int)? {
         var index = 0
@@ -74,7 +74,7 @@ enum NumberParser {
         var mantissa: UInt64 = 0
         takeDigits(start, upTo: count, &index, &mantissa)
         var digits = index &- begin
-        // More than 19 digits wrap round, and are counted after the loops.
+        // More than 19 digits overflow, which is detected after the loops.
         guard digits > 0 else { return nil }
         var scale = 0
         if index < count, start[index] == 0x2e {
@@ -95,7 +95,7 @@ enum NumberParser {
         return (isNegative ? -value : value, index)
     }
 
-    /// Goes on over digits, which follow those of the mantissa; more than 19 in all wrap round.
+    /// Appends digits to the mantissa, which overflows after 19 digits.
     @inline(__always)
     private static func takeDigits(
         _ start: UnsafePointer<UInt8>, upTo end: Int, _ index: inout Int, _ mantissa: inout UInt64
@@ -108,7 +108,7 @@ enum NumberParser {
         }
     }
 
-    /// Eight digits at once; nil when one of the bytes is none.
+    /// Parses eight digits at once; nil if one of the bytes is not a digit.
     ///
     /// Source: Lemire, "Number parsing at a gigabyte per second", 2021, section 4.
     @inline(__always)
@@ -146,7 +146,7 @@ enum NumberParser {
     @inline(__always)
     private static func quotient(_ mantissa: UInt64, _ scale: Int) -> Double {
         if mantissa <= 1 << 53, scale <= 22 {
-            // Both are exact, so one division rounds once.
+            // Both are exact, so the division rounds only once.
             return Double(mantissa) / powersOfTen[scale]
         }
         let divisor = powersOfFive[scale]
@@ -155,7 +155,8 @@ enum NumberParser {
         let top = mantissa &<< UInt64(left)
         let (quotient, remainder) = (divisor &<< UInt64(right)).dividingFullWidth(
             (top &>> 1, top &<< 63))
-        // The lowest of 63 or 64 bits stands for all that follow, so the conversion rounds right.
+        // The lowest of 63 or 64 bits is a sticky bit for all that follow, so the conversion rounds
+        // correctly.
         let rounded = Double(quotient | (remainder == 0 ? 0 : 1))
         let exponent = right - left - 63 - scale
         return rounded * Double(bitPattern: UInt64(1023 + exponent) &<< 52)
@@ -165,7 +166,7 @@ enum NumberParser {
         guard bytes.count <= 400 else { return nil }
         return withUnsafeTemporaryAllocation(of: CChar.self, capacity: bytes.count + 1) { text in
             for (index, byte) in bytes.enumerated() {
-                // No hexadecimal numbers, no spaces, no text in parentheses after nan.
+                // Hexadecimal numbers, spaces, and text in parentheses after nan are refused.
                 guard byte > 0x20, byte < 0x7f, byte | 0x20 != 0x78, byte != 0x28 else {
                     return nil
                 }

@@ -3,26 +3,26 @@ import Glibc
 import PathTelemetry
 import PathTrace
 
-/// What became of a burst.
+/// The outcome of a burst.
 struct BurstFacts: Sendable {
     var isLate: Bool
-    /// Seconds to delivery; nil when it was not seen to arrive.
+    /// Seconds to delivery; nil if no arrival was recorded.
     var delivery: Double?
-    /// The deadline it was held to, seconds.
+    /// The deadline that applied, seconds.
     var deadline: Double
     var bytes: Double
-    /// What the evaluated policy pays for these bytes on average, with all copies.
+    /// The evaluated policy's mean price for these bytes, with all copies.
     var price: Double
 }
 
 extension BurstFacts {
-    /// The burst of a decision of a batch that has an outcome.
+    /// Makes the facts of a batch's decision that has an outcome.
     ///
-    /// - Parameter pricePerGB: of what is done with it, with all copies.
+    /// - Parameter pricePerGB: price of the action, with all copies.
     @inline(__always)
     init(_ index: Int, of batch: borrowing DecisionBatch, pricePerGB: Double) {
         let delivery = batch.deliveries[index]
-        // Of one copy: the price is of all.
+        // Bytes of one copy, since the price covers all copies.
         let taken = batch.outcomeBytes[index]
         let bytes =
             taken.isEmpty
@@ -34,10 +34,10 @@ extension BurstFacts {
     }
 }
 
-/// The sums behind `NetworkFigures`, self-normalised: constant memory.
+/// The self-normalised sums behind `NetworkFigures`, in constant memory.
 struct NetworkSums: Sendable {
     private var deliveries = ValueSketch()
-    /// Stretches of time: of lateness, and of the logarithm of the time that a burst took.
+    /// Batches over time of lateness, and of the logarithm of the delivery time.
     private var lateness = TimeBatches()
     private var times = TimeBatches()
     private var logarithms = OffPolicySums(hasModel: false)
@@ -45,7 +45,7 @@ struct NetworkSums: Sendable {
     private(set) var count = 0
     private var weights = CompensatedSum()
     private var squares = CompensatedSum()
-    /// The same of the late ones alone, and how many of them count.
+    /// The same for late bursts only, and how many of them have weight.
     private var lateWeights = CompensatedSum()
     private var lateSquares = CompensatedSum()
     private var lateCount = 0
@@ -53,7 +53,7 @@ struct NetworkSums: Sendable {
     private var price = CompensatedSum()
     private var agreement = CompensatedSum()
 
-    /// Takes in one decision, in the order of the log.
+    /// Adds one decision, in the order of the log.
     mutating func add(_ burst: BurstFacts, weight: Double, agreement share: Double) {
         count += 1
         weights.add(weight)
@@ -66,7 +66,7 @@ struct NetworkSums: Sendable {
         bytes.add(burst.bytes)
         price.add(burst.price)
         agreement.add(share)
-        // A late burst that was not seen to arrive took longer than all that were.
+        // A late burst without a recorded arrival counts as slower than all others.
         deliveries.add(burst.delivery ?? .infinity, weight: weight)
         lateness.add(weight: weight, reward: burst.isLate ? 1 : 0, modelled: 0, direct: 0)
         let time = min(max(burst.delivery ?? burst.deadline, 1e-4), max(burst.deadline, 1e-4))
@@ -79,7 +79,7 @@ struct NetworkSums: Sendable {
         }
     }
 
-    /// What the decisions say so far.
+    /// The figures of the decisions so far.
     func figures(confidence: Double) -> NetworkFigures {
         var logarithms = logarithms
         logarithms.add(block)
@@ -103,14 +103,14 @@ struct NetworkSums: Sendable {
             effectiveCount: squares.value > 0 ? all * all / squares.value : 0)
     }
 
-    /// Late bursts from which on the spread of their own weights is known well enough.
+    /// Number of late bursts from which the variance of their weights is known well enough.
     private static let manyLate = 30
 
-    /// Clopper and Pearson's interval at the number of independent bursts of equal weight that say
-    /// as much: p (1 - p) over the squared standard error.
+    /// Clopper and Pearson's interval at the effective number of independent bursts of equal
+    /// weight, which is p (1 - p) over the squared standard error.
     ///
-    /// With few late bursts or none the number is at most the effective sample size. Source: Korn
-    /// and Graubard, "Confidence intervals for proportions with small expected number of positive
+    /// With few or no late bursts the number is at most the effective sample size. Source: Korn and
+    /// Graubard, "Confidence intervals for proportions with small expected number of positive
     /// counts estimated from survey data", 1998.
     private func lateInterval(_ confidence: Double, _ dependence: Double) -> Interval {
         let method = "Clopper-Pearson at the effective number"

@@ -2,26 +2,26 @@ import PathLearning
 import PathTelemetry
 import PathTrace
 
-/// What an evaluation needs to know of the decisions of a batch, whatever the policy.
+/// The facts about the decisions of a batch that do not depend on the policy.
 struct BatchFacts {
-    /// Why a decision says nothing of another policy.
+    /// Why a decision cannot evaluate another policy.
     enum Exclusion: UInt8 { case forced, withoutOutcome, refused }
 
-    // A row a decision.
+    // One row per decision.
     private(set) var exclusions: [Exclusion?] = []
-    /// What was earned, and the time to delivery, or the deadline where that passed first.
+    /// The rewards, and the times to delivery, or the deadline if that passed first.
     private(set) var earned: [Double] = []
     private(set) var outcomes: [Double] = []
-    /// What the models expect of the action taken; zero without a model.
+    /// The models' expectations for the chosen action; zero without a model.
     private(set) var modelled: [Double] = []
     private(set) var robustModelled: [Double] = []
-    // A row a candidate: what the models expect of it.
+    // The models' expectations, one row per candidate.
     private(set) var plain: [Double] = []
     private(set) var robust: [Double] = []
 
     private var predictions = [Double](repeating: 0, count: PathID.limit)
 
-    /// Finds out all of it.
+    /// Computes the facts of a batch.
     ///
     /// - Parameter ordinal: the number of the batch's first decision among `total`.
     mutating func fill(
@@ -103,7 +103,7 @@ struct BatchFacts {
         else { return .refused }
         let candidates = batch.candidates.span
         for row in Int(batch.candidateStarts[index])..<Int(batch.candidateStarts[index + 1]) {
-            // Zero times a number is zero unless that is infinite or none.
+            // Zero times a number is zero unless it is infinite or NaN.
             var product = SIMD4(repeating: 0.0)
             for feature in stride(from: 0, to: FeatureVector.count, by: 4) {
                 product +=

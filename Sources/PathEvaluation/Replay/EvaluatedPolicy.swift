@@ -4,9 +4,10 @@ public import PathLearning
 public struct EvaluatedPolicy: Sendable {
     /// Whether a learning policy learns from the log while it is replayed.
     public enum Mode: Hashable, Sendable {
-        /// It stays as its model made it.
+        /// It stays as its model initialised it.
         case frozen
-        /// It takes in the logged outcomes when they closed, as the live sender did.
+        /// It learns from the logged outcomes at the times when they closed, as the live sender
+        /// did.
         case online
     }
 
@@ -24,12 +25,12 @@ public struct EvaluatedPolicy: Sendable {
         self.kind = kind
     }
 
-    /// The policy that wrote the log, by the probabilities it recorded.
+    /// The policy that wrote the log, by its recorded probabilities.
     public static let logged = EvaluatedPolicy(label: "logged", kind: .logged)
 
-    /// A policy by its specification.
+    /// Makes a policy from its specification.
     ///
-    /// - Parameter model: what a learned policy starts from.
+    /// - Parameter model: the model from which a learned policy starts.
     public static func policy(
         _ specification: PolicySpecification, model: Model? = nil, mode: Mode = .frozen,
         label: String? = nil

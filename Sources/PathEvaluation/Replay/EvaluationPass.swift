@@ -2,10 +2,10 @@ import PathLearning
 import PathTelemetry
 import PathTrace
 
-/// The second pass: every policy replayed over every decision.
+/// The second pass, which replays every policy over every decision.
 ///
-/// The policies run side by side while the decisions that follow are read; each takes in all of
-/// them in their order, so that the number of threads changes nothing.
+/// The policies run in parallel while the next decisions are read; each processes all decisions in
+/// order, so that the result does not depend on the number of threads.
 struct EvaluationPass {
     private let reward: RewardFunction
     private let model: RewardModel?
@@ -14,13 +14,13 @@ struct EvaluationPass {
     private let threads: Int
     private let baseline: Int?
     private let runs: [PolicyRun]
-    /// DR scores above the baseline's, by decision.
+    /// DR score minus the baseline's, per decision.
     private var differences: [(moments: Moments, stretches: TimeBatches)]
-    /// What happened on the network.
+    /// Network figures of the recorded policy.
     private var recorded = NetworkSums()
     private var counts: EvaluationReport
     private var ownLoad = Moments()
-    /// Decisions that were prepared, and those that the policies have seen.
+    /// Number of decisions that were prepared, and that the policies have processed.
     private var prepared = 0
     private var seen = 0
 
@@ -69,7 +69,7 @@ struct EvaluationPass {
         }
     }
 
-    /// Finds out what all policies need of a round.
+    /// Computes what all policies need for a round.
     private struct Preparation {
         let reward: RewardFunction
         let model: RewardModel?
@@ -87,7 +87,7 @@ struct EvaluationPass {
         }
     }
 
-    /// What of a round that all policies have seen is summed up over all.
+    /// Updates the totals from a round that all policies have processed.
     private mutating func count(_ round: Round) {
         for place in 0..<round.count {
             counts.decisions += round.batches[place].count
@@ -112,7 +112,7 @@ struct EvaluationPass {
         }
     }
 
-    /// What became of the burst, and what it cost.
+    /// Adds the outcome of a burst and its price.
     private mutating func noteBurst(_ index: Int, of batch: borrowing DecisionBatch) {
         let range = Int(batch.candidateStarts[index])..<Int(batch.candidateStarts[index + 1])
         let price = RewardFunction.pricePerGB(
@@ -121,7 +121,7 @@ struct EvaluationPass {
             BurstFacts(index, of: batch, pricePerGB: price), weight: 1, agreement: 1)
     }
 
-    /// Our bytes in flight on the chosen path, as a share of what its window allows.
+    /// Adds the sender's bytes in flight on the chosen path, as a share of the congestion window.
     private mutating func noteLoad(_ index: Int, of batch: borrowing DecisionBatch) {
         guard let path = batch.actions[index].first else { return }
         let candidates = batch.candidates.span

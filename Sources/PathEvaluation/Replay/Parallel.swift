@@ -1,9 +1,9 @@
 import Glibc
 import Synchronization
 
-/// Independent pieces of work on several threads.
+/// Runs independent pieces of work on several threads.
 enum Parallel {
-    /// Processors of this machine.
+    /// Number of processors of this machine.
     static var processors: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
     private final class Job {
@@ -29,8 +29,8 @@ enum Parallel {
     /// Calls `work` with each of `0 ..< count` once and returns when all are done.
     ///
     /// - Parameters:
-    ///   - threads: at most that many work at once, this one among them.
-    ///   - work: no call may touch what another one changes.
+    ///   - threads: the most threads that work at once, including this one.
+    ///   - work: no call may access what another one changes.
     static func forEach(_ count: Int, threads: Int, _ work: (Int) -> Void) {
         withoutActuallyEscaping(work) { work in
             let job = Job(count, work)
@@ -46,7 +46,7 @@ enum Parallel {
                         }
                         return nil
                     }, context)
-                // Without another thread all of it is done here.
+                // If no thread can be started, this one does all the work.
                 guard code == 0 else { break }
                 handles.append(handle)
             }

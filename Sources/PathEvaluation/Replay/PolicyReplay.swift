@@ -2,24 +2,24 @@ public import PathLearning
 import PathTelemetry
 public import PathTrace
 
-/// Runs a policy over the decisions of one session as if it had been asked, in their order.
+/// Replays a policy over the decisions of one session in their order.
 ///
-/// The engine that the sender runs decides; only its distribution is used. Ask for *every* decision
-/// of the session, forced ones too, so that policies with a memory see what a live sender sees. A
-/// policy that learns online, replayed on its own recording, states what it stated live.
+/// It uses the sender's engine and only its distributions. Replay *every* decision of the session,
+/// forced ones too, so that policies with a memory see what a live sender sees. A policy that
+/// learns online, replayed on its own recording, computes the same distributions as live.
 struct PolicyReplay: ~Copyable, Sendable {
-    /// The recorded probabilities themselves are asked for.
+    /// Whether to use the recorded probabilities themselves.
     private let isLogged: Bool
     private let learnsOnline: Bool
     private var engine: DecisionEngine
     private var pending = OutcomeQueue()
-    /// The recorded distribution; written over with each decision.
+    /// The recorded distribution, overwritten at each decision.
     private var recorded = ActionDistribution()
 
     /// - Parameters:
-    ///   - pathNames: names of the session's paths; the position is the number.
-    ///   - cost: what the policy minimises.
-    /// - Throws: when the policy names a path that the session does not have.
+    ///   - pathNames: names of the session's paths, indexed by path number.
+    ///   - cost: the cost that the policy minimises.
+    /// - Throws: if the policy names a path that the session does not have.
     init(
         _ policy: EvaluatedPolicy, pathNames: [String], cost: Cost = Cost()
     ) throws(LearningError) {
@@ -38,8 +38,7 @@ struct PolicyReplay: ~Copyable, Sendable {
         }
     }
 
-    /// The distribution over actions that the policy would have drawn from, for the decision that
-    /// was stated last.
+    /// The policy's distribution over actions for the decision last passed to `state`.
     var distribution: ActionDistribution {
         _read {
             if isLogged {
@@ -50,7 +49,7 @@ struct PolicyReplay: ~Copyable, Sendable {
         }
     }
 
-    /// States the policy's distribution for a decision of a batch, at a position below its count.
+    /// Computes the policy's distribution for the decision at a position below the batch's count.
     ///
     /// - Parameter batch: read with `.outcomes`, `.candidates` and `.distributions`.
     mutating func state(_ index: Int, of batch: borrowing DecisionBatch) {
@@ -81,9 +80,9 @@ struct PolicyReplay: ~Copyable, Sendable {
     }
 }
 
-/// Outcomes that have not closed yet, the earliest first.
+/// Outcomes that have not closed yet, earliest first.
 struct OutcomeQueue: Sendable {
-    /// A log whose outcomes close later than this many decisions has them taken in early.
+    /// The most pending outcomes; beyond that the earliest are learned early.
     private static let limit = 100_000
 
     // A binary heap.
@@ -95,7 +94,7 @@ struct OutcomeQueue: Sendable {
             : left.closedAt < right.closedAt
     }
 
-    /// - Returns: the earliest one when there are too many.
+    /// - Returns: the earliest outcome if there are too many.
     mutating func push(_ outcome: Outcome) -> Outcome? {
         heap.append(outcome)
         var child = heap.count - 1
@@ -108,7 +107,7 @@ struct OutcomeQueue: Sendable {
         return heap.count > OutcomeQueue.limit ? pop() : nil
     }
 
-    /// The earliest outcome if it had closed by then.
+    /// Removes and returns the earliest outcome if it closed by then.
     mutating func pop(closedBy time: Instant) -> Outcome? {
         guard let first = heap.first, first.closedAt <= time else { return nil }
         return pop()

@@ -2,14 +2,14 @@ import PathLearning
 import PathTelemetry
 import PathTrace
 
-/// One policy on its way through the log.
+/// The replay and analysis of one policy.
 ///
-/// Several run at once, each on one thread at a time: none touches what belongs to another, so that
-/// properties go without run-time checks of exclusive access.
+/// Several runs execute in parallel, each on one thread at a time, and share no state, so
+/// properties have no run-time checks of exclusive access.
 final class PolicyRun {
     let policy: EvaluatedPolicy
     @exclusivity(unchecked) private(set) var analysis: PolicyAnalysis
-    /// DR scores of the decisions of the latest round that count.
+    /// DR scores of the evaluated decisions of the latest round.
     @exclusivity(unchecked) private(set) var scores: [Double] = []
     private let reward: RewardFunction
     private let hasModel: Bool
@@ -28,15 +28,15 @@ final class PolicyRun {
         analysis = PolicyAnalysis(options: options, hasModel: hasModel)
     }
 
-    /// Starts over, as at the start of a connection.
+    /// Resets the policy, as at the start of a connection.
     ///
-    /// The policy minimises what the shipped sender minimises, whatever the values are weighed by.
+    /// The policy minimises the sender's cost, whatever the weights of the reported values.
     func begin(pathNames: [String]) throws(LearningError) {
         names = pathNames
         replay = try PolicyReplay(policy, pathNames: pathNames)
     }
 
-    /// Takes in the decisions of a round; its first one has the number `ordinal` in the log.
+    /// Processes the decisions of a round; its first one has the number `ordinal` in the log.
     func add(_ round: Round, ordinal: Int) {
         scores.removeAll(keepingCapacity: true)
         guard var replay = replay.take() else { return }
@@ -48,7 +48,7 @@ final class PolicyRun {
         self.replay = consume replay
     }
 
-    /// Takes in what is still waiting; call it once at the end of the log.
+    /// Adds what is still buffered; call it once at the end of the log.
     func finish() { analysis.finish() }
 
     private func add(
@@ -136,7 +136,7 @@ final class PolicyRun {
         return parts.isEmpty ? "wait" : parts.joined(separator: "+")
     }
 
-    /// Of the actions of a log the same one is never there twice.
+    /// An action occurs at most once among the logged actions.
     @inline(__always)
     private static func probability(
         of action: PathSet, _ offered: Span<PathSet>, _ logged: Span<Double>

@@ -2,9 +2,9 @@ import PathLearning
 import PathTelemetry
 import PathTrace
 
-/// Some thousand decisions on their way through an evaluation; made once and used again and again.
+/// A group of some thousand decisions in an evaluation; made once and reused.
 final class Round {
-    /// Batches of a round: few enough for the caches, enough to pay for handing them over.
+    /// Batches per round: few enough for the caches, and enough to amortise the synchronisation.
     private static let limit = 8
 
     private(set) var batches = [DecisionBatch](repeating: DecisionBatch(), count: Round.limit)
@@ -15,7 +15,7 @@ final class Round {
     /// Decisions of all batches.
     var decisions: Int { batches.prefix(count).reduce(0) { $0 + $1.count } }
 
-    /// Reads on from a cursor; without a batch at its end.
+    /// Reads the next batches from a cursor; there are none at its end.
     func read(from cursor: inout DecisionBatchCursor) throws(TraceError) {
         count = 0
         while count < Round.limit, try cursor.next(into: &batches[count]) { count += 1 }
@@ -23,12 +23,12 @@ final class Round {
 }
 
 extension TraceSource {
-    /// Works off the decisions of a session, or of all, while the next ones are read.
+    /// Processes the decisions of a session, or of all, while the next ones are read.
     ///
     /// - Parameters:
-    ///   - prepare: is called with each round after it was read, one after the other, on any thread.
-    ///   - pieces: how many independent pieces of work a round is.
-    ///   - work: is called with each piece of a round that was prepared, several at once.
+    ///   - prepare: is called with each round after it was read, in order, on any thread.
+    ///   - pieces: number of independent pieces of work per round.
+    ///   - work: is called with each piece of a prepared round, in parallel.
     ///   - done: is called on this thread when a round is done.
     func forEachRound(
         of session: SessionID? = nil, columns: DecisionColumns, threads: Int,

@@ -7,14 +7,14 @@ public struct TraceEvaluation {
     public var cost = Cost()
     /// Blocks of time for the cross-fit.
     public var blocks = 5
-    /// Penalties of the reward model's ridge regression to choose from, by the error out of fold.
+    /// Candidate penalties of the reward model's ridge regression; the out-of-fold error chooses.
     public var lambdas = [1.0, 10, 100, 1000, 1e4, 1e5]
     public var options: AnalysisOptions
-    /// The label of the policy that the others are compared with, besides the logging one.
+    /// The label of a baseline with which the others are compared, besides the logging policy.
     public var baseline: String?
-    /// Threads that read and replay; the result is the same for any number.
+    /// Number of threads that read and replay; it does not change the result.
     public var threads = Parallel.processors
-    /// How far recorded probabilities may be from summing to one.
+    /// How far the sum of recorded probabilities may differ from one.
     public static let tolerance = 1e-9
 
     public init(options: AnalysisOptions = AnalysisOptions()) { self.options = options }
@@ -22,9 +22,9 @@ public struct TraceEvaluation {
     /// Evaluates all policies at once.
     ///
     /// - Parameters:
-    ///   - progress: told how many of all the decisions to read have been read.
-    /// - Throws: a trace that cannot be read or has other features, a policy that names a path the
-    ///   session does not have, or nothing to evaluate.
+    ///   - progress: called with the number of decisions read and to read.
+    /// - Throws: if a trace cannot be read or has other features, if a policy names a path that the
+    ///   session does not have, or if there is nothing to evaluate.
     public func evaluate(
         _ traces: [TraceReader], policies: [EvaluatedPolicy],
         progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }
@@ -68,10 +68,10 @@ public struct TraceEvaluation {
         return report
     }
 
-    /// The first pass; nil when there is too little to fit a model on.
+    /// The first pass, which fits the reward models; nil if there is too little data.
     ///
-    /// The more robust model weighs a decision by (1 - p) / p^2, for all policies the same: what
-    /// each of them would have done is only known in the second pass.
+    /// The robust model weighs a decision by (1 - p) / p^2, equally for all policies, since their
+    /// actions are known only in the second pass.
     private func fit(
         _ sources: [TraceSource], _ reward: RewardFunction, total: Int, step: (Int) -> Void
     ) throws(EvaluationError) -> (plain: RewardModel?, robust: RewardModel?) {
@@ -87,7 +87,7 @@ public struct TraceEvaluation {
         var plain = fit.plain
         do throws(LearningError) { try plain.solve(lambdas: lambdas) } catch { return (nil, nil) }
         guard var robust = fit.robust else { return (plain, nil) }
-        // Where every propensity is one there is no weight at all, and nothing to be robust to.
+        // If every propensity is one, all weights are zero, and the plain model serves.
         do throws(LearningError) { try robust.solve(lambdas: lambdas) } catch {
             return (plain, plain)
         }

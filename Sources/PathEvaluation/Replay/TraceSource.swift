@@ -1,7 +1,7 @@
 import PathTelemetry
 import PathTrace
 
-/// The evaluation's only door to traces: decisions in the order of their recording.
+/// The evaluation's only access to traces: decisions in the order of recording.
 struct TraceSource {
     let reader: TraceReader
 

@@ -5,12 +5,12 @@ import PathTrace
 /// A ridge regression on the features of a path, fitted for each block of time on all the others,
 /// so that no decision is predicted by a model that saw its outcome.
 struct RewardModel {
-    /// How well it predicts decisions it was not fitted on.
+    /// Its out-of-fold fit.
     private(set) var fit = RewardModelFit()
     private var blocks: [RidgeAccumulator]
     private var weights: [[Double]] = []
     private var intercepts: [Double] = []
-    /// Of what was predicted: the regressand with the part that needs no model.
+    /// Moments of the full target: the regressand plus the part that needs no model.
     private var targets = Moments()
     private var row = [Double](repeating: 0, count: FeatureSchema.count + 1)
 
@@ -21,9 +21,9 @@ struct RewardModel {
 
     var blockCount: Int { blocks.count }
 
-    /// Takes in the features of the path that carried a burst, and what came of it.
+    /// Adds the features of the path that carried a burst, and the outcome.
     ///
-    /// - Parameter target: what the regressand is a part of, in units of reward.
+    /// - Parameter target: the full target, of which the regressand is a part, in units of reward.
     mutating func add(
         block: Int, features: UnsafeBufferPointer<Double>, regressand: Double, target: Double,
         weight: Double = 1
@@ -34,10 +34,10 @@ struct RewardModel {
         row.withUnsafeBufferPointer { blocks[block].add(row: $0, weight: weight) }
     }
 
-    /// Fits each block's model on the other blocks, with the penalty whose error out of fold is
-    /// least.
+    /// Fits each block's model on the other blocks, with the penalty of the least out-of-fold
+    /// error.
     ///
-    /// - Throws: `LearningError.training` when a block has no others to learn from.
+    /// - Throws: `LearningError.training` if a block has no others to learn from.
     mutating func solve(lambdas: [Double]) throws(LearningError) {
         var others: [RidgeAccumulator] = []
         for block in blocks.indices {
@@ -66,9 +66,9 @@ struct RewardModel {
         }
     }
 
-    /// The regression of a block's model for each of some candidates.
+    /// Evaluates a block's regression for each candidate.
     ///
-    /// Four candidates at once; each one's sum is in the order of the features.
+    /// It computes four candidates at once; each sum runs in the order of the features.
     func predict(block: Int, _ candidates: Span<Candidate>, into results: inout [Double]) {
         let count = candidates.count
         var target = results.mutableSpan
@@ -103,7 +103,7 @@ struct RewardModel {
 /// The sums of the reward models of an evaluation.
 struct RewardFit {
     private(set) var plain: RewardModel
-    /// The model that weighs a decision by (1 - p) / p^2; nil when it is not asked for.
+    /// The model that weighs a decision by (1 - p) / p^2; nil if it is not requested.
     private(set) var robust: RewardModel?
     private let reward: RewardFunction
     private let total: Int
@@ -116,7 +116,7 @@ struct RewardFit {
         self.total = total
     }
 
-    /// Takes in those decisions of a round that may be learned from.
+    /// Adds the decisions of a round that may be used for learning.
     mutating func add(_ round: Round) {
         for place in 0..<round.count { add(round.batches[place]) }
     }

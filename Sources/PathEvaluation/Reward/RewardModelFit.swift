@@ -1,10 +1,10 @@
-/// How well a reward model predicts decisions it was not fitted on.
+/// The out-of-fold fit of a reward model.
 public struct RewardModelFit: Hashable, Sendable {
     public var rows = 0
     /// Sum of squared errors out of fold, and of squared distances from the mean.
     public var squaredError = 0.0
     public var scatter = 0.0
-    /// Sums of what was earned and of what was predicted.
+    /// Sums of the actual and of the predicted rewards.
     public var earned = 0.0
     public var predicted = 0.0
 
@@ -19,10 +19,10 @@ public struct RewardModelFit: Hashable, Sendable {
         self.predicted = predicted
     }
 
-    /// Share of the variance of rewards that it explains; below zero when the mean predicts better.
+    /// Share of the variance of rewards that it explains; negative if the mean predicts better.
     public var explained: Double { scatter > 0 ? 1 - squaredError / scatter : 0 }
 
-    /// Mean of what was earned above what was predicted: zero when it is calibrated.
+    /// Mean of actual minus predicted reward; zero if the model is calibrated.
     public var bias: Double { rows > 0 ? (earned - predicted) / Double(rows) : 0 }
 
     @inline(__always)

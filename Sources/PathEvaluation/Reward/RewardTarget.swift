@@ -3,7 +3,7 @@ import PathLearning
 import PathTelemetry
 import PathTrace
 
-/// What a decision earns: the number whose mean is estimated; more is better.
+/// The reward of a decision, whose mean is estimated; more is better.
 public enum RewardTarget: String, Hashable, Sendable, CaseIterable {
     /// Minus `Cost.total`: log delivery time, lateness, price.
     case cost
@@ -16,7 +16,7 @@ struct RewardFunction {
     let target: RewardTarget
     let cost: Cost
 
-    /// What an action earned.
+    /// The reward of an action.
     func reward(
         _ action: PathSet, _ candidates: Span<Candidate>, bytes: Int,
         _ outcome: borrowing Outcome
@@ -30,7 +30,7 @@ struct RewardFunction {
         }
     }
 
-    /// What 10^9 bytes cost on all the paths of an action.
+    /// The price of 10^9 bytes on all paths of an action.
     @inline(__always)
     static func pricePerGB(_ action: PathSet, _ candidates: Span<Candidate>) -> Double {
         var price = 0.0
@@ -40,7 +40,7 @@ struct RewardFunction {
         return price
     }
 
-    /// What the regression is to predict from the features of the path that carried the burst.
+    /// The regressand, predicted from the features of the path that carried the burst.
     func regressand(predictedDelivery: Double, _ outcome: borrowing Outcome) -> Double {
         switch target {
         case .late: outcome.isLate ? 1 : 0
@@ -49,8 +49,8 @@ struct RewardFunction {
         }
     }
 
-    /// What a regression's prediction for a candidate means: its share of late bursts, or its log
-    /// delivery time and lateness.
+    /// Converts a regression's prediction for a candidate to its probability of lateness, or to its
+    /// log delivery time plus lateness.
     @inline(__always)
     func expectation(_ prediction: Double, predictedDelivery: Double) -> Double {
         switch target {
@@ -59,9 +59,9 @@ struct RewardFunction {
         }
     }
 
-    /// The reward expected of an action, given the expectation for each candidate.
+    /// The expected reward of an action, given the expectation for each candidate.
     ///
-    /// Of several copies the best one counts. Waiting, which carries nothing, counts as late.
+    /// For several copies the best one counts. Waiting, which carries nothing, counts as late.
     @inline(__always)
     func expected(
         _ action: PathSet, _ candidates: Span<Candidate>, _ expectations: Span<Double>,

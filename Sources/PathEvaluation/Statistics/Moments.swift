@@ -1,13 +1,13 @@
 import CKernels
 import DenseMath
 
-/// Count, mean and variance of numbers seen one at a time or in blocks; several merge into one.
+/// Count, mean and variance of numbers that are added singly or in blocks; moments can be merged.
 ///
-/// Squares are taken about the first number seen, so that equal numbers have a variance of exactly
-/// zero and a large mean costs no digits.
+/// Squares are taken about the first number, so that equal numbers have a variance of exactly zero
+/// and a large mean costs no precision.
 public struct Moments: Hashable, Sendable {
     public private(set) var count = 0
-    /// The first number seen.
+    /// The first number.
     public private(set) var origin = 0.0
     private var total = CompensatedSum()
     private var first = CompensatedSum()
@@ -15,7 +15,7 @@ public struct Moments: Hashable, Sendable {
 
     public init() {}
 
-    /// Takes in one number.
+    /// Adds one number.
     @inline(__always)
     public mutating func add(_ value: Double) {
         if count == 0 { origin = value }
@@ -26,10 +26,10 @@ public struct Moments: Hashable, Sendable {
         second.add(distance * distance)
     }
 
-    /// Takes in a block's sums: of the numbers, of their distances from `origin`, of the squares of
-    /// those.
+    /// Adds a block's sums of the numbers, of their differences from `origin`, and of the squares
+    /// of those.
     ///
-    /// The first block must have been announced by `begin`.
+    /// `begin` must be called before the first block.
     @inline(__always)
     mutating func add(count number: Int, _ sums: ck_moments) {
         count &+= number
@@ -38,20 +38,20 @@ public struct Moments: Hashable, Sendable {
         second.add(sums.second)
     }
 
-    /// Sets the origin for blocks; no effect once there are numbers.
+    /// Sets the origin for blocks; it has no effect once there are numbers.
     @inline(__always)
     mutating func begin(at value: Double) {
         if count == 0 { origin = value }
     }
 
-    /// Takes in all numbers that the other one saw.
+    /// Adds all numbers of the other moments.
     public mutating func merge(_ other: Moments) {
         guard other.count > 0 else { return }
         guard count > 0 else {
             self = other
             return
         }
-        // Moves the other one's sums to this origin: (x - o) = (x - o') + d.
+        // The other sums are shifted to this origin: (x - o) = (x - o') + d.
         let shift = other.origin - origin
         let number = Double(other.count)
         second.add(other.second)
@@ -65,7 +65,7 @@ public struct Moments: Hashable, Sendable {
 
     public var sum: Double { total.value }
 
-    /// Not-a-number without numbers.
+    /// NaN if there are no numbers.
     public var mean: Double { count == 0 ? .nan : total.value / Double(count) }
 
     /// Sum of squared distances from the mean.
@@ -74,7 +74,7 @@ public struct Moments: Hashable, Sendable {
         return max(0, second.value - first.value * first.value / Double(count))
     }
 
-    /// Variance of the population (divisor n - 1); zero below two numbers.
+    /// Unbiased sample variance (divisor n - 1); zero for fewer than two numbers.
     public var variance: Double { count > 1 ? scatter / Double(count - 1) : 0 }
 
     /// Standard error of the mean.

@@ -2,10 +2,10 @@ import Glibc
 
 /// The standard normal distribution.
 enum NormalDistribution {
-    /// The number that a standard normal variable is below with the given probability.
+    /// The quantile of the standard normal distribution.
     ///
-    /// Relative error about 1e-16. Source: Wichura, "Algorithm AS 241: The percentage points of
-    /// the normal distribution", 1988, PPND16.
+    /// The relative error is about 1e-16. Source: Wichura, "Algorithm AS 241: The percentage points
+    /// of the normal distribution", 1988, PPND16.
     static func quantile(_ probability: Double) -> Double {
         guard probability > 0, probability < 1 else {
             return probability == 0 ? -.infinity : probability == 1 ? .infinity : .nan

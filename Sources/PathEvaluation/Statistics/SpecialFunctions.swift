@@ -1,6 +1,6 @@
 import Glibc
 
-/// Incomplete beta and gamma functions and what is made of them.
+/// Incomplete beta and gamma functions, and functions derived from them.
 ///
 /// Source: NIST Digital Library of Mathematical Functions, 8.7, 8.9 and 8.17.22; continued
 /// fractions after Lentz, "Generating Bessel functions in Mie scattering calculations using
@@ -37,7 +37,7 @@ enum SpecialFunctions {
     /// The regularised incomplete beta function I_x(a, b), and its complement, each to full
     /// relative precision.
     ///
-    /// Needs `a` and `b` above zero.
+    /// `a` and `b` must be above zero.
     static func incompleteBeta(
         _ x: Double, _ a: Double, _ b: Double
     ) -> (value: Double, complement: Double) {
@@ -73,7 +73,7 @@ enum SpecialFunctions {
         var x = a / (a + b)
         for _ in 0..<300 {
             let (value, complement) = incompleteBeta(x, a, b)
-            // The smaller tail decides, so that neither loses its digits.
+            // The smaller tail is compared, so that neither loses precision.
             let error =
                 probability <= 0.5 ? value - probability : (1 - probability) - complement
             if error > 0 { high = x } else { low = x }
@@ -88,7 +88,7 @@ enum SpecialFunctions {
 
     /// ln of the lower incomplete gamma function, not regularised.
     ///
-    /// Needs `a` > 0 and `x` > 0.
+    /// `a` and `x` must be above zero.
     static func logLowerGamma(_ a: Double, _ x: Double) -> Double {
         if x < a + 1 {
             var term = 1 / a
@@ -113,7 +113,7 @@ enum SpecialFunctions {
 
     /// The branch W_{-1} of Lambert's function: w with w e^w = y and w <= -1, for y in (-1/e, 0).
     ///
-    /// Source: Corless et al., "On the Lambert W function", 1996, section 4; steps of Halley.
+    /// Source: Corless et al., "On the Lambert W function", 1996, section 4; it takes Halley steps.
     static func lambertLower(_ y: Double) -> Double {
         guard y < 0, y > -exp(-1) else { return y < 0 ? -1 : .nan }
         let l = log(-y)
@@ -128,7 +128,7 @@ enum SpecialFunctions {
         return w
     }
 
-    /// A root of a function that changes its sign between the two ends, to the last digits.
+    /// A root of a function that changes its sign between the two ends, to full precision.
     ///
     /// Source: Chandrupatla, "A new hybrid quadratic/bisection algorithm for finding the zero of a
     /// nonlinear function without using derivatives", 1997.

@@ -1,16 +1,16 @@
 /// Student's t distribution.
 enum StudentDistribution {
-    /// The probability that a t variable with these degrees of freedom is above a positive number.
+    /// The upper tail probability of a positive number, for these degrees of freedom.
     static func tail(_ value: Double, freedom: Double) -> Double {
         guard freedom > 0, value.isFinite else { return 0 }
         let x = freedom / (freedom + value * value)
         return SpecialFunctions.incompleteBeta(x, freedom / 2, 0.5).value / 2
     }
 
-    /// The number that a t variable with these degrees of freedom is below with a probability.
+    /// The quantile for these degrees of freedom.
     ///
-    /// Beyond 1000 degrees of freedom by the expansion about the normal quantile, whose error is
-    /// then below 1e-14. Source: Abramowitz and Stegun, "Handbook of mathematical functions",
+    /// Above 1,000 degrees of freedom it uses the expansion about the normal quantile, whose error
+    /// is then below 1e-14. Source: Abramowitz and Stegun, "Handbook of mathematical functions",
     /// 1964, 26.7.1 and 26.7.5.
     static func quantile(_ probability: Double, freedom: Double) -> Double {
         guard freedom > 0, probability > 0, probability < 1 else {

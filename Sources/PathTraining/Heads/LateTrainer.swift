@@ -2,15 +2,16 @@ import Glibc
 import PathLearning
 import PathTelemetry
 
-/// How well P(late) predicts on what was held out.
+/// The fit of P(late) on held-out decisions.
 public struct LateReport: Sendable, Equatable {
-    /// Rows that trained, and those of them that were late.
+    /// Training rows, and the late ones among them.
     public var rows: UInt64
     public var lateRows: UInt64
     public var lambda: Double
-    /// Passes of Newton's method over all rows, after those over the sample.
+    /// Newton steps over all rows, after those over the sample.
     public var passes: Int
-    /// Held-out mean of the logarithmic loss: of the model, and of the training part's share.
+    /// Mean held-out logarithmic loss of the model, and of a constant prediction of the training
+    /// share.
     public var logLoss: Double?
     public var baseLogLoss: Double?
     /// Held-out mean squared error of the probability.
@@ -19,7 +20,7 @@ public struct LateReport: Sendable, Equatable {
     public var heldOutLate: UInt64
 }
 
-/// Fits P(late) by Newton's method: on the sample to get near, then on all rows.
+/// Fits P(late) by Newton's method, first on the sample and then on all rows.
 struct LateTrainer {
     typealias Rows = (
         (UnsafeBufferPointer<Double>, RowReader.Row) -> Void
@@ -28,11 +29,11 @@ struct LateTrainer {
     let options: TrainingOptions
     let reader: RowReader
     let sample: RowSample
-    /// All rows of all traces in order; the sample when it is complete.
+    /// All rows of all traces in order; the sample if it is complete.
     let all: Rows
 
     private static let folds = 5
-    /// Rows that choose the penalty and the start.
+    /// The most rows that are used to choose the penalty and the starting weights.
     private static let choosing = 40_000
 
     func train() throws(TrainingError) -> (model: LogisticModel, report: LateReport) {
@@ -67,7 +68,7 @@ struct LateTrainer {
         }
     }
 
-    /// The passes' errors are of reading; they end the training as what they are.
+    /// Errors of the passes are read errors; they end the training unchanged.
     private func wrapped(
         _ body: () throws(TrainingError) -> Void
     ) throws(LearningError) {
@@ -78,7 +79,7 @@ struct LateTrainer {
         }
     }
 
-    /// 24 features, then the Fourier features.
+    /// Writes 24 features, then the Fourier features.
     @inline(__always)
     private static func fill(
         _ row: inout [Double], _ numbers: UnsafeBufferPointer<Double>, _ fourier: FourierFeatures?
@@ -91,8 +92,8 @@ struct LateTrainer {
         }
     }
 
-    /// The penalty with the least cross-validated loss on folds of neighbouring segments, and the
-    /// weights there.
+    /// Chooses the penalty with the least cross-validated loss on folds of neighbouring segments,
+    /// and returns its weights.
     private func choose(
         _ size: Int, _ fourier: FourierFeatures?
     ) throws(LearningError) -> (lambda: Double, start: [Double]) {
@@ -127,7 +128,7 @@ struct LateTrainer {
         var least = Double.infinity
         let present = Set(rows.map(\.fold))
         if options.lambdas.count > 1, present.count > 1 {
-            // From strong to weak: the stronger fit is a good start of the weaker.
+            // Penalties go from strong to weak, as the stronger fit is a good start for the weaker.
             for lambda in options.lambdas.sorted(by: >) {
                 var loss = 0.0
                 for fold in present.sorted() {
@@ -151,12 +152,12 @@ struct LateTrainer {
         return loss(logit: z, isLate)
     }
 
-    /// `-log P` of what happened.
+    /// `-log P` of the outcome.
     private static func loss(logit z: Double, _ isLate: Bool) -> Double {
         max(z, 0) + log1p(exp(-z.magnitude)) - (isLate ? z : 0)
     }
 
-    /// Scores what was held out.
+    /// Evaluates the model on held-out rows.
     private func measure(
         _ fit: LogisticRegression, _ fourier: FourierFeatures?, rows: UInt64, late: UInt64
     ) throws(LearningError) -> (model: LogisticModel, report: LateReport) {

@@ -2,11 +2,11 @@ import DenseMath
 public import PathLearning
 import PathTelemetry
 
-/// How a network was trained and how well it predicts.
+/// The training and fit of a network.
 public struct NeuralReport: Sendable, Equatable {
-    /// Decisions that trained the layers; all of them train the last one.
+    /// Sampled decisions that trained the layers; all decisions train the last layer.
     public var sampled: Int
-    /// Passes over the sample until its last tenth no longer got better.
+    /// Passes over the sample until the error on its last segment stopped improving.
     public var epochs: Int
     public var fit: SegmentedFit
 }
@@ -18,7 +18,7 @@ struct NeuralTrainer {
     let sample: RowSample
     let all: LateTrainer.Rows
 
-    /// Epochs without a gain until it ends.
+    /// Epochs without improvement after which training ends.
     private static let patience = 4
 
     func train() throws(TrainingError) -> (model: NeuralLinearModel, report: NeuralReport) {
@@ -56,7 +56,7 @@ struct NeuralTrainer {
         var (training, checking): ([Int], [Int]) = ([], [])
         for (index, row) in sample.rows.enumerated() {
             guard let segment = row.segment else { continue }
-            // The last segment tells when to stop.
+            // The last segment is the validation set for early stopping.
             if segment == SegmentedRidge.segments - 1 {
                 checking.append(index)
             } else {
@@ -111,7 +111,7 @@ struct NeuralTrainer {
         }
     }
 
-    /// Rows of the sample as columns.
+    /// Returns rows of the sample as matrix columns.
     private func batch(
         _ rows: [Int]
     ) throws(DenseMathError) -> (x: Matrix, targets: [Double], weights: [Double]) {

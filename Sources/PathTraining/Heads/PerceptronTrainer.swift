@@ -3,13 +3,13 @@ import Glibc
 import PathLearning
 import PathTelemetry
 
-/// Trains the layers of a network by mini-batches: a linear output of the last layer is fitted to
-/// the targets by least squares, and thrown away afterwards.
+/// Trains the layers of a network by mini-batches: a linear output after the last layer is fitted
+/// to the targets by least squares and discarded afterwards.
 ///
 /// Activations of a batch are the columns of a matrix, so every step is a product of matrices.
 /// Sources: Kingma and Ba, "Adam: a method for stochastic optimization", 2015, algorithm 1; Glorot
 /// and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010,
-/// equation 16 (start).
+/// equation 16 (initial weights).
 struct PerceptronTrainer {
     static let batch = 128
     private static let rate = 2e-3
@@ -17,7 +17,8 @@ struct PerceptronTrainer {
 
     /// Widths from the inputs to the one output.
     let widths: [Int]
-    /// All weights and biases, layer after layer; weights `outputs` x `inputs` in column order.
+    /// All weights and biases, layer after layer; weights `outputs` x `inputs` in column-major
+    /// order.
     private(set) var parameters: [Double]
     private var first: [Double]
     private var second: [Double]
@@ -73,7 +74,7 @@ struct PerceptronTrainer {
         return activations
     }
 
-    /// Half the weighted mean squared error of a batch with the decay of weights, and its gradient.
+    /// Half the weighted mean squared error of a batch with weight decay, and its gradient.
     func loss(
         _ x: Matrix, targets: [Double], weights rowWeights: [Double]
     ) throws(DenseMathError) -> (loss: Double, gradient: [Double]) {
@@ -136,7 +137,7 @@ struct PerceptronTrainer {
         }
     }
 
-    /// Sets one parameter, for differences.
+    /// Sets one parameter, for numerical differentiation.
     mutating func setParameter(_ index: Int, _ value: Double) { parameters[index] = value }
 
     /// The mean squared error on some columns.
@@ -160,7 +161,7 @@ struct PerceptronTrainer {
             let (inputs, outputs) = (widths[layer - 1], widths[layer])
             let begin = start(layer)
             let bias = begin + inputs * outputs
-            // Column order of outputs x inputs is row order of inputs x outputs.
+            // Column-major outputs x inputs equals row-major inputs x outputs.
             layers.append(
                 try Perceptron.Layer(
                     inputs: inputs, outputs: outputs, weights: Array(parameters[begin..<bias]),

@@ -2,22 +2,22 @@ import Glibc
 import PathLearning
 import PathTelemetry
 
-/// Learning which candidate to take from recordings of another policy: every candidate of a
-/// decision becomes a row with an unbiased guess of its residual.
+/// Learns which candidate to choose from recordings of another policy: every candidate of a
+/// decision becomes a row with an unbiased estimate of its residual.
 ///
 ///     ips  guess(a) = [a taken] r / p
 ///     dr   guess(a) = q(a) + [a taken] (r - q(a)) / p
 ///
-/// where q is the regression on what was taken, fitted without the segment that the decision is
-/// in. The least squares fit to the guesses is the cost-sensitive regression of the reduction from
-/// policy learning. Each decision counts once, however many candidates it had.
-/// Source: Dudík, Langford and Li, "Doubly robust policy evaluation and learning", 2011, section 4.
+/// where q is the regression on chosen candidates, fitted without the decision's segment. The
+/// least-squares fit to the guesses is the cost-sensitive regression of the reduction from policy
+/// learning. Each decision counts once, however many candidates it had. Source: Dudík, Langford and
+/// Li, "Doubly robust policy evaluation and learning", 2011, section 4.
 struct PolicyLearning {
     let reader: RowReader
-    /// Fitted without each segment, for `dr`; nil for `ips`.
+    /// The regressions fitted without each segment, for `dr`; nil for `ips`.
     let guesses: [RidgeSolution]?
 
-    /// Adds all candidates of the decisions that train.
+    /// Adds all candidates of the training decisions.
     func add(
         _ source: borrowing TraceSource, to ridge: inout SegmentedRidge,
         seen: (Int) -> Bool
@@ -48,18 +48,19 @@ struct PolicyLearning {
     }
 }
 
-/// What always taking the candidate that a model finds cheapest would have cost, on decisions that
-/// were held out; costs are the logarithm of the delivery time in seconds, plus one where late.
+/// The value of the greedy policy, which always takes the candidate that a model predicts to be
+/// cheapest, on held-out decisions; the cost is the logarithm of the delivery time in seconds, plus
+/// one if late.
 public struct PolicyValue: Sendable, Equatable {
     public var decisions: Int
-    /// Of what was recorded.
+    /// Mean cost of the recorded decisions.
     public var recorded: Double
     /// Doubly robust estimate of the greedy policy, and half its 95 % interval.
     public var value: Double
-    /// Value minus recorded, decision by decision, and half its 95 % interval.
+    /// Value minus recorded, paired by decision, and half its 95 % interval.
     public var change: Double
     public var changeMargin: Double
-    /// Share of the decisions in which it takes what was taken.
+    /// Share of the decisions in which it takes the recorded action.
     public var agreement: Double
 }
 

@@ -17,7 +17,7 @@ public enum ModelCard {
         return text
     }
 
-    /// A name from a file name or a recording, as text without a meaning in Markdown.
+    /// Escapes a name from a file or a recording for Markdown.
     private static func escaped(_ name: String) -> String {
         var text = ""
         for scalar in EscapedText(name).description.unicodeScalars {
@@ -157,7 +157,7 @@ public enum ModelCard {
         return text
     }
 
-    /// A number with this many digits after the point.
+    /// Formats a number with this many digits after the point.
     private static func fixed(_ value: Double, _ digits: Int) -> String {
         guard value.isFinite, value.magnitude < 1e15 else { return "\(value)" }
         var unit: Int64 = 1

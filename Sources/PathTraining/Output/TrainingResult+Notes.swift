@@ -2,7 +2,7 @@ import PathLearning
 import PathTelemetry
 
 extension TrainingResult {
-    /// What the model's file says of its making.
+    /// The notes in the model file about its training.
     public var notes: [String: String] {
         var notes = [
             "traces": sources.map {

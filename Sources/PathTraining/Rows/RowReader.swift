@@ -2,27 +2,27 @@ import PathLearning
 import PathTelemetry
 import PathTrace
 
-/// Decisions of a trace as rows of a regression: the one place that knows how traces are read.
+/// Reads decisions of a trace as rows of a regression: the only place that reads traces.
 ///
-/// Holds one batch of decisions, whatever the size of the trace.
+/// It holds one batch of decisions, for any size of trace.
 struct RowReader {
-    /// What is known of a row besides its numbers.
+    /// Facts about a row besides its numbers.
     struct Row {
         /// 0 ..< `SegmentedRidge.segments`, or nil for a decision that is held out.
         var segment: Int?
         var isLate: Bool
-        /// Probability of what was chosen.
+        /// Propensity of the chosen action.
         var propensity: Double
     }
 
     /// The features, the prediction and the row of each candidate of a decision.
     struct Candidates {
-        /// `FeatureSchema.count` numbers a candidate.
+        /// `FeatureSchema.count` numbers per candidate.
         let features: UnsafeBufferPointer<Double>
-        /// Seconds.
+        /// Predicted delivery times, seconds.
         let predictions: UnsafeBufferPointer<Double>
         var count: Int { predictions.count }
-        /// Position of the chosen one; nil when several paths were used at once.
+        /// Position of the chosen one; nil if several paths were used at once.
         let chosen: Int?
     }
 
@@ -31,9 +31,10 @@ struct RowReader {
 
     init(_ options: TrainingOptions) { self.options = options }
 
-    /// Calls `body` with every usable decision: 24 features and the residual, and what is known of it.
+    /// Calls `body` with every usable decision: 24 features and the residual, and its facts.
     ///
-    /// - Parameter seen: told after each batch how many decisions were read; true stops.
+    /// - Parameter seen: called after each batch with the number of decisions read; returning true
+    ///   stops.
     func forEachChosen(
         _ source: borrowing TraceSource, counts: inout TrainingCounts,
         seen: (Int) -> Bool = { _ in false },
@@ -63,7 +64,7 @@ struct RowReader {
         }
     }
 
-    /// Calls `body` with all candidates of every usable decision, and the residual of the chosen one.
+    /// Calls `body` with all candidates of every usable decision, and the chosen one's residual.
     func forEachDecision(
         _ source: borrowing TraceSource, seen: (Int) -> Bool = { _ in false },
         _ body: (Candidates, _ residual: Double, Row) -> Void
@@ -104,7 +105,7 @@ struct RowReader {
         }
     }
 
-    /// What a decision counts in a fit.
+    /// The weight of a decision in a fit.
     func weight(_ row: Row) -> Double {
         options.weighting == .uniform ? 1 : inversePropensity(row)
     }
@@ -114,7 +115,7 @@ struct RowReader {
         row.propensity * options.weightLimit > 1 ? 1 / row.propensity : options.weightLimit
     }
 
-    // MARK: Parts
+    // MARK: Helpers
 
     private func forEachBatch(
         _ source: borrowing TraceSource, _ columns: DecisionColumns, _ seen: (Int) -> Bool,
@@ -140,7 +141,7 @@ struct RowReader {
         }
     }
 
-    /// Where a decision belongs, or nil when it is not used; counts it either way.
+    /// Returns the facts of a usable decision, or nil; counts the decision either way.
     @inline(__always)
     private func usable(
         _ batch: borrowing DecisionBatch, _ index: Int, first: Int, total: Int, needsPath: Bool,
@@ -184,10 +185,11 @@ struct RowReader {
     }
 }
 
-/// A hash of the numbers that training used, in their order; less than a nanosecond a number.
+/// A hash of the numbers that training used, in their order; it costs less than a nanosecond per
+/// number.
 ///
-/// Four lanes of multiply and rotate in the manner of xxHash, so that no product waits for the one
-/// before; it tells recordings apart and is no protection against forgery.
+/// It has four lanes of multiply and rotate like xxHash, so that products do not depend on each
+/// other. It distinguishes recordings and does not protect against forgery.
 struct RowFingerprint {
     private static let prime1: UInt64 = 0x9e37_79b1_85eb_ca87
     private static let prime2: UInt64 = 0xc2b2_ae3d_27d4_eb4f

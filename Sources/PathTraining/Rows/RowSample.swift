@@ -1,12 +1,12 @@
 import PathLearning
 import PathTelemetry
 
-/// Every n-th usable decision, kept in memory; all of them when the traces are small enough.
+/// Every n-th usable decision, kept in memory; all of them if the traces are small enough.
 struct RowSample {
-    /// 24 features and the residual a row, row after row.
+    /// 24 features and the residual per row, row by row.
     private(set) var numbers: [Double] = []
     private(set) var rows: [RowReader.Row] = []
-    /// One in how many decisions is here.
+    /// One in this many decisions is kept.
     let stride: Int
     private var skipped = 0
 

@@ -5,7 +5,7 @@ import PathTrace
 struct TraceSource {
     let reader: TraceReader
     let info: TraceInfo
-    /// The file's name without folders: models must not depend on where a trace lies.
+    /// The file's name without folders: models must not depend on the location of a trace.
     let name: String
     let sessionFingerprints: [UInt64]
 
@@ -30,17 +30,17 @@ struct TraceSource {
 /// How many decisions there were, and why some were not used.
 public struct TrainingCounts: Sendable, Equatable {
     public var decisions = 0
-    /// A rule above the policy left one action.
+    /// Decisions in which a rule left the policy one action.
     public var forced = 0
-    /// The recording ended before the outcome.
+    /// Decisions whose recording ended before the outcome.
     public var withoutOutcome = 0
-    /// Sent as copies on several paths, or not at all.
+    /// Bursts sent as copies on several paths, or not at all.
     public var notOnePath = 0
-    /// A number was not finite.
+    /// Decisions with a number that is not finite.
     public var refused = 0
     public var trained = 0
     public var heldOut = 0
-    /// Of the used ones, those not delivered in time; they train at their deadline.
+    /// Used decisions that were not delivered in time; they count with their deadline.
     public var late = 0
 
     public init() {}
@@ -59,7 +59,7 @@ public struct TrainingCounts: Sendable, Equatable {
     }
 }
 
-/// What a trained model comes from.
+/// A trace from which a model was trained.
 public struct TrainingSource: Sendable, Equatable {
     /// The file's name without folders.
     public var name: String
@@ -71,7 +71,7 @@ public struct TrainingSource: Sendable, Equatable {
     public var policies: [String]
     /// Seconds of recording, summed over the sessions.
     public var seconds: Double
-    /// What tells each session with decisions from all others, whatever file it lies in; empty for
-    /// statistics that were written without.
+    /// Fingerprints that identify each session with decisions across files; empty for statistics
+    /// written without them.
     var sessionFingerprints: [UInt64] = []
 }
