@@ -88,11 +88,6 @@ int clu_timer_slack(uint64_t nanoseconds)
     return prctl(PR_SET_TIMERSLACK, (unsigned long)nanoseconds, 0, 0, 0) ? -errno : 0;
 }
 
-int clu_thread_name(const char *name)
-{
-    return prctl(PR_SET_NAME, name, 0, 0, 0) ? -errno : 0;
-}
-
 static int64_t read_clock(clockid_t clock)
 {
     struct timespec time;

@@ -50,7 +50,7 @@ public final class Emulation: Sendable {
     public let started: Instant
 
     private let shared: EmulationState
-    private let thread: Mutex<pthread_t?>
+    private let thread: Mutex<WorkerThread?>
 
     /// Opens the ports and starts the thread.
     ///
@@ -67,20 +67,11 @@ public final class Emulation: Sendable {
         target = options.target
         self.started = started
         shared = loop.shared
-        var thread = pthread_t()
-        let argument = Unmanaged.passRetained(loop).toOpaque()
-        let result = pthread_create(
-            &thread, nil,
-            { argument in
-                guard let argument else { return nil }
-                Unmanaged<EmulationLoop>.fromOpaque(argument).takeRetainedValue().run()
-                return nil
-            }, argument)
-        guard result == 0 else {
-            Unmanaged<EmulationLoop>.fromOpaque(argument).release()
-            throw .system(.allocate, target: "the emulator's thread", code: result)
+        do throws(WorkerThread.Refusal) {
+            thread = Mutex(try WorkerThread(named: "pathwise-links") { loop.run() })
+        } catch {
+            throw .system(.allocate, target: "the emulator's thread", code: error.code)
         }
-        self.thread = Mutex(thread)
     }
 
     deinit { stop() }
@@ -96,8 +87,7 @@ public final class Emulation: Sendable {
         shared.isStopping.store(true, ordering: .releasing)
         shared.waker.wake()
         thread.withLock { thread in
-            guard let running = thread else { return }
-            pthread_join(running, nil)
+            thread?.join()
             thread = nil
         }
         return status

@@ -14,7 +14,7 @@ final class SocketBox {
 }
 
 /// The emulator's thread: sockets on one side, the core on the other.
-final class EmulationLoop {
+final class EmulationLoop: @unchecked Sendable {
     private static let publishInterval = TimeDelta.milliseconds(100)
     private static let clientTokens: UInt64 = 1 << 16
     private static let datagramLimit = 65_536

@@ -1,4 +1,5 @@
 public import PathEvaluation
+import PathTelemetry
 
 /// What policies do on the network, in its own units.
 extension EvaluationReport {

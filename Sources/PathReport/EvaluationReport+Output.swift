@@ -1,5 +1,6 @@
 public import PathEvaluation
 import PathLearning
+import PathTelemetry
 
 /// An evaluation as tables and as sentences.
 extension EvaluationReport {

@@ -1,4 +1,5 @@
 public import PathEvaluation
+import PathTelemetry
 
 /// An evaluation as parts of a page.
 extension EvaluationReport {

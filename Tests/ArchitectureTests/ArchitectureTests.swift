@@ -89,6 +89,28 @@ struct ArchitectureTests {
         }
     }
 
+    @Test func nothingLongStandsTwice() throws {
+        let files = try tree.files("Sources", endings: ["swift", "c", "h"])
+            .map { (path: $0.path, source: $0.source) }
+        expectNone(Repetition.runs(of: House.longestRepetition, in: files))
+    }
+
+    @Test func foldersAreNeitherFullNorLonely() throws {
+        let files = try tree.files("Sources", endings: ["swift", "c", "h", "modulemap"])
+        let problems = Repetition.folders(
+            files.map(\.path), most: House.fullFolder, alone: Set(House.smallFolders.keys))
+        for problem in problems { Issue.record("\(problem)") }
+    }
+
+    @Test func oneDefinitionEach() throws {
+        let files = try tree.files("Sources", endings: ["swift", "c", "h"])
+            .map { (path: $0.path, plain: Repetition.plain($0.source)) }
+        for entry in House.definedOnce {
+            let places = Repetition.places(of: entry.mark, in: files)
+            #expect(places == ["Sources/\(entry.place)"], "\(entry.what): \(entry.mark)")
+        }
+    }
+
     @Test func textSpeaksOfTheProjectAlone() throws {
         var files: [SourceTree.File] = []
         for folder in [

@@ -126,4 +126,34 @@ enum House {
 
     /// The most lines of a file.
     static let longestFile = 600
+
+    /// From this many equal lines on, a run of them is one piece of code in two places.
+    static let longestRepetition = 20
+
+    /// The most files of a folder.
+    static let fullFolder = 10
+
+    /// Folders that may hold one file, each with its reason.
+    static let smallFolders: [String: String] = [
+        "include": "SwiftPM takes the public headers of a C target from a folder of that name"
+    ]
+
+    /// What is defined once: a mark of each definition, and the only file where it may stand.
+    static let definedOnce: [(mark: String, place: String, what: String)] = [
+        ("0xcbf29ce484222325", "PathTelemetry/Hashing/StableHash.swift", "the hash FNV-1a"),
+        ("000001b3", "PathTelemetry/Hashing/StableHash.swift", "the hash FNV-1a"),
+        ("0x9e3779b185ebca87", "PathTelemetry/Hashing/XXHash64.swift", "the hash XXH64"),
+        ("0xbf58476d1ce4e5b9", "PathTelemetry/Random/SplitMix64.swift", "SplitMix64"),
+        ("0x9e3779b97f4a7c15", "PathTelemetry/Random/SplitMix64.swift", "SplitMix64"),
+        ("0x1p-53", "PathTelemetry/Random/Deviates.swift", "uniform numbers"),
+        ("(-2 * log(", "PathTelemetry/Random/Deviates.swift", "normal numbers"),
+        ("pthread_create", "PathTelemetry/WorkerThread.swift", "the start of a thread"),
+        ("(repeating: \"0\"", "PathTelemetry/Text/NumberText.swift", "fixed decimals"),
+        ("\"k\", \"M\"", "PathTelemetry/Text/NumberText.swift", "decimal prefixes"),
+        ("hasSuffix(\".0\")", "PathTelemetry/Text/NumberText.swift", "exact numbers"),
+        ("isNumber || $0 == \".\")", "PathTelemetry/Text/ArgumentText.swift", "quantities"),
+        ("\"kbit\"", "PathwiseCommand/Arguments/Quantities.swift", "units of rates"),
+        ("\"kib\"", "PathwiseCommand/Arguments/Quantities.swift", "units of sizes"),
+        ("\"min\"", "PathwiseCommand/Arguments/Quantities.swift", "units of times"),
+    ]
 }

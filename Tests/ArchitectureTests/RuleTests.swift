@@ -116,6 +116,36 @@ struct RuleTests {
         #expect(Rules.length("a\nb\nc", file: "f", limit: 2).first?.line == 3)
     }
 
+    @Test func repetitionsAreFound() {
+        let one = "import A\nlet a = 1\n\nlet   b = 2\n}\nlet c = 3\nlet d = 4"
+        let other = "let x = 0\nlet a = 1\n    {\nlet b = 2\n#include <c>\nlet c = 3\nlet e = 5"
+        let found = Repetition.runs(of: 3, in: [("one", one), ("other", other)])
+        #expect(found.map(\.file) == ["other"] && found.map(\.line) == [2])
+        #expect(Repetition.runs(of: 4, in: [("one", one), ("other", other)]).isEmpty)
+        let twice = Repetition.runs(of: 4, in: [("one", one + "\n// -\n" + one)])
+        #expect(twice.map(\.line) == [10])
+        // Equal lines in a row are one run, not many that overlap.
+        let same = [String](repeating: "x", count: 5).joined(separator: "\n")
+        #expect(Repetition.runs(of: 3, in: [("same", same)]).isEmpty)
+    }
+
+    @Test func fullAndLonelyFoldersAreFound() {
+        let paths = [
+            "S/Room/a", "S/Room/Part/b", "S/Room/Full/1", "S/Room/Full/2", "S/Room/Full/3",
+            "S/C/c", "S/C/include/h",
+        ]
+        let found = Repetition.folders(paths, most: 2, alone: ["include"])
+        #expect(found.count == 2)
+        #expect(found[0].hasPrefix("S/Room/Full holds 3"))
+        #expect(found[1].hasPrefix("S/Room/Part holds one"))
+    }
+
+    @Test func secondDefinitionsAreFound() {
+        let files = [("a", "let m = 0xBF58_476D"), ("b", "let n = 0xbf58476d"), ("c", "0xbf58")]
+            .map { (path: $0.0, plain: Repetition.plain($0.1)) }
+        #expect(Repetition.places(of: "0xbf58476d", in: files) == ["a", "b"])
+    }
+
     @Test func strayWordsAreFound() {
         let folder = "/" + "root/"
         let source = """

@@ -92,7 +92,7 @@ enum Rules {
 
     /// Draws from a generator that can be repeated or guessed.
     static func guessableDraws(_ text: SwiftText, file: String) -> [Violation] {
-        ["SeededGenerator", "drand48(", "rand(", "random("].flatMap { word in
+        ["SeededGenerator", "SplitMix64", "drand48(", "rand(", "random("].flatMap { word in
             places(of: word, in: text).map {
                 Violation(file: file, line: $0, what: "draws from a generator that can be guessed")
             }

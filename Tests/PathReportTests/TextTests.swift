@@ -1,3 +1,4 @@
+import PathTelemetry
 import Testing
 
 @testable import PathReport

@@ -18,10 +18,6 @@ struct TrainingWorld {
 
     init(seed: UInt64) { generator = SeededGenerator(seed: seed) }
 
-    private mutating func normal() -> Double {
-        (-2 * log(1 - generator.uniform())).squareRoot() * cos(2 * .pi * generator.uniform())
-    }
-
     /// Writes one session; every 25th decision is forced.
     mutating func write(_ decisions: Int, to path: String) throws {
         let schema = FeatureSchema.current
@@ -79,7 +75,7 @@ struct TrainingWorld {
             let candidate = candidates[chosen]
             let delivery =
                 candidate.predictedDelivery
-                * exp(residual(candidate.features) + noise * normal())
+                * exp(residual(candidate.features) + noise * generator.normal())
             let isLate = generator.uniform() < 1 / (1 + exp(-lateLogit(candidate.features)))
             ring.record(
                 Outcome(

@@ -111,8 +111,6 @@ int clu_wake(int fd);
 int clu_wake_clear(int fd);
 /* Lets timers of the calling thread fire this late at most; the default is 50 us. */
 int clu_timer_slack(uint64_t nanoseconds);
-/* Names the calling thread; the kernel keeps 15 bytes. */
-int clu_thread_name(const char *name);
 int64_t clu_monotonic(void);
 int64_t clu_realtime(void);
 

@@ -1,4 +1,4 @@
-import PathReport
+import PathTelemetry
 
 /// The learned policy beside the fixed ones, as its figures say.
 extension DemoSummary {

@@ -1,4 +1,3 @@
-import PathReport
 public import PathSimulation
 public import PathTelemetry
 

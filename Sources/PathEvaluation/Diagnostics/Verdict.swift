@@ -1,3 +1,5 @@
+import PathTelemetry
+
 /// Whether an estimate can be trusted, and the reasons if not.
 public struct Verdict: Hashable, Sendable {
     /// How far an estimate can be trusted, best first.
@@ -170,9 +172,5 @@ public struct Verdict: Hashable, Sendable {
         rounded((share * 1000).rounded() / 10) + " %"
     }
 
-    static func rounded(_ value: Double) -> String {
-        let scaled = (value * 100).rounded() / 100
-        return scaled == scaled.rounded() && scaled.magnitude < 1e15
-            ? String(Int(scaled)) : scaled.description
-    }
+    static func rounded(_ value: Double) -> String { NumberText.rounded(value, 2) }
 }

@@ -1,3 +1,5 @@
+import PathTelemetry
+
 /// Resamples decisions by giving each a random count, so that it can stream without indices.
 ///
 /// All sums of a resample use the same counts, so their ratios are correct, unlike resampling only
@@ -45,8 +47,8 @@ struct PoissonBootstrap: Sendable {
                         let base = sums.baseAddress
                     else { return }
                     for resample in 0..<resamples {
-                        let stream = PoissonBootstrap.mix(
-                            seed &+ 0x9e37_79b9_7f4a_7c15 &* UInt64(resample &+ 1)
+                        let stream = SplitMix64.mix(
+                            seed &+ SplitMix64.increment &* UInt64(resample &+ 1)
                                 ^ (block &* 0xd1b5_4a32_d192_ed03))
                         let total = PoissonBootstrap.draw(counts, count, table, stream)
                         let row = base + resample &* width
@@ -60,27 +62,18 @@ struct PoissonBootstrap: Sendable {
         }
     }
 
-    @inline(__always)
-    private static func mix(_ value: UInt64) -> UInt64 {
-        var z = value
-        z = (z ^ (z &>> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z &>> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z &>> 31)
-    }
-
     /// Draws the counts of a block from a SplitMix64 stream, five from each number.
     @inline(__always)
     private static func draw(
         _ counts: UnsafeMutablePointer<Float>, _ count: Int, _ table: UnsafePointer<Float>,
         _ stream: UInt64
     ) -> Double {
-        var state = stream
+        var stream = SplitMix64(state: stream)
         var index = 0
         var t0: Float = 0
         var t1: Float = 0
         while index &+ 5 <= count {
-            state &+= 0x9e37_79b9_7f4a_7c15
-            let bits = mix(state)
+            let bits = stream.next()
             let a = table[Int(truncatingIfNeeded: bits & 4095)]
             let b = table[Int(truncatingIfNeeded: (bits &>> 12) & 4095)]
             let c = table[Int(truncatingIfNeeded: (bits &>> 24) & 4095)]
@@ -97,8 +90,7 @@ struct PoissonBootstrap: Sendable {
             index &+= 5
         }
         while index < count {
-            state &+= 0x9e37_79b9_7f4a_7c15
-            counts[index] = table[Int(truncatingIfNeeded: mix(state) & 4095)]
+            counts[index] = table[Int(truncatingIfNeeded: stream.next() & 4095)]
             t0 += counts[index]
             index &+= 1
         }

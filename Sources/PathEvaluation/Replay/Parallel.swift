@@ -1,4 +1,5 @@
 import Glibc
+import PathTelemetry
 import Synchronization
 
 /// Runs independent pieces of work on several threads.
@@ -6,7 +7,7 @@ enum Parallel {
     /// Number of processors of this machine.
     static var processors: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
-    private final class Job {
+    private final class Job: @unchecked Sendable {
         let count: Int
         let work: (Int) -> Void
         let next = Atomic(0)
@@ -34,24 +35,16 @@ enum Parallel {
     static func forEach(_ count: Int, threads: Int, _ work: (Int) -> Void) {
         withoutActuallyEscaping(work) { work in
             let job = Job(count, work)
-            let context = Unmanaged.passUnretained(job).toOpaque()
-            var handles: [pthread_t] = []
-            while handles.count + 1 < min(threads, count) {
-                var handle = pthread_t()
-                let code = pthread_create(
-                    &handle, nil,
-                    { context in
-                        if let context {
-                            Unmanaged<Job>.fromOpaque(context).takeUnretainedValue().run()
-                        }
-                        return nil
-                    }, context)
+            var others: [WorkerThread] = []
+            while others.count + 1 < min(threads, count) {
                 // If no thread can be started, this one does all the work.
-                guard code == 0 else { break }
-                handles.append(handle)
+                guard let other = try? WorkerThread(named: "pathwise-work", { job.run() }) else {
+                    break
+                }
+                others.append(other)
             }
             job.run()
-            for handle in handles { pthread_join(handle, nil) }
+            for other in others { other.join() }
         }
     }
 }

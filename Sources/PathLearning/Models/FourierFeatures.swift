@@ -25,7 +25,7 @@ public struct FourierFeatures: Sendable, Equatable {
         var frequencies: [Double] = []
         frequencies.reserveCapacity(count * FeatureSchema.count)
         for _ in 0..<(count * FeatureSchema.count) {
-            frequencies.append(FourierFeatures.normal(&generator) / width)
+            frequencies.append(generator.normal() / width)
         }
         self.frequencies = frequencies
         phases = (0..<count).map { _ in 2 * Double.pi * generator.uniform() }
@@ -76,11 +76,5 @@ public struct FourierFeatures: Sendable, Equatable {
         features.span.withUnsafeBufferPointer { buffer in
             if let base = buffer.baseAddress { write(base, into: target) }
         }
-    }
-
-    /// A standard normal number, by Box and Muller.
-    static func normal(_ generator: inout SeededGenerator) -> Double {
-        let radius = (-2 * log(1 - generator.uniform())).squareRoot()
-        return radius * cos(2 * Double.pi * generator.uniform())
     }
 }

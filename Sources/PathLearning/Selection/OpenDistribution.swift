@@ -57,7 +57,7 @@ extension ActionDistribution {
             } else {
                 let cost =
                     probabilities[index]
-                    + probabilities[PathID.limit + index] * FourierFeatures.normal(&generator)
+                    + probabilities[PathID.limit + index] * generator.normal()
                 if cost < least {
                     least = cost
                     best = index

@@ -1,3 +1,5 @@
+import PathTelemetry
+
 /// Parameters of a policy that can be written as text: `name=value,name=value`.
 ///
 /// Times are in seconds. What is not said keeps the policy's own value.
@@ -84,8 +86,7 @@ public struct PolicyField<Settings> {
     func text(_ settings: Settings) -> String {
         switch kind {
         case .number(let path, _):
-            let text = "\(settings[keyPath: path])"
-            return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+            return NumberText.exact(settings[keyPath: path])
         case .word(let path, let words): return words[settings[keyPath: path]]
         case .count(let path, _): return "\(settings[keyPath: path])"
         }

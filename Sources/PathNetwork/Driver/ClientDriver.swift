@@ -63,8 +63,10 @@ public final class ClientDriver: @unchecked Sendable {
             }
         }
         if attempts.isEmpty, let failure { throw failure }
-        guard startThread(named: "pathwise-client", { [self] in run() }) else {
-            throw .system(.startThread, target: "the client's driver", code: 11)
+        do throws(WorkerThread.Refusal) {
+            try WorkerThread(named: "pathwise-client") { [self] in run() }.detach()
+        } catch {
+            throw .system(.startThread, target: "the client's driver", code: error.code)
         }
     }
 

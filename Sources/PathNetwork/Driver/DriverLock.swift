@@ -1,4 +1,3 @@
-internal import CLinuxUDP
 internal import Glibc
 internal import Synchronization
 
@@ -40,33 +39,4 @@ final class DriverLock: @unchecked Sendable {
         }
         _ = unsafe pthread_mutex_lock(mutex)
     }
-}
-
-/// Starts a thread that runs `body` once.
-func startThread(named name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
-    final class Box {
-        let body: @Sendable () -> Void
-        let name: String
-        init(_ body: @escaping @Sendable () -> Void, _ name: String) {
-            self.body = body
-            self.name = name
-        }
-    }
-    var thread = pthread_t()
-    let argument = unsafe Unmanaged.passRetained(Box(body, name)).toOpaque()
-    let result = unsafe pthread_create(
-        &thread, nil,
-        { argument in
-            guard let argument = unsafe argument else { return nil }
-            let box = unsafe Unmanaged<Box>.fromOpaque(argument).takeRetainedValue()
-            _ = unsafe clu_thread_name(box.name)
-            box.body()
-            return nil
-        }, argument)
-    if result != 0 {
-        unsafe Unmanaged<Box>.fromOpaque(argument).release()
-        return false
-    }
-    _ = unsafe pthread_detach(thread)
-    return true
 }

@@ -63,8 +63,10 @@ public final class ServerDriver: @unchecked Sendable {
         self.onEvent = onEvent
         self.onRecord = onRecord
         self.onGone = onGone
-        guard startThread(named: "pathwise-server", { [self] in run() }) else {
-            throw NetworkError.system(.startThread, target: "the server's driver", code: 11)
+        do throws(WorkerThread.Refusal) {
+            try WorkerThread(named: "pathwise-server") { [self] in run() }.detach()
+        } catch {
+            throw NetworkError.system(.startThread, target: "the server's driver", code: error.code)
         }
     }
 

@@ -1,4 +1,5 @@
 import Glibc
+import PathTelemetry
 
 /// How the numbers of an axis are written.
 public enum AxisFormat: Sendable {

@@ -1,3 +1,5 @@
+import PathTelemetry
+
 /// A drawing in SVG: frame, axes and legend of a plot, and the marks put on it.
 struct PlotCanvas {
     static let width = 720.0
@@ -49,7 +51,7 @@ struct PlotCanvas {
 
     /// Two digits after the point, no more than needed.
     static func number(_ value: Double) -> String {
-        NumberText.trimmed(NumberText.fixed(value, 2))
+        NumberText.rounded(value, 2)
     }
 
     func x(_ value: Double, _ axis: Axis) -> Double {

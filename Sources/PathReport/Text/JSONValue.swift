@@ -1,4 +1,4 @@
-import PathTrace
+import PathTelemetry
 
 /// A JSON document whose objects keep the order of their members and whose numbers are exact.
 public indirect enum JSONValue: Sendable, Equatable {

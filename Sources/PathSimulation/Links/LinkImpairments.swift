@@ -66,7 +66,7 @@ struct LinkImpairments: Sendable {
         case .uniform(let width):
             return nanoseconds((delayMilliseconds + width * stream.uniform()) * 1e6)
         case .normal(let deviation):
-            return nanoseconds((delayMilliseconds + deviation * stream.normal()) * 1e6)
+            return nanoseconds((delayMilliseconds + deviation * stream.boundedNormal()) * 1e6)
         }
     }
 
@@ -75,5 +75,5 @@ struct LinkImpairments: Sendable {
     mutating func isCorrupted() -> Bool { corruption > 0 && errors.uniform() < corruption }
 
     /// The seed of the bits that flip in one delivery.
-    func damageSeed(of delivery: UInt64) -> UInt64 { LinkRandom.mix(damageSalt &+ delivery) }
+    func damageSeed(of delivery: UInt64) -> UInt64 { SplitMix64.mix(damageSalt &+ delivery) }
 }

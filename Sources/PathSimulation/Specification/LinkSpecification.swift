@@ -1,3 +1,5 @@
+import PathTelemetry
+
 /// Both directions of one path, as an option string describes them.
 ///
 /// The string is comma-separated `KEY=VALUE`. Without a prefix a key sets both directions; `f`
@@ -101,16 +103,7 @@ public struct LinkSpecification: Sendable, Hashable {
     }
 
     private static func checkedName(_ text: Substring) throws(SimulationError) -> String {
-        let isPlain = text.utf8.allSatisfy {
-            switch $0 {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"),
-                UInt8(ascii: "."):
-                return true
-            default: return false
-            }
-        }
-        guard isPlain, (1...32).contains(text.utf8.count) else {
+        guard PlainName.allows(text) else {
             throw .invalidOption(
                 key: "name", value: String(text), mend: "use 1 to 32 of a-z A-Z 0-9 - _ .")
         }

@@ -9,15 +9,10 @@ struct OptionText {
         .invalidOption(key: String(key), value: String(value), mend: mend)
     }
 
-    private func finite(_ text: Substring) -> Double? {
-        guard text.utf8.count <= 40, let number = Double(text), number.isFinite else { return nil }
-        return number
-    }
-
     private func number(
         _ text: Substring, in bounds: ClosedRange<Double>, unit: String
     ) throws(SimulationError) -> Double {
-        guard let number = finite(text), bounds.contains(number) else {
+        guard let number = ArgumentText.number(text), bounds.contains(number) else {
             throw invalid("use \(bounds.lowerBound) to \(bounds.upperBound) \(unit)")
         }
         return number == 0 ? 0 : number
@@ -25,8 +20,8 @@ struct OptionText {
 
     /// - Parameter zero: words for the message when zero is allowed.
     func rate(_ text: Substring, zero: String?) throws(SimulationError) -> Double {
-        if zero != nil, let number = finite(text), number == 0 { return 0 }
-        guard let number = finite(text), LinkBounds.rate.contains(number) else {
+        if zero != nil, let number = ArgumentText.number(text), number == 0 { return 0 }
+        guard let number = ArgumentText.number(text), LinkBounds.rate.contains(number) else {
             throw invalid(
                 "use \(zero ?? "")\(LinkBounds.rate.lowerBound) to \(LinkBounds.rate.upperBound)"
                     + " Mbit/s" + (zero == nil ? " (down= makes a stop)" : ""))
@@ -43,7 +38,7 @@ struct OptionText {
     }
 
     func probability(_ text: Substring) throws(SimulationError) -> Double {
-        guard let number = finite(text), (0...1).contains(number) else {
+        guard let number = ArgumentText.number(text), (0...1).contains(number) else {
             throw invalid("use a probability from 0 to 1, as 0.01 for 1 %")
         }
         return number == 0 ? 0 : number

@@ -1,3 +1,5 @@
+import PathTelemetry
+
 /// A file of named scenarios, one a line: `name | options of path 1, path 2, ... | sum | comment`.
 ///
 /// Paths are separated by blanks, `#` starts a comment line, and trace names are relative to the
@@ -88,7 +90,7 @@ public struct ScenarioFile: Sendable, Hashable {
         guard (1...maximumPaths).contains(options.count) else {
             throw invalid("\(options.count) paths; use 1 to \(maximumPaths), separated by blanks")
         }
-        guard fields[2].utf8.count <= 40, let sum = Double(fields[2]), sum.isFinite, sum >= 0 else {
+        guard let sum = ArgumentText.number(fields[2]), sum >= 0 else {
             throw invalid("sum of rates '\(clipped(fields[2]))': use Mbit/s, 0 for unlimited")
         }
         return Scenario(

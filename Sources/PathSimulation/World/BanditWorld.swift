@@ -60,7 +60,7 @@ public struct BanditWorld: Sendable {
         dimensions = isContextual ? FeatureSchema.count / self.arms : 1
         var generator = SeededGenerator(seed: seed)
         func coefficients(_ size: Int) -> [Double] {
-            (0..<size).map { _ in 0.15 * BanditWorld.normal(&generator) }
+            (0..<size).map { _ in 0.15 * generator.normal() }
         }
         let (count, size) = (self.arms, dimensions)
         if isContextual {
@@ -76,10 +76,6 @@ public struct BanditWorld: Sendable {
         self.generator = generator
     }
 
-    private static func normal(_ generator: inout SeededGenerator) -> Double {
-        (-2 * log(1 - generator.uniform())).squareRoot() * cos(2 * Double.pi * generator.uniform())
-    }
-
     /// The time of the present step.
     public var now: Instant { .zero + BanditWorld.interval * Int64(step) }
 
@@ -87,7 +83,7 @@ public struct BanditWorld: Sendable {
     public mutating func advance(_ candidates: inout CandidateSet) {
         step += 1
         var context = [1.0]
-        for _ in 1..<max(1, dimensions) { context.append(BanditWorld.normal(&generator)) }
+        for _ in 1..<max(1, dimensions) { context.append(generator.normal()) }
         candidates.removeAll()
         for arm in 0..<arms {
             costs[arm] = cost(arm, context)
@@ -126,7 +122,7 @@ public struct BanditWorld: Sendable {
 
     /// What happens when the present step's burst goes on an arm; the noise does not depend on it.
     public mutating func outcome(of arm: Int, number: UInt64) -> Outcome {
-        let noise = BanditWorld.noise * BanditWorld.normal(&generator)
+        let noise = BanditWorld.noise * generator.normal()
         let delivery = BanditWorld.prediction * exp(costs[arm] + noise)
         let isLate = delivery > BanditWorld.deadline.seconds
         return Outcome(

@@ -43,7 +43,7 @@ public struct BulkTransfer: WorldApplication {
 
     /// The byte at an offset: cheap, and unlike its neighbours.
     static func byte(at offset: Int, seed: UInt64) -> UInt8 {
-        let word = (UInt64(truncatingIfNeeded: offset) &+ seed) &* 0x9e37_79b9_7f4a_7c15
+        let word = (UInt64(truncatingIfNeeded: offset) &+ seed) &* SplitMix64.increment
         return UInt8(truncatingIfNeeded: word >> 40)
     }
 

@@ -64,7 +64,7 @@ public struct World<Application: WorldApplication>: ~Copyable {
     private var store: PacketStore
     private let buffer: UnsafeMutableRawBufferPointer
     private let addresses: [(client: SocketAddress, server: SocketAddress)]
-    private var transcript: UInt64 = 0xcbf2_9ce4_8422_2325
+    private var transcript = StableHash()
 
     /// - Parameters:
     ///   - links: one a path.
@@ -122,7 +122,7 @@ public struct World<Application: WorldApplication>: ~Copyable {
     /// Time since the start.
     public var elapsed: TimeDelta { now - Instant(nanoseconds: 1_000_000_000_000) }
     /// Hash over all datagrams that were delivered, with their times: equal for equal runs.
-    var transcriptHash: UInt64 { transcript }
+    var transcriptHash: UInt64 { transcript.value }
     /// The server's connection, once there is one.
     var serverBox: ConnectionBox? { server.boxes.first }
 
@@ -289,9 +289,8 @@ public struct World<Application: WorldApplication>: ~Copyable {
         let length = store.copy(delivery.token, damage: delivery.damage, into: buffer)
         store.release(delivery.token)
         datagramsDelivered += 1
-        transcript = (transcript ^ UInt64(length)) &* 0x100_0000_01b3
-        transcript =
-            (transcript ^ UInt64(bitPattern: delivery.time.nanoseconds)) &* 0x100_0000_01b3
+        transcript.add(word: UInt64(length))
+        transcript.add(word: UInt64(bitPattern: delivery.time.nanoseconds))
         return UnsafeMutableRawBufferPointer(rebasing: buffer[..<length])
     }
 

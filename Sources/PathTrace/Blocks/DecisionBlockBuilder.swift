@@ -303,6 +303,6 @@ final class DecisionBlockBuilder {
         WordColumn.put(
             UnsafeBufferPointer(start: probabilities, count: changedProbabilities), .number,
             into: &bytes)
-        bytes.put(BlockHash.value(bytes.bytes))
+        bytes.put(XXHash64.value(bytes.bytes))
     }
 }

@@ -134,7 +134,7 @@ struct OutcomeStore {
             }
         }
         if hasBytes { put(shares, into: &bytes) }
-        bytes.put(BlockHash.value(bytes.bytes))
+        bytes.put(XXHash64.value(bytes.bytes))
         putText(positions, shares, after: firstTime, into: &text)
     }
 
@@ -345,7 +345,7 @@ extension BlockReader {
         let content = UnsafeRawBufferPointer(rebasing: data[0..<data.count - 8])
         let hash = UInt64(
             littleEndian: data.loadUnaligned(fromByteOffset: content.count, as: UInt64.self))
-        guard BlockHash.value(content) == hash else {
+        guard XXHash64.value(content) == hash else {
             throw BlockFault("has other bytes than were written: its hash differs")
         }
         self.init(content)

@@ -1,4 +1,5 @@
 import CSQLite
+import PathTelemetry
 
 /// Hashes rows as SQLite returns them: XXH64 over the values, each preceded by a byte for its type.
 struct RowHasher: ~Copyable {
@@ -12,7 +13,7 @@ struct RowHasher: ~Copyable {
         for column in 1...columns {
             put(row, Int32(column), isAbsent: column == absent)
         }
-        return BlockHash.value(bytes.bytes)
+        return XXHash64.value(bytes.bytes)
     }
 
     private mutating func put(_ row: Statement, _ column: Int32, isAbsent: Bool) {

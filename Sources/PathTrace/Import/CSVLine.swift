@@ -1,3 +1,5 @@
+import PathTelemetry
+
 /// The fields of a line of CSV (RFC 4180), with the separator that its header uses.
 ///
 /// Fields may be quoted and have blanks around them. If the separator is a semicolon, a comma in a
@@ -69,10 +71,8 @@ struct CSVLine {
     /// Parses a field as a finite number; nil for anything else.
     func number(_ field: String) -> Double? {
         guard field.utf8.count <= 64 else { return nil }
-        let text =
+        return ArgumentText.number(
             separator == UInt8(ascii: ";")
-            ? String(field.map { $0 == "," ? "." : $0 }) : field
-        guard let value = Double(text), value.isFinite else { return nil }
-        return value
+                ? String(field.map { $0 == "," ? "." : $0 }) : field)
     }
 }

@@ -79,11 +79,3 @@ final class LineFile {
         .importRefused(path: path, line: number, what: what)
     }
 }
-
-extension Double {
-    /// Parses a finite number; nil for anything else.
-    init?(field text: some StringProtocol) {
-        guard let value = Double(String(text)), value.isFinite else { return nil }
-        self = value
-    }
-}

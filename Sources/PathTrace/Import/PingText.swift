@@ -94,7 +94,7 @@ enum PingText {
             throw lines.refusal("the number '\(number)' of a ping is out of range")
         }
         guard isAnswer else { return Ping(time: stamp, number: number) }
-        guard let field = value(after: "time", in: rest), let rtt = Double(field: field),
+        guard let field = value(after: "time", in: rest), let rtt = ArgumentText.number(field),
             rtt >= 0, rtt < PingSeries.limit
         else { throw lines.refusal("the answer has no time of the form 'time=12.3 ms'") }
         return Ping(time: stamp, number: number, rtt: rtt)

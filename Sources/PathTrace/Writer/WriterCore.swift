@@ -41,7 +41,7 @@ final class WriterCore: @unchecked Sendable {
     let gate: Gate<Shared>
     // The starting thread passes it to the writer's thread, which then owns it.
     private var sink: FrameSink?
-    private var thread = pthread_t()
+    private var thread: WorkerThread?
 
     init(sink: FrameSink) {
         gate = Gate(Shared(nextSession: sink.nextSession))
@@ -49,23 +49,18 @@ final class WriterCore: @unchecked Sendable {
     }
 
     func start() {
-        let context = Unmanaged.passRetained(self)
-        let code = pthread_create(
-            &thread, nil,
-            { context in
-                guard let context else { return nil }
-                Unmanaged<WriterCore>.fromOpaque(context).takeRetainedValue().run()
-                return nil
-            }, context.toOpaque())
-        guard code != 0 else { return }
-        context.release()
-        let path = sink?.path ?? ""
-        sink = nil
-        gate.signal {
-            $0.error = .writeFailed(
-                path: path, reason: "cannot start a thread: " + String(cString: strerror(code)))
-            $0.finished = true
-            $0.joined = true
+        do throws(WorkerThread.Refusal) {
+            thread = try WorkerThread(named: "trace-writer") { self.run() }
+        } catch {
+            let path = sink?.path ?? ""
+            sink = nil
+            gate.signal {
+                $0.error = .writeFailed(
+                    path: path,
+                    reason: "cannot start a thread: " + String(cString: strerror(error.code)))
+                $0.finished = true
+                $0.joined = true
+            }
         }
     }
 
@@ -104,7 +99,7 @@ final class WriterCore: @unchecked Sendable {
             defer { state.joined = true }
             return !state.joined
         }
-        if mustJoin { pthread_join(thread, nil) }
+        if mustJoin { thread?.join() }
     }
 
     // MARK: The writer's thread
@@ -112,7 +107,6 @@ final class WriterCore: @unchecked Sendable {
     private func run() {
         guard let sink else { return }
         self.sink = nil
-        nameThread()
         var failure: TraceError?
         do throws(TraceError) {
             try record(into: sink)
@@ -127,15 +121,6 @@ final class WriterCore: @unchecked Sendable {
             $0.statistics.cpuNanoseconds = nanoseconds(of: CLOCK_THREAD_CPUTIME_ID)
             $0.finished = true
         }
-    }
-
-    /// Names the thread, so that `top -H` shows its work separately.
-    private func nameThread() {
-        let file = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
-        guard file >= 0 else { return }
-        let name = "trace-writer"
-        _ = write(file, name, name.utf8.count)
-        close(file)
     }
 
     /// The work of one visit.

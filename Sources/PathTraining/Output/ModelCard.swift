@@ -159,16 +159,6 @@ public enum ModelCard {
 
     /// Formats a number with this many digits after the point.
     private static func fixed(_ value: Double, _ digits: Int) -> String {
-        guard value.isFinite, value.magnitude < 1e15 else { return "\(value)" }
-        var unit: Int64 = 1
-        for _ in 0..<digits { unit *= 10 }
-        let scaled = value.magnitude * Double(unit)
-        guard scaled < 9e18 else { return "\(value)" }
-        let number = Int64(scaled.rounded())
-        let sign = value < 0 && number > 0 ? "-" : ""
-        guard digits > 0 else { return sign + String(number) }
-        let rest = String(number % unit)
-        return sign + String(number / unit) + "."
-            + String(repeating: "0", count: digits - rest.count) + rest
+        NumberText.fixed(value, digits)
     }
 }

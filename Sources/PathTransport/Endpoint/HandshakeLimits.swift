@@ -48,13 +48,11 @@ struct AddressLimiter {
     }
 
     private func cell(of address: SocketAddress) -> Int {
-        var hash = salt ^ 0xcbf2_9ce4_8422_2325
+        var hash = StableHash(salt: salt)
         // The port is left out, since one host has many.
         let bytes = address.addressBytes
-        for index in bytes.indices {
-            hash = (hash ^ UInt64(bytes[index])) &* 0x100_0000_01b3
-        }
-        return Int(hash >> 52)
+        for index in bytes.indices { hash.add(bytes[index]) }
+        return Int(hash.value >> 52)
     }
 }
 

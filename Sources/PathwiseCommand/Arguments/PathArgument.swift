@@ -60,16 +60,7 @@ struct PathArgument: Equatable {
     }
 
     private static func checkedName(_ name: String) throws(SyntaxProblem) -> String {
-        let isPlain = name.utf8.allSatisfy {
-            switch $0 {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"),
-                UInt8(ascii: "."):
-                true
-            default: false
-            }
-        }
-        guard isPlain, (1...32).contains(name.utf8.count) else {
+        guard PlainName.allows(name) else {
             throw SyntaxProblem("a path's name has 1 to 32 of a-z A-Z 0-9 - _ .")
         }
         return name
@@ -100,12 +91,12 @@ struct PathArgument: Equatable {
         let value = pair.count > 1 ? pair[1] : ""
         switch pair[0] {
         case "weight":
-            guard let weight = Double(value), weight > 0, weight <= 1e6 else {
+            guard let weight = ArgumentText.number(value), weight > 0, weight <= 1e6 else {
                 throw SyntaxProblem("weight=\(value): give a number above 0, up to 10^6")
             }
             traits.weight = weight
         case "price":
-            guard let price = Double(value), price >= 0, price <= 1e6 else {
+            guard let price = ArgumentText.number(value), price >= 0, price <= 1e6 else {
                 throw SyntaxProblem("price=\(value): give the price of 10^9 bytes, 0 or more")
             }
             traits.pricePerGB = price

@@ -7,20 +7,6 @@ struct SyntaxProblem: Error, Equatable, CustomStringConvertible {
     init(_ description: String) { self.description = description }
 }
 
-/// A number with its unit, as people write it: `150ms`, `20mbit`, `64KiB`.
-private struct Quantity {
-    var number: Double
-    var unit: String
-
-    /// Nil for anything but a plain decimal number, not negative, with letters after it.
-    init?(_ text: String) {
-        let digits = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
-        guard digits.count <= 20, let number = Double(digits), number.isFinite else { return nil }
-        self.number = number
-        unit = String(text[digits.endIndex...])
-    }
-}
-
 /// Times: a number and `us`, `ms`, `s`, `min` or `h`.
 extension TimeDelta {
     init(argument text: String) throws(SyntaxProblem) {

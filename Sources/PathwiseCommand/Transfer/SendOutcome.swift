@@ -39,7 +39,7 @@ extension SendJob {
                 (isComplete
                     ? "sent \(stored)"
                     : "handed over \(SessionSummary.bytes(handedOver)), \(stored) of stored items,")
-                    + " in \(SessionSummary.fixed(seconds, 2)) s: "
+                    + " in \(NumberText.fixed(seconds, 2)) s: "
                     + "\(SessionSummary.rate(goodput)), policy \(status.policy), "
                     + NumberText.counted(Int(clamping: status.statistics.failovers), "failover"))
             lines.append(SessionSummary.table(status))

@@ -79,15 +79,15 @@ enum SessionSummary {
         }
         return notable.prefix(20).map { change in
             let name = status.paths.first { $0.path == change.path }?.name ?? "\(change.path)"
-            return "  at \(fixed(change.after.seconds, 3)) s: \(name) \(change.from.name) -> "
-                + "\(change.to.name) (\(change.cause.name))"
+            return "  at \(NumberText.fixed(change.after.seconds, 3)) s: \(name) "
+                + "\(change.from.name) -> \(change.to.name) (\(change.cause.name))"
         }
     }
 
     /// A line for every model that the policy was offered on the way.
     static func modelLines(_ status: SessionStatus) -> [String] {
         status.modelChanges.prefix(20).map { change in
-            "  at \(fixed(change.after.seconds, 3)) s: "
+            "  at \(NumberText.fixed(change.after.seconds, 3)) s: "
                 + (change.modelHash.map { "the policy goes on with model \(StableHash.text($0))" }
                     ?? "model refused: \(change.refusal ?? "")")
         }
@@ -185,40 +185,22 @@ enum SessionSummary {
     }
 
     static func bytes(_ value: UInt64) -> String {
-        let units = ["B", "kB", "MB", "GB", "TB"]
-        var scaled = Double(value)
-        var unit = 0
-        while scaled >= 1000, unit < units.count - 1 {
-            scaled /= 1000
-            unit += 1
-        }
-        return (unit == 0 ? "\(value)" : fixed(scaled, 1)) + " " + units[unit]
+        NumberText.bytes(Double(value), steady: true)
     }
 
     /// A rate of bytes per second in bits per second.
     static func rate(_ bytesPerSecond: Double) -> String {
-        let bits = bytesPerSecond * 8
-        if bits >= 1e9 { return fixed(bits / 1e9, 2) + " Gbit/s" }
-        if bits >= 1e6 { return fixed(bits / 1e6, 1) + " Mbit/s" }
-        return fixed(bits / 1e3, 0) + " kbit/s"
+        NumberText.rate(bytesPerSecond: bytesPerSecond, steady: true)
     }
 
-    static func milliseconds(_ time: TimeDelta) -> String { fixed(time.milliseconds, 1) + " ms" }
+    static func milliseconds(_ time: TimeDelta) -> String {
+        NumberText.fixed(time.milliseconds, 1) + " ms"
+    }
     static func percent(_ share: Double) -> String {
-        fixed(share * 100, share < 0.01 ? 2 : 1) + "%"
+        NumberText.fixed(share * 100, share < 0.01 ? 2 : 1) + "%"
     }
-    private static func number(_ value: Double?) -> String { value.map { fixed($0, 1) } ?? "-" }
-
-    static func fixed(_ value: Double, _ digits: Int) -> String {
-        guard value.isFinite, value.magnitude < 1e15 else { return "-" }
-        var scale = 1.0
-        for _ in 0..<digits { scale *= 10 }
-        let scaled = Int64((value.magnitude * scale).rounded())
-        let whole = scaled / Int64(scale)
-        let rest = String(scaled % Int64(scale))
-        let sign = value < 0 && scaled != 0 ? "-" : ""
-        guard digits > 0 else { return "\(sign)\(whole)" }
-        return "\(sign)\(whole)." + String(repeating: "0", count: digits - rest.count) + rest
+    private static func number(_ value: Double?) -> String {
+        value.map { NumberText.fixed($0, 1) } ?? "-"
     }
 
     static func pad(_ text: String, _ width: Int) -> String {

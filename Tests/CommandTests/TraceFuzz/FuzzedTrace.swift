@@ -259,7 +259,7 @@ struct FuzzedTrace {
         }
         if generator.below(12) == 0 { generator.damage(&block) }
         if block.count >= 8, generator.below(16) != 0 {
-            let hash = block[..<(block.count - 8)].withUnsafeBytes { BlockHash.value($0) }
+            let hash = block[..<(block.count - 8)].withUnsafeBytes { XXHash64.value($0) }
             for index in 0..<8 {
                 block[block.count - 8 + index] = UInt8(
                     truncatingIfNeeded: hash >> (8 * UInt64(index)))

@@ -33,11 +33,6 @@ struct World {
         return (1 - late) * intime - late * (log(deadline) + 1)
     }
 
-    private mutating func normal() -> Double {
-        let radius = (-2 * log(1 - generator.uniform())).squareRoot()
-        return radius * cos(2 * .pi * generator.uniform())
-    }
-
     private mutating func record(_ number: Int) -> DecisionRecord {
         var candidates = CandidateSet()
         for path in World.names.indices {
@@ -72,7 +67,8 @@ struct World {
     private mutating func outcome(of record: DecisionRecord) -> Outcome {
         let candidate = record.candidates[record.decision.chosen]
         let delivery =
-            candidate.predictedDelivery * exp(World.residual(candidate) + World.noise * normal())
+            candidate.predictedDelivery
+            * exp(World.residual(candidate) + World.noise * generator.normal())
         let isLate = generator.uniform() < World.late || delivery > World.deadline
         return Outcome(
             decision: record.number, delivery: isLate ? nil : delivery, isLate: isLate,

@@ -16,7 +16,7 @@ import Testing
         ] as [(String, UInt64)])
     func hashIsXXH64(text: String, hash: UInt64) {
         let bytes = Array(text.utf8)
-        #expect(bytes.withUnsafeBytes { BlockHash.value($0) } == hash)
+        #expect(bytes.withUnsafeBytes { XXHash64.value($0) } == hash)
     }
 
     @Test func wordsOfACandidateAreThoseOfItsFeatures() {
@@ -153,7 +153,7 @@ import Testing
                         truncatingIfNeeded: generator.next())
                 }
             }
-            let hash = content.withUnsafeBytes { BlockHash.value($0) }
+            let hash = content.withUnsafeBytes { XXHash64.value($0) }
             withUnsafeBytes(of: hash.littleEndian) { content += Array($0) }
             do throws(BlockFault) {
                 let failure: BlockFault? = content.withUnsafeBytes { bytes in

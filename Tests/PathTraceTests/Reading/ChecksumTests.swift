@@ -235,7 +235,7 @@ private final class Cells {
         row += Array("moved".utf8)
         row.append(2)
         put(0.125.bitPattern)
-        let hash = row.withUnsafeBytes { BlockHash.value($0) }
+        let hash = row.withUnsafeBytes { XXHash64.value($0) }
         #expect(
             try Cells(scratch.file()).rows(
                 "SELECT session, rows, hash FROM checksums WHERE name = 'events'")

@@ -1,4 +1,5 @@
 import Glibc
+import PathTelemetry
 import Synchronization
 
 /// Ctrl-C and SIGTERM: the first asks for an orderly end, the second ends the program at once.
@@ -68,15 +69,8 @@ private final class InterruptionState: Sendable {
         guard result == 0 else { return true }
         for end in [ends.0, ends.1] { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         writeEnd.store(ends.1, ordering: .releasing)
-        let readEnd = UnsafeMutableRawPointer(bitPattern: UInt(ends.0) + 1)
-        var thread = pthread_t()
-        let created = pthread_create(
-            &thread, nil,
-            { argument in
-                Interruption.state.wait(on: Int32(UInt(bitPattern: argument) - 1))
-                return nil
-            }, readEnd)
-        if created == 0 { pthread_detach(thread) }
+        let readEnd = ends.0
+        try? WorkerThread(named: "pathwise-signal") { self.wait(on: readEnd) }.detach()
         return true
     }
 

@@ -52,8 +52,6 @@ public enum JSONText {
             bytes += Array("null".utf8)
             return
         }
-        var text = number.description
-        if text.hasSuffix(".0") { text.removeLast(2) }
-        bytes += Array(text.utf8)
+        bytes += Array(NumberText.exact(number).utf8)
     }
 }

@@ -8,6 +8,9 @@ public struct StableHash: Sendable {
 
     public init() {}
 
+    /// A hash of its own for each salt, for a table that nobody outside may fill at will.
+    public init(salt: UInt64) { value ^= salt }
+
     /// The hash of some bytes.
     public init(_ bytes: some Sequence<UInt8>) {
         for byte in bytes { add(byte) }
@@ -17,13 +20,15 @@ public struct StableHash: Sendable {
     public init(_ text: String) { self.init(text.utf8) }
 
     /// Takes in one byte.
-    public mutating func add(_ byte: UInt8) {
-        value = (value ^ UInt64(byte)) &* 0x0000_0100_0000_01b3
+    public mutating func add(_ byte: UInt8) { add(word: UInt64(byte)) }
+
+    /// Takes in a number in one step: faster than byte by byte, and another hash than of its bytes.
+    public mutating func add(word: UInt64) {
+        value = (value ^ word) &* 0x0000_0100_0000_01b3
     }
 
     /// A hash as tables and files write it: 16 hexadecimal digits.
     public static func text(_ value: UInt64) -> String {
-        let digits = String(value, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
+        NumberText.padded(value, to: 16, radix: 16)
     }
 }

@@ -10,19 +10,11 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var s3: UInt64
 
     public init(seed: UInt64) {
-        var state = seed
-        s0 = SeededGenerator.splitMix(&state)
-        s1 = SeededGenerator.splitMix(&state)
-        s2 = SeededGenerator.splitMix(&state)
-        s3 = SeededGenerator.splitMix(&state)
-    }
-
-    private static func splitMix(_ state: inout UInt64) -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z &>> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z &>> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z &>> 31)
+        var words = SplitMix64(state: seed)
+        s0 = words.next()
+        s1 = words.next()
+        s2 = words.next()
+        s3 = words.next()
     }
 
     public mutating func next() -> UInt64 {
@@ -40,7 +32,4 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
 
     /// A generator whose stream is independent of what is drawn from this one afterwards.
     public mutating func split() -> SeededGenerator { SeededGenerator(seed: next()) }
-
-    /// Uniform in `[0, 1)`, 53 bits.
-    public mutating func uniform() -> Double { Double(next() &>> 11) * 0x1p-53 }
 }

@@ -1,4 +1,4 @@
-/// Numbers as people read them, the same in tables, plots and pages.
+/// Numbers as people read them, the same in tables, plots, pages and messages.
 public enum NumberText {
     /// A number with this many digits after the point; not-a-number as a dash.
     public static func fixed(_ value: Double, _ digits: Int) -> String {
@@ -14,8 +14,7 @@ public enum NumberText {
         var text = value < 0 && number > 0 ? "-" : ""
         text += String(number / unit)
         if digits > 0 {
-            let rest = String(number % unit)
-            text += "." + String(repeating: "0", count: digits - rest.count) + rest
+            text += "." + padded(number % unit, to: digits)
         }
         return text
     }
@@ -38,8 +37,27 @@ public enum NumberText {
         return text.contains(".") ? trimmed(text) : text
     }
 
+    /// A number with at most this many digits after the point and no needless zeros.
+    public static func rounded(_ value: Double, _ digits: Int) -> String {
+        trimmed(fixed(value, digits))
+    }
+
+    /// The shortest text that reads back as the same number, whole ones without a point.
+    public static func exact(_ value: Double) -> String {
+        let text = value.description
+        return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+    }
+
+    /// A whole number, not negative, with zeros before it up to a width.
+    public static func padded(
+        _ number: some BinaryInteger, to width: Int, radix: Int = 10
+    ) -> String {
+        let digits = String(number, radix: radix)
+        return String(repeating: "0", count: max(0, width - digits.count)) + digits
+    }
+
     /// Without zeros at the end of the fraction.
-    static func trimmed(_ text: String) -> String {
+    private static func trimmed(_ text: String) -> String {
         guard text.contains(".") else { return text }
         var text = text
         while text.last == "0" { text.removeLast() }
@@ -63,11 +81,20 @@ public enum NumberText {
     }
 
     /// Bytes in decimal units: `999 B`, `12.3 kB`, `1.5 GB`.
-    public static func bytes(_ count: Double) -> String { scaled(count, "B") }
+    ///
+    /// - Parameter steady: one digit after the point whatever the number, for a line or a column
+    ///   where numbers change and should not jump.
+    public static func bytes(_ count: Double, steady: Bool = false) -> String {
+        scaled(count, "B", decimals: steady ? [0, 1] : [])
+    }
 
     /// Bits per second in decimal units, from bytes per second.
-    public static func rate(bytesPerSecond: Double) -> String {
-        scaled(bytesPerSecond * 8, "bit/s")
+    ///
+    /// - Parameter steady: as many digits after the point as belong to the unit, in kbit/s at least.
+    public static func rate(bytesPerSecond: Double, steady: Bool = false) -> String {
+        scaled(
+            bytesPerSecond * 8, "bit/s", decimals: steady ? [0, 0, 1, 2] : [],
+            least: steady ? 1 : 0)
     }
 
     /// A share of one as percent.
@@ -93,14 +120,27 @@ public enum NumberText {
         count(number) + " " + (number == 1 ? one : many ?? one + "s")
     }
 
-    private static func scaled(_ value: Double, _ unit: String) -> String {
+    /// - Parameters:
+    ///   - decimals: digits after the point without prefix, with the first one, and so on; empty
+    ///     for three significant digits.
+    ///   - least: the first prefix to be used.
+    private static func scaled(
+        _ value: Double, _ unit: String, decimals: [Int], least: Int = 0
+    ) -> String {
         guard value.isFinite else { return "-" }
+        let prefixes = ["", "k", "M", "G", "T", "P"]
+        // What three digits would round up to a thousand stands in the next unit.
+        let full = decimals.isEmpty ? 999.5 : 1000
         var rest = value
-        var prefix = ""
-        for next in ["k", "M", "G", "T", "P"] where rest.magnitude >= 999.5 {
+        var step = 0
+        while step + 1 < prefixes.count, step < least || rest.magnitude >= full {
             rest /= 1000
-            prefix = next
+            step += 1
         }
-        return (prefix.isEmpty ? fixed(rest, 0) : short(rest)) + " " + prefix + unit
+        let text =
+            decimals.isEmpty
+            ? (step == 0 ? fixed(rest, 0) : short(rest))
+            : fixed(rest, decimals[min(step, decimals.count - 1)])
+        return text + " " + prefixes[step] + unit
     }
 }

@@ -1,0 +1,20 @@
+internal import Glibc
+
+extension RandomNumberGenerator {
+    /// Uniform in `[0, 1)`, 53 bits.
+    @inlinable
+    public mutating func uniform() -> Double { Double(next() &>> 11) * 0x1p-53 }
+
+    /// A standard normal number, of two uniform ones (Box and Muller 1958).
+    @inlinable
+    public mutating func normal() -> Double {
+        let radius = uniform()
+        return normalDeviate(radius, uniform())
+    }
+}
+
+/// The normal number that belongs to two uniform ones.
+@usableFromInline
+func normalDeviate(_ radius: Double, _ angle: Double) -> Double {
+    (-2 * log(1 - radius)).squareRoot() * cos(2 * Double.pi * angle)
+}

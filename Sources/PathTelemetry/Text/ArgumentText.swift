@@ -1,0 +1,43 @@
+/// Numbers as people type them into options and files.
+public enum ArgumentText {
+    /// A finite number in decimal or scientific notation; nil for anything else, and for a text
+    /// longer than any number needs.
+    public static func number(_ text: some StringProtocol) -> Double? {
+        guard text.utf8.count <= 64, let value = Double(String(text)), value.isFinite else {
+            return nil
+        }
+        return value
+    }
+}
+
+/// A number and its unit, as people write it: `150ms`, `20mbit`, `64KiB`.
+public struct Quantity: Sendable {
+    public var number: Double
+    /// What stands after the number; empty without a unit.
+    public var unit: String
+
+    /// Nil for anything but a plain decimal number, not negative, with letters after it.
+    public init?(_ text: String) {
+        let digits = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+        guard digits.count <= 20, let number = ArgumentText.number(digits) else { return nil }
+        self.number = number
+        unit = String(text[digits.endIndex...])
+    }
+}
+
+/// The names of paths and links, which have 1 to 32 of `a-z A-Z 0-9 - _ .` and nothing else.
+public enum PlainName {
+    /// True for a text that may be such a name.
+    public static func allows(_ text: some StringProtocol) -> Bool {
+        let isPlain = text.utf8.allSatisfy {
+            switch $0 {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"),
+                UInt8(ascii: "."):
+                true
+            default: false
+            }
+        }
+        return isPlain && (1...32).contains(text.utf8.count)
+    }
+}
