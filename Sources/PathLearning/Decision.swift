@@ -1,21 +1,21 @@
 public import PathTelemetry
 
-/// One path that a decision may use, with everything a policy may look at.
+/// One path that a decision may use, with all inputs of a policy.
 public struct Candidate: Sendable {
-    // Kernels know it: `ck_candidate` of CKernels is the same in C.
+    // The kernels' `ck_candidate` in CKernels has the same layout.
     public var features: FeatureVector
     /// The heuristic's prediction h(x): time from now until the burst has arrived, seconds.
     public var predictedDelivery: Double
     /// Smoothed RTT and its variation, seconds.
     public var smoothedRTT: Double
     public var rttVariation: Double
-    /// Age of the oldest unanswered packet, seconds; zero when nothing is unanswered.
+    /// Age of the oldest unacknowledged packet, seconds; zero if there is none.
     public var unansweredAge: Double
     /// Share of packets lost over the last 5 s, 0...1.
     public var lossRate: Double
     public var path: PathID
     public var traits: PathTraits
-    /// Bytes that the congestion window and the pacer let through now.
+    /// Bytes that the congestion window and the pacer allow now.
     public var room: Int
     public var bytesInFlight: Int
     public var congestionWindow: Int
@@ -38,13 +38,13 @@ public struct Candidate: Sendable {
     }
 }
 
-/// The candidates of one decision: `0 ..< count` are valid.
+/// The candidates of one decision: the elements `0 ..< count` are valid.
 ///
-/// Kept in an array that is filled again for every decision, so that neither a decision nor its
-/// record copies them; an array that a record still holds is left to it.
+/// They are kept in a copy-on-write array that is refilled for every decision, so that neither a
+/// decision nor its record copies them; an array that a record still holds is replaced.
 public struct CandidateSet: Sendable {
     public private(set) var count = 0
-    /// Elements from `count` on are of earlier decisions.
+    /// Elements from `count` on belong to earlier decisions.
     @usableFromInline var storage: [Candidate] = []
 
     public init() {}
@@ -63,7 +63,7 @@ public struct CandidateSet: Sendable {
         }
     }
 
-    /// Lends all of them in place, `count` of them valid: nothing is copied.
+    /// Lends all candidates in place without copying; the first `count` are valid.
     @inlinable @inline(__always)
     public func withSpan<Result>(_ body: (Span<Candidate>) -> Result) -> Result {
         body(storage.span)
@@ -72,10 +72,10 @@ public struct CandidateSet: Sendable {
     /// Empties the set for the next decision.
     public mutating func removeAll() { count = 0 }
 
-    /// Lends `count` candidates, at most `PathID.limit`, to be filled in.
+    /// Lends the memory of `count` candidates, at most `PathID.limit`, to be filled.
     ///
-    /// The body gets the first, and the distance to the next in doubles. What they hold before is
-    /// of an earlier decision.
+    /// The body gets the first candidate, and the stride in doubles. The memory still holds an
+    /// earlier decision.
     @inline(__always)
     mutating func withMemory(_ count: Int, _ body: (UnsafeMutableRawPointer, Int) -> Void) {
         self.count = min(max(count, 0), PathID.limit)
@@ -93,7 +93,7 @@ public struct CandidateSet: Sendable {
         while storage.count < count { storage.append(Candidate(path: PathID(0))) }
     }
 
-    /// Appends a candidate; ignored when `PathID.limit` are there already.
+    /// Appends a candidate; it is ignored if there are `PathID.limit` already.
     public mutating func append(_ candidate: Candidate) {
         guard count < PathID.limit else { return }
         if storage.count == count {
@@ -111,10 +111,10 @@ public struct CandidateSet: Sendable {
     }
 }
 
-/// Actions with their probabilities, kept inline: `0 ..< count` are valid.
+/// Actions with their probabilities, stored inline; the elements `0 ..< count` are valid.
 ///
-/// The first `K` actions are the single candidates in their order; pairs, all-paths and wait
-/// follow where a policy offers them. Probabilities sum to one within 1e-12.
+/// The first `K` actions are the single candidates in their order; pairs, all paths and wait follow
+/// if a policy offers them. Probabilities sum to one within 1e-12.
 public struct ActionDistribution: Sendable {
     /// Room for 16 single paths and 16 further actions.
     public static let capacity = 32
@@ -122,7 +122,7 @@ public struct ActionDistribution: Sendable {
     public private(set) var count = 0
     @usableFromInline var actions: InlineArray<32, PathSet>
     @usableFromInline var probabilities: InlineArray<32, Double>
-    /// Probabilities that are not worked out yet: see `workOut`.
+    /// The state of probabilities that are not computed yet; see `workOut`.
     public internal(set) var open = Open.no
 
     public init() {
@@ -130,7 +130,7 @@ public struct ActionDistribution: Sendable {
         probabilities = InlineArray(repeating: 0)
     }
 
-    /// Adds an action; ignored when `capacity` are there already.
+    /// Adds an action; it is ignored if there are `capacity` already.
     public mutating func append(_ action: PathSet, _ probability: Double) {
         guard count < ActionDistribution.capacity else { return }
         actions[count] = action
@@ -138,9 +138,10 @@ public struct ActionDistribution: Sendable {
         count += 1
     }
 
-    /// Lends actions and probabilities in place, `count` of them valid: nothing is copied.
+    /// Lends actions and probabilities in place without copying; the first `count` are valid.
     ///
-    /// Of an open distribution the numbers are means of costs, and from place 16 on deviations.
+    /// While probabilities are not computed (`isOpen`), the numbers are means of costs, and from
+    /// position 16 on standard deviations.
     @inlinable @inline(__always)
     public func withSpans<Result>(_ body: (Span<PathSet>, Span<Double>) -> Result) -> Result {
         body(actions.span, probabilities.span)
@@ -153,7 +154,7 @@ public struct ActionDistribution: Sendable {
     }
 
     /// Lends the probabilities and sets of `count` single candidates, at most `PathID.limit`, to a
-    /// kernel that writes them, in whole groups of four.
+    /// kernel that writes them in groups of four.
     @inline(__always)
     mutating func withSingles(
         _ count: Int, _ body: (UnsafeMutablePointer<Double>, UnsafeMutablePointer<UInt16>) -> Void
@@ -168,14 +169,15 @@ public struct ActionDistribution: Sendable {
         }
     }
 
-    /// The action whose share of 0 ..< 1 contains the draw; never one of probability zero.
+    /// The action whose part of 0 ..< 1 contains the draw; never one with probability zero.
     ///
-    /// Nil when the probabilities are not finite, not negative, or do not sum to one within 1e-9.
-    /// Mutating, because only what may change has an address: reading would copy all of it first.
+    /// Nil if a probability is not finite or negative, or if they do not sum to one within 1e-9. It
+    /// is mutating because only mutable storage has an address; a reading method would copy all of
+    /// it first.
     mutating func sample(_ draw: Double) -> Int? {
         guard !isOpen else { return sampleOpen(draw) }
         var sum = 0.0
-        // Shares that end at or before the draw, without a branch: which it is nobody can predict.
+        // This counts the parts that end at or before the draw, without an unpredictable branch.
         var before = 0
         var last = 0
         var isSound = true
@@ -196,7 +198,8 @@ public struct ActionDistribution: Sendable {
         return actions.span[index]
     }
 
-    /// The probability of the action at a position below `count`; not a number while it is open.
+    /// The probability of the action at a position below `count`; NaN while probabilities are not
+    /// computed.
     public subscript(index: Int) -> Double {
         get {
             precondition(index >= 0 && index < count)
@@ -209,19 +212,19 @@ public struct ActionDistribution: Sendable {
     }
 }
 
-/// What a policy chose, with the whole distribution it drew from, after overrides.
+/// A policy's choice, with the whole distribution from which it was drawn, after overrides.
 public struct Decision: Sendable {
     public var distribution: ActionDistribution
-    /// Index into `distribution` of the action taken.
+    /// Index of the chosen action in `distribution`.
     public var chosen: Int
-    /// True when a rule above the policy left only this action (one path usable, for example).
+    /// Whether a rule above the policy left only this action, for example if one path is usable.
     ///
-    /// Forced decisions are recorded but neither learned from nor evaluated.
+    /// Forced decisions are recorded but neither evaluated nor, by most policies, learned from.
     public var isForced: Bool
-    /// What the policy wants to hear again with the outcome; not recorded.
+    /// A value that the policy gets back with the outcome; it is not recorded.
     public var memo: UInt64
 
-    /// No decision yet: to be filled by `PathSelector.decide`.
+    /// Makes an empty decision, which `PathSelector.decide` fills.
     public init() { self.init(distribution: ActionDistribution(), chosen: 0) }
 
     public init(
@@ -234,36 +237,35 @@ public struct Decision: Sendable {
     }
 
     public var action: PathSet { distribution.action(chosen) }
-    /// Probability with which the chosen action was taken: the propensity; not a number while the
-    /// distribution is open.
+    /// Propensity: the probability of the chosen action; NaN while probabilities are not computed.
     public var propensity: Double { distribution[chosen] }
 }
 
-/// How a decision turned out.
+/// The outcome of a decision.
 ///
-/// A burst has arrived when the last of its bytes has, whatever packet brought it: a repair that
-/// comes in time makes up for a loss. It is judged by the receiver's stamp, and closed as late when
-/// nothing is known of an arrival one round trip and four variations after the deadline.
+/// A burst has arrived when its last byte has, in whichever packet, so a timely retransmission
+/// makes up for a loss. The receiver's time stamp counts. The burst is closed as late if no arrival
+/// is known one round trip and four variations after the deadline.
 public struct Outcome: Sendable {
     /// The decision's number within the connection, counted from zero.
     public var decision: UInt64
-    /// Decision to arrival of the burst's last byte at the receiver, seconds; nil when the deadline
+    /// Decision to arrival of the burst's last byte at the receiver, seconds; nil if the deadline
     /// passed first.
     public var delivery: Double?
-    /// True when not delivered within the deadline.
+    /// Whether it was not delivered within the deadline.
     ///
-    /// Unanswered is late, never dropped.
+    /// Unacknowledged bursts count as late and are never dropped.
     public var isLate: Bool
-    /// The deadline it was held to, seconds: the censoring time of `delivery`.
+    /// The deadline, seconds; it is the censoring time of `delivery`.
     public var deadline: Double
-    /// Packets of the burst without repairs, and how many of them were declared lost before the
+    /// Packets of the burst without retransmissions, and how many were declared lost before the
     /// outcome closed.
     public var packets: Int
     public var lostPackets: Int
-    /// What the burst took until then, copies and repairs included: bytes of its datagrams (UDP
-    /// payload) by path.
+    /// Bytes of the burst's datagrams (UDP payload) by path until then, including copies and
+    /// retransmissions.
     ///
-    /// Empty where it was not recorded.
+    /// It is empty if not recorded.
     public var bytes: PathBytes
     /// When the outcome closed.
     public var closedAt: Instant
@@ -291,7 +293,7 @@ public struct DecisionRecord: Sendable {
     public var burst: BurstContext
     public var candidates: CandidateSet
     public var decision: Decision
-    /// The state of the generator's draw: the uniform number that picked the action.
+    /// The uniform random number that selected the action.
     public var draw: Double
 
     public init(

@@ -1,16 +1,16 @@
-/// What this room refuses, with what was tried and how to mend it.
+/// Errors of this room; the description says what was tried and how to fix it.
 public enum LearningError: Error, Equatable, Sendable, CustomStringConvertible {
     /// No policy has this name; `suggestion` is the nearest one.
     case unknownPolicy(name: String, suggestion: String?)
-    /// The policy takes no such parameter; `known` are those it takes.
+    /// The policy has no such parameter; `known` are its parameters.
     case unknownParameter(policy: String, parameter: String, known: [String])
     /// A parameter's value does not parse or is out of its range.
     case invalidValue(policy: String, parameter: String, value: String, expected: String)
     /// A policy names a path that does not exist.
     case unknownPath(name: String, known: [String])
-    /// A model file that cannot be used.
+    /// The model file cannot be used.
     case model(file: String, problem: ModelProblem)
-    /// Too little or unusable data to train on.
+    /// There is too little usable data to train on.
     case training(String)
 
     public var description: String {
@@ -41,19 +41,19 @@ public enum LearningError: Error, Equatable, Sendable, CustomStringConvertible {
 
 /// Why a model file is refused.
 public enum ModelProblem: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The operating system refused: what was tried, and its text for the error.
+    /// A system call failed: what was tried, and the system's text for the error.
     case system(operation: String, reason: String)
     /// The file ends before what its header claims.
     case truncated(expected: UInt64, actual: UInt64)
-    /// Bigger than any model of this program.
+    /// The file is larger than any model of this program.
     case oversized(what: String, size: UInt64, limit: UInt64)
-    /// Not safetensors, or a header that breaks its rules.
+    /// The file is not safetensors, or its header breaks the rules.
     case malformed(String)
-    /// Safetensors, but not a model of this program.
+    /// The file is safetensors, but not a model of this program.
     case notAModel(String)
-    /// Trained on features other than those this program computes.
+    /// The model was trained on other features than those of this program.
     case wrongSchema(expected: String, actual: String)
-    /// A number that is infinite or not a number.
+    /// A number is infinite or NaN.
     case nonFinite(tensor: String)
 
     public var description: String {

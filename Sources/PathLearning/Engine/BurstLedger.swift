@@ -1,40 +1,41 @@
 import PathTelemetry
 
-/// The decisions whose outcome is not known yet, and the outcomes that became known.
+/// The open decisions, whose outcomes are not known yet, and the new outcomes.
 ///
-/// A decision covers the bytes that it put on its path. They have arrived when the last of them
-/// has, whatever packet brought it: the first one, a copy, or a repair on whichever path. That
-/// moment, by the receiver's stamp, is held against the deadline; when the acknowledgement comes
-/// does not matter. What has not been acknowledged one round trip and four variations after the
-/// deadline counts as late.
+/// A decision covers the bytes that it put on its path. They have arrived when the last one has, in
+/// whichever packet: the first one, a copy, or a retransmission on any path. The receiver's time
+/// stamp of that arrival is compared with the deadline; the time of the acknowledgement does not
+/// matter. A burst that is not acknowledged one round trip and four variations after the deadline
+/// counts as late.
 struct BurstLedger: Sendable {
-    /// One open decision, with what the learner needs again when it closes.
+    /// One open decision, with what the learner needs when it closes.
     struct Open: Sendable {
         var time: Instant
         var burst: BurstContext
-        /// Of the path that stands for the burst, what the learner hears again.
+        /// The path that represents the burst, with its inputs for the learner.
         var path: PathID
         var features: FeatureVector
         var predictedDelivery: Double
-        /// Paths that carry a copy, with which probability, and what the policy remembers of it.
+        /// Paths that carry a copy, their probability, and the policy's memo.
         var action: PathSet
         var propensity: Double
         var memo: UInt64
         var isForced: Bool
-        /// Bytes of the datagrams that carried it, by path.
+        /// Bytes of its datagrams, by path.
         var bytes = PathBytes()
         var packets = 0
         var lost = 0
-        /// Packets that are followed as such: neither acknowledged nor lost nor copied.
+        /// Packets in flight that are tracked by packet number: neither acknowledged nor lost nor
+        /// copied.
         var waiting = 0
-        /// Bytes that `BurstPieces` follows and that have not arrived.
+        /// Bytes that `BurstPieces` tracks and that have not arrived.
         var missing: UInt64 = 0
-        /// All its packets have left.
+        /// Whether all its packets were sent.
         var isComplete = false
         var isClosed = false
         /// Arrival of the latest byte, on the sender's clock.
         var lastArrival = Instant.zero
-        /// When an acknowledgement of an arrival in time should have come.
+        /// When the acknowledgement of a timely arrival is overdue.
         var closesAt: Instant
 
         var deadline: Instant { time + burst.deadline }
@@ -45,7 +46,7 @@ struct BurstLedger: Sendable {
         var outcome: Outcome
     }
 
-    /// Most decisions open at once; above it the oldest is closed as late.
+    /// The most open decisions; beyond that the oldest is closed as late.
     static let capacityLimit = 8192
 
     private var storage: [Open] = []
@@ -55,7 +56,7 @@ struct BurstLedger: Sendable {
     private var closed: [Closed] = []
     private var closedHead = 0
     private var pieces = BurstPieces()
-    /// No open decision closes earlier.
+    /// Lower bound of the closing times of open decisions.
     private var earliestClose = Instant.distantFuture
 
     private func slot(_ number: UInt64) -> Int { Int(truncatingIfNeeded: number) & mask }
@@ -64,7 +65,7 @@ struct BurstLedger: Sendable {
         number >= first && number < next && !storage[slot(number)].isClosed
     }
 
-    /// Some bytes are followed that any packet may bring.
+    /// Whether some bytes are tracked that several packets may carry.
     var followsBytes: Bool { !pieces.isEmpty }
 
     /// Opens the next decision and returns its number, counted from zero.
@@ -89,14 +90,14 @@ struct BurstLedger: Sendable {
         mask = size - 1
     }
 
-    // MARK: what left
+    // MARK: sent packets
 
-    /// A packet of the decision left; for a copy too.
+    /// Notes that a packet of the decision, or a copy, was sent.
     ///
     /// - Parameters:
-    ///   - bytes: of its datagram.
-    ///   - isFollowed: it is known by its packet number; false when its bytes are followed, because
-    ///     copies of them are under way.
+    ///   - bytes: bytes of its datagram.
+    ///   - isFollowed: the packet is tracked by its number; false if its bytes are tracked, because
+    ///     copies of them are in flight.
     mutating func handleSent(_ number: UInt64, path: PathID, bytes: Int, isFollowed: Bool) {
         guard isOpen(number) else { return }
         let index = slot(number)
@@ -105,12 +106,12 @@ struct BurstLedger: Sendable {
         if isFollowed { storage[index].waiting += 1 }
     }
 
-    /// A datagram left that repairs lost or moved data: its bytes are those of the decisions that
+    /// Notes a datagram that retransmits lost or moved data; its bytes count for the decisions that
     /// the data belongs to.
     ///
     /// - Parameters:
-    ///   - pieces: the data it carries.
-    ///   - bytes: of the whole datagram.
+    ///   - pieces: the data that it carries.
+    ///   - bytes: bytes of the whole datagram.
     mutating func handleRepairSent(_ pieces: Span<DataPiece?>, path: PathID, bytes: Int) {
         guard followsBytes else { return }
         var rest = bytes
@@ -125,7 +126,7 @@ struct BurstLedger: Sendable {
         if let owner { storage[slot(owner)].bytes.add(rest, to: path) }
     }
 
-    /// The open decision that bytes belong to, if they are followed.
+    /// The open decision that bytes belong to, if they are tracked.
     private func openOwner(of piece: DataPiece) -> UInt64? {
         for at in pieces.positions {
             if let owner = pieces.owner(at: at, of: piece), isOpen(owner) { return owner }
@@ -133,18 +134,18 @@ struct BurstLedger: Sendable {
         return nil
     }
 
-    /// From now on bytes are followed, not the packet that carried them.
+    /// Tracks bytes from now on, instead of the packet that carried them.
     mutating func follow(_ piece: DataPiece, of number: UInt64) {
         guard isOpen(number) else { return }
         pieces.add(piece, of: number)
         storage[slot(number)].missing &+= piece.count
     }
 
-    /// All packets of the decision have left.
+    /// Notes that all packets of the decision were sent.
     ///
-    /// One that sent nothing is forgotten.
+    /// A decision that sent nothing is dropped.
     ///
-    /// - Parameter isCut: the rest of it was given up, so that it cannot arrive any more.
+    /// - Parameter isCut: the rest of it was abandoned, so it cannot arrive any more.
     mutating func handleComplete(_ number: UInt64, isCut: Bool = false, now: Instant) {
         guard isOpen(number) else { return }
         if storage[slot(number)].packets == 0 {
@@ -156,9 +157,9 @@ struct BurstLedger: Sendable {
         }
     }
 
-    // MARK: what became of it
+    // MARK: fate of packets
 
-    /// A packet that is followed as such arrived at `arrival` on the sender's clock.
+    /// Notes that a packet tracked by number arrived at `arrival` on the sender's clock.
     mutating func handleAcknowledged(_ number: UInt64, arrival: Instant, now: Instant) {
         guard isOpen(number) else { return }
         let index = slot(number)
@@ -167,7 +168,7 @@ struct BurstLedger: Sendable {
         closeIfArrived(number, now: now)
     }
 
-    /// Bytes arrived at `arrival` that may be followed.
+    /// Notes that bytes, which may be tracked, arrived at `arrival`.
     mutating func handleArrived(_ piece: DataPiece, arrival: Instant, now: Instant) {
         guard followsBytes else { return }
         var left = piece.count
@@ -189,8 +190,8 @@ struct BurstLedger: Sendable {
         pieces.dropEmpty()
     }
 
-    /// A packet that was followed as such is lost, or its data is on its way by another path: its
-    /// bytes are followed from now on.
+    /// Notes that a packet tracked by number was lost, or that its data was queued on another path;
+    /// its bytes are tracked from now on.
     mutating func handleMoved(_ number: UInt64, _ pieces: Span<DataPiece?>) {
         guard isOpen(number) else { return }
         storage[slot(number)].waiting -= 1
@@ -199,7 +200,7 @@ struct BurstLedger: Sendable {
         }
     }
 
-    /// A packet of the decision was declared lost.
+    /// Notes that a packet of the decision was declared lost.
     mutating func handleLost(_ number: UInt64) {
         guard isOpen(number) else { return }
         storage[slot(number)].lost += 1
@@ -216,7 +217,7 @@ struct BurstLedger: Sendable {
         close(number, delivery: delivery <= deadline ? delivery : nil, now: now)
     }
 
-    /// Closes what should have been acknowledged by now, had it arrived in time.
+    /// Closes decisions whose acknowledgement would have come by now, had they arrived in time.
     ///
     /// - Parameter grace: one round trip and four variations of each path, by its number.
     mutating func handleTimeout(now: Instant, grace: InlineArray<16, TimeDelta>) {
@@ -227,7 +228,7 @@ struct BurstLedger: Sendable {
             let index = slot(number)
             if !storage[index].isClosed {
                 if storage[index].closesAt <= now {
-                    // Round trips may have become longer, and repairs gone by slower paths.
+                    // Round trips may have grown, and retransmissions may have taken slower paths.
                     storage[index].closesAt = max(
                         storage[index].closesAt, closing(storage[index], grace: grace))
                 }
@@ -273,7 +274,7 @@ struct BurstLedger: Sendable {
         if first == next { earliestClose = .distantFuture }
     }
 
-    /// The outcome of an open decision is known from elsewhere: a recording, or a simulated world.
+    /// Takes the outcome of an open decision from elsewhere: a recording, or a simulated world.
     mutating func handleOutcome(_ outcome: borrowing Outcome) {
         guard isOpen(outcome.decision) else { return }
         let index = slot(outcome.decision)
@@ -282,7 +283,7 @@ struct BurstLedger: Sendable {
         dropClosed()
     }
 
-    /// The next outcome that became known, in the order of closing.
+    /// The next new outcome, in the order of closing.
     mutating func popClosed() -> Closed? {
         guard closedHead < closed.count else { return nil }
         defer { closedHead += 1 }

@@ -1,12 +1,12 @@
 import PathTelemetry
 
-/// Bytes of open decisions that more than one packet may bring: those that were lost or queued on
-/// another path, and those of which copies are under way.
+/// Tracked bytes of open decisions that more than one packet may carry: bytes that were lost or
+/// queued on another path, and bytes with copies in flight.
 ///
-/// In the order in which they were added, which is about the order in which they arrive, so that
-/// what is looked for stands near the front.
+/// They are kept in the order in which they were added, which is about the order of arrival, so
+/// searches end near the front.
 struct BurstPieces {
-    /// Ranges held at once; beyond it bytes are not followed, and their decision closes as late.
+    /// The most ranges; beyond that bytes are not tracked, and their decision closes as late.
     static let limit = 1 << 16
 
     private struct Followed {
@@ -19,7 +19,7 @@ struct BurstPieces {
 
     var isEmpty: Bool { head == storage.count }
 
-    /// Follows bytes of a decision.
+    /// Tracks bytes of a decision.
     mutating func add(_ piece: DataPiece, of decision: UInt64) {
         if let last = storage.last, head < storage.count, last.decision == decision,
             last.piece.owner == piece.owner, last.piece.upper == piece.lower
@@ -30,10 +30,10 @@ struct BurstPieces {
         }
     }
 
-    /// Where pieces stand: positions that hold until `dropEmpty`.
+    /// The positions of pieces, valid until `dropEmpty`.
     var positions: Range<Int> { head..<storage.count }
 
-    /// The decision of the piece at a position, if some of the bytes are among it.
+    /// The decision of the piece at a position, if it overlaps `piece`.
     func owner(at position: Int, of piece: DataPiece) -> UInt64? {
         storage[position].piece.overlaps(piece) ? storage[position].decision : nil
     }
@@ -41,14 +41,14 @@ struct BurstPieces {
     /// The decision of the piece at a position.
     func decision(at position: Int) -> UInt64 { storage[position].decision }
 
-    /// Follows the piece at a position no longer.
+    /// Stops tracking the piece at a position.
     mutating func drop(at position: Int) {
         storage[position].piece.lower = storage[position].piece.upper
     }
 
-    /// Takes bytes out of the piece at a position; how many there were.
+    /// Removes bytes from the piece at a position and returns how many there were.
     ///
-    /// What is left behind them becomes a piece at the end.
+    /// The rest after them becomes a new piece at the end.
     mutating func take(_ taken: DataPiece, at position: Int) -> UInt64 {
         let own = storage[position].piece
         let lower = max(own.lower, taken.lower)
@@ -68,7 +68,7 @@ struct BurstPieces {
         return upper - lower
     }
 
-    /// Gives the room of empty pieces at the front back.
+    /// Frees empty pieces at the front.
     mutating func dropEmpty() {
         while head < storage.count, storage[head].piece.isEmpty { head += 1 }
         if head == storage.count {

@@ -1,9 +1,9 @@
 public import PathTelemetry
 
-/// Fills the candidates of one decision from what the transport and its estimators know.
+/// Builds the candidates of one decision from the state of the transport and its estimators.
 ///
-/// A value that lives as long as the connection. For each decision: `begin`, then `add` for every
-/// path, then `finish`. Only active paths become candidates; standby paths where none is active.
+/// It lives as long as the connection. For each decision call `begin`, then `add` for every path,
+/// then `finish`. Only active paths become candidates, or standby paths if none is active.
 public struct CandidateBuilder: ~Copyable, Sendable {
     /// UTC minus the clock of `now`, for features on a UTC grid.
     public var utcOffset: TimeDelta
@@ -11,7 +11,7 @@ public struct CandidateBuilder: ~Copyable, Sendable {
 
     public init(utcOffset: TimeDelta = .zero) { self.utcOffset = utcOffset }
 
-    /// Starts a decision.
+    /// Begins a decision.
     public mutating func begin(_ burst: BurstContext, now: Instant) {
         memory.begin(burst, now: now, utcOffset: utcOffset)
     }
@@ -19,8 +19,8 @@ public struct CandidateBuilder: ~Copyable, Sendable {
     /// Offers a path, in any state; those beyond `PathID.limit` candidates are left out.
     ///
     /// - Parameters:
-    ///   - evidence: of the path's estimator.
-    ///   - clockOffset: receiver's clock minus sender's, where it is known.
+    ///   - evidence: evidence of the path's estimator.
+    ///   - clockOffset: receiver's clock minus sender's, if known.
     public mutating func add(
         _ snapshot: borrowing PathSnapshot, evidence: borrowing PathEvidence,
         clockOffset: TimeDelta?

@@ -1,60 +1,60 @@
 public import PathTelemetry
 
 extension DecisionEngine {
-    // MARK: handle, what left
+    // MARK: handle, sent packets
 
-    /// A packet of the decision left.
+    /// Notes that a packet of the decision was sent.
     ///
     /// - Parameters:
-    ///   - bytes: of its datagram.
-    ///   - isFollowed: the packet is followed until its fate is known; false when its bytes are
-    ///     (`follow`), because copies of them are under way.
+    ///   - bytes: bytes of its datagram.
+    ///   - isFollowed: the packet is tracked until its fate is known; false if its bytes are
+    ///     tracked (`follow`), because copies of them are in flight.
     public mutating func handleSent(
         _ decision: UInt64, path: PathID, bytes: Int, isFollowed: Bool
     ) {
         ledger.handleSent(decision, path: path, bytes: bytes, isFollowed: isFollowed)
     }
 
-    /// From now on bytes of the decision are followed, whatever packet brings them.
+    /// Tracks bytes of the decision from now on, in whichever packet they arrive.
     public mutating func follow(_ piece: DataPiece, of decision: UInt64) {
         ledger.follow(piece, of: decision)
     }
 
-    /// A datagram left that repairs lost or moved data.
+    /// Notes a datagram that retransmits lost or moved data.
     ///
     /// - Parameters:
-    ///   - pieces: the data it carries.
-    ///   - bytes: of the whole datagram.
+    ///   - pieces: the data that it carries.
+    ///   - bytes: bytes of the whole datagram.
     public mutating func handleRepairSent(_ pieces: Span<DataPiece?>, path: PathID, bytes: Int) {
         ledger.handleRepairSent(pieces, path: path, bytes: bytes)
     }
 
-    /// All packets of the decision have left; one that sent nothing is forgotten.
+    /// Notes that all packets of the decision were sent; a decision that sent nothing is dropped.
     ///
-    /// - Parameter isCut: the rest of it was given up, so that it cannot arrive any more.
+    /// - Parameter isCut: the rest of it was abandoned, so it cannot arrive any more.
     public mutating func handleComplete(_ decision: UInt64, isCut: Bool = false, now: Instant) {
         ledger.handleComplete(decision, isCut: isCut, now: now)
     }
 
-    // MARK: handle, what became of it
+    // MARK: handle, fate of packets
 
-    /// Some bytes are followed that any packet may bring.
+    /// Whether some bytes are tracked that several packets may carry.
     public var followsBytes: Bool { ledger.followsBytes }
 
-    /// A packet that is followed as such arrived at `arrival` on the sender's clock.
+    /// Notes that a packet tracked by number arrived at `arrival` on the sender's clock.
     public mutating func handleAcknowledged(_ decision: UInt64, arrival: Instant, now: Instant) {
         ledger.handleAcknowledged(decision, arrival: arrival, now: now)
     }
 
-    /// Bytes arrived at `arrival` on the sender's clock that may be followed.
+    /// Notes that bytes, which may be tracked, arrived at `arrival` on the sender's clock.
     public mutating func handleArrived(_ piece: DataPiece, arrival: Instant, now: Instant) {
         ledger.handleArrived(piece, arrival: arrival, now: now)
     }
 
-    /// A packet of the decision was declared lost.
+    /// Notes that a packet of the decision was declared lost.
     public mutating func handleLost(_ decision: UInt64) { ledger.handleLost(decision) }
 
-    /// A packet that is followed as such is lost, or its data is on its way by another path.
+    /// Notes that a packet tracked by number was lost, or that its data was queued on another path.
     public mutating func handleMoved(_ decision: UInt64, _ pieces: Span<DataPiece?>) {
         ledger.handleMoved(decision, pieces)
     }
@@ -62,25 +62,26 @@ extension DecisionEngine {
     /// When `handleTimeout` may have something to do.
     public var timeout: Instant { ledger.timeout }
 
-    /// Closes as late what should have been acknowledged by now, had it arrived in time.
+    /// Closes as late decisions whose acknowledgement would have come by now, had they arrived in
+    /// time.
     ///
     /// - Parameter grace: one round trip and four variations of each path, by its number.
     public mutating func handleTimeout(now: Instant, grace: InlineArray<16, TimeDelta>) {
         ledger.handleTimeout(now: now, grace: grace)
     }
 
-    /// The outcome of an open decision is known from elsewhere: a recording, or a simulated world.
+    /// Takes the outcome of an open decision from elsewhere: a recording, or a simulated world.
     public mutating func handleOutcome(_ outcome: borrowing Outcome) {
         ledger.handleOutcome(outcome)
     }
 
-    // MARK: poll, what became known
+    // MARK: poll, outcomes
 
-    /// The next outcome that became known; the policy learns from it before the next decision.
+    /// The next new outcome; the policy learns from it before the next decision.
     public mutating func pollOutcome() -> Outcome? {
         guard let closed = ledger.popClosed() else { return nil }
-        // Of one moment in the order of the decisions, whatever acknowledgement came first: a replay
-        // knows when outcomes closed, and learns from them in the same order.
+        // Outcomes that closed at the same time are sorted by decision, whichever acknowledgement
+        // came first: a replay knows only the closing times and has to learn in the same order.
         var place = unlearned.count
         while place > 0, unlearned[place - 1].outcome.closedAt == closed.outcome.closedAt,
             unlearned[place - 1].outcome.decision > closed.outcome.decision
@@ -91,7 +92,7 @@ extension DecisionEngine {
         return closed.outcome
     }
 
-    /// Teaches the policy what became known since the last decision.
+    /// Teaches the policy the outcomes since the last decision.
     mutating func learn() {
         for index in unlearned.indices {
             selector.learn(
@@ -107,10 +108,10 @@ extension DecisionEngine {
         unlearned.removeAll(keepingCapacity: true)
     }
 
-    /// The oldest thing that the policy's guard did and that was not handed out yet.
+    /// The oldest pending event of the policy's guard.
     public mutating func pollEvent() -> GuardEvent? { selector.pollEvent() }
 
-    /// Goes on with another model between two decisions; false, and nothing changes, for one that was
+    /// Switches to another model between two decisions; returns false and changes nothing if it was
     /// prepared for another policy.
     public mutating func replaceModel(_ replacement: PathSelector.Replacement) -> Bool {
         learn()

@@ -1,20 +1,20 @@
 public import PathTelemetry
 
-/// The whole of a decision, without I/O, clock or packets: candidates, policy, the ledger of open
-/// bursts, and learning.
+/// The complete decision logic, without I/O, clock or packets: candidates, policy, the ledger of
+/// open bursts, and learning.
 ///
-/// The sender, the replay of traces, bandit worlds and the simulator all decide by it, so that what is
-/// evaluated offline is what runs. Deterministic; nothing is allocated for a decision once its
+/// The sender, trace replay, bandit worlds and the simulator all use it, so that the code evaluated
+/// offline is the code that runs. It is deterministic, and decisions allocate nothing once its
 /// buffers have grown.
 ///
-/// - *handle*: what became of packets (`handleSent`, `handleAcknowledged`, `handleMoved`,
-///   `handleLost`, `handleArrived`, `handleTimeout`), or of a burst where somebody else knows
+/// - *handle*: the fate of packets (`handleSent`, `handleAcknowledged`, `handleMoved`,
+///   `handleLost`, `handleArrived`, `handleTimeout`), or of a burst known from elsewhere
 ///   (`handleOutcome`); `replaceModel`;
-/// - *poll*: `begin`, `offer` for each path, then `decide`; `pollOutcome` until it has nothing; the
-///   policy learns from what became known before the next decision; `pollEvent`;
+/// - *poll*: `begin`, `offer` for each path, then `decide`; `pollOutcome` until it returns nil (the
+///   policy learns from outcomes before the next decision); `pollEvent`;
 /// - *read*: `decision`, `record`, `timeout`, `needs`, `policy`, `modelHash`.
 public struct DecisionEngine: ~Copyable, Sendable {
-    /// What the policy needs of whoever runs it.
+    /// What the policy needs from its host.
     public let needs: PolicyNeeds
     var selector: PathSelector
     var ledger = BurstLedger()
@@ -22,7 +22,7 @@ public struct DecisionEngine: ~Copyable, Sendable {
     var unlearned: [BurstLedger.Closed] = []
     private var builder = CandidateBuilder()
     private var candidates = CandidateSet()
-    /// What each path that was offered takes now, and how long its answers take, by path.
+    /// The room and the answer time of each offered path, by path number.
     private var rooms = InlineArray<16, Int>(repeating: 0)
     private var answerTimes = InlineArray<16, TimeDelta>(repeating: .zero)
     private var hasRoom = false
@@ -32,7 +32,7 @@ public struct DecisionEngine: ~Copyable, Sendable {
     private var now = Instant.zero
     private var number: UInt64 = 0
     private var draw = 0.0
-    /// The latest decision, filled again for each.
+    /// The latest decision, overwritten by the next.
     public private(set) var decision = Decision()
 
     public init(_ selector: PathSelector) {
@@ -45,15 +45,15 @@ public struct DecisionEngine: ~Copyable, Sendable {
     /// Stable hash of the model that the policy started from; zero without one.
     public var modelHash: UInt64 { selector.modelHash }
 
-    /// Tells how far UTC is from the clock of decisions, for features on a UTC grid.
+    /// Sets the offset of UTC from the clock of decisions, for features on a UTC grid.
     public mutating func setUTCOffset(_ offset: TimeDelta) { builder.utcOffset = offset }
 
-    // MARK: poll, from what telemetry knows
+    // MARK: poll, from telemetry
 
-    /// Starts a decision about a burst.
+    /// Begins a decision about a burst.
     ///
     /// - Parameters:
-    ///   - bytes: of payload that the decision is about.
+    ///   - bytes: bytes of payload in the burst.
     ///   - deadline: time within which delivery is useful.
     public mutating func begin(
         bytes: Int, deadline: TimeDelta, trafficClass: TrafficClass, now: Instant
@@ -69,10 +69,10 @@ public struct DecisionEngine: ~Copyable, Sendable {
     /// Offers a path that may carry data.
     ///
     /// - Parameters:
-    ///   - evidence: of the path's estimator.
-    ///   - clockOffset: receiver's clock minus sender's, where it is known.
+    ///   - evidence: evidence of the path's estimator.
+    ///   - clockOffset: receiver's clock minus sender's, if known.
     ///   - room: bytes that the path takes now.
-    ///   - answerTime: how long the acknowledgement of an arrival may be under way.
+    ///   - answerTime: how long the acknowledgement of an arrival may take.
     public mutating func offer(
         _ snapshot: borrowing PathSnapshot, evidence: borrowing PathEvidence,
         clockOffset: TimeDelta?, room: Int, answerTime: TimeDelta
@@ -90,8 +90,8 @@ public struct DecisionEngine: ~Copyable, Sendable {
         builder.finish(&candidates)
         guard hasRoom, !candidates.isEmpty else { return .nothing }
         learn()
-        // A policy that sees full paths is told which can send, as the sender knows it: what it
-        // chooses can then be done, and a replay sees every choice that was made.
+        // A policy that sees full paths gets the sender's own room of each path, so that its choice
+        // can be carried out, and a replay sees the same choices.
         if needs.fullPaths {
             for place in 0..<candidates.count {
                 candidates[place].room = rooms[candidates[place].path.index]
@@ -101,9 +101,9 @@ public struct DecisionEngine: ~Copyable, Sendable {
         return open()
     }
 
-    // MARK: poll, from candidates that are known
+    // MARK: poll, from given candidates
 
-    /// Asks the policy about candidates that somebody else made, and opens the decision.
+    /// Asks the policy about given candidates, and opens the decision.
     public mutating func decide(
         among given: borrowing CandidateSet, burst: BurstContext, now: Instant
     ) -> Verdict {
@@ -120,10 +120,10 @@ public struct DecisionEngine: ~Copyable, Sendable {
         return open()
     }
 
-    /// States the policy's distribution for a decision that was taken before, and goes on from what
-    /// was done then: what a replay asks.
+    /// Computes the policy's distribution for a recorded decision and continues from the recorded
+    /// action; a replay calls this.
     ///
-    /// - Returns: the number of the decision, open for its outcome; nil when nothing was sent.
+    /// - Returns: the number of the decision, open for its outcome; nil if nothing was sent.
     public mutating func decide(
         among given: Span<Candidate>, burst: BurstContext, now: Instant, logged: LoggedAction
     ) -> UInt64? {
@@ -143,12 +143,12 @@ public struct DecisionEngine: ~Copyable, Sendable {
             now: now)
     }
 
-    /// States the policy's distribution for given candidates, without learning from it later.
+    /// Computes the policy's distribution for given candidates, without a later outcome.
     public mutating func state(among given: Span<Candidate>, burst: BurstContext, now: Instant) {
         selector.decide(among: given, burst: burst, now: now, taking: nil, into: &decision)
     }
 
-    // MARK: the decision that was made
+    // MARK: the latest decision
 
     private mutating func open() -> Verdict {
         let action = decision.action
@@ -158,8 +158,8 @@ public struct DecisionEngine: ~Copyable, Sendable {
         }
         guard let place else {
             guard action == .wait else { return .nothing }
-            // It has a number and no outcome, and is recorded so that a policy that remembers
-            // waiting can be replayed.
+            // A decision to wait has a number but no outcome; it is recorded so that a policy that
+            // remembers waiting can be replayed.
             number = open(at: 0, grace: .zero)
             ledger.handleComplete(number, now: now)
             return .wait
@@ -184,10 +184,10 @@ public struct DecisionEngine: ~Copyable, Sendable {
             now: now)
     }
 
-    /// The candidate that stands for the burst: of the action's paths with room the one with the least
-    /// round trip, and of equals the one with the lowest number.
+    /// The candidate that represents the burst: among the action's paths with room the one with the
+    /// least round trip, and the lowest number among equals.
     ///
-    /// - Parameter rooms: what each path takes now, by its number.
+    /// - Parameter rooms: the room of each path, by its number.
     private static func carrier(
         of action: PathSet, among given: Span<Candidate>, rooms: InlineArray<16, Int>
     ) -> Int? {
@@ -205,7 +205,7 @@ public struct DecisionEngine: ~Copyable, Sendable {
         return best < 0 ? nil : best
     }
 
-    /// How long the acknowledgement of an arrival may be under way, on the slowest of the paths.
+    /// How long the acknowledgement of an arrival may take on the slowest of the paths.
     private func grace(of action: PathSet) -> TimeDelta {
         var longest = TimeDelta.zero
         var remaining = action
@@ -213,7 +213,7 @@ public struct DecisionEngine: ~Copyable, Sendable {
         return longest
     }
 
-    /// The latest decision with everything that is needed to replay it.
+    /// The latest decision with everything needed to replay it.
     public var record: DecisionRecord {
         DecisionRecord(
             number: number, time: now, burst: burst, candidates: candidates, decision: decision,

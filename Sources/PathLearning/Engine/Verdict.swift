@@ -1,15 +1,15 @@
 public import PathTelemetry
 
-/// What a decision says is to be done now.
+/// The action that a decision demands.
 public enum Verdict: Sendable {
-    /// No path that was chosen can send now; nothing was opened, and nothing is recorded.
+    /// No chosen path can send now; no decision was opened, and nothing is recorded.
     case nothing
-    /// The policy waits: recorded, without an outcome.
+    /// The policy waits; this is recorded and has no outcome.
     case wait
     case send(Dispatch)
 }
 
-/// A burst that is to be sent.
+/// A burst to send.
 public struct Dispatch: Sendable {
     /// The path that carries the burst.
     public var path: PathID
@@ -17,14 +17,14 @@ public struct Dispatch: Sendable {
     public var others: PathSet
     /// The decision's number within the connection, counted from zero.
     public var number: UInt64
-    /// The policy had no choice.
+    /// Whether the policy had no choice.
     public var isForced: Bool
 }
 
-/// What was done in a decision that was recorded.
+/// The recorded action of a decision.
 public struct LoggedAction: Sendable {
     public var action: PathSet
-    /// Probability with which it was taken.
+    /// Propensity of the action.
     public var propensity: Double
     public var isForced: Bool
 

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Whole files, read with a limit and written so that a reader sees the old one or the new one.
+/// Reads whole files up to a limit, and replaces files atomically.
 enum FileBytes {
     static func read(_ path: String, limit: UInt64) throws(ModelProblem) -> [UInt8] {
         let file = open(path, O_RDONLY | O_CLOEXEC)
@@ -27,7 +27,7 @@ enum FileBytes {
         return bytes
     }
 
-    /// A pipe or a device takes the bytes itself; it is never replaced by a file.
+    /// A pipe or a device is written directly and never replaced by a file.
     static func write(_ bytes: [UInt8], to path: String) throws(ModelProblem) {
         var status = stat()
         guard stat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG else {
@@ -38,7 +38,7 @@ enum FileBytes {
             return
         }
         let temporary = path + ".\(getpid()).tmp"
-        // Left behind by a process of the same number that was killed.
+        // A killed process with the same process ID may have left this file.
         unlink(temporary)
         let file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard file >= 0 else { throw failure("create") }
@@ -77,7 +77,8 @@ enum FileBytes {
         guard !isRegular || fsync(file) == 0 else { throw failure("sync") }
     }
 
-    /// Makes the new name last; a file system that cannot do it has kept the contents anyway.
+    /// Syncs the new directory entry; a file system that does not support this has kept the
+    /// contents anyway.
     private static func syncFolder(of path: String) {
         var folder = "."
         if let slash = path.lastIndex(of: "/") {

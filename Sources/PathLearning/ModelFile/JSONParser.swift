@@ -1,9 +1,9 @@
-/// A JSON value, as far as headers of model files need it.
+/// A JSON value, as far as headers of model files need one.
 enum JSONValue: Equatable, Sendable {
     case object([(key: String, value: JSONValue)])
     case array([JSONValue])
     case string(String)
-    /// An integer of 0 ... 2^64 - 1 without fraction or exponent.
+    /// An integer in 0 ... 2^64 - 1 without fraction or exponent.
     case integer(UInt64)
     /// Any other number; its value is never needed.
     case number
@@ -24,7 +24,7 @@ enum JSONValue: Equatable, Sendable {
     }
 }
 
-/// A strict JSON parser (RFC 8259) for input that nobody vouches for.
+/// A strict JSON parser (RFC 8259) for untrusted input.
 ///
 /// Depth and number of values are bounded; duplicate keys are refused.
 struct JSONParser {
@@ -35,7 +35,7 @@ struct JSONParser {
     private var position: Int
     private var values = 0
 
-    /// The one value that the bytes are, white space around it allowed.
+    /// Parses the bytes as a single value, which may have white space around it.
     static func parse(_ bytes: ArraySlice<UInt8>) throws(ModelProblem) -> JSONValue {
         var parser = JSONParser(bytes: bytes, position: bytes.startIndex)
         let value = try parser.value(depth: 0)

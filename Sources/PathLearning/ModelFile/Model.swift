@@ -1,18 +1,18 @@
 import DenseMath
 import PathTelemetry
 
-/// A trained model with what is known of its making.
+/// A trained model with notes about its training.
 ///
 /// Up to three heads: `residual`, a linear model of how much longer a delivery takes than the
 /// heuristic predicts; `late`, a logistic model of missing the deadline; `neural`, a network of the
-/// residual with a linear last layer. At least one is there. `docs/formats.md` has the file.
+/// residual with a linear last layer. At least one exists. `docs/formats.md` describes the file.
 public struct Model: Sendable, Equatable {
-    /// Version of the file's layout; version 1, which has the residual head alone, is read too.
+    /// Version of the file's layout; version 1, which has only the residual head, can also be read.
     public static let version = 2
 
-    /// The heads there are, by the names that `pathwise train --kind` takes, comma between them.
+    /// The heads, by the names of `pathwise train --kind`, separated by commas.
     public let kind: String
-    /// The linear residual; what learned policies start from.
+    /// The linear residual, from which learned policies start.
     public let residual: RidgeModel?
     /// The probability of being late.
     public let late: LogisticModel?
@@ -25,9 +25,9 @@ public struct Model: Sendable, Equatable {
     /// Stable hash of the file's bytes.
     public let hash: UInt64
 
-    /// A model to be saved; names of notes that the format uses itself are left out.
+    /// Makes a model to be saved; notes whose names the format reserves are left out.
     ///
-    /// - Throws: `LearningError.training` without a head.
+    /// - Throws: `LearningError.training` if there is no head.
     public init(
         residual: RidgeModel? = nil, late: LogisticModel? = nil,
         neural: NeuralLinearModel? = nil, notes: [String: String]
@@ -65,7 +65,7 @@ public struct Model: Sendable, Equatable {
         }
     }
 
-    /// Writes a file, or leaves what was there as it is.
+    /// Writes a file atomically.
     public func save(_ path: String) throws(LearningError) {
         try contents.save(path)
     }
@@ -78,7 +78,7 @@ public struct Model: Sendable, Equatable {
             kind: kind, residual: residual, late: late, neural: neural, notes: notes)
     }
 
-    /// From a file's bytes.
+    /// Makes a model from a file's bytes.
     public init(bytes: [UInt8]) throws(ModelProblem) {
         let file = try Safetensors(bytes: bytes)
         let metadata = file.metadata

@@ -1,7 +1,7 @@
 import DenseMath
 import PathTelemetry
 
-/// Which tensors a head of a model is made of.
+/// The tensors of each head of a model.
 enum ModelLayout {
     static let reserved: Set<String> = ["format", "kind", "version", "schema", "features"]
     private static let latePrefix = "late."
@@ -62,7 +62,7 @@ enum ModelLayout {
         return [
             Tensor(name: prefix + "weights", shape: [size], values: head.weights),
             Tensor(name: prefix + "intercept", shape: [1], values: [head.intercept]),
-            // Symmetric, so column-major is row-major.
+            // The matrix is symmetric, so column-major equals row-major.
             Tensor(
                 name: prefix + "precision", shape: [size + 1, size + 1],
                 values: head.precision.elements),

@@ -1,8 +1,8 @@
 import PathTelemetry
 
-/// A table of numbers with a name.
+/// A named array of numbers.
 public struct Tensor: Sendable, Equatable {
-    /// How the numbers are stored; here they are doubles.
+    /// How the file stores the numbers; in memory they are doubles.
     public enum Kind: String, Sendable {
         case float32 = "F32"
         case float64 = "F64"
@@ -24,12 +24,12 @@ public struct Tensor: Sendable, Equatable {
     }
 }
 
-/// The contents of a safetensors file: tensors, and metadata of text.
+/// The contents of a safetensors file: tensors and text metadata.
 ///
-/// Eight bytes with the header's length (little-endian), a JSON header, then the numbers one tensor
-/// after the other without gaps. Written with keys in order, so the same contents are the same
-/// bytes; readable with the `safetensors` package of Python.
-/// Source: huggingface/safetensors, README, "Format".
+/// The file has eight bytes with the header's length (little-endian), a JSON header, then the
+/// numbers of all tensors without gaps. Keys are written in order, so equal contents give equal
+/// bytes; Python's `safetensors` package can read it. Source: huggingface/safetensors, README,
+/// "Format".
 public struct Safetensors: Sendable, Equatable {
     static let headerLimit: UInt64 = 1 << 20
     static let fileLimit: UInt64 = 64 << 20
@@ -57,7 +57,7 @@ public struct Safetensors: Sendable, Equatable {
         }
     }
 
-    /// Writes a file, or leaves what was there as it is.
+    /// Writes a file atomically.
     public func save(_ path: String) throws(LearningError) {
         do throws(ModelProblem) {
             try FileBytes.write(bytes(), to: path)
@@ -68,8 +68,8 @@ public struct Safetensors: Sendable, Equatable {
 
     // MARK: Reading
 
-    /// Reads a file's bytes; refuses every file that breaks a rule of the format, claims more than
-    /// it holds, holds other than F32 and F64, or a number that is not finite.
+    /// Reads a file's bytes; refuses files that break a rule of the format, claim more data than
+    /// they contain, have other types than F32 and F64, or contain a number that is not finite.
     public init(bytes: [UInt8]) throws(ModelProblem) {
         let size = UInt64(bytes.count)
         guard size <= Safetensors.fileLimit else {
@@ -136,7 +136,7 @@ public struct Safetensors: Sendable, Equatable {
         return result
     }
 
-    /// What the header says of one tensor, checked against itself.
+    /// The header's entry for one tensor, checked for consistency.
     private struct Entry {
         let name: String
         let kind: Tensor.Kind
@@ -182,7 +182,7 @@ public struct Safetensors: Sendable, Equatable {
                     "tensor \"\(name)\" has \(offsets[1] - offsets[0]) bytes, its shape "
                         + "says \(size)")
             }
-            // An extent next to one of zero has not been bounded by the size.
+            // If another extent is zero, the size does not bound this one.
             guard shape.allSatisfy({ $0 <= Safetensors.fileLimit }) else {
                 throw .malformed("tensor \"\(name)\" has an absurd shape")
             }
@@ -244,7 +244,7 @@ public struct Safetensors: Sendable, Equatable {
             offset = end
         }
         header += "}"
-        // The numbers begin at a multiple of eight, as the format asks.
+        // The numbers begin at a multiple of eight, as the format requires.
         header += String(repeating: " ", count: (8 - header.utf8.count % 8) % 8)
         var result: [UInt8] = []
         result.reserveCapacity(8 + header.utf8.count + offset)

@@ -1,21 +1,20 @@
 import Glibc
 
-/// What a model of P(late) said of decisions it was not fitted to, and the guarantees that follow.
+/// Scores of a model of P(late) on held-out decisions, and the guarantees that follow.
 ///
-/// Counts of its scores by class in bins of the logit; 256 bins whatever the number of decisions,
-/// and counts of parts add up. Guarantees hold in finite samples when later decisions are
-/// exchangeable with these; bins round towards caution.
-/// Source: Vovk, Gammerman and Shafer, "Algorithmic learning in a random world", 2005, section 4.5
-/// (conditional on the class); Angelopoulos and Bates, "A gentle introduction to conformal
-/// prediction", 2021.
+/// It counts the scores by class in 256 bins of the logit, and counts of parts can be added.
+/// Guarantees hold in finite samples if later decisions are exchangeable with these; bins round
+/// conservatively. Source: Vovk, Gammerman and Shafer, "Algorithmic learning in a random world",
+/// 2005, section 4.5 (conditional on the class); Angelopoulos and Bates, "A gentle introduction to
+/// conformal prediction", 2021.
 public struct ConformalCalibration: Sendable, Equatable {
     public static let bins = 256
     private static let lowest = -16.0
     private static let width = 0.125
 
-    /// Decisions that were late, by the bin of their score.
+    /// Late decisions, by the bin of their score.
     public private(set) var late: [Double]
-    /// Decisions that were in time.
+    /// Timely decisions, by the bin of their score.
     private(set) var inTime: [Double]
 
     public init() {
@@ -23,9 +22,9 @@ public struct ConformalCalibration: Sendable, Equatable {
         inTime = late
     }
 
-    /// From counts that a file holds.
+    /// Makes a calibration from the counts in a file.
     ///
-    /// - Throws: `ModelProblem.notAModel` for another number of bins or counts below zero.
+    /// - Throws: `ModelProblem.notAModel` for a wrong number of bins or negative counts.
     public init(late: [Double], inTime: [Double]) throws(ModelProblem) {
         let bins = ConformalCalibration.bins
         guard late.count == bins, inTime.count == bins,
@@ -35,14 +34,14 @@ public struct ConformalCalibration: Sendable, Equatable {
         self.inTime = inTime
     }
 
-    /// Takes in one decision with the logit that the model gave it.
+    /// Adds one decision with the model's logit.
     public mutating func add(logit: Double, isLate: Bool) {
         guard logit.isFinite else { return }
         let bin = ConformalCalibration.bin(logit)
         if isLate { late[bin] += 1 } else { inTime[bin] += 1 }
     }
 
-    /// Takes in all decisions of another calibration of the same model.
+    /// Adds all decisions of another calibration of the same model.
     public mutating func merge(_ other: ConformalCalibration) {
         for bin in late.indices {
             late[bin] += other.late[bin]
@@ -58,10 +57,10 @@ public struct ConformalCalibration: Sendable, Equatable {
     public var lateCount: Double { late.reduce(0, +) }
     public var count: Double { lateCount + inTime.reduce(0, +) }
 
-    /// The logit below which a burst may be trusted to be in time.
+    /// The logit below which a burst is accepted as timely.
     ///
-    /// Of bursts that will be late, at most the share `miss` has a logit below it. Minus infinity
-    /// when there were too few late ones to promise it (fewer than `1 / miss - 1`).
+    /// At most the share `miss` of late bursts has a logit below it. Minus infinity if there were
+    /// too few late bursts for this guarantee (fewer than `1 / miss - 1`).
     public func threshold(miss: Double) -> Double {
         let total = lateCount
         let rank = (miss * (total + 1)).rounded(.down)
@@ -71,7 +70,7 @@ public struct ConformalCalibration: Sendable, Equatable {
         for bin in late.indices {
             seen += late[bin]
             guard seen >= rank else { continue }
-            // Below the first bin's lower edge nothing is known.
+            // Nothing is known below the first bin's lower edge.
             return bin == 0
                 ? -.infinity
                 : ConformalCalibration.lowest + Double(bin) * ConformalCalibration.width
@@ -79,9 +78,9 @@ public struct ConformalCalibration: Sendable, Equatable {
         return .infinity
     }
 
-    /// The conformal p-value of "it will be late": small means it would be strange.
+    /// The conformal p-value of "it will be late"; a small value speaks against it.
     ///
-    /// At most the share `a` of late bursts gets a value of `a` or less.
+    /// At most the share `a` of late bursts has a value of `a` or less.
     public func lateness(logit: Double) -> Double {
         guard logit.isFinite else { return 1 }
         let bin = ConformalCalibration.bin(logit)
@@ -90,9 +89,9 @@ public struct ConformalCalibration: Sendable, Equatable {
         return (below + 1) / (lateCount + 1)
     }
 
-    /// A row of the table of what was said against what happened.
+    /// A row of the calibration table: predicted against observed.
     public struct TableRow: Sendable, Equatable {
-        /// Predicted probabilities of the row.
+        /// Range of the predicted probabilities of the row.
         public let from: Double
         public let to: Double
         public let decisions: Double
@@ -103,7 +102,7 @@ public struct ConformalCalibration: Sendable, Equatable {
         public var observed: Double { decisions > 0 ? late / decisions : 0 }
     }
 
-    /// Predicted against observed, in rows of about as many decisions each.
+    /// Predicted against observed probabilities, in rows of about equal numbers of decisions.
     public func table(rows: Int = 10) -> [TableRow] {
         let total = count
         guard total > 0, rows > 0 else { return [] }
@@ -143,7 +142,8 @@ public struct ConformalCalibration: Sendable, Equatable {
         return result
     }
 
-    /// Mean distance of predicted from observed over the rows of the table, by their decisions.
+    /// Expected calibration error: the mean distance of predicted from observed over the rows of
+    /// the table, weighted by their decisions.
     var expectedError: Double {
         let rows = table()
         let total = rows.reduce(0) { $0 + $1.decisions }

@@ -3,20 +3,20 @@ public import PathTelemetry
 
 /// Random Fourier features: a linear model of them is a kernel machine with a Gaussian kernel.
 ///
-/// `phi_i(x) = sqrt(2 / D) cos(omega_i'x + b_i)` with `omega` normal of deviation `1 / width` and
-/// `b` uniform in 0 ..< 2 pi; `E phi(x)'phi(y) = exp(-|x - y|^2 / (2 width^2))`.
-/// Source: Rahimi and Recht, "Random features for large-scale kernel machines", 2007.
+/// `phi_i(x) = sqrt(2 / D) cos(omega_i'x + b_i)` with `omega` normal with standard deviation `1 /
+/// width` and `b` uniform in 0 ..< 2 pi; `E phi(x)'phi(y) = exp(-|x - y|^2 / (2 width^2))`. Source:
+/// Rahimi and Recht, "Random features for large-scale kernel machines", 2007.
 public struct FourierFeatures: Sendable, Equatable {
-    /// `count` rows of `FeatureSchema.count` frequencies, row after row.
+    /// `count` rows of `FeatureSchema.count` frequencies, row by row.
     let frequencies: [Double]
-    /// One a feature.
+    /// One phase per feature.
     let phases: [Double]
     private let scale: Double
 
-    /// How many features it makes.
+    /// Number of features.
     public var count: Int { phases.count }
 
-    /// Draws the frequencies from a seed: same seed, same features.
+    /// Draws the frequencies from a seed; the same seed gives the same features.
     ///
     /// - Precondition: `count` and `width` are above zero.
     public init(count: Int, width: Double, seed: UInt64) {
@@ -32,9 +32,9 @@ public struct FourierFeatures: Sendable, Equatable {
         scale = (2 / Double(count)).squareRoot()
     }
 
-    /// From numbers that a file holds.
+    /// Makes features from the numbers in a file.
     ///
-    /// - Throws: `ModelProblem.notAModel` when the sizes do not fit.
+    /// - Throws: `ModelProblem.notAModel` if the sizes do not match.
     public init(frequencies: [Double], phases: [Double]) throws(ModelProblem) {
         guard !phases.isEmpty, frequencies.count == phases.count * FeatureSchema.count else {
             throw .notAModel("\(phases.count) phases with \(frequencies.count) frequencies")

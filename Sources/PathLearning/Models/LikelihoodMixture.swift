@@ -1,11 +1,11 @@
 import Glibc
 
-/// Weights of up to four predictors by how likely they made what happened lately.
+/// Weights of up to four predictors by the likelihood of recent outcomes.
 ///
-/// Evidence `L <- g L + log p(y)` with `g` from the time that passed and a half-life; weights are
-/// `exp L`, normalised, and at least `floor` each, so that none is lost for ever. No allocation.
-/// Source: Raftery, Kárný and Ettler, "Online prediction under model uncertainty via dynamic model
-/// averaging", 2010, equation 16.
+/// The evidence is `L <- g L + log p(y)`, with `g` from the elapsed time and a half-life; weights
+/// are `exp L`, normalised, and at least `floor` each, so that no predictor is lost for ever. It
+/// does not allocate. Source: Raftery, Kárný and Ettler, "Online prediction under model uncertainty
+/// via dynamic model averaging", 2010, equation 16.
 public struct LikelihoodMixture: Sendable, Equatable {
     /// The most predictors of one mixture.
     public static let capacity = 4
@@ -23,7 +23,7 @@ public struct LikelihoodMixture: Sendable, Equatable {
         return true
     }
 
-    /// - Parameter count: predictors, held within 1 ... 4.
+    /// - Parameter count: number of predictors, clamped to 1 ... 4.
     public init(count: Int, floor: Double = 1e-3) {
         self.count = min(max(1, count), LikelihoodMixture.capacity)
         self.floor = min(max(0, floor), 0.2)
@@ -31,13 +31,13 @@ public struct LikelihoodMixture: Sendable, Equatable {
         shares = InlineArray(repeating: 1 / Double(self.count))
     }
 
-    /// The weight of a predictor, 0...1; they sum to one.
+    /// The weight of a predictor, 0...1; the weights sum to one.
     public func weight(_ index: Int) -> Double {
         precondition(index >= 0 && index < count)
         return shares[index]
     }
 
-    /// The logarithm of the normal density, for predictors that state a mean and a variance.
+    /// The logarithm of the normal density, for predictors with a mean and a variance.
     @inline(__always)
     static func logLikelihood(mean: Double, variance: Double, target: Double) -> Double {
         let spread = max(variance, 1e-12)
@@ -45,7 +45,8 @@ public struct LikelihoodMixture: Sendable, Equatable {
         return -0.5 * (error * error / spread + log(2 * Double.pi * spread))
     }
 
-    /// Takes in what each predictor gave to one outcome, after older evidence fades by `decay`.
+    /// Adds each predictor's log likelihood of one outcome, after discounting older evidence by
+    /// `decay`.
     ///
     /// Numbers that are not finite count as very unlikely.
     public mutating func learn(logLikelihoods: InlineArray<4, Double>, decay: Double) {
@@ -53,7 +54,7 @@ public struct LikelihoodMixture: Sendable, Equatable {
         var best = -Double.infinity
         for index in 0..<count {
             let value = logLikelihoods[index]
-            // One outcome, however strange, does not decide for ever.
+            // The bounds keep a single extreme outcome from dominating for ever.
             evidence[index] =
                 fading * evidence[index] + (value.isNaN ? -30 : min(max(value, -30), 30))
             best = max(best, evidence[index])

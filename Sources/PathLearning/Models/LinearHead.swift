@@ -1,11 +1,11 @@
 public import DenseMath
 
-/// Weights of a linear model over any features, and how much data stands behind them.
+/// Weights of a linear model over any features, and the amount of data behind them.
 ///
-/// What a residual model, a P(late) model and the last layer of a network have in common: each can
-/// be the prior of an online model by `prior`.
+/// A residual model, a P(late) model and the last layer of a network share it; `prior` turns each
+/// into the prior of an online model.
 public struct LinearHead: Sendable, Equatable {
-    /// One weight a feature.
+    /// One weight per feature.
     public let weights: [Double]
     public let intercept: Double
     /// Second derivative of the fitted loss, the constant last: size `weights.count + 1`.
@@ -17,8 +17,8 @@ public struct LinearHead: Sendable, Equatable {
     public let totalWeight: Double
     public let lambda: Double
 
-    /// - Throws: `ModelProblem.notAModel` for sizes that do not fit, `.nonFinite` for numbers that
-    ///   are not finite or a precision that is not positive definite.
+    /// - Throws: `ModelProblem.notAModel` for sizes that do not match, `.nonFinite` for numbers
+    ///   that are not finite or a precision that is not positive definite.
     public init(
         weights: [Double], intercept: Double, precision: Matrix, totalWeight: Double,
         lambda: Double
@@ -48,8 +48,8 @@ public struct LinearHead: Sendable, Equatable {
         self.lambda = lambda
     }
 
-    /// The head as a prior that counts for at most `limit` observations, so that a sender still
-    /// adapts to the paths it has, with at least `lambda` on the diagonal.
+    /// The head as a prior that counts as at most `limit` observations, so that a sender still
+    /// adapts to its paths, with at least `lambda` on the diagonal.
     func prior(limit: Double, lambda: Double) throws(LearningError) -> LinearPrior {
         var scaled = precision
         let factor = totalWeight > limit ? limit / totalWeight : 1

@@ -3,17 +3,17 @@ public import PathTelemetry
 
 /// A trained logistic regression of "not delivered within the deadline".
 ///
-/// `P(late) = 1 / (1 + exp(-(theta'phi(x) + c)))`, where `phi` is the features and, when there are
-/// any, random Fourier features of them.
+/// `P(late) = 1 / (1 + exp(-(theta'phi(x) + c)))`, where `phi` consists of the features and
+/// optional random Fourier features of them.
 public struct LogisticModel: Sendable, Equatable {
     /// Weights of the features, then of the Fourier features, and the Hessian of the loss.
     public let head: LinearHead
     /// Nil for a model that is linear in the features.
     public let fourier: FourierFeatures?
-    /// Its scores on decisions that it was not fitted to; nil when none were held out.
+    /// Its scores on held-out decisions; nil if there were none.
     public let calibration: ConformalCalibration?
 
-    /// - Throws: `ModelProblem.notAModel` when the head's size is not that of the features.
+    /// - Throws: `ModelProblem.notAModel` if the head's size differs from that of the features.
     public init(
         head: LinearHead, fourier: FourierFeatures? = nil,
         calibration: ConformalCalibration? = nil
@@ -27,7 +27,7 @@ public struct LogisticModel: Sendable, Equatable {
         self.calibration = calibration
     }
 
-    /// `theta'phi(x) + c`, the logarithm of the odds of being late; nothing is allocated.
+    /// `theta'phi(x) + c`, the log odds of being late; it does not allocate.
     public func logit(_ features: borrowing FeatureVector) -> Double {
         var sum = head.intercept
         for index in 0..<FeatureSchema.count { sum += head.weights[index] * features[index] }
@@ -41,7 +41,7 @@ public struct LogisticModel: Sendable, Equatable {
         return sum
     }
 
-    /// The probability of being late, 0...1; nothing is allocated.
+    /// The probability of being late, 0...1; it does not allocate.
     public func predict(_ features: borrowing FeatureVector) -> Double {
         LogisticModel.probability(logit(features))
     }

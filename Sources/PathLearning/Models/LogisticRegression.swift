@@ -1,14 +1,14 @@
 public import DenseMath
 import Glibc
 
-/// Fits a logistic regression by Newton's method, in passes over rows that stream by.
+/// Fits a logistic regression by Newton's method, in passes over streamed rows.
 ///
-/// Minimises `sum w (log(1 + e^z) - y z) + lambda/2 |theta|^2 + mu/2 c^2` with
-/// `z = theta'x + c`. Memory does not grow with the rows. Use: `while !isDone { begin; add every
-/// row; step }`. A step that raised the loss is halved, so it converges from any start; near the
-/// optimum each pass doubles the correct digits.
-/// Source: Hastie, Tibshirani and Friedman, "The elements of statistical learning", section 4.4.1;
-/// step halving: Boyd and Vandenberghe, "Convex optimization", algorithm 9.5.
+/// It minimises `sum w (log(1 + e^z) - y z) + lambda/2 |theta|^2 + mu/2 c^2` with `z = theta'x +
+/// c`. Memory does not grow with the number of rows. Use: `while !isDone { begin; add every row;
+/// step }`. A step that raised the loss is halved, so it converges from any start; near the optimum
+/// each pass doubles the correct digits. Source: Hastie, Tibshirani and Friedman, "The elements of
+/// statistical learning", section 4.4.1; step halving: Boyd and Vandenberghe, "Convex
+/// optimization", algorithm 9.5.
 public struct LogisticRegression: Sendable {
     private static let capacity = 512
     private static let passLimit = 60
@@ -16,9 +16,9 @@ public struct LogisticRegression: Sendable {
     public let size: Int
     public let lambda: Double
     let interceptLambda: Double
-    /// The present weights, the constant last.
+    /// The current weights, with the constant last.
     public private(set) var weights: [Double]
-    /// True once the loss cannot be lowered noticeably, or the limit of passes is reached.
+    /// Whether the loss cannot be reduced noticeably any more, or the limit of passes is reached.
     public private(set) var isDone = false
     public private(set) var passes = 0
     /// The penalised loss at `accepted` weights.
@@ -45,8 +45,8 @@ public struct LogisticRegression: Sendable {
     /// - Parameters:
     ///   - size: number of features.
     ///   - lambda: penalty of the weights, above zero.
-    ///   - interceptLambda: penalty of the constant; zero needs rows of both kinds.
-    ///   - start: weights to start from, the constant last; zeros when left out.
+    ///   - interceptLambda: penalty of the constant; zero requires late and timely rows.
+    ///   - start: initial weights with the constant last; zeros by default.
     public init(
         size: Int, lambda: Double, interceptLambda: Double = 1e-3, start: [Double]? = nil
     ) throws(LearningError) {
@@ -71,7 +71,7 @@ public struct LogisticRegression: Sendable {
         rowWeights = targets
     }
 
-    /// Starts a pass over the rows.
+    /// Begins a pass over the rows.
     public mutating func begin() {
         for index in gradient.indices { gradient[index] = 0 }
         for index in passHessian.elements.indices { passHessian.elements[index] = 0 }
@@ -81,7 +81,7 @@ public struct LogisticRegression: Sendable {
         filled = 0
     }
 
-    /// Takes in one row of the pass; rows with a number that is not finite are counted and left out.
+    /// Adds one row of the pass; rows with a number that is not finite are counted and ignored.
     ///
     /// - Parameter row: `size` features.
     public mutating func add(
@@ -103,12 +103,12 @@ public struct LogisticRegression: Sendable {
         if filled == LogisticRegression.capacity { flush() }
     }
 
-    /// Takes in one row of the pass.
+    /// Adds one row of the pass.
     public mutating func add(_ row: [Double], isLate: Bool, weight: Double = 1) {
         row.withUnsafeBufferPointer { add($0, isLate: isLate, weight: weight) }
     }
 
-    /// Ends a pass: moves the weights, or ends the fit.
+    /// Ends a pass: updates the weights, or ends the fit.
     public mutating func step() throws(LearningError) {
         flush()
         passes += 1
@@ -124,7 +124,7 @@ public struct LogisticRegression: Sendable {
         guard penalised.isFinite, gradient.allSatisfy(\.isFinite) else {
             throw .training("the loss of P(late) is not finite; give a larger --lambda")
         }
-        // Rounding of the sum may hide the last, tiny gain.
+        // Rounding of the sum may hide a last, tiny gain.
         let slack = 1e-13 * (1 + loss.magnitude)
         if loss.isFinite, penalised > loss + slack {
             guard length > 1e-6, passes < LogisticRegression.passLimit else {
@@ -152,7 +152,7 @@ public struct LogisticRegression: Sendable {
         var promised = 0.0
         for index in direction.indices { promised -= direction[index] * gradient[index] }
         decrement = promised
-        // The Newton decrement bounds what is left to gain: a part in 1e13 of a row's loss.
+        // The Newton decrement bounds the remaining gain; the fit ends at 1e-13 per row.
         guard promised > 1e-13 * totalWeight, passes < LogisticRegression.passLimit else {
             isDone = true
             return
@@ -161,7 +161,7 @@ public struct LogisticRegression: Sendable {
         for index in weights.indices { weights[index] = accepted[index] + direction[index] }
     }
 
-    /// The fit as a model's head; the Hessian is that at the weights.
+    /// The fit as a model's head, with the Hessian at the weights.
     public func head() throws(LearningError) -> LinearHead {
         do throws(ModelProblem) {
             return try LinearHead(
@@ -189,7 +189,7 @@ public struct LogisticRegression: Sendable {
             let z = logits[slot]
             let p = LogisticModel.probability(z)
             let weight = rowWeights[slot]
-            // log(1 + e^z) without overflow.
+            // This is log(1 + e^z) without overflow.
             let softplus = max(z, 0) + log1p(exp(-z.magnitude))
             rowLoss.add(weight * (softplus - targets[slot] * z))
             passWeight.add(weight)

@@ -4,21 +4,21 @@ public import PathTelemetry
 /// A feed-forward network whose outputs are the features of a linear last layer.
 ///
 /// `h_0 = x`, `h_l = tanh(h_(l-1) W_l + b_l)`. Layers are at most `widthLimit` wide, so that a
-/// prediction works in scratch of fixed size and allocates nothing.
+/// prediction uses scratch memory of fixed size and allocates nothing.
 public struct Perceptron: Sendable, Equatable {
-    /// The widest layer.
+    /// The largest width of a layer.
     static let widthLimit = 256
     /// The most layers.
     static let depthLimit = 4
 
-    /// One layer: `h = tanh(x W + b)` with W of `inputs` x `outputs`, row after row.
+    /// One layer: `h = tanh(x W + b)` with W of `inputs` x `outputs` in row-major order.
     public struct Layer: Sendable, Equatable {
         public let inputs: Int
         public let outputs: Int
         public let weights: [Double]
         public let biases: [Double]
 
-        /// - Throws: `ModelProblem` when sizes do not fit or a number is not finite.
+        /// - Throws: `ModelProblem` if sizes do not match or a number is not finite.
         public init(
             inputs: Int, outputs: Int, weights: [Double], biases: [Double]
         ) throws(ModelProblem) {
@@ -35,7 +35,7 @@ public struct Perceptron: Sendable, Equatable {
             self.biases = biases
         }
 
-        /// Writes the layer's outputs; in the order of columns, which vectorises.
+        /// Writes the layer's outputs; the loop over columns vectorises.
         @inline(__always)
         func write(_ x: UnsafePointer<Double>, into result: UnsafeMutablePointer<Double>) {
             weights.withUnsafeBufferPointer { weights in
@@ -53,7 +53,8 @@ public struct Perceptron: Sendable, Equatable {
 
     public let layers: [Layer]
 
-    /// - Throws: `ModelProblem.notAModel` when a layer does not take what the one before gives.
+    /// - Throws: `ModelProblem.notAModel` if a layer's inputs differ from the previous layer's
+    ///   outputs.
     public init(layers: [Layer]) throws(ModelProblem) {
         guard !layers.isEmpty, layers.count <= Perceptron.depthLimit else {
             throw .notAModel("a network of \(layers.count) layers")
@@ -68,7 +69,7 @@ public struct Perceptron: Sendable, Equatable {
     public var inputs: Int { layers[0].inputs }
     public var outputs: Int { layers[layers.count - 1].outputs }
 
-    /// Writes the outputs of the last layer; nothing is allocated.
+    /// Writes the outputs of the last layer; it does not allocate.
     ///
     /// - Parameters:
     ///   - x: `inputs` doubles.
@@ -87,7 +88,7 @@ public struct Perceptron: Sendable, Equatable {
         }
     }
 
-    /// Lends memory of the stack: a temporary allocation of more than a kilobyte is one of the heap.
+    /// Lends stack memory, because a temporary allocation above one kilobyte uses the heap.
     @inline(__always)
     fileprivate static func lend<let count: Int, Result>(
         _ memory: inout InlineArray<count, Double>,
@@ -99,17 +100,17 @@ public struct Perceptron: Sendable, Equatable {
     }
 }
 
-/// A network of the residual whose last layer is Bayesian linear: neural-linear regression.
+/// A network for the residual whose last layer is a Bayesian linear regression (neural-linear).
 ///
-/// The layers are trained offline and stay; the last layer is the prior of a `LinearPosterior` and
-/// goes on learning online, with exact uncertainty given the layers.
-/// Source: Riquelme, Tucker and Snoek, "Deep Bayesian bandits showdown", 2018, section 4.
+/// The layers are trained offline and stay fixed; the last layer is the prior of a
+/// `LinearPosterior` and keeps learning online, with exact uncertainty given the layers. Source:
+/// Riquelme, Tucker and Snoek, "Deep Bayesian bandits showdown", 2018, section 4.
 public struct NeuralLinearModel: Sendable, Equatable {
     public let layers: Perceptron
     /// The last layer, over the outputs of the layers.
     public let head: LinearHead
 
-    /// - Throws: `ModelProblem.notAModel` when layers, head and schema do not fit.
+    /// - Throws: `ModelProblem.notAModel` if layers, head and schema do not match.
     public init(layers: Perceptron, head: LinearHead) throws(ModelProblem) {
         guard layers.inputs == FeatureSchema.count else {
             throw .notAModel("a network of \(layers.inputs) inputs, not \(FeatureSchema.count)")
@@ -122,7 +123,7 @@ public struct NeuralLinearModel: Sendable, Equatable {
         self.head = head
     }
 
-    /// The residual expected for these features; nothing is allocated.
+    /// The expected residual for these features; it does not allocate.
     public func predict(_ features: FeatureVector) -> Double {
         var memory = InlineArray<256, Double>(repeating: 0)
         return Perceptron.lend(&memory) { hidden in
@@ -145,13 +146,13 @@ public struct NeuralLinearModel: Sendable, Equatable {
     }
 }
 
-/// A neural-linear model that goes on learning in its last layer; no allocation after `init`.
+/// A neural-linear model that keeps learning in its last layer; it does not allocate after `init`.
 public struct NeuralLinearPosterior: Sendable {
     private let model: NeuralLinearModel
-    /// The last layer, the constant last.
+    /// The last layer, with the constant last.
     private(set) var posterior: LinearPosterior
 
-    /// - Parameter limit: as how many observations the trained last layer counts at most.
+    /// - Parameter limit: the most observations that the trained last layer counts as.
     public init(
         _ model: NeuralLinearModel, limit: Double, lambda: Double
     ) throws(LearningError) {
@@ -169,7 +170,7 @@ public struct NeuralLinearPosterior: Sendable {
         }
     }
 
-    /// Takes in one outcome after fading the older ones by `decay`.
+    /// Learns one outcome after discounting older ones by `decay`.
     public mutating func learn(
         _ features: FeatureVector, target: Double, decay: Double
     ) {
@@ -180,7 +181,7 @@ public struct NeuralLinearPosterior: Sendable {
         }
     }
 
-    /// - Parameter row: zeros, the posterior's stride of them or more.
+    /// - Parameter row: at least the posterior's stride of zeros.
     private func fill(_ row: UnsafeMutablePointer<Double>, _ features: FeatureVector) {
         let size = model.layers.outputs
         model.write(features, into: row)

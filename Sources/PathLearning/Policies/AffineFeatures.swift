@@ -1,13 +1,13 @@
 import PathTelemetry
 
-/// Features and a one, `(x, 1)`, in the kernels' layout: zeros up to whole vectors.
+/// Features and a one, `(x, 1)`, in the kernels' layout, padded with zeros to whole vectors.
 struct AffineFeatures {
-    /// Features of the schema, a one, and what fills the last vector.
+    /// Features of the schema, a one, and padding of the last vector.
     static let capacity = 28
 
     private var values = InlineArray<28, Double>(repeating: 0)
 
-    /// - Parameter count: how many of the features, from the first; a multiple of four.
+    /// - Parameter count: number of leading features; a multiple of four.
     @inline(__always)
     init(_ features: borrowing FeatureVector, count: Int = FeatureSchema.count) {
         let count = min(count, FeatureSchema.count)

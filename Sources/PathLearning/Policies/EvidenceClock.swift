@@ -1,18 +1,19 @@
 import Glibc
 import PathTelemetry
 
-/// One clock on which all evidence of a learner fades: outcomes may come late and out of order.
+/// A clock by which all evidence of a learner is discounted; outcomes may come late and out of
+/// order.
 struct EvidenceClock: Sendable {
-    /// Time after which evidence counts half, seconds.
+    /// Half-life of evidence, seconds.
     let halfLife: Double
     private var latest: Instant?
 
     init(halfLife: Double) { self.halfLife = halfLife }
 
-    /// Takes note of an outcome.
+    /// Advances to the time of an outcome.
     ///
-    /// - Returns: what older evidence is multiplied with, and what the outcome itself counts: less
-    ///   than one when it is older than another that was there before.
+    /// - Returns: the factor for older evidence, and the weight of the outcome itself, which is
+    ///   below one if a later outcome came before it.
     mutating func advance(to time: Instant) -> (decay: Double, weight: Double) {
         guard let last = latest else {
             latest = time

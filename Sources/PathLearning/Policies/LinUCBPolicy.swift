@@ -8,26 +8,25 @@ public import PathTelemetry
 ///
 ///     ln h + theta'(x, 1) - alpha sqrt((x, 1)' A^-1 (x, 1)) + price
 ///
-/// where theta is learned on `Cost.residual`. Candidates whose predicted delivery
-/// `h exp(theta'(x, 1))` is within `ratio` times the best plus `slack`, and whose reply is not
-/// overdue while another's is not, form the safe set. The cheapest of it gets `1 - epsilon`, and
-/// each of it a share of `epsilon`; outside it the probability is exactly zero. With weights of
-/// zero it starts as the heuristic.
-/// Source: Li, Chu, Langford and Schapire, "A contextual-bandit approach to personalized news
-/// article recommendation", 2010, algorithm 1 (here shared weights, costs, and forgetting after
-/// Russac et al. 2019).
+/// where theta is learned on `Cost.residual`. Candidates whose predicted delivery `h exp(theta'(x,
+/// 1))` is within `ratio` times the best plus `slack`, and whose reply is not overdue while
+/// another's is not, form the safe set. Its cheapest candidate gets `1 - epsilon`, and each of its
+/// candidates a share of `epsilon`; outside it the probability is exactly zero. With zero weights
+/// it equals the heuristic. Source: Li, Chu, Langford and Schapire, "A contextual-bandit approach
+/// to personalized news article recommendation", 2010, algorithm 1 (here shared weights, costs, and
+/// forgetting after Russac et al. 2019).
 struct LinUCBPolicy: Policy {
     let settings: LinUCBSettings
     private let cost: Cost
-    /// What has been learned so far.
+    /// The posterior so far.
     private(set) var posterior: LinearPosterior
     private var clock: EvidenceClock
-    /// What costs are made of, and how they become probabilities.
+    /// The terms of the cost, and the rule that turns costs into probabilities.
     private var optimism: ck_optimism
     private let rule: ck_choice
 
-    /// - Parameter prior: as many weights as there are features and one for the constant; a prior
-    ///   of another size is not used.
+    /// - Parameter prior: one weight per feature and one for the constant; a prior of another size
+    ///   is ignored.
     init(settings: LinUCBSettings, cost: Cost, prior: LinearPrior?) {
         self.settings = settings
         self.cost = cost
@@ -55,7 +54,7 @@ struct LinUCBPolicy: Policy {
     }
 
     mutating func learn(_ feedback: borrowing Feedback) {
-        // An outcome that comes out of order counts whole.
+        // An outcome that comes out of order has full weight.
         let decay = clock.advance(to: feedback.now).decay
         let target = cost.residual(
             predictedDelivery: feedback.predictedDelivery, outcome: feedback.outcome)
@@ -75,10 +74,11 @@ struct LinUCBPolicy: Policy {
         }
     }
 
-    /// The costs by which candidates are ranked, and the deliveries expected of them, seconds; 16
-    /// of each.
+    /// Computes the costs that rank candidates, and their expected deliveries in seconds; 16 of
+    /// each.
     ///
-    /// Mutating, because only what may change has an address: reading would copy all of it first.
+    /// It is mutating because only mutable storage has an address; a reading method would copy it
+    /// first.
     ///
     /// - Returns: the candidates whose reply is overdue.
     @inline(__always)
@@ -98,7 +98,7 @@ struct LinUCBPolicy: Policy {
         } ?? 0
     }
 
-    /// How much feature `index` adds to the cost of a candidate.
+    /// The contribution of feature `index` to the cost of a candidate.
     func contribution(of index: Int, in features: borrowing FeatureVector) -> Double {
         posterior.weight(index) * features[index]
     }

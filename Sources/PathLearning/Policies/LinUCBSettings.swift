@@ -1,24 +1,25 @@
 /// Parameters of lin-ucb.
 public struct LinUCBSettings: PolicySettings {
-    /// Optimism: how many `sqrt(x' A^-1 x)` are taken off the predicted cost; zero or more.
+    /// Optimism: the multiple of `sqrt(x' A^-1 x)` that is subtracted from the predicted cost; zero
+    /// or more.
     public var alpha = 0.2
     /// Prior precision of the weights, above zero.
     ///
-    /// Noise variance over the variance expected of a weight.
+    /// It is the noise variance over the prior variance of a weight.
     public var lambda = 4.0
     /// Probability shared by all candidates of the safe set, 0...1; the rest goes to the best.
     public var epsilon = 0.02
-    /// Time after which evidence counts half, seconds, above zero; infinite: it never fades.
+    /// Half-life of evidence, seconds, above zero; infinite means no discounting.
     public var halfLife = 20.0
     /// A candidate is safe if its predicted delivery is within `ratio` times the best one's plus
     /// `slack` seconds.
     public var ratio = 2.0
     public var slack = 0.010
 
-    /// How many features of the schema are looked at, from the first: 24 are all, 16 those that
-    /// telemetry knows of a path, without burst, price and context.
+    /// Number of leading features of the schema: 24 are all, 16 are those of the path's telemetry,
+    /// without burst, price and context.
     ///
-    /// Fewer are learned faster and cost less to look at.
+    /// Fewer features are learned faster and cost less.
     public var features = 24
 
     public init() {}

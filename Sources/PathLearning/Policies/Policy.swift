@@ -3,45 +3,46 @@ public import PathTelemetry
 
 /// A rule that turns candidates into a distribution over actions, and learns from outcomes.
 ///
-/// Deterministic, no clock, no I/O and no allocation per decision. A policy never draws: it states
-/// probabilities and `PathSelector` samples them in one place, so that every propensity is known.
+/// It is deterministic and has no clock, no I/O and no allocation per decision. A policy never
+/// draws: it computes probabilities and `PathSelector` samples them in one place, so that every
+/// propensity is known.
 public protocol Policy: Sendable {
-    /// Writes the distribution: first the single candidates in their order (probability zero for
-    /// those not wanted), then further actions. `distribution` comes in empty.
+    /// Writes the distribution: first the single candidates in their order (with probability zero
+    /// for unwanted ones), then further actions. `distribution` is empty at the call.
     ///
     /// - Parameter candidates: at least one.
     mutating func distribution(
         for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution)
 
-    /// Takes in how an earlier decision turned out. Outcomes may come late and in any order.
+    /// Learns the outcome of an earlier decision; outcomes may come late and in any order.
     mutating func learn(_ feedback: borrowing Feedback)
 
-    /// What the policy minimises, for one candidate.
+    /// The quantity that the policy minimises, for one candidate.
     func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double
 
-    /// What of the latest decision the policy wants to hear again with its outcome.
+    /// A value of the latest decision that the policy gets back with its outcome.
     var memo: UInt64 { get }
 
-    /// Hears which action of the distribution stated last was taken.
+    /// Is told which action of the latest distribution was taken.
     ///
     /// Only policies whose needs say `choices` are told.
     mutating func handleChoice(_ action: PathSet, now: Instant)
 
-    /// The oldest thing that a guard of the policy did and that was not handed out yet.
+    /// The oldest pending event of the policy's guard.
     mutating func pollEvent() -> GuardEvent?
 }
 
 extension Policy {
     public mutating func learn(_ feedback: borrowing Feedback) {}
     public var memo: UInt64 { 0 }
-    /// Most policies do not ask.
+    /// Most policies do not need this.
     public mutating func handleChoice(_ action: PathSet, now: Instant) {}
     /// Most policies have no guard.
     public mutating func pollEvent() -> GuardEvent? { nil }
 }
 
-/// An outcome together with what was known when its decision was made.
+/// An outcome together with the inputs of its decision.
 public struct Feedback: Sendable {
     /// Features of the chosen candidate at the time of the decision.
     public var features: FeatureVector
@@ -49,20 +50,21 @@ public struct Feedback: Sendable {
     public var predictedDelivery: Double
     public var burst: BurstContext
     public var outcome: Outcome
-    /// When the outcome became known: decides how much older evidence has faded.
+    /// When the outcome became known; it determines the discount of older evidence.
     public var now: Instant
-    /// The chosen candidate's path; the fastest one where copies went over several.
+    /// The chosen candidate's path; the fastest one if copies used several.
     public var path: PathID
     /// All paths that carried a copy.
     public var action: PathSet
-    /// Probability with which the action was taken; not a number where `lin-ts` left it open.
+    /// Propensity of the action; NaN if `lin-ts` has not computed it.
     public var propensity: Double
     /// `Decision.memo`.
     public var memo: UInt64
-    /// The decision had no choice; only the learned policy learns from it.
+    /// Whether the decision had no choice; only policies with `PolicyNeeds.forcedFeedback` learn
+    /// from it.
     public var isForced: Bool
 
-    /// - Parameter action: the path alone when nil.
+    /// - Parameter action: nil means the path alone.
     public init(
         features: FeatureVector, predictedDelivery: Double, burst: BurstContext, outcome: Outcome,
         now: Instant, path: PathID = PathID(0), action: PathSet? = nil, propensity: Double = 1,
@@ -82,14 +84,14 @@ public struct Feedback: Sendable {
 }
 
 extension ActionDistribution {
-    /// All probability on one candidate.
+    /// Puts all probability on one candidate.
     public mutating func choose(_ chosen: Int, among candidates: Span<Candidate>) {
         for index in 0..<candidates.count {
             append(PathSet(candidates[index].path), index == chosen ? 1 : 0)
         }
     }
 
-    /// All probability on sending nothing yet.
+    /// Puts all probability on waiting.
     public mutating func wait(among candidates: Span<Candidate>) {
         choose(-1, among: candidates)
         append(.wait, 1)
@@ -97,15 +99,14 @@ extension ActionDistribution {
 }
 
 extension Span where Element == Candidate {
-    /// Lends the candidates to a kernel: the first one, the distance to the next in doubles, and how
-    /// many there are.
+    /// Lends the candidates to a kernel: the first one, the stride in doubles, and the count.
     @inline(__always)
     func withKernel<Result>(
         _ body: (UnsafePointer<ck_candidate>, Int, Int) -> Result
     ) -> Result? {
         withUnsafeBufferPointer { buffer in
             guard let base = buffer.baseAddress else { return nil }
-            // A candidate is as `ck_candidate` says.
+            // `Candidate` has the layout of `ck_candidate`.
             return body(
                 UnsafeRawPointer(base).assumingMemoryBound(to: ck_candidate.self),
                 MemoryLayout<Candidate>.stride / MemoryLayout<Double>.stride, buffer.count)
@@ -118,7 +119,7 @@ extension Span where Element == Candidate {
         return nil
     }
 
-    /// The candidate with the least score among all; not-a-number loses, the first one of equals.
+    /// The candidate with the least score among all; NaN loses, and the first of equals wins.
     func least(_ score: (borrowing Candidate) -> Double) -> Int {
         var best = 0
         var bestScore = Double.infinity
@@ -132,7 +133,7 @@ extension Span where Element == Candidate {
         return best
     }
 
-    /// True when a candidate can send now.
+    /// Whether a candidate can send now.
     var hasRoom: Bool {
         for index in 0..<count where self[index].room > 0 { return true }
         return false
@@ -140,7 +141,7 @@ extension Span where Element == Candidate {
 
     /// The candidate with the least score among those with room to send now.
     ///
-    /// Among all when none has room; the first one of equals.
+    /// If none has room it is the least of all; the first of equals wins.
     func leastWithRoom(_ score: (borrowing Candidate) -> Double) -> Int {
         let needed = hasRoom ? 1 : Int.min
         var best = -1

@@ -3,16 +3,19 @@ import PathTelemetry
 
 /// The candidates that a learned policy may use: bit k for candidate k.
 enum SafeSet {
-    /// A predicted delivery within 0.1 ms and 10^6 s; what is no number is the worst.
+    /// A predicted delivery clamped to 0.1 ms ...
+    ///
+    /// 10^6 s; NaN becomes the worst.
     @inline(__always)
     static func bounded(_ delivery: Double) -> Double {
         delivery <= 1e6 ? max(delivery, 1e-4) : 1e6
     }
 
-    /// Those predicted within `ratio` times the fastest plus `slack` whose reply is not overdue
-    /// while another's is not; never empty when the deliveries are finite.
+    /// The candidates predicted within `ratio` times the fastest plus `slack`, except those whose
+    /// reply is overdue while another's is not; never empty if the deliveries are finite.
     ///
-    /// - Parameter deliveries: predicted, seconds; as many as there can be candidates.
+    /// - Parameter deliveries: predicted deliveries, seconds, with room for all possible
+    ///   candidates.
     @inline(__always)
     static func members(
         _ candidates: Span<Candidate>, deliveries: Span<Double>, ratio: Double, slack: Double
@@ -24,8 +27,8 @@ enum SafeSet {
         }
     }
 
-    /// Those whose reply is not overdue; all when every reply is, since that says nothing about
-    /// which path to avoid.
+    /// The candidates whose reply is not overdue; all of them if every reply is, since that does
+    /// not tell which path to avoid.
     @inline(__always)
     static func answering(_ candidates: Span<Candidate>) -> UInt32 {
         answering(overdue(candidates), among: candidates.count)
@@ -49,7 +52,7 @@ enum SafeSet {
 }
 
 extension ck_choice {
-    /// The safe set by delivery alone, and a share of `epsilon` for each of it.
+    /// Makes the rule for a safe set by delivery alone, with a share of `epsilon` for each member.
     init(ratio: Double, slack: Double, epsilon: Double) {
         self.init()
         self.ratio = ratio
@@ -59,11 +62,11 @@ extension ck_choice {
 }
 
 extension ActionDistribution {
-    /// The least cost of the safe set gets `1 - epsilon`, and each of it a share of `epsilon`.
+    /// Gives `1 - epsilon` to the least cost in the safe set, and each member a share of `epsilon`.
     ///
     /// - Parameters:
-    ///   - costs: and expected deliveries, seconds: as many as there can be candidates.
-    ///   - overdue: the candidates whose reply is.
+    ///   - costs: costs and expected deliveries in seconds, with room for all possible candidates.
+    ///   - overdue: bit mask of candidates whose reply is overdue.
     mutating func chooseLeast(
         _ rule: ck_choice, _ costs: Span<Double>, _ deliveries: Span<Double>, overdue: UInt32,
         among candidates: Span<Candidate>
@@ -78,7 +81,7 @@ extension ActionDistribution {
         }
     }
 
-    /// The same of rows of sixteen.
+    /// The same for rows of sixteen.
     @inline(__always)
     mutating func chooseLeast(
         _ rule: ck_choice, _ costs: UnsafePointer<Double>, _ deliveries: UnsafePointer<Double>,

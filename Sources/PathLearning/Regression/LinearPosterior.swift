@@ -1,55 +1,57 @@
 public import DenseMath
 
-/// Bayesian linear regression that learns one observation at a time and forgets.
+/// Bayesian linear regression that learns online and discounts old observations.
 ///
 ///     A = A0 + sum g(age) w x x'      b = A0 theta0 + sum g(age) w x y      theta = A^-1 b
 ///
-/// Only data fades, the prior stays: after `decay`, `A <- g A + (1 - g) A0 + w x x'`, so directions
-/// that nothing excites return to the prior instead of winding up. The inverse and theta follow by
-/// rank-one updates, and are made anew from A after 1,000 of them or when more than `tolerance` of
-/// the evidence has faded since (rank-one updates leave out the part of the prior put back). A
-/// factorisation that fails or is worse conditioned than 1e12 is tried again with a ridge of 1e-9,
-/// 1e-6 and 1e-3 of the mean diagonal; when that does not help either, or a number is not finite,
-/// the data is dropped for the prior. No allocation after `init`. Sources: Russac, Vernade and
-/// Cappé, "Weighted Linear Bandits for Non-Stationary Environments", 2019; Sherman and Morrison,
-/// 1950.
+/// Only data is discounted, not the prior: after `decay`, `A <- g A + (1 - g) A0 + w x x'`, so
+/// directions without excitation return to the prior instead of winding up. Rank-one updates
+/// maintain the inverse and theta, which are recomputed from A after 1,000 updates or when more
+/// than `tolerance` of the evidence was discounted since (rank-one updates omit the returning part
+/// of the prior). A factorisation that fails or is worse conditioned than 1e12 is repeated with a
+/// ridge of 1e-9, 1e-6 and 1e-3 of the mean diagonal; if that fails too, or a number is not finite,
+/// the data is dropped and the prior remains. It does not allocate after `init`. Sources: Russac,
+/// Vernade and Cappé, "Weighted Linear Bandits for Non-Stationary Environments", 2019; Sherman and
+/// Morrison, 1950.
 public struct LinearPosterior: Sendable {
     private static let refreshAfter = 1000
-    /// Doubles from a multiple of sixteen bytes to one of 32, at most.
+    /// The most doubles between a multiple of 16 bytes and the next multiple of 32.
     private static let slack = 2
     private static let renormalizeBelow = 1e-9
     private static let renormalizeAbove = 1e9
-    /// Condition, 1-norm, beyond which a solution is not trusted.
+    /// Condition number (1-norm) beyond which a solution is rejected.
     private static let worstCondition = 1e12
 
     public let size: Int
-    /// Doubles from one column to the next in the kernels' layout; also the length of their
-    /// vectors, padded with zeros.
+    /// Doubles per column in the kernels' layout, and length of their zero-padded vectors.
     public let stride: Int
-    /// Share of the evidence that may fade before the inverse is made anew; zero is always.
+    /// Share of the evidence that may be discounted before the inverse is recomputed; zero means
+    /// always.
     public let tolerance: Double
-    /// Observations taken in.
+    /// Number of observations learned.
     private(set) var observations: UInt64 = 0
-    /// Observations refused because they were not finite.
+    /// Number of observations refused because they were not finite.
     public private(set) var refused: UInt64 = 0
     /// How often A could only be factored with a ridge.
     private(set) var repairs: UInt64 = 0
-    /// How often A could not be factored and the data was dropped for the prior.
+    /// How often A could not be factored and the data was dropped.
     private(set) var resets: UInt64 = 0
-    /// Condition of A, 1-norm, when the inverse was last made anew.
+    /// Condition number of A (1-norm) when the inverse was last recomputed.
     public private(set) var condition = 1.0
 
-    /// One block of memory, changed in place; `Layout` says what is where.
+    /// One block of memory, changed in place; `Layout` defines its parts.
     private var storage: [Double]
-    /// Where the numbers begin in it: with a whole vector, unless it is a copy that has not learned.
+    /// Where the numbers begin in it: at an aligned vector, unless this is a copy that has not
+    /// learned.
     private var start = 0
-    /// The data's A and b are `scale` times what is stored, so that fading costs one product.
+    /// The data's A and b are `scale` times the stored values, so that discounting costs one
+    /// multiplication.
     private var scale = 1.0
     private var sinceRefresh = 0
     private var fadedSinceRefresh = 1.0
-    /// Fading not yet applied to the inverse.
+    /// Discount that is not yet applied to the inverse.
     private var pendingDecay = 1.0
-    /// The inverse is this many times what is stored, for the same reason.
+    /// The inverse is this many times the stored values, for the same reason.
     private var inverseScale = 1.0
 
     /// - Parameter tolerance: between 0 and 1.
@@ -71,11 +73,11 @@ public struct LinearPosterior: Sendable {
 
     // MARK: Handle
 
-    /// Takes in one observation after fading the older ones by `decay` (0...1).
+    /// Learns one observation after discounting older ones by `decay` (0...1).
     ///
     /// - Parameters:
     ///   - x: `stride` doubles, zero beyond `size`.
-    ///   - weight: how many observations it counts for, above zero.
+    ///   - weight: how many observations it counts as, above zero.
     public mutating func learn(
         _ x: UnsafePointer<Double>, target: Double, weight: Double = 1, decay: Double = 1
     ) {
@@ -91,8 +93,8 @@ public struct LinearPosterior: Sendable {
             guard let base = buffer.baseAddress else { return .refused }
             start = LinearPosterior.align(base, from: start, size: size, stride: stride)
             let layout = Layout(start: start, size: size, stride: stride)
-            // From P = c Q to (P - P x x' P / s) / g with s = g / w + x'P x is from Q to
-            // Q - Q x x' Q / t with t = g / (w c) + x'Q x, and from c to c / g.
+            // The update from P = c Q to (P - P x x' P / s) / g with s = g / w + x'P x changes Q to
+            // Q - Q x x' Q / t with t = g / (w c) + x'Q x, and c to c / g.
             return SmallKernels.take(
                 gram: base + layout.gram, moment: base + layout.moment,
                 inverse: exact ? nil : base + layout.inverse, theta: base + layout.theta, x,
@@ -111,9 +113,9 @@ public struct LinearPosterior: Sendable {
         if taken == .pending { refresh() }
     }
 
-    /// Moves the numbers to where whole vectors begin, if they do not: an array begins with half
-    /// of one in half of all cases, a copy elsewhere than the original, and vectors that lie in two
-    /// cache lines cost a fifth of the time of an update.
+    /// Moves the numbers to an aligned start if needed: half of all arrays begin in the middle of a
+    /// vector, a copy has another address than the original, and vectors across two cache lines
+    /// cost a fifth of the time of an update.
     @inline(__always)
     private static func align(
         _ base: UnsafeMutablePointer<Double>, from start: Int, size: Int, stride: Int
@@ -125,8 +127,8 @@ public struct LinearPosterior: Sendable {
         return aligned
     }
 
-    /// Lets the data fade by a factor (0...1) without a new observation, so that what was learned
-    /// of something idle becomes uncertain again.
+    /// Discounts the data by a factor (0...1) without a new observation, so that knowledge about
+    /// something idle becomes uncertain again.
     mutating func fade(_ decay: Double) {
         age(decay)
         if 1 - fadedSinceRefresh > tolerance { refresh() }
@@ -134,7 +136,7 @@ public struct LinearPosterior: Sendable {
 
     private mutating func age(_ decay: Double) {
         guard decay < 1, decay >= 0 else { return }
-        // Data that has faded to nothing is gone; the scale stays a normal number.
+        // Data that was discounted to almost nothing is lost; the scale stays a normal number.
         scale *= max(decay, 1e-6)
         fadedSinceRefresh *= decay
         pendingDecay *= max(decay, 1e-6)
@@ -145,7 +147,7 @@ public struct LinearPosterior: Sendable {
         scale = 1
     }
 
-    /// Makes inverse and theta anew from A and b.
+    /// Recomputes the inverse and theta from A and b.
     mutating func refresh() {
         sinceRefresh = 0
         fadedSinceRefresh = 1
@@ -159,7 +161,7 @@ public struct LinearPosterior: Sendable {
         forget()
     }
 
-    /// Drops all data for the prior.
+    /// Drops all data and returns to the prior.
     public mutating func forget() {
         let layout = layout
         for index in 0..<(size * stride) { storage[layout.gram + index] = 0 }
@@ -171,7 +173,7 @@ public struct LinearPosterior: Sendable {
         _ = solve(ridge: 0)
     }
 
-    /// Drops the data and the prior for weights of zero with a precision of `lambda`, above zero.
+    /// Replaces data and prior by zero weights with a precision of `lambda`, above zero.
     public mutating func forget(lambda: Double) {
         let layout = layout
         for index in 0..<(size * stride) { storage[layout.priorPrecision + index] = 0 }
@@ -182,9 +184,9 @@ public struct LinearPosterior: Sendable {
         forget()
     }
 
-    /// - Parameter ridge: added to the diagonal, as a share of its mean.
-    /// - Returns: false when A is not positive definite or too badly conditioned, or the solution
-    ///   is not finite.
+    /// - Parameter ridge: share of the mean diagonal that is added to the diagonal.
+    /// - Returns: false if A is not positive definite or too badly conditioned, or the solution is
+    ///   not finite.
     private mutating func solve(ridge: Double) -> Bool {
         let (size, stride, scale) = (self.size, self.stride, self.scale)
         let layout = layout
@@ -253,7 +255,7 @@ public struct LinearPosterior: Sendable {
         }
     }
 
-    /// The expected target alone.
+    /// Only the expected target.
     ///
     /// - Parameter x: `stride` doubles, zero beyond `size`.
     public func mean(_ x: UnsafePointer<Double>) -> Double {
@@ -263,8 +265,8 @@ public struct LinearPosterior: Sendable {
         }
     }
 
-    /// Lends the weights (`stride` doubles), a matrix (columns `stride` apart) and the number it is
-    /// to be multiplied with to be `A^-1` to a kernel.
+    /// Lends the weights (`stride` doubles), a matrix (columns `stride` apart), and its factor to
+    /// `A^-1` to a kernel.
     @inline(__always)
     func withWeights<Result>(
         _ body: (
@@ -279,7 +281,7 @@ public struct LinearPosterior: Sendable {
         }
     }
 
-    /// The same of what may change, which has an address: reading would hold on to the memory first.
+    /// The same on mutable storage, which has an address; reading would retain the memory first.
     @inline(__always)
     mutating func withWeightsInPlace<Result>(
         _ body: (
@@ -306,7 +308,8 @@ public struct LinearPosterior: Sendable {
         } ?? (0, 0)
     }
 
-    /// `x'A x` where the last block of columns may reach beyond the matrix.
+    /// `x'A x` for sizes that are not a multiple of four, since the last block of columns could
+    /// exceed the matrix.
     private func form(_ a: UnsafePointer<Double>, _ x: UnsafePointer<Double>) -> Double {
         let whole = size & ~3
         var result = SmallKernels.quadraticForm(a, x, length: whole, stride: stride)
@@ -329,7 +332,7 @@ public struct LinearPosterior: Sendable {
         storage[layout.theta + index]
     }
 
-    /// The trace of `A^-1`: how uncertain the weights are in all.
+    /// The trace of `A^-1`, the total uncertainty of the weights.
     var uncertainty: Double {
         let layout = layout
         var sum = 0.0
@@ -337,7 +340,7 @@ public struct LinearPosterior: Sendable {
         return inverseScale * sum
     }
 
-    /// `A`, prior and data.
+    /// `A` of prior and data.
     var precision: Matrix {
         let layout = layout
         return matrix { row, column in
@@ -346,7 +349,7 @@ public struct LinearPosterior: Sendable {
         }
     }
 
-    /// `b`, prior and data.
+    /// `b` of prior and data.
     public var moment: [Double] {
         let layout = layout
         return (0..<size).map {
@@ -354,7 +357,7 @@ public struct LinearPosterior: Sendable {
         }
     }
 
-    /// `A^-1` as the decisions see it.
+    /// `A^-1` as decisions use it.
     var covariance: Matrix {
         let layout = layout
         return matrix { inverseScale * storage[layout.inverse + $0 + $1 * stride] }
@@ -372,7 +375,7 @@ public struct LinearPosterior: Sendable {
 
     /// Offsets into `storage`: five square matrices, then vectors.
     ///
-    /// Of the data's A the lower triangle is kept; what lies above it means nothing.
+    /// Only the lower triangle of the data's A is valid.
     private struct Layout {
         let priorPrecision: Int
         let gram: Int

@@ -1,14 +1,14 @@
 public import DenseMath
 
-/// What a linear model believes before it sees data: weights and how firmly.
+/// The prior of a linear model: expected weights and their precision.
 public struct LinearPrior: Sendable, Equatable {
     /// Expected weights.
     public let mean: [Double]
     /// Symmetric positive definite; in units of observations (an observation x adds `x x'`).
     let precision: Matrix
 
-    /// - Throws: `LearningError.training` when sizes differ, a number is not finite, or the
-    ///   precision is not positive definite.
+    /// - Throws: `LearningError.training` if sizes differ, a number is not finite, or the precision
+    ///   is not positive definite.
     public init(mean: [Double], precision: Matrix) throws(LearningError) {
         guard mean.count == precision.rows, mean.allSatisfy(\.isFinite) else {
             throw .training("the prior's weights do not fit its precision or are not finite")
@@ -22,7 +22,7 @@ public struct LinearPrior: Sendable, Equatable {
         self.precision = precision
     }
 
-    /// Weights of zero with the same precision for each: ridge regression.
+    /// Makes zero weights with equal precision, as in ridge regression.
     ///
     /// - Precondition: `lambda` is above zero.
     public init(size: Int, lambda: Double) {

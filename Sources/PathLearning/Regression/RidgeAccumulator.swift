@@ -1,14 +1,14 @@
 public import DenseMath
 
-/// Everything that ridge regression needs to know of its rows, in memory that does not grow.
+/// The sufficient statistics of ridge regression, in constant memory.
 ///
-/// Accumulators of parts of the data merge to the accumulator of all of it, so training on many
-/// files or machines is one merge. Any number of penalties is solved from the same sums.
+/// Accumulators of parts of the data can be merged, so training on many files or machines needs one
+/// merge. Any number of penalties can be solved from the same sums.
 public struct RidgeAccumulator: Sendable {
     /// Number of features.
     public let size: Int
     private var moments: CentredMoments
-    /// Rows refused: wrong length, a number not finite, or a negative weight.
+    /// Rows refused for a wrong length, a number that is not finite, or a negative weight.
     public private(set) var refused: UInt64 = 0
 
     /// - Precondition: `size` is above zero.
@@ -17,9 +17,9 @@ public struct RidgeAccumulator: Sendable {
         moments = CentredMoments(columns: size + 1)
     }
 
-    /// Goes on from what another accumulator took in, the target its last column.
+    /// Continues from the state of another accumulator, whose last column is the target.
     ///
-    /// - Throws: `LearningError.training` when the numbers are none of an accumulator.
+    /// - Throws: `LearningError.training` if the numbers are not the state of an accumulator.
     public init(_ state: CentredMoments.State, refused: UInt64) throws(LearningError) {
         do throws(DenseMathError) {
             moments = try CentredMoments(state)
@@ -31,25 +31,25 @@ public struct RidgeAccumulator: Sendable {
         self.refused = refused
     }
 
-    /// What was taken in, as numbers that a file can hold.
+    /// The state, as numbers that a file can store.
     public var state: CentredMoments.State { moments.state }
 
-    /// Rows taken in.
+    /// Number of rows added.
     public var count: UInt64 { moments.count }
     /// Sum of their weights.
     public var totalWeight: Double { moments.totalWeight }
 
-    /// Takes in a row whose last element is the target.
+    /// Adds a row whose last element is the target.
     public mutating func add(row: UnsafeBufferPointer<Double>, weight: Double = 1) {
         if !moments.add(row, weight: weight) { refused &+= 1 }
     }
 
-    /// Takes in a row.
+    /// Adds a row.
     public mutating func add(_ features: [Double], target: Double, weight: Double = 1) {
         if !moments.add(features + [target], weight: weight) { refused &+= 1 }
     }
 
-    /// Takes in all rows of another accumulator of the same size.
+    /// Adds all rows of another accumulator of the same size.
     public mutating func merge(_ other: RidgeAccumulator) throws(LearningError) {
         do throws(DenseMathError) {
             try moments.merge(other.moments)
@@ -61,12 +61,12 @@ public struct RidgeAccumulator: Sendable {
 
     /// Minimises `sum w (y - theta'x - c)^2 + lambda |theta|^2`; the intercept is not penalised.
     ///
-    /// Centred before solving. A matrix that cannot be factored, or only with a condition beyond
-    /// 1e14, gets the least ridge that mends it; `jitter` tells.
+    /// Rows are centred before solving. A matrix that cannot be factored, or only with a condition
+    /// number beyond 1e14, gets the smallest ridge that suffices, which `jitter` reports.
     ///
     /// - Parameters:
-    ///   - intercept: false holds c at zero.
-    ///   - excluded: a feature whose weight is held at zero.
+    ///   - intercept: false fixes c at zero.
+    ///   - excluded: a feature whose weight is fixed at zero.
     public func solve(
         lambda: Double, intercept: Bool = true, excluding excluded: Int? = nil
     ) throws(LearningError) -> RidgeSolution {
@@ -116,7 +116,7 @@ public struct RidgeAccumulator: Sendable {
         }
     }
 
-    /// `sum w (y - theta'x - c)^2` over the rows taken in, for any weights and constant.
+    /// `sum w (y - theta'x - c)^2` over the added rows, for any weights and constant.
     public func squaredError(weights: [Double], intercept: Double) -> Double {
         guard weights.count == size else { return .nan }
         let (means, scatter) = moments.result()
@@ -144,7 +144,7 @@ public struct RidgeAccumulator: Sendable {
         var result = Matrix(rows: size + 1, columns: size + 1)
         for column in 0..<size {
             for row in 0..<size {
-                // The product of the means first: exactly symmetric.
+                // Multiplying the means first keeps the result exactly symmetric.
                 result[row, column] =
                     scatter[row, column] + weight * (means[row] * means[column])
             }
@@ -160,12 +160,12 @@ public struct RidgeAccumulator: Sendable {
 /// Weights of a ridge regression for one penalty.
 public struct RidgeSolution: Sendable, Equatable {
     public let weights: [Double]
-    /// Zero when it was held there.
+    /// The intercept; zero if it was fixed there.
     public let intercept: Double
     public let lambda: Double
-    /// What had to be added to the penalty to factor the matrix; zero as a rule.
+    /// Addition to the penalty that was needed to factor the matrix; usually zero.
     public let jitter: Double
-    /// Estimate of one over the condition number of the matrix, 1-norm.
+    /// Estimated reciprocal condition number of the matrix (1-norm).
     public let reciprocalCondition: Double
     /// Weighted sum of squared residuals over the rows.
     public let squaredError: Double

@@ -1,12 +1,12 @@
 public import DenseMath
 public import PathTelemetry
 
-/// A trained linear model of `Cost.residual`, and how much data stands behind it.
+/// A trained linear model of `Cost.residual`, and the amount of data behind it.
 public struct RidgeModel: Sendable, Equatable {
     /// Weights in the order of the schema, precision and penalty.
     public let head: LinearHead
 
-    /// One weight a feature, in the order of the schema.
+    /// One weight per feature, in the order of the schema.
     public var weights: [Double] { head.weights }
     public var intercept: Double { head.intercept }
     /// `sum w (x, 1)(x, 1)' + lambda I`, the constant last: size `FeatureSchema.count + 1`.
@@ -15,8 +15,8 @@ public struct RidgeModel: Sendable, Equatable {
     public var totalWeight: Double { head.totalWeight }
     public var lambda: Double { head.lambda }
 
-    /// - Throws: `ModelProblem.notAModel` for sizes that do not fit the schema,
-    ///   `.nonFinite` for numbers that are not finite or a precision that is not positive definite.
+    /// - Throws: `ModelProblem.notAModel` for sizes that do not match the schema, `.nonFinite` for
+    ///   numbers that are not finite or a precision that is not positive definite.
     public init(
         weights: [Double], intercept: Double, precision: Matrix, totalWeight: Double,
         lambda: Double
@@ -27,7 +27,7 @@ public struct RidgeModel: Sendable, Equatable {
                 totalWeight: totalWeight, lambda: lambda))
     }
 
-    /// - Throws: `ModelProblem.notAModel` for a head that does not fit the schema.
+    /// - Throws: `ModelProblem.notAModel` for a head that does not match the schema.
     public init(head: LinearHead) throws(ModelProblem) {
         guard head.weights.count == FeatureSchema.count else {
             throw .notAModel(
@@ -36,15 +36,15 @@ public struct RidgeModel: Sendable, Equatable {
         self.head = head
     }
 
-    /// The residual expected for these features.
+    /// The expected residual for these features.
     public func predict(_ features: borrowing FeatureVector) -> Double {
         var sum = head.intercept
         for index in 0..<FeatureSchema.count { sum += head.weights[index] * features[index] }
         return sum
     }
 
-    /// The model as a prior that counts for at most `limit` observations, so that a sender still
-    /// adapts to the paths it has, with at least `lambda` on the diagonal.
+    /// The model as a prior that counts as at most `limit` observations, so that a sender still
+    /// adapts to its paths, with at least `lambda` on the diagonal.
     func prior(limit: Double, lambda: Double) throws(LearningError) -> LinearPrior {
         try head.prior(limit: limit, lambda: lambda)
     }

@@ -1,16 +1,16 @@
-/// Ridge regression from rows in the order of time: ten segments that train, and a part held out.
+/// Ridge regression from rows in time order: ten training segments and a held-out part.
 ///
-/// The sums of each segment are kept apart, so that one pass over the rows gives everything:
-/// cross-validation on whole segments (neighbours in time are alike, and a random split would
-/// measure on what it trained on), the error on the part held out, the learning curve and what each
-/// feature is worth. Sums of parts of the data merge to the sums of all of it.
+/// The sums of each segment are kept separately, so that one pass over the rows gives everything:
+/// cross-validation on whole segments (rows are autocorrelated, so a random split would test on
+/// almost the same data), the held-out error, the learning curve and the feature importances. Sums
+/// of parts of the data can be merged.
 public struct SegmentedRidge: Sendable {
-    /// Segments that train.
+    /// Number of training segments.
     public static let segments = 10
 
     /// Number of features.
     public let size: Int
-    /// The segments in the order of time; the last one is what was held out.
+    /// The segments in the order of time; the last one is the held-out part.
     public private(set) var parts: [RidgeAccumulator]
 
     /// - Precondition: `size` is above zero.
@@ -19,9 +19,9 @@ public struct SegmentedRidge: Sendable {
         parts = (0...SegmentedRidge.segments).map { _ in RidgeAccumulator(size: size) }
     }
 
-    /// From the sums of every segment and the part held out.
+    /// Makes it from the sums of every segment and of the held-out part.
     ///
-    /// - Throws: `LearningError.training` when their number or sizes do not fit.
+    /// - Throws: `LearningError.training` if their number or sizes do not match.
     public init(parts: [RidgeAccumulator]) throws(LearningError) {
         guard parts.count == SegmentedRidge.segments + 1, let size = parts.first?.size,
             parts.allSatisfy({ $0.size == size })
@@ -30,7 +30,7 @@ public struct SegmentedRidge: Sendable {
         self.parts = parts
     }
 
-    /// Takes in a row whose last element is the target.
+    /// Adds a row whose last element is the target.
     ///
     /// - Parameter segment: 0 ..< `segments`, or nil for a row that is held out.
     public mutating func add(
@@ -40,18 +40,18 @@ public struct SegmentedRidge: Sendable {
         parts[place ?? SegmentedRidge.segments].add(row: row, weight: weight)
     }
 
-    /// Takes in all rows of another one of the same size.
+    /// Adds all rows of another one of the same size.
     public mutating func merge(_ other: SegmentedRidge) throws(LearningError) {
         for index in parts.indices { try parts[index].merge(other.parts[index]) }
     }
 
-    /// What was held out.
+    /// The held-out part.
     public var heldOut: RidgeAccumulator { parts[SegmentedRidge.segments] }
 
     /// Rows that were not finite or had a negative weight.
     public var refused: UInt64 { parts.reduce(0) { $0 &+ $1.refused } }
 
-    /// The sums of the segments below `count`, but for one.
+    /// The sums of the segments below `count`, optionally without one.
     public func training(
         first count: Int = SegmentedRidge.segments, without excluded: Int? = nil
     ) throws(LearningError) -> RidgeAccumulator {
@@ -108,7 +108,7 @@ public struct SegmentedRidge: Sendable {
         }
     }
 
-    /// Each segment with the sums of all others; with a single one, the fit is on itself.
+    /// Each segment with the sums of all others; a single segment is fitted on itself.
     private func folds() throws(LearningError) -> [(held: RidgeAccumulator, rest: RidgeAccumulator)]
     {
         var result: [(held: RidgeAccumulator, rest: RidgeAccumulator)] = []
@@ -131,7 +131,7 @@ public struct SegmentedRidge: Sendable {
             heuristic: (part.squaredError(weights: none, intercept: 0) / weight).squareRoot())
     }
 
-    /// The error on the part held out after training on the first segments only.
+    /// The held-out error after training on only the first segments.
     public func curve(lambda: Double) throws(LearningError) -> [CurvePoint] {
         guard heldOut.totalWeight > 0 else { return [] }
         var points: [CurvePoint] = []
@@ -147,10 +147,10 @@ public struct SegmentedRidge: Sendable {
         return points
     }
 
-    /// What each feature is worth: how much the squared error of segments that did not train grows
-    /// when the model is fitted without it, with a 95 % interval over the segments.
+    /// Feature importances: the growth of the cross-validated squared error if the model is fitted
+    /// without the feature, with a 95 % interval over the segments.
     ///
-    /// Features that tell the same stand in for each other: each of them alone may be worth nothing.
+    /// Correlated features substitute for each other, so each alone may have no importance.
     public func importances(lambda: Double) throws(LearningError) -> [FeatureImportance] {
         let rests = try folds()
         guard rests.count > 1 else { return [] }
@@ -192,23 +192,23 @@ public struct SegmentedRidge: Sendable {
     }
 }
 
-/// A ridge regression and how well it predicts; errors are root mean squares of the target.
+/// A ridge regression and its fit; errors are root mean squares of the target.
 public struct SegmentedFit: Sendable, Equatable {
     public let head: LinearHead
-    /// Rows that trained.
+    /// Training rows.
     public let rows: UInt64
-    /// On segments that the fit did not see.
+    /// Cross-validated error.
     public let crossValidated: Double
-    /// Of predicting zero: of the heuristic alone, where the target is a residual.
+    /// Error of predicting zero, which is the heuristic if the target is a residual.
     public let heuristic: Double
-    /// Of predicting the mean.
+    /// Error of predicting the mean.
     public let mean: Double
-    /// On the part held out; nil when nothing was.
+    /// Errors on the held-out part; nil if there is none.
     public let heldOut: HeldOut?
-    /// Of the normal equations.
+    /// Reciprocal condition number of the normal equations.
     public let reciprocalCondition: Double
 
-    /// Errors on the rows that were held out.
+    /// Errors on the held-out rows.
     public struct HeldOut: Sendable, Equatable {
         public let rows: UInt64
         public let model: Double
@@ -218,15 +218,15 @@ public struct SegmentedFit: Sendable, Equatable {
 
 /// A point of a learning curve.
 public struct CurvePoint: Sendable, Equatable {
-    /// Rows that trained.
+    /// Training rows.
     public let rows: UInt64
-    /// Root mean square error on the part held out.
+    /// Root mean square error on the held-out part.
     public let heldOut: Double
 }
 
-/// What a feature is worth to a model.
+/// The importance of a feature to a model.
 public struct FeatureImportance: Sendable, Equatable {
-    /// Its place in the schema.
+    /// Its position in the schema.
     public let feature: Int
     /// Growth of the squared error without it, as a share of the error with it.
     public let growth: Double

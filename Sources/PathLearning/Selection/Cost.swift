@@ -1,20 +1,20 @@
 import Glibc
 public import PathTelemetry
 
-/// What a decision costs, in one place for learning, simulation and evaluation.
+/// The cost of a decision, defined once for learning, simulation and evaluation.
 ///
 ///     cost = residual + late + price
 ///     residual = clip(ln(min(delivery, deadline) / h), -2 ... 3)
 ///     late     = lateness if not delivered within the deadline, else 0
 ///     price    = perUnit * price of the bytes that it took, copies and repairs included
 ///
-/// `h` is the heuristic's prediction for the chosen candidate at the decision. An unanswered burst
-/// is late at its deadline, never dropped. Costs are in units of log delivery time: 0.1 is about
-/// ten percent.
+/// `h` is the heuristic's prediction for the chosen candidate at the decision. An unacknowledged
+/// burst counts as late at its deadline and is never dropped. Costs are in units of log delivery
+/// time: 0.1 is about ten percent.
 public struct Cost: Sendable, Equatable {
-    /// What being late costs above the time it took.
+    /// Cost of lateness on top of the delivery time.
     public var lateness = 1.0
-    /// What one unit of the user's currency costs: a burst of 64 KB at 1 per GB costs 0.064.
+    /// Cost per unit of the user's currency: a burst of 64 KB at a price of 1 per GB costs 0.064.
     public var perUnit = 1000.0
 
     static let lowest = -2.0
@@ -22,9 +22,9 @@ public struct Cost: Sendable, Equatable {
 
     public init() {}
 
-    /// What regression predicts from features: log delivery against the prediction, and lateness.
+    /// The target of regression: log delivery relative to the prediction, plus lateness.
     ///
-    /// Always finite.
+    /// It is always finite.
     public func residual(predictedDelivery: Double, outcome: borrowing Outcome) -> Double {
         let prediction = predictedDelivery > 1e-4 ? min(predictedDelivery, 1e6) : 1e-4
         let ratio = logDelivery(outcome) - naturalLogarithm(prediction)
@@ -37,7 +37,7 @@ public struct Cost: Sendable, Equatable {
         perUnit * Double(bytes) * 1e-9 * pricePerGB
     }
 
-    /// What is expected of a candidate whose residual a model predicts; finite whatever that is.
+    /// The expected cost of a candidate with a predicted residual; finite for any residual.
     ///
     /// - Returns: log delivery, price, and delivery in seconds; the expected cost is the sum of the
     ///   first two.
@@ -55,9 +55,9 @@ public struct Cost: Sendable, Equatable {
         )
     }
 
-    /// The price of what a burst took on the paths that were offered.
+    /// The price of the bytes that a burst sent on the offered paths.
     ///
-    /// Where that was not recorded, of the bytes that it was planned to have, once for each copy.
+    /// If they were not recorded, the planned bytes count once per copy.
     public func price(
         of outcome: borrowing Outcome, action: PathSet, planned: Int, candidates: Span<Candidate>
     ) -> Double {
@@ -74,12 +74,14 @@ public struct Cost: Sendable, Equatable {
 
     /// The cost of a whole decision: log of the delivery time in seconds, lateness and price.
     ///
-    /// Not against a prediction, so that different choices compare.
+    /// It is not relative to a prediction, so that different choices are comparable.
     public func total(outcome: borrowing Outcome, price: Double) -> Double {
         logDelivery(outcome) + (outcome.isLate ? lateness : 0) + price
     }
 
-    /// The logarithm of min(delivery, deadline) in seconds, each held within 1e-4 to 1e6.
+    /// The logarithm of min(delivery, deadline) in seconds, each clamped to 1e-4 ...
+    ///
+    /// 1e6.
     private func logDelivery(_ outcome: borrowing Outcome) -> Double {
         let deadline = outcome.deadline > 1e-4 ? min(outcome.deadline, 1e6) : 1e-4
         let delivery = outcome.delivery ?? deadline

@@ -1,26 +1,28 @@
 public import PathTelemetry
 
-/// Why a candidate stands where it stands in one decision.
+/// Explains the score of a candidate in one decision.
 public struct CandidateExplanation: Sendable {
-    /// What one input adds to a candidate's score, against its mean over all candidates.
+    /// The contribution of one input to a candidate's score, relative to the input's mean over all
+    /// candidates.
     public struct Term: Sendable, Equatable {
         public let feature: String
         public let contribution: Double
     }
 
     public let path: PathID
-    /// What the policy minimises: seconds, a cost or a weight, as the policy has it.
+    /// The quantity that the policy minimises: seconds, a cost or a weight, depending on the
+    /// policy.
     public let score: Double
-    /// The three inputs that moved the score most; empty for policies that look at none.
+    /// The three inputs with the largest contributions; empty for policies that use none.
     public let terms: [Term]
 }
 
 extension PathSelector {
-    /// The score of every candidate and the inputs that moved it most; for people, not for the
-    /// packet path.
+    /// The score of every candidate and its largest contributions, for users and not for the packet
+    /// path.
     ///
-    /// An input's contribution is what the score changes by when only that input is put to its mean
-    /// over the candidates. It is exact for scores that are sums, whatever the policy.
+    /// An input's contribution is the change of the score if only that input is set to its mean
+    /// over the candidates. It is exact for additive scores.
     public func explain(
         _ candidates: borrowing CandidateSet, burst: BurstContext
     ) -> [CandidateExplanation] {
@@ -56,13 +58,13 @@ extension PathSelector {
     }
 }
 
-/// Something of a candidate that a policy may look at.
+/// An input that a policy may read from a candidate.
 private enum CandidateInput {
     case feature(Feature)
     case field(String, WritableKeyPath<Candidate, Double>)
     case bytes(String, WritableKeyPath<Candidate, Int>)
 
-    /// All features, and what heuristics read.
+    /// All features, and the inputs of heuristics.
     static var all: [CandidateInput] {
         Feature.allCases.map { .feature($0) } + [
             .field("predicted_delivery", \.predictedDelivery),

@@ -1,15 +1,16 @@
 import PathTelemetry
 
-/// Thompson sampling without its probabilities: a decision draws from the posteriors themselves, and
-/// how likely each action was is worked out later, where time does not matter.
+/// Thompson sampling with deferred probabilities: a decision draws from the posteriors themselves,
+/// and the probabilities of the actions are computed later, off the packet path.
 ///
-/// A distribution that is open holds means and deviations of the costs in place of probabilities.
+/// Until then (`isOpen`) a distribution holds means and standard deviations of the costs instead of
+/// probabilities.
 extension ActionDistribution {
-    /// What is known of an open distribution: enough to work out its probabilities anywhere.
+    /// The state from which deferred probabilities can be computed anywhere.
     public struct Open: Sendable {
-        /// The actions that take part, bit k for number k; none when the distribution is not open.
+        /// The actions that take part, bit k for number k; zero if the probabilities are computed.
         public var members: UInt16
-        /// Probability shared evenly by them.
+        /// Probability that they share evenly.
         public var epsilon: Double
 
         public init(members: UInt16, epsilon: Double) {
@@ -20,14 +21,14 @@ extension ActionDistribution {
         static let no = Open(members: 0, epsilon: 0)
     }
 
-    /// True while the probabilities are not worked out.
+    /// Whether the probabilities are not computed yet.
     @inlinable public var isOpen: Bool { open.members != 0 }
 
-    /// The single candidates, of which `members` take part; at least one.
+    /// Appends the single candidates with deferred probabilities; at least one is in `members`.
     ///
     /// - Parameters:
-    ///   - means: of the costs, finite.
-    ///   - deviations: of the same, finite, zero or positive.
+    ///   - means: means of the costs, finite.
+    ///   - deviations: standard deviations of the costs, finite, zero or positive.
     mutating func leaveOpen(
         _ candidates: Span<Candidate>, means: borrowing InlineArray<16, Double>,
         deviations: borrowing InlineArray<16, Double>, members: UInt32, epsilon: Double
@@ -39,10 +40,10 @@ extension ActionDistribution {
         open = Open(members: UInt16(truncatingIfNeeded: members), epsilon: epsilon)
     }
 
-    /// Draws from an open distribution: the least of one number from each posterior, or, with
-    /// probability epsilon, any of the members.
+    /// Draws an action: the least of one sample from each posterior, or, with probability epsilon,
+    /// any of the members.
     ///
-    /// The draw seeds what is drawn, so the n-th decision has the n-th draw with every policy.
+    /// The draw seeds the samples, so the n-th decision has the n-th draw with every policy.
     /// Source: Thompson, "On the likelihood that one unknown probability exceeds another", 1933.
     mutating func sampleOpen(_ draw: Double) -> Int {
         var generator = SeededGenerator(seed: draw.bitPattern)
@@ -68,9 +69,9 @@ extension ActionDistribution {
         return best
     }
 
-    /// Works out the probabilities of a distribution that is open.
+    /// Computes deferred probabilities.
     ///
-    /// - Parameter chosen: the action that was taken; its probability is above zero.
+    /// - Parameter chosen: the chosen action, whose probability is above zero.
     mutating func workOut(chosen: Int) {
         guard isOpen else { return }
         var means = InlineArray<16, Double>(repeating: 0)
@@ -86,9 +87,10 @@ extension ActionDistribution {
 }
 
 extension ActionDistribution.Open {
-    /// The probabilities of `count` actions, from means and deviations of their costs.
+    /// Computes the probabilities of `count` actions from means and standard deviations of their
+    /// costs.
     ///
-    /// - Parameter chosen: the action that was taken; its probability is above zero.
+    /// - Parameter chosen: the chosen action, whose probability is above zero.
     public func shares(
         _ means: InlineArray<16, Double>, _ deviations: InlineArray<16, Double>, count: Int,
         chosen: Int
@@ -102,7 +104,8 @@ extension ActionDistribution.Open {
         for index in 0..<PathID.limit where members & (1 &<< UInt32(index)) != 0 {
             shares[index] = floor + (1 - epsilon) * shares[index]
         }
-        // What was drawn had a chance, if one too small for the quadrature to tell from none.
+        // The drawn action had a positive probability, even if quadrature cannot distinguish it
+        // from zero.
         if chosen >= 0, chosen < PathID.limit, members & (1 &<< UInt32(chosen)) != 0 {
             shares[chosen] = max(shares[chosen], 1e-13)
         }

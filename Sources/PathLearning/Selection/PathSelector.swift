@@ -1,36 +1,36 @@
 public import PathTelemetry
 
-/// The engine that the transport owns: asks its policy for a distribution, applies the rules above
-/// it, draws, and hands outcomes back.
+/// Runs a policy for the `DecisionEngine`: asks it for a distribution, applies overriding rules,
+/// draws, and passes outcomes back.
 ///
-/// Deterministic given its seed; no clock, no I/O, and `decide` and `learn` allocate nothing.
-/// *Handle*: `learn`, `replaceModel`. *Poll*: `decide`, `pollEvent`. *Read*: `name`, `modelHash`, `explain`,
-/// `overrides`. Call `decide` for each burst and `learn` once for each decision, when its outcome
-/// closes; late and out of order is fine.
+/// It is deterministic given its seed and has no clock and no I/O; `decide` and `learn` allocate
+/// nothing. *Handle*: `learn`, `replaceModel`. *Poll*: `decide`, `pollEvent`. *Read*: `name`,
+/// `modelHash`, `explain`, `overrides`. Call `decide` for each burst and `learn` once for each
+/// decision, when its outcome closes; outcomes may come late and out of order.
 public struct PathSelector: Sendable {
-    /// The specification it was made from.
+    /// The specification from which it was made.
     public let specification: PolicySpecification
     /// Stable hash of the model file's bytes; zero without a model.
     public private(set) var modelHash: UInt64
-    /// How often a policy's distribution was unusable and the steady rule decided instead.
+    /// How often the policy's distribution was unusable, so that the steady rule decided.
     private(set) var overrides: UInt64 = 0
-    /// What outcomes are turned into for learning.
+    /// The cost into which outcomes are converted for learning.
     public let cost: Cost
 
     private var generator: SeededGenerator
-    /// Shared by copies of the selector until one of them changes it.
+    /// The policy, shared by copies of the selector until one of them changes it (copy on write).
     private var cell: PolicyCell
-    /// The policy wants to know which action was taken.
+    /// Whether the policy is told which action was taken.
     private let hearsChoices: Bool
-    /// It learns from outcomes of forced decisions too.
+    /// Whether it also learns from outcomes of forced decisions.
     private let learnsFromForced: Bool
-    /// Decides when the policy's distribution is unusable.
+    /// Decides if the policy's distribution is unusable.
     private var steady = SteadyPolicy()
 
     /// - Parameters:
     ///   - specification: the policy; a path named in it must have been resolved to a number.
-    ///   - model: what learned policies start from; the others take no notice of it.
-    ///   - seed: of the draws.
+    ///   - model: the model from which learned policies start; others ignore it.
+    ///   - seed: seed of the draws.
     public init(
         _ specification: PolicySpecification, model: Model? = nil,
         seed: UInt64, cost: Cost = Cost()
@@ -44,7 +44,7 @@ public struct PathSelector: Sendable {
         modelHash = specification.needs.model ? model?.hash ?? 0 : 0
     }
 
-    /// The policy, to be changed.
+    /// The policy for changes, unshared.
     private var policy: PolicyCell {
         mutating get {
             if !isKnownUniquelyReferenced(&cell) { cell = cell.copy() }
@@ -57,10 +57,10 @@ public struct PathSelector: Sendable {
 
     /// Chooses an action for a burst.
     ///
-    /// With a single candidate the decision is forced; without one it is to wait. One uniform
-    /// number is drawn whatever happens, so that the n-th decision always has the n-th draw.
+    /// With a single candidate the decision is forced; without one it waits. Exactly one uniform
+    /// number is drawn in any case, so that the n-th decision always has the n-th draw.
     ///
-    /// - Returns: the decision with the distribution it was drawn from, and the draw in 0 ..< 1.
+    /// - Returns: the decision with its distribution, and the draw in 0 ..< 1.
     public mutating func decide(
         _ candidates: borrowing CandidateSet, burst: BurstContext, now: Instant
     ) -> (decision: Decision, draw: Double) {
@@ -70,10 +70,10 @@ public struct PathSelector: Sendable {
         return (decision, draw)
     }
 
-    /// The same into a decision that is used again and again, which saves copying it.
+    /// The same into a reused decision, which avoids copying it.
     ///
-    /// The distribution of `lin-ts` is left open: its probabilities take microseconds and are worked
-    /// out where they are recorded (`ActionDistribution.workOut`).
+    /// The probabilities of `lin-ts` are deferred: they take microseconds and are computed when
+    /// they are recorded (`ActionDistribution.workOut`).
     ///
     /// - Returns: the draw in 0 ..< 1.
     public mutating func decide(
@@ -87,11 +87,11 @@ public struct PathSelector: Sendable {
         return draw
     }
 
-    /// States its distribution for a recorded decision: what a replay asks.
+    /// Computes the policy's distribution for a recorded decision; a replay calls this.
     ///
     /// - Parameters:
-    ///   - taking: the action to go on from as if it had been drawn; nil goes on from its own draw.
-    ///   - decision: is written over; used again and again, which saves copying it.
+    ///   - taking: the recorded action, treated as if it had been drawn; nil makes an own draw.
+    ///   - decision: the result; reusing it avoids copying.
     public mutating func decide(
         among candidates: Span<Candidate>, burst: BurstContext, now: Instant, taking: PathSet?,
         into decision: inout Decision
@@ -129,7 +129,7 @@ public struct PathSelector: Sendable {
         return draw
     }
 
-    /// Takes in the outcome of an earlier decision; forced ones only teach policies that need them.
+    /// Learns the outcome of an earlier decision; forced ones only if the policy needs them.
     public mutating func learn(_ feedback: borrowing Feedback) {
         guard !feedback.isForced || learnsFromForced else { return }
         policy.learn(feedback)
@@ -137,14 +137,14 @@ public struct PathSelector: Sendable {
 
     // MARK: Another model
 
-    /// A policy that starts again from another model, made where time does not matter.
+    /// A policy that starts from another model, prepared off the packet path.
     public struct Replacement: Sendable {
         public let specification: PolicySpecification
         public let modelHash: UInt64
         fileprivate let cell: PolicyCell
 
-        /// - Parameter specification: that of the selector it is for.
-        /// - Throws: `LearningError` when the policy takes no model or cannot start from this one.
+        /// - Parameter specification: the specification of the selector.
+        /// - Throws: `LearningError` if the policy takes no model or cannot start from this one.
         public init(
             _ specification: PolicySpecification, model: Model, cost: Cost = Cost()
         ) throws(LearningError) {
@@ -158,10 +158,10 @@ public struct PathSelector: Sendable {
         }
     }
 
-    /// Goes on with another model: what was learned since the start is forgotten, the seed's draws
-    /// go on where they are, and outcomes of earlier decisions teach the new policy.
+    /// Switches to another model: what was learned online is dropped, the sequence of draws
+    /// continues, and outcomes of earlier decisions teach the new policy.
     ///
-    /// - Returns: false, and nothing changes, for a replacement of another policy.
+    /// - Returns: false for a replacement of another policy; then nothing changes.
     public mutating func replaceModel(_ replacement: Replacement) -> Bool {
         guard replacement.specification == specification else { return false }
         cell = replacement.cell
@@ -169,10 +169,10 @@ public struct PathSelector: Sendable {
         return true
     }
 
-    /// The oldest thing that the policy's guard did and that was not handed out yet.
+    /// The oldest pending event of the policy's guard.
     public mutating func pollEvent() -> GuardEvent? { policy.pollEvent() }
 
-    /// What the policy minimises, for one candidate.
+    /// The quantity that the policy minimises, for one candidate.
     func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         cell.score(of: candidate, burst: burst)
     }

@@ -1,19 +1,19 @@
 import PathTelemetry
 
-/// A policy of any kind, as the selector knows it.
+/// A type-erased policy for the selector.
 ///
-/// An object with virtual methods and not an existential, whose containers are copied when they are
-/// changed, nor one optional of each kind, which every new policy would have to be entered in. One
-/// a selector, made once; a copied selector copies it before it changes.
+/// It is a class with virtual methods: an existential would copy its container at each change, and
+/// a struct with one optional per kind would need an entry for every new policy. Each selector has
+/// one; a copied selector copies it before a change.
 ///
-/// This class decides nothing: an empty distribution is not usable, and the steady rule decides.
+/// The base class returns an empty distribution, which is not usable, so the steady rule decides.
 class PolicyCell: @unchecked Sendable {
-    /// One like this that shares nothing with it.
+    /// An independent copy.
     func copy() -> PolicyCell { self }
 
-    /// States the policy's distribution; `distribution` comes in empty.
+    /// Computes the policy's distribution; `distribution` is empty at the call.
     ///
-    /// - Returns: what the policy wants to hear again of this decision.
+    /// - Returns: the policy's memo of this decision.
     func state(
         _ candidates: Span<Candidate>, _ burst: BurstContext, _ now: Instant,
         _ distribution: inout ActionDistribution
@@ -27,7 +27,7 @@ class PolicyCell: @unchecked Sendable {
 
 /// Holds a policy of one kind.
 final class PolicyHolder<Held: Policy>: PolicyCell, @unchecked Sendable {
-    /// The selector changes it, and only one that nobody else holds.
+    /// Only the selector changes it, and only while it is not shared.
     @exclusivity(unchecked) private var policy: Held
 
     init(_ policy: Held) { self.policy = policy }

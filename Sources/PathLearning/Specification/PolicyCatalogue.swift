@@ -1,5 +1,5 @@
 extension PolicySpecification {
-    /// The policies that ship, in the order of help texts: what `init(parsing:)` knows.
+    /// The built-in policies in the order of help texts, which `init(parsing:)` accepts.
     public static let catalogue: [PolicyDescription] =
         [
             SinglePolicy.descriptor.description,

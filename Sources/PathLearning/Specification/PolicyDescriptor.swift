@@ -1,24 +1,24 @@
 import PathTelemetry
 
-/// Everything there is to know of a kind of policy: its name, its line of help, its parameters, what
-/// it needs, and how one is made.
+/// The definition of a kind of policy: its name, its line of help, its parameters, its needs, and
+/// how to make one.
 ///
-/// A policy is added with its file, which ends with its descriptor, and one line in
-/// `PolicySpecification.catalogue`. A program that uses the library sends by a policy of its own
-/// with `descriptor.specification()`.
+/// Adding a policy takes its file, which ends with its descriptor, and one line in
+/// `PolicySpecification.catalogue`. A program that uses the library can send with its own policy by
+/// `descriptor.specification()`.
 public struct PolicyDescriptor<Settings: PolicySettings>: Sendable {
     public let name: String
     /// One line of help.
     public let summary: String
-    /// The paper or program it comes from, with its year; empty for what nobody claims.
+    /// The paper or program that it comes from, with its year; empty if there is none.
     public let source: String
-    /// The parameters' own values.
+    /// The default parameters.
     public let settings: Settings
     let needs: @Sendable (Settings) -> PolicyNeeds
     let make: @Sendable (Settings, PolicyMaterials) throws(LearningError) -> PolicyCell
 
     /// - Parameters:
-    ///   - settings: the parameters' own values.
+    ///   - settings: the default parameters.
     ///   - needs: what the policy needs with given parameters.
     ///   - make: makes the policy, once for each connection or replay.
     public init<Made: Policy>(
@@ -36,7 +36,7 @@ public struct PolicyDescriptor<Settings: PolicySettings>: Sendable {
         }
     }
 
-    /// The policy with its own parameters.
+    /// The policy with its default parameters.
     public func specification() -> PolicySpecification { specification(settings) }
 
     /// The policy with given parameters.
@@ -44,7 +44,7 @@ public struct PolicyDescriptor<Settings: PolicySettings>: Sendable {
         PolicySpecification(self, settings)
     }
 
-    /// What lists and parsers of policies know of it.
+    /// The type-erased description for lists and parsers of policies.
     var description: PolicyDescription {
         PolicyDescription(name: name, summary: summary, source: source) {
             text throws(LearningError) in
@@ -65,27 +65,26 @@ extension PolicyDescriptor where Settings == NoSettings {
     }
 }
 
-/// A policy in a list: its name, a line of help, where it comes from, and how its parameters are
-/// read.
+/// A policy in a list: its name, a line of help, its source, and how its parameters are parsed.
 public struct PolicyDescription: Sendable {
     public let name: String
     public let summary: String
-    /// The paper or program, with its year; empty for what nobody claims.
+    /// The paper or program, with its year; empty if there is none.
     public let source: String
     let specify: @Sendable (_ parameters: String) throws(LearningError) -> PolicySpecification
 }
 
-/// What a policy is made from.
+/// The inputs from which a policy is made.
 public struct PolicyMaterials: Sendable {
-    /// What it starts from; nil without a model.
+    /// The model from which it starts, or nil.
     public let model: Model?
-    /// What outcomes are turned into for learning.
+    /// The cost into which outcomes are converted for learning.
     public let cost: Cost
 
-    /// As how many observations a model's prior counts at most.
+    /// The most observations that a model's prior counts as.
     static let priorLimit = 500.0
 
-    /// What the model says beforehand of the cost, by features and constant; flat without a model.
+    /// The model as a prior of the cost, over features and constant; flat without a model.
     func prior(lambda: Double) throws(LearningError) -> LinearPrior {
         let size = FeatureSchema.count + 1
         let flat = LinearPrior(size: size, lambda: lambda)

@@ -1,20 +1,20 @@
 public import PathTelemetry
 
-/// What a policy needs of whoever runs it.
+/// What a policy needs from its host.
 ///
-/// The transport asks for needs and never for names, so that a new policy changes nothing there.
+/// The transport checks needs and never names, so that a new policy needs no change there.
 public struct PolicyNeeds: Hashable, Sendable {
-    /// The one path that may carry data, however long it is out of service; nil: every path may.
+    /// The only path that may carry data, even while it is not usable; nil means any path.
     public var boundPath: PathID?
-    /// Paths without room are candidates too: to wait for them, or to send copies there.
+    /// Whether paths without room are candidates too, to wait for them or to send copies there.
     public var fullPaths = false
-    /// What is unanswered for longer than this is queued again for another path, once.
+    /// Data that is unacknowledged for longer than this is queued once for another path.
     public var reinjection: ReinjectionAge?
-    /// It learns from outcomes of decisions that had no choice, too.
+    /// Whether it also learns from outcomes of forced decisions.
     public var forcedFeedback = false
-    /// It starts from a model where one is given.
+    /// Whether it can start from a model.
     public var model = false
-    /// It hears which action was drawn from its distribution.
+    /// Whether it is told which action was drawn from its distribution.
     public var choices = false
 
     public init() {}
@@ -27,12 +27,12 @@ public struct PolicyNeeds: Hashable, Sendable {
     }
 }
 
-/// The age from which unanswered data goes again on another path:
-/// `max(min(factor rtt, longest), least)`.
+/// The age at which unacknowledged data is also sent on another path: `max(min(factor rtt,
+/// longest), least)`.
 public struct ReinjectionAge: Hashable, Sendable {
     /// Age in round trips of the fastest path.
     public var factor: Double
-    /// Age at which data goes again whatever the round trip, and below which it never does, seconds.
+    /// Age at which data is always re-injected, and below which it never is, seconds.
     public var longest: Double
     public var least: Double
 
@@ -42,7 +42,7 @@ public struct ReinjectionAge: Hashable, Sendable {
         self.least = least
     }
 
-    /// The age by the least smoothed RTT of all paths.
+    /// The age, from the least smoothed RTT of all paths.
     public func age(fastest: TimeDelta) -> TimeDelta {
         TimeDelta(seconds: max(min(factor * fastest.seconds, longest), least))
     }

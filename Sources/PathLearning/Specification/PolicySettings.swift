@@ -2,22 +2,22 @@ import PathTelemetry
 
 /// Parameters of a policy that can be written as text: `name=value,name=value`.
 ///
-/// Times are in seconds. What is not said keeps the policy's own value.
+/// Times are in seconds. Omitted parameters keep their default values.
 public protocol PolicySettings: Sendable {
     /// The parameters in the order in which they are printed.
     var fields: [PolicyField<Self>] { get }
 
-    /// These settings with what a text says of them.
+    /// These settings changed by a text.
     ///
-    /// - Parameter policy: its name, for refusals.
+    /// - Parameter policy: its name, for error messages.
     func reading(_ text: String, policy: String) throws(LearningError) -> Self
 
-    /// What differs from `defaults`, as `reading` understands it; empty when nothing does.
+    /// The differences from `defaults`, in the form that `reading` parses; empty if there are none.
     func text(against defaults: Self) -> String
 
-    /// The same with names of paths replaced by their numbers; nil when none is named.
+    /// The same with names of paths replaced by their numbers; nil if none is named.
     ///
-    /// - Parameter names: names of the paths; the position is the number.
+    /// - Parameter names: names of the paths, indexed by path number.
     func resolved(names: [String]) throws(LearningError) -> Self?
 }
 
@@ -27,19 +27,19 @@ public struct NoSettings: PolicySettings {
     public var fields: [PolicyField<NoSettings>] { [] }
 }
 
-/// One parameter: its name, where it is kept, and what it may be.
+/// One parameter: its name, its key path, and its allowed values.
 public struct PolicyField<Settings> {
     private enum Kind {
         case number(WritableKeyPath<Settings, Double>, ClosedRange<Double>)
-        /// One of several words, kept as the place in the list.
+        /// One of several words, stored as its position in the list.
         case word(WritableKeyPath<Settings, Int>, [String])
-        /// One of several whole numbers.
+        /// One of several integers.
         case count(WritableKeyPath<Settings, Int>, [Int])
     }
 
     let name: String
     private let kind: Kind
-    /// What a value has to be, for refusals: "a number from 0 to 1".
+    /// The allowed values, for error messages: "a number from 0 to 1".
     let expected: String
 
     /// A number within a range.
@@ -59,14 +59,14 @@ public struct PolicyField<Settings> {
         expected = words.joined(separator: " or ")
     }
 
-    /// One of several whole numbers.
+    /// One of several integers.
     public init(_ name: String, _ path: WritableKeyPath<Settings, Int>, counts: [Int]) {
         self.name = name
         kind = .count(path, counts)
         expected = counts.map { "\($0)" }.joined(separator: " or ")
     }
 
-    /// Takes a value over; false when it does not parse or is out of its range.
+    /// Sets the value from a text; returns false if it does not parse or is out of range.
     func set(_ settings: inout Settings, to text: String) -> Bool {
         switch kind {
         case .number(let path, let range):
@@ -82,7 +82,7 @@ public struct PolicyField<Settings> {
         return true
     }
 
-    /// The value as text that `set` understands.
+    /// The value as text that `set` parses.
     func text(_ settings: Settings) -> String {
         switch kind {
         case .number(let path, _):

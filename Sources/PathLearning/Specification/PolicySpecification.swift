@@ -1,18 +1,18 @@
 import PathTelemetry
 
-/// A policy by name, with its parameters: what `--policy` says.
+/// A policy by name, with its parameters, as `--policy` takes it.
 ///
 ///     steady
 ///     single:lte          single:0
 ///     lin-ucb:alpha=0.5,half-life=10
 ///
-/// `init(parsing:)` reads that text and `description` writes it, without what goes without saying.
+/// `init(parsing:)` parses that text and `description` writes it without default parameters.
 public struct PolicySpecification: Hashable, Sendable, CustomStringConvertible {
     /// The name in tables, traces and `--policy`.
     public let name: String
-    /// The parameters that differ from the policy's own, as text.
+    /// The parameters that differ from the defaults, as text.
     public let parameters: String
-    /// What the policy needs of whoever runs it.
+    /// What the policy needs from its host.
     public let needs: PolicyNeeds
     /// Makes the policy.
     let make: @Sendable (PolicyMaterials) throws(LearningError) -> PolicyCell
@@ -31,7 +31,7 @@ public struct PolicySpecification: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// From a name with optional parameters after a colon.
+    /// Parses a name with optional parameters after a colon.
     public init(parsing text: String) throws(LearningError) {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         let name = String(parts[0])
@@ -44,13 +44,13 @@ public struct PolicySpecification: Hashable, Sendable, CustomStringConvertible {
         self = try policy.specify(parts.count > 1 ? String(parts[1]) : "")
     }
 
-    /// The text that `init(parsing:)` turns into this specification: the name, and those
-    /// parameters that differ from the policy's own.
+    /// The text that `init(parsing:)` turns into this specification: the name, and the parameters
+    /// that differ from the defaults.
     public var description: String { parameters.isEmpty ? name : "\(name):\(parameters)" }
 
     /// The same with a path's name replaced by its number.
     ///
-    /// - Parameter names: names of the paths; the position is the number.
+    /// - Parameter names: names of the paths, indexed by path number.
     public func resolved(names: [String]) throws(LearningError) -> PolicySpecification {
         try resolve(names) ?? self
     }
@@ -65,7 +65,7 @@ public struct PolicySpecification: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// The name with the least edit distance, if it is near.
+/// The name with the least edit distance, if it is close enough.
 func nearestName(to name: String, among names: [String]) -> String? {
     guard name.utf8.count <= 32 else { return nil }
     let ranked = names.map { ($0, editDistance(name, $0)) }

@@ -1,13 +1,13 @@
 import PathTelemetry
 
-/// Linear models of the heuristic's error that falcon chooses from.
+/// The linear models of the heuristic's error among which falcon chooses.
 struct ClusterModels: Sendable {
-    /// For each cluster a weight a feature, and one for the constant.
+    /// For each cluster, one weight per feature and one for the constant.
     let weights: [[Double]]
 }
 
 extension ClusterModels {
-    /// The heuristic as it is, and a trained model's correction where there is one.
+    /// Makes the uncorrected heuristic, and a trained model's correction if there is one.
     init(model: Model?) {
         let size = FeatureSchema.count + 1
         var weights = [[Double](repeating: 0, count: size)]

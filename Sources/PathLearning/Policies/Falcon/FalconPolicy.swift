@@ -4,11 +4,11 @@ public import PathTelemetry
 
 /// Parameters of falcon.
 public struct FalconSettings: PolicySettings {
-    /// Time after which an error counts half in choosing the cluster, seconds.
+    /// Half-life of errors in choosing the cluster, seconds.
     var memory = 2.0
     /// The same for the online head.
     public var halfLife = 2.0
-    /// Optimism: how many deviations are taken off the predicted cost.
+    /// Optimism: how many standard deviations are subtracted from the predicted cost.
     public var alpha = 0.2
     /// Prior precision of the head's weights.
     public var lambda = 4.0
@@ -35,15 +35,15 @@ public struct FalconSettings: PolicySettings {
     }
 }
 
-/// Models made offline for kinds of networks, and a small fast head on what the best of them still
-/// gets wrong.
+/// Chooses among offline models for kinds of networks, and learns a small fast head on the error of
+/// the best one.
 ///
-/// The cluster whose squared errors over the last seconds sum to the least is in force. The head
-/// is a linear model on eight features that move quickly; when another cluster takes over, it starts
-/// over. Cost, safe set and epsilon are those of lin-ucb. The clusters are the heuristic as it is and
-/// the given model.
-/// Source: Wu, Alay, Brunstrom, Caso and Ferlin, "FALCON: Fast and Accurate Multipath Scheduling
-/// using Offline and Online Learning", 2022 (there with neural networks and deep reinforcement learning).
+/// The cluster with the least sum of squared errors over the last seconds is active. The head is a
+/// linear model on eight quickly changing features; it is reset when another cluster becomes
+/// active. Cost, safe set and epsilon are those of lin-ucb. The clusters are the uncorrected
+/// heuristic and the given model. Source: Wu, Alay, Brunstrom, Caso and Ferlin, "FALCON: Fast and
+/// Accurate Multipath Scheduling using Offline and Online Learning", 2022 (there with neural
+/// networks and deep reinforcement learning).
 struct FalconPolicy: Policy {
     private static let fast: InlineArray<8, Feature> = [
         .rttSlope, .delayExcess, .jitterP90, .lossShort, .sinceReply, .unansweredAge, .inFlight,
@@ -55,13 +55,13 @@ struct FalconPolicy: Policy {
     private let cost: Cost
     private let weights: [Double]
     private let clusters: Int
-    /// The cluster in force.
+    /// The active cluster.
     private(set) var cluster = 0
-    /// How often another one took over.
+    /// How often the active cluster changed.
     private(set) var switches: UInt64 = 0
     private var head: LinearPosterior
     private var clock: EvidenceClock
-    /// Sums of squared errors in the place of paths.
+    /// Sums of squared errors, indexed by cluster instead of path.
     private var errors: PathOutcomes
 
     init(settings: FalconSettings = FalconSettings(), clusters: ClusterModels, cost: Cost) {
@@ -115,7 +115,7 @@ struct FalconPolicy: Policy {
         }
     }
 
-    /// The cluster with the least errors takes over when it is clearly better.
+    /// Activates the cluster with the least errors if it is clearly better.
     private mutating func elect() {
         var best = cluster
         for index in 0..<clusters
@@ -156,7 +156,7 @@ struct FalconPolicy: Policy {
         return sum
     }
 
-    /// The head's features, a one, and zeros up to whole vectors.
+    /// The head's features, a one, and zeros as padding to whole vectors.
     private static func quick(_ features: FeatureVector) -> InlineArray<12, Double> {
         var x = InlineArray<12, Double>(repeating: 0)
         for index in 0..<8 { x[index] = features[fast[index].rawValue] }

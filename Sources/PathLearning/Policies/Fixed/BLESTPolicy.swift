@@ -2,9 +2,9 @@ public import PathTelemetry
 
 /// Parameters of blest.
 public struct BLESTSettings: PolicySettings {
-    /// What the receiver can hold back, bytes.
+    /// Receive window, bytes.
     public var window = 1_048_576.0
-    /// Lambda at the start, and by how much it grows when the receiver was blocked.
+    /// Initial lambda, and its growth when the receiver was blocked.
     public var lambda = 1.0
     public var step = 0.05
 
@@ -19,21 +19,21 @@ public struct BLESTSettings: PolicySettings {
     }
 }
 
-/// Blocking estimation: when the fastest path f has no room, uses the next one, s, only if what f
-/// sends during a round trip of s still fits beside it into what the receiver can hold back.
+/// Blocking estimation: if the fastest path f has no room, it uses the next one, s, only if the
+/// data that f sends during a round trip of s also fits into the receive window.
 ///
 ///     X = MSS (cwnd_f / MSS + (r - 1) / 2) r,   r = rtt_s / rtt_f
 ///     send on s if  lambda X <= window - (inflight_s + MSS)
 ///
-/// Lambda grows when a burst on s took so long that it blocked the receiver (late, or over one and
-/// a half times its prediction), and falls back a fifth of a step when it did not. Never waits for
-/// a path whose reply is overdue. Source: Ferlin, Alay, Mehani and Boreli, "BLEST: Blocking
+/// Lambda grows by `step` if a burst on s took so long that it blocked the receiver (late, or over
+/// one and a half times its prediction), and falls by a fifth of a step otherwise. It never waits
+/// for a path whose reply is overdue. Source: Ferlin, Alay, Mehani and Boreli, "BLEST: Blocking
 /// estimation-based MPTCP scheduler for heterogeneous networks", 2016, section III.
 struct BLESTPolicy: Policy {
     private static let segment = 1400.0
 
     let settings: BLESTSettings
-    /// Correction of the estimate.
+    /// The correction factor of the estimate.
     private(set) var lambda: Double
     /// 1 after a decision that spilled to a slower path.
     private(set) var memo: UInt64 = 0

@@ -2,9 +2,9 @@ public import PathTelemetry
 
 /// Parameters of backup.
 public struct BackupSettings: PolicySettings {
-    /// How long a better path has to answer before it is used again, seconds.
+    /// How long a better path has to work before it is used again, seconds.
     public var hold = 1.5
-    /// Share of packets lost over 5 s above which a path does not count as working.
+    /// Share of packets lost over 5 s above which a path counts as not working.
     public var loss = 0.5
 
     public init() {}
@@ -17,14 +17,13 @@ public struct BackupSettings: PolicySettings {
     }
 }
 
-/// Hot standby: the first path that works, in the order of their numbers, those marked as backup
-/// last.
+/// Hot standby: uses the first working path in the order of numbers, with backup paths last.
 ///
 /// A path that is silent (no reply for three round trips and at least 400 ms) or loses too much
 /// does not work; it is used again after it has worked for `hold` seconds.
 struct BackupPolicy: Policy {
     let settings: BackupSettings
-    /// Until when each path that did not work is on probation.
+    /// The end of each failed path's probation.
     private var badUntil: InlineArray<16, Instant?>
 
     init(settings: BackupSettings = BackupSettings()) {
@@ -48,7 +47,7 @@ struct BackupPolicy: Policy {
         distribution.choose(best, among: candidates)
     }
 
-    /// Paths that work, then those on probation, then those that do not work.
+    /// Ranks working paths first, then those on probation, then those that do not work.
     private mutating func rank(_ candidate: borrowing Candidate, now: Instant) -> Double {
         let place = candidate.path.index
         let own = preference(candidate)
@@ -68,7 +67,7 @@ struct BackupPolicy: Policy {
         return SteadyPolicy.isSilent(candidate) || loss > settings.loss
     }
 
-    /// The place in the order of preference.
+    /// The rank in the order of preference.
     func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         preference(candidate)
     }

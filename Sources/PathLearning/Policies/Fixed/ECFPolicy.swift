@@ -2,7 +2,7 @@ public import PathTelemetry
 
 /// Parameters of ecf.
 public struct ECFSettings: PolicySettings {
-    /// Hysteresis: how much longer it goes on waiting once it waits.
+    /// Hysteresis: how much longer it keeps waiting once it waits.
     public var beta = 0.25
 
     public init() {}
@@ -12,13 +12,13 @@ public struct ECFSettings: PolicySettings {
     }
 }
 
-/// Earliest completion first: when the fastest path f has no room, waits for it if what is queued
-/// would complete there before it would on the next one, s.
+/// Earliest completion first: if the fastest path f has no room, it waits for f if the queued data
+/// would complete there earlier than on the next one, s.
 ///
 ///     wait if  rtt_f (max(k, cwnd_f) / cwnd_f + 1) < (1 + waiting beta) (rtt_s + delta)
 ///     and      rtt_s max(k, cwnd_s) / cwnd_s > 2 rtt_f + delta
 ///
-/// with k bytes queued and delta the larger RTT variation. Never waits for a path whose reply is
+/// with k bytes queued and delta the larger RTT variation. It never waits for a path whose reply is
 /// overdue. Source: Lim, Nahum, Towsley and Gibbens, "ECF: An MPTCP Path Scheduler to Manage
 /// Heterogeneous Paths", 2017, algorithm 1.
 struct ECFPolicy: Policy {
@@ -57,7 +57,7 @@ struct ECFPolicy: Policy {
         distribution.wait(among: candidates)
     }
 
-    /// Windows that what is queued fills, at least one.
+    /// Number of windows that the queued data fills, at least one.
     private func rounds(_ candidate: borrowing Candidate, _ burst: BurstContext) -> Double {
         let window = candidate.congestionWindow
         guard window > 0 else { return 1 }

@@ -1,6 +1,6 @@
 public import PathTelemetry
 
-/// The paths in turn, leaving out those without room.
+/// Uses the paths in turn and skips those without room.
 struct RoundRobinPolicy: Policy {
     private var last: PathID?
 
@@ -15,7 +15,7 @@ struct RoundRobinPolicy: Policy {
         distribution.choose(chosen, among: candidates)
     }
 
-    /// Steps from the path used last to this one.
+    /// Steps from the last used path to this one.
     func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         guard let last else { return Double(candidate.path.rawValue) }
         let step = candidate.path.index - last.index
@@ -23,7 +23,7 @@ struct RoundRobinPolicy: Policy {
     }
 }
 
-/// The lowest smoothed RTT among the paths with room: the rule of Linux MPTCP and MPQUIC.
+/// Uses the lowest smoothed RTT among the paths with room, like Linux MPTCP and MPQUIC.
 ///
 /// Source: Raiciu et al., "How Hard Can It Be? Designing and Implementing a Deployable Multipath
 /// TCP", 2012.
@@ -43,7 +43,7 @@ struct MinRTTPolicy: Policy {
     }
 }
 
-/// The earliest predicted arrival; waiting for room is part of the prediction.
+/// Uses the earliest predicted arrival; the prediction includes waiting for room.
 ///
 /// Source: Chebrolu and Rao, "Bandwidth Aggregation for Real-Time Applications in Heterogeneous
 /// Wireless Networks", 2006 (earliest delivery path first).
@@ -63,7 +63,7 @@ struct EarliestPolicy: Policy {
     }
 }
 
-/// A copy on every usable path: the least delay there is, for as many times the bytes.
+/// Sends a copy on every usable path: the least possible delay, at the cost of all copies.
 struct RedundantPolicy: Policy {
     init() {}
 
@@ -111,7 +111,7 @@ extension RedundantPolicy {
 }
 
 extension PolicySpecification {
-    /// The lowest round trip among the paths with room.
+    /// The lowest round-trip time among the paths with room.
     public static let minRTT = MinRTTPolicy.descriptor.specification()
     /// The earliest predicted arrival.
     public static let earliest = EarliestPolicy.descriptor.specification()

@@ -2,9 +2,9 @@ public import PathTelemetry
 
 /// Parameters of reinject.
 public struct ReinjectSettings: PolicySettings {
-    /// Age of an unanswered packet in round trips of the fastest path.
+    /// Age of an unacknowledged packet, in round trips of the fastest path.
     public var factor = 1.1
-    /// Age at which it goes again whatever the round trip, and below which it never does, seconds.
+    /// Age at which it is always re-injected, and below which it never is, seconds.
     public var deadline = 0.5
     public var least = 0.02
 
@@ -18,17 +18,18 @@ public struct ReinjectSettings: PolicySettings {
         ]
     }
 
-    /// The age at which an unanswered packet's data is queued again for another path, once.
+    /// The age at which an unacknowledged packet's data is queued once for another path.
     var age: ReinjectionAge {
         ReinjectionAge(factor: factor, longest: deadline, least: least)
     }
 }
 
-/// Min-RTT with re-injection: what is unanswered for too long goes again on another path.
+/// Min-RTT with re-injection: data that is unacknowledged for too long is also sent on another
+/// path.
 ///
-/// The policy itself is min-rtt; it needs of the transport that what is older than
-/// `ReinjectSettings.age` is queued elsewhere. Source: Zheng et al., "XLINK: QoE-driven multi-path QUIC transport in large-scale
-/// video services", 2021; the age as in its public implementation.
+/// The policy itself is min-rtt; the transport re-injects data older than `ReinjectSettings.age`,
+/// as the policy's needs demand. Source: Zheng et al., "XLINK: QoE-driven multi-path QUIC transport
+/// in large-scale video services", 2021; the age is that of its public implementation.
 struct ReinjectPolicy: Policy {
     let settings: ReinjectSettings
     private var base = MinRTTPolicy()

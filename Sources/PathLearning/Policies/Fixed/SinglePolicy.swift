@@ -1,6 +1,6 @@
 public import PathTelemetry
 
-/// Which path a policy means: by number, or by a name to be resolved by whoever knows the names.
+/// The path that a policy uses: by number, or by a name that is resolved later.
 public enum PathReference: Hashable, Sendable {
     case number(PathID)
     case name(String)
@@ -14,7 +14,7 @@ public struct SingleSettings: PolicySettings {
 
     public var fields: [PolicyField<SingleSettings>] { [] }
 
-    /// The path that a text names; the own one when it is empty.
+    /// Reads the path from a text; an empty text keeps the present one.
     public func reading(_ text: String, policy: String) throws(LearningError) -> SingleSettings {
         if text.isEmpty { return self }
         guard text.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }) else {
@@ -28,7 +28,7 @@ public struct SingleSettings: PolicySettings {
         return SingleSettings(.number(PathID(number)))
     }
 
-    /// The path is always said.
+    /// The text always contains the path.
     public func text(against defaults: SingleSettings) -> String {
         switch path {
         case .number(let number): "\(number.rawValue)"
@@ -36,7 +36,7 @@ public struct SingleSettings: PolicySettings {
         }
     }
 
-    /// The same with the path by its number.
+    /// The settings with the path's number instead of its name.
     public func resolved(names: [String]) throws(LearningError) -> SingleSettings? {
         guard case .name(let wanted) = path else { return nil }
         guard let index = names.firstIndex(of: wanted), index < PathID.limit else {
@@ -46,7 +46,7 @@ public struct SingleSettings: PolicySettings {
     }
 }
 
-/// One path, named by the user; the first candidate while that path is out of service.
+/// Uses one path that the user named; the first candidate while that path is not usable.
 struct SinglePolicy: Policy {
     var path: PathID
 
@@ -82,7 +82,7 @@ extension SinglePolicy {
 }
 
 extension PolicySpecification {
-    /// One path alone.
+    /// Only one path.
     public static func single(_ path: PathReference) -> PolicySpecification {
         SinglePolicy.descriptor.specification(SingleSettings(path))
     }

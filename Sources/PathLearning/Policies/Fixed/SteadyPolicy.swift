@@ -1,17 +1,17 @@
 public import PathTelemetry
 
-/// Age-aware min-RTT with hysteresis: the fallback, and the rule that a learned policy must never
+/// Age-aware min-RTT with hysteresis: the fallback, and the baseline that a learned policy must not
 /// be materially worse than.
 ///
-/// The estimate of a path is `max(srtt + 2 rttvar if suspicious, age of the oldest unanswered)`.
-/// It moves only when another path's estimate is below `current / 1.2 - 5 ms`, or when the current
-/// one is gone or silent for `max(3 srtt, 400 ms)`. When the current path has no room, the burst
-/// spills to the best one that has, without a move.
+/// The estimate of a path is `max(srtt + 2 rttvar if suspicious, age of the oldest unanswered)`. It
+/// switches only if another path's estimate is below `current / 1.2 - 5 ms`, or if the current path
+/// is gone or silent for `max(3 srtt, 400 ms)`. If the current path has no room, the burst goes to
+/// the best path that has, without a switch.
 struct SteadyPolicy: Policy {
     static let margin = 1.2
     static let slack = 0.005
 
-    /// The path that bursts of each traffic class are on.
+    /// The current path of each traffic class.
     private var stream: PathID?
     private var message: PathID?
 
@@ -24,14 +24,14 @@ struct SteadyPolicy: Policy {
         distribution.choose(choice(among: candidates, burst: burst), among: candidates)
     }
 
-    /// The candidate that it takes; remembers the path it is on.
+    /// Chooses a candidate and remembers the current path.
     mutating func choice(among candidates: Span<Candidate>, burst: BurstContext) -> Int {
         choice(among: candidates, burst: burst) { SteadyPolicy.estimate(candidates[$0]) }
     }
 
-    /// The same where estimates are known.
+    /// The same with given estimates.
     ///
-    /// - Parameter estimate: of the candidate at a place.
+    /// - Parameter estimate: estimate of the candidate at a position.
     @inline(__always)
     mutating func choice(
         among candidates: Span<Candidate>, burst: BurstContext, estimate: (Int) -> Double
@@ -67,19 +67,19 @@ struct SteadyPolicy: Policy {
         SteadyPolicy.estimate(candidate)
     }
 
-    /// The age-aware round trip, seconds.
+    /// The age-aware round-trip time, seconds.
     static func estimate(_ candidate: borrowing Candidate) -> Double {
         let suspicious = isSuspicious(candidate) ? 2 * candidate.rttVariation : 0
         return max(candidate.smoothedRTT + suspicious, candidate.unansweredAge)
     }
 
-    /// A reply is overdue beyond what variation explains.
+    /// Whether a reply is overdue beyond what the variation explains.
     static func isSuspicious(_ candidate: borrowing Candidate) -> Bool {
         candidate.unansweredAge
             > candidate.smoothedRTT + max(4 * candidate.rttVariation, 0.01)
     }
 
-    /// Taken for dead: no reply for three round trips and at least 400 ms.
+    /// Whether the path counts as dead: no reply for three round trips and at least 400 ms.
     static func isSilent(_ candidate: borrowing Candidate) -> Bool {
         candidate.unansweredAge > max(3 * candidate.smoothedRTT, 0.4)
     }
@@ -92,6 +92,6 @@ extension SteadyPolicy {
 }
 
 extension PolicySpecification {
-    /// The lowest round trip, aware of silence; moves only for a clear gain.
+    /// The lowest round-trip time, aware of silence; it switches only for a clear gain.
     public static let steady = SteadyPolicy.descriptor.specification()
 }

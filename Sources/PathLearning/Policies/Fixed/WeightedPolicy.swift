@@ -1,7 +1,7 @@
 import Glibc
 public import PathTelemetry
 
-/// Where the weights of `weighted` come from.
+/// The source of the weights of `weighted`.
 public struct WeightedSettings: PolicySettings {
     /// 0: those of `--path`; 1: from reliability and latency; 2: learned.
     public var by = 0
@@ -9,7 +9,7 @@ public struct WeightedSettings: PolicySettings {
     var reliability = 10.0
     /// Exponent of the round trip, or of the delivery time.
     var latency = 1.0
-    /// Time after which an outcome counts half for learned weights, seconds.
+    /// Half-life of outcomes for learned weights, seconds.
     public var halfLife = 10.0
 
     public init() {}
@@ -25,15 +25,15 @@ public struct WeightedSettings: PolicySettings {
     }
 }
 
-/// Each path with a probability proportional to its weight, among those with room.
+/// Chooses among paths with room with probabilities proportional to their weights.
 ///
 ///     fixed        the user's weight
 ///     telemetry    (1 - loss)^reliability / round trip^latency
 ///     learned      on-time share^reliability / (h exp(mean residual))^latency
 ///
 /// where the round trip is at least the age of the oldest unanswered packet, and the learned parts
-/// are means over the path's own outcomes that fade on one clock, with one outcome of "as
-/// predicted, in time" as what is known beforehand.
+/// are means over the path's own discounted outcomes, with one prior outcome of "as predicted, in
+/// time".
 struct WeightedPolicy: Policy {
     let settings: WeightedSettings
     private let cost: Cost
@@ -75,7 +75,7 @@ struct WeightedPolicy: Policy {
         -weight(candidate)
     }
 
-    /// Held within a range whose sums are finite and positive.
+    /// The weight, clamped so that sums are finite and positive.
     private func weight(_ candidate: borrowing Candidate) -> Double {
         let weight =
             switch settings.by {
@@ -94,7 +94,7 @@ struct WeightedPolicy: Policy {
         let sums = outcomes.sums(of: candidate.path)
         let onTime = (1 + sums.count - sums.late) / (1 + sums.count)
         let residual = sums.total / (1 + sums.count)
-        // A silent path has no outcomes to learn from yet.
+        // A silent path has no outcomes yet, so the age of its oldest packet counts.
         let time = max(candidate.predictedDelivery * exp(residual), candidate.unansweredAge)
         return merit(arriving: onTime, time: time)
     }

@@ -2,24 +2,25 @@ import DenseMath
 import Glibc
 import PathTelemetry
 
-/// P(late), learned one outcome at a time: logistic regression by weighted least squares.
+/// Learns P(late) online: logistic regression by weighted least squares.
 ///
 /// Each outcome is one step of Newton's method on the logistic loss: weight `w = p (1 - p)` and
-/// working target `z + (y - p) / w` go into the same regression that forgets as the residual's, so
+/// working target `z + (y - p) / w` go into the same discounted regression as the residual's, so
 /// the weights are those of an extended Kalman filter. A logit added to all predictions keeps their
-/// mean right while weights lag. Source: Hastie, Tibshirani and Friedman, "The Elements of
+/// mean calibrated while weights lag. Source: Hastie, Tibshirani and Friedman, "The Elements of
 /// Statistical Learning", section 4.4.1.
 struct LateHead: Sendable {
-    /// Time after which evidence counts half, seconds.
+    /// Half-life of evidence, seconds.
     private static let halfLife = 20.0
-    /// Precision of the weights without a model: a late burst alone moves the odds by about e.
+    /// Precision of the weights without a model; a single late burst changes the odds by about a
+    /// factor e.
     private static let lambda = 10.0
-    /// Without data one burst of fifty is late.
+    /// Logit without data: one burst in fifty is late.
     private static let base = -3.9
     private static let leastWeight = 1e-3
 
     private(set) var posterior: LinearPosterior
-    /// Added to all logits.
+    /// The correction added to all logits.
     private(set) var correction = 0.0
 
     init(prior: LinearPrior?) {
@@ -35,10 +36,10 @@ struct LateHead: Sendable {
         return (try? LinearPrior(mean: mean, precision: plain.precision)) ?? plain
     }
 
-    /// What a head without a model starts from; made once.
+    /// The start of a head without a model; made once.
     private static let plain = LinearPosterior(prior: flat)
 
-    /// `1 / (1 + exp(-z))` of the features.
+    /// P(late) of the features.
     func predict(_ x: UnsafePointer<Double>) -> Double {
         LateHead.probability(posterior.mean(x) + correction)
     }
@@ -47,7 +48,7 @@ struct LateHead: Sendable {
         1 / (1 + exp(-min(max(logit, -30), 30)))
     }
 
-    /// Takes in one outcome after seconds without one.
+    /// Learns one outcome, `elapsed` seconds after the previous one.
     mutating func learn(_ x: UnsafePointer<Double>, isLate: Bool, elapsed: Double) {
         let logit = min(max(posterior.mean(x), -12), 12)
         let p = LateHead.probability(logit)

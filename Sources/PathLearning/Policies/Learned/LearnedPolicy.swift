@@ -2,41 +2,43 @@ import CKernels
 import Glibc
 public import PathTelemetry
 
-/// The default policy: starts as good as the heuristic and only gets better.
+/// The default policy: it starts as the heuristic or a trained model and learns online under a
+/// guard.
 ///
 /// The cost of a candidate with features x, prediction h and price p is
 ///
 ///     ln h + theta'(x, 1) + offset + variance / 2 - bonus + lateness P(late) + price + switching
 ///
-/// where theta mixes the heuristic (zero) and two regressions of `ln(delivery / h)` with forgetting
-/// of 2 s and 60 s by their recent likelihood (`ResidualMixture`), the offset is what they do not
-/// explain of this path (`PathOffsets`, with its variance, and the bonus its uncertainty), and P(late) is a logistic
-/// regression learned online (`LateHead`). The cheapest candidate and those nearly as fast and as
-/// sure as it, and not silent while another answers, are the safe set: each gets a share of `epsilon`, and the
-/// rest by `exp(-cost / temperature)`; outside it the probability is exactly zero. The steady rule
-/// runs in shadow and decides while the guard does not trust the models (`PolicyGuard`). Outcomes
-/// of forced decisions are learned from too: which path was taken says nothing about how well it
-/// did given its features.
-/// Sources: Raftery, Kárný and Ettler 2010 (mixture by likelihood); Lattimore and Szepesvári,
-/// "Bandit Algorithms", 2020, chapter 7 (optimism) and section 11.2 (softmax with a floor).
+/// where theta mixes the heuristic (zero) and two regressions of `ln(delivery / h)` with half-lives
+/// of 2 s and 60 s by their recent likelihood (`ResidualMixture`), the offset is the path's mean
+/// error beyond them (`PathOffsets`, with its variance, and the bonus for its uncertainty), and
+/// P(late) is a logistic regression learned online (`LateHead`). The safe set contains the cheapest
+/// candidate and those nearly as fast and as likely to be timely, unless they are silent while
+/// another answers: each gets a share of `epsilon`, and the rest by `exp(-cost / temperature)`;
+/// outside it the probability is exactly zero. The steady rule runs in shadow and decides while the
+/// guard does not trust the models (`PolicyGuard`). It also learns from forced decisions, since the
+/// choice of a path does not affect its outcome given its features. Sources: Raftery, Kárný and
+/// Ettler 2010 (mixture by likelihood); Lattimore and Szepesvári, "Bandit Algorithms", 2020,
+/// chapter 7 (optimism) and section 11.2 (softmax with a floor).
 struct LearnedPolicy: Policy {
     var settings: LearnedSettings { scorer.settings }
-    /// What decisions use of all this.
+    /// The part of the state that decisions use.
     private var scorer: LearnedScorer
     private var offsets = PathOffsets()
     private var residual: ResidualMixture
     private var lateHead: LateHead
     private var policyGuard = PolicyGuard()
     private var shadow = SteadyPolicy()
-    /// The regressions still have the prior of a trained model.
+    /// Whether the regressions still have the prior of a trained model.
     private var startedFromModel: Bool
     private var lastLearned: Instant?
 
     /// - Parameters:
-    ///   - residual: of the regression of log delivery, the constant last; nil for the heuristic.
-    ///   - late: of the logit of P(late), likewise.
+    ///   - residual: prior of the regression of log delivery, with the constant last; nil for the
+    ///     heuristic.
+    ///   - late: prior of the logit of P(late), likewise.
     ///
-    /// A prior whose size is not `FeatureSchema.count + 1` is not used.
+    /// A prior whose size is not `FeatureSchema.count + 1` is ignored.
     init(
         settings: LearnedSettings = LearnedSettings(), cost: Cost = Cost(),
         residual prior: LinearPrior? = nil, late: LinearPrior? = nil
@@ -97,7 +99,7 @@ struct LearnedPolicy: Policy {
         _ x: UnsafePointer<Double>, path: PathID, target: Double, isLate: Bool, elapsed: Double,
         now: Instant
     ) {
-        // A late burst took the deadline or longer: who said longer was right.
+        // A late burst took the deadline or longer, so a longer prediction counts as correct.
         func error(_ prediction: Double) -> Double {
             isLate && prediction > target ? 0 : target - prediction
         }
@@ -136,12 +138,12 @@ struct LearnedPolicy: Policy {
             optimism: scorer.settings.alpha * residual.variance.squareRoot())
     }
 
-    /// The oldest thing the guard did that was not handed out yet.
+    /// The oldest pending event of the guard.
     mutating func pollEvent() -> GuardEvent? { policyGuard.pollEvent() }
 
     // MARK: Read
 
-    /// The steady rule decides, because the guard does not trust the models.
+    /// Whether the steady rule decides, because the guard does not trust the models.
     var isDemoted: Bool { policyGuard.isDemoted }
     /// How often the guard demoted the models.
     var demotions: UInt64 { policyGuard.demotions }
@@ -152,7 +154,7 @@ struct LearnedPolicy: Policy {
         scorer.score(of: candidate, burst: burst)
     }
 
-    /// How much feature `index` adds to the cost of a candidate by its expected delivery.
+    /// The contribution of feature `index` to the cost of a candidate.
     func contribution(of index: Int, in features: borrowing FeatureVector) -> Double {
         scorer.weights[index] * features[index]
     }
@@ -170,7 +172,7 @@ extension LearnedPolicy {
         }
     ) { settings, materials throws(LearningError) in
         let model = materials.model
-        // A head on Fourier features is no prior of a model without them.
+        // A head with Fourier features cannot be the prior of a model without them.
         let late = model?.late?.fourier == nil ? model?.late?.head : nil
         return LearnedPolicy(
             settings: settings, cost: materials.cost,
@@ -181,7 +183,8 @@ extension LearnedPolicy {
 }
 
 extension PolicySpecification {
-    /// The default: residual regression, P(late), a safe set and a guard; starts from a model.
+    /// The default: residual regression, P(late), a safe set and a guard; it starts from a model if
+    /// there is one.
     public static func learned(
         _ settings: LearnedSettings = LearnedSettings()
     ) -> PolicySpecification {

@@ -1,17 +1,16 @@
 import CKernels
 import PathTelemetry
 
-/// What a decision of the learned policy needs, apart from what learning needs: small, so that it
-/// is lent and not copied.
+/// The state that a decision of the learned policy needs, separate from the state for learning.
 struct LearnedScorer: Sendable {
     let settings: LearnedSettings
     let cost: Cost
-    /// Doubles from the weights of the residual to those of P(late).
+    /// Offset from the weights of the residual to those of P(late), doubles.
     let stride: Int
     var weights: [Double]
-    /// What costs are made of beside the weights: one, in memory of its own.
+    /// The terms of the cost besides the weights: one element, in its own memory.
     var terms: [ck_learned]
-    /// How they become probabilities.
+    /// The rule that turns costs into probabilities.
     private var rule: ck_choice
 
     init(settings: LearnedSettings, cost: Cost, stride: Int) {
@@ -32,7 +31,7 @@ struct LearnedScorer: Sendable {
         rule.leaving_slack = SteadyPolicy.slack
     }
 
-    /// Looks at the candidates; the memory holds the result.
+    /// Evaluates the candidates; `memory` holds the result.
     @inline(__always)
     func evaluate(
         _ candidates: Span<Candidate>, burst: BurstContext, in memory: UnsafeMutablePointer<Double>
@@ -61,7 +60,8 @@ struct LearnedScorer: Sendable {
 
     /// Writes the distribution.
     ///
-    /// Mutating, because only what may change has an address: reading would copy all of it first.
+    /// It is mutating because only mutable storage has an address; a reading method would copy it
+    /// first.
     @inline(__always)
     mutating func fill(
         _ distribution: inout ActionDistribution, _ candidates: Span<Candidate>,
@@ -76,15 +76,15 @@ struct LearnedScorer: Sendable {
     }
 }
 
-/// What the kernel says of the candidates: rows of sixteen numbers.
+/// The kernel's results for the candidates, in rows of sixteen numbers.
 struct LearnedEvaluation {
     static let capacity = 4 * PathID.limit
 
     /// Costs, P(late), expected deliveries, and the steady rule's estimates, seconds.
     let rows: UnsafeMutablePointer<Double>
-    /// The candidates whose reply is.
+    /// Bit mask of candidates whose reply is overdue.
     let overdue: UInt32
-    /// All costs are.
+    /// Whether all costs are finite.
     let isFinite: Bool
 
     var estimates: UnsafeMutablePointer<Double> { rows + 3 * PathID.limit }

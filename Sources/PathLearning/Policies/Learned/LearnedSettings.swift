@@ -1,16 +1,15 @@
 /// Parameters of the learned policy.
 public struct LearnedSettings: PolicySettings {
-    /// Probability shared evenly by the safe set, 0...1: what exploring may cost.
+    /// Probability shared evenly by the safe set for exploration, 0...1.
     public var epsilon = 0.02
-    /// Differences of cost that are a matter of taste, above zero: the rest of the probability goes
-    /// by `exp(-cost / temperature)`.
+    /// Softmax temperature, above zero: the rest of the probability is proportional to `exp(-cost /
+    /// temperature)`.
     var temperature = 0.02
-    /// Optimism: how many standard errors of a path's own offset are taken off its cost.
+    /// Optimism: how many standard errors of a path's offset are subtracted from its cost.
     public var alpha = 0.3
     /// Prior precision of the weights, above zero.
     public var lambda = 4.0
-    /// Times after which evidence counts half, seconds, above zero: of the model that follows
-    /// changes, and of the one that remembers.
+    /// Half-lives of evidence, seconds, above zero: of the fast and of the slow regression.
     public var fast = 2.0
     public var slow = 60.0
     /// A candidate is safe if its predicted delivery is within `ratio` times the best one's plus
@@ -18,7 +17,7 @@ public struct LearnedSettings: PolicySettings {
     public var ratio = 1.5
     public var slack = 0.005
     var risk = 0.1
-    /// What leaving the path of the previous decision costs, in units of log delivery.
+    /// Cost of leaving the path of the previous decision, in units of log delivery.
     public var switching = 0.01
 
     public init() {}

@@ -1,13 +1,13 @@
 import Glibc
 public import PathTelemetry
 
-/// Why the learned policy handed the choice to the steady rule.
+/// Why the guard demoted the learned policy to the steady rule.
 public enum DemotionReason: UInt8, Sendable, CaseIterable {
-    /// A score was not a number, or not finite.
+    /// A score was not finite.
     case notFinite
-    /// Deliveries were further from what the models said than from what the heuristic said.
+    /// The models predicted deliveries worse than the heuristic.
     case wrongDelivery
-    /// Many more bursts were late than promised.
+    /// Many more bursts were late than predicted.
     case wrongLateness
     /// A regression lost its data because it could not be solved.
     case unstable
@@ -23,32 +23,33 @@ public enum DemotionReason: UInt8, Sendable, CaseIterable {
     }
 }
 
-/// Something the guard did.
+/// An action of the guard.
 public enum GuardEvent: Sendable, Equatable {
     /// The steady rule decides from now on.
     case demoted(DemotionReason, at: Instant)
     /// The learned policy decides again.
     case restored(at: Instant)
-    /// The models dropped what they had learned, and go on deciding.
+    /// The models dropped what they had learned, and keep deciding.
     case relearning(DemotionReason, at: Instant)
 }
 
-/// Watches whether the models keep their promises, and keeps them from deciding while they do not.
+/// Compares the models' predictions with outcomes, and keeps the models from deciding while they
+/// are wrong.
 ///
-/// Outcomes of about the last second are compared with what the models say and with what the
-/// heuristic says of them. Models that are much worse lose what they learned; they are also demoted
-/// when they started from a trained model, when it happens again within ten seconds, or when a
-/// number is not finite. They return after a hold-down, longer each time, once their errors are no
-/// larger than the heuristic's.
+/// It compares the outcomes of about the last second with the predictions of the models and of the
+/// heuristic. Models that are much worse lose what they learned; they are also demoted if they
+/// started from a trained model, if it happens again within ten seconds, or if a number is not
+/// finite. They return after a hold-down, longer each time, once their errors are not larger than
+/// the heuristic's.
 struct PolicyGuard: Sendable {
     private static let halfLife = 1.0
-    /// Outcomes, fading, before anything is concluded.
+    /// The least discounted number of outcomes for a conclusion.
     private static let least = 8.0
     private static let holdDown = 5.0
     private static let longestHoldDown = 60.0
     private static let patience = 10.0
 
-    /// The steady rule decides.
+    /// Whether the steady rule decides.
     private(set) var isDemoted = false
     /// How often that happened.
     private(set) var demotions: UInt64 = 0
@@ -61,7 +62,7 @@ struct PolicyGuard: Sendable {
     private var returnsAt = Instant.zero
     private var lastTrouble: Instant?
     private var resets: UInt64 = 0
-    /// The latest events, handed out in order; when nobody asks, the oldest are lost.
+    /// The latest events in order; if nobody polls, the oldest are lost.
     private var events: InlineArray<4, GuardEvent?> = [nil, nil, nil, nil]
     private var firstEvent = 0
     private var eventCount = 0
@@ -69,12 +70,12 @@ struct PolicyGuard: Sendable {
     /// What to do about an outcome.
     enum Verdict: Equatable {
         case fine
-        /// Drop what was learned, and a trained model's prior with it.
+        /// Drop what was learned, including a trained model's prior.
         case relearn
     }
 
-    /// Takes in one outcome: errors of log delivery by the models and by the heuristic, and what
-    /// was promised of being late.
+    /// Takes one outcome: the errors of log delivery of the models and of the heuristic, and the
+    /// predicted probability of lateness.
     mutating func learn(
         modelError: Double, heuristicError: Double, promisedLate: Double, isLate: Bool,
         resets: UInt64, startedFromModel: Bool, elapsed: Double, now: Instant
@@ -111,14 +112,14 @@ struct PolicyGuard: Sendable {
         return .fine
     }
 
-    /// A score is not finite: the steady rule decides at once.
+    /// Demotes the models: the steady rule decides at once.
     mutating func demote(_ reason: DemotionReason, _ now: Instant) {
         lastTrouble = now
         clear()
         let wait = min(
             PolicyGuard.longestHoldDown,
             PolicyGuard.holdDown * Double(1 << Int(min(demotions, 4))))
-        // Up to a fifth more, so that several senders do not come back in step.
+        // Up to a fifth is added, so that several senders do not return at the same time.
         let jitter = Double(now.nanoseconds & 0xffff) / 65_536 * 0.2
         returnsAt = now + TimeDelta(seconds: wait * (1 + jitter))
         guard !isDemoted else { return }
@@ -132,8 +133,8 @@ struct PolicyGuard: Sendable {
     ) -> Verdict {
         let again = lastTrouble.map { (now - $0).seconds < PolicyGuard.patience } ?? false
         if isDemoted {
-            // Outcomes of before the demotion are no reason to wait longer: returning asks for
-            // small errors anyway.
+            // Outcomes from before the demotion do not extend it: a return requires small errors
+            // anyway.
             clear()
         } else if startedFromModel || again {
             demote(reason, now)
@@ -162,7 +163,7 @@ struct PolicyGuard: Sendable {
         eventCount += 1
     }
 
-    /// The oldest event that was not handed out yet.
+    /// The oldest pending event.
     mutating func pollEvent() -> GuardEvent? {
         guard eventCount > 0 else { return nil }
         let event = events[firstEvent]

@@ -2,29 +2,29 @@ import DenseMath
 import Glibc
 import PathTelemetry
 
-/// How much longer deliveries take than the heuristic predicts, by three predictors weighted by
-/// how likely they made what happened lately: nothing longer (the heuristic itself), a regression
-/// that remembers, and one that follows changes.
+/// Predicts the residual (how much longer deliveries take than the heuristic predicts) by a mixture
+/// of three predictors, weighted by their recent likelihood: zero (the heuristic itself), a slow
+/// and a fast regression.
 struct ResidualMixture: Sendable {
     /// Features and a constant.
     static let size = FeatureSchema.count + 1
-    /// Time after which the predictors' record counts half, seconds.
+    /// Half-life of the predictors' likelihoods, seconds.
     private static let memory = 4.0
 
     private(set) var slow: LinearPosterior
     private(set) var fast: LinearPosterior
     private var mixture = LikelihoodMixture(count: 3, floor: 0.01)
-    /// Mean squared error of each predictor, fading.
+    /// Discounted mean squared error of each predictor.
     private var squares: InlineArray<3, Double> = [0.1, 0.1, 0.1]
-    /// The mixture's weights, `stride` doubles, the heuristic's share of zero among them.
+    /// The mixture's weights, `stride` doubles; the heuristic contributes zeros.
     private(set) var theta: [Double]
-    /// The same without the heuristic: what the models say.
+    /// The same without the heuristic.
     private var modelTheta: [Double]
     private let lambda: Double
     private let slowRate: Double
     private let fastRate: Double
 
-    /// - Parameter prior: of both regressions; a prior of another size is not used.
+    /// - Parameter prior: prior of both regressions; a prior of another size is ignored.
     init(settings: LearnedSettings, prior: LinearPrior?) {
         let flat = LinearPrior(size: ResidualMixture.size, lambda: settings.lambda)
         let prior = prior?.mean.count == ResidualMixture.size ? prior ?? flat : flat
@@ -46,26 +46,27 @@ struct ResidualMixture: Sendable {
     /// How often a regression had to drop its data.
     var resets: UInt64 { slow.resets &+ fast.resets }
 
-    /// What the models alone say.
+    /// The prediction of the models alone.
     func modelMean(_ x: UnsafePointer<Double>) -> Double {
         modelTheta.withUnsafeBufferPointer { buffer in
             buffer.baseAddress.map { SmallKernels.dot($0, x, length: buffer.count) } ?? .nan
         }
     }
 
-    /// What the mixture says.
+    /// The prediction of the mixture.
     func mean(_ x: UnsafePointer<Double>) -> Double {
         theta.withUnsafeBufferPointer { buffer in
             buffer.baseAddress.map { SmallKernels.dot($0, x, length: buffer.count) } ?? .nan
         }
     }
 
-    /// Takes in one outcome.
+    /// Learns one outcome.
     ///
     /// - Parameters:
     ///   - x: features and a one, padded with zeros to `stride`.
-    ///   - isCensored: the delivery took `target` or longer: a predictor that says longer is right.
-    ///   - elapsed: seconds since the outcome before.
+    ///   - isCensored: the delivery took `target` or longer, so a longer prediction counts as
+    ///     correct.
+    ///   - elapsed: seconds since the previous outcome.
     mutating func learn(
         _ x: UnsafePointer<Double>, target: Double, isCensored: Bool, elapsed: Double
     ) {
@@ -79,7 +80,7 @@ struct ResidualMixture: Sendable {
             let error = isCensored && prediction > target ? 0 : target - prediction
             evidence[index] = LikelihoodMixture.logLikelihood(
                 mean: 0, variance: max(1e-3, squares[index]), target: error)
-            // About as many outcomes as came in the memory, at least twenty.
+            // The mean covers about twenty to fifty outcomes.
             let rate = max(0.05 * (1 - memory), 0.02)
             squares[index] += rate * (min(error * error, 4) - squares[index])
         }
@@ -100,7 +101,7 @@ struct ResidualMixture: Sendable {
         }
     }
 
-    /// Drops what was learned, for the prior or for no prior at all.
+    /// Drops what was learned and returns to the prior or to no prior.
     mutating func forget(keepingPrior: Bool) {
         if keepingPrior {
             slow.forget()

@@ -1,10 +1,10 @@
-/// Notices that a model's errors have become one-sided: the world has changed.
+/// Detects a change of the environment by one-sided errors of a model (CUSUM).
 ///
-/// Per path a two-sided sum of standardised errors z beyond a slack of one half,
-/// `g = max(0, g + z - 1/2)` and the same of -z; a change when one passes the threshold after at
-/// least 30 outcomes of that path. The scale of errors is learned from all paths. Errors beyond four
-/// deviations count as four, so that one late burst is no change.
-/// Source: Page, "Continuous inspection schemes", 1954.
+/// For each path it keeps a two-sided sum of standardised errors z beyond a slack of one half, `g =
+/// max(0, g + z - 1/2)` and the same for -z. A change is detected if a sum passes the threshold
+/// after at least 30 outcomes of that path. The scale of errors is learned from all paths. Errors
+/// beyond four standard deviations count as four, so that one late burst is no change. Source:
+/// Page, "Continuous inspection schemes", 1954.
 struct ChangeDetector: Sendable {
     private static let slack = 0.5
     private static let patience: Int32 = 30
@@ -18,7 +18,7 @@ struct ChangeDetector: Sendable {
     }
 
     let threshold: Double
-    /// Changes noticed.
+    /// Number of detected changes.
     private(set) var changes: UInt64 = 0
     /// Mean square of the errors.
     private var scale = 0.0
@@ -30,12 +30,12 @@ struct ChangeDetector: Sendable {
         sums = InlineArray(repeating: Sums())
     }
 
-    /// Takes in an error of the model.
+    /// Takes an error of the model.
     ///
     /// - Parameters:
     ///   - place: the path's number, below 16.
-    ///   - spread: share of the variance that comes from not knowing the weights.
-    /// - Returns: true when the world has changed; the sums then start anew.
+    ///   - spread: share of the variance that comes from the uncertainty of the weights.
+    /// - Returns: true if a change was detected; the sums are then reset.
     mutating func notice(error: Double, spread: Double, place: Int) -> Bool {
         guard threshold < .infinity, place < 16, error.isFinite, spread >= 0 else { return false }
         let square = error * error / (1 + spread)

@@ -1,24 +1,25 @@
 import Glibc
 
-/// How likely each of some independent normal variables is to be the least of all: the
-/// probabilities with which Thompson sampling chooses.
+/// The probability of each of several independent normal variables to be the least, which is the
+/// probability with which Thompson sampling chooses it.
 ///
-/// Two variables: `P(a < b) = Phi((m_b - m_a) / sqrt(s_a^2 + s_b^2))`. More: for each k the integral
-/// of `phi((u - m_k) / s_k) / s_k` times the product of `Phi((m_j - u) / s_j)` over the others, by
-/// Gauss-Legendre quadrature with 16 nodes on panels of three of the least deviation around. Those
-/// that are the least with a probability below 1e-11 get zero. Absolute error below 1e-9.
+/// Two variables: `P(a < b) = Phi((m_b - m_a) / sqrt(s_a^2 + s_b^2))`. More: for each k the
+/// integral of `phi((u - m_k) / s_k) / s_k` times the product of `Phi((m_j - u) / s_j)` over the
+/// others, by Gauss-Legendre quadrature with 16 nodes on panels of three times the least deviation
+/// in range. Those that are the least with a probability below 1e-11 get zero. Absolute error below
+/// 1e-9.
 struct LeastProbabilities {
-    /// Beyond this many deviations of a difference, a candidate has no chance.
+    /// A candidate that is this many standard deviations of the difference worse has no chance.
     private static let hopeless = 6.8
-    /// Where a normal distribution ends.
+    /// Truncation of a normal distribution, standard deviations.
     private static let reach = 7.0
     private static let panel = 3.0
 
-    /// Probabilities in the places of the candidates; zero for those not in `members`.
+    /// Writes the probabilities by candidate; zero for those not in `members`.
     ///
     /// - Parameters:
     ///   - means, deviations: finite; deviations zero or positive.
-    ///   - members: bit k says that candidate k takes part; at least one.
+    ///   - members: bit k means that candidate k takes part; at least one.
     static func fill(
         means: borrowing InlineArray<16, Double>, deviations: borrowing InlineArray<16, Double>,
         members: UInt32, into result: inout InlineArray<16, Double>
@@ -33,7 +34,7 @@ struct LeastProbabilities {
             }
         }
         guard best >= 0 else { return }
-        // Those with a chance, moved next to each other; means from the best one's.
+        // The candidates with a chance, compacted; means are relative to the best one.
         var places = InlineArray<16, Int>(repeating: 0)
         var m = InlineArray<16, Double>(repeating: 0)
         var s = InlineArray<16, Double>(repeating: 0)
@@ -90,13 +91,14 @@ struct LeastProbabilities {
         var density = InlineArray<16, Double>(repeating: 0)
         var before = InlineArray<16, Double>(repeating: 0)
         while left < high {
-            // No wider than the narrowest one that changes here, nor than to where one begins.
+            // A panel is limited by the narrowest distribution in range, and ends where another
+            // begins.
             var right = high
             for index in 0..<count {
                 let start = means[index] - reach * deviations[index]
                 right = min(right, left < start ? start : left + panel * deviations[index])
             }
-            // What is too narrow for numbers of this size ends here.
+            // The panel is too narrow for numbers of this size, so the loop ends.
             guard right > left else { break }
             let half = (right - left) / 2
             let middle = left + half
@@ -134,7 +136,7 @@ struct NormalTable: Sendable {
 
     let nodes: InlineArray<16, Double>
     let weights: InlineArray<16, Double>
-    /// `Q(z)` and `phi(z)` in turn for z from -8 to 8 in steps of 1/32.
+    /// `Q(z)` and `phi(z)` alternating, for z from -8 to 8 in steps of 1/32.
     private let values: InlineArray<1026, Double>
 
     private init() {

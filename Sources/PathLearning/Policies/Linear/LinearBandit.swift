@@ -5,33 +5,34 @@ import PathTelemetry
 /// Policies that learn a linear model of the heuristic's error, with weights shared by all paths,
 /// and differ in how its predictions become probabilities.
 ///
-/// For a candidate with features x, prediction h and price p, the expected cost is
-/// `c = ln h + theta'(x, 1) + price`, and `s = sqrt((x, 1)' A^-1 (x, 1))` how uncertain it is, where
-/// theta is learned on `Cost.residual`. Among the n candidates of the safe set (as in lin-ucb):
+/// For a candidate with features x, prediction h and price p, the expected cost is `c = ln h +
+/// theta'(x, 1) + price`, and its uncertainty is `s = sqrt((x, 1)' A^-1 (x, 1))`, where theta is
+/// learned on `Cost.residual`. Among the n candidates of the safe set (as in lin-ucb):
 ///
 ///     epsilon-greedy         the least c gets 1 - epsilon
 ///     softmax                exp(-c / temperature)
 ///     discounted-lin-ucb     the least c - alpha s; Russac, Vernade, Cappé, "Weighted Linear
-///                            Bandits for Non-Stationary Environments", 2019, with a restart when
-///                            `ChangeDetector` notices a change
+///                            Bandits for Non-Stationary Environments", 2019, with a reset when
+///                            `ChangeDetector` detects a change
 ///     sliding-lin-ucb        the same on a window; Cheung, Simchi-Levi, Zhu, "Learning to Optimize
 ///                            under Non-Stationarity", 2019
-///     lin-ts                 the probability that draws from N(c, (scale s)^2), independent of each
-///                            other, are the least; Agrawal and Goyal, "Thompson Sampling for
-///                            Contextual Bandits with Linear Payoffs", 2013
+///     lin-ts                 the probability that an independent draw from N(c, (scale s)^2) is
+///                            the least; Agrawal and Goyal, "Thompson Sampling for Contextual
+///                            Bandits with Linear Payoffs", 2013
 ///     squarecb               1 / (n + gamma sqrt(N) (c - least c)), the rest to the least, where N
-///                            is the evidence that has not faded; Foster and Rakhlin, "Beyond UCB:
-///                            Optimal and Efficient Contextual Bandits with Regression Oracles", 2020
+///                            is the discounted evidence; Foster and Rakhlin, "Beyond UCB:
+///                            Optimal and Efficient Contextual Bandits with Regression
+///                            Oracles", 2020
 ///
-/// and then each gets a share of epsilon. Outside the safe set the probability is zero. Evidence
-/// fades on one clock for all paths, so that what is not used becomes uncertain, and is tried again.
+/// and then each gets a share of epsilon. Outside the safe set the probability is zero. One clock
+/// discounts the evidence of all paths, so that unused paths become uncertain and are tried again.
 struct LinearBandit<Belief: LinearBelief>: Policy {
     let settings: LinearBanditSettings
     private let cost: Cost
     private(set) var belief: Belief
     private(set) var detector: ChangeDetector
     private var clock: EvidenceClock
-    /// Observations, faded as the evidence is.
+    /// Discounted number of observations.
     private(set) var evidence = 0.0
 
     init(settings: LinearBanditSettings, cost: Cost, belief: Belief) {
@@ -76,7 +77,7 @@ struct LinearBandit<Belief: LinearBelief>: Policy {
         }
     }
 
-    /// The rule's own probabilities, before epsilon is shared out.
+    /// The rule's own probabilities, before epsilon is distributed.
     private func explore(
         _ costs: borrowing InlineArray<16, Double>, _ spreads: borrowing InlineArray<16, Double>,
         _ safe: UInt32, into shares: inout InlineArray<16, Double>
@@ -153,9 +154,9 @@ struct LinearBandit<Belief: LinearBelief>: Policy {
         }
     }
 
-    /// Expected cost, its deviation for weights of unit noise, and the delivery expected, seconds.
+    /// Expected cost, its standard deviation for unit noise, and the expected delivery, seconds.
     ///
-    /// Finite whatever the features are.
+    /// The results are finite for all features.
     @inline(__always)
     private func evaluate(
         _ candidate: borrowing Candidate, burst: BurstContext

@@ -1,42 +1,41 @@
-/// Parameters of the policies that learn a linear model of the cost and differ in how they explore.
+/// Parameters of the policies that learn a linear model of the cost and differ in exploration.
 public struct LinearBanditSettings: PolicySettings {
-    /// How costs become probabilities; the raw value is the policy's name.
+    /// The rule that turns costs into probabilities; the raw value is the policy's name.
     public enum Rule: String, Hashable, Sendable, CaseIterable {
-        /// The best gets all but a share of chance.
+        /// The best gets all probability except epsilon.
         case epsilonGreedy = "epsilon-greedy"
-        /// In proportion to `exp(-cost / temperature)`.
+        /// Probabilities are proportional to `exp(-cost / temperature)`.
         case softmax
-        /// Optimism on a model that forgets, with a test for changes.
+        /// Optimism on a discounted model with change detection.
         case discountedLinUCB = "discounted-lin-ucb"
-        /// Optimism on a model of the last seconds alone.
+        /// Optimism on a model of only the last seconds.
         case slidingLinUCB = "sliding-lin-ucb"
-        /// The probability that a cost drawn from what is believed of it is the least.
+        /// The probability that a draw from the cost's posterior is the least.
         case linTS = "lin-ts"
         /// Inverse gap weighting.
         case squareCB = "squarecb"
     }
 
     public let rule: Rule
-    /// How much is explored: alpha, temperature, standard deviations of the draw, or the scale of
+    /// Amount of exploration: alpha, temperature, standard deviations of the draw, or the scale of
     /// gamma; see `LinearBandit`.
     var strength: Double
     /// Probability shared by all candidates of the safe set.
     public var epsilon: Double
     /// Prior precision of the weights, above zero.
     public var lambda = 4.0
-    /// Time after which evidence counts half, seconds; infinite: it never fades.
+    /// Half-life of evidence, seconds; infinite means no discounting.
     public var halfLife = 20.0
     /// Length of the window of sliding-lin-ucb, seconds.
     public var window = 10.0
-    /// Sum of standardised errors beyond their slack at which the model starts anew; infinite:
-    /// never.
+    /// Threshold of the change detector, at which the model is reset; infinite means never.
     public var change: Double
     /// A candidate is safe if its predicted delivery is within `ratio` times the best one's plus
     /// `slack` seconds.
     public var ratio = 2.0
     public var slack = 0.010
 
-    /// The rule's own parameters.
+    /// Makes the rule's default parameters.
     public init(_ rule: Rule) {
         self.rule = rule
         change = rule == .discountedLinUCB ? 12 : .infinity

@@ -1,23 +1,23 @@
 import DenseMath
 import PathTelemetry
 
-/// What a policy believes of a linear model's weights.
+/// A policy's posterior of a linear model's weights.
 protocol LinearBelief: Sendable {
     /// The expected target of `(x, 1)` and the share of its variance that comes from the weights.
     func predictAffine(_ x: UnsafePointer<Double>) -> (mean: Double, spread: Double)
 
-    /// Takes in an observation.
+    /// Learns an observation.
     ///
     /// - Parameters:
-    ///   - x: features, a one, and zeros up to whole vectors.
-    ///   - decay: by which older evidence has faded since the latest observation.
-    ///   - weight: of this observation: below one when it comes late.
+    ///   - x: features, a one, and zeros as padding to whole vectors.
+    ///   - decay: discount of older evidence since the latest observation.
+    ///   - weight: weight of this observation; below one if it comes late.
     ///   - time: when its outcome became known.
     mutating func learn(
         _ x: UnsafeMutablePointer<Double>, target: Double, decay: Double, weight: Double,
         time: Instant)
 
-    /// Lets go of all evidence but the prior.
+    /// Drops all evidence and returns to the prior.
     mutating func startAnew()
 }
 
@@ -36,7 +36,8 @@ extension LinearPosterior: LinearBelief {
     }
 
     mutating func startAnew() {
-        // A fade is bounded, so that the scale stays a normal number: twice is nothing left.
+        // A single fade is bounded, so that the scale stays a normal number; after two nothing is
+        // left.
         fade(0)
         fade(0)
         refresh()

@@ -4,14 +4,14 @@ public import PathTelemetry
 
 /// Parameters of peekaboo.
 public struct PeekabooSettings: PolicySettings {
-    /// Optimism: how many deviations are added to the expected reward.
+    /// Optimism: how many standard deviations are added to the expected reward.
     public var alpha = 0.75
-    /// Probability with which the better arm is followed when it is to wait, and when to send.
+    /// Probability with which the better arm is followed, if it is to wait and if it is to send.
     public var wait = 0.7
     public var send = 0.9
-    /// Time after which evidence counts half, seconds.
+    /// Half-life of evidence, seconds.
     public var halfLife = 20.0
-    /// What the receiver can hold back, bytes: the send window of the features.
+    /// Receive window, bytes, which is the send window of the features.
     public var window = 1_048_576.0
 
     public init() {}
@@ -28,32 +28,32 @@ public struct PeekabooSettings: PolicySettings {
     }
 }
 
-/// Learns whether to wait for the fastest path when it has no room, or to send on the next one.
+/// Learns whether to wait for the fastest path if it has no room, or to send on the next one.
 ///
-/// Two arms, each a linear model of the reward `10 ms / (time from the decision to the arrival)`,
-/// waiting included, on six rates: window, bytes in flight and send window of both paths over
-/// their round trips, as `ln(1 + rate / 100 kB/s)`. The arm with the greater
-/// `theta'x + alpha sqrt(x' A^-1 x)` is followed with probability `wait` or `send`. A late burst took
-/// its deadline. A path whose reply is overdue is not waited for.
-/// Source: Wu, Alay, Brunstrom, Ferlin and Caso, "Peekaboo: Learning-Based Multipath Scheduling for
-/// Dynamic Heterogeneous Environments", 2020, algorithms 1 and 2 (there without forgetting).
+/// There are two arms, each a linear model of the reward `10 ms / (time from the decision to the
+/// arrival)`, waiting included, on six rates: window, bytes in flight and send window of both paths
+/// over their round trips, as `ln(1 + rate / 100 kB/s)`. The arm with the greater `theta'x + alpha
+/// sqrt(x' A^-1 x)` is followed with probability `wait` or `send`. A late burst counts with its
+/// deadline. It does not wait for a path whose reply is overdue. Source: Wu, Alay, Brunstrom,
+/// Ferlin and Caso, "Peekaboo: Learning-Based Multipath Scheduling for Dynamic Heterogeneous
+/// Environments", 2020, algorithms 1 and 2 (there without forgetting).
 struct PeekabooPolicy: Policy {
     private static let size = 6
     private static let slots = 256
-    /// Features, both paths, time waited, and the number of the decision.
+    /// Doubles per slot: features, both paths, waiting time, and the number of the decision.
     private static let slotLength = 10
 
     let settings: PeekabooSettings
     private var waiting: LinearPosterior
     private var sending: LinearPosterior
     private var clock: EvidenceClock
-    /// Contexts of the latest decisions, in turn.
+    /// Ring of the contexts of the latest decisions.
     private var contexts: [Double]
     private var sequence: UInt64 = 0
-    /// A decision to wait whose burst has not left, and when it was made.
+    /// A decision to wait whose burst was not sent yet, and its time.
     private var pending: UInt64 = 0
     private var pendingSince = Instant.zero
-    /// The number of the context that the decision belongs to; zero without one.
+    /// The number of the decision's context; zero if there is none.
     private(set) var memo: UInt64 = 0
     private var isBlocked = false
 
@@ -98,7 +98,7 @@ struct PeekabooPolicy: Policy {
         distribution.append(.wait, 1 - share)
     }
 
-    /// Remembers since when it waits.
+    /// Remembers the start of waiting.
     mutating func handleChoice(_ action: PathSet, now: Instant) {
         guard isBlocked else { return }
         if action != .wait {

@@ -1,15 +1,15 @@
 import DenseMath
 import PathTelemetry
 
-/// Bayesian linear regression on the last seconds alone.
+/// Bayesian linear regression on only the last seconds.
 ///
 ///     A = A0 + sum x x'     b = A0 theta0 + sum x y     over outcomes of the window
 ///
-/// The window is cut into eight blocks of time, each with sums of its own; the oldest goes as a
-/// whole, so memory does not grow with the rate of decisions, and an outcome counts for between
-/// seven eighths of the window and all of it. An outcome that comes late goes into the block of its
-/// time. No allocation after `init`. Source: Cheung, Simchi-Levi and Zhu, "Learning to Optimize
-/// under Non-Stationarity", 2019 (SW-UCB).
+/// The window is divided into eight blocks of time with their own sums. The oldest block is dropped
+/// as a whole, so memory does not grow with the rate of decisions, and an outcome counts for seven
+/// eighths of the window to all of it. A late outcome goes into the block of its time. It does not
+/// allocate after `init`. Source: Cheung, Simchi-Levi and Zhu, "Learning to Optimize under
+/// Non-Stationarity", 2019 (SW-UCB).
 struct WindowedPosterior: LinearBelief {
     private static let blocks = 8
     private static let refreshAfter = 1000
@@ -18,7 +18,7 @@ struct WindowedPosterior: LinearBelief {
     private let stride: Int
     private let blockLength: Double
     private let layout: Layout
-    /// One block of memory, changed in place; `Layout` says what is where.
+    /// One block of memory, changed in place; `Layout` defines its parts.
     private var storage: [Double]
     /// Number of the newest block of time; nil before the first outcome.
     private var newest: Int64?
@@ -68,7 +68,7 @@ struct WindowedPosterior: LinearBelief {
         if !usable { refresh() }
     }
 
-    /// Makes a block the newest one, and empties those that have come round.
+    /// Advances to a new block and empties the blocks that it reuses.
     private mutating func advance(to block: Int64) -> Bool {
         guard let last = newest, last < block else {
             newest = block
@@ -87,7 +87,7 @@ struct WindowedPosterior: LinearBelief {
         refresh()
     }
 
-    /// Makes inverse and theta anew; drops data that cannot be solved.
+    /// Recomputes the inverse and theta; drops data that cannot be solved.
     private mutating func refresh() {
         sinceRefresh = 0
         if solve() { return }

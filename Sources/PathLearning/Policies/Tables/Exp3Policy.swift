@@ -3,11 +3,11 @@ public import PathTelemetry
 
 /// Parameters of exp3 and exp4.
 public struct ExponentialSettings: PolicySettings {
-    /// Factor on the learning rate of the theory.
+    /// Factor of the theoretical learning rate.
     public var rate = 4.0
-    /// Probability shared by all paths that answer.
+    /// Probability shared by all answering paths.
     public var epsilon = 0.02
-    /// Time after which a loss counts half, seconds.
+    /// Half-life of losses, seconds.
     public var halfLife = 20.0
 
     public init() {}
@@ -28,15 +28,14 @@ public struct ExponentialSettings: PolicySettings {
     }
 }
 
-/// Exponential weights on paths, for worlds that may be against us: no assumption on how losses
-/// come, no context.
+/// Exponential weights on paths for adversarial losses, without context.
 ///
 /// `p = (1 - epsilon) exp(-eta L) / sum + epsilon / K` with L the sum of the losses of `LogLoss`,
-/// each over the probability with which its path was taken; they fade on one clock. A path that
-/// appears later starts with the least L there is.
-/// Source: Auer, Cesa-Bianchi, Freund and Schapire, "The Nonstochastic Multiarmed Bandit Problem",
-/// 2002, section 3; the learning rate after Bubeck and Cesa-Bianchi, "Regret Analysis of Stochastic
-/// and Nonstochastic Multi-armed Bandit Problems", 2012, theorem 3.1.
+/// each divided by the propensity of its path, discounted by one clock. A path that appears later
+/// starts with the least L. Source: Auer, Cesa-Bianchi, Freund and Schapire, "The Nonstochastic
+/// Multiarmed Bandit Problem", 2002, section 3; the learning rate after Bubeck and Cesa-Bianchi,
+/// "Regret Analysis of Stochastic and Nonstochastic Multi-armed Bandit Problems", 2012, theorem
+/// 3.1.
 struct Exp3Policy: Policy {
     let settings: ExponentialSettings
     private var losses: PathOutcomes
@@ -79,7 +78,7 @@ struct Exp3Policy: Policy {
         }
     }
 
-    /// Paths never seen before start beside the best one.
+    /// Gives new paths the sum of the best one.
     private mutating func meet(_ candidates: Span<Candidate>) {
         var fresh: UInt32 = 0
         for index in 0..<candidates.count { fresh |= 1 &<< UInt32(candidates[index].path.index) }
@@ -105,7 +104,7 @@ struct Exp3Policy: Policy {
             isLate: feedback.outcome.isLate)
     }
 
-    /// The sum of the losses, each over its probability.
+    /// The sum of the losses, each divided by its propensity.
     func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         losses.sums(of: candidate.path).total
     }

@@ -1,23 +1,22 @@
 import Glibc
 public import PathTelemetry
 
-/// Exponential weights on experts: the fixed policies advise, and those whose advice costs less are
-/// followed more often.
+/// Exponential weights on experts: fixed policies give advice, and experts whose advice costs less
+/// are followed more often.
 ///
 /// Experts: min-rtt, earliest, steady, round-robin, the least loss, the highest rate. The
-/// probability of a path is the weight of the experts that name it, and a share of epsilon;
-/// an expert loses the loss of `LogLoss` over that probability whenever the path it named was
-/// taken. What each one named travels with the decision as its memo.
-/// Source: Auer, Cesa-Bianchi, Freund and Schapire, "The Nonstochastic Multiarmed Bandit Problem",
-/// 2002, section 7.
+/// probability of a path is the weight of the experts that name it, plus a share of epsilon. When
+/// the path that an expert named was taken, its loss is that of `LogLoss` divided by that
+/// probability. The memo of a decision stores what each expert named. Source: Auer, Cesa-Bianchi,
+/// Freund and Schapire, "The Nonstochastic Multiarmed Bandit Problem", 2002, section 7.
 struct Exp4Policy: Policy {
     /// min-rtt, earliest, steady, round-robin, least loss, highest rate.
     private static let count = 6
 
     let settings: ExponentialSettings
-    /// Four bits an expert: the number of the path that it named.
+    /// Four bits per expert: the number of the path that it named.
     private(set) var memo: UInt64 = 0
-    /// In the place of paths.
+    /// Losses, indexed by expert instead of path.
     private var losses: PathOutcomes
     private var steady = SteadyPolicy()
     private var turns = RoundRobinPolicy()
@@ -60,7 +59,7 @@ struct Exp4Policy: Policy {
         }
     }
 
-    /// The experts' weights, summing to one.
+    /// The experts' weights, which sum to one.
     func weights() -> InlineArray<6, Double> {
         var weights = InlineArray<6, Double>(repeating: 0)
         var least = Double.infinity
@@ -97,8 +96,8 @@ struct Exp4Policy: Policy {
         }
     }
 
-    /// Minus the experts' weight that names the candidate when nothing else speaks: what min-rtt,
-    /// earliest and the others look at, each by its weight.
+    /// The inputs of the experts (round trip, prediction, loss and others), each times the expert's
+    /// weight.
     func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         let weights = weights()
         let rtt = weights[0] * candidate.smoothedRTT + weights[2] * SteadyPolicy.estimate(candidate)

@@ -1,12 +1,12 @@
 import DenseMath
 import PathTelemetry
 
-/// What a burst cost on a scale from 0 to 1, for policies whose theory asks for bounded losses.
+/// The loss of a burst from 0 to 1, for policies whose theory needs bounded losses.
 enum LogLoss {
     /// ln 100: a burst delivered in a hundredth of its deadline or less costs nothing.
     private static let range = 4.605170185988092
 
-    /// One for a late burst; else up to 0.9 by the logarithm of the delivery time.
+    /// One for a late burst, else up to 0.9 by the logarithm of the delivery time.
     static func of(_ outcome: borrowing Outcome) -> Double {
         guard !outcome.isLate, let delivery = outcome.delivery, outcome.deadline > 0,
             delivery <= outcome.deadline

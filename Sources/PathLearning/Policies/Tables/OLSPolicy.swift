@@ -3,9 +3,9 @@ public import PathTelemetry
 
 /// Parameters of ols.
 public struct OLSSettings: PolicySettings {
-    /// How sharply a goodput below the best counts: rewards are `exp(b (x - 1))`.
+    /// The exponent b of rewards `exp(b (x - 1))`, which penalises low goodput.
     var sharpness = 4.0
-    /// Times a mean deviation that a reward may stray before it counts against the epoch.
+    /// Multiple of the mean deviation beyond which a reward counts as an outlier.
     public var deviation = 3.0
     /// Least time of an interval, seconds, and least packets in it.
     public var interval = 0.040
@@ -23,16 +23,15 @@ public struct OLSSettings: PolicySettings {
     }
 }
 
-/// A bandit on redundancy: how large a share of the bursts goes over a second path too.
+/// A bandit on redundancy: it chooses the share of bursts that are also sent over a second path.
 ///
 /// Arms are shares of 1, 1/2 and 1/32. An arm is kept for an interval of at least 40 ms, two round
-/// trips and 30 packets; its reward x is what arrived in time over all that was sent, copies
-/// included, made `min(x, exp(b (x - 1)))`. UCB1 takes the next arm. A reward that strays by more
-/// than three mean deviations (gain 1/8) four times in a row begins a new epoch, which forgets, once
-/// each arm had 25 intervals. Bursts go where min-rtt sends them; copies on the next best path that
-/// answers. Learning follows the order of outcomes.
-/// Source: Xing et al., "An Online Learning Assisted Packet Scheduler for MPTCP in Mobile Networks",
-/// 2023.
+/// trips and 30 packets; its goodput x is the bytes that arrived in time over all bytes sent,
+/// copies included, and its reward `min(x, exp(b (x - 1)))`. UCB1 selects the next arm. After each
+/// arm had 25 intervals, four consecutive outliers beyond three mean deviations (gain 1/8) begin a
+/// new epoch, which resets the arms. Bursts take the path of min-rtt, and copies the next best path
+/// that answers. Learning follows the order of outcomes. Source: Xing et al., "An Online Learning
+/// Assisted Packet Scheduler for MPTCP in Mobile Networks", 2023.
 struct OLSPolicy: Policy {
     /// Shares of bursts sent twice.
     static let arms = [1.0, 0.5, 1.0 / 32]
@@ -48,7 +47,7 @@ struct OLSPolicy: Policy {
     let settings: OLSSettings
     /// Number of the arm of this interval.
     private(set) var arm = 2
-    /// Changes of the world noticed.
+    /// Number of epochs that were begun.
     private(set) var epochs: UInt64 = 0
     private var table: InlineArray<3, Arm>
     private var strays = 0
@@ -63,7 +62,7 @@ struct OLSPolicy: Policy {
         table = InlineArray(repeating: Arm())
     }
 
-    /// The arm that was in force, from one.
+    /// The active arm, counted from one.
     var memo: UInt64 { UInt64(arm + 1) }
 
     mutating func distribution(
@@ -94,7 +93,7 @@ struct OLSPolicy: Policy {
 
     private static func share(_ arm: Int) -> Double { arm == 0 ? 1 : arm == 1 ? 0.5 : 1.0 / 32 }
 
-    /// Bytes of one copy of the burst, and of all that it took.
+    /// Bytes of one copy of the burst, and of all copies.
     private static func bytes(of feedback: borrowing Feedback) -> (once: Double, all: Double) {
         let taken = feedback.outcome.bytes
         guard !taken.isEmpty else {
@@ -125,7 +124,7 @@ struct OLSPolicy: Policy {
         (sent, arrived, packets) = (0, 0, 0)
     }
 
-    /// Books an interval's reward and takes the next arm.
+    /// Adds an interval's reward and selects the next arm.
     private mutating func close(reward: Double) {
         var own = table[arm]
         let error = reward - own.mean

@@ -1,9 +1,9 @@
 import Glibc
 import PathTelemetry
 
-/// Sums over each path's outcomes, older ones weighing less on one clock for all paths.
+/// Discounted sums over each path's outcomes, by one clock for all paths.
 ///
-/// An outcome of time t weighs `2^(-(now - t) / halfLife)`. Sums are kept relative to a reference
+/// An outcome at time t weighs `2^(-(now - t) / halfLife)`. Sums are kept relative to a reference
 /// time, so outcomes may come in any order; the reference moves before weights leave the range of
 /// numbers.
 struct PathOutcomes: Sendable {
@@ -22,7 +22,7 @@ struct PathOutcomes: Sendable {
         clock = FadingClock(halfLife: halfLife)
     }
 
-    /// The present: sums are given as they have faded by then.
+    /// Advances the clock; sums are discounted to that time.
     mutating func advance(to now: Instant) {
         if let factor = clock.advance(to: now) { rescale(factor) }
     }
@@ -37,7 +37,7 @@ struct PathOutcomes: Sendable {
         if isLate { table[path.index].late += weight }
     }
 
-    /// Gives a path a sum it has not earned, as of now.
+    /// Sets the initial sum of a path, as of now.
     mutating func start(path: PathID, total: Double) {
         guard path.index < PathID.limit else { return }
         table[path.index].total = total / clock.scale
@@ -62,19 +62,19 @@ struct PathOutcomes: Sendable {
     }
 }
 
-/// Weights that fade with time, relative to a reference that seldom moves.
+/// Weights that are discounted over time, relative to a reference that seldom moves.
 struct FadingClock: Sendable {
     private let halfLife: Double
     private var reference: Instant?
     private var latest = Instant.zero
-    /// What a sum kept relative to the reference has to be multiplied by to be of now.
+    /// The factor from a sum relative to the reference to its present value.
     private(set) var scale = 1.0
 
     init(halfLife: Double) { self.halfLife = halfLife }
 
-    /// Moves the present; never back.
+    /// Advances the present time, and never moves it back.
     ///
-    /// - Returns: what all sums have to be multiplied by when the reference moved.
+    /// - Returns: the factor for all sums if the reference moved.
     mutating func advance(to now: Instant) -> Double? {
         guard let start = reference else {
             reference = now

@@ -4,13 +4,13 @@ public import PathTelemetry
 
 /// Parameters of prune.
 public struct PruneSettings: PolicySettings {
-    /// Time after which an outcome counts half, seconds.
+    /// Half-life of outcomes, seconds.
     public var halfLife = 5.0
-    /// Half the width of the intervals that decide who is left out, in standard errors.
+    /// Half the width of the intervals that decide which paths are pruned, in standard errors.
     public var confidence = 2.0
-    /// How much optimism counts among those left.
+    /// Optimism among the remaining paths.
     public var alpha = 0.3
-    /// Probability shared by all that answer, those left out too.
+    /// Probability shared by all answering paths, pruned ones included.
     public var epsilon = 0.02
 
     public init() {}
@@ -26,19 +26,18 @@ public struct PruneSettings: PolicySettings {
     }
 }
 
-/// Prune, then bandit: leaves out the paths that are surely worse, and runs a discounted UCB among
+/// Prune, then bandit: excludes paths that are significantly worse, and runs a discounted UCB among
 /// the others.
 ///
-/// For each traffic class and path the logarithm of the delivery time is predicted as that of h plus
-/// the mean residual of its outcomes, which fade on one clock, with an interval from their variance.
-/// A path is left out when its lower bound lies above another's upper bound. Among those left the
-/// least `mean - alpha sqrt(variance ln N / n)` is taken. A path with an overdue reply is left out
-/// altogether while another answers.
-/// Sources: Jiang et al., "Via: Improving Internet Telephony Call Quality Using Predictive Relay
-/// Selection", 2016; Jiang et al., "Pytheas: Enabling Data-Driven Quality of Experience Optimization
-/// Using Group-Based Exploration-Exploitation", 2017 (discounted UCB in groups).
+/// For each traffic class and path it predicts the logarithm of the delivery time as that of h plus
+/// the discounted mean residual of its outcomes, with an interval from their variance. A path is
+/// pruned if its lower bound lies above another's upper bound. Among the rest the least `mean -
+/// alpha sqrt(variance ln N / n)` is chosen. A path with an overdue reply is excluded while another
+/// answers. Sources: Jiang et al., "Via: Improving Internet Telephony Call Quality Using Predictive
+/// Relay Selection", 2016; Jiang et al., "Pytheas: Enabling Data-Driven Quality of Experience
+/// Optimization Using Group-Based Exploration-Exploitation", 2017 (discounted UCB in groups).
 struct PrunePolicy: Policy {
-    /// What is known of a residual before the first outcome: one outcome of zero, this variance.
+    /// Prior of a residual: one outcome of zero with this variance.
     private static let priorVariance = 0.25
 
     let settings: PruneSettings
