@@ -35,7 +35,9 @@ struct OutputFile: ~Copyable {
             OutputFile.folder(of: place)
             + String(decoding: TemporaryName.unguessable(), as: UTF8.self)
         let descriptor = open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw OutputFile.failure("create", path, errno) }
+        guard descriptor >= 0 else {
+            throw OutputFile.failure("create", path, leadingTo: place, errno)
+        }
         self.init(path: path, place: place, temporary: name, descriptor: descriptor)
     }
 
@@ -62,7 +64,7 @@ struct OutputFile: ~Copyable {
             if count >= 0 {
                 done += count
             } else if errno != EINTR {
-                throw OutputFile.failure("write", path, errno)
+                throw OutputFile.failure("write", path, leadingTo: place, errno)
             }
         }
     }
@@ -80,7 +82,7 @@ struct OutputFile: ~Copyable {
             if code == 0, rename(temporary, place) != 0 { code = errno }
             if code != 0 { unlink(temporary) }
         }
-        guard code == 0 else { throw OutputFile.failure("write", path, code) }
+        guard code == 0 else { throw OutputFile.failure("write", path, leadingTo: place, code) }
     }
 
     /// What a path leads to: the file itself, or what the links in its place name.
@@ -105,8 +107,9 @@ struct OutputFile: ~Copyable {
         path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
     }
 
+    /// - Parameter place: what the path leads to through symbolic links, which is what failed.
     private static func failure(
-        _ operation: String, _ path: String, _ code: Int32
+        _ operation: String, _ path: String, leadingTo place: String? = nil, _ code: Int32
     ) -> CommandFailure {
         let fix =
             switch code {
@@ -119,8 +122,9 @@ struct OutputFile: ~Copyable {
             case EISDIR: "; name a file, not a folder"
             default: ""
             }
-        let place = path == "-" ? "standard output" : "'\(path)'"
+        var subject = path == "-" ? "standard output" : "'\(path)'"
+        if let place, place != path { subject += ", a symbolic link to '\(place)'" }
         return CommandFailure(
-            "cannot \(operation) \(place): \(systemText(code))\(fix)", ExitStatus(writing: code))
+            "cannot \(operation) \(subject): \(systemText(code))\(fix)", ExitStatus(writing: code))
     }
 }

@@ -32,6 +32,8 @@ final class IncomingFile: ContentSink, @unchecked Sendable {
     private var digest: RunningDigest
     private let scratch: UnsafeMutableRawBufferPointer
     private var writtenBack: UInt64 = 0
+    /// The length that the file has on the disk.
+    private var length: UInt64
 
     private init(
         folder: Folder, name: [UInt8], file: OpenFile, found: UInt64, pieceLength: Int
@@ -40,6 +42,7 @@ final class IncomingFile: ContentSink, @unchecked Sendable {
         self.name = name
         self.file = file
         self.found = found
+        length = found
         digest = try RunningDigest()
         scratch = .allocate(byteCount: pieceLength, alignment: 64)
     }
@@ -127,9 +130,20 @@ final class IncomingFile: ContentSink, @unchecked Sendable {
             else { throw FileError(.read, file.name, code: EIO) }
             digest = prefix
         }
-        try file.truncate(to: length)
+        try cut(to: length)
         offset = length
         writtenBack = length
+    }
+
+    /// Gives the file a length, unless it has it.
+    ///
+    /// ext4 takes a file that was cut to nothing for one that replaces another's content, and when it
+    /// is closed begins at once to write it to the disk: one request a file, which small files that
+    /// need not be there wait for (`auto_da_alloc` in ext4(5)).
+    private func cut(to length: UInt64) throws(FileError) {
+        guard length != self.length else { return }
+        try file.truncate(to: length)
+        self.length = length
     }
 
     // MARK: content
@@ -142,6 +156,7 @@ final class IncomingFile: ContentSink, @unchecked Sendable {
         }
         try digest.update(UnsafeRawBufferPointer(back))
         offset += UInt64(bytes.count)
+        length = max(length, offset)
         if offset - writtenBack >= IncomingFile.writebackInterval {
             file.startWriteback(from: writtenBack, length: offset - writtenBack)
             writtenBack = offset
@@ -162,7 +177,7 @@ final class IncomingFile: ContentSink, @unchecked Sendable {
     func currentDigest() throws -> [UInt8] { try digest.current() }
 
     /// Gives the file its length, which a hole at its end does not.
-    func complete() throws { try file.truncate(to: offset) }
+    func complete() throws { try cut(to: offset) }
 
     /// Waits until its bytes are on the disk, and holds no thread that runs tasks.
     func synchronize() async throws {
