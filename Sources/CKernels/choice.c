@@ -32,10 +32,8 @@ INLINE uint32_t within(const double *values, uint32_t members, double bar, long 
 }
 
 INLINE uint32_t safe_set(
-    const double *deliveries, uint32_t overdue, double ratio, double slack, long count) {
-    const uint32_t all = ALL(count), answering = overdue == all ? all : all & ~overdue;
-    return within(
-        deliveries, answering, ratio * least(deliveries, answering, count) + slack, count);
+    const double *values, uint32_t members, double ratio, double slack, long count) {
+    return within(values, members, ratio * least(values, members, count) + slack, count);
 }
 
 // The first of the members with the least cost.
@@ -54,15 +52,15 @@ INLINE void name(
 }
 
 KERNEL uint32_t ck_safe_set(
-    const double *deliveries, uint32_t overdue, double ratio, double slack, long count) {
-    return safe_set(deliveries, overdue, ratio, slack, count);
+    const double *values, uint32_t members, double ratio, double slack, long count) {
+    return safe_set(values, members, ratio, slack, count);
 }
 
 KERNEL void ck_choose_least(
-    const struct ck_choice *rule, const double *costs, const double *deliveries, uint32_t overdue,
+    const struct ck_choice *rule, const double *costs, const double *deliveries, uint32_t members,
     const struct ck_candidate *candidates, long step, long count, double *probabilities,
     uint16_t *actions) {
-    const uint32_t safe = safe_set(deliveries, overdue, rule->ratio, rule->slack, count);
+    const uint32_t safe = safe_set(deliveries, members, rule->ratio, rule->slack, count);
     const uint32_t best =
         safe ? cheapest(costs, safe, least(costs, safe, count), count) : CK_CANDIDATES;
     const double floor = rule->epsilon / (safe ? __builtin_popcount(safe) : 1);
@@ -77,24 +75,15 @@ KERNEL void ck_choose_least(
 }
 
 KERNEL void ck_choose_softly(
-    const struct ck_choice *rule, const double *rows, uint32_t overdue,
+    const struct ck_choice *rule, const double *rows, uint32_t members,
     const struct ck_candidate *candidates, long step, long count, double *probabilities,
     uint16_t *actions) {
     const double *risks = rows + CK_CANDIDATES, *deliveries = risks + CK_CANDIDATES;
-    const double *estimates = deliveries + CK_CANDIDATES;
-    uint32_t stays = ALL(count);
-    if (overdue) {
-        const double best = least(estimates, stays, count);
-        for (long i = 0; i < count; i += 4) {
-            const i4 leaves = best < LOAD(estimates + i) / rule->leaving - rule->leaving_slack;
-            stays &= ~((BITS(leaves) << i) & overdue);
-        }
-    }
-    const double cost = least(rows, stays, count);
-    const uint32_t best = cheapest(rows, stays, cost, count);
+    const double cost = least(rows, members, count);
+    const uint32_t best = cheapest(rows, members, cost, count);
     const uint32_t safe =
-        within(deliveries, stays, rule->ratio * deliveries[best] + rule->slack, count)
-        & within(risks, stays, risks[best] + rule->risk, count);
+        within(deliveries, members, rule->ratio * deliveries[best] + rule->slack, count)
+        & within(risks, members, risks[best] + rule->risk, count);
     v4 sums = SPLAT(0.0);
     for (long i = 0; i < count; i += 4) {
         v4 share;

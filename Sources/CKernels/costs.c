@@ -3,8 +3,7 @@
 // Four candidates and what is known of them beside features, one a lane.
 struct four {
     const struct ck_candidate *at[4];
-    v4 prediction, estimate, price;
-    i4 overdue;
+    v4 prediction, price;
 };
 
 INLINE void gather(const struct ck_candidate *first, long step, long count, struct four *four) {
@@ -12,34 +11,18 @@ INLINE void gather(const struct ck_candidate *first, long step, long count, stru
     for (long k = 0; k < 4; k++) {
         // Beyond the last candidate the first of the four is computed again and not used.
         four->at[k] = (const struct ck_candidate *)(base + (k < count ? k : 0) * step);
+        four->prediction[k] = four->at[k]->prediction;
+        four->price[k] = four->at[k]->standing.price;
     }
-    const v4 a = LOAD(&four->at[0]->prediction), b = LOAD(&four->at[1]->prediction);
-    const v4 c = LOAD(&four->at[2]->prediction), d = LOAD(&four->at[3]->prediction);
-    const v4 ab0 = __builtin_shufflevector(a, b, 0, 4, 2, 6);
-    const v4 ab1 = __builtin_shufflevector(a, b, 1, 5, 3, 7);
-    const v4 cd0 = __builtin_shufflevector(c, d, 0, 4, 2, 6);
-    const v4 cd1 = __builtin_shufflevector(c, d, 1, 5, 3, 7);
-    const v4 rtt = __builtin_shufflevector(ab1, cd1, 0, 1, 4, 5);
-    const v4 variation = __builtin_shufflevector(ab0, cd0, 2, 3, 6, 7);
-    const v4 age = __builtin_shufflevector(ab1, cd1, 2, 3, 6, 7);
-    four->prediction = __builtin_shufflevector(ab0, cd0, 0, 1, 4, 5);
-    four->price = (v4){
-        four->at[0]->standing.price, four->at[1]->standing.price, four->at[2]->standing.price,
-        four->at[3]->standing.price};
-    // The rule of SteadyPolicy: what its `isSuspicious` and `estimate` say.
-    four->overdue = age > rtt + MAXIMUM(4.0 * variation, SPLAT(0.01));
-    const v4 longer = rtt + SELECT(four->overdue, 2.0 * variation, SPLAT(0.0));
-    four->estimate = MAXIMUM(longer, age);
 }
 
 #define FEATURES(four)                                                                           \
     (four).at[0]->features, (four).at[1]->features, (four).at[2]->features, (four).at[3]->features
 
-KERNEL uint32_t ck_optimistic_costs(
+KERNEL void ck_optimistic_costs(
     const struct ck_optimism *o, const double *theta, const double *p, long size, long stride,
     const struct ck_candidate *candidates, long step, long count, double *costs,
     double *deliveries) {
-    uint32_t overdue = 0;
     for (long first = 0; first < count; first += 4) {
         struct four four;
         gather(
@@ -60,16 +43,13 @@ KERNEL uint32_t ck_optimistic_costs(
             bonus = o->alpha * __builtin_elementwise_sqrt(MAXIMUM(SPLAT(0.0), share));
         }
         STORE(costs + first, logarithm + residual - bonus + o->per_price * four.price);
-        overdue |= BITS(four.overdue) << first;
     }
-    return overdue & ALL(count);
 }
 
 KERNEL long ck_learned_costs(
     const struct ck_learned *l, double per_price, long current, const double *theta, long size,
     long stride, const struct ck_candidate *candidates, long step, long count,
-    double *rows, uint32_t *overdue) {
-    uint32_t late_replies = 0;
+    double *rows) {
     v4 check = SPLAT(0.0);
     for (long first = 0; first < count; first += 4) {
         struct four four;
@@ -101,10 +81,7 @@ KERNEL long ck_learned_costs(
         STORE(rows + first, cost);
         STORE(rows + CK_CANDIDATES + first, late);
         STORE(rows + 2 * CK_CANDIDATES + first, delivery);
-        STORE(rows + 3 * CK_CANDIDATES + first, four.estimate);
-        late_replies |= BITS(four.overdue) << first;
     }
-    *overdue = late_replies & ALL(count);
     return SUM(check) == 0;
 }
 

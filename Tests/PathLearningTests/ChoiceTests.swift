@@ -9,10 +9,18 @@ import Testing
 @Suite struct ChoiceTests {
     private static let rounds = 400
 
-    private func candidates(_ count: Int, _ random: inout SeededGenerator) -> [Candidate] {
+    /// Candidates of which those in `overdue` wait for a reply that should have come.
+    private func candidates(
+        _ count: Int, overdue: UInt32, _ random: inout SeededGenerator
+    ) -> [Candidate] {
         var paths = Array(0..<16)
         paths.shuffle(using: &random)
-        return (0..<count).map { Candidate(path: PathID(paths[$0])) }
+        return (0..<count).map { index in
+            var candidate = Candidate(path: PathID(paths[index]))
+            candidate.smoothedRTT = 0.02
+            candidate.unansweredAge = overdue & 1 << UInt32(index) == 0 ? 0.0299 : 0.0301
+            return candidate
+        }
     }
 
     /// Sixteen numbers of which those beyond `count` are none.
@@ -46,12 +54,13 @@ import Testing
                 deliveries[Int.random(in: 0..<count, using: &random)] = .nan
             }
             let overdue = overdue(count, &random)
-            let all = (0..<count).filter { overdue & 1 << UInt32($0) == 0 }
-            let answering = all.isEmpty ? Array(0..<count) : all
+            let all = candidates(count, overdue: overdue, &random)
+            let some = (0..<count).filter { overdue & 1 << UInt32($0) == 0 }
+            let answering = some.isEmpty ? Array(0..<count) : some
             let fastest = answering.map { deliveries[$0] }.filter { !$0.isNaN }.min() ?? .infinity
             let safe = answering.filter { deliveries[$0] <= 1.3 * fastest + 0.01 }
             #expect(
-                ck_safe_set(deliveries, overdue, 1.3, 0.01, count)
+                SafeSet.members(all.span, deliveries: deliveries.span, ratio: 1.3, slack: 0.01)
                     == safe.reduce(0) { $0 | 1 << UInt32($1) })
         }
     }
@@ -61,18 +70,18 @@ import Testing
         var random = SeededGenerator(seed: UInt64(20 + count))
         let rule = ck_choice(ratio: 1.3, slack: 0.01, epsilon: 0.1)
         for round in 0..<ChoiceTests.rounds {
-            let all = candidates(count, &random)
+            let overdue = overdue(count, &random)
+            let all = candidates(count, overdue: overdue, &random)
             var costs = row(count, &random)
             // Equal ones now and then: the first is taken.
             if round % 3 == 0, count > 1 { costs[count - 1] = costs[0] }
             let deliveries = row(count, &random)
-            let overdue = overdue(count, &random)
-            let bits = ck_safe_set(deliveries, overdue, 1.3, 0.01, count)
+            let bits = SafeSet.members(
+                all.span, deliveries: deliveries.span, ratio: 1.3, slack: 0.01)
             let safe = (0..<count).filter { bits & 1 << UInt32($0) != 0 }
             let best = safe.min { (costs[$0], $0) < (costs[$1], $1) }
             var distribution = ActionDistribution()
-            distribution.chooseLeast(
-                rule, costs.span, deliveries.span, overdue: overdue, among: all.span)
+            distribution.chooseLeast(rule, costs.span, deliveries.span, among: all.span)
             expect(
                 distribution,
                 is: (0..<count).map {
@@ -86,8 +95,7 @@ import Testing
         let none = [Double](repeating: .nan, count: 16)
         var distribution = ActionDistribution()
         distribution.chooseLeast(
-            ck_choice(ratio: 1.3, slack: 0.01, epsilon: 0.1), none.span, none.span, overdue: 0,
-            among: all.span)
+            ck_choice(ratio: 1.3, slack: 0.01, epsilon: 0.1), none.span, none.span, among: all.span)
         expect(distribution, is: [0, 0, 0], of: all)
         #expect(distribution.sample(0.5) == nil, "the steady rule decides then")
     }
@@ -100,10 +108,10 @@ import Testing
         settings.risk = 0.05
         var scorer = LearnedScorer(settings: settings, cost: Cost(), stride: 28)
         for _ in 0..<ChoiceTests.rounds {
-            let all = candidates(count, &random)
+            let overdue = overdue(count, &random)
+            let all = candidates(count, overdue: overdue, &random)
             let (costs, risks) = (row(count, &random), row(count, &random))
             let (deliveries, estimates) = (row(count, &random), row(count, &random))
-            let overdue = overdue(count, &random)
             let quickest = estimates[..<count].min() ?? .infinity
             let stays = (0..<count).filter {
                 overdue & 1 << UInt32($0) == 0 || !(quickest < estimates[$0] / 1.2 - 0.005)
@@ -125,7 +133,7 @@ import Testing
                 guard let base = buffer.baseAddress else { return }
                 scorer.fill(
                     &distribution, all.span,
-                    LearnedEvaluation(rows: base, overdue: overdue, isFinite: true))
+                    LearnedEvaluation(rows: base, isFinite: true))
             }
             expect(distribution, is: expected, of: all)
         }

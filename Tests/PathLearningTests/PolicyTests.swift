@@ -57,7 +57,7 @@ private let allPolicies =
             if selector.name == "learned" && count > 1 {
                 // Left for the best of the others, as the steady rule leaves a path.
                 let estimates = (0..<count).map { SteadyPolicy.estimate(set[$0]) }
-                let bars = estimates.map { $0 / SteadyPolicy.margin - SteadyPolicy.slack }
+                let bars = estimates.map { $0 / 1.2 - 0.005 }
                 for index in 0..<count
                 where SteadyPolicy.isSuspicious(set[index])
                     && estimates.contains(where: { $0 < bars[index] })

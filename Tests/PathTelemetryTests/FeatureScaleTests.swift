@@ -105,29 +105,41 @@ struct RandomPaths {
             trafficClass: .message, currentPath: step % 5 == 0 ? nil : PathID(step % 3))
     }
 
-    /// Raw quantities in the order of the schema, straight from their definitions.
+    /// Raw quantities straight from their descriptions, not by way of what the estimator hands over.
     private func raw(
         _ snapshot: PathSnapshot, _ estimator: PathEstimator, _ burst: BurstContext, now: Instant
     ) -> [Double] {
         let smoothed = snapshot.smoothedRTT.seconds
         let least = min(snapshot.minRTT, snapshot.smoothedRTT).seconds
-        let rate = FeatureSchema.expectedRate(
-            snapshot, measured: estimator.deliveryRate)
+        let rate = rate(snapshot, estimator)
         let perRTT = smoothed > 0 ? 1 / smoothed : 0
         let lastReply = snapshot.lastReply ?? estimator.lastReply
         let unanswered = snapshot.oldestUnanswered.map { max(0, (now - $0).seconds) } ?? 0
-        let grid = FeatureSchema.gridPhase(snapshot.traits.kind, now)
+        let phase = Double(now.nanoseconds % 15_000_000_000) * (2 * Double.pi / 15e9)
+        let isStarlink = snapshot.traits.kind == .starlink
+        func age(_ instant: Instant?) -> Double { instant.map { (now - $0).seconds } ?? .infinity }
         return [
             smoothed, snapshot.rttVariation.seconds * perRTT, least, estimator.rttSlope,
             estimator.delayExcess, estimator.jitterP90, rate, estimator.rateVariation,
             estimator.lossShareShort, estimator.lossShareLong, Double(estimator.lastLossBurst),
-            FeatureSchema.age(estimator.lastLoss, now), FeatureSchema.age(lastReply, now),
-            unanswered * perRTT,
+            age(estimator.lastLoss), age(lastReply), unanswered * perRTT,
             (Double(snapshot.bytesInFlight) + 1200) / (rate * least + 1200),
             snapshot.pacingDelay.seconds, Double(snapshot.probeTimeouts), Double(burst.bytes),
             burst.deadline.seconds, burst.currentPath == snapshot.path ? 1 : 0,
-            snapshot.traits.pricePerGB, grid.sine, grid.cosine, 1,
+            snapshot.traits.pricePerGB, isStarlink ? sin(phase) : 0, isStarlink ? cos(phase) : 0,
+            1,
         ]
+    }
+
+    /// The pacing rate, else the delivery rate, else window over RTT, within the user's limit.
+    private func rate(_ snapshot: PathSnapshot, _ estimator: PathEstimator) -> Double {
+        func isRate(_ x: Double) -> Bool { x > 0 && x.isFinite }
+        let delivered = max(estimator.deliveryRate, snapshot.deliveryRate)
+        let window = Double(snapshot.congestionWindow) / max(1e-3, snapshot.smoothedRTT.seconds)
+        let own =
+            isRate(snapshot.pacingRate)
+            ? snapshot.pacingRate : isRate(delivered) ? delivered : window
+        return max(1000, min(own, snapshot.traits.rateLimit))
     }
 
     /// h = wait + bytes / rate + one-way delay + overdue.
@@ -135,8 +147,7 @@ struct RandomPaths {
         _ snapshot: PathSnapshot, _ estimator: PathEstimator, _ burst: BurstContext,
         clockOffset: TimeDelta?, now: Instant
     ) -> Double {
-        let rate = FeatureSchema.expectedRate(
-            snapshot, measured: estimator.deliveryRate)
+        let rate = rate(snapshot, estimator)
         let excess =
             Double(snapshot.bytesInFlight) + Double(burst.bytes)
             - Double(snapshot.congestionWindow)

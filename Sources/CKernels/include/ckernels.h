@@ -12,10 +12,8 @@
 
 // Candidates that one call scores at most.
 #define CK_CANDIDATES 16
-// Features of a candidate.
+// Numbers that describe a candidate, a multiple of four.
 #define CK_FEATURES 24
-// Numbers of a reading.
-#define CK_READING 32
 
 // How raw quantities become features: one array a constant, one element a feature.
 //
@@ -43,34 +41,6 @@ struct ck_standing {
     double rate;
 };
 
-// What acknowledgements and losses say of a path; means of seconds and of bytes per second, weights
-// and counts that fade.
-struct ck_averages {
-    double rtt_fast, rtt_slow, delay_excess, jitter;
-    double rate_mean, rate_squares, rate_weight, loss_burst;
-    double lost_short, lost_long, delivered_short, delivered_long;
-};
-
-// What is known of a path for one decision: what features are made of, in groups of four by what
-// moves them. Seconds and bytes.
-struct ck_reading {
-    struct ck_averages averages;
-    double rtt, rtt_variation, least_rtt, rate;
-    // Features 16 to 23 as they are.
-    double probe_timeouts, burst, deadline, is_current;
-    double price, grid_sine, grid_cosine, gap;
-    double since_reply, unanswered, in_flight, pacing_delay;
-    double since_loss, delay, window, unused;
-    struct ck_standing standing;
-};
-
-// What the latest decision knew of a path, and made of it.
-struct ck_memory {
-    double reading[CK_READING];
-    double features[CK_FEATURES];
-    double per_rtt, loss;
-};
-
 // A candidate in memory; the next one is `step` doubles on.
 struct ck_candidate {
     double features[CK_FEATURES];
@@ -80,11 +50,18 @@ struct ck_candidate {
     struct ck_standing standing;
 };
 
-// Fills `count` candidates from what is known of each. Of a path most
-// is moved by acknowledgements and not by decisions: a group of four features whose inputs are
-// still the same bits is not computed again. A memory begins with a reading of no number.
+// What the latest decision knew of a path, and made of it.
+struct ck_memory {
+    double raw[CK_FEATURES];
+    double features[CK_FEATURES];
+};
+
+// Fills `count` candidates, of paths that differ, from readings that hold raw quantities in the place
+// of the features. Four features in a row whose raw quantities are still the same bits are taken from
+// the memory of the path. Where there are several, feature `gap` becomes that of each prediction over
+// the least of the others.
 void ck_fill(
-    const struct ck_scaling *scaling, const struct ck_reading *readings, long count,
+    const struct ck_scaling *scaling, const struct ck_candidate *readings, long count, long gap,
     struct ck_memory *memory, struct ck_candidate *candidates, long step);
 
 // Natural logarithms and exponentials of `count` numbers, rounded up to whole groups of four.
@@ -109,9 +86,8 @@ struct ck_optimism {
 // Costs `ln h + residual - alpha sqrt(scale spread) + price` of candidates, where h is the
 // prediction of at least 1e-4 and the residual `theta'(x, 1)` within lowest...highest, and the
 // deliveries `h exp(residual)`; without spread where P is null. `size`, P and theta as in ck_score.
-// Results are written in whole groups of four. Returns the candidates whose reply is overdue: bit k
-// for number k.
-uint32_t ck_optimistic_costs(
+// Results are written in whole groups of four.
+void ck_optimistic_costs(
     const struct ck_optimism *optimism, const double *theta, const double *p, long size,
     long stride, const struct ck_candidate *candidates, long step, long count, double *costs,
     double *deliveries);
@@ -123,14 +99,12 @@ struct ck_learned {
 };
 
 // Costs by the weights of the residual and, `stride` on, those of the logit of P(late). `current`
-// is the path that is stayed on for nothing, or below zero. Writes four rows of CK_CANDIDATES:
-// costs, P(late), expected deliveries, and the age-aware round trips of the steady rule, both in
-// seconds; and to `overdue` bit k for a candidate k whose reply is. Returns 0 when a cost is not
-// finite.
+// is the path that is stayed on for nothing, or below zero. Writes three rows of CK_CANDIDATES:
+// costs, P(late), and expected deliveries in seconds. Returns 0 when a cost is not finite.
 long ck_learned_costs(
     const struct ck_learned *learned, double per_price, long current, const double *theta,
     long size, long stride, const struct ck_candidate *candidates, long step, long count,
-    double *rows, uint32_t *overdue);
+    double *rows);
 
 // How costs become probabilities.
 struct ck_choice {
@@ -139,28 +113,25 @@ struct ck_choice {
     double ratio, slack, risk;
     // Shared evenly by the safe set; and one over the temperature of the rest.
     double epsilon, sharpness;
-    // A path whose reply is overdue is left when another's round trip is below its own divided by
-    // `leaving` and less `leaving_slack`.
-    double leaving, leaving_slack;
 };
 
-// The candidates, bit k for number k, whose reply is not overdue while another's is not, and whose
-// delivery is within `ratio` times the best of those plus `slack`. Read in whole groups of four.
+// Those of `members`, bit k for number k, whose value is within `ratio` times the least of theirs
+// plus `slack`. Values are read in whole groups of four.
 uint32_t ck_safe_set(
-    const double *deliveries, uint32_t overdue, double ratio, double slack, long count);
+    const double *values, uint32_t members, double ratio, double slack, long count);
 
-// The least cost of the safe set gets `1 - epsilon`, and each of it a share of `epsilon`. Writes
-// probabilities in whole groups of four, and the candidates' paths, bit p for path p.
+// The least cost of the safe set of `members` gets `1 - epsilon`, and each of it a share of
+// `epsilon`. Writes probabilities in whole groups of four, and the candidates' paths, bit p for path p.
 void ck_choose_least(
-    const struct ck_choice *rule, const double *costs, const double *deliveries, uint32_t overdue,
+    const struct ck_choice *rule, const double *costs, const double *deliveries, uint32_t members,
     const struct ck_candidate *candidates, long step, long count, double *probabilities,
     uint16_t *actions);
 
-// Among the candidates that are not left: the safe set by delivery and P(late) of the cheapest, a
-// share of `epsilon` for each of it, and the rest by exp(-cost * sharpness). `rows` and `overdue`
-// are those of ck_learned_costs, all costs finite; at least one candidate.
+// Among `members`, at least one of which there is: the safe set by delivery and P(late) of the
+// cheapest, a share of `epsilon` for each of it, and the rest by exp(-cost * sharpness). `rows` are
+// those of ck_learned_costs, all costs finite.
 void ck_choose_softly(
-    const struct ck_choice *rule, const double *rows, uint32_t overdue,
+    const struct ck_choice *rule, const double *rows, uint32_t members,
     const struct ck_candidate *candidates, long step, long count, double *probabilities,
     uint16_t *actions);
 

@@ -47,9 +47,8 @@ struct LinUCBPolicy: Policy {
         withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * PathID.limit) { buffer in
             guard let costs = buffer.baseAddress else { return }
             let deliveries = costs + PathID.limit
-            let overdue = evaluate(candidates, burst: burst, costs, deliveries)
-            distribution.chooseLeast(
-                rule, costs, deliveries, overdue: overdue, among: candidates)
+            evaluate(candidates, burst: burst, costs, deliveries)
+            distribution.chooseLeast(rule, costs, deliveries, among: candidates)
         }
     }
 
@@ -69,7 +68,7 @@ struct LinUCBPolicy: Policy {
             of: Double.self, capacity: 2 * PathID.limit
         ) { buffer in
             guard let costs = buffer.baseAddress else { return .nan }
-            _ = policy.evaluate(one.span, burst: burst, costs, costs + PathID.limit)
+            policy.evaluate(one.span, burst: burst, costs, costs + PathID.limit)
             return costs[0]
         }
     }
@@ -79,23 +78,21 @@ struct LinUCBPolicy: Policy {
     ///
     /// It is mutating because only mutable storage has an address; a reading method would copy it
     /// first.
-    ///
-    /// - Returns: the candidates whose reply is overdue.
     @inline(__always)
     private mutating func evaluate(
         _ candidates: Span<Candidate>, burst: BurstContext, _ costs: UnsafeMutablePointer<Double>,
         _ deliveries: UnsafeMutablePointer<Double>
-    ) -> UInt32 {
+    ) {
         optimism.per_price = cost.price(bytes: burst.bytes, pricePerGB: 1)
         let stride = posterior.stride
-        return candidates.withKernel { first, step, count in
+        candidates.withKernel { first, step, count in
             posterior.withWeightsInPlace { theta, matrix, scale in
                 optimism.scale = scale
-                return ck_optimistic_costs(
+                ck_optimistic_costs(
                     &optimism, theta, settings.alpha > 0 ? matrix : nil, settings.features,
                     stride, first, step, count, costs, deliveries)
-            } ?? 0
-        } ?? 0
+            }
+        }
     }
 
     /// The contribution of feature `index` to the cost of a candidate.

@@ -23,7 +23,7 @@ enum SafeSet {
         precondition(deliveries.count >= PathID.limit)
         return deliveries.withUnsafeBufferPointer { buffer in
             guard let base = buffer.baseAddress else { return 0 }
-            return ck_safe_set(base, overdue(candidates), ratio, slack, candidates.count)
+            return ck_safe_set(base, answering(candidates), ratio, slack, candidates.count)
         }
     }
 
@@ -31,13 +31,14 @@ enum SafeSet {
     /// not tell which path to avoid.
     @inline(__always)
     static func answering(_ candidates: Span<Candidate>) -> UInt32 {
-        answering(overdue(candidates), among: candidates.count)
+        let all = all(candidates)
+        let overdue = overdue(candidates)
+        return overdue == all ? all : all & ~overdue
     }
 
     @inline(__always)
-    private static func answering(_ overdue: UInt32, among count: Int) -> UInt32 {
-        let all = (1 &<< UInt32(count)) &- 1
-        return overdue == all ? all : all & ~overdue
+    static func all(_ candidates: Span<Candidate>) -> UInt32 {
+        (1 &<< UInt32(candidates.count)) &- 1
     }
 
     @inline(__always)
@@ -66,9 +67,8 @@ extension ActionDistribution {
     ///
     /// - Parameters:
     ///   - costs: costs and expected deliveries in seconds, with room for all possible candidates.
-    ///   - overdue: bit mask of candidates whose reply is overdue.
     mutating func chooseLeast(
-        _ rule: ck_choice, _ costs: Span<Double>, _ deliveries: Span<Double>, overdue: UInt32,
+        _ rule: ck_choice, _ costs: Span<Double>, _ deliveries: Span<Double>,
         among candidates: Span<Candidate>
     ) {
         precondition(min(costs.count, deliveries.count) >= PathID.limit)
@@ -76,7 +76,7 @@ extension ActionDistribution {
             deliveries.withUnsafeBufferPointer { deliveries in
                 guard let costs = costs.baseAddress, let deliveries = deliveries.baseAddress
                 else { return }
-                chooseLeast(rule, costs, deliveries, overdue: overdue, among: candidates)
+                chooseLeast(rule, costs, deliveries, among: candidates)
             }
         }
     }
@@ -85,12 +85,13 @@ extension ActionDistribution {
     @inline(__always)
     mutating func chooseLeast(
         _ rule: ck_choice, _ costs: UnsafePointer<Double>, _ deliveries: UnsafePointer<Double>,
-        overdue: UInt32, among candidates: Span<Candidate>
+        among candidates: Span<Candidate>
     ) {
         var rule = rule
+        let members = SafeSet.answering(candidates)
         candidates.withKernel { first, step, count in
             withSingles(count) {
-                ck_choose_least(&rule, costs, deliveries, overdue, first, step, count, $0, $1)
+                ck_choose_least(&rule, costs, deliveries, members, first, step, count, $0, $1)
             }
         }
     }

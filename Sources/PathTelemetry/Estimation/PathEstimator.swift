@@ -1,5 +1,3 @@
-import CKernels
-
 /// What the acknowledgements, losses and silences of one path say about it.
 ///
 /// Deterministic, no clock, no I/O, no allocation; every call takes constant time. Feed it with
@@ -11,10 +9,10 @@ public struct PathEstimator: Sendable {
     private static let lossWindow = 5.0
 
     private var averagesTime: Instant?
-    private(set) var rttFast = DecayingMean()
-    private(set) var rttSlow = DecayingMean()
+    private var rttFast = DecayingMean()
+    private var rttSlow = DecayingMean()
     private var delayFast = DecayingMean()
-    private(set) var rateSlow = DecayingMean()
+    private var rateSlow = DecayingMean()
     private var jitter = QuantileTracker(floor: 1e-5)
     private var previousRTT: TimeDelta?
 
@@ -25,8 +23,8 @@ public struct PathEstimator: Sendable {
     private var delayOrigin = TimeDelta.zero
 
     private var lossTime: Instant?
-    private(set) var lossShort = DecayingShare()
-    private(set) var lossLong = DecayingShare()
+    private var lossShort = DecayingShare()
+    private var lossLong = DecayingShare()
 
     private var sentTime: Instant?
     private var sentBytes = 0.0
@@ -96,7 +94,7 @@ public struct PathEstimator: Sendable {
         decayLoss(to: now)
         lossShort.add(lost: packets)
         lossLong.add(lost: packets)
-        evidence.averages.loss_burst = Double(max(1, longestRun))
+        evidence.lossBurst = Double(max(1, longestRun))
         evidence.lastLoss = now
         publishLoss()
     }
@@ -123,26 +121,24 @@ public struct PathEstimator: Sendable {
     private mutating func publishAverages() {
         evidence.minRTT = rttWindow.minimum
         evidence.rawDelayMinimum = delayWindow.minimum
-        evidence.averages.rtt_fast = rttFast.mean
-        evidence.averages.rtt_slow = rttSlow.mean
-        evidence.averages.jitter = jitter.value
-        evidence.averages.rate_mean = rateSlow.mean
-        evidence.averages.rate_squares = rateSlow.squares
-        evidence.averages.rate_weight = rateSlow.weight
+        evidence.rttSlope =
+            rttSlow.mean > 0 ? (rttFast.mean - rttSlow.mean) / rttSlow.mean : 0
+        evidence.jitterP90 = jitter.value
+        evidence.rateMean = rateSlow.mean
+        evidence.rateVariation =
+            rateSlow.mean > 0 ? rateSlow.variance.squareRoot() / rateSlow.mean : 0
         if let raw = evidence.rawDelay, let least = evidence.rawDelayMinimum {
-            evidence.averages.delay_excess = max(0, (raw - least).seconds)
+            evidence.delayExcess = max(0, (raw - least).seconds)
         } else if let least = evidence.minRTT {
-            evidence.averages.delay_excess = max(0, rttFast.mean - least.seconds)
+            evidence.delayExcess = max(0, rttFast.mean - least.seconds)
         } else {
-            evidence.averages.delay_excess = 0
+            evidence.delayExcess = 0
         }
     }
 
     private mutating func publishLoss() {
-        evidence.averages.lost_short = lossShort.lost
-        evidence.averages.lost_long = lossLong.lost
-        evidence.averages.delivered_short = lossShort.delivered
-        evidence.averages.delivered_long = lossLong.delivered
+        evidence.lossShort = lossShort.share
+        evidence.lossLong = lossLong.share
     }
 
     private mutating func decayLoss(to now: Instant) {
@@ -160,7 +156,7 @@ public struct PathEstimator: Sendable {
     // MARK: Read
 
     /// Packets of the longest run in the latest loss; zero before the first.
-    var lastLossBurst: Int { Int(evidence.averages.loss_burst) }
+    var lastLossBurst: Int { Int(evidence.lossBurst) }
     /// When packets were last declared lost.
     var lastLoss: Instant? { evidence.lastLoss }
     /// When an acknowledgement last arrived.
@@ -170,7 +166,7 @@ public struct PathEstimator: Sendable {
     /// How far the recent delay lies above its minimum of 10 s, seconds, zero or more.
     ///
     /// One-way where the receiver stamps its acknowledgements, else of the round trip.
-    public var delayExcess: Double { evidence.averages.delay_excess }
+    public var delayExcess: Double { evidence.delayExcess }
 
     /// The least RTT of the last 10 s; nil without a sample in them.
     public var minRTT: TimeDelta? { rttWindow.minimum }
@@ -179,28 +175,24 @@ public struct PathEstimator: Sendable {
     var recentRTT: Double { rttFast.mean }
 
     /// How much the RTT of the last 250 ms lies above that of the last second, as a share of it.
-    public var rttSlope: Double {
-        rttSlow.mean > 0 ? (rttFast.mean - rttSlow.mean) / rttSlow.mean : 0
-    }
+    public var rttSlope: Double { evidence.rttSlope }
 
     /// The least raw one-way delay of the last 10 s: contains the distance of the clocks.
     var rawDelayMinimum: TimeDelta? { delayWindow.minimum }
 
     /// The 0.9 quantile of the differences between RTT samples in a row, seconds.
-    public var jitterP90: Double { jitter.value }
+    public var jitterP90: Double { evidence.jitterP90 }
 
     /// Mean delivery rate of about the last second, bytes per second; zero before a sample.
-    public var deliveryRate: Double { rateSlow.mean }
+    public var deliveryRate: Double { evidence.rateMean }
 
     /// Standard deviation of the delivery rate as a share of its mean.
-    var rateVariation: Double {
-        rateSlow.mean > 0 ? rateSlow.variance.squareRoot() / rateSlow.mean : 0
-    }
+    var rateVariation: Double { evidence.rateVariation }
 
     /// Share of packets lost over about the last 0.5 s.
-    var lossShareShort: Double { lossShort.share }
+    var lossShareShort: Double { evidence.lossShort }
     /// Share of packets lost over about the last 5 s.
-    var lossShareLong: Double { lossLong.share }
+    var lossShareLong: Double { evidence.lossLong }
 
     /// Our own load over about the last second, bytes per second.
     var sendRate: Double { sentBytes / PathEstimator.slow }

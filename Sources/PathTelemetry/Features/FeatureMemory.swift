@@ -2,41 +2,29 @@ import CKernels
 
 /// The readings of one decision, and what the latest one made of each path.
 ///
-/// For each decision: `begin`, then `add` for every path, then `fill`, which turns all of it into
-/// features at once. Most of a path is moved by acknowledgements and not by decisions: features
-/// whose inputs are still the same bits are not computed again. It changes no result.
+/// For each decision: `begin`, then `add` for every path, then `fill`, which scales all raw
+/// quantities at once. Most of a path is moved by acknowledgements and not by decisions: four
+/// features in a row whose raw quantities are still the same bits are not computed again. It changes
+/// no result.
 public struct FeatureMemory: ~Copyable, @unchecked Sendable {
-    /// Memory of its own, because an array is asked at each use whether it is shared: readings, one
-    /// a place, and what was made of them, one a path.
-    private let readings: UnsafeMutablePointer<ck_reading>
+    /// Memory of its own, because an array is asked at each use whether it is shared: candidates
+    /// whose features are not scaled yet, one a place, and what was made of them, one a path.
+    private let readings: UnsafeMutablePointer<ck_candidate>
     private let memories: UnsafeMutablePointer<ck_memory>
-    private let scalings = FeatureSchema.scalings
+    private let scalings = FeatureMemory.scalings
     /// Paths of this decision.
     public private(set) var count = 0
     private var hasActive = false
-    private var moment = Moment()
-
-    /// What is the same for all paths of a decision.
-    private struct Moment: Sendable {
-        var now = Instant.zero
-        var utc = Instant.zero
-        var bytes = 0.0
-        var deadline = 0.0
-        var current: PathID?
-    }
+    private var moment = DecisionMoment()
 
     public init() {
         readings = .allocate(capacity: PathID.limit)
         memories = .allocate(capacity: PathID.limit)
-        readings.initialize(repeating: ck_reading(), count: PathID.limit)
-        // Every memory begins with what it makes of a reading of zeros, from bits that are none.
+        readings.initialize(repeating: ck_candidate(), count: PathID.limit)
+        // Bits that four raw quantities in a row never have: the first reading differs from them.
         UnsafeMutableRawPointer(memories).initializeMemory(
             as: UInt8.self, repeating: 0xff,
             count: PathID.limit * MemoryLayout<ck_memory>.stride)
-        for index in 0..<PathID.limit { readings[index].standing.path = UInt8(index) }
-        var candidates = [ck_candidate](repeating: ck_candidate(), count: PathID.limit)
-        let step = MemoryLayout<ck_candidate>.stride / MemoryLayout<Double>.stride
-        ck_fill(scalings, readings, PathID.limit, memories, &candidates, step)
     }
 
     deinit {
@@ -50,7 +38,7 @@ public struct FeatureMemory: ~Copyable, @unchecked Sendable {
     public mutating func begin(_ burst: BurstContext, now: Instant, utcOffset: TimeDelta) {
         count = 0
         hasActive = false
-        moment = Moment(
+        moment = DecisionMoment(
             now: now, utc: now + utcOffset, bytes: Double(burst.bytes),
             deadline: burst.deadline.seconds, current: burst.currentPath)
     }
@@ -88,52 +76,31 @@ public struct FeatureMemory: ~Copyable, @unchecked Sendable {
         _ snapshot: borrowing PathSnapshot, evidence: borrowing PathEvidence,
         clockOffset: TimeDelta?, at place: Int
     ) {
-        let now = moment.now
-        let smoothed = snapshot.smoothedRTT.seconds
-        let least = snapshot.minRTT < snapshot.smoothedRTT ? snapshot.minRTT.seconds : smoothed
-        let rate = FeatureSchema.expectedRate(snapshot, measured: evidence.averages.rate_mean)
-        let lastReply = snapshot.lastReply == nil ? evidence.lastReply : snapshot.lastReply
-        let unanswered = snapshot.oldestUnanswered.map { max(0, (now - $0).seconds) } ?? 0
-        let grid = FeatureSchema.gridPhase(snapshot.traits.kind, moment.utc)
-        var delay = smoothed / 2
-        if let raw = evidence.rawDelay {
-            delay = ClockOffset.delay(ofRaw: raw, offset: clockOffset)
-        }
+        let path = PathReading(snapshot, evidence, clockOffset: clockOffset, moment)
+        let reading = readings + place
+        var rows = RawQuantities(
+            first: UnsafeMutableRawPointer(reading).assumingMemoryBound(to: Double.self))
+        FeatureTable.fill(&rows, path, evidence, moment)
         let room =
             snapshot.pacingDelay > .zero
             ? 0 : max(0, snapshot.congestionWindow &- snapshot.bytesInFlight)
-        readings[place] = ck_reading(
-            averages: evidence.averages, rtt: smoothed,
-            rtt_variation: snapshot.rttVariation.seconds, least_rtt: least, rate: rate,
-            probe_timeouts: Double(snapshot.probeTimeouts), burst: moment.bytes,
-            deadline: moment.deadline, is_current: moment.current == snapshot.path ? 1 : 0,
-            price: snapshot.traits.pricePerGB, grid_sine: grid.sine, grid_cosine: grid.cosine,
-            gap: 1, since_reply: FeatureSchema.age(lastReply, now), unanswered: unanswered,
-            in_flight: Double(snapshot.bytesInFlight),
-            pacing_delay: snapshot.pacingDelay.seconds,
-            since_loss: FeatureSchema.age(evidence.lastLoss, now), delay: delay,
-            window: Double(snapshot.congestionWindow), unused: 0,
-            standing: ck_standing(
-                path: UInt8(truncatingIfNeeded: snapshot.path.index),
-                weight: snapshot.traits.weight, price: snapshot.traits.pricePerGB,
-                rate_limit: snapshot.traits.rateLimit,
-                is_backup: snapshot.traits.isBackup ? 1 : 0, kind: snapshot.traits.kind.rawValue,
-                room: Int64(room), in_flight: Int64(snapshot.bytesInFlight),
-                window: Int64(snapshot.congestionWindow), rate: rate))
+        reading.pointee.prediction = path.prediction(bytes: moment.bytes)
+        reading.pointee.rtt = path.rtt
+        reading.pointee.variation = path.rttVariation
+        reading.pointee.age = path.unansweredAge
+        reading.pointee.loss = evidence.lossLong
+        reading.pointee.standing = ck_standing(
+            path: UInt8(truncatingIfNeeded: snapshot.path.index),
+            weight: snapshot.traits.weight, price: snapshot.traits.pricePerGB,
+            rate_limit: snapshot.traits.rateLimit,
+            is_backup: snapshot.traits.isBackup ? 1 : 0, kind: snapshot.traits.kind.rawValue,
+            room: Int64(room), in_flight: Int64(snapshot.bytesInFlight),
+            window: Int64(snapshot.congestionWindow), rate: path.rate)
     }
 
     /// Fills `count` candidates: features, predicted delivery, smoothed RTT and its variation, age of
     /// the oldest unanswered packet, the share of packets lost over 5 s, and what the path is and
     /// can take now.
-    ///
-    /// The prediction, seconds from now until the burst given to the path has arrived, is
-    ///
-    ///     h = wait + bytes / rate + one-way delay + overdue
-    ///
-    /// `wait` is the longer of the pacer's queue and the time until the window has room for the
-    /// burst. `overdue` is the age of the oldest unanswered packet beyond what its reply should have
-    /// taken (`srtt + max(4 rttvar, 10 ms)`: a single lost packet has no news of its own before
-    /// that), so a path that falls silent gets worse by itself before anything is declared lost.
     ///
     /// - Parameters:
     ///   - candidates: the first one; each as `ck_candidate` says.
@@ -146,7 +113,40 @@ public struct FeatureMemory: ~Copyable, @unchecked Sendable {
     @inline(__always)
     mutating func fill(_ candidates: UnsafeMutableRawPointer, count: Int, step: Int) {
         ck_fill(
-            scalings, readings, count, memories,
+            scalings, readings, count, Feature.predictionGap.rawValue, memories,
             candidates.assumingMemoryBound(to: ck_candidate.self), step)
+    }
+
+    /// The constants of all scalings, made once.
+    private nonisolated(unsafe) static let scalings: UnsafePointer<ck_scaling> = {
+        let table = UnsafeMutablePointer<ck_scaling>.allocate(capacity: 1)
+        table.initialize(to: ck_scaling())
+        let count = FeatureVector.count
+        let columns = UnsafeMutableRawPointer(table).bindMemory(
+            to: Double.self, capacity: 6 * count)
+        for feature in Feature.allCases {
+            let scaling = feature.scaling
+            let place = feature.rawValue
+            columns[place] = scaling.low
+            columns[count + place] = scaling.high
+            columns[2 * count + place] = 1 / scaling.reference
+            columns[3 * count + place] = scaling.curve == .logarithmOfOnePlus ? 1 : 0
+            columns[4 * count + place] = 1 / scaling.divisor
+            columns[5 * count + place] = scaling.curve == .linear ? 0 : 1
+        }
+        return UnsafePointer(table)
+    }()
+}
+
+/// Writes raw quantities into a candidate, in the place of its features.
+private struct RawQuantities: FeatureRows {
+    let first: UnsafeMutablePointer<Double>
+
+    @inline(__always)
+    mutating func row(
+        _ feature: Feature, _ name: StaticString, unit: StaticString, _ scaling: Scaling,
+        _ meaning: StaticString, _ raw: Double
+    ) {
+        first[feature.rawValue] = raw
     }
 }

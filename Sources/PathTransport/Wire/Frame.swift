@@ -19,7 +19,7 @@ enum FrameKind {
     static let streamDataBlocked: UInt8 = 0x0f
     static let pathChallenge: UInt8 = 0x10
     static let pathResponse: UInt8 = 0x11
-    // 0x12 to 0x14: `PathFrame`
+    // Frames about paths have the types of `PathFrame.Kind`.
     static let streamsBlocked: UInt8 = 0x16
     static let streamsBlockedUnidirectional: UInt8 = 0x17
     static let message: UInt8 = 0x15

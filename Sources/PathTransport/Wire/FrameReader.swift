@@ -37,15 +37,13 @@ struct FrameReader {
             return .pathChallenge(try token(kind))
         case FrameKind.pathResponse:
             return .pathResponse(try token(kind))
-        case PathFrame.Kind.range:
-            return .path(try PathFrame(kind, &self))
         case FrameKind.close:
             let code = try varint(kind)
             let length = try varint(kind)
             guard length <= 256 else { throw .outOfRange(kind: kind) }
             return .close(code: code, reason: try bytes(Int(length), kind))
         default:
-            throw .unknownKind(kind)
+            return .path(try PathFrame(kind, &self))
         }
     }
 

@@ -23,10 +23,9 @@ enum PathFrame {
         case status = 0x12
         case name = 0x13
         case ackFrequency = 0x14
-
-        static let range: ClosedRange<UInt8> = 0x12...0x14
     }
 
+    /// - Throws: `unknownKind` when no frame has the type.
     init(_ type: UInt8, _ reader: inout FrameReader) throws(FrameError) {
         guard let kind = Kind(rawValue: type) else { throw .unknownKind(type) }
         if kind == .ackFrequency {

@@ -88,9 +88,7 @@ struct FalconPolicy: Policy {
         }
         let rule = ck_choice(
             ratio: settings.ratio, slack: settings.slack, epsilon: settings.epsilon)
-        distribution.chooseLeast(
-            rule, costs.span, deliveries.span, overdue: SafeSet.overdue(candidates),
-            among: candidates)
+        distribution.chooseLeast(rule, costs.span, deliveries.span, among: candidates)
     }
 
     mutating func learn(_ feedback: borrowing Feedback) {

@@ -8,8 +8,8 @@ public import PathTelemetry
 /// is gone or silent for `max(3 srtt, 400 ms)`. If the current path has no room, the burst goes to
 /// the best path that has, without a switch.
 struct SteadyPolicy: Policy {
-    static let margin = 1.2
-    static let slack = 0.005
+    private static let margin = 1.2
+    private static let slack = 0.005
 
     /// The current path of each traffic class.
     private var stream: PathID?
@@ -47,8 +47,7 @@ struct SteadyPolicy: Policy {
             home = current
         }
         if home != best {
-            let bar = estimate(home) / SteadyPolicy.margin - SteadyPolicy.slack
-            let moves = estimate(best) < bar
+            let moves = SteadyPolicy.moves(from: estimate(home), to: estimate(best))
             let silent = SteadyPolicy.isSilent(candidates[home])
             if moves || silent { home = best }
         }
@@ -67,6 +66,12 @@ struct SteadyPolicy: Policy {
         SteadyPolicy.estimate(candidate)
     }
 
+    /// Whether another path's estimate is better by enough to switch to it.
+    @inline(__always)
+    static func moves(from own: Double, to other: Double) -> Bool {
+        other < own / margin - slack
+    }
+
     /// The age-aware round-trip time, seconds.
     static func estimate(_ candidate: borrowing Candidate) -> Double {
         let suspicious = isSuspicious(candidate) ? 2 * candidate.rttVariation : 0
@@ -76,7 +81,7 @@ struct SteadyPolicy: Policy {
     /// Whether a reply is overdue beyond what the variation explains.
     static func isSuspicious(_ candidate: borrowing Candidate) -> Bool {
         candidate.unansweredAge
-            > candidate.smoothedRTT + max(4 * candidate.rttVariation, 0.01)
+            > ReplyTime.latest(rtt: candidate.smoothedRTT, variation: candidate.rttVariation)
     }
 
     /// Whether the path counts as dead: no reply for three round trips and at least 400 ms.

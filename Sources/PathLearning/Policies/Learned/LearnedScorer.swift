@@ -27,8 +27,6 @@ struct LearnedScorer: Sendable {
         rule = ck_choice(ratio: settings.ratio, slack: settings.slack, epsilon: settings.epsilon)
         rule.risk = settings.risk
         rule.sharpness = 1 / settings.temperature
-        rule.leaving = SteadyPolicy.margin
-        rule.leaving_slack = SteadyPolicy.slack
     }
 
     /// Evaluates the candidates; `memory` holds the result.
@@ -38,14 +36,36 @@ struct LearnedScorer: Sendable {
     ) -> LearnedEvaluation {
         let perPrice = cost.price(bytes: burst.bytes, pricePerGB: 1)
         let current = burst.currentPath?.index ?? -1
-        var overdue: UInt32 = 0
         let isFinite = candidates.withKernel { first, step, count in
             ck_learned_costs(
                 terms, perPrice, current, weights, FeatureSchema.count, stride, first, step, count,
-                memory, &overdue) != 0
+                memory) != 0
         }
-        return LearnedEvaluation(
-            rows: memory, overdue: overdue, isFinite: isFinite ?? false)
+        let evaluation = LearnedEvaluation(rows: memory, isFinite: isFinite ?? false)
+        for index in candidates.indices {
+            evaluation.estimates[index] = SteadyPolicy.estimate(candidates[index])
+        }
+        return evaluation
+    }
+
+    /// The candidates that are not left: bit k for candidate k.
+    ///
+    /// One whose reply is overdue is left when the steady rule would move from it.
+    @inline(__always)
+    private func kept(
+        _ candidates: Span<Candidate>, _ evaluation: LearnedEvaluation
+    ) -> UInt32 {
+        var kept = SafeSet.all(candidates)
+        let overdue = SafeSet.overdue(candidates)
+        guard overdue != 0 else { return kept }
+        var best = Double.infinity
+        for index in candidates.indices { best = min(best, evaluation.estimates[index]) }
+        for index in candidates.indices where overdue & (1 &<< UInt32(index)) != 0 {
+            if SteadyPolicy.moves(from: evaluation.estimates[index], to: best) {
+                kept &= ~(1 &<< UInt32(index))
+            }
+        }
+        return kept
     }
 
     /// The cost of one candidate.
@@ -67,23 +87,21 @@ struct LearnedScorer: Sendable {
         _ distribution: inout ActionDistribution, _ candidates: Span<Candidate>,
         _ evaluation: LearnedEvaluation
     ) {
+        let members = kept(candidates, evaluation)
         candidates.withKernel { first, step, count in
             distribution.withSingles(count) {
-                ck_choose_softly(
-                    &rule, evaluation.rows, evaluation.overdue, first, step, count, $0, $1)
+                ck_choose_softly(&rule, evaluation.rows, members, first, step, count, $0, $1)
             }
         }
     }
 }
 
-/// The kernel's results for the candidates, in rows of sixteen numbers.
+/// Results for the candidates, in rows of sixteen numbers.
 struct LearnedEvaluation {
     static let capacity = 4 * PathID.limit
 
     /// Costs, P(late), expected deliveries, and the steady rule's estimates, seconds.
     let rows: UnsafeMutablePointer<Double>
-    /// Bit mask of candidates whose reply is overdue.
-    let overdue: UInt32
     /// Whether all costs are finite.
     let isFinite: Bool
 

@@ -1,6 +1,3 @@
-/// The features of one path for one decision, scaled to about one; `FeatureSchema` names them.
-public typealias FeatureVector = InlineArray<24, Double>
-
 /// What is to be sent: one message, or a run of stream packets up to one GSO batch.
 public struct BurstContext: Sendable {
     /// Bytes of payload that the decision is about.

@@ -1,0 +1,140 @@
+import Glibc
+
+/// What is the same for all paths of a decision.
+struct DecisionMoment: Sendable {
+    var now = Instant.zero
+    /// The same in UTC, for the 15 s grid.
+    var utc = Instant.zero
+    /// Bytes of the burst, and seconds within which it is useful.
+    var bytes = 0.0
+    var deadline = 0.0
+    /// The path of the previous decision.
+    var current: PathID?
+}
+
+/// What is known of one path at the time of a decision, as numbers: seconds, bytes, and bytes per
+/// second.
+struct PathReading {
+    var rtt: Double
+    var rttVariation: Double
+    var leastRTT: Double
+    /// One over the smoothed RTT; zero where there is none.
+    var perRTT: Double
+    /// What a burst given to the path now can expect; above zero.
+    var rate: Double
+    var sinceLoss: Double
+    var sinceReply: Double
+    /// Of the oldest packet without an answer.
+    var unansweredAge: Double
+    var bytesInFlight: Double
+    var congestionWindow: Double
+    var pacingDelay: Double
+    var probeTimeouts: Double
+    /// From sending to arrival.
+    var oneWayDelay: Double
+    var isCurrent: Bool
+    var pricePerGB: Double
+    var grid: (sine: Double, cosine: Double)
+
+    /// - Parameter clockOffset: for the delay one way; half the round trip is taken where the
+    ///   receiver does not stamp.
+    @inline(__always)
+    init(
+        _ snapshot: borrowing PathSnapshot, _ evidence: borrowing PathEvidence,
+        clockOffset: TimeDelta?, _ moment: borrowing DecisionMoment
+    ) {
+        let now = moment.now
+        let smoothed = snapshot.smoothedRTT.seconds
+        rtt = smoothed
+        rttVariation = snapshot.rttVariation.seconds
+        leastRTT = snapshot.minRTT < snapshot.smoothedRTT ? snapshot.minRTT.seconds : smoothed
+        perRTT = smoothed > 0 ? 1 / smoothed : 0
+        rate = PathReading.expectedRate(snapshot, measured: evidence.rateMean)
+        sinceLoss = PathReading.age(evidence.lastLoss, now)
+        sinceReply = PathReading.age(
+            snapshot.lastReply == nil ? evidence.lastReply : snapshot.lastReply, now)
+        unansweredAge = snapshot.oldestUnanswered.map { max(0, (now - $0).seconds) } ?? 0
+        bytesInFlight = Double(snapshot.bytesInFlight)
+        congestionWindow = Double(snapshot.congestionWindow)
+        pacingDelay = snapshot.pacingDelay.seconds
+        probeTimeouts = Double(snapshot.probeTimeouts)
+        oneWayDelay = smoothed / 2
+        if let raw = evidence.rawDelay {
+            oneWayDelay = ClockOffset.delay(ofRaw: raw, offset: clockOffset)
+        }
+        isCurrent = moment.current == snapshot.path
+        pricePerGB = snapshot.traits.pricePerGB
+        grid = PathReading.gridPhase(snapshot.traits.kind, moment.utc)
+    }
+
+    /// The prediction that models correct: seconds from now until a burst given to the path has
+    /// arrived, at least 0.1 ms.
+    ///
+    ///     h = wait + bytes / rate + one-way delay + overdue
+    ///
+    /// `wait` is the longer of the pacer's queue and the time until the window has room for the
+    /// burst. `overdue` is the age of the oldest unanswered packet beyond what its reply should have
+    /// taken, so a path that falls silent gets worse by itself before anything is declared lost.
+    ///
+    /// - Parameter bytes: of the burst.
+    @inline(__always)
+    func prediction(bytes: Double) -> Double {
+        let size = bytes >= 0 ? bytes : 0
+        let excess = (bytesInFlight + size - congestionWindow) / rate
+        let queue = pacingDelay <= excess ? excess : pacingDelay
+        let wait = queue <= 0 ? 0 : queue
+        let silence = unansweredAge - ReplyTime.latest(rtt: rtt, variation: rttVariation)
+        let sum = wait + size / rate + oneWayDelay + (silence >= 0 ? silence : 0)
+        return sum >= 1e-4 ? sum : 1e-4
+    }
+
+    /// The rate that a burst given to the path now can expect, bytes per second, above zero.
+    ///
+    /// The controller's pacing rate where it has one (a delivery rate measured while there was
+    /// little to send says too little), else the delivery rate, else window over RTT; never above
+    /// the user's limit.
+    ///
+    /// - Parameter measured: mean delivery rate, zero before a sample.
+    @inline(__always)
+    private static func expectedRate(
+        _ snapshot: borrowing PathSnapshot, measured: Double
+    ) -> Double {
+        var rate = snapshot.pacingRate
+        if !(rate > 0) || !rate.isFinite {
+            rate = max(measured, snapshot.deliveryRate)
+        }
+        if !(rate > 0) || !rate.isFinite {
+            rate = Double(snapshot.congestionWindow) / max(1e-3, snapshot.smoothedRTT.seconds)
+        }
+        return max(1000, min(rate, snapshot.traits.rateLimit))
+    }
+
+    @inline(__always)
+    private static func age(_ instant: Instant?, _ now: Instant) -> Double {
+        instant.map { (now - $0).seconds } ?? .infinity
+    }
+
+    /// Nanoseconds between reconfigurations of the Starlink constellation, on UTC.
+    private static let gridPeriod: Int64 = 15_000_000_000
+
+    @inline(__always)
+    private static func gridPhase(
+        _ kind: LinkKind, _ utc: Instant
+    ) -> (sine: Double, cosine: Double) {
+        guard kind == .starlink else { return (0, 0) }
+        let phase = Double(utc.nanoseconds % gridPeriod) * (2 * Double.pi / Double(gridPeriod))
+        return (sin(phase), cos(phase))
+    }
+}
+
+/// When a reply is overdue.
+public enum ReplyTime {
+    /// The time within which the reply to a packet should have come, seconds: the smoothed RTT and
+    /// four variations, or 10 ms where those are less.
+    ///
+    /// A single lost packet has no news of its own before that.
+    @inlinable @inline(__always)
+    public static func latest(rtt: Double, variation: Double) -> Double {
+        rtt + max(4 * variation, 0.01)
+    }
+}
