@@ -12,7 +12,7 @@
 #define NONCE_LENGTH 12
 #define HMAC_BLOCK_LENGTH 64
 
-// Fetching looks an algorithm up in the providers under a lock, so it happens once.
+// Fetching an algorithm looks it up in the providers under a lock, so it is done once.
 static pthread_once_t fetched = PTHREAD_ONCE_INIT;
 static EVP_CIPHER *ciphers[3];
 static EVP_MD *sha256;
@@ -103,7 +103,7 @@ int ccrypto_aead_open(
     write_nonce(nonce, nonce_high, nonce_low);
     int opened = open_in_place(
         context_of(aead), nonce, header, (int)header_length, payload, (int)payload_length);
-    // Nobody shall read what was decrypted without proof.
+    // Data that was decrypted without authentication must not be read.
     if (!opened) memset(payload, 0, payload_length);
     return opened;
 }
@@ -172,7 +172,8 @@ int ccrypto_digest_current(const ccrypto_digest *digest, uint8_t out[CCRYPTO_DIG
     return done;
 }
 
-// EVP_MAC costs several times the two hashes for short messages, hence by hand.
+// For short messages EVP_MAC costs several times as much as the two hashes, so HMAC is written
+// here.
 int ccrypto_hmac_sha256(
     const uint8_t *key, size_t key_length, const uint8_t *first, size_t first_length,
     const uint8_t *second, size_t second_length, uint8_t mac[CCRYPTO_DIGEST_LENGTH]) {
@@ -241,7 +242,7 @@ int ccrypto_x25519_shared(
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(key_of(key), NULL);
     if (peer_key != NULL && context != NULL && EVP_PKEY_derive_init(context) > 0
         && EVP_PKEY_derive_set_peer_ex(context, peer_key, 0) > 0) {
-        // With both keys in place, the derivation itself refuses only the all-zero result.
+        // With both keys set, derivation fails only for the all-zero result.
         result = EVP_PKEY_derive(context, out, &length) > 0 && length == CCRYPTO_X25519_LENGTH
                 && CRYPTO_memcmp(out, zero, CCRYPTO_X25519_LENGTH) != 0
             ? 1

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-// Blocks of sizes 16, 32, 48, 64, 96, 128, 192, 256 and so on up to 24 KiB, cut from regions of their
-// own pages and kept in one free list a size; what is larger has pages of its own. Before each block
-// stand 16 bytes that say which size it has.
+// Blocks of sizes 16, 32, 48, 64, 96, 128, 192, 256 and so on up to 24 KiB, cut from regions of
+// whole pages and kept in one free list per size; larger blocks have their own pages. Each block is
+// preceded by 16 bytes that hold its size.
 
 #define HEADER 16
 #define CLASSES 21
@@ -23,7 +23,7 @@ typedef struct block {
 typedef struct {
     uint32_t class;
     uint32_t arena;
-    // Bytes that the caller asked for; of a large block, its mapping is that and the header.
+    // Bytes that the caller requested; the mapping of a large block has the header in addition.
     uint64_t length;
 } header;
 
@@ -34,13 +34,13 @@ typedef struct {
     uint8_t *next;
     size_t left;
     size_t region;
-    // The memory is empty in a child process; only for what no child reaches.
+    // The memory is empty in a child process; only for data that no child uses.
     int wipes_on_fork;
 } arena;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t prepared = PTHREAD_ONCE_INIT;
-// Keys themselves, and everything that libcrypto allocates.
+// One arena for keys, and one for everything that libcrypto allocates.
 static arena arenas[2] = {
     {.region = 1 << 16, .wipes_on_fork = 1},
     {.region = 1 << 18, .wipes_on_fork = 0},
@@ -51,7 +51,7 @@ static void release_lock(void) { pthread_mutex_unlock(&lock); }
 static void prepare(void) { pthread_atfork(take_lock, release_lock, release_lock); }
 
 static size_t size_of(uint32_t class) {
-    // 16, then for each power of two itself and one and a half times it.
+    // Sizes are 16, then each power of two and one and a half times it.
     if (class == 0) return 16;
     size_t power = (size_t)32 << ((class - 1) / 2);
     return class % 2 == 1 ? power : power + power / 2;
@@ -63,7 +63,7 @@ static uint32_t class_of(size_t length) {
     return class;
 }
 
-// Pages that no core dump holds and, as far as RLIMIT_MEMLOCK goes, no swap.
+// Maps pages that core dumps leave out and that are locked within RLIMIT_MEMLOCK.
 static void *map(size_t length, int wipes_on_fork) {
     void *pages = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (pages == MAP_FAILED) return NULL;
@@ -95,7 +95,7 @@ static void *take(uint32_t which, size_t length) {
             found = (header *)((uint8_t *)first - HEADER);
         } else {
             if (from->left < size) {
-                // What is left of the old region is less than one block, and is given up.
+                // The rest of the old region is smaller than one block and is abandoned.
                 uint8_t *fresh = map(from->region, from->wipes_on_fork);
                 if (fresh != NULL) {
                     from->next = fresh;
@@ -126,7 +126,7 @@ static void give(void *bytes) {
         munmap(its, mapping);
         return;
     }
-    // A block that comes back is empty, whatever its owner did.
+    // A returned block is always wiped.
     OPENSSL_cleanse(bytes, its->length);
     arena *to = &arenas[its->arena];
     pthread_mutex_lock(&lock);
@@ -164,7 +164,7 @@ static void *library_reallocate(void *bytes, size_t length, const char *file, in
     }
     header *its = header_of(bytes);
     if (its->class != LARGE && length <= size_of(its->class)) {
-        // What is given up is emptied, so that `give` needs to know the last length alone.
+        // The released part is wiped, so that `give` needs to know only the last length.
         if (length < its->length) {
             OPENSSL_cleanse((uint8_t *)bytes + length, its->length - length);
         }

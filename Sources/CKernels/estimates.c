@@ -2,7 +2,7 @@
 
 #include "kernels.h"
 
-// Takes a vector of numbers into lane h of the sums.
+// Adds a vector of numbers to lane h of the sums.
 #define TAKE(h, x)                                                                               \
     do {                                                                                         \
         const v4 x_ = (x);                                                                       \
@@ -12,7 +12,7 @@
         s##h += distance_ * distance_;                                                           \
     } while (0)
 
-// Moments of the numbers that VECTOR(i) gives for rows i to i + 3, and ONE(i) for row i.
+// Moments of the numbers VECTOR(i) for rows i to i + 3, and ONE(i) for row i.
 #define MOMENTS(VECTOR, ONE)                                                                     \
     do {                                                                                         \
         const v4 centre = SPLAT(origin);                                                         \
@@ -41,7 +41,7 @@ KERNEL struct ck_moments ck_plain_moments(const double *x, long count, double or
 #undef ONE
 }
 
-// The rules, for a vector or a number. The floor keeps 0 / 0 out for lambda = 1.
+// The rules, for a vector or a number. The floor avoids 0 / 0 for lambda = 1.
 #define PLAIN(w) (w)
 #define CLIP(w) SELECT((w) < bound, (w), bound)
 #define CLIP_ONE(w) ((w) < lambda ? (w) : lambda)
@@ -70,7 +70,7 @@ double ck_weighted_score(
     return score(rule, lambda, *w, *target, base);
 }
 
-// Inlined once a rule.
+// This is inlined once per rule.
 INLINE struct ck_moments weighted(
     const enum ck_rule rule, double lambda, const double *w, const double *target,
     const double *base, long count, double origin) {
@@ -90,7 +90,7 @@ INLINE struct ck_moments weighted(
 #undef ONE
 }
 
-// With and without a base, so that neither loop asks.
+// Variants with and without a base, so that neither loop has to check.
 #define WEIGHTED(rule, lambda)                                                                   \
     (base ? weighted(rule, lambda, w, target, base, count, origin)                               \
           : weighted(rule, lambda, w, target, 0, count, origin))
@@ -102,7 +102,7 @@ KERNEL struct ck_moments ck_weighted_moments(
     case CK_CLIP: return WEIGHTED(CK_CLIP, lambda);
     case CK_SWITCH: return WEIGHTED(CK_SWITCH, lambda);
     case CK_SHRINK:
-        // Nothing is left of a weight: what is clipped at zero.
+        // All weights become zero, as if clipped at zero.
         return lambda > 0 ? WEIGHTED(CK_SHRINK, lambda) : WEIGHTED(CK_CLIP, 0.0);
     case CK_CORRECT: return WEIGHTED(CK_CORRECT, lambda);
     case CK_PLAIN: break;

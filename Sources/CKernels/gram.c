@@ -19,12 +19,12 @@ _Static_assert(CK_GRAM_GROUP >= 4 * (CK_GRAM_ROWS + 1) && CK_GRAM_GROUP % 8 == 0
     ADD(0, p0), ADD(1, q0), ADD(2, r0), ADD(3, p1), ADD(4, q1), ADD(5, r1), ADD(6, p2),          \
         ADD(7, q2), ADD(8, r2), ADD(9, p3), ADD(10, q3), ADD(11, r3)
 
-// Written out and kept in order: a compiler that moves one load forward has one value too many for
-// sixteen registers, and a sum goes through memory in each row.
+// Assembly keeps the order: if the compiler moves one load forward, there is one value too many for
+// sixteen registers, and a sum is spilled to memory in each row.
 #define FETCH(x, from)                                                                           \
     __asm__ volatile("vmovupd %1, %0" : "=x"(x) : "m"(*(const double(*)[4])(from)))
 
-// One column of the group at `b` against three groups, twelve of sixteen registers being sums.
+// One column of the group at `b` against three groups, with twelve of sixteen registers as sums.
 #define AGAINST(n, row)                                                                          \
     __asm__ volatile(                                                                            \
         "vbroadcastsd %[factor], %[all]\n\t"                                                     \
@@ -46,12 +46,12 @@ _Static_assert(CK_GRAM_GROUP >= 4 * (CK_GRAM_ROWS + 1) && CK_GRAM_GROUP % 8 == 0
     } while (0)
 
 // The products of the group at `b` with three groups at `a`: twelve sums stay in registers while
-// both run down the rows, seven loads for twelve products.
+// both iterate over the rows, with seven loads per twelve products.
 AVX2 static void tile(const double *a, const double *b, long rows, double *c) {
     __m256d p0 = _mm256_setzero_pd(), p1 = p0, p2 = p0, p3 = p0;
     __m256d q0 = p0, q1 = p0, q2 = p0, q3 = p0;
     __m256d r0 = p0, r1 = p0, r2 = p0, r3 = p0;
-    // Where the sums are, for when the products are done.
+    // Prefetches the sums for the time when the products are done.
     for (long n = 0; n < TILE; n += 8) __builtin_prefetch(c + n, 1, 3);
     for (; rows >= 2; rows -= 2, a += 8, b += 8) {
         TILE_ROW(0);
@@ -100,7 +100,7 @@ AVX2 static void corner(const double *a, long rows, double *c) {
     (roots ? _mm256_mul_pd(_mm256_sub_pd(vector, mean), _mm256_broadcast_sd(roots + (row)))      \
            : _mm256_sub_pd(vector, mean))
 
-// Centres the columns of a block group by group.
+// Centres the columns of a block, group by group.
 AVX2 static void centre_all(
     double *block, long rows, long columns, const double *weights, const double *roots,
     double total, double *means) {
@@ -134,7 +134,7 @@ void ck_gram_centre(
 void ck_gram(const double *block, long rows, long columns, double *sums) {
     const long groups = (columns + 3) / 4;
     for (long first = 0; first < groups; first += 3) {
-        // Three groups that stay in the first-level cache while the others stream by.
+        // These groups stay in the first-level cache while the others stream through.
         const double *a = block + first * GROUP;
         corner(a, rows, sums);
         sums += TILE;
@@ -174,7 +174,7 @@ void ck_gram_lower(const double *sums, long columns, double *c, long width) {
     for (long first = 0; first < groups; first += 3) {
         for (long group = first + 1; group < groups || group == first + 1; group++) {
             for (long index = 0; index < 48; index++) {
-                // The corner's tile has the first group against itself in front.
+                // The corner's tile begins with the first group against itself.
                 const long block = index % 12 / 4;
                 const long is_corner = group == first + 1;
                 const long row =
@@ -224,7 +224,7 @@ KERNEL double ck_centre(
 }
 
 KERNEL int ck_finite(const double *x, long count) {
-    // x - x is zero for finite numbers and not a number for all others.
+    // x - x is zero for finite numbers and NaN for all others.
     v4 sum = SPLAT(0.0);
     double rest = 0;
     long i = 0;

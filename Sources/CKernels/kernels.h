@@ -1,5 +1,6 @@
-// What the kernels share: vectors of four doubles, and one attribute that builds a function for
-// the baseline processor and for AVX2 with FMA, chosen when the program is loaded.
+// Shared definitions of the kernels: vectors of four doubles, and an attribute that compiles a
+// function for the baseline processor and for AVX2 with FMA, which is chosen when the program is
+// loaded.
 #ifndef KERNELS_H
 #define KERNELS_H
 
@@ -21,19 +22,19 @@ typedef double v4 __attribute__((vector_size(32)));
 typedef int64_t i4 __attribute__((vector_size(32)));
 typedef uint64_t u4 __attribute__((vector_size(32)));
 
-// Macros, because a function that takes or returns a vector has another calling convention on
-// each target; these never become calls.
+// These are macros, because a function with vector arguments has a different calling convention on
+// each target; macros never become calls.
 #define LOAD(pointer) (*(const v4u *)(pointer))
 #define STORE(pointer, value) (*(v4u *)(pointer) = (value))
-// a b + c, rounded once on every machine: the library's function where there is no instruction.
+// a b + c, rounded once on every machine: by the library's function if there is no instruction.
 #define MULADD(a, b, c) __builtin_elementwise_fma((v4)(a), (v4)(b), (v4)(c))
 #define SPLAT(value) ((v4){(value), (value), (value), (value)})
 #define SELECT(mask, yes, no) ((v4)(((i4)(mask) & (i4)(yes)) | (~(i4)(mask) & (i4)(no))))
 #define SUM(v) (((v)[0] + (v)[2]) + ((v)[1] + (v)[3]))
-// Swift's `max` and `min` of two numbers, not-a-number included: the second where they are equal.
+// Swift's `max` and `min` of two numbers, including NaN; the second if they are equal.
 #define MAXIMUM(x, y) SELECT((y) >= (x), y, x)
 #define MINIMUM(x, y) SELECT((y) < (x), y, x)
-// The sums of the lanes of four vectors, one a lane.
+// The sums of the lanes of four vectors, one per lane.
 #define SUMS(result, a, b, c, d)                                                                 \
     do {                                                                                         \
         const v4 ab_ = __builtin_shufflevector(a, b, 0, 4, 2, 6)                                 \
@@ -45,10 +46,10 @@ typedef uint64_t u4 __attribute__((vector_size(32)));
     } while (0)
 // Bit k for lane k of a mask.
 #define BITS(mask) ((uint32_t)__builtin_reduce_or((mask) & (i4){1, 2, 4, 8}))
-// Bits of all candidates.
+// Bit mask of all candidates.
 #define ALL(count) ((uint32_t)((1ull << (count)) - 1))
 
-// The same vector at any multiple of eight bytes.
+// The same vector, aligned to eight bytes.
 typedef double v4u __attribute__((vector_size(32), aligned(8), may_alias));
 
 // ln of a positive normal number, within 1e-13; the scalar twin is `naturalLogarithm` of
@@ -70,9 +71,9 @@ typedef double v4u __attribute__((vector_size(32), aligned(8), may_alias));
         (result) = e_ * 0.6931471805599453 + t_ * series_;                                       \
     } while (0)
 
-// exp of a number held within -700...700, within 1e-14 relative: x = k ln 2 + r, and the series
-// of exp(r) to the 11th power for |r| <= 0.347. Series in pairs, so that products do not wait for
-// each other.
+// exp of a number clamped to -700...700, with a relative error of 1e-14: x = k ln 2 + r, and the
+// series of exp(r) to the 11th power for |r| <= 0.347. The series is evaluated in pairs, so that
+// products do not depend on each other.
 #define EXPONENTIAL(result, argument)                                                            \
     do {                                                                                         \
         v4 a_ = (argument);                                                                      \

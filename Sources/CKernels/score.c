@@ -4,7 +4,7 @@ KERNEL void ck_score(
     const double *theta, long models, const double *p, long size, long stride, const double *x,
     long step, long count, double *means, double *spreads) {
     for (long first = 0; first < count; first += 4) {
-        // Beyond the last candidate the first of the four is computed again and not used.
+        // Beyond the last candidate the first of the four is computed again and ignored.
         const double *x0 = x + step * first;
         const double *x1 = first + 1 < count ? x0 + step : x0;
         const double *x2 = first + 2 < count ? x1 + step : x0;

@@ -1,4 +1,4 @@
-// Linear scores of candidates, for kernels that go on from there.
+// Linear scores of candidates, for kernels that use them.
 #ifndef SCORE_H
 #define SCORE_H
 
@@ -13,7 +13,7 @@
         s2 = MULADD(c_, SPLAT(x2[i]), s2);                                                       \
         s3 = MULADD(c_, SPLAT(x3[i]), s3);                                                       \
     } while (0)
-// The same for eight rows: six loads for eight products, which wait for nothing.
+// The same for eight rows: six loads for eight independent products.
 #define COLUMNS(column, i)                                                                       \
     do {                                                                                         \
         const v4 c_ = LOAD(column), d_ = LOAD((column) + 4);                                     \
@@ -38,7 +38,7 @@
         u3 = MULADD(s3, LOAD(x3 + (i)), u3);                                                     \
     } while (0)
 
-// (x_k, 1)' P (x_k, 1) of four candidates, one a lane: see ck_score.
+// (x_k, 1)' P (x_k, 1) of four candidates, one per lane; see ck_score.
 INLINE void spread4(
     const double *p, long size, long stride, const double *x0, const double *x1, const double *x2,
     const double *x3, v4 *spread) {
@@ -46,7 +46,7 @@ INLINE void spread4(
     v4 u0 = SPLAT(0.0), u1 = u0, u2 = u0, u3 = u0;
     long row = 0;
     for (; row + 8 <= size; row += 8) {
-        // What is not on the diagonal counts twice: the column of the constant, and, P being
+        // Elements off the diagonal count twice: the column of the constant and, since P is
         // symmetric, the columns down to the block on the diagonal.
         v4 s0 = LOAD(last + row), s1 = s0, s2 = s0, s3 = s0;
         v4 t0 = LOAD(last + row + 4), t1 = t0, t2 = t0, t3 = t0;
@@ -73,7 +73,7 @@ INLINE void spread4(
     *spread = sum + last[size];
 }
 
-// theta'(x_k, 1) of four candidates, one a lane.
+// theta'(x_k, 1) of four candidates, one per lane.
 INLINE void mean4(
     const double *theta, long size, const double *x0, const double *x1, const double *x2,
     const double *x3, v4 *mean) {

@@ -3,7 +3,7 @@
 KERNEL double ck_observe(
     double *p, double *theta, const double *x, double target, double weight, double decay,
     long size, long stride, double *scratch) {
-    // v = P x, by columns: P is symmetric.
+    // v = P x, by columns, since P is symmetric.
     for (long row = 0; row < stride; row += 16) {
         const long blocks = (stride - row) / 4;
         const double *column = p + row;
@@ -46,7 +46,7 @@ KERNEL double ck_observe(
     const double s = decay / weight + SUM(form);
     if (!(s > 0) || !(s < __builtin_inf()) || !(decay > 0)) return s > 0 ? -1 : s;
     const double gain = (target - SUM(product)) / s;
-    // Scaling v by a square root keeps v_i v_j and v_j v_i the same number.
+    // Scaling v by a square root keeps v_i v_j and v_j v_i equal.
     const double root = __builtin_elementwise_sqrt(1 / s);
     for (long i = 0; i < stride; i += 4) {
         const v4 v = LOAD(scratch + i);
@@ -81,8 +81,8 @@ KERNEL void ck_add_outer_lower(double *a, const double *x, double w, long size, 
 #define UNROLL
 #endif
 
-// One observation into a regression whose vectors have `blocks` times four elements: `blocks` is
-// known where this is inlined, so that they stay in registers.
+// Adds one observation to a regression whose vectors have `blocks` times four elements; `blocks` is
+// a constant when inlined, so that they stay in registers.
 INLINE long take(
     double *gram, double *moment, double *p, double *theta, const double *x, double target,
     double weight, double share, const long blocks, long size, long stride, double *v) {
@@ -91,7 +91,8 @@ INLINE long take(
     if (!(SUM(check) == 0) || !(share > 0) || !(share < __builtin_inf())) return CK_REFUSED;
     double s = 0, gain = 0, reciprocal = 0;
     if (p) {
-        // v = P x by columns, P being symmetric; few sums are taken twice, to wait less.
+        // v = P x by columns, since P is symmetric; few sums are split in two to shorten
+        // dependencies.
         v4 sums[7], odd[7];
 UNROLL
         for (long i = 0; i < blocks; i++) sums[i] = odd[i] = SPLAT(0.0);
@@ -132,7 +133,7 @@ UNROLL
         gain = (target - SUM(product)) / s;
         reciprocal = 1 / s;
     }
-    // While the divisions are under way.
+    // This overlaps with the divisions.
     double shared[28];
 UNROLL
     for (long i = 0; i < blocks; i++) STORE(shared + 4 * i, share * LOAD(x + 4 * i));
@@ -158,8 +159,8 @@ UNROLL
         vector[i] = LOAD(v + 4 * i);
         STORE(theta + 4 * i, MULADD(SPLAT(gain), vector[i], LOAD(theta + 4 * i)));
     }
-    // v_i v_j first: rounded, it is the same number as v_j v_i, so P stays symmetric, and no
-    // product waits for s.
+    // v_i v_j is computed first: it is rounded to the same number as v_j v_i, so P stays symmetric,
+    // and no product depends on s.
     const v4 taken = SPLAT(-reciprocal);
     double *column = p;
     for (long j = 0; j < size; j++, column += stride) {
@@ -217,7 +218,7 @@ KERNEL long ck_cholesky(double *a, long size, long stride) {
 
 KERNEL void ck_invert(
     const double *l, long size, long stride, double *inverse, double *scratch) {
-    // Row k of L^-1 as column k of its transpose, so that every loop runs down a column.
+    // Row k of L^-1 is stored as column k of its transpose, so that every loop runs down a column.
     for (long k = 0; k < size; k++) {
         double *row = scratch + k * stride;
         for (long i = 0; i < stride; i++) row[i] = 0;

@@ -13,7 +13,8 @@
 int clf_rename_new(int folder, const char *from, const char *to) {
     if (syscall(SYS_renameat2, folder, from, folder, to, RENAME_NOREPLACE) == 0) return 0;
     if (errno != EINVAL && errno != ENOSYS) return -errno;
-    // A file system or kernel without that flag: a second name, which is never put over another.
+    // Without that flag in the file system or kernel: make a second link, which never replaces a
+    // file.
     if (linkat(folder, from, folder, to, 0) != 0) return -errno;
     return unlinkat(folder, from, 0) == 0 ? 0 : -errno;
 }

@@ -5,7 +5,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-/* Gives the length of the address, or 0 if a socket of this family cannot use it. */
+/* Returns the length of the address, or 0 if a socket of this family cannot use it. */
 socklen_t clu_to_sockaddr(const clu_address *from, int socket_family, struct sockaddr_storage *to);
 void clu_from_sockaddr(const struct sockaddr *from, clu_address *to);
 void clu_from_in(struct in_addr from, clu_address *to);

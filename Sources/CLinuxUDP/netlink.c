@@ -42,7 +42,7 @@ static int kind_of(unsigned type)
     }
 }
 
-/* Only the kernel's word counts: other processes can send to a netlink socket too. */
+/* Only messages of the kernel count: other processes can send to a netlink socket too. */
 static ssize_t read_kernel(int fd, buffer *room, int flags)
 {
     for (;;) {
@@ -80,7 +80,7 @@ int clu_netlink_read(int fd)
     }
 }
 
-/* The lengths that the NLMSG and RTA macros count down are int: below zero must end the loop. */
+/* The NLMSG and RTA macros count down int lengths; a negative length must end the loop. */
 
 /* Calls `take` for each message of a dump. */
 static int dump(unsigned type, size_t length, void (*take)(struct nlmsghdr *, void *),
@@ -129,7 +129,7 @@ static int dump(unsigned type, size_t length, void (*take)(struct nlmsghdr *, vo
     return result;
 }
 
-/* A change during a dump makes it inconsistent: ask again, a few times. */
+/* A change during a dump makes it inconsistent, so it is repeated a few times. */
 static int dump_consistently(unsigned type, size_t length,
                              void (*take)(struct nlmsghdr *, void *), void *context, int *count)
 {
@@ -212,7 +212,7 @@ static void take_address(struct nlmsghdr *header, void *context)
     clu_interface_address found = { .interface = info->ifa_index, .prefix = info->ifa_prefixlen };
     int left = (int)IFA_PAYLOAD(header);
     for (struct rtattr *a = IFA_RTA(info); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-        /* On a point-to-point link IFA_ADDRESS is the other end and IFA_LOCAL is ours. */
+        /* On a point-to-point link IFA_ADDRESS is the peer's address and IFA_LOCAL our own. */
         if (a->rta_type == IFA_LOCAL)
             has_local = read_address(info->ifa_family, a, &found.address);
         else if (a->rta_type == IFA_ADDRESS && !has_local)

@@ -29,7 +29,7 @@ int clu_poller_change(int poller, clu_change change, int fd, uint32_t interest, 
     return epoll_ctl(poller, operations[change], fd, &event) ? -errno : 0;
 }
 
-/* epoll_pwait2 where the kernel has it (5.11); before that, ppoll knows nanoseconds too. */
+/* Uses epoll_pwait2 if the kernel has it (5.11), else ppoll, which also supports nanoseconds. */
 static int wait_precisely(int poller, struct epoll_event *events, int capacity,
                           const struct timespec *timeout)
 {

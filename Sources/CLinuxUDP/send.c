@@ -44,7 +44,7 @@ static int address_message(struct msghdr *message, const clu_route *route,
             add(message, SOL_IP, IP_PKTINFO, &info, sizeof info);
         } else {
             struct in6_pktinfo info = { .ipi6_ifindex = route->interface };
-            /* A mapped destination without a source still needs a mapped one: ::ffff:0.0.0.0. */
+            /* A mapped destination needs a mapped source even if none is given: ::ffff:0.0.0.0. */
             clu_address from = route->from;
             from.family = route->to.family;
             clu_to_in6(&from, &info.ipi6_addr);

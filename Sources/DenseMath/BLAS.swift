@@ -1,20 +1,20 @@
 import COpenBLAS
 
-/// The products of matrices, by OpenBLAS on one thread.
+/// Matrix products by OpenBLAS on one thread.
 ///
-/// Whoever wants more threads gives each its own rows: for few columns OpenBLAS's own threads cost
-/// more than they bring. Results differ in the last bits between kinds of processor.
+/// Callers that use several threads give each its own rows: for few columns OpenBLAS's own threads
+/// cost more than they gain. Results may differ in the last bits between kinds of processor.
 public enum BLAS {
     /// Evaluated before the first call of the library.
     private static let ready: Void = openblas_set_num_threads(1)
 
-    /// The kernel that OpenBLAS chose for this processor, for measurements.
+    /// The kernel that OpenBLAS selected for this processor, for measurements.
     public static var coreName: String {
         _ = ready
         return openblas_get_corename().map { String(cString: $0) } ?? "unknown"
     }
 
-    /// How many threads the library uses: one.
+    /// The number of threads of the library, which is one.
     public static var threads: Int {
         _ = ready
         return Int(openblas_get_num_threads())
@@ -69,11 +69,11 @@ public enum BLAS {
             blasint(stride), beta, c, blasint(columns))
     }
 
-    /// `C = C + A'A`, lower triangle, of a block in column order whose columns are `stride` apart.
+    /// `C = C + A'A`, lower triangle, of a column-major block whose columns are `stride` apart.
     ///
     /// - Parameters:
     ///   - c: `columns` columns of `width` doubles each.
-    ///   - width: `columns` when left out.
+    ///   - width: `columns` by default.
     public static func accumulateGram(
         _ a: UnsafePointer<Double>, rows: Int, stride: Int, columns: Int,
         into c: UnsafeMutablePointer<Double>, width: Int? = nil
@@ -85,7 +85,7 @@ public enum BLAS {
             blasint(stride), 1, c, blasint(width ?? columns))
     }
 
-    /// Sets the library up, before several threads call it at once.
+    /// Initialises the library before several threads call it at once.
     static func prepare() { _ = ready }
 
     /// `B = B L^-T` for the rows of a panel; part of the blocked factorisation.

@@ -1,28 +1,28 @@
 /// The factorisation `A = L L'` of a symmetric positive definite matrix.
 ///
-/// Own kernel up to 64 columns, beyond that in blocks of 64 through BLAS (Golub and Van Loan,
-/// "Matrix Computations", algorithm 4.2.x, right-looking).
+/// It uses our own kernel up to 64 columns, and blocks of 64 with BLAS beyond that (Golub and Van
+/// Loan, "Matrix Computations", algorithm 4.2.x, right-looking).
 public struct Cholesky: Sendable {
     private static let block = 64
 
     /// L in the lower triangle; the upper one is zero.
     public let factor: Matrix
-    /// What was added to the diagonal before it could be factored; zero as a rule.
+    /// Addition to the diagonal that was needed to factor it; usually zero.
     public let jitter: Double
-    /// 1-norm of the matrix, for the condition estimate.
+    /// 1-norm of the matrix, for the estimate of the condition number.
     private let norm: Double
 
     public var size: Int { factor.rows }
 
-    /// Reads the lower triangle only.
+    /// Reads only the lower triangle.
     public init(_ matrix: Matrix) throws(DenseMathError) {
         try self.init(matrix, jitter: 0)
     }
 
-    /// The factorisation after adding the least ridge that it needs.
+    /// Factors the matrix after adding the smallest ridge that suffices.
     ///
-    /// Tried are 0, 1e-12, 1e-10, 1e-8, 1e-6 and 1e-4 times the mean diagonal, until the matrix is
-    /// positive definite with a condition below 1e14.
+    /// It tries 0, 1e-12, 1e-10, 1e-8, 1e-6 and 1e-4 times the mean diagonal, until the matrix is
+    /// positive definite with a condition number below 1e14.
     public static func regularized(_ matrix: Matrix) throws(DenseMathError) -> Cholesky {
         var mean = 0.0
         for index in 0..<min(matrix.rows, matrix.columns) { mean += matrix[index, index].magnitude }
@@ -102,7 +102,7 @@ public struct Cholesky: Sendable {
         return x
     }
 
-    /// `A^-1`, symmetric to the last bit.
+    /// `A^-1`, exactly symmetric.
     public func inverse() -> Matrix {
         var result = Matrix(rows: size, columns: size)
         withFactor { l in
@@ -118,7 +118,7 @@ public struct Cholesky: Sendable {
         return sum.value
     }
 
-    /// An estimate of `1 / (norm1(A) norm1(A^-1))`, never far below the truth.
+    /// An estimate of `1 / (norm1(A) norm1(A^-1))`, which is never far below the true value.
     ///
     /// Source: Higham, "FORTRAN codes for estimating the one-norm", 1988, algorithm 4.1 (the
     /// method of LAPACK's dpocon).

@@ -1,6 +1,6 @@
-/// What this room refuses.
+/// The errors of this room.
 public enum DenseMathError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The sizes of the operands do not fit.
+    /// The sizes of the operands do not match.
     case dimensionMismatch(operation: String, expected: String, actual: String)
     /// The pivot of this column is not positive: the matrix is singular or indefinite.
     case notPositiveDefinite(column: Int, pivot: Double)

@@ -5,7 +5,7 @@ public struct Matrix: Sendable, Equatable {
     /// Element (i, j) is at `i + j * rows`.
     public var elements: [Double]
 
-    /// A matrix of zeros.
+    /// Makes a matrix of zeros.
     ///
     /// - Precondition: sizes are not negative.
     public init(rows: Int, columns: Int) {
@@ -14,7 +14,7 @@ public struct Matrix: Sendable, Equatable {
         elements = [Double](repeating: 0, count: rows * columns)
     }
 
-    /// From elements in column-major order.
+    /// Makes a matrix from elements in column-major order.
     public init(rows: Int, columns: Int, elements: [Double]) throws(DenseMathError) {
         let (count, overflow) = rows.multipliedReportingOverflow(by: columns)
         guard rows >= 0, columns >= 0, !overflow, elements.count == count else {
@@ -27,13 +27,13 @@ public struct Matrix: Sendable, Equatable {
         self.elements = elements
     }
 
-    /// A square matrix with one number on the diagonal.
+    /// Makes a square matrix with one number on the diagonal.
     public init(diagonal: Double, size: Int) {
         self.init(rows: size, columns: size)
         for index in 0..<size { self[index, index] = diagonal }
     }
 
-    /// An element; both indices count from zero and are checked.
+    /// An element; both indices count from zero and are bounds-checked.
     public subscript(row: Int, column: Int) -> Double {
         get {
             precondition(row >= 0 && row < rows && column >= 0 && column < columns)

@@ -1,10 +1,10 @@
 import CKernels
 
-/// Cholesky factorisation on memory of the caller's, without allocation.
+/// Cholesky factorisation in memory of the caller, without allocation.
 public enum SmallCholesky {
-    /// Replaces the lower triangle of A by L with `A = L L'`; the upper triangle stays as it is.
+    /// Replaces the lower triangle of A by L with `A = L L'`; the upper triangle is not changed.
     ///
-    /// Right-looking, column order.
+    /// The algorithm is right-looking, by columns.
     /// - Returns: nil, or the first column whose pivot is not positive.
     public static func factor(
         _ a: UnsafeMutablePointer<Double>, size: Int, stride: Int
@@ -48,7 +48,7 @@ public enum SmallCholesky {
         }
     }
 
-    /// Writes `(L L')^-1`, both triangles alike to the last bit, padding zero.
+    /// Writes `(L L')^-1`, exactly symmetric and with zero padding.
     ///
     /// - Parameter scratch: `size * stride` doubles.
     public static func invert(
@@ -58,7 +58,7 @@ public enum SmallCholesky {
         ck_invert(l, size, stride, inverse, scratch)
     }
 
-    /// The same with memory of its own.
+    /// The same with its own scratch memory.
     public static func invert(
         _ l: UnsafePointer<Double>, size: Int, stride: Int,
         into inverse: UnsafeMutablePointer<Double>

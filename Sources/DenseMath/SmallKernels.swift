@@ -1,12 +1,12 @@
 public import CKernels
 
-/// Kernels for small symmetric matrices, without allocation and without BLAS: below a size of
-/// about 64 the call into BLAS costs more than the work.
+/// Kernels for small symmetric matrices, without allocation and without BLAS: below a size of about
+/// 64 a call to BLAS costs more than the computation.
 ///
-/// Matrices are column-major with `stride` doubles a column, vectors have `stride` elements;
-/// `stride` is the size rounded up to a multiple of four and the padding is zero, so that every
-/// loop runs over whole vectors. What a decision and an update need is in C, where the compiler
-/// builds it for AVX2 beside the baseline processor; results are the same on both.
+/// Matrices are column-major with `stride` doubles per column, and vectors have `stride` elements;
+/// `stride` is the size rounded up to a multiple of four, and the padding is zero, so that every
+/// loop runs over whole vectors. The kernels of decisions and updates are in C, where the compiler
+/// builds them for AVX2 and for the baseline processor; results are equal on both.
 public enum SmallKernels {
     @usableFromInline typealias Lanes = SIMD4<Double>
 
@@ -38,7 +38,7 @@ public enum SmallKernels {
         return sum(total)
     }
 
-    /// `x'A x` for symmetric A, from its lower triangle by blocks of four; nothing is stored.
+    /// `x'A x` for symmetric A, from its lower triangle by blocks of four; it stores nothing.
     ///
     /// - Parameter length: elements of x to use, a multiple of four.
     public static func quadraticForm(
@@ -47,7 +47,7 @@ public enum SmallKernels {
         var total = Lanes(repeating: 0)
         var row = 0
         while row < length {
-            // Four columns at a time into four sums, so that additions do not wait for each other.
+            // Four columns go into four sums, so that additions do not depend on each other.
             var s0 = Lanes(repeating: 0)
             var s1 = s0
             var s2 = s0
@@ -63,7 +63,7 @@ public enum SmallKernels {
                 index &+= 4
             }
             let below = (s0 + s1) + (s2 + s3)
-            // The block on the diagonal counts once, what lies below it twice.
+            // The block on the diagonal counts once, and elements below it twice.
             s0 = Lanes(repeating: x[index]) * load(column, 0)
             s1 = Lanes(repeating: x[index &+ 1]) * load(column, stride)
             s2 = Lanes(repeating: x[index &+ 2]) * load(column, 2 &* stride)
@@ -92,7 +92,8 @@ public enum SmallKernels {
         )
     }
 
-    /// `A = A + w x x'` on the lower triangle; by whole vectors, so elements above it may change.
+    /// `A = A + w x x'` on the lower triangle; it works by whole vectors, so elements above it may
+    /// change.
     public static func addOuter(
         _ a: UnsafeMutablePointer<Double>, _ x: UnsafePointer<Double>, weight: Double = 1,
         size: Int, stride: Int
@@ -100,17 +101,16 @@ public enum SmallKernels {
         ck_add_outer_lower(a, x, weight, size, stride)
     }
 
-    /// The inverse and the solution after one more observation of weight w, older ones weighted by
-    /// `decay`.
+    /// Updates the inverse and the solution for one more observation of weight w, with older ones
+    /// discounted by `decay`.
     ///
-    /// From `P = A^-1` and `theta = A^-1 b` to those of `decay A + w x x'` and `decay b + w x y`:
-    /// `P = (P - v v' / s) / decay` with `v = P x`, `s = decay / w + x'v`, and
-    /// `theta = theta + v (y - theta'x) / s`. The result is symmetric to the last bit.
-    /// Source: Sherman and Morrison, 1950; recursive least squares with forgetting, Haykin,
-    /// "Adaptive Filter Theory", chapter 10.
+    /// `P = A^-1` and `theta = A^-1 b` become those of `decay A + w x x'` and `decay b + w x y`: `P
+    /// = (P - v v' / s) / decay` with `v = P x`, `s = decay / w + x'v`, and `theta = theta + v (y -
+    /// theta'x) / s`. The result is exactly symmetric. Source: Sherman and Morrison, 1950;
+    /// recursive least squares with forgetting, Haykin, "Adaptive Filter Theory", chapter 10.
     ///
     /// - Parameter scratch: `stride` doubles.
-    /// - Returns: `s`; not above zero or not finite when nothing could be done.
+    /// - Returns: `s`; if it is not positive or not finite, nothing was changed.
     @discardableResult
     public static func recursiveLeastSquares(
         inverse p: UnsafeMutablePointer<Double>, theta: UnsafeMutablePointer<Double>,
@@ -120,19 +120,20 @@ public enum SmallKernels {
         ck_observe(p, theta, x, target, weight, decay, size, stride, scratch)
     }
 
-    /// What became of an observation.
+    /// The result of adding an observation.
     public enum Taken: Sendable {
         /// A number is not finite, or the weight not above zero; nothing changed.
         case refused
-        /// A and b have it; inverse and theta have to be made anew.
+        /// A and b contain it; inverse and theta have to be recomputed.
         case pending
         case taken
     }
 
-    /// One observation into all of a regression, without forgetting: the lower triangle of `A` and
-    /// `b` by `share`, inverse and theta as `recursiveLeastSquares` by `weight`.
+    /// Adds one observation to a regression, without discounting: to the lower triangle of `A` and
+    /// to `b` with weight `share`, and to inverse and theta like `recursiveLeastSquares` with
+    /// `weight`.
     ///
-    /// - Parameter inverse: nil leaves inverse and theta as they are.
+    /// - Parameter inverse: nil leaves inverse and theta unchanged.
     @inlinable
     public static func take(
         gram: UnsafeMutablePointer<Double>, moment: UnsafeMutablePointer<Double>,
@@ -149,17 +150,17 @@ public enum SmallKernels {
         }
     }
 
-    /// How many candidates `score` takes at once: the distance of its rows of means.
+    /// The most candidates of `score`, which is also the stride of its rows of means.
     public static let candidateLimit = 16
 
     /// Linear scores of candidates for features x and a constant: `theta'(x, 1)` for each of
-    /// `models` vectors of weights, and `(x, 1)'P(x, 1)` where P is given.
+    /// `models` vectors of weights, and `(x, 1)'P(x, 1)` if P is given.
     ///
     /// - Parameters:
     ///   - theta: `models` vectors of `size + 1` weights, `stride` apart.
     ///   - p: symmetric, `size + 1` columns `stride` apart.
     ///   - size: features, a multiple of four, at most 24.
-    ///   - x: features of the first candidate; those of the next are `step` doubles on.
+    ///   - x: features of the first candidate; the next ones follow every `step` doubles.
     ///   - count: candidates, 1...16.
     ///   - means: `models` rows of 16.
     ///   - spreads: 16 elements; not written without P.
@@ -172,7 +173,7 @@ public enum SmallKernels {
         ck_score(theta, models, p, size, stride, x, step, count, means, spreads)
     }
 
-    /// Natural logarithms of positive normal numbers, rounded up to whole groups of four.
+    /// Natural logarithms of positive normal numbers, in whole groups of four.
     @inlinable
     public static func logarithms(
         _ x: UnsafePointer<Double>, into result: UnsafeMutablePointer<Double>, count: Int
@@ -180,7 +181,7 @@ public enum SmallKernels {
         ck_log(x, result, count)
     }
 
-    /// Exponentials of finite numbers, held within exp(-700...700); in whole groups of four.
+    /// Exponentials of finite numbers, clamped to exp(-700...700), in whole groups of four.
     static func exponentials(
         _ x: UnsafePointer<Double>, into result: UnsafeMutablePointer<Double>, count: Int
     ) {

@@ -6,17 +6,18 @@ import PathTelemetry
 import PathTrace
 import Synchronization
 
-/// The demonstration: the same emulated world three times with three policies, recorded; a model
-/// trained on the first two recordings for the third run; and that run's recording evaluated.
+/// The demonstration runs three policies in the same emulated world and records each run; it trains
+/// a model on the first two recordings for the third run, and evaluates that run's recording.
 ///
-/// Real sockets on loopback, no privileges. `run` once; `progress` from any thread meanwhile.
+/// It uses real sockets on loopback and no privileges. Call `run` once; `progress` may be read from
+/// any thread meanwhile.
 public final class Demo: Sendable {
     public let scenario: DemoScenario
     private let options: DemoOptions
     private let current = Mutex(DemoProgress())
     private let world = Mutex<(world: DemoWorld, started: Instant, before: Double)?>(nil)
 
-    /// - Throws: `DemoError.other` when the seconds are out of range.
+    /// - Throws: `DemoError.other` if the seconds are out of range.
     public init(_ options: DemoOptions) throws(DemoError) {
         guard DemoOptions.secondsRange.contains(options.seconds) else {
             throw .other(
@@ -36,10 +37,10 @@ public final class Demo: Sendable {
         .minRTT, .roundRobin, .learned(),
     ]
 
-    /// Carries out all runs.
+    /// Executes all runs.
     ///
-    /// A cancelled task ends them in order and leaves no files behind, but for those in a directory
-    /// that the caller named.
+    /// A cancelled task ends them cleanly and leaves no files behind, except in a directory that
+    /// the caller named.
     public func run() async throws(DemoError) -> DemoSummary {
         let started = MonotonicClock.now()
         let place = try DemoDirectory(options.directory)
@@ -98,8 +99,7 @@ public final class Demo: Sendable {
         return run
     }
 
-    /// What the other policies, and the model as it was trained, would have done on the learned
-    /// policy's recording.
+    /// Evaluates the other policies, and the model as trained, on the learned policy's recording.
     private func evaluate(
         _ run: PolicyRun, _ training: ModelTraining
     ) throws -> EvaluationReport {
@@ -114,7 +114,7 @@ public final class Demo: Sendable {
 
     // MARK: progress
 
-    /// How far it is, now.
+    /// The current progress.
     public var progress: DemoProgress {
         var progress = current.withLock { $0 }
         guard let (world, started, before) = self.world.withLock({ $0 }) else { return progress }
@@ -134,7 +134,7 @@ public final class Demo: Sendable {
         return progress
     }
 
-    /// For the progress bar alone.
+    /// The expected duration, used only for the progress bar.
     private static let expectedFileSeconds = 4.5
 
     private func note(_ step: String) { current.withLock { $0.step = step } }

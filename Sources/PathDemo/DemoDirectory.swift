@@ -1,12 +1,12 @@
 import Glibc
 import PathLearning
 
-/// Where a demonstration keeps its files.
+/// The directory for the files of a demonstration.
 struct DemoDirectory: Sendable {
     let root: String
     private let isTemporary: Bool
 
-    /// - Parameter named: made if it is not there; nil makes a temporary directory.
+    /// - Parameter named: created if it does not exist; nil creates a temporary directory.
     init(_ named: String?) throws(DemoError) {
         if let named {
             guard mkdir(named, 0o755) == 0 || errno == EEXIST else {
@@ -28,14 +28,14 @@ struct DemoDirectory: Sendable {
 
     func path(of name: String) -> String { root + "/" + name }
 
-    /// A directory to receive into.
+    /// Creates a directory for received files.
     func inbox(_ policy: String) throws(DemoError) -> String {
         let path = path(of: "received-" + policy)
         guard mkdir(path, 0o755) == 0 || errno == EEXIST else { throw .file("make", path, errno) }
         return path
     }
 
-    /// Removes the file that was sent and what arrived of it.
+    /// Removes the sent file and its received copies.
     func removeTransferred() {
         unlink(path(of: "file.bin"))
         for policy in Demo.policies {
@@ -45,7 +45,7 @@ struct DemoDirectory: Sendable {
         }
     }
 
-    /// The file, and what there may be of it if it was not complete.
+    /// Removes the file, and its parts if it was incomplete.
     private func removeFiles(_ folder: String) {
         guard let listing = opendir(folder) else { return }
         defer { closedir(listing) }
@@ -59,7 +59,7 @@ struct DemoDirectory: Sendable {
         }
     }
 
-    /// Removes everything if nobody asked for the place.
+    /// Removes everything if the directory is temporary.
     func removeIfTemporary() {
         guard isTemporary else { return }
         for policy in Demo.policies {

@@ -8,7 +8,7 @@ public import PathTraining
 public import PathTransport
 public import Pathwise
 
-/// Why a demonstration could not be carried out.
+/// Why a demonstration failed.
 public enum DemoError: Error, Sendable {
     case session(SessionError)
     case network(NetworkError)
@@ -19,15 +19,15 @@ public enum DemoError: Error, Sendable {
     case evaluation(EvaluationError)
     case simulation(SimulationError)
     case transfer(FileError)
-    /// A file or directory of the demonstration: what was tried, on what, and the errno.
+    /// A call on a file or directory failed: what was tried, on what, and the errno.
     case file(String, String, Int32)
-    /// What arrived is not what was sent.
+    /// Received data differs from the sent data.
     case damaged(policy: String, what: String)
     /// Cancelled by the caller.
     case interrupted
     case other(String)
 
-    /// Sorts an error of any room.
+    /// Wraps an error of any room.
     init(_ error: any Error) {
         switch error {
         case let error as DemoError: self = error
@@ -47,7 +47,7 @@ public enum DemoError: Error, Sendable {
         }
     }
 
-    /// The error of the room it happened in.
+    /// The underlying error.
     private var cause: (any Error)? {
         switch self {
         case .session(let error): error

@@ -1,9 +1,9 @@
-/// How far a demonstration is.
+/// The progress of a demonstration.
 public struct DemoProgress: Sendable {
-    /// What is being done, in words.
+    /// The current step, in words.
     public var step = "starting"
-    /// Of all the work, 0...1.
+    /// Finished share of all the work, 0...1.
     public var share = 0.0
-    /// Runs that are done, in their order.
+    /// Finished runs, in their order.
     public var runs: [PolicyRun] = []
 }

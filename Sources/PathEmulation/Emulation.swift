@@ -7,20 +7,21 @@ import Synchronization
 
 /// Emulated links for real datagrams, in user space and without privileges.
 ///
-/// Each link has a local UDP port. What a client sends there comes out of a port of this host at
-/// the target as the link delivers it, and what the target answers goes the way back. The links
-/// are those of the simulation; they live on a thread of their own until `stop`.
+/// Each link has a local UDP port. Datagrams that a client sends there are forwarded from another
+/// port of this host to the target as the link delivers them, and the target's answers go back. The
+/// links are those of the simulation; they run on their own thread until `stop`.
 public final class Emulation: Sendable {
-    /// What to emulate.
+    /// The options of an emulation.
     public struct Options: Sendable {
-        /// One link a path, at most `ScenarioFile.maximumPaths`.
+        /// One link per path, at most `ScenarioFile.maximumPaths`.
         public var links: [LinkSpecification]
-        /// Where the datagrams of all paths go.
+        /// The address to which all paths lead.
         public var target: SocketAddress
-        /// Where the first path listens, the next ones on the ports after it; with port zero the
-        /// system chooses all of them.
+        /// The address on which the first path listens; further paths use the next ports.
+        ///
+        /// With port zero the system chooses all of them.
         public var listen: SocketAddress
-        /// Of every random draw of the links.
+        /// Seed of the links' random draws.
         public var seed: UInt64
 
         public init(
@@ -36,9 +37,9 @@ public final class Emulation: Sendable {
 
     /// One emulated path.
     public struct Path: Hashable, Sendable {
-        /// The link's name, else `p1`, `p2`, ...
+        /// The link's name, or else `p1`, `p2`, ...
         public var name: String
-        /// Where clients send to.
+        /// The address to which clients send.
         public var address: SocketAddress
         public var link: LinkSpecification
     }
@@ -46,7 +47,7 @@ public final class Emulation: Sendable {
     /// The paths in the order of the links.
     public let paths: [Path]
     public let target: SocketAddress
-    /// Time zero of the links' outages, rate changes and traces.
+    /// Start time of the links' outages, rate changes and traces.
     public let started: Instant
 
     private let shared: EmulationState
@@ -54,7 +55,7 @@ public final class Emulation: Sendable {
 
     /// Opens the ports and starts the thread.
     ///
-    /// - Throws: `NetworkError.system` for a port that cannot be had.
+    /// - Throws: `NetworkError.system` if a port is not available.
     public init(_ options: Options) throws(NetworkError) {
         let links = Array(options.links.prefix(ScenarioFile.maximumPaths))
         let started = MonotonicClock.now()
@@ -76,12 +77,12 @@ public final class Emulation: Sendable {
 
     deinit { stop() }
 
-    /// What the links have done, at most a tenth of a second ago.
+    /// The counters of the links, at most a tenth of a second old.
     public var status: EmulationStatus { shared.status.withLock { $0 } }
 
-    /// Ends the thread and closes the ports; what is under way is dropped.
+    /// Ends the thread and closes the ports; datagrams in flight are dropped.
     ///
-    /// - Returns: the last state of everything.
+    /// - Returns: the last status.
     @discardableResult
     public func stop() -> EmulationStatus {
         shared.isStopping.store(true, ordering: .releasing)
@@ -94,7 +95,7 @@ public final class Emulation: Sendable {
     }
 }
 
-/// What an emulation has done so far.
+/// The counters of an emulation.
 public struct EmulationStatus: Hashable, Sendable {
     /// Counters of one path in both directions.
     public struct Path: Hashable, Sendable {
@@ -104,25 +105,25 @@ public struct EmulationStatus: Hashable, Sendable {
         public var backward = LinkCounters()
     }
 
-    /// In the order of the links.
+    /// The paths in the order of the links.
     public var paths: [Path]
-    /// Since the start.
+    /// Time since the start.
     public var elapsed = TimeDelta.zero
-    /// Clients known now.
+    /// Number of clients now.
     public var clients = 0
-    /// Datagrams of clients for which there was no room or no socket.
+    /// Datagrams of clients that were refused for lack of room or sockets.
     public var refused = 0
-    /// Datagrams for clients that had been forgotten.
+    /// Datagrams for clients that were already dropped.
     public var stale = 0
-    /// Datagrams that a link delivered and this host's sockets did not take.
+    /// Datagrams that a link delivered but this host's sockets refused.
     public var unsent = 0
-    /// Datagrams dropped by this host because the emulator did not read them in time.
+    /// Datagrams that this host dropped because the emulator did not read them in time.
     public var overrun = 0
-    /// The longest that a datagram left behind its time.
+    /// The longest delay of a datagram behind its scheduled time.
     public var latest = TimeDelta.zero
 }
 
-/// What the emulator's thread and its owner share.
+/// The state shared by the emulator's thread and its owner.
 final class EmulationState: Sendable {
     let isStopping = Atomic<Bool>(false)
     let waker: Waker

@@ -4,10 +4,10 @@ import PathTelemetry
 import PathTransport
 import Synchronization
 
-/// A socket in a place where it can be changed, whatever holds it.
+/// A socket in a box, so that its holders can change it.
 final class SocketBox {
     var socket: UDPSocket
-    /// The local address that the client sent to: answers leave from there.
+    /// The local address to which the client sent, from which answers are sent.
     var answersFrom: SocketAddress?
 
     init(_ socket: consuming UDPSocket) { self.socket = socket }
@@ -64,14 +64,15 @@ final class EmulationLoop: @unchecked Sendable {
 
     deinit { room.deallocate() }
 
-    /// Works until the owner says stop.
+    /// Runs until the owner stops it.
     func run() {
         Poller.setTimerSlack(.microseconds(1))
         var events = Poller.Events()
         while !shared.isStopping.load(ordering: .acquiring) {
             let due = min(
                 core.nextTimeout ?? .distantFuture, published + EmulationLoop.publishInterval)
-            // Only a broken epoll descriptor makes it fail, and then there is nothing to wait on.
+            // It fails only if the epoll descriptor is broken, and then there is nothing to wait
+            // for.
             do throws(NetworkError) { try poller.wait(until: due, into: &events) } catch { break }
             for index in 0..<events.count { handle(events[index]) }
             deliver()
@@ -132,7 +133,7 @@ final class EmulationLoop: @unchecked Sendable {
         }
     }
 
-    /// Hands out what the links deliver by now.
+    /// Sends the datagrams that the links deliver by now.
     private func deliver() {
         now = max(now, MonotonicClock.now())
         while let delivery = core.pollDelivery(now: now, into: room) {

@@ -2,11 +2,11 @@ internal import CLinuxUDP
 internal import Glibc
 public import PathTransport
 
-/// An address of an interface that datagrams can be sent from.
+/// An address of an interface, from which datagrams can be sent.
 public struct InterfaceAddress: Hashable, Sendable {
     /// The address, with port 0.
     public var address: SocketAddress
-    /// Bits of the network's prefix.
+    /// Length of the network's prefix, bits.
     var prefixLength: Int
     /// An IPv6 privacy address (RFC 8981), which the system replaces after some hours.
     public var isTemporary: Bool
@@ -16,22 +16,22 @@ public struct InterfaceAddress: Hashable, Sendable {
 public struct NetworkInterface: Hashable, Sendable {
     public var index: UInt32
     public var name: String
-    /// Bytes of IP packet.
+    /// MTU, bytes of IP packet.
     public var mtu: Int
     public var isLoopback: Bool
     var isPointToPoint: Bool
-    /// Addresses that are valid beyond the link, in the kernel's order, in which the first of a
-    /// kind is the preferred one.
+    /// Addresses that are valid beyond the link, in the kernel's order; the first of a kind is
+    /// preferred.
     public var addresses: [InterfaceAddress]
-    /// Addresses that are valid on this link alone (fe80::/10 and 169.254.0.0/16).
+    /// Addresses that are valid only on this link (fe80::/10 and 169.254.0.0/16).
     var linkLocalAddresses: [InterfaceAddress] = []
 
-    /// The address to send from to reach another one, and how that one is written on this
-    /// interface; nil when no address of this interface can reach it.
+    /// The source address for a destination, and the destination with this interface's scope; nil
+    /// if no address of this interface can reach it.
     ///
-    /// A link-local address is reached from a link-local one: an IPv6 address by the interface that
-    /// its scope names, or by any interface when it has no scope, an IPv4 address by an interface
-    /// in the same network. Of several addresses a lasting one comes before a temporary one.
+    /// A link-local address is reached from a link-local one: an IPv6 address through the interface
+    /// of its scope, or any interface if it has no scope, and an IPv4 address through an interface
+    /// in the same network. Permanent addresses are preferred to temporary ones.
     func way(to remote: SocketAddress) -> PathPlan.Way? {
         var remote = remote
         var candidates = addresses.filter { $0.address.family == remote.family }
@@ -49,23 +49,23 @@ public struct NetworkInterface: Hashable, Sendable {
     }
 }
 
-/// A change of what the host can send through.
+/// A change of the usable interfaces.
 enum InterfaceChange: Hashable, Sendable {
     /// An interface became usable.
     case added(NetworkInterface)
-    /// An interface went away, went down, or lost its last address.
+    /// An interface vanished, went down, or lost its last address.
     case removed(NetworkInterface)
     /// A usable interface has other addresses, or another name or MTU.
     case changed(from: NetworkInterface, to: NetworkInterface)
-    /// Routes changed: what could not be reached may now be, and the other way round.
+    /// Routes changed, so other addresses may be reachable now.
     case routesChanged
 }
 
-/// Lists the usable interfaces and tells when that list changes, through netlink.
+/// Lists the usable interfaces and reports changes of that list, through netlink.
 ///
-/// Usable means up, with carrier, not loopback unless asked for, and with at least one address that
-/// is neither tentative, failed nor deprecated. An interface that has link-local addresses alone is
-/// listed because it reaches link-local servers.
+/// Usable means up, with carrier, not loopback unless requested, and with at least one address that
+/// is neither tentative, failed nor deprecated. An interface with only link-local addresses is
+/// listed, as it reaches link-local servers.
 public struct InterfaceWatcher: ~Copyable, Sendable {
     private let file: FileDescriptor
     private let includesLoopback: Bool
@@ -85,10 +85,10 @@ public struct InterfaceWatcher: ~Copyable, Sendable {
     /// The file descriptor, to watch with a `Poller`; readable when there may be changes.
     public var descriptor: Int32 { file.raw }
 
-    /// Reads the kernel's messages and gives what is different from `interfaces`, if anything.
+    /// Reads the kernel's messages and returns the changes since `interfaces` was last updated.
     ///
-    /// Compares whole lists, so messages that the kernel had to drop do no harm, and a change that
-    /// was undone before this call is not seen.
+    /// It compares whole lists, so messages that the kernel dropped do not matter, and a change
+    /// that was undone before this call is not reported.
     mutating func readChanges() throws(NetworkError) -> [InterfaceChange] {
         let kinds = clu_netlink_read(file.raw)
         try check(kinds, .watchInterfaces, target: "network interfaces")
@@ -148,7 +148,7 @@ public struct InterfaceWatcher: ~Copyable, Sendable {
         return usable.sorted { $0.index < $1.index }
     }
 
-    /// Calls the C function with more room until everything fits.
+    /// Calls the C function with a growing buffer until everything fits.
     private static func entries<Entry>(
         of empty: Entry, _ list: (UnsafeMutablePointer<Entry>?, Int32) -> Int32
     ) throws(NetworkError) -> [Entry] {

@@ -3,14 +3,14 @@ public import PathTelemetry
 public import PathTransport
 internal import Synchronization
 
-/// The clock of the sockets: CLOCK_MONOTONIC, which no one can set.
+/// The clock of the sockets: CLOCK_MONOTONIC, which cannot be set.
 public enum MonotonicClock {
     /// Reads the clock; about 25 ns.
     public static func now() -> Instant { Instant(nanoseconds: clu_monotonic()) }
 }
 
-/// Stamps of first messages: the wall clock, and above every stamp of this process before, whatever
-/// happens to the clock.
+/// Stamps of first messages: the wall clock, but always above earlier stamps of this process, even
+/// if the clock is set back.
 public enum StampClock {
     private static let last = Atomic<UInt64>(0)
 
@@ -28,11 +28,10 @@ public enum StampClock {
     }
 }
 
-/// Turns the kernel's receive stamps, which are on the wall clock, into monotonic instants.
+/// Converts the kernel's receive stamps from the wall clock to monotonic instants.
 ///
-/// The offset of the two clocks is measured again every 100 ms, so a wall clock that is slewed
-/// or set is followed. A stamp that lies in the future or too far back is not believed: the
-/// time of the call stands in for it.
+/// It measures the offset of the two clocks every 100 ms, to follow a wall clock that is slewed or
+/// set. A stamp in the future or too far in the past is replaced by the time of the call.
 struct ReceiveStampConverter: Sendable {
     private static let refreshInterval = TimeDelta.milliseconds(100)
     private static let oldestBelievable = TimeDelta.seconds(5)
@@ -62,23 +61,23 @@ struct ReceiveStampConverter: Sendable {
     }
 }
 
-/// How far the wall clock (UTC) is from the monotonic clock, read again every second, so that a
-/// clock that is slewed, set, or was off while the machine slept is followed.
+/// The offset of the wall clock (UTC) from the monotonic clock, measured every second to follow a
+/// clock that is slewed or set, and the time during which the machine slept.
 struct WallClockDistance {
     private static let interval = TimeDelta.seconds(1)
     private var readAt: Instant?
 
-    /// Wall clock minus monotonic clock; nil when it was read less than a second ago.
+    /// Wall clock minus monotonic clock; nil if it was read less than a second ago.
     mutating func measure(now: Instant) -> TimeDelta? {
         if let readAt, now - readAt < WallClockDistance.interval { return nil }
         readAt = now
         return TimeDelta(nanoseconds: WallClockDistance.read())
     }
 
-    /// The distance now, nanoseconds.
+    /// The current offset, nanoseconds.
     ///
-    /// Of three readings the one that took the least time is kept: an interruption between the
-    /// two clocks would shift every stamp.
+    /// The fastest of three readings is used, as an interruption between reading the two clocks
+    /// would shift every stamp.
     static func read() -> Int64 {
         var shortest = Int64.max
         var offset: Int64 = 0

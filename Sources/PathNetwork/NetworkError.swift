@@ -1,19 +1,19 @@
 internal import Glibc
 
-/// Why a socket, poller, watcher or name could not be made ready.
+/// Why a socket, poller, watcher or name could not be set up.
 ///
-/// Sending and receiving never throw: their results are values, see `SendResult`.
+/// Sending and receiving never throw: their results are values; see `SendResult`.
 public enum NetworkError: Error, Hashable, Sendable {
     /// A system call failed: what was tried, on what, and the errno.
     case system(Operation, target: String, code: Int32)
     /// A name has no address, with the resolver's reason.
     case unresolved(name: String, reason: String)
-    /// The text is not of the form `HOST:PORT`.
+    /// The text does not have the form `HOST:PORT`.
     case malformedName(String)
-    /// An interface name is empty, too long, or has characters that none can have.
+    /// The interface name is empty, too long, or contains invalid characters.
     case malformedInterface(String)
 
-    /// What was tried.
+    /// The operation that failed.
     public enum Operation: String, Hashable, Sendable {
         case openSocket = "open a UDP socket for"
         case setOption = "set an option of the socket for"
@@ -77,7 +77,7 @@ extension NetworkError: CustomStringConvertible {
         }
     }
 
-    /// The system's words for an errno.
+    /// The system's text for an errno.
     public static func text(of code: Int32) -> String {
         unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { room in
             guard let base = room.baseAddress,

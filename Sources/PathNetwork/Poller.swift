@@ -2,11 +2,12 @@ internal import CLinuxUDP
 public import PathTelemetry
 internal import Synchronization
 
-/// Waits for sockets, a deadline, or another thread's call: epoll with nanosecond time-outs.
+/// Waits for sockets, a deadline, or a call of another thread: epoll with nanosecond time-outs.
 ///
-/// Level-triggered: what is not read is reported again. For one thread, but for the `Waker`.
+/// It is level-triggered: unread data is reported again. Only one thread may use it, except for the
+/// `Waker`.
 public struct Poller: ~Copyable, Sendable {
-    /// What of a descriptor to wait for; faults are always reported.
+    /// The events to wait for; faults are always reported.
     public struct Interest: OptionSet, Hashable, Sendable {
         public let rawValue: UInt32
         public init(rawValue: UInt32) { self.rawValue = rawValue }
@@ -15,9 +16,9 @@ public struct Poller: ~Copyable, Sendable {
         public static let writable = Interest(rawValue: 2)
     }
 
-    /// What is the matter with one descriptor.
+    /// The events of one descriptor.
     public struct Event: Hashable, Sendable {
-        /// The number given to `add`.
+        /// The token passed to `add`.
         public let token: UInt64
         let ready: UInt32
 
@@ -27,7 +28,7 @@ public struct Poller: ~Copyable, Sendable {
         public var hasFault: Bool { ready & UInt32(CLU_FAULT) != 0 }
     }
 
-    /// The events of one wait: storage that is used again.
+    /// The events of one wait: reusable storage.
     public struct Events: ~Copyable {
         fileprivate var entries = InlineArray<64, clu_event>(repeating: clu_event())
         /// How many descriptors are ready.
@@ -51,7 +52,7 @@ public struct Poller: ~Copyable, Sendable {
     /// Ends the current or the next wait from any thread.
     public let waker: Waker
 
-    /// - Throws: `NetworkError.system` when no more descriptors can be opened.
+    /// - Throws: `NetworkError.system` if no more descriptors can be opened.
     public init() throws(NetworkError) {
         let file = try FileDescriptor(clu_poller_create(), .openPoller, target: "an epoll instance")
         let waker = Waker(
@@ -94,7 +95,7 @@ public struct Poller: ~Copyable, Sendable {
 
     /// Waits until a descriptor is ready, a waker is called, or the deadline passes (nil: never).
     ///
-    /// With neither event nor wake-up the deadline has passed, or a signal came.
+    /// If there is neither an event nor a wake-up, the deadline has passed or a signal came.
     /// - Throws: `NetworkError.system` if epoll itself fails.
     public func wait(until deadline: Instant?, into events: inout Events) throws(NetworkError) {
         events.count = 0
@@ -120,7 +121,7 @@ public struct Poller: ~Copyable, Sendable {
         }
     }
 
-    /// Lets time-outs of the calling thread be up to `slack` late, instead of Linux's 50 us.
+    /// Allows time-outs of the calling thread to be up to `slack` late, instead of Linux's 50 us.
     public static func setTimerSlack(_ slack: TimeDelta) {
         _ = clu_timer_slack(UInt64(max(1, slack.nanoseconds)))
     }
@@ -128,10 +129,10 @@ public struct Poller: ~Copyable, Sendable {
 
 /// Ends a poller's wait from any thread.
 ///
-/// Calls before the wait count, and several count as one.
+/// A call before the wait also ends it, and several calls count as one.
 public final class Waker: Sendable {
     private let file: FileDescriptor
-    /// Set while the descriptor is readable, so that a second call costs no system call.
+    /// Set while the descriptor is readable, so that a second call needs no system call.
     private let isSet = Atomic<Bool>(false)
 
     init(file: consuming FileDescriptor) { self.file = file }
@@ -144,7 +145,8 @@ public final class Waker: Sendable {
         _ = clu_wake(file.raw)
     }
 
-    /// The flag falls after the descriptor is drained: a call in between is seen by this wake-up.
+    /// The flag is cleared after the descriptor is drained, so this wake-up covers a call in
+    /// between.
     func clear() {
         _ = clu_wake_clear(file.raw)
         isSet.store(false, ordering: .sequentiallyConsistent)

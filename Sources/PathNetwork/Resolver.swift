@@ -2,12 +2,12 @@ internal import CLinuxUDP
 internal import Glibc
 public import PathTransport
 
-/// Finds the addresses behind names; blocks while it asks, so not for the packet path.
+/// Resolves names to addresses; it blocks, so it must not be used on the packet path.
 public enum Resolver {
-    /// The addresses of `HOST:PORT`, best first (RFC 6724), without doubles.
+    /// The addresses of `HOST:PORT`, best first (RFC 6724), without duplicates.
     ///
     /// HOST is a name, an IPv4 address, or an IPv6 address in brackets, whose scope may be an
-    /// interface's name. With a `defaultPort`, the port may be left out.
+    /// interface's name. With a `defaultPort` the port may be omitted.
     /// - Throws: `NetworkError.malformedName` or `.unresolved`.
     public static func resolve(
         _ text: String, defaultPort: UInt16? = nil
@@ -37,7 +37,7 @@ public enum Resolver {
         } else if host.contains(where: { ":[]".contains($0) }) {
             throw .malformedName(text)
         }
-        // 253 characters are the most that a domain name can have (RFC 1035, section 2.3.4).
+        // A domain name has at most 253 characters (RFC 1035, section 2.3.4).
         guard let port, !host.isEmpty, host.utf8.count <= 253,
             !host.utf8.contains(where: { $0 <= 32 || $0 == 127 })
         else { throw .malformedName(text) }
@@ -47,7 +47,7 @@ public enum Resolver {
     private static func lookUp(_ host: String) throws(NetworkError) -> [SocketAddress] {
         var hints = unsafe addrinfo()
         unsafe hints.ai_socktype = Int32(SOCK_DGRAM.rawValue)
-        // With a colon it is an IPv6 address and no name to ask a server for.
+        // A host with a colon is an IPv6 address and not a name to look up.
         if host.contains(":") { unsafe hints.ai_flags = AI_NUMERICHOST }
         var list: UnsafeMutablePointer<addrinfo>?
         let status = unsafe getaddrinfo(host, nil, &hints, &list)

@@ -3,7 +3,7 @@ import PathLearning
 
 /// An evaluation as JSON.
 extension EvaluationReport {
-    /// One object: `verdict`, `diagnostics` and `estimates`, then counts and each policy.
+    /// One object with `verdict`, `diagnostics` and `estimates`, then counts and each policy.
     ///
     /// With several policies the verdict is the worst of all, the diagnostics are the first
     /// policy's, and each estimate names its policy.

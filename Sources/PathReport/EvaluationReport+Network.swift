@@ -1,10 +1,10 @@
 public import PathEvaluation
 import PathTelemetry
 
-/// What policies do on the network, in its own units.
+/// The effect of policies on the network, in its units.
 extension EvaluationReport {
-    /// One row for the recording and one a policy: late share with interval, delivery times, cost
-    /// of bytes, agreement with the log; nil where actions are no paths.
+    /// One row for the recording and one per policy: late share with interval, delivery times,
+    /// price of bytes, agreement with the log; nil if actions are not paths.
     public func networkTable() -> TextTable? {
         guard let recordedNetwork else { return nil }
         let percent = NumberText.short(options.confidence * 100)
@@ -22,7 +22,7 @@ extension EvaluationReport {
                         + EvaluationReport.percent(figures.lateInterval.high),
                 ]
                     + figures.deliveries.map {
-                        // Of ten bursts none is the slowest hundredth.
+                        // A 99 % quantile needs at least a hundred bursts, for example.
                         figures.effectiveCount * (1 - $0.probability) > 1 - 1e-9
                             ? EvaluationReport.milliseconds($0.value) : "-"
                     } + [
@@ -37,7 +37,7 @@ extension EvaluationReport {
         return table
     }
 
-    /// Sentences about policies that are ahead by the value and late far more often.
+    /// Sentences about policies with a better value that are late far more often.
     public var warnings: [String] {
         latenessWarnings.map { warning in
             let share = warning.lateShare / warning.otherLateShare
@@ -53,7 +53,7 @@ extension EvaluationReport {
         }
     }
 
-    /// What the figures of the network are, as JSON.
+    /// The network figures as JSON.
     func json(_ figures: NetworkFigures) -> JSONValue {
         .object([
             ("late_share", .number(figures.lateShare)),
@@ -94,10 +94,11 @@ extension EvaluationReport {
             })
     }
 
-    /// A share in percent with two digits after the point, so that one burst in ten thousand shows.
+    /// A share in percent with two digits after the point, so that one burst in ten thousand is
+    /// visible.
     private static func percent(_ share: Double) -> String { NumberText.percent(share, digits: 2) }
 
-    /// A time in milliseconds; `late` where the burst was never delivered in time.
+    /// A time in milliseconds; `late` if the burst was never delivered in time.
     private static func milliseconds(_ seconds: Double) -> String {
         seconds == .infinity ? "late" : NumberText.fixed(seconds * 1000, 1)
     }

@@ -4,7 +4,7 @@ import PathTelemetry
 
 /// An evaluation as tables and as sentences.
 extension EvaluationReport {
-    /// One row a policy and estimator, the verdict of each policy in words.
+    /// One row per policy and estimator, with the verdict of each policy in words.
     public func table() -> TextTable {
         let percent = NumberText.short(options.confidence * 100)
         var table = TextTable([
@@ -33,7 +33,7 @@ extension EvaluationReport {
         return table
     }
 
-    /// One row a policy: its gain over what was recorded and over the baseline, each paired by
+    /// One row per policy: its gain over the recorded policy and over the baseline, each paired by
     /// decision, and the gate's decision.
     public func gains() -> TextTable {
         let percent = NumberText.short(options.confidence * 100)
@@ -68,7 +68,7 @@ extension EvaluationReport {
         return table
     }
 
-    /// Where and when a policy earns what: by action, by class, over time.
+    /// The value of a policy by action, by class and over time.
     public func slices(of policy: PolicyEvaluation) -> TextTable {
         var table = TextTable([
             TextTable.Column("part of the log", .left), TextTable.Column("decisions"),
@@ -76,7 +76,8 @@ extension EvaluationReport {
             TextTable.Column("value"), TextTable.Column("std. error"),
         ])
         let whole = policy.rows.weights.sum
-        // A path that is also part of actions with others has a row for all of them together.
+        // A path that is also part of combined actions has an additional row for all of its
+        // actions.
         let hasPairs = policy.analysis.byAction.contains { $0.name.contains("+") }
         let paths =
             hasPairs
@@ -106,8 +107,8 @@ extension EvaluationReport {
         return table
     }
 
-    /// The outcome's distribution as the policy would have it, as far out as the decisions reach: of
-    /// ten none is the worst hundredth.
+    /// The distribution of outcomes under the policy, for quantiles that the effective number of
+    /// decisions allows.
     public func outcomes(of policy: PolicyEvaluation) -> String {
         let size = policy.diagnostics.effectiveSampleSize
         let shares = [0.5, 0.9, 0.95, 0.99].filter { size * (1 - $0) > 1 - 1e-9 }
@@ -126,13 +127,14 @@ extension EvaluationReport {
         return text + "."
     }
 
-    /// CVaR: of delivery times the greatest are the worst, of rewards the least.
+    /// Conditional value at risk: the worst delivery times are the largest, the worst rewards the
+    /// least.
     func tailRisk(of policy: PolicyEvaluation) -> Double {
         if case .traces = source { return policy.analysis.outcomes.upperTailMean(0.05) }
         return policy.analysis.outcomes.lowerTailMean(0.05)
     }
 
-    /// Sentences that belong above the numbers: each verdict with its reasons.
+    /// Sentences to show above the numbers: each verdict with its reasons.
     public var verdicts: [String] {
         policies.map { policy in
             let reasons = policy.verdict.reasons.joined(separator: "; ")
@@ -141,7 +143,7 @@ extension EvaluationReport {
         }
     }
 
-    /// Sentences: what was read, and how good the model is.
+    /// Sentences about the data read and the fit of the model.
     public var remarks: [String] {
         var remarks = [
             "\(NumberText.count(evaluated)) of \(NumberText.count(decisions)) decisions evaluated"
@@ -183,7 +185,7 @@ extension EvaluationReport {
         return remarks
     }
 
-    /// One line a policy: how much the weights rest on.
+    /// One line per policy about its weights.
     public func diagnosis(of policy: PolicyEvaluation) -> String {
         let facts = policy.diagnostics
         return "\(policy.label): effective sample size "

@@ -123,7 +123,7 @@ extension EvaluationReport {
         return plot.svg()
     }
 
-    /// What the reward model expected of each action against what it earned.
+    /// The reward model's expectation for each action against its actual reward.
     private func calibration(_ facts: Diagnostics) -> TextTable {
         var table = TextTable([
             TextTable.Column("reward model", .left), TextTable.Column("rows"),

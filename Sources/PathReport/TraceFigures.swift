@@ -2,13 +2,13 @@ import PathLearning
 import PathTelemetry
 public import PathTrace
 
-/// The figures of one or more recorded sessions, gathered in one pass over the trace.
+/// The figures of one or more recorded sessions, collected in one pass over the trace.
 public struct TraceFigures: Sendable {
-    /// Values kept of one distribution; of more, an even sample.
+    /// The most values kept per distribution; larger ones are sampled uniformly.
     private static let sampleLimit = 20_000
     private static let stretches = 120
 
-    /// Time to delivery of every closed decision, infinite where it was late; by label.
+    /// Delivery time of every closed decision, infinite if it was late; by label.
     public private(set) var deliveries: [(name: String, values: [Double], seen: Int)] = []
     private var shares: [SessionShares] = []
     private var generator: SeededGenerator
@@ -17,15 +17,15 @@ public struct TraceFigures: Sendable {
         var label: String
         var names: [String]
         var duration: Double
-        /// Bytes a stretch of time, by path.
+        /// Bytes per interval of time, by path.
         var bytes: [[Double]]
     }
 
     public init(seed: UInt64 = 1) { generator = SeededGenerator(seed: seed) }
 
-    /// Takes in a session under a label, mostly its policy's name.
+    /// Adds a session under a label, usually its policy's name.
     ///
-    /// - Parameter info: the session as `TraceReader.info` gives it.
+    /// - Parameter info: the session as `TraceReader.info` returns it.
     public mutating func add(
         _ trace: TraceReader, session info: TraceInfo.Session, label: String
     ) throws(TraceError) {
@@ -56,7 +56,7 @@ public struct TraceFigures: Sendable {
             if deliveries[slot].values.count < TraceFigures.sampleLimit {
                 deliveries[slot].values.append(value)
             } else {
-                // Reservoir sampling: each of those seen is kept with the same probability.
+                // Reservoir sampling: each value so far is kept with equal probability.
                 let place = Int(generator.uniform() * Double(deliveries[slot].seen))
                 if place < TraceFigures.sampleLimit { deliveries[slot].values[place] = value }
             }
@@ -64,7 +64,7 @@ public struct TraceFigures: Sendable {
         shares.append(session)
     }
 
-    /// How long deliveries took, one curve a label.
+    /// Plots delivery times, one curve per label.
     public func deliveryPlot(title: String = "Time to delivery", palette: Palette) -> String {
         DistributionPlot(
             title: title, label: "time from decision to delivery",
@@ -73,7 +73,7 @@ public struct TraceFigures: Sendable {
         ).svg()
     }
 
-    /// Which path carried what, one drawing a session.
+    /// Plots the paths' shares of bytes, one drawing per session.
     public func sharePlots(palette: Palette) -> [(label: String, svg: String)] {
         shares.map { session in
             let used = (0..<PathID.limit).filter { path in
@@ -92,7 +92,7 @@ public struct TraceFigures: Sendable {
         }
     }
 
-    /// Each path's smoothed RTT over the time of one session.
+    /// Plots each path's smoothed RTT over the time of one session.
     public static func rttPlot(
         _ trace: TraceReader, session info: TraceInfo.Session, palette: Palette
     ) throws(TraceError) -> String {

@@ -1,10 +1,11 @@
-// Kernels of off-policy evaluation: what estimators need of a block of logged decisions.
+// Kernels of off-policy evaluation: the sums that estimators need for a block of logged decisions.
 //
-// The same operations in the same order at every vector width, nothing fused or reassociated.
+// They do the same operations in the same order at every vector width; nothing is fused or
+// reassociated.
 #ifndef CKESTIMATES_H
 #define CKESTIMATES_H
 
-// What a weight w becomes before it multiplies a number.
+// How a weight w is transformed before it multiplies a number.
 enum ck_rule {
     // w
     CK_PLAIN,

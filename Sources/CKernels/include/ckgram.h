@@ -1,24 +1,24 @@
 // Kernels of training: Gram matrices of blocks of rows.
 //
-// Unlike the kernels of a decision these may differ in the last bits between kinds of processor;
-// on one kind they give the same bits each time.
+// Unlike the kernels of decisions, their results may differ in the last bits between kinds of
+// processor; on one kind they are reproducible.
 #ifndef CKGRAM_H
 #define CKGRAM_H
 
-// Rows of a block at most: three groups of four columns in the first-level cache, a block of some
-// hundreds of columns in the second.
+// The most rows of a block: three groups of four columns fit into the first-level cache, and a
+// block of some hundreds of columns into the second.
 #define CK_GRAM_ROWS 192
 // Doubles from one group to the next: whole cache lines, with room for one more row.
 #define CK_GRAM_GROUP 776
 
-// Whether `ck_gram` can be called and is worth it: AVX2 and FMA, and for more than some 48 columns
-// no AVX-512, where a library with wider vectors does better. What follows does nothing, or traps,
-// on a processor without AVX2 and FMA.
+// Whether `ck_gram` can be called and is fast: it needs AVX2 and FMA, and for more than about 48
+// columns a processor without AVX-512, where a library with wider vectors is faster. The functions
+// below do nothing, or trap, on a processor without AVX2 and FMA.
 int ck_gram_fits(long columns);
 
-// A block for `ck_gram` has groups of four columns, each row by row:
-// element (row, column) is number `column / 4 * CK_GRAM_GROUP + 4 * row + column % 4`. It has
-// memory for one group more; what is there, and in columns that fill up a group, does not matter.
+// A block for `ck_gram` has groups of four columns, each row by row: element (row, column) is
+// number `column / 4 * CK_GRAM_GROUP + 4 * row + column % 4`. It has memory for one more group; the
+// content there, and in columns that pad a group, does not matter.
 
 // Centres the rows of a block by their means m = sum w x / total and scales them: (x - m) root.
 // Both `weights` and `roots`, their square roots, are null for ones. `means` has room for whole
@@ -27,9 +27,9 @@ void ck_gram_centre(
     double *block, long rows, long columns, const double *weights, const double *roots,
     double total, double *means);
 
-// sums = sums + a'a, lower triangle, for a block of at most CK_GRAM_ROWS + 1 rows. The sums, as
-// many as `ck_gram_sums` says, lie in the order of the work. Fastest where both begin with a cache
-// line.
+// sums = sums + a'a, lower triangle, for a block of at most CK_GRAM_ROWS + 1 rows. The number of
+// sums is `ck_gram_sums`; they are stored in the order of computation. It is fastest if both are
+// aligned to cache lines.
 void ck_gram(const double *block, long rows, long columns, double *sums);
 long ck_gram_sums(long columns);
 

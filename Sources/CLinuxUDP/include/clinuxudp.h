@@ -2,11 +2,11 @@
 #define PATHWISE_CLINUXUDP_H
 
 /*
- * What Swift cannot say itself of Linux UDP: control messages, the multi-message
- * calls, the error queue, netlink. No policy here: each function is one or two
- * system calls and the packing of their arguments.
+ * Linux UDP calls that Swift cannot make itself: control messages, multi-message calls, the error
+ * queue, netlink. There is no policy here: each function packs arguments and makes one or two
+ * system calls.
  *
- * Functions that return int or ssize_t give -errno on failure.
+ * Functions that return int or ssize_t return -errno on failure.
  */
 
 #include <stddef.h>
@@ -23,13 +23,13 @@ typedef struct {
 
 /* ---- sockets: socket.c ---- */
 
-/* A UDP socket, non-blocking, closed on exec. */
+/* Opens a UDP socket, non-blocking, closed on exec. */
 int clu_socket(int family);
 int clu_close(int fd);
 int clu_bind(int fd, int socket_family, const clu_address *local);
 int clu_connect(int fd, int socket_family, const clu_address *remote);
 int clu_local_address(int fd, clu_address *local);
-/* Reads the struct sockaddr that other system interfaces give; family 0 if it is too short. */
+/* Reads a struct sockaddr of another system interface; family 0 if it is too short. */
 void clu_read_sockaddr(const void *from, size_t length, clu_address *to);
 
 typedef enum {
@@ -37,20 +37,19 @@ typedef enum {
     CLU_REUSE_PORT, CLU_TIMESTAMPS, CLU_GRO, CLU_V6_ONLY,
     CLU_PROBE_MTU_4, CLU_PROBE_MTU_6,   /* IP_PMTUDISC_PROBE: don't fragment, ignore the cache */
     CLU_RECEIVE_ERRORS_4, CLU_RECEIVE_ERRORS_6, CLU_PACKET_INFO_4, CLU_PACKET_INFO_6,
-    CLU_MTU_4, CLU_MTU_6                /* of the route of a connected socket; only to get */
+    CLU_MTU_4, CLU_MTU_6                /* MTU of a connected socket's route; read-only */
 } clu_option;
 int clu_set_option(int fd, clu_option option, int value);
 int clu_get_option(int fd, clu_option option, int *value);
 int clu_bind_device(int fd, const char *interface);
-/* Datagrams the kernel dropped because the receive buffer was full, since the socket exists. */
+/* Datagrams that the kernel dropped because the receive buffer was full, since it was opened. */
 int clu_receive_drops(int fd, uint32_t *drops);
 
 /* ---- sending: send.c ---- */
 
 /*
- * Where datagrams go. With from.family 0 and interface 0 the kernel chooses the
- * source. socket_family is the family of the socket: a 6 socket sends to
- * mapped IPv4 addresses.
+ * The route of datagrams. With from.family 0 and interface 0 the kernel chooses the source.
+ * socket_family is the family of the socket: an IPv6 socket sends to mapped IPv4 addresses.
  */
 typedef struct {
     clu_address to, from;
@@ -58,9 +57,9 @@ typedef struct {
     int socket_family;
 } clu_route;
 
-/* One sendmsg; with 0 < segment < count as one UDP_SEGMENT batch. Gives bytes sent. */
+/* One sendmsg; with 0 < segment < count as one UDP_SEGMENT batch. Returns the bytes sent. */
 ssize_t clu_send(int fd, const void *bytes, size_t count, size_t segment, const clu_route *route);
-/* One sendmmsg of up to 64 datagrams of `segment` bytes. Gives bytes of the datagrams sent. */
+/* One sendmmsg of up to 64 datagrams of `segment` bytes. Returns the bytes sent. */
 ssize_t clu_send_each(int fd, const void *bytes, size_t count, size_t segment,
                       const clu_route *route);
 
@@ -71,7 +70,7 @@ typedef struct {
     int64_t realtime;               /* kernel receive stamp, ns since 1970; 0 if there is none */
     uint32_t interface;
     uint32_t length;
-    uint32_t segment;               /* bytes of each datagram that GRO joined; the last may be less */
+    uint32_t segment;               /* bytes of each joined datagram (GRO); the last may be less */
     uint32_t truncated;
 } clu_received;
 
@@ -80,17 +79,17 @@ typedef struct clu_receiver clu_receiver;
 /* Message i is received into bytes[i * stride ..< (i + 1) * stride]; the caller owns the bytes. */
 clu_receiver *clu_receiver_create(void *bytes, size_t stride, unsigned messages);
 void clu_receiver_destroy(clu_receiver *receiver);
-/* One recvmmsg that does not wait. Gives the number of messages, each described in `out`. */
+/* One non-blocking recvmmsg. Returns the number of messages, which `out` describes. */
 int clu_receive(clu_receiver *receiver, int fd, clu_received *out);
 
 typedef struct {
     clu_address destination;        /* where the datagram in question was sent */
-    clu_address offender;           /* who complained; family 0 if it was this host */
+    clu_address offender;           /* who reported it; family 0 if it was this host */
     uint32_t error;                 /* errno */
     uint32_t mtu;                   /* with EMSGSIZE: the MTU reported */
     uint8_t origin, type, code;     /* SO_EE_ORIGIN_*, ICMP type and code */
 } clu_fault;
-/* Pops the error queue: 1 if there was an entry, 0 if it is empty. */
+/* Pops the error queue; returns 1 if there was an entry, 0 if it is empty. */
 int clu_pop_fault(int fd, clu_fault *fault);
 
 /* ---- waiting: poll.c ---- */
@@ -104,7 +103,7 @@ typedef struct {
 int clu_poller_create(void);
 typedef enum { CLU_ADD, CLU_MODIFY, CLU_REMOVE } clu_change;
 int clu_poller_change(int poller, clu_change change, int fd, uint32_t interest, uint64_t token);
-/* Waits at most `nanoseconds`, or for ever if negative. 0 events on time-out or signal. */
+/* Waits at most `nanoseconds`, or for ever if negative. Returns 0 events on time-out or signal. */
 int clu_poller_wait(int poller, clu_event *events, int capacity, int64_t nanoseconds);
 int clu_wake_create(void);
 int clu_wake(int fd);
@@ -117,9 +116,9 @@ int64_t clu_realtime(void);
 /* ---- interfaces: netlink.c ---- */
 
 enum { CLU_LINK_CHANGED = 1, CLU_ADDRESS_CHANGED = 2, CLU_ROUTE_CHANGED = 4, CLU_OVERRUN = 8 };
-/* A netlink socket that hears of changes to links, addresses and routes. */
+/* Opens a netlink socket that is notified of changes to links, addresses and routes. */
 int clu_netlink_open(void);
-/* Reads all that is there; gives the set of what changed, 0 if nothing. */
+/* Reads all pending messages; returns the set of changes, 0 if there are none. */
 int clu_netlink_read(int fd);
 
 typedef struct {
@@ -133,8 +132,7 @@ typedef struct {
     uint8_t prefix, temporary, usable;  /* usable: not tentative, failed or deprecated */
 } clu_interface_address;
 /*
- * Lists what exists: the number of entries there are, of which at most
- * `capacity` were written.
+ * Lists what exists; returns the number of entries, of which at most `capacity` were written.
  */
 int clu_list_interfaces(clu_interface *out, int capacity);
 int clu_list_addresses(clu_interface_address *out, int capacity);

@@ -1,15 +1,15 @@
 import CKernels
 
-/// Weighted means and the weighted scatter matrix about them, of rows that stream by.
+/// Weighted means and the weighted scatter matrix about them, of streamed rows.
 ///
-/// Rows are collected in blocks, columns apart; each block is centred by its own means before
-/// `syrk`, and blocks and whole accumulators are merged by the formula for two samples. So columns
-/// with a large mean and a small spread keep their digits (plain sums of products lose them), and
-/// parts made on different machines merge to what one pass gives, within rounding.
-/// Source: Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983.
+/// Rows are collected in column-major blocks; each block is centred by its own means before `syrk`,
+/// and blocks and accumulators are merged by the formula for two samples. So columns with a large
+/// mean and a small variance keep their precision (plain sums of products lose it), and merged
+/// parts from different machines equal one pass, within rounding. Source: Chan, Golub and LeVeque,
+/// "Algorithms for computing the sample variance", 1983.
 public struct CentredMoments: Sendable {
     public let columns: Int
-    /// Rows taken in.
+    /// Number of rows added.
     public private(set) var count: UInt64 = 0
     /// Sum of their weights.
     public private(set) var weight = 0.0
@@ -19,7 +19,7 @@ public struct CentredMoments: Sendable {
     private var scatter: Matrix
 
     private let gram: GramBlock
-    /// Empty until the first row comes: sums that are only kept or merged need no block.
+    /// Empty until the first row, as sums that are only stored or merged need no block.
     private var block: [Double]
     private var weights: [Double]
     private var filled = 0
@@ -37,10 +37,11 @@ public struct CentredMoments: Sendable {
 
     // MARK: Handle
 
-    /// Takes in one row.
+    /// Adds one row.
     ///
-    /// - Returns: false, and nothing is changed, when the row has the wrong length, a number is not
-    ///   finite, or the weight is negative. A weight of zero is taken in and counts nothing.
+    /// - Returns: false, with nothing changed, if the row has the wrong length, a number is not
+    ///   finite, or the weight is negative. A row of weight zero is accepted without effect on the
+    ///   sums.
     @discardableResult
     public mutating func add(_ row: UnsafeBufferPointer<Double>, weight: Double = 1) -> Bool {
         guard row.count == columns, weight >= 0, weight.isFinite, let values = row.baseAddress,
@@ -63,13 +64,13 @@ public struct CentredMoments: Sendable {
         return true
     }
 
-    /// Takes in one row.
+    /// Adds one row.
     @discardableResult
     public mutating func add(_ row: [Double], weight: Double = 1) -> Bool {
         row.withUnsafeBufferPointer { add($0, weight: weight) }
     }
 
-    /// Takes in all rows of another accumulator of as many columns.
+    /// Adds all rows of another accumulator with the same number of columns.
     public mutating func merge(_ other: CentredMoments) throws(DenseMathError) {
         guard other.columns == columns else {
             throw .dimensionMismatch(
@@ -93,7 +94,7 @@ public struct CentredMoments: Sendable {
         return (whole.means, whole.scatter)
     }
 
-    /// The sum of the weights, of rows still in the block too.
+    /// The sum of the weights, including rows that are still in the block.
     public var totalWeight: Double {
         var sum = weight
         for slot in 0..<filled { sum += weights[slot] }
@@ -102,13 +103,13 @@ public struct CentredMoments: Sendable {
 
     // MARK: State
 
-    /// Everything taken in, as numbers that a file can hold.
+    /// The complete state, as numbers that a file can store.
     public struct State: Sendable, Equatable {
         public var count: UInt64
         public var weight: Double
-        /// One a column.
+        /// One mean per column.
         public var means: [Double]
-        /// About the means; both triangles.
+        /// Scatter about the means, with both triangles.
         public var scatter: Matrix
 
         public init(count: UInt64, weight: Double, means: [Double], scatter: Matrix) {
@@ -119,7 +120,7 @@ public struct CentredMoments: Sendable {
         }
     }
 
-    /// What was taken in; `init(_:)` of it goes on with the same bits.
+    /// The state, from which `init(_:)` continues with the same bits.
     public var state: State {
         var whole = self
         whole.flush()
@@ -128,10 +129,10 @@ public struct CentredMoments: Sendable {
             count: whole.count, weight: whole.weight, means: whole.means, scatter: whole.scatter)
     }
 
-    /// Goes on from a state.
+    /// Continues from a state.
     ///
-    /// - Throws: `DenseMathError` when sizes differ, a number is not finite, or the weight or a
-    ///   spread is negative.
+    /// - Throws: `DenseMathError` if sizes differ, a number is not finite, or the weight or a
+    ///   variance is negative.
     public init(_ state: State) throws(DenseMathError) {
         let columns = state.means.count
         guard columns > 0, state.scatter.rows == columns, state.scatter.columns == columns else {

@@ -1,8 +1,7 @@
 /// A sum whose rounding error does not grow with the number of terms.
 ///
-/// Source: Neumaier, "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen",
-/// 1974 (Kahan's method, right also when a term is larger than the sum), with Knuth's branch-free
-/// two-sum.
+/// Source: Neumaier, "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen", 1974
+/// (Kahan's method, made correct for terms larger than the sum), with Knuth's branch-free two-sum.
 public struct CompensatedSum: Hashable, Sendable {
     @usableFromInline var sum = 0.0
     @usableFromInline var correction = 0.0
@@ -11,7 +10,7 @@ public struct CompensatedSum: Hashable, Sendable {
 
     @inlinable public var value: Double { sum + correction }
 
-    /// Takes in one number.
+    /// Adds one number.
     @inlinable
     public mutating func add(_ term: Double) {
         let next = sum + term
@@ -20,7 +19,7 @@ public struct CompensatedSum: Hashable, Sendable {
         sum = next
     }
 
-    /// Takes in another sum with what rounding took off it.
+    /// Adds another sum with its correction.
     @inlinable
     public mutating func add(_ other: CompensatedSum) {
         add(other.sum)

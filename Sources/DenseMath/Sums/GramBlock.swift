@@ -1,12 +1,11 @@
 import CKernels
 
-/// A block of rows on its way into a Gram matrix: how large it is, how its numbers lie, and which
-/// kernel adds it up.
+/// A block of rows for a Gram matrix: its size, its layout, and the kernel that processes it.
 ///
-/// Own kernel where the processor has it: BLAS packs both factors at each call and reaches a third
-/// of the hardware's speed for 16 columns, half of it for 64. Here the pass that centres the rows
-/// lays them out as well, four columns side by side, and the sums stay in the order of the work until
-/// all blocks are in.
+/// It uses our own kernel if the processor supports it: BLAS packs both factors at each call and
+/// reaches a third of the hardware's speed for 16 columns, and half of it for 64. Here the pass
+/// that centres the rows also packs them, four columns side by side, and the sums stay in the order
+/// of computation until all blocks are added.
 struct GramBlock {
     enum Kernel {
         case own, blas
@@ -16,13 +15,13 @@ struct GramBlock {
     let kernel: Kernel
     /// Rows that fit; one more can follow them in `add`.
     let capacity: Int
-    /// From one column to the next, for BLAS.
+    /// Stride from one column to the next, for BLAS.
     private let stride: Int
 
     init(columns: Int, kernel: Kernel? = nil) {
         self.columns = columns
         self.kernel = kernel ?? (ck_gram_fits(columns) != 0 ? .own : .blas)
-        // A whole block in the second-level cache, its columns not a power of two apart.
+        // The block fits into the second-level cache, and its column stride is not a power of two.
         let rows = columns <= 32 ? 512 : 256
         capacity = self.kernel == .own ? Int(CK_GRAM_ROWS) : rows
         stride = capacity + 8
@@ -31,13 +30,13 @@ struct GramBlock {
     /// Groups of four columns.
     private var groups: Int { (columns + 3) / 4 }
 
-    /// Numbers that a block takes, those that only the kernel reads among them.
+    /// Numbers in a block, including padding that only the kernel reads.
     var room: Int { kernel == .own ? (groups + 1) * Int(CK_GRAM_GROUP) : columns * stride }
 
-    /// Numbers that the sums take.
+    /// Numbers in the sums.
     var sumsRoom: Int { kernel == .own ? ck_gram_sums(columns) : columns * columns }
 
-    /// Where a number is in a block.
+    /// The position of a number in a block.
     @inline(__always)
     func place(row: Int, column: Int) -> Int {
         kernel == .own
@@ -49,7 +48,7 @@ struct GramBlock {
     ///
     /// - Parameters:
     ///   - rows: at most `capacity`.
-    ///   - weights: of these rows, and their square roots in `roots`; nil for ones.
+    ///   - weights: weights of these rows, with their square roots in `roots`; nil for ones.
     ///   - total: sum of the weights.
     ///   - means: room for whole groups of four columns.
     func centre(
@@ -79,7 +78,7 @@ struct GramBlock {
 
     /// `C = C + A'A`, lower triangle, from the sums of all blocks of A.
     ///
-    /// - Parameter width: from one column of C to the next.
+    /// - Parameter width: stride from one column of C to the next.
     func addLower(
         _ sums: UnsafePointer<Double>, into c: UnsafeMutablePointer<Double>, width: Int
     ) {

@@ -1,20 +1,21 @@
 import PathTelemetry
 
-/// The learned policy beside the fixed ones, as its figures say.
+/// Compares the figures of the learned policy with those of the fixed ones.
 extension DemoSummary {
-    /// The share by which a figure must differ to be called better or worse; less is chance.
+    /// The relative difference from which a figure counts as better or worse; less counts as
+    /// chance.
     private static let tolerance = 0.1
 
-    /// One figure of two runs: the smaller, the better.
+    /// One figure of two runs; smaller is better.
     private struct Figure {
         var name: String
         var learned: Double
         var other: Double
-        /// A difference up to this is chance.
+        /// A difference up to this counts as chance.
         var noise = 0.0
         var text: (Double) -> String
 
-        /// Below zero when the learned run is better, zero within the tolerance.
+        /// Negative if the learned run is better, zero within the tolerance.
         var sign: Int {
             if learned == other { return 0 }
             if other == .infinity { return -1 }
@@ -55,9 +56,9 @@ extension DemoSummary {
         return 2 * (variance(one) + variance(other)).squareRoot()
     }
 
-    /// What the learned policy does better and worse than each fixed one.
+    /// Where the learned policy is better and worse than each fixed one.
     ///
-    /// One sentence a fixed policy, and whether no figure is worse.
+    /// One sentence per fixed policy, and whether no figure is worse.
     var comparisons: [(text: String, isNowhereWorse: Bool)] {
         guard let learned = runs.last else { return [] }
         return runs.dropLast().map { other in
@@ -77,7 +78,7 @@ extension DemoSummary {
         }
     }
 
-    /// True when no figure of the learned run is worse than that of any fixed policy.
+    /// Whether no figure of the learned run is worse than that of any fixed policy.
     var learnedIsNowhereWorse: Bool {
         comparisons.allSatisfy(\.isNowhereWorse)
     }

@@ -3,9 +3,9 @@ import PathSimulation
 import PathTelemetry
 public import PathTrace
 
-/// A summary as a page in one file, with plots.
+/// A summary as an HTML page in one file, with plots.
 extension DemoSummary {
-    /// Reads the recordings again for what happened over time.
+    /// Makes the page; reads the recordings again for the plots over time.
     public func page() throws(TraceError) -> HTMLPage {
         let palette = Palette(
             runs.map(\.policy) + scenario.links.map { $0.specification.name ?? "" })
@@ -71,7 +71,7 @@ extension DemoSummary {
         ]
     }
 
-    /// How many messages sent up to a time were late, whenever one more was.
+    /// The cumulative number of late messages by time of sending.
     private static func lateSoFar(_ run: PolicyRun) -> [(x: Double, y: Double)] {
         var points: [(x: Double, y: Double)] = [(x: 0, y: 0)]
         var count = 0.0

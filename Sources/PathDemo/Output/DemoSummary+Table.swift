@@ -5,9 +5,9 @@ import PathTelemetry
 import PathTransport
 import Pathwise
 
-/// A summary as people read it on a terminal.
+/// A summary as text for a terminal.
 extension DemoSummary {
-    /// One row a policy: the file, then the stream, then what it took.
+    /// One row per policy: the file, the stream, then the costs.
     public var table: TextTable {
         var table = TextTable([
             TextTable.Column("policy", .left), TextTable.Column("file"),
@@ -27,7 +27,7 @@ extension DemoSummary {
         return table
     }
 
-    /// The paths as they were emulated.
+    /// The emulated paths.
     var pathTable: TextTable {
         var table = TextTable([
             TextTable.Column("path", .left), TextTable.Column("what it is", .left),
@@ -36,7 +36,7 @@ extension DemoSummary {
         return table
     }
 
-    /// Where each policy sent its bytes: one row a policy, one column a path.
+    /// Where each policy sent its bytes: one row per policy, one column per path.
     var shareTable: TextTable {
         let names = scenario.links.map { $0.specification.name ?? "" }
         var table = TextTable(
@@ -53,13 +53,13 @@ extension DemoSummary {
         return table
     }
 
-    /// A percentile, or that it is beyond the deadline after which messages are dropped.
+    /// A percentile, or `never` if it is beyond the deadline after which messages are dropped.
     private func time(_ run: PolicyRun, _ share: Double) -> String {
         let value = run.delivery(percentile: share)
         return value.isFinite ? NumberText.time(value) : "never"
     }
 
-    /// What was sent, in one sentence.
+    /// Describes the sent data in one sentence.
     var whatWasSent: String {
         "Each policy sent a stream of \(NumberText.count(scenario.messageCount)) messages "
             + "(\(scenario.messageRate) a second of \(NumberText.count(scenario.messageBytes)) B, "
@@ -76,7 +76,7 @@ extension DemoSummary {
         + " extra bytes: sent beyond the data "
         + "that arrived (headers, acknowledgements, repeats). failovers: times a path was given up."
 
-    /// What was trained, in one sentence.
+    /// Describes the training in one sentence.
     public var trained: String {
         let fit = training.fit
         let factor = { (error: Double) in NumberText.short(error) }
@@ -89,7 +89,7 @@ extension DemoSummary {
 
     /// The whole report as text.
     ///
-    /// - Parameter styled: bold titles by terminal codes.
+    /// - Parameter styled: titles are bold by terminal codes.
     public func text(styled: Bool = false) -> String {
         func title(_ text: String) -> String {
             styled ? "\u{1b}[1m\(text)\u{1b}[0m\n" : text + "\n"
@@ -116,7 +116,7 @@ extension DemoSummary {
     }
 }
 
-/// Text broken into lines.
+/// Wraps text into lines.
 enum DemoText {
     static func wrapped(_ text: String, width: Int) -> String {
         var lines = ""

@@ -1,16 +1,16 @@
 public import PathEvaluation
 
-/// Everything that a demonstration found.
+/// The results of a demonstration.
 public struct DemoSummary: Sendable {
     public var scenario: DemoScenario
-    /// In the order of the runs, the learned policy last.
+    /// The runs in their order, with the learned policy last.
     public var runs: [PolicyRun]
     public var training: ModelTraining
-    /// Of the learned policy's recording.
+    /// Evaluation of the learned policy's recording.
     public var evaluation: EvaluationReport
-    /// Where traces and model are.
+    /// The directory of traces and model.
     public var directory: String
-    /// Of the whole demonstration, seconds.
+    /// Duration of the whole demonstration, seconds.
     public var elapsed: Double
 
     /// The run of a policy.

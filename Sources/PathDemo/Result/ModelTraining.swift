@@ -1,18 +1,18 @@
 public import PathLearning
 import PathTraining
 
-/// What was trained, on what, and how well it predicts.
+/// The trained model, its data and its fit.
 public struct ModelTraining: Sendable {
     public var model: Model
     /// The linear residual and its errors.
     public var fit: SegmentedFit
-    /// The file.
+    /// Path of the model file.
     public var path: String
     /// Policies whose recordings it was trained on.
     public var policies: [String]
 
     /// Trains the residual model on all decisions of the recordings that were not forced, and saves
-    /// it.
+    /// it to a file.
     init(runs: [PolicyRun], path: String) throws(DemoError) {
         policies = runs.map(\.policy)
         do {

@@ -3,59 +3,58 @@ import PathTelemetry
 import PathTransport
 public import Pathwise
 
-/// What one policy's run came to, as measured at the receiving side.
+/// The results of one policy's run, as measured at the receiving side.
 public struct PolicyRun: Sendable {
     /// The policy's name.
     public var policy: String
-    /// Messages handed over; all of them count below, also those that never arrived.
+    /// Number of messages sent; all of them count below, including those that never arrived.
     public var messages: Int
-    /// From handing a message over to having it whole at the other side, seconds, in the order of
-    /// sending; infinite where it never arrived, because its deadline passed first.
+    /// Times from sending each message to its complete arrival, seconds, in the order of sending;
+    /// infinite if it never arrived because its deadline passed first.
     public var deliveries: [Double]
-    /// When each message was handed over, seconds after the start of the stream.
+    /// When each message was sent, seconds after the start of the stream.
     var sendTimes: [Double]
-    /// Within what time a message is of use, seconds.
+    /// Deadline of a message, seconds.
     public var deadline: Double
     /// Messages that arrived after their deadline or not at all.
     public var late: Int
-    /// The longest time without an arriving message, while the stream ran.
+    /// The longest time without an arriving message during the stream.
     public var longestGap: Double
-    /// Messages that arrived with other bytes than were sent.
+    /// Messages that arrived with wrong bytes.
     public var damaged: Int
     public var fileBytes: Int
-    /// From the start of the file's transfer until all of it was stored, seconds.
+    /// Time from the start of the file's transfer until it was completely stored, seconds.
     var fileSeconds: Double
     /// The longest time without new bytes of the file.
     var fileGap: Double
-    /// Bytes of the file that had arrived, by seconds since its start.
+    /// Received bytes of the file, by seconds since its start.
     var fileProgress: [(x: Double, y: Double)]
-    /// SHA-256 of what was sent, and of what arrived.
+    /// SHA-256 of the sent and of the received file.
     var sentDigest: [UInt8]
     var receivedDigest: [UInt8]
-    /// Bytes of all datagrams of the sender, headers and repeated data included.
+    /// Bytes of all datagrams of the sender, including headers and retransmissions.
     var wireBytes: UInt64
     /// Bytes of the messages that arrived and of the file.
     var payloadBytes: Int
-    /// The session as it stood after the file.
+    /// The status of the session after the file.
     public var status: SessionStatus
-    /// What the emulated links did, in the order of the scenario.
+    /// Counters of the emulated links, in the order of the scenario.
     public var links: [EmulationStatus.Path]
     /// Records that the recording had to drop.
     public var dropped: UInt64 = 0
     /// The recording.
     public var trace = ""
 
-    /// Bytes of the file a second.
+    /// Goodput of the file, bytes per second.
     public var goodput: Double { fileSeconds > 0 ? Double(fileBytes) / fileSeconds : 0 }
     public var lateShare: Double { Double(late) / Double(max(1, messages)) }
-    /// What was sent beyond the data that arrived, as a share of it.
+    /// Bytes sent beyond the arrived data, as a share of it.
     var extraShare: Double {
         Double(wireBytes) / Double(max(1, payloadBytes)) - 1
     }
     public var failovers: UInt64 { status.statistics.failovers }
 
-    /// The time within which this share of all messages was delivered; infinite when fewer
-    /// arrived at all.
+    /// The time within which this share of all messages was delivered; infinite if fewer arrived.
     public func delivery(percentile share: Double) -> Double {
         let sorted = deliveries.sorted()
         guard !sorted.isEmpty else { return .infinity }
@@ -100,7 +99,7 @@ extension PolicyRun {
         links = []
     }
 
-    /// The longest stretch without a time, from zero to the end.
+    /// The longest gap between times, from zero to the end.
     static func longestGap(_ times: [Double], until end: Double) -> Double {
         var previous = 0.0
         var longest = 0.0

@@ -1,11 +1,11 @@
 public import PathSimulation
 public import PathTelemetry
 
-/// The world that every policy meets: three unlike links, when they fail, and what is sent.
+/// The scenario for every policy: three different links, their outages, and the data to send.
 ///
 /// The same options give the same world. Times count from the start of the emulation.
 public struct DemoScenario: Sendable {
-    /// One link, and what is special about it in words.
+    /// One link, and its characteristics in words.
     public struct DemoLink: Sendable {
         public var specification: LinkSpecification
         /// The specification as an option of `pathwise emulate`.
@@ -13,23 +13,24 @@ public struct DemoScenario: Sendable {
         public var summary: String
     }
 
-    /// Between the start of the emulation and that of the stream: the handshake and path checks.
+    /// Seconds from the start of the emulation to the stream, for the handshake and path
+    /// validation.
     static let warmUp = 0.6
-    /// Between the end of the stream and the file, so that the last messages arrive.
+    /// Seconds from the end of the stream to the file, so that the last messages arrive.
     static let pause = 0.4
 
     public let seconds: Double
     public let fileBytes: Int
     public let seed: UInt64
-    /// In the order of the paths' numbers.
+    /// The links in the order of the paths' numbers.
     public let links: [DemoLink]
 
-    /// Messages a second, the bytes of each, and within what time they are of use.
+    /// Messages per second, the bytes of each, and their deadline.
     let messageRate = 100
     public let messageBytes = 10_000
     public let deadline = TimeDelta.milliseconds(50)
 
-    /// - Throws: only if the links' own text were wrong.
+    /// - Throws: only if the built-in text of the links were wrong.
     public init(_ options: DemoOptions) throws(SimulationError) {
         seconds = options.seconds
         fileBytes = options.fileBytes
@@ -62,10 +63,10 @@ public struct DemoScenario: Sendable {
         ]
     }
 
-    /// When the file's transfer begins.
+    /// When the file's transfer begins, seconds.
     var fileStart: Double { DemoScenario.warmUp + seconds + DemoScenario.pause }
-    /// Messages of one run.
+    /// Number of messages in one run.
     var messageCount: Int { Int(seconds * Double(messageRate)) }
-    /// Bytes of messages and file that one run is to deliver.
+    /// Bytes of messages and file in one run.
     var payloadBytes: Int { messageCount * messageBytes + fileBytes }
 }

@@ -2,11 +2,11 @@ import Glibc
 import PathTelemetry
 import PathTransport
 
-/// The file that is sent: bytes of a seeded generator, so that the same seed gives the same file.
+/// Generates the file to send from a seeded generator, so that the same seed gives the same file.
 enum GeneratedFile {
     private static let pieceLength = 1 << 16
 
-    /// Writes the file; the SHA-256 of its bytes.
+    /// Writes the file and returns the SHA-256 of its bytes.
     static func write(_ path: String, bytes: Int, seed: UInt64) throws(DemoError) -> [UInt8] {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw .file("create", path, errno) }

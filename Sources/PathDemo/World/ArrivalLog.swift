@@ -10,17 +10,17 @@ struct Arrival: Sendable {
     var arrived: Instant
 }
 
-/// What the receiving side sees of one run, written by its tasks and read by whoever shows it.
+/// The arrivals of one run, written by the receiver's tasks and read for display.
 final class ArrivalLog: Sendable {
     struct State: Sendable {
         var messages: [Arrival] = []
-        /// Messages whose bytes were not those sent.
+        /// Number of messages with wrong bytes.
         var damaged = 0
         var fileBytes = 0
-        /// Bytes of the file so far, whenever some arrived.
+        /// Received bytes of the file, at every arrival.
         var progress: [(at: Instant, bytes: Int)] = []
         var item: ReceivedItem?
-        /// When all of the file was there.
+        /// When the file was complete.
         var finished: Instant?
     }
 
@@ -30,12 +30,12 @@ final class ArrivalLog: Sendable {
     init(messageBytes: Int) { self.messageBytes = messageBytes }
 
     var snapshot: State { state.withLock { $0 } }
-    /// Messages and bytes of the file that are there.
+    /// Messages and bytes of the file received so far.
     var counts: (messages: Int, fileBytes: Int) {
         state.withLock { ($0.messages.count, $0.fileBytes) }
     }
 
-    /// Takes in all that the first client of a server sends, until its connection ends.
+    /// Receives everything from the first client of a server until its connection ends.
     func serve(_ server: Server, into store: ItemStore) async {
         for await client in server.nextClients() {
             async let messages: Void = takeMessages(client)

@@ -8,10 +8,10 @@ import PathTransport
 import Pathwise
 import Synchronization
 
-/// One run of one policy, in a world made anew.
+/// One run of one policy, in a new world.
 ///
-/// Emulated links, a server behind them, and a client that sends the stream of messages and then
-/// the file; all of it recorded.
+/// The world has emulated links, a server behind them, and a client that sends the stream of
+/// messages and then the file; the run is recorded.
 final class DemoWorld: Sendable {
     let scenario: DemoScenario
     let policy: PolicySpecification
@@ -22,7 +22,7 @@ final class DemoWorld: Sendable {
     private let recorder: SessionRecorder
     private let options: ClientOptions
 
-    /// - Parameter trace: where the run is recorded.
+    /// - Parameter trace: the file into which the run is recorded.
     init(
         _ scenario: DemoScenario, policy: PolicySpecification, model: Model?, trace: String
     ) throws {
@@ -54,10 +54,10 @@ final class DemoWorld: Sendable {
         self.options = options
     }
 
-    /// Carries the run out and ends everything that it started, also when it fails.
+    /// Executes the run and ends everything that it started, even if it fails.
     ///
-    /// - Parameter file: what is sent.
-    /// - Parameter inbox: the directory that it is received into.
+    /// - Parameter file: the file to send.
+    /// - Parameter inbox: the directory of the receiver.
     func run(file: String, inbox: String) async throws -> PolicyRun {
         var options = StoreOptions(
             place: .path(Array(inbox.utf8), isFolder: true),
@@ -77,7 +77,7 @@ final class DemoWorld: Sendable {
         do {
             try recorder.close()
         } catch {
-            // The first failure is the one to tell.
+            // The first failure is the one to report.
             if case .success = result { throw error }
         }
         var run = try result.get()
@@ -92,7 +92,7 @@ final class DemoWorld: Sendable {
             let run = try await withTaskCancellationHandler {
                 try await send(file, over: session)
             } onCancel: {
-                // Every wait of the session ends with its connection.
+                // Closing the connection ends every wait of the session.
                 Task { await session.close() }
             }
             await session.close()

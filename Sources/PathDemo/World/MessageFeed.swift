@@ -3,16 +3,16 @@ import PathTelemetry
 import PathTransport
 import Pathwise
 
-/// The stream of messages: when each is handed over, and what stands in it.
+/// The stream of messages: the time and the content of each.
 ///
-/// A message begins with its number and the time at which it was handed over, eight bytes each,
-/// least significant first; the rest repeats the number's last byte. Both ends run on one clock.
+/// A message begins with its number and the time of sending, eight bytes each in little-endian
+/// order; the rest repeats the number's last byte. Both ends use one clock.
 struct MessageFeed: Sendable {
     static let headLength = 16
 
     let scenario: DemoScenario
 
-    /// Hands over all messages at their times, counted from `start`; how many were handed over.
+    /// Sends all messages at their times, counted from `start`; returns the number of messages.
     func run(over session: ClientSession, from start: Instant) async throws -> Int {
         let interval = 1 / Double(scenario.messageRate)
         var count = 0
@@ -24,7 +24,8 @@ struct MessageFeed: Sendable {
                     MessageFeed.bytes(number, at: now, count: scenario.messageBytes),
                     deadline: scenario.deadline)
             } catch {
-                // A full queue is the paths' doing: the message is late, as any other.
+                // A full queue is caused by the paths, so the message counts as late like any
+                // other.
                 guard case .stream(.messageQueueFull) = error else { throw error }
             }
             count += 1
@@ -40,7 +41,7 @@ struct MessageFeed: Sendable {
         return bytes
     }
 
-    /// The number and the time of a message; nil when its bytes are not those that were sent.
+    /// The number and the time of a message; nil if its bytes differ from those sent.
     static func parse(_ bytes: [UInt8], count: Int) -> (number: Int, sent: Instant)? {
         guard bytes.count == max(headLength, count) else { return nil }
         let number = load(bytes, at: 0)
@@ -62,7 +63,7 @@ struct MessageFeed: Sendable {
     }
 }
 
-/// Returns at the given time of the monotonic clock, or throws when the task is cancelled.
+/// Returns at the given time of the monotonic clock, or throws if the task is cancelled.
 func sleep(until time: Instant) async throws {
     let rest = time - MonotonicClock.now()
     if rest > .zero {

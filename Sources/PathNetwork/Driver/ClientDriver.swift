@@ -1,11 +1,11 @@
 public import PathTelemetry
 public import PathTransport
 
-/// Runs one client connection over real sockets, on a thread of its own.
+/// Runs one client connection over real sockets, on its own thread.
 ///
-/// *Any thread*: `with`, `addPath`, `removePath`, `stop`. Events and records are handed to the
-/// closures given, on the driver's thread; records while the connection is locked, so that their
-/// closure must be quick and must not call back.
+/// *Any thread*: `with`, `addPath`, `removePath`, `stop`. The closures get events and records on
+/// the driver's thread; records come while the connection is locked, so their closure must be quick
+/// and must not call back.
 public final class ClientDriver: @unchecked Sendable {
     public typealias EventHandler = @Sendable (ConnectionEvent) -> Void
     public typealias RecordHandler = @Sendable (borrowing TransportRecord) -> Void
@@ -14,7 +14,7 @@ public final class ClientDriver: @unchecked Sendable {
     private var connection: Connection
     private var sockets: SocketSet
     private let poller: Poller
-    /// Of the driver's thread alone.
+    /// Used only on the driver's thread.
     private var ready = Poller.Events()
     private var attempts: [PathID: PathAttempt] = [:]
     private var isStopping = false
@@ -25,15 +25,15 @@ public final class ClientDriver: @unchecked Sendable {
     private let onRecord: RecordHandler
     private let socketOptions: UDPSocket.Options
     private var pendingEvents: [ConnectionEvent] = []
-    /// When the connection has something to do; samples of a recording do not count.
+    /// When the connection next has something to do, apart from samples for a recording.
     private var connectionDue = Instant.zero
     private var wallClock = WallClockDistance()
 
     /// Opens the sockets and starts the thread; the handshake begins at once.
     ///
-    /// A plan whose socket cannot be opened is left out as long as another works.
-    /// With a planner, paths follow the interfaces of the host from then on.
-    /// - Throws: the first plan's `NetworkError` when none works.
+    /// A plan whose socket cannot be opened is skipped as long as another works. With a planner,
+    /// paths follow the interfaces of the host from then on.
+    /// - Throws: the first plan's `NetworkError` if none works.
     public init(
         connection: consuming Connection, plans: [PathPlan], planner: PathPlanner? = nil,
         options: UDPSocket.Options = UDPSocket.Options(), onEvent: @escaping EventHandler,
@@ -72,7 +72,7 @@ public final class ClientDriver: @unchecked Sendable {
 
     // MARK: any thread
 
-    /// Lends the connection to the caller, then lets the driver see to what that brought.
+    /// Lends the connection to the caller, then lets the driver process the effects.
     public func with<Result, Failure: Error>(
         _ body: (inout Connection, Instant) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -84,7 +84,7 @@ public final class ClientDriver: @unchecked Sendable {
         return try body(&connection, MonotonicClock.now())
     }
 
-    /// As `with`, for a look that changes nothing.
+    /// As `with`, for reading only.
     public func read<Result>(_ body: (borrowing Connection, Instant) -> Result) -> Result {
         lock.lock()
         defer { lock.unlock() }
@@ -93,7 +93,7 @@ public final class ClientDriver: @unchecked Sendable {
 
     /// Opens a socket for a plan and adds its path.
     ///
-    /// - Returns: the path's number, nil when the connection takes no more.
+    /// - Returns: the path's number; nil if the connection accepts no more.
     public func addPath(_ plan: PathPlan) throws(NetworkError) -> PathID? {
         lock.lock()
         defer {
@@ -103,7 +103,7 @@ public final class ClientDriver: @unchecked Sendable {
         return try open(plan)
     }
 
-    /// Takes a path out of service: its interface or address is gone.
+    /// Removes a path whose interface or address is gone.
     public func removePath(_ path: PathID) {
         lock.lock()
         defer {
@@ -113,7 +113,7 @@ public final class ClientDriver: @unchecked Sendable {
         close(path)
     }
 
-    /// Ends the thread at once; without `Connection.close` before, the peer hears nothing.
+    /// Ends the thread at once; without an earlier `Connection.close` the peer is not told.
     public func stop() {
         lock.lock()
         isStopping = true
@@ -123,7 +123,7 @@ public final class ClientDriver: @unchecked Sendable {
 
     // MARK: the driver's thread
 
-    /// Opens the first of a plan's ways that has a socket.
+    /// Opens the first way of a plan for which a socket can be opened.
     private func open(_ plan: PathPlan) throws(NetworkError) -> PathID? {
         var failure: NetworkError?
         var attempt = PathAttempt(plan, now: MonotonicClock.now())
@@ -141,7 +141,7 @@ public final class ClientDriver: @unchecked Sendable {
         return nil
     }
 
-    /// - Parameter path: its number when the path has one already.
+    /// - Parameter path: its number if the path already has one.
     private func open(
         _ attempt: PathAttempt, as path: PathID? = nil
     ) throws(NetworkError) -> PathID? {
@@ -160,7 +160,7 @@ public final class ClientDriver: @unchecked Sendable {
         return path
     }
 
-    /// Binds to the interface if this process may, else to its address alone.
+    /// Binds to the interface if this process is allowed to, else only to its address.
     private func openSocket(
         _ interface: String?, _ way: PathPlan.Way
     ) throws(NetworkError) -> Int {
@@ -186,7 +186,7 @@ public final class ClientDriver: @unchecked Sendable {
         sockets.remove(socket, poller: poller)
     }
 
-    /// Interfaces or addresses came or went: paths follow.
+    /// Adapts the paths to changed interfaces or addresses.
     private func followInterfaces() {
         guard let planner, let changes = try? watcher?.readChanges(), !changes.isEmpty,
             let interfaces = watcher?.interfaces
@@ -204,9 +204,9 @@ public final class ClientDriver: @unchecked Sendable {
         }
     }
 
-    /// Moves paths that get no answer on to the next address that may reach the server.
+    /// Switches paths without an answer to the next address that may reach the server.
     ///
-    /// When to come again.
+    /// Returns when to call it again.
     private func tryOtherWays(now: Instant) -> Instant {
         var next = Instant.distantFuture
         for path in attempts.keys {
@@ -221,7 +221,7 @@ public final class ClientDriver: @unchecked Sendable {
         return next
     }
 
-    /// A path keeps its number, and with it its name and its place in the policy.
+    /// The path keeps its number, and with it its name and its state in the policy.
     private func takeNextWay(_ path: PathID, now: Instant) {
         closeSocket(of: path)
         for _ in 0..<(attempts[path]?.plan.ways.count ?? 0) {
@@ -250,10 +250,11 @@ public final class ClientDriver: @unchecked Sendable {
         }
     }
 
-    /// Takes samples and does what is to be done.
+    /// Takes samples and does the due work.
     ///
-    /// A wake-up for a sample alone leaves the connection in peace: a recording changes nothing.
-    /// - Returns: when to come again, nil when the connection is over.
+    /// A wake-up only for a sample does not touch the connection, so recording does not change a
+    /// run.
+    /// - Returns: when to call it again; nil when the connection is over.
     private func round() -> Instant? {
         let now = MonotonicClock.now()
         if connection.sampleTimeout <= now {
@@ -268,9 +269,9 @@ public final class ClientDriver: @unchecked Sendable {
         return min(connectionDue, connection.sampleTimeout)
     }
 
-    /// Everything that arrived, is due, and may be sent.
+    /// Processes everything that arrived, is due, or may be sent.
     ///
-    /// When there is more, nil when the connection is over.
+    /// Returns when there is more to do; nil when the connection is over.
     private func work() -> Instant? {
         for index in 0..<ready.count where ready[index].token == SocketSet.watcherToken {
             followInterfaces()

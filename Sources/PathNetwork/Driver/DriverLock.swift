@@ -3,8 +3,8 @@ internal import Synchronization
 
 /// The lock between a driver's thread and its callers.
 ///
-/// The driver lets callers go first: it holds the lock nearly all the time when it is busy, and a
-/// plain mutex would starve them.
+/// The driver lets callers go first: when busy it holds the lock nearly all the time, and with a
+/// plain mutex callers would starve.
 final class DriverLock: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let waiting = Atomic<Int>(0)
@@ -21,7 +21,7 @@ final class DriverLock: @unchecked Sendable {
         unsafe mutex.deallocate()
     }
 
-    /// A caller's turn.
+    /// Locks for a caller.
     func lock() {
         waiting.add(1, ordering: .relaxed)
         _ = unsafe pthread_mutex_lock(mutex)
@@ -30,7 +30,7 @@ final class DriverLock: @unchecked Sendable {
 
     func unlock() { _ = unsafe pthread_mutex_unlock(mutex) }
 
-    /// The driver's turn: after the callers that wait already, within reason.
+    /// Locks for the driver, after callers that are already waiting, with a bounded wait.
     func lockAsDriver() {
         var patience = 64
         while patience > 0, waiting.load(ordering: .relaxed) > 0 {

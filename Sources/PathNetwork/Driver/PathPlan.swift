@@ -1,7 +1,7 @@
 public import PathTelemetry
 public import PathTransport
 
-/// Where a path of a client runs: through which interface, from and to which address.
+/// The route of a client's path: its interface, and the addresses at both ends.
 public struct PathPlan: Hashable, Sendable {
     /// A local address and an address of the server that it may reach.
     public struct Way: Hashable, Sendable {
@@ -18,7 +18,7 @@ public struct PathPlan: Hashable, Sendable {
     public var name: String
     /// Interface to bind to; nil leaves the choice to the system.
     public var interface: String?
-    /// The ways that may work, the best one first; one is in use at a time.
+    /// The possible ways, best first; one is in use at a time.
     var ways: [Way]
     public var traits: PathTraits
 
@@ -31,7 +31,7 @@ public struct PathPlan: Hashable, Sendable {
         self.traits = traits
     }
 
-    /// A path with one way.
+    /// Makes a path with one way.
     public init(
         name: String, interface: String? = nil, local: SocketAddress? = nil,
         remote: SocketAddress, traits: PathTraits = PathTraits()
@@ -42,17 +42,18 @@ public struct PathPlan: Hashable, Sendable {
     }
 }
 
-/// A path on its way to an address that answers: tries the ways of its plan in turn.
+/// Searches for an address that answers by trying the ways of a plan in turn.
 ///
-/// One way at a time, so that a path keeps its number. A way that the system or the network reports
-/// as unreachable is left at once, a silent one after a second, and after twice as long each time
-/// all have been tried. The way that worked last is waited for longer before the others are tried
-/// again, and each of those only briefly.
+/// It tries one way at a time, so that a path keeps its number. It leaves a way that the system or
+/// the network reports as unreachable at once, and a silent one after a second, which doubles each
+/// time all were tried. It waits longer for the way that worked last before it tries the others
+/// again, each of them only briefly.
 struct PathAttempt {
     /// The first probe time-out of a path whose round trip is not known (RFC 9002, section 6.2.2).
     static let patience = TimeDelta.seconds(1)
     private static let longestPatience = TimeDelta.seconds(4)
-    /// For a way that has worked: an outage of the link is more likely than another server address.
+    /// Patience with a way that has worked, as an outage of the link is more likely than a changed
+    /// server address.
     static let loyalty = TimeDelta.seconds(5)
 
     private(set) var plan: PathPlan
@@ -60,14 +61,14 @@ struct PathAttempt {
     /// The way that worked last.
     private var proven: Int?
     private var rounds: Int64 = 0
-    /// Ways that were reported as unreachable one after the other, this one among them or not.
+    /// Number of consecutive ways that were reported as unreachable.
     private var faults = 0
     private var isFaulty = false
     private var isWorking = false
-    /// When the way was taken, or when it stopped working.
+    /// When the way was selected, or when it stopped working.
     private var since: Instant
 
-    /// - Parameter plan: with at least one way.
+    /// - Parameter plan: a plan with at least one way.
     init(_ plan: PathPlan, now: Instant) {
         self.plan = plan
         since = now
@@ -76,7 +77,7 @@ struct PathAttempt {
     /// The way in use.
     var way: PathPlan.Way { plan.ways[index] }
 
-    /// When the next way is to be taken; distant future while this one works or is the only one.
+    /// When to switch to the next way; distant future while this one works or is the only one.
     var nextWayAt: Instant {
         guard plan.ways.count > 1, !isWorking else { return .distantFuture }
         if isFaulty, faults < plan.ways.count { return since }
@@ -86,7 +87,7 @@ struct PathAttempt {
         return since + min(patience, PathAttempt.longestPatience)
     }
 
-    /// Takes in what the connection says of the path.
+    /// Takes the path's state from the connection.
     mutating func note(_ state: PathState, now: Instant) {
         switch state {
         case .active, .standby, .suspect, .probing:
@@ -101,14 +102,15 @@ struct PathAttempt {
         }
     }
 
-    /// The way in use was reported as unreachable; of a way that works this may be forged.
+    /// Notes that the way in use was reported as unreachable; for a working way the report may be
+    /// forged and is ignored.
     mutating func noteFault() {
         guard !isWorking, !isFaulty, proven != index else { return }
         isFaulty = true
         faults += 1
     }
 
-    /// Takes the next way.
+    /// Switches to the next way.
     mutating func advance(now: Instant) {
         if faults >= plan.ways.count { faults = 0 }
         isFaulty = false
@@ -117,13 +119,13 @@ struct PathAttempt {
         since = now
     }
 
-    /// Whether the path can go on as it is under another plan.
+    /// Whether the path can continue unchanged under another plan.
     func fits(_ other: PathPlan) -> Bool {
         other.name == plan.name && other.interface == plan.interface
             && other.traits == plan.traits && other.ways.contains(way)
     }
 
-    /// Goes on under another plan that fits.
+    /// Continues under another plan that fits.
     mutating func adopt(_ other: PathPlan) {
         let old = proven.map { plan.ways[$0] }
         index = other.ways.firstIndex(of: way) ?? 0

@@ -2,10 +2,10 @@ internal import Glibc
 public import PathTelemetry
 public import PathTransport
 
-/// Turns what the user asks for and what the host has into paths, now and after every change of
-/// the host's interfaces.
+/// Derives paths from the user's rules and the host's interfaces, now and after every change of the
+/// interfaces.
 public struct PathPlanner: Sendable {
-    /// Where a path leaves the host.
+    /// The interface or address from which a path leaves the host.
     public enum Source: Hashable, Sendable {
         case interface(String)
         case address(SocketAddress)
@@ -17,7 +17,7 @@ public struct PathPlanner: Sendable {
     public struct Rule: Hashable, Sendable {
         public var name: String
         public var source: Source
-        /// The server's address for this path; nil takes the servers in turn.
+        /// The server's address for this path; nil means the servers in turn.
         public var remote: SocketAddress?
         public var traits: PathTraits
 
@@ -34,27 +34,28 @@ public struct PathPlanner: Sendable {
 
     /// Addresses of the server, in the order given.
     public var remotes: [SocketAddress]
-    /// Paths asked for; without any, every usable interface is one.
+    /// Requested paths; if there are none, every usable interface becomes one.
     public var rules: [Rule]
 
-    /// Names of interfaces that are no path by themselves, with `*` and `?` as in file names.
+    /// Name patterns of interfaces that do not become paths automatically, with `*` and `?` as in
+    /// file names.
     public var excluded: [String]
 
-    /// Bridges and cable ends of containers and virtual machines: they lead to other programs of
-    /// this host and not into a network.
+    /// Bridges and virtual interfaces of containers and virtual machines, which lead to other
+    /// programs on this host and not into a network.
     public static let containerInterfaces = [
         "docker*", "br-*", "veth*", "virbr*", "vnet*", "cni*", "podman*", "flannel*", "cali*",
         "lxc*", "lxdbr*",
     ]
 
-    /// - Parameter excluded: besides `containerInterfaces`.
+    /// - Parameter excluded: patterns besides `containerInterfaces`.
     public init(remotes: [SocketAddress], rules: [Rule] = [], excluded: [String] = []) {
         self.remotes = remotes
         self.rules = rules
         self.excluded = excluded + PathPlanner.containerInterfaces
     }
 
-    /// The interfaces that would be paths if their names were not excluded.
+    /// The interfaces that would become paths if their names were not excluded.
     public func leftOut(_ interfaces: [NetworkInterface]) -> [String] {
         interfaces.filter {
             !$0.isLoopback && isExcluded($0) && plan(automaticRule($0), number: 0, [$0]) != nil
@@ -69,7 +70,7 @@ public struct PathPlanner: Sendable {
         Rule(name: interface.name, source: .interface(interface.name))
     }
 
-    /// The paths possible with the given interfaces, at most `PathID.limit`.
+    /// The possible paths with the given interfaces, at most `PathID.limit`.
     public func plans(_ interfaces: [NetworkInterface]) -> [PathPlan] {
         guard !remotes.isEmpty else { return [] }
         let all =
@@ -79,8 +80,8 @@ public struct PathPlanner: Sendable {
         return Array(all.prefix(PathID.limit))
     }
 
-    /// Every usable interface that is not excluded is a path; to a server on this host there is one
-    /// for each address.
+    /// Makes one path per usable interface that is not excluded; for a server on this host, one
+    /// path per server address.
     private func automatic(_ interfaces: [NetworkInterface]) -> [PathPlan] {
         if remotes.allSatisfy(\.isLoopback) {
             return remotes.enumerated().map {
@@ -90,7 +91,8 @@ public struct PathPlanner: Sendable {
         var plans: [PathPlan] = []
         for interface in interfaces where !interface.isLoopback && !isExcluded(interface) {
             let rule = automaticRule(interface)
-            // By the interface's own number: a path must not move because another one went away.
+            // The interface's own number is used, so that a path does not change because another
+            // one vanished.
             if let plan = plan(rule, number: Int(interface.index), interfaces) {
                 plans.append(plan)
             }
@@ -109,7 +111,7 @@ public struct PathPlanner: Sendable {
         case .interface(let wanted):
             guard let interface = interfaces.first(where: { $0.name == wanted }) else { return nil }
             name = wanted
-            // What needs no router comes first.
+            // Addresses that need no router come first.
             let near = choices.filter { remote in
                 interface.addresses.contains { $0.isOnLink(remote) }
             }
@@ -120,7 +122,7 @@ public struct PathPlanner: Sendable {
                     $0.address.host == local.host
                 }
             }
-            // All of 127.0.0.0/8 is there without being listed.
+            // All of 127.0.0.0/8 exists without being listed.
             guard isThere || local.isLoopback else { return nil }
             ways = choices.filter { $0.family == local.family }.map {
                 PathPlan.Way(local: local, remote: $0)
@@ -137,7 +139,7 @@ public struct PathPlanner: Sendable {
 }
 
 extension InterfaceAddress {
-    /// Another address lies in the same network: no router is needed to reach it.
+    /// Whether another address is in the same network, so that it is reached without a router.
     func isOnLink(_ other: SocketAddress) -> Bool {
         guard other.family == address.family, prefixLength > 0 else { return false }
         let one = address.addressBytes

@@ -3,10 +3,9 @@ public import PathTransport
 
 /// Runs a server's endpoint and all its connections over real sockets, on one thread.
 ///
-/// *Any thread*: `with`, `statistics`, `close`, `stop`. Events are handed to the closure given, on
-/// the driver's thread, with the connection they are about, and so is the word that it is gone for
-/// good; records while the driver is locked, so that their closure must be quick and must not call
-/// back.
+/// *Any thread*: `with`, `statistics`, `close`, `stop`. The closures get events with their
+/// connection, and the notice that a connection is gone for good, on the driver's thread. Records
+/// come while the driver is locked, so their closure must be quick and must not call back.
 public final class ServerDriver: @unchecked Sendable {
     public typealias EventHandler = @Sendable (ServedConnection, ConnectionEvent) -> Void
     public typealias RecordHandler =
@@ -17,7 +16,7 @@ public final class ServerDriver: @unchecked Sendable {
     private var endpoint: ServerEndpoint
     private var sockets: SocketSet
     private let poller: Poller
-    /// Of the driver's thread alone.
+    /// Used only on the driver's thread.
     private var ready = Poller.Events()
     private var served: [ObjectIdentifier: ServedConnection] = [:]
     private var isStopping = false
@@ -28,18 +27,18 @@ public final class ServerDriver: @unchecked Sendable {
     private var pendingEvents: [(ServedConnection, ConnectionEvent)] = []
     private var gone: [ServedConnection] = []
     private var nextID = 0
-    /// When a connection has something to do; samples of a recording do not count.
+    /// When a connection next has something to do, apart from samples for a recording.
     private var connectionsDue = Instant.zero
     private var wallClock = WallClockDistance()
     private var utcOffset = TimeDelta.zero
     public let localAddresses: [SocketAddress]
-    /// Sockets that take what is sent to any address of the host: answers have to leave from that
-    /// address, or the client does not know them.
+    /// Whether each socket receives for several addresses of the host: answers then have to be sent
+    /// from the same address, or the client does not recognise them.
     private let takesMany: [Bool]
 
     /// Opens the sockets and starts the thread.
     ///
-    /// - Throws: `NetworkError` when an address cannot be listened on.
+    /// - Throws: `NetworkError` if listening on an address is not possible.
     public init(
         configuration: ServerConfiguration, listen: [SocketAddress],
         options: UDPSocket.Options = UDPSocket.Options(), onEvent: @escaping EventHandler,
@@ -72,7 +71,7 @@ public final class ServerDriver: @unchecked Sendable {
 
     // MARK: any thread
 
-    /// Lends a connection to the caller, then lets the driver see to what that brought.
+    /// Lends a connection to the caller, then lets the driver process the effects.
     func with<Result, Failure: Error>(
         _ served: ServedConnection,
         _ body: (inout Connection, Instant) throws(Failure) -> Result
@@ -94,7 +93,7 @@ public final class ServerDriver: @unchecked Sendable {
         return endpoint.statistics
     }
 
-    /// Tells all clients that it is over; the events say when each connection has ended.
+    /// Closes all connections; events report when each has ended.
     public func close() {
         lock.lock()
         let now = MonotonicClock.now()
@@ -103,7 +102,7 @@ public final class ServerDriver: @unchecked Sendable {
         waker.wake()
     }
 
-    /// Ends the thread at once; clients hear nothing.
+    /// Ends the thread at once; clients are not told.
     public func stop() {
         lock.lock()
         isStopping = true
@@ -134,9 +133,10 @@ public final class ServerDriver: @unchecked Sendable {
         }
     }
 
-    /// Takes samples and does what is to be done; when to come again.
+    /// Takes samples and does the due work; returns when to call it again.
     ///
-    /// A wake-up for samples alone leaves the connections in peace: a recording changes nothing.
+    /// A wake-up only for samples does not touch the connections, so recording does not change a
+    /// run.
     private func round() -> Instant {
         let now = MonotonicClock.now()
         if isRecording { takeSamples(now) }
@@ -186,7 +186,7 @@ public final class ServerDriver: @unchecked Sendable {
         return next
     }
 
-    /// One connection's round; when it is due again, nil when it has ended.
+    /// Processes one connection; returns when it is due again, or nil when it has ended.
     private func serve(_ box: ConnectionBox, _ start: Instant) -> Instant? {
         let key = ObjectIdentifier(box)
         if served[key] == nil {
@@ -207,7 +207,7 @@ public final class ServerDriver: @unchecked Sendable {
             }
             if let connection {
                 core.drainRecords { onRecord(connection, $0) }
-                // The end is the last that is heard of a connection.
+                // The end is the last event of a connection.
                 while !connection.hasEnded, let event = core.pollEvent() {
                     pendingEvents.append((connection, event))
                     if case .closed = event { connection.hasEnded = true }
@@ -238,16 +238,16 @@ public final class ServerDriver: @unchecked Sendable {
     }
 }
 
-/// One client's connection, as the application of a server sees it.
+/// One client's connection, for the application of a server.
 public final class ServedConnection: Sendable {
     public typealias ID = Int
 
-    /// Counted from zero in the order in which clients proved themselves.
+    /// Counted from zero in the order in which clients were authenticated.
     public let id: ID
-    /// What does not change while it lives.
+    /// The facts that do not change while it lives.
     public let facts: SessionFacts
     nonisolated(unsafe) let box: ConnectionBox
-    /// Of the driver's thread alone: its end was reported.
+    /// Whether its end was reported; used only on the driver's thread.
     nonisolated(unsafe) var hasEnded = false
     private let driver: ServerDriver
 
@@ -258,7 +258,7 @@ public final class ServedConnection: Sendable {
         self.driver = driver
     }
 
-    /// Lends the connection to the caller, then lets the driver see to what that brought.
+    /// Lends the connection to the caller, then lets the driver process the effects.
     public func with<Result, Failure: Error>(
         _ body: (inout Connection, Instant) throws(Failure) -> Result
     ) throws(Failure) -> Result {

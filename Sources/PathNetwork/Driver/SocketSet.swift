@@ -2,9 +2,9 @@ internal import Glibc
 internal import PathTelemetry
 internal import PathTransport
 
-/// The sockets of one driver thread with their poller, and the memory that packets pass through.
+/// The sockets of one driver thread, and the buffers for packets.
 struct SocketSet: ~Copyable {
-    /// One socket; numbers stay with a socket while it lives.
+    /// One socket; a socket keeps its number while it lives.
     private final class Slot {
         var socket: UDPSocket
         init(_ socket: consuming UDPSocket) { self.socket = socket }
@@ -12,14 +12,14 @@ struct SocketSet: ~Copyable {
 
     /// Token of the interface watcher's descriptor.
     static let watcherToken: UInt64 = 1 << 32
-    /// Receive calls on one socket before the others get their turn.
+    /// The most receive calls on one socket before the others get a turn.
     private static let receiveRounds = 4
-    /// How often a full send buffer is waited for; then the datagrams are lost, as on a network.
+    /// How often to wait for a full send buffer; then the datagrams are dropped, as on a network.
     private static let sendRetries = 8
 
     private var slots: [Slot?] = []
     private var batch: ReceiveBatch
-    /// Where the core writes what it sends.
+    /// The buffer into which the core writes outgoing datagrams.
     let transmitBuffer: UnsafeMutableRawBufferPointer
 
     init() throws(NetworkError) {
@@ -30,7 +30,7 @@ struct SocketSet: ~Copyable {
 
     deinit { unsafe transmitBuffer.deallocate() }
 
-    /// Opens a socket; its number.
+    /// Opens a socket and returns its number.
     mutating func add(
         local: SocketAddress?, interface: String?, options: UDPSocket.Options,
         poller: borrowing Poller
@@ -54,7 +54,7 @@ struct SocketSet: ~Copyable {
         slots.indices.contains(number) ? slots[number]?.socket.localAddress : nil
     }
 
-    /// Largest UDP payload on the way to an address, from the route's MTU.
+    /// Largest UDP payload on the route to an address, from the route's MTU.
     func datagramLimit(of number: Int, to remote: SocketAddress) -> Int {
         guard slots.indices.contains(number), let slot = slots[number] else { return 1200 }
         let headers = remote.family == .ipv4 ? 28 : 48
@@ -66,7 +66,7 @@ struct SocketSet: ~Copyable {
 
     // MARK: receiving
 
-    /// Hands every datagram that has arrived to `datagram`, and every fault to `fault`.
+    /// Passes every datagram that has arrived to `datagram`, and every fault to `fault`.
     mutating func receive(
         _ events: borrowing Poller.Events,
         datagram: (
@@ -94,10 +94,10 @@ struct SocketSet: ~Copyable {
 
     // MARK: sending
 
-    /// Sends what the core wrote.
+    /// Sends the datagrams that the core wrote.
     ///
-    /// Datagrams that cannot be sent are lost, as on a network; faults that say something of the
-    /// way are returned.
+    /// Datagrams that cannot be sent are dropped, as on a network; faults that concern the route
+    /// are returned.
     mutating func send(_ transmit: Transmit) -> SendResult? {
         guard slots.indices.contains(transmit.socket), let slot = slots[transmit.socket] else {
             return nil

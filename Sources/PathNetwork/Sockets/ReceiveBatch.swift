@@ -3,13 +3,13 @@ internal import Glibc
 public import PathTelemetry
 public import PathTransport
 
-/// The buffers of one receive call and what it brought, used again for each call.
+/// The buffers of receive calls and the latest result; reused for each call.
 ///
-/// A *message* is what the kernel hands over in one piece: one datagram, or several of one flow
-/// joined by UDP_GRO. Its segments are the datagrams. The bytes may be changed in place
-/// (decrypted) until the batch is received into again.
+/// A *message* is what the kernel delivers in one piece: one datagram, or several of one flow
+/// joined by UDP_GRO. Its segments are the datagrams. The bytes may be changed in place (decrypted)
+/// until the next receive call.
 ///
-/// May be handed to another thread: it alone owns what it points to.
+/// It may move to another thread, since it is the only owner of its memory.
 @safe
 public struct ReceiveBatch: ~Copyable, @unchecked Sendable {
     private let bytes: UnsafeMutableRawBufferPointer
@@ -18,17 +18,17 @@ public struct ReceiveBatch: ~Copyable, @unchecked Sendable {
     private let received: UnsafeMutablePointer<clu_received>
     private var stamps = ReceiveStampConverter()
 
-    /// How many messages fit.
+    /// The most messages per call.
     public let capacity: Int
-    /// How many messages the latest call brought.
+    /// The number of messages of the latest call.
     public private(set) var count = 0
-    /// When the latest call that brought messages returned.
+    /// When the latest call with messages returned.
     public private(set) var receivedAt = Instant.zero
     private var port: UInt16 = 0
 
-    /// Room for `capacity` messages (1 to 64) of `messageBytes` each (at most 65,536, the size of
-    /// the longest joined message).
-    /// - Throws: `NetworkError.system` when memory is short.
+    /// Allocates buffers for `capacity` messages (1 to 64) of `messageBytes` each (at most 65,536,
+    /// the size of the longest joined message).
+    /// - Throws: `NetworkError.system` if memory is missing.
     public init(capacity: Int = 16, messageBytes: Int = 65_536) throws(NetworkError) {
         let capacity = min(max(capacity, 1), 64)
         let stride = min(max(messageBytes, 64), 65_536)
@@ -55,7 +55,7 @@ public struct ReceiveBatch: ~Copyable, @unchecked Sendable {
         unsafe bytes.deallocate()
     }
 
-    /// One call; gives the number of messages or a negated errno.
+    /// Makes one call; returns the number of messages or a negated errno.
     mutating func fill(from descriptor: Int32, port: UInt16) -> Int {
         count = 0
         let result = Int(unsafe clu_receive(headers, descriptor, received))
@@ -104,25 +104,26 @@ public struct ReceiveBatch: ~Copyable, @unchecked Sendable {
 
 /// One or more datagrams of one flow that arrived together.
 ///
-/// Points into its `ReceiveBatch`, and is of no use after that received again.
+/// It points into its `ReceiveBatch` and is invalid after the next receive call.
 @safe
 public struct ReceivedMessage {
-    /// All bytes; datagrams of `segmentSize`, the last maybe shorter, one after the other.
+    /// All bytes: consecutive datagrams of `segmentSize`; the last may be shorter.
     public let bytes: UnsafeMutableRawBufferPointer
-    /// Bytes of each datagram but the last; positive.
+    /// Bytes of each datagram except the last; positive.
     public let segmentSize: Int
-    /// Who sent it.
+    /// The sender's address.
     public let remote: SocketAddress
-    /// The address it was sent to, with the socket's port; nil if the kernel did not say.
+    /// The address to which it was sent, with the socket's port; nil if the kernel did not report
+    /// it.
     public let local: SocketAddress?
-    /// The index of the interface it came in through; zero if the kernel did not say.
+    /// The index of the receiving interface; zero if the kernel did not report it.
     public let interface: UInt32
-    /// When the kernel received it (the first, of joined datagrams).
+    /// When the kernel received it (the first one of joined datagrams).
     ///
-    /// When it was read, for some milliseconds after the host's first stamping socket was opened:
-    /// the kernel switches stamps on behind the scenes.
+    /// For some milliseconds after the host's first socket with time stamps was opened it is the
+    /// time of reading, as the kernel enables time stamps in the background.
     public let receivedAt: Instant
-    /// Whether bytes at the end were cut off because the buffer was too small.
+    /// Whether bytes at the end were truncated because the buffer was too small.
     public let isTruncated: Bool
 
     /// How many datagrams there are; an empty datagram is one.
@@ -139,21 +140,21 @@ public struct ReceivedMessage {
     }
 }
 
-/// What a receive call brought.
+/// The result of a receive call.
 public enum ReceiveResult: Hashable, Sendable {
-    /// This many messages are in the batch. As many as it holds: there may be more, call again.
+    /// The batch contains this many messages. If it is full there may be more, so call again.
     case received(Int)
     /// There is nothing to receive now.
     case wouldBlock
-    /// An errno; the socket goes on working. `drainFaults` may know more.
+    /// An errno; the socket keeps working. `drainFaults` may give details.
     case failed(Int32)
 }
 
 extension UDPSocket {
-    /// Receives what is there, without waiting, into the batch, whose former content is gone.
+    /// Receives pending messages into the batch without waiting, and replaces its content.
     public mutating func receive(into batch: inout ReceiveBatch) -> ReceiveResult {
         var code: Int32 = 0
-        // Pending ICMP errors of datagrams sent earlier come out of here too; reading clears each.
+        // Pending ICMP errors of earlier datagrams are also returned here; reading clears each.
         for _ in 0..<4 {
             counters.receiveCalls &+= 1
             let result = batch.fill(from: file.raw, port: localAddress.port)

@@ -2,25 +2,25 @@ internal import CLinuxUDP
 internal import Glibc
 public import PathTransport
 
-/// What the network, or this host, said about a datagram that was sent earlier.
+/// A report of the network, or of this host, about a datagram that was sent earlier.
 ///
 /// ICMP messages are not authenticated: a fault is a hint to probe, not a proof.
 public struct SocketFault: Hashable, Sendable {
-    /// What is the matter.
+    /// The kind of fault.
     public enum Kind: Hashable, Sendable {
-        /// Nothing listens on the port, or the host or network cannot be reached.
+        /// Nothing listens on the port, or the host or network is unreachable.
         case unreachable
-        /// The datagram was longer than a link carries, whose MTU in bytes of IP packet is given.
+        /// The datagram was larger than a link's MTU, given in bytes of IP packet.
         case tooBig(mtu: Int)
         case other
     }
 
     public var kind: Kind
-    /// Where the datagram was sent.
+    /// The destination of the datagram.
     var destination: SocketAddress?
     /// Who reported it; nil if this host did.
     var reporter: SocketAddress?
-    /// The errno that the kernel makes of it.
+    /// The errno that the kernel derives from it.
     public var code: Int32
     /// Type and code of the ICMP message; zero if this host is the reporter.
     var icmpType: UInt8
@@ -28,9 +28,9 @@ public struct SocketFault: Hashable, Sendable {
 }
 
 extension UDPSocket {
-    /// Takes what the error queue holds, at most 64 entries, and gives their number.
+    /// Takes at most 64 entries from the error queue and returns their number.
     ///
-    /// Worth calling when the poller reports a fault of this socket, or after a send that failed.
+    /// Call it when the poller reports a fault of this socket, or after a failed send.
     @discardableResult
     public mutating func drainFaults(_ body: (SocketFault) -> Void) -> Int {
         var number = 0

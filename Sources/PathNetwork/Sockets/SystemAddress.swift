@@ -10,7 +10,7 @@ extension clu_address {
 }
 
 extension SocketAddress {
-    /// Nil where the kernel gave none.
+    /// Nil if the kernel gave none.
     init?(_ address: clu_address) {
         switch address.family {
         case 4:
@@ -23,11 +23,11 @@ extension SocketAddress {
     }
 }
 
-/// An open file, closed with the value that owns it.
+/// An open file descriptor, closed with the value that owns it.
 struct FileDescriptor: ~Copyable {
     let raw: Int32
 
-    /// Takes what a system call gave: a descriptor, or a negated errno.
+    /// Takes the result of a system call: a descriptor, or a negated errno.
     init(
         _ result: Int32, _ operation: NetworkError.Operation, target: @autoclosure () -> String
     ) throws(NetworkError) {
@@ -40,7 +40,7 @@ struct FileDescriptor: ~Copyable {
     deinit { _ = clu_close(raw) }
 }
 
-/// Throws if a system call gave a negated errno.
+/// Throws if a system call returned a negated errno.
 func check(
     _ result: Int32, _ operation: NetworkError.Operation, target: @autoclosure () -> String
 ) throws(NetworkError) {

@@ -2,36 +2,36 @@ internal import CLinuxUDP
 internal import Glibc
 public import PathTransport
 
-/// What became of a send; no case ends the socket.
+/// The result of a send; the socket stays usable in every case.
 public enum SendResult: Hashable, Sendable {
-    /// This many bytes were taken, whole datagrams. Fewer than offered: offer the rest again, and
-    /// the next result says what stands in the way.
+    /// This many bytes, in whole datagrams, were accepted. If they are fewer than offered, offer
+    /// the rest again; the next result gives the reason.
     case sent(Int)
     /// The send buffer is full; the poller reports when the socket is writable.
     case wouldBlock
-    /// A local queue is full, with the errno. No event tells when it is not: try again soon.
+    /// A local queue is full, with the errno. No event reports when it has room: retry soon.
     case congested(Int32)
-    /// The datagrams do not fit the route, whose MTU in bytes of IP packet is given; 0: unknown.
+    /// The datagrams exceed the route's MTU, given in bytes of IP packet; 0 if unknown.
     case tooBig(mtu: Int)
-    /// There is no way to the destination, or not from this source, now; with the errno.
+    /// The destination is unreachable now, or not from this source; with the errno.
     case unreachable(Int32)
     /// Another errno.
     case failed(Int32)
 }
 
 extension UDPSocket {
-    /// The most datagrams that one UDP_SEGMENT call carries.
+    /// The most datagrams per UDP_SEGMENT call.
     static let maximumSegments = 64
-    /// The most bytes of payload that one call carries, 65,535 less IPv4 and UDP headers.
+    /// The most bytes of payload per call: 65,535 minus IPv4 and UDP headers.
     static let maximumBatchBytes = 65_507
 
-    /// Sends `bytes` as datagrams of `segmentSize`, the last one maybe shorter, to one destination.
+    /// Sends `bytes` to one destination as datagrams of `segmentSize`; the last one may be shorter.
     ///
-    /// One system call for up to 64 datagrams or 65,507 bytes; a longer run takes several. If the
-    /// system or device refuses UDP_SEGMENT, datagrams go through sendmmsg from then on.
+    /// It needs one system call per 64 datagrams or 65,507 bytes. If the system or device refuses
+    /// UDP_SEGMENT, datagrams are sent by sendmmsg from then on.
     /// - Parameters:
-    ///   - source: The address to send from (its port is ignored) instead of the bound one.
-    ///   - interface: The index of the interface to send through, or 0.
+    ///   - source: the address to send from instead of the bound one; its port is ignored.
+    ///   - interface: the index of the interface to send through, or 0.
     public mutating func send(
         _ bytes: UnsafeRawBufferPointer, segmentSize: Int, to destination: SocketAddress,
         from source: SocketAddress? = nil, interface: UInt32 = 0
@@ -41,7 +41,7 @@ extension UDPSocket {
         var route = clu_route(
             to: clu_address(destination), from: source.map(clu_address.init) ?? clu_address(),
             interface: interface, socket_family: socketFamily)
-        // The kernel would refuse it too, but as an invalid argument.
+        // The kernel would refuse it as an invalid argument.
         if socketFamily == 6, destination.family == .ipv4, !carriesBothFamilies {
             return .unreachable(EAFNOSUPPORT)
         }
@@ -60,7 +60,7 @@ extension UDPSocket {
         return .sent(sent)
     }
 
-    /// One batch from the front of the bytes; gives bytes sent, or a negated errno.
+    /// Sends one batch from the front of the bytes; returns the bytes sent, or a negated errno.
     private mutating func sendSome(
         _ bytes: UnsafeRawPointer, _ count: Int, _ segment: Int, _ route: inout clu_route
     ) -> Int {
@@ -70,7 +70,7 @@ extension UDPSocket {
         let segments = min(UDPSocket.maximumSegments, max(1, UDPSocket.maximumBatchBytes / segment))
         let part = min(count, segments &* segment)
         var result = 0
-        // A failure may be the pending ICMP error of an earlier datagram, which reading clears.
+        // A failure may be the pending ICMP error of an earlier datagram, which this call clears.
         for _ in 0..<2 {
             counters.sendCalls &+= 1
             result = unsafe clu_send(file.raw, bytes, part, segment, &route)
@@ -78,7 +78,7 @@ extension UDPSocket {
         }
         guard part > segment, UDPSocket.meansNoSegmentation(result) else { return result }
         let each = unsafe sendEach(bytes, part, segment, &route)
-        // The same call without UDP_SEGMENT works, so UDP_SEGMENT was the fault.
+        // The same call without UDP_SEGMENT works, so UDP_SEGMENT was the cause.
         if each > 0 { segmentation = false }
         return each
     }
@@ -95,7 +95,8 @@ extension UDPSocket {
         return result
     }
 
-    /// EIO: the device cannot do checksums; the others: the kernel does not know UDP_SEGMENT.
+    /// EIO means that the device cannot compute checksums; the others, that the kernel does not
+    /// support UDP_SEGMENT.
     private static func meansNoSegmentation(_ result: Int) -> Bool {
         switch Int32(truncatingIfNeeded: 0 &- result) {
         case EIO, EINVAL, ENOPROTOOPT, EOPNOTSUPP: true
@@ -108,7 +109,7 @@ extension UDPSocket {
         case 0, EAGAIN: .wouldBlock
         case ENOBUFS, ENOMEM: .congested(code)
         case EMSGSIZE: .tooBig(mtu: routeMTU(to: destination) ?? 0)
-        // EINVAL: the source address has left this host.
+        // EINVAL means that this host no longer has the source address.
         case ENETUNREACH, EHOSTUNREACH, ENETDOWN, EHOSTDOWN, ENODEV, ENXIO, EADDRNOTAVAIL, EACCES,
             EPERM, ECONNREFUSED, EAFNOSUPPORT, EINVAL:
             .unreachable(code)
@@ -116,9 +117,10 @@ extension UDPSocket {
         }
     }
 
-    /// The MTU in bytes of IP packet of the route to a destination, as the kernel knows it now.
+    /// The current MTU of the route to a destination in the kernel, bytes of IP packet.
     ///
-    /// Asked through a second socket with the same interface and source; not for every packet.
+    /// It is read from a second socket with the same interface and source, which is too slow for
+    /// every packet.
     func routeMTU(to destination: SocketAddress) -> Int? {
         let family: Int32 = destination.family == .ipv4 ? 4 : 6
         guard

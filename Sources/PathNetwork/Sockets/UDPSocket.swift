@@ -2,23 +2,22 @@ internal import CLinuxUDP
 internal import Glibc
 public import PathTransport
 
-/// A non-blocking UDP socket that batches, stamps and reports faults; closed with the value.
+/// A non-blocking UDP socket with batching, time stamps and fault reports; closed with the value.
 ///
-/// Nothing that happens on the network ends a socket: errors of sending are values
-/// (`send`), and ICMP errors of earlier datagrams come from `drainFaults`. Not for use from
-/// two threads at once.
+/// Network errors do not end a socket: send errors are values (`send`), and ICMP errors of earlier
+/// datagrams come from `drainFaults`. It must not be used from two threads at once.
 public struct UDPSocket: ~Copyable, Sendable {
     /// How a socket is opened.
     public struct Options: Hashable, Sendable {
-        /// Receive buffer wanted, bytes; the kernel may grant less (`receiveBufferBytes`).
+        /// Requested receive buffer, bytes; the kernel may grant less (`receiveBufferBytes`).
         var receiveBufferBytes = 8 << 20
-        /// Send buffer wanted, bytes; the kernel may grant less (`sendBufferBytes`).
+        /// Requested send buffer, bytes; the kernel may grant less (`sendBufferBytes`).
         var sendBufferBytes = 4 << 20
-        /// Sends runs of equal datagrams in one UDP_SEGMENT call where the system can.
+        /// Sends datagrams of equal size in one UDP_SEGMENT call if the system supports it.
         var usesSegmentation = true
         /// Lets the kernel join received datagrams of one flow (UDP_GRO).
         var usesReceiveOffload = true
-        /// Lets several sockets of this user bind to one port; the kernel spreads flows.
+        /// Lets several sockets of this user bind to one port; the kernel distributes flows.
         var reusesPort = false
         /// Lets a socket bound to an IPv6 address, `[::]`, carry IPv4 as well.
         var carriesIPv4OverIPv6 = false
@@ -27,7 +26,7 @@ public struct UDPSocket: ~Copyable, Sendable {
     }
 
     let file: FileDescriptor
-    /// The family of the system's socket; a 6 socket may carry both.
+    /// The family of the system's socket; an IPv6 socket may carry both.
     let socketFamily: Int32
     let carriesBothFamilies: Bool
     let interfaceName: String?
@@ -35,12 +34,12 @@ public struct UDPSocket: ~Copyable, Sendable {
 
     /// The address the socket is bound to, with the port that the system chose if none was given.
     public let localAddress: SocketAddress
-    /// What was sent and received since the socket was opened.
+    /// Counters since the socket was opened.
     public internal(set) var counters = SocketCounters()
 
     /// Opens a socket bound to an address, to an interface by name, to both, or to neither.
     ///
-    /// Without `local` it is bound to a port of the system's choice and, where the host has IPv6,
+    /// Without `local` it is bound to a port that the system chooses and, if the host has IPv6,
     /// sends to both families.
     /// - Throws: `NetworkError.system` with the step that failed, or `.malformedInterface`.
     public init(
@@ -88,9 +87,9 @@ public struct UDPSocket: ~Copyable, Sendable {
         if family == 4 { try require(CLU_PACKET_INFO_4) }
         try require(CLU_TIMESTAMPS)
         if options.reusesPort { try require(CLU_REUSE_PORT) }
-        // Kernels before 5.0 lack UDP_GRO: datagrams then come one by one.
+        // Kernels before 5.0 lack UDP_GRO; datagrams then arrive one by one.
         if options.usesReceiveOffload { _ = clu_set_option(file.raw, CLU_GRO, 1) }
-        // The forced form needs CAP_NET_ADMIN and goes beyond the system's limit.
+        // The forced form needs CAP_NET_ADMIN and may exceed the system's limit.
         let receive = Int32(clamping: options.receiveBufferBytes)
         if clu_set_option(file.raw, CLU_RECEIVE_BUFFER_FORCE, receive) < 0 {
             _ = clu_set_option(file.raw, CLU_RECEIVE_BUFFER, receive)
@@ -104,7 +103,7 @@ public struct UDPSocket: ~Copyable, Sendable {
     private static func bind(
         _ file: borrowing FileDescriptor, toInterface name: String
     ) throws(NetworkError) {
-        // IFNAMSIZ, with its closing zero.
+        // The limit is IFNAMSIZ, which includes the terminating zero.
         guard (1...15).contains(name.utf8.count),
             !name.utf8.contains(where: { $0 <= 32 || $0 == 47 })
         else { throw .malformedInterface(name) }
@@ -115,14 +114,15 @@ public struct UDPSocket: ~Copyable, Sendable {
     /// The file descriptor, to watch with a `Poller`.
     public var descriptor: Int32 { file.raw }
 
-    /// The index of the interface the socket is bound to by name; nil if none, or if it is gone.
+    /// The index of the interface to which the socket is bound by name; nil if none, or if it is
+    /// gone.
     var interfaceIndex: UInt32? {
         guard let interfaceName else { return nil }
         let index = unsafe if_nametoindex(interfaceName)
         return index == 0 ? nil : index
     }
 
-    /// Whether runs of datagrams go out with UDP_SEGMENT; turns false if the system refuses it.
+    /// Whether datagrams are sent with UDP_SEGMENT; becomes false if the system refuses it.
     var usesSegmentation: Bool { segmentation }
 
     /// The receive buffer granted, in the unit of `Options`.
@@ -130,22 +130,22 @@ public struct UDPSocket: ~Copyable, Sendable {
     /// The send buffer granted, in the unit of `Options`.
     var sendBufferBytes: Int { granted(CLU_SEND_BUFFER) }
 
-    /// The kernel keeps, and reports, twice what is asked for, to cover its bookkeeping.
+    /// The kernel allocates and reports twice the requested size, to cover its bookkeeping.
     private func granted(_ option: clu_option) -> Int {
         var value: Int32 = 0
         guard unsafe clu_get_option(file.raw, option, &value) == 0 else { return 0 }
         return Int(value) / 2
     }
 
-    /// Datagrams that the kernel dropped since the socket was opened because nobody read them in
-    /// time and the receive buffer was full.
+    /// Datagrams that the kernel dropped since the socket was opened because the receive buffer was
+    /// full.
     public var receiveBufferDrops: Int {
         var drops: UInt32 = 0
         return unsafe clu_receive_drops(file.raw, &drops) == 0 ? Int(drops) : 0
     }
 }
 
-/// What went through a socket; bytes are bytes of UDP payload.
+/// Counters of a socket; bytes are bytes of UDP payload.
 public struct SocketCounters: Hashable, Sendable {
     var sendCalls = 0
     public var bytesSent = 0

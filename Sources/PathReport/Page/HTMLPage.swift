@@ -1,18 +1,18 @@
-/// A page in one file: no scripts, no other files, readable on light and on dark screens.
+/// An HTML page in one file, without scripts or other files, readable on light and dark screens.
 public struct HTMLPage: Sendable {
-    /// What a verdict's colour says.
+    /// The meaning of a verdict's colour.
     public enum Tone: String, Sendable { case good, warn, bad }
 
     /// A part of the page, from top to bottom.
     public enum Block: Sendable {
         case heading(String)
         case paragraph(String)
-        /// A sentence that should be seen first, coloured by its tone.
+        /// A prominent sentence, coloured by its tone.
         case verdict(Tone, String)
         case table(TextTable)
-        /// A drawing with a sentence below it.
+        /// A drawing with a caption.
         case figure(svg: String, caption: String)
-        /// Text as it is, a command for example.
+        /// Preformatted text, such as a command.
         case code(String)
     }
 

@@ -2,8 +2,8 @@ import PathTelemetry
 
 /// Text inside HTML and SVG.
 enum Markup {
-    /// The text with what has a meaning in markup as entities, and with control and format
-    /// characters, such as those that turn the direction of text around, written out.
+    /// Escapes markup characters as entities, and control and format characters (such as changes of
+    /// text direction) as visible text.
     static func escape(_ text: String) -> String {
         var escaped = ""
         for line in text.split(separator: "\n", omittingEmptySubsequences: false) {

@@ -1,12 +1,12 @@
 import Glibc
 import PathTelemetry
 
-/// How the numbers of an axis are written.
+/// The format of the numbers on an axis.
 public enum AxisFormat: Sendable {
     case plain
     /// Seconds, written with the unit that suits each tick.
     case time
-    /// A share of one, written as percent.
+    /// A share of one, written in percent.
     case percent
     /// Bytes per second, written as bits per second.
     case rate
@@ -29,13 +29,13 @@ public struct Axis: Sendable {
     public var label: String
     public var format: AxisFormat
     public var isLogarithmic: Bool
-    /// The range shown; `low < high`, and above zero on a logarithmic axis.
+    /// The visible range; `low < high`, and positive on a logarithmic axis.
     public private(set) var low: Double
     public private(set) var high: Double
 
-    /// An axis that shows all values, widened to round numbers.
+    /// Makes an axis that covers all values, widened to round numbers.
     ///
-    /// - Parameter includeZero: linear axes only.
+    /// - Parameter includeZero: for linear axes only.
     public init(
         _ label: String, covering values: some Sequence<Double>, format: AxisFormat = .plain,
         logarithmic: Bool = false, includeZero: Bool = false
@@ -53,7 +53,7 @@ public struct Axis: Sendable {
         if logarithmic {
             low = least
             high = most > least ? most : least * 10
-            // Half a step of room on both sides.
+            // Half a step of margin on both sides.
             low /= 1.08
             high *= 1.08
         } else {
@@ -65,7 +65,7 @@ public struct Axis: Sendable {
         }
     }
 
-    /// An axis with exactly this range.
+    /// Makes an axis with exactly this range.
     public init(_ label: String, range: ClosedRange<Double>, format: AxisFormat = .plain) {
         self.label = label
         self.format = format
@@ -74,7 +74,7 @@ public struct Axis: Sendable {
         high = range.upperBound > low ? range.upperBound : low + 1
     }
 
-    /// Where a value stands between the ends, 0...1, held within them.
+    /// The relative position of a value, clamped to 0...1.
     func position(_ value: Double) -> Double {
         let share =
             isLogarithmic
@@ -82,7 +82,7 @@ public struct Axis: Sendable {
         return share.isNaN ? 0 : min(1, max(0, share))
     }
 
-    /// 1, 2 or 5 times a power of ten, so that four to eight steps make the span.
+    /// 1, 2 or 5 times a power of ten, so that the span has four to eight steps.
     static func step(for span: Double) -> Double {
         guard span > 0, span.isFinite else { return 1 }
         let rough = span / 5
@@ -91,7 +91,7 @@ public struct Axis: Sendable {
         return power * (lead < 1.5 ? 1 : lead < 3.5 ? 2 : lead < 7.5 ? 5 : 10)
     }
 
-    /// Values with a label, in rising order.
+    /// Values with a label, in ascending order.
     var ticks: [Double] {
         guard isLogarithmic else {
             let step = Axis.step(for: high - low)

@@ -1,9 +1,10 @@
-/// Shares of values up to x (empirical distributions) over a logarithmic axis.
+/// Empirical distributions over a logarithmic axis.
 public struct DistributionPlot: Sendable {
     /// The values of one curve.
     public struct Series: Sendable {
         public var name: String
-        /// Any order; infinite values count but are not shown (never delivered, for example).
+        /// The values in any order; infinite values (such as never delivered) count but are not
+        /// shown.
         public var values: [Double]
 
         public init(_ name: String, _ values: [Double]) {
@@ -17,7 +18,7 @@ public struct DistributionPlot: Sendable {
     public var format: AxisFormat
     public var series: [Series]
     public var palette: Palette
-    /// Steps drawn of one curve.
+    /// The most steps drawn for one curve.
     private static let steps = 300
 
     public init(

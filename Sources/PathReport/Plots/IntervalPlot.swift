@@ -1,4 +1,4 @@
-/// Values with intervals, one a line: bars from zero, or dots where zero means nothing.
+/// Values with intervals, one per line, as bars from zero, or as dots if zero has no meaning.
 struct IntervalPlot: Sendable {
     /// How a value is drawn.
     enum Mark: Sendable { case bar, dot }
@@ -9,7 +9,7 @@ struct IntervalPlot: Sendable {
         var value: Double
         var low: Double
         var high: Double
-        /// The name that gives the colour; the label where nil.
+        /// The name that determines the colour; nil means the label.
         var series: String?
 
         init(

@@ -5,7 +5,7 @@ public struct LinePlot: Sendable {
         public var name: String
         public var points: [(x: Double, y: Double)]
 
-        /// - Parameter points: in rising order of x; where y is no number the line has a gap.
+        /// - Parameter points: points in ascending order of x; the line has a gap where y is NaN.
         public init(_ name: String, _ points: [(x: Double, y: Double)]) {
             self.name = name
             self.points = points
@@ -16,10 +16,10 @@ public struct LinePlot: Sendable {
     public var x: Axis
     public var y: Axis
     public var series: [Series]
-    /// Holds each value until the next point, for states and counters.
+    /// Whether each value holds until the next point, for states and counters.
     var isStepped: Bool
     public var palette: Palette
-    /// More points than these are thinned to the extremes of each stretch.
+    /// The most points; longer lines are thinned to the extremes of each interval.
     private static let pointLimit = 1400
 
     public init(
@@ -57,7 +57,7 @@ public struct LinePlot: Sendable {
         return canvas.svg()
     }
 
-    /// Keeps the least and the largest of each stretch of points.
+    /// Keeps the least and the largest point of each interval.
     static func thinned(_ points: [(x: Double, y: Double)]) -> [(x: Double, y: Double)] {
         guard points.count > pointLimit else { return points }
         let stretches = pointLimit / 2

@@ -1,6 +1,6 @@
-/// Colours of series, the same for a name in every figure of a page.
+/// Colours of series; a name has the same colour in every figure of a page.
 ///
-/// Colours of the "vibrant" scheme of Paul Tol, which people with any colour vision tell apart, on
+/// They are Paul Tol's "vibrant" scheme, which people with any colour vision can distinguish on
 /// white and on black.
 public struct Palette: Sendable {
     static let colours = [
@@ -9,10 +9,10 @@ public struct Palette: Sendable {
 
     private let names: [String]
 
-    /// - Parameter names: in the order in which they get their colours.
+    /// - Parameter names: names in the order in which they get colours.
     public init(_ names: [String]) { self.names = names }
 
-    /// The colour of a name; of a name that is not known, one that depends on the name alone.
+    /// The colour of a name; an unknown name gets a colour that depends only on the name.
     func colour(of name: String) -> String {
         let index =
             names.firstIndex(of: name)

@@ -1,10 +1,10 @@
 import PathTelemetry
 
-/// A drawing in SVG: frame, axes and legend of a plot, and the marks put on it.
+/// An SVG drawing: frame, axes and legend of a plot, and its marks.
 struct PlotCanvas {
     static let width = 720.0
     private static let fontSize = 12.0
-    /// About the width of a character of the font.
+    /// Approximate width of a character of the font.
     private static let characterWidth = 6.4
 
     let height: Double
@@ -16,8 +16,8 @@ struct PlotCanvas {
     private let title: String
 
     /// - Parameters:
-    ///   - legend: names with their colours, in order; wraps into further lines.
-    ///   - leftMargin: room for the labels of the vertical axis.
+    ///   - legend: names with their colours, in order; long legends wrap.
+    ///   - leftMargin: space for the labels of the vertical axis.
     init(title: String, legend: [(String, String)], height: Double = 320, leftMargin: Double = 72) {
         self.title = title
         self.height = height
@@ -49,7 +49,7 @@ struct PlotCanvas {
         body += marks
     }
 
-    /// Two digits after the point, no more than needed.
+    /// Formats a number with at most two digits after the point.
     static func number(_ value: Double) -> String {
         NumberText.rounded(value, 2)
     }
@@ -141,7 +141,7 @@ struct PlotCanvas {
             + " fill-opacity=\"0.85\"/>\n"
     }
 
-    /// A straight line of the ink's colour.
+    /// A straight line in the ink colour.
     mutating func rule(
         _ from: (x: Double, y: Double), _ to: (x: Double, y: Double), class name: String = "pw-i"
     ) {

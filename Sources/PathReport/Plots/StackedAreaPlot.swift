@@ -1,13 +1,13 @@
-/// Shares that add up, over time: which path carried what.
+/// Stacked shares over time: which path carried how much.
 struct StackedAreaPlot: Sendable {
     var title: String
     var x: Axis
     var label: String
-    /// Where each stretch begins, in rising order.
+    /// Start of each interval, in ascending order.
     var starts: [Double]
-    /// Where the last stretch ends.
+    /// End of the last interval.
     var end: Double
-    /// Values of each series, one a stretch; what is no number or negative counts as zero.
+    /// Values of each series, one per interval; NaN and negative values count as zero.
     var series: [(name: String, values: [Double])]
     var palette: Palette
 
@@ -35,7 +35,7 @@ struct StackedAreaPlot: Sendable {
         for line in series {
             var lower: [(x: Double, y: Double)] = []
             var upper: [(x: Double, y: Double)] = []
-            // A stretch without any value is a gap: the areas before and after it are apart.
+            // An interval without any value is a gap between areas.
             func finish() {
                 canvas.area(
                     upper + lower.reversed(), colour: palette.colour(of: line.name))

@@ -5,7 +5,7 @@ public indirect enum JSONValue: Sendable, Equatable {
     case null
     case bool(Bool)
     case int(Int64)
-    /// Infinities and not-a-number are written as `null`.
+    /// Infinities and NaN are written as `null`.
     case number(Double)
     case string(String)
     case array([JSONValue])
@@ -17,7 +17,8 @@ public indirect enum JSONValue: Sendable, Equatable {
 
     /// The document as text.
     ///
-    /// - Parameter pretty: one member a line, indented by two spaces; else all on one line.
+    /// - Parameter pretty: one member per line, indented by two spaces; else everything on one
+    ///   line.
     public func text(pretty: Bool = false) -> String {
         var bytes: [UInt8] = []
         write(into: &bytes, pretty: pretty, depth: 0)

@@ -2,10 +2,10 @@ import PathTelemetry
 
 /// A table of text with aligned columns, for terminals and plain files.
 public struct TextTable: Sendable {
-    /// Where the text of a column stands.
+    /// The alignment of a column.
     public enum Alignment: Sendable { case left, right }
 
-    /// A column's heading, and how its cells are aligned.
+    /// A column's heading and alignment.
     public struct Column: Sendable {
         public var title: String
         public var alignment: Alignment
@@ -16,7 +16,7 @@ public struct TextTable: Sendable {
         }
     }
 
-    /// Cells that are wider than this stand out of their column: one long name would otherwise fill
+    /// The largest width of a column; wider cells overflow, as one long name would otherwise fill
     /// every row with blanks.
     private static let widest = 60
 
@@ -25,9 +25,9 @@ public struct TextTable: Sendable {
 
     public init(_ columns: [Column]) { self.columns = columns }
 
-    /// Adds a row; missing cells are empty, further ones are left out.
+    /// Adds a row; missing cells are empty, and additional ones are ignored.
     ///
-    /// Names in a table may come from a file or a peer: what a terminal would obey is written out.
+    /// Names in a table may come from a file or a peer, so terminal control characters are escaped.
     public mutating func add(_ cells: [String]) {
         rows.append(
             (0..<columns.count).map {
@@ -37,7 +37,7 @@ public struct TextTable: Sendable {
 
     /// The table as lines, each ending with a newline.
     ///
-    /// - Parameter styled: bold titles by terminal codes.
+    /// - Parameter styled: titles are bold by terminal codes.
     public func text(styled: Bool = false) -> String {
         let widths = columns.indices.map { column in
             rows.reduce(TextTable.width(columns[column].title)) {
@@ -63,7 +63,7 @@ public struct TextTable: Sendable {
         return line
     }
 
-    /// How many cells of a terminal a text takes: wide characters two, combining ones none.
+    /// The number of terminal cells of a text: wide characters take two, combining ones none.
     static func width(_ text: String) -> Int {
         text.unicodeScalars.reduce(0) { $0 + width($1) }
     }

@@ -1,6 +1,6 @@
-/// Numbers as people read them, the same in tables, plots, pages and messages.
+/// Formats numbers for readers, equally in tables, plots, pages and messages.
 public enum NumberText {
-    /// A number with this many digits after the point; not-a-number as a dash.
+    /// A number with this many digits after the point; NaN as a dash.
     public static func fixed(_ value: Double, _ digits: Int) -> String {
         guard value.isFinite else {
             return value.isNaN ? "-" : value < 0 ? "-inf" : "inf"
@@ -19,7 +19,7 @@ public enum NumberText {
         return text
     }
 
-    /// A number with about this many significant digits and no needless zeros.
+    /// A number with about this many significant digits and without trailing zeros.
     public static func short(_ value: Double, digits: Int = 3) -> String {
         guard value.isFinite, value != 0 else { return fixed(value, 0) }
         var size = value.magnitude
@@ -37,18 +37,18 @@ public enum NumberText {
         return text.contains(".") ? trimmed(text) : text
     }
 
-    /// A number with at most this many digits after the point and no needless zeros.
+    /// A number with at most this many digits after the point and without trailing zeros.
     public static func rounded(_ value: Double, _ digits: Int) -> String {
         trimmed(fixed(value, digits))
     }
 
-    /// The shortest text that reads back as the same number, whole ones without a point.
+    /// The shortest text that parses to the same number; integers have no point.
     public static func exact(_ value: Double) -> String {
         let text = value.description
         return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
     }
 
-    /// A whole number, not negative, with zeros before it up to a width.
+    /// A non-negative integer, padded with zeros to a width.
     public static func padded(
         _ number: some BinaryInteger, to width: Int, radix: Int = 10
     ) -> String {
@@ -56,7 +56,7 @@ public enum NumberText {
         return String(repeating: "0", count: max(0, width - digits.count)) + digits
     }
 
-    /// Without zeros at the end of the fraction.
+    /// The text without trailing zeros of the fraction.
     private static func trimmed(_ text: String) -> String {
         guard text.contains(".") else { return text }
         var text = text
@@ -65,7 +65,7 @@ public enum NumberText {
         return text
     }
 
-    /// A time in the unit that suits it: `850 us`, `12.4 ms`, `3.2 s`, `4 min 10 s`.
+    /// A time in a suitable unit: `850 us`, `12.4 ms`, `3.2 s`, `4 min 10 s`.
     public static func time(_ seconds: Double) -> String {
         guard seconds.isFinite else { return fixed(seconds, 0) }
         let size = seconds.magnitude
@@ -82,27 +82,27 @@ public enum NumberText {
 
     /// Bytes in decimal units: `999 B`, `12.3 kB`, `1.5 GB`.
     ///
-    /// - Parameter steady: one digit after the point whatever the number, for a line or a column
-    ///   where numbers change and should not jump.
+    /// - Parameter steady: always one digit after the point, for a line or a column in which
+    ///   changing numbers should not jump.
     public static func bytes(_ count: Double, steady: Bool = false) -> String {
         scaled(count, "B", decimals: steady ? [0, 1] : [])
     }
 
     /// Bits per second in decimal units, from bytes per second.
     ///
-    /// - Parameter steady: as many digits after the point as belong to the unit, in kbit/s at least.
+    /// - Parameter steady: a fixed number of digits per unit, with kbit/s as the smallest unit.
     public static func rate(bytesPerSecond: Double, steady: Bool = false) -> String {
         scaled(
             bytesPerSecond * 8, "bit/s", decimals: steady ? [0, 0, 1, 2] : [],
             least: steady ? 1 : 0)
     }
 
-    /// A share of one as percent.
+    /// A share of one in percent.
     public static func percent(_ share: Double, digits: Int = 1) -> String {
         share.isFinite ? fixed(share * 100, digits) + " %" : "-"
     }
 
-    /// A whole number with spaces between groups of three digits.
+    /// An integer with spaces between groups of three digits.
     public static func count(_ number: Int) -> String {
         let digits = String(number.magnitude)
         var text = ""
@@ -113,17 +113,17 @@ public enum NumberText {
         return (number < 0 ? "-" : "") + text
     }
 
-    /// A whole number and what it counts: `1 item`, `2 items`, `2 000 entries`.
+    /// An integer with its noun: `1 item`, `2 items`, `2 000 entries`.
     ///
-    /// - Parameter many: the plural, where it is not the singular with an `s`.
+    /// - Parameter many: the plural, if it is not the singular with an `s`.
     public static func counted(_ number: Int, _ one: String, _ many: String? = nil) -> String {
         count(number) + " " + (number == 1 ? one : many ?? one + "s")
     }
 
     /// - Parameters:
-    ///   - decimals: digits after the point without prefix, with the first one, and so on; empty
-    ///     for three significant digits.
-    ///   - least: the first prefix to be used.
+    ///   - decimals: digits after the point without a prefix, with the first prefix, and so on;
+    ///     empty means three significant digits.
+    ///   - least: the smallest prefix to use.
     private static func scaled(
         _ value: Double, _ unit: String, decimals: [Int], least: Int = 0
     ) -> String {
