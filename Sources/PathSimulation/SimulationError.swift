@@ -1,20 +1,20 @@
-/// What can go wrong in this room: options, scenarios and trace files that cannot be used.
+/// The errors of this room: options, scenarios and trace files that cannot be used.
 ///
-/// The description names what was tried, on what, and how to mend it.
+/// The description names what was tried, on what, and how to fix it.
 public enum SimulationError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// An option key that no link has.
+    /// The option key does not exist.
     case unknownOption(key: String, value: String)
-    /// A known key with a value it cannot have; `mend` says what it takes.
+    /// The key is known but its value is not allowed; `mend` says which values are.
     case invalidOption(key: String, value: String, mend: String)
-    /// Options that are valid alone and contradict each other.
+    /// The options are valid alone but contradict each other.
     case conflictingOptions(keys: String, mend: String)
-    /// A file that could not be opened or read, with the system's reason.
+    /// The file could not be opened or read; `reason` is the system's text.
     case unreadableFile(path: String, reason: String)
-    /// A file that is not a Mahimahi trace; `line` counts from one.
+    /// The file is not a Mahimahi trace; `line` counts from one.
     case invalidTrace(path: String, line: Int, mend: String)
-    /// A scenario line that cannot be used; `line` counts from one.
+    /// A line of the scenario file is invalid; `line` counts from one.
     case invalidScenario(file: String, line: Int, mend: String)
-    /// No scenario of that name in the file.
+    /// The file has no scenario of that name.
     case unknownScenario(name: String, file: String, known: [String])
 
     public var description: String {
@@ -41,7 +41,7 @@ public enum SimulationError: Error, Hashable, Sendable, CustomStringConvertible 
     }
 }
 
-/// Text from outside, made fit for one line of a message.
+/// External text, made safe and short enough for one line of a message.
 func clipped(_ text: String) -> String {
     var result = ""
     for (index, scalar) in text.unicodeScalars.enumerated() {

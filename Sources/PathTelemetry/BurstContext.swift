@@ -1,10 +1,10 @@
-/// What is to be sent: one message, or a run of stream packets up to one GSO batch.
+/// The data to send: one message, or stream packets up to one GSO batch.
 public struct BurstContext: Sendable {
-    /// Bytes of payload that the decision is about.
+    /// Bytes of payload in the burst.
     public var bytes: Int
     /// Time from now within which delivery is useful.
     ///
-    /// An unanswered burst is late at its end.
+    /// An unacknowledged burst counts as late at its end.
     public var deadline: TimeDelta
     public var trafficClass: TrafficClass
     /// The path of the previous decision of the same class, if it is still usable.
@@ -20,11 +20,11 @@ public struct BurstContext: Sendable {
     }
 }
 
-/// What kind of data a burst carries.
+/// The kind of data in a burst.
 public enum TrafficClass: UInt8, Sendable, CaseIterable {
-    /// Reliable stream data: wants all the capacity there is.
+    /// Reliable stream data, which needs all available capacity.
     case stream
-    /// A message with a deadline: wants the earliest arrival.
+    /// A message with a deadline, which needs the earliest arrival.
     case message
 
     /// The word used in tables, JSON and traces.

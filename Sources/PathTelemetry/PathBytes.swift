@@ -1,4 +1,4 @@
-/// Bytes by path, kept inline; counts stop at the largest number rather than wrap.
+/// Bytes by path, stored inline; counts saturate.
 public struct PathBytes: Sendable, Equatable {
     private var counts = InlineArray<16, UInt32>(repeating: 0)
     /// The paths whose count is not zero.

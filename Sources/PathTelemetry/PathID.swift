@@ -1,6 +1,6 @@
 /// The number of a path within one connection; also part of every packet's nonce.
 public struct PathID: RawRepresentable, Hashable, Comparable, Sendable {
-    /// How many paths a connection can have at once.
+    /// The most paths of a connection at once.
     public static let limit = 16
 
     /// `0 ..< limit`.
@@ -21,7 +21,7 @@ public struct PathID: RawRepresentable, Hashable, Comparable, Sendable {
 
 /// A set of paths.
 ///
-/// As an action of a policy: the paths that carry a copy each; empty means *wait*.
+/// As a policy's action it is the paths that carry a copy each; empty means *wait*.
 public struct PathSet: OptionSet, Hashable, Sendable {
     public var rawValue: UInt16
 
@@ -31,7 +31,7 @@ public struct PathSet: OptionSet, Hashable, Sendable {
     @inlinable
     public init(_ path: PathID) { rawValue = 1 &<< UInt16(path.rawValue) }
 
-    /// The action of sending nothing yet.
+    /// The action of waiting.
     @inlinable
     public static var wait: PathSet { PathSet(rawValue: 0) }
 
@@ -46,7 +46,7 @@ public struct PathSet: OptionSet, Hashable, Sendable {
     public var first: PathID? {
         rawValue == 0 ? nil : PathID(rawValue: UInt8(rawValue.trailingZeroBitCount))
     }
-    /// Takes the path with the lowest number out of the set.
+    /// Removes and returns the path with the lowest number.
     @inlinable
     public mutating func popFirst() -> PathID? {
         guard let path = first else { return nil }

@@ -1,18 +1,19 @@
-/// Where a path stands in its life.
+/// The state of a path.
 ///
 /// Only `active` and `standby` paths are offered to policies.
 public enum PathState: UInt8, Sendable, CaseIterable {
     /// Known, but its address has not answered a challenge yet.
     case validating
-    /// Validated and in service.
+    /// Validated and in use.
     case active
     /// Validated, kept alive, used only when no active path can carry data.
     case standby
-    /// Quiet while others answer, or past a probe time-out: no new data, unanswered data moved.
+    /// Silent while others answer, or past a probe time-out: it gets no new data, and its
+    /// unacknowledged data is moved.
     case suspect
-    /// Given up until a probe is answered; its data has been queued on other paths.
+    /// Not used until a probe is answered; its data was queued on other paths.
     case failed
-    /// Failed, and a first probe was answered: one more makes it active.
+    /// Failed, but a first probe was answered; a second answer makes it active.
     case probing
     /// Removed (interface gone, or closed by either side); the number may be used again.
     case closed
@@ -31,12 +32,12 @@ public enum PathState: UInt8, Sendable, CaseIterable {
     }
 }
 
-/// What kind of link a path runs over, as far as the user or the system says.
+/// The kind of link of a path, if the user or the system tells it.
 public enum LinkKind: UInt8, Sendable, CaseIterable {
     case unknown, wired, wifi, cellular, starlink
 }
 
-/// What the user says of a path; constant while the path lives.
+/// The user's settings of a path; constant while the path exists.
 public struct PathTraits: Hashable, Sendable {
     /// Share wanted by the `weighted` policy, relative to the other paths.
     ///
@@ -46,7 +47,7 @@ public struct PathTraits: Hashable, Sendable {
     ///
     /// Zero or positive.
     public var pricePerGB: Double
-    /// Highest rate to send at, bytes per second; infinite when unlimited.
+    /// Highest rate to send at, bytes per second; infinite if unlimited.
     public var rateLimit: Double
     /// Used only when no other path is active.
     public var isBackup: Bool
@@ -64,15 +65,16 @@ public struct PathTraits: Hashable, Sendable {
     }
 }
 
-/// What the transport knows of one path at one instant: input of the feature schema, row of a
-/// status table, and sample in a trace.
+/// The transport's state of one path at one instant: input of the feature schema, row of a status
+/// table, and sample in a trace.
 ///
 /// Bytes are bytes of UDP payload.
 public struct PathSnapshot: Sendable {
     public var path: PathID
     public var state: PathState
     public var traits: PathTraits
-    /// RFC 9002, section 5: smoothed RTT, its variation, the latest sample, and the least of 10 s.
+    /// RFC 9002, section 5: smoothed RTT, its variation, the latest sample, and the minimum over 10
+    /// s.
     public var smoothedRTT: TimeDelta
     public var rttVariation: TimeDelta
     public var latestRTT: TimeDelta
@@ -84,13 +86,13 @@ public struct PathSnapshot: Sendable {
     public var pacingRate: Double
     /// Delivery rate of the latest sample, bytes per second; zero before the first.
     public var deliveryRate: Double
-    /// How long a packet given to the path now would wait for the pacer.
+    /// How long a packet would wait for the pacer now.
     public var pacingDelay: TimeDelta
-    /// Send time of the oldest ack-eliciting packet without an answer, if there is one.
+    /// Send time of the oldest ack-eliciting packet that is not acknowledged, if there is one.
     public var oldestUnanswered: Instant?
     /// Arrival of the latest authenticated packet on, or acknowledgement of, this path.
     public var lastReply: Instant?
-    /// Probe time-outs in a row, RFC 9002 section 6.2.
+    /// Consecutive probe time-outs (RFC 9002, section 6.2).
     public var probeTimeouts: Int
 
     public init(path: PathID, state: PathState, traits: PathTraits) {

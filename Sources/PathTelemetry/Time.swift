@@ -1,6 +1,6 @@
-/// A point on a monotonic clock, in nanoseconds from an origin that means nothing by itself.
+/// A point on a monotonic clock, in nanoseconds from an arbitrary origin.
 ///
-/// The core never reads a clock: whoever drives it (sockets, simulator) passes the time in.
+/// The core never reads a clock: its driver (sockets, simulator) passes the time.
 public struct Instant: Hashable, Comparable, Sendable {
     /// Nanoseconds since the clock's origin.
     public var nanoseconds: Int64
@@ -54,7 +54,7 @@ public struct TimeDelta: Hashable, Comparable, Sendable {
     @inlinable
     public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
-    /// From seconds, saturating at the limits; not-a-number becomes zero.
+    /// Converts seconds, saturating at the limits; NaN becomes zero.
     @inlinable
     public init(seconds: Double) {
         let scaled = seconds * 1e9
@@ -69,23 +69,23 @@ public struct TimeDelta: Hashable, Comparable, Sendable {
         }
     }
 
-    // Computed, so that other modules see the number and not a call.
+    // It is computed, so that other modules see the number and not a call.
     @inlinable
     public static var zero: TimeDelta { TimeDelta(nanoseconds: 0) }
     @inlinable
     public static var infinite: TimeDelta { TimeDelta(nanoseconds: .max) }
 
-    /// From whole seconds, saturating at the limits.
+    /// Converts whole seconds, saturating at the limits.
     @inlinable
     public static func seconds(_ value: Int64) -> TimeDelta {
         TimeDelta(nanoseconds: value) * Int64(1_000_000_000)
     }
-    /// From whole milliseconds, saturating at the limits.
+    /// Converts whole milliseconds, saturating at the limits.
     @inlinable
     public static func milliseconds(_ value: Int64) -> TimeDelta {
         TimeDelta(nanoseconds: value) * Int64(1_000_000)
     }
-    /// From whole microseconds, saturating at the limits.
+    /// Converts whole microseconds, saturating at the limits.
     @inlinable
     public static func microseconds(_ value: Int64) -> TimeDelta {
         TimeDelta(nanoseconds: value) * Int64(1_000)
@@ -127,7 +127,7 @@ public struct TimeDelta: Hashable, Comparable, Sendable {
     public static func / (delta: TimeDelta, divisor: Int64) -> TimeDelta {
         TimeDelta(nanoseconds: delta.nanoseconds / divisor)
     }
-    /// The size without the sign.
+    /// The absolute value.
     @inlinable
     public var magnitude: TimeDelta {
         nanoseconds < 0 ? TimeDelta(nanoseconds: nanoseconds == .min ? .max : -nanoseconds) : self

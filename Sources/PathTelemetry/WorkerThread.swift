@@ -1,17 +1,17 @@
 internal import Glibc
 
-/// A thread of the system that runs one closure and ends.
+/// A system thread that runs one closure and ends.
 ///
-/// Whoever starts it calls `join` or `detach`, once.
+/// The caller must call `join` or `detach` once.
 public struct WorkerThread: Sendable {
-    /// No thread could be had; the system's error number.
+    /// The thread could not be started; `code` is the errno.
     public struct Refusal: Error, Sendable {
         public let code: Int32
     }
 
     private let handle: pthread_t
 
-    /// Carries the closure over to the thread.
+    /// Passes the closure to the thread.
     private final class Box {
         let name: String
         let body: @Sendable () -> Void
@@ -24,7 +24,7 @@ public struct WorkerThread: Sendable {
 
     /// Starts a thread.
     ///
-    /// - Parameter name: what `top -H` and debuggers show; the kernel keeps 15 bytes of it.
+    /// - Parameter name: the name in `top -H` and debuggers; the kernel keeps 15 bytes of it.
     public init(
         named name: String, _ body: @escaping @Sendable () -> Void
     ) throws(Refusal) {
@@ -46,13 +46,13 @@ public struct WorkerThread: Sendable {
         self.handle = handle
     }
 
-    /// Waits for the closure's end.
+    /// Waits until the closure has ended.
     public func join() { pthread_join(handle, nil) }
 
-    /// Lets the thread go on by itself.
+    /// Lets the thread run on its own.
     public func detach() { pthread_detach(handle) }
 
-    /// Names the calling thread, as far as `/proc` is there.
+    /// Names the calling thread if `/proc` exists.
     private static func nameThis(_ name: String) {
         let file = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
         guard file >= 0 else { return }

@@ -3,12 +3,12 @@ import Dispatch
 import PathTransport
 import Pathwise
 
-/// The first thing that runs, before the concurrency runtime opens files of its own.
+/// The entry point, which runs before the concurrency runtime opens its own files.
 @main
 enum Entry {
     static func main() {
         StandardStreams.fill()
-        // Before anything uses libcrypto: keys stay out of core dumps.
+        // This must precede any use of libcrypto; it keeps keys out of core dumps.
         KeyMemory.protectLibrary()
         Task {
             await Program.run(

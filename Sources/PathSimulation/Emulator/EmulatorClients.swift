@@ -1,25 +1,25 @@
 import PathTelemetry
 import PathTransport
 
-/// A client of one emulated path: who sent from which address.
+/// A client of one emulated path, identified by its address.
 public struct EmulatorClient: Hashable, Sendable {
-    /// `0 ..< limit`, used again after the client is forgotten.
+    /// `0 ..< limit`, reused after the client is dropped.
     public let slot: Int
-    /// Tells the users of one slot apart.
+    /// Distinguishes successive users of one slot.
     let generation: UInt32
 }
 
-/// What the emulator made of the sender of a datagram.
+/// How the emulator classified the sender of a datagram.
 public enum EmulatorAdmission: Hashable, Sendable {
     case known(EmulatorClient)
-    /// Seen for the first time; `replaced` was forgotten to make room.
+    /// The client is new; `replaced` was dropped to make room.
     case new(EmulatorClient, replaced: EmulatorClient?)
-    /// The table is full of clients that are not idle; the datagram is dropped.
+    /// The table is full of active clients; the datagram is dropped.
     case refused
 }
 
-/// The table of clients, as a network address translator keeps it: bounded, and the one idle
-/// longest makes room.
+/// The table of clients, like that of a network address translator: it is bounded, and the client
+/// that was idle longest is replaced.
 struct EmulatorClients: Sendable {
     struct Key: Hashable, Sendable {
         var path: Int
@@ -44,7 +44,7 @@ struct EmulatorClients: Sendable {
 
     var count: Int { slots.count }
 
-    /// The sender's entry; a new one where needed and possible.
+    /// Returns the sender's entry, or a new one if needed and possible.
     mutating func admit(_ key: Key, now: Instant) -> EmulatorAdmission {
         if let slot = slots[key] {
             records[slot].lastSeen = max(records[slot].lastSeen, now)
@@ -66,7 +66,7 @@ struct EmulatorClients: Sendable {
         return .new(client(slot), replaced: replaced)
     }
 
-    /// The path and address of a client; nil when it has been forgotten.
+    /// The path and address of a client; nil if it was dropped.
     func key(of client: EmulatorClient) -> Key? {
         guard records.indices.contains(client.slot),
             records[client.slot].generation == client.generation
@@ -74,7 +74,7 @@ struct EmulatorClients: Sendable {
         return records[client.slot].key
     }
 
-    /// Traffic from the other side keeps the entry too.
+    /// Notes traffic from the target, which also keeps the entry.
     mutating func touch(_ client: EmulatorClient, now: Instant) {
         guard key(of: client) != nil else { return }
         records[client.slot].lastSeen = max(records[client.slot].lastSeen, now)

@@ -1,28 +1,28 @@
 public import PathTelemetry
 public import PathTransport
 
-/// Emulated paths between clients and one target, for real datagrams: no socket, no clock.
+/// Emulated paths between clients and one target, for real datagrams, without sockets and clocks.
 ///
-/// The socket loop owns one listening socket a path and one socket to the target a client, and
-/// tells the core what came in and what time it is:
+/// The socket loop owns one listening socket per path and one socket to the target per client, and
+/// passes datagrams and the time to the core:
 ///
 /// - *handle*: `handleFromClient`, `handleFromTarget`. A new client needs a socket to the target.
-/// - *poll*: `pollDelivery` until nil, at the latest at `nextTimeout`. A delivery that goes forward
-///   leaves through the client's socket; one that goes back leaves through the path's listening
-///   socket to the client's address.
+/// - *poll*: `pollDelivery` until nil, at the latest at `nextTimeout`. A forward delivery is sent
+///   through the client's socket; a backward one through the path's listening socket to the
+///   client's address.
 /// - *read*: `counters`, `refused`, `stale`, `clientCount`.
 ///
-/// The links are those of the simulation; time zero of their outages and traces is `origin`.
-/// Memory is bounded by the number of clients and by the packets held.
+/// The links are those of the simulation; their outages and traces start at `origin`. Memory is
+/// bounded by the number of clients and by the packets held.
 public struct EmulatorCore: Sendable {
-    /// A datagram to be sent on, and where to.
+    /// A datagram to forward, and its destination.
     public struct Delivery: Hashable, Sendable {
         public var path: Int
         public var direction: LinkDirection
         public var client: EmulatorClient
         /// The client's address.
         public var address: SocketAddress
-        /// When it was due; behind `now` as far as the loop is late.
+        /// When it was due, which is before `now` if the loop is late.
         public var time: Instant
         /// Bytes written into the buffer.
         public var count: Int
@@ -30,23 +30,23 @@ public struct EmulatorCore: Sendable {
         var isCorrupted: Bool
     }
 
-    /// What bounds the memory.
+    /// Limits of the memory.
     public struct Limits: Hashable, Sendable {
-        /// Clients of all paths together.
+        /// The most clients of all paths together.
         public var clients = 256
-        /// A client may be forgotten for another after this time without traffic.
+        /// Idle time after which a client may be replaced by another.
         var clientIdle = TimeDelta.seconds(30)
-        /// Packets held at once.
+        /// The most packets held at once.
         public var packets = 65_536
 
         public init() {}
     }
 
-    /// Datagrams of clients for which there was no room.
+    /// Datagrams of clients that were refused.
     public private(set) var refused = 0
-    /// Datagrams from or for a client that has been forgotten meanwhile.
+    /// Datagrams from or for a client that was dropped meanwhile.
     public private(set) var stale = 0
-    /// Datagrams that found no room in memory.
+    /// Datagrams that were dropped for lack of memory.
     public private(set) var unstored = 0
 
     private var links: [DuplexLink]
@@ -57,7 +57,7 @@ public struct EmulatorCore: Sendable {
 
     /// - Parameters:
     ///   - paths: at most `ScenarioFile.maximumPaths`; more are ignored.
-    ///   - overhead: bytes of IP and UDP headers that each datagram costs.
+    ///   - overhead: bytes of IP and UDP headers per datagram.
     public init(
         paths: [LinkSpecification], seed: UInt64, origin: Instant,
         overhead: Int = Link.ipv4Overhead, limits: Limits = Limits()
@@ -77,7 +77,7 @@ public struct EmulatorCore: Sendable {
 
     // MARK: handle
 
-    /// A datagram from a client on a path's listening socket.
+    /// Takes a datagram from a client on a path's listening socket.
     public mutating func handleFromClient(
         path: Int, address: SocketAddress, datagram: UnsafeRawBufferPointer, now: Instant
     ) -> EmulatorAdmission {
@@ -92,7 +92,7 @@ public struct EmulatorCore: Sendable {
         return admission
     }
 
-    /// A datagram from the target on a client's socket.
+    /// Takes a datagram from the target on a client's socket.
     public mutating func handleFromTarget(
         client: EmulatorClient, datagram: UnsafeRawBufferPointer, now: Instant
     ) {
@@ -104,14 +104,14 @@ public struct EmulatorCore: Sendable {
         offer(datagram, of: client, path: key.path, direction: .backward, now: now)
     }
 
-    /// Forgets a client whose socket is gone; what is under way for it is dropped.
+    /// Drops a client whose socket is gone, and its datagrams in flight.
     public mutating func forget(_ client: EmulatorClient) { clients.forget(client) }
 
     private mutating func offer(
         _ datagram: UnsafeRawBufferPointer, of client: EmulatorClient, path: Int,
         direction: LinkDirection, now: Instant
     ) {
-        // One that no slot holds is above the MTU: the link counts and drops it.
+        // A datagram larger than a slot exceeds the MTU, so the link counts and drops it.
         let slot = store.insert(datagram)
         if slot == nil, datagram.count <= store.slotSize {
             unstored += 1
@@ -127,7 +127,7 @@ public struct EmulatorCore: Sendable {
 
     // MARK: poll
 
-    /// The next time something is due; nil when nothing is under way.
+    /// When the next datagram is due; nil if none is in flight.
     public var nextTimeout: Instant? {
         var next: Instant?
         for path in links.indices {
@@ -139,7 +139,7 @@ public struct EmulatorCore: Sendable {
 
     /// Takes the earliest datagram that is due and copies it into `buffer`.
     ///
-    /// One that is larger than the buffer is cut away and counts as stale.
+    /// A datagram larger than the buffer is dropped and counts as stale.
     public mutating func pollDelivery(
         now: Instant, into buffer: UnsafeMutableRawBufferPointer
     ) -> Delivery? {
@@ -181,7 +181,7 @@ public struct EmulatorCore: Sendable {
 
     // MARK: read
 
-    /// What one direction of a path has done by now.
+    /// The counters of one direction of a path.
     public mutating func counters(
         path: Int, direction: LinkDirection, now: Instant
     ) -> LinkCounters {

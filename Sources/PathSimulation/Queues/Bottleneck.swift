@@ -1,8 +1,8 @@
 import PathTelemetry
 
-/// When packets leave the bottleneck of a link: a rate with steps, or a trace.
+/// The bottleneck of a link: computes departures from a rate with steps, or from a trace.
 ///
-/// Service is first in, first out and what it offers does not depend on what is sent, so the
+/// Service is first in, first out, and its capacity does not depend on the traffic, so the
 /// departure of a packet is known when it arrives. Times are nanoseconds after the origin.
 struct Bottleneck: Sendable {
     private var rate: Double
@@ -22,10 +22,10 @@ struct Bottleneck: Sendable {
         period = Int64(trace.last ?? 0) * 1_000_000
     }
 
-    /// True when packets pass without service.
+    /// Whether packets pass without service.
     var isUnlimited: Bool { trace.isEmpty && !(rate > 0) }
 
-    /// Departure of a packet that arrives now; calls must come in order of arrival.
+    /// The departure of a packet; calls must be in the order of arrival.
     mutating func departure(bytes: Int, arrival: Int64) -> Int64 {
         lastDeparture =
             trace.isEmpty
@@ -36,7 +36,8 @@ struct Bottleneck: Sendable {
         return lastDeparture
     }
 
-    /// Nanoseconds of service of a packet whose service starts at `start`; starts must not fall.
+    /// Service time in nanoseconds of a packet whose service starts at `start`; starts must not
+    /// decrease.
     mutating func serviceTime(bytes: Int, start: Int64) -> Int64 {
         while nextStep < steps.count, steps[nextStep].at.nanoseconds <= start {
             rate = steps[nextStep].megabits
@@ -45,8 +46,8 @@ struct Bottleneck: Sendable {
         return nanoseconds(Double(bytes) * 8000 / rate)
     }
 
-    /// An opportunity carries 1500 bytes, whole packets or the rest of one; what it could carry
-    /// while nothing waits is lost.
+    /// The departure by a trace: an opportunity carries 1500 bytes of whole packets or the rest of
+    /// one, and unused capacity is lost.
     private mutating func opportunity(bytes: Int, arrival: Int64) -> Int64 {
         if lastDeparture <= arrival {
             credit = 0
@@ -70,7 +71,7 @@ struct Bottleneck: Sendable {
         }
     }
 
-    /// Moves to the first opportunity after a time, in whole rounds and then by halving.
+    /// Moves to the first opportunity after a time, in whole rounds and then by binary search.
     private mutating func skipOpportunities(through time: Int64) {
         guard time >= base else { return }
         let rounds = (time - base) / period
@@ -93,13 +94,13 @@ struct Bottleneck: Sendable {
     }
 }
 
-/// A sum that stays at the limit instead of passing it.
+/// A saturating sum.
 func saturatingSum(_ left: Int64, _ right: Int64) -> Int64 {
     let (sum, overflow) = left.addingReportingOverflow(right)
     return overflow ? (right > 0 ? .max : .min) : sum
 }
 
-/// Whole nanoseconds of a duration; below zero and not-a-number are zero, huge is a year.
+/// Whole nanoseconds of a duration; negative values and NaN become zero, huge ones a year.
 func nanoseconds(_ value: Double) -> Int64 {
     guard value > 0 else { return 0 }
     return value < 3.2e16 ? Int64(value) : 32_000_000_000_000_000

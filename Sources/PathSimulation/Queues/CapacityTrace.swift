@@ -1,15 +1,15 @@
 /// The delivery opportunities of a Mahimahi trace, repeated for ever.
 ///
-/// Each entry is a millisecond at which `opportunityBytes` may leave the bottleneck; equal entries
-/// are several opportunities. The last entry is also the length of a round.
-/// Source: Netravali et al., "Mahimahi: Accurate Record-and-Replay for HTTP", USENIX ATC 2015.
+/// Each entry is a millisecond at which `opportunityBytes` may depart; equal entries are several
+/// opportunities. The last entry is also the length of a round. Source: Netravali et al.,
+/// "Mahimahi: Accurate Record-and-Replay for HTTP", USENIX ATC 2015.
 public struct CapacityTrace: Sendable, Hashable {
     static let opportunityBytes = 1500
 
-    /// Milliseconds, never falling, the last above zero.
+    /// Milliseconds in non-decreasing order; the last is above zero.
     public let milliseconds: [UInt32]
 
-    /// Nil when there is no opportunity, times fall, or the last is zero.
+    /// Nil if there is no opportunity, times decrease, or the last is zero.
     public init?(milliseconds: [UInt32]) {
         guard let last = milliseconds.last, last > 0,
             milliseconds.count <= LinkBounds.traceOpportunities
@@ -20,9 +20,9 @@ public struct CapacityTrace: Sendable, Hashable {
         self.milliseconds = milliseconds
     }
 
-    /// Parses the text of a trace: one decimal number a line; empty lines are skipped.
+    /// Parses the text of a trace: one decimal number per line; empty lines are skipped.
     ///
-    /// - Parameter name: what messages call it.
+    /// - Parameter name: the name for error messages.
     public init(
         parsing text: some Collection<UInt8>, name: String
     ) throws(SimulationError) {

@@ -1,16 +1,16 @@
-/// The bytes of packets that are under way, in slots that are used again.
+/// The bytes of packets in flight, in reusable slots.
 ///
-/// A slot's number is the token of `Link`. `insert` a packet, offer it to a link, `settle` the
-/// answer; on each delivery read the bytes and `release` the slot. Memory grows to the largest
+/// A slot's number is the token of `Link`. `insert` a packet, offer it to a link, and `settle` the
+/// result; on each delivery read the bytes and `release` the slot. Memory grows to the largest
 /// number of packets held at once, at most `capacity` slots, and nothing is allocated after that.
 struct PacketStore: Sendable {
     /// Largest packet, bytes.
     let slotSize: Int
-    /// Most packets held at once.
+    /// The most packets held at once.
     let capacity: Int
     private var bytes: [UInt8] = []
     private var lengths: [Int32] = []
-    /// Deliveries still to come; zero is a free slot.
+    /// Outstanding deliveries of each slot; zero means free.
     private var references: [UInt16] = []
     private var free: [Int32] = []
 
@@ -22,7 +22,7 @@ struct PacketStore: Sendable {
     /// Packets held now.
     var count: Int { lengths.count - free.count }
 
-    /// Copies a packet into a slot; nil when it is larger than a slot or all are taken.
+    /// Copies a packet into a slot; nil if it is larger than a slot or all slots are in use.
     mutating func insert(_ packet: UnsafeRawBufferPointer) -> Int? {
         guard packet.count <= slotSize else { return nil }
         if free.isEmpty { guard grow() else { return nil } }
@@ -37,7 +37,7 @@ struct PacketStore: Sendable {
         return slot
     }
 
-    /// Copies a packet into a slot; nil when it is larger than a slot or all are taken.
+    /// Copies a packet into a slot; nil if it is larger than a slot or all slots are in use.
     mutating func insert(_ packet: Span<UInt8>) -> Int? {
         packet.withUnsafeBytes { insert($0) }
     }
@@ -52,7 +52,7 @@ struct PacketStore: Sendable {
         }
     }
 
-    /// One delivery of the slot is done; the last one frees it, and a free slot is left alone.
+    /// Ends one delivery of the slot; the last one frees it, and a free slot is ignored.
     mutating func release(_ slot: Int) {
         guard isHeld(slot) else { return }
         references[slot] -= 1
@@ -66,9 +66,9 @@ struct PacketStore: Sendable {
         return bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
     }
 
-    /// Copies a packet out as it arrives, with its damage; returns its length.
+    /// Copies a packet as it arrives, including its damage; returns its length.
     ///
-    /// Zero when the slot is free or `buffer` is too small.
+    /// Returns zero if the slot is free or `buffer` is too small.
     func copy(
         _ slot: Int, damage: Damage? = nil, into buffer: UnsafeMutableRawBufferPointer
     ) -> Int {
@@ -84,7 +84,7 @@ struct PacketStore: Sendable {
         references.indices.contains(slot) && references[slot] > 0
     }
 
-    /// Doubles the slots; false at the limit.
+    /// Doubles the slots; returns false at the limit.
     private mutating func grow() -> Bool {
         let old = lengths.count
         let new = min(capacity, max(64, old * 2))

@@ -1,11 +1,11 @@
-/// Entries in order of their time, ties in order of entry.
+/// A queue of entries by time; ties are in the order of insertion.
 ///
-/// Entries that come in order, nearly all, live in a ring; the others in a binary heap. Both grow
-/// to the largest load seen and allocate nothing after that.
+/// Nearly all entries come in order and are in a ring; the others are in a binary heap. Both grow
+/// to the largest load and allocate nothing after that.
 struct TimedQueue: Sendable {
     struct Entry: Sendable {
         var due: Int64
-        /// Breaks ties.
+        /// The order of insertion, which breaks ties.
         var order: UInt64
         var token: Int
         var bytes: Int32
@@ -25,13 +25,13 @@ struct TimedQueue: Sendable {
 
     var count: Int { ringCount &+ heap.count }
 
-    /// Time of the first entry; `Int64.max` when there is none.
+    /// Time of the first entry; `Int64.max` if there is none.
     var firstDue: Int64 {
         let due = ringCount > 0 ? ring[head].due : Int64.max
         return heap.isEmpty ? due : min(due, heap[0].due)
     }
 
-    /// Size of the first entry in the ring; zero when there is none.
+    /// Size of the first entry in the ring; zero if there is none.
     var firstBytes: Int { ringCount > 0 ? Int(ring[head].bytes) : 0 }
 
     mutating func push(due: Int64, token: Int, bytes: Int, tag: UInt8) {
@@ -49,7 +49,7 @@ struct TimedQueue: Sendable {
         lastDue = due
     }
 
-    /// Takes the first entry out; the queue must not be empty.
+    /// Removes and returns the first entry; the queue must not be empty.
     mutating func popFirst() -> Entry {
         if heap.isEmpty || (ringCount > 0 && TimedQueue.precedes(ring[head], heap[0])) {
             let entry = ring[head]

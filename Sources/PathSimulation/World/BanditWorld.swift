@@ -2,30 +2,30 @@ import Glibc
 public import PathLearning
 public import PathTelemetry
 
-/// A bandit problem whose best action is known: what the regret of policies is measured on.
+/// A bandit problem whose best action is known, to measure the regret of policies.
 ///
-/// Time runs in steps of 10 ms. In each step the arms are candidates with features; the true cost of
-/// each is known to the world, the policy sees the noisy delivery of the one it took. Deliveries are
-/// `h exp(cost + noise)`, so the policies' residual is cost and noise. Contextual worlds put a common
-/// context x (a one first) into a block of features of its own for each arm, so that weights shared
-/// by all paths are weights of each arm.
+/// Time runs in steps of 10 ms. In each step the arms are candidates with features; the world knows
+/// the true cost of each, and the policy sees the noisy delivery of its choice. Deliveries are `h
+/// exp(cost + noise)`, so the policies' residual is cost plus noise. Contextual worlds put a common
+/// context x (beginning with a one) into a separate block of features for each arm, so that shared
+/// weights act as weights per arm.
 ///
-/// What is not modelled: paths that get slower by being used. Source of the contextual worlds: the
-/// setting of Russac et al. 2019, section 5, with four arms and six features.
+/// Paths that become slower with use are not modelled. Source of the contextual worlds: the setting
+/// of Russac et al. 2019, section 5, with four arms and six features.
 public struct BanditWorld: Sendable {
-    /// How costs come about.
+    /// How costs are generated.
     public enum Kind: String, CaseIterable, Sendable {
-        /// Linear in the context, for ever.
+        /// Costs are linear in the context and constant over time.
         case linear
-        /// Sines of the context: no linear model is right.
+        /// Costs are sines of the context, so no linear model is correct.
         case nonlinear
-        /// Linear, with coefficients that turn once in 60 s.
+        /// Costs are linear, with coefficients that rotate once in 60 s.
         case drifting
-        /// Linear; after each third of the time the arms have changed places.
+        /// Costs are linear; after each third of the time the arms are permuted.
         case abrupt
-        /// No context: each arm has one mean.
+        /// There is no context; each arm has a constant mean.
         case fixed
-        /// The same, and after each third the arms have changed places.
+        /// The same, with arms permuted after each third of the time.
         case switching
     }
 
@@ -40,7 +40,7 @@ public struct BanditWorld: Sendable {
     public let kind: Kind
     public let arms: Int
     public let steps: Int
-    /// Features of the context, the constant among them.
+    /// Number of context features, including the constant.
     let dimensions: Int
     private var generator: SeededGenerator
     private let first: [[Double]]
@@ -51,7 +51,7 @@ public struct BanditWorld: Sendable {
 
     /// - Parameters:
     ///   - arms: 2 to 8.
-    ///   - seed: of everything in the world.
+    ///   - seed: seed of everything in the world.
     public init(_ kind: Kind, arms: Int, steps: Int, seed: UInt64) {
         self.kind = kind
         self.arms = min(max(2, arms), 8)
@@ -66,7 +66,7 @@ public struct BanditWorld: Sendable {
         if isContextual {
             first = (0..<count).map { _ in coefficients(size) }
         } else {
-            // Means at equal distances, in random order.
+            // The means are equidistant, in random order.
             var order = Array(0..<count)
             order.shuffle(using: &generator)
             first = order.map { [0.5 * Double($0) / Double(count - 1)] }
@@ -79,7 +79,7 @@ public struct BanditWorld: Sendable {
     /// The time of the present step.
     public var now: Instant { .zero + BanditWorld.interval * Int64(step) }
 
-    /// Goes to the next step; the candidates are its arms.
+    /// Advances to the next step; the candidates are its arms.
     public mutating func advance(_ candidates: inout CandidateSet) {
         step += 1
         var context = [1.0]
@@ -120,7 +120,7 @@ public struct BanditWorld: Sendable {
         return sum
     }
 
-    /// What happens when the present step's burst goes on an arm; the noise does not depend on it.
+    /// The outcome of the present step's burst on an arm; the noise does not depend on the arm.
     public mutating func outcome(of arm: Int, number: UInt64) -> Outcome {
         let noise = BanditWorld.noise * generator.normal()
         let delivery = BanditWorld.prediction * exp(costs[arm] + noise)
@@ -131,21 +131,21 @@ public struct BanditWorld: Sendable {
     }
 }
 
-/// What a policy lost against always taking the best arm.
+/// The regret of a policy against always taking the best arm.
 public struct BanditResult: Sendable {
-    /// Sum over all steps of the taken arm's true cost over the least one.
+    /// Sum over all steps of the chosen arm's true cost minus the least one.
     public var regret = 0.0
-    /// The same of choosing at random with equal chances: its expectation.
+    /// The expected regret of uniformly random choice.
     public var randomRegret = 0.0
     /// Regret by the end of each tenth of the steps.
     var course: [Double] = []
-    /// Of an optimal choice that knows no context: the best arm on average over all steps.
+    /// Regret of the best fixed arm on average over all steps, without context.
     var fixedArmRegret = 0.0
 
-    /// Regret as a share of random's.
+    /// Regret as a share of that of random choice.
     public var share: Double { randomRegret > 0 ? regret / randomRegret : 0 }
 
-    /// Plays a policy through a world.
+    /// Runs a policy in a world.
     ///
     /// - Parameter delay: steps from a decision to its outcome.
     public static func play(

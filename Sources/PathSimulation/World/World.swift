@@ -2,62 +2,63 @@ public import PathLearning
 public import PathTelemetry
 public import PathTransport
 
-/// What runs on both ends of a world: writes into the client's connection, reads from the server's.
+/// The application at both ends of a world: it writes into the client's connection and reads from
+/// the server's.
 public protocol WorldApplication {
-    /// Looks at the client; called after everything that happened to it.
+    /// Handles the client; called after every event of it.
     mutating func handleClient(_ connection: inout Connection, now: Instant)
-    /// Looks at the server's connection; called after everything that happened to it.
+    /// Handles the server's connection; called after every event of it.
     mutating func handleServer(_ connection: inout Connection, now: Instant)
-    /// When it wants to be called although nothing happens.
+    /// When it wants to be called even without an event.
     var nextWake: Instant { get }
-    /// The run may end.
+    /// Whether the run may end.
     var isDone: Bool { get }
 
-    /// Sees every datagram as it arrives, and may change it; false drops it.
+    /// Inspects every datagram as it arrives, and may change it; returning false drops it.
     mutating func inspect(
         _ datagram: UnsafeMutableRawBufferPointer, path: Int, direction: LinkDirection,
         now: Instant
     ) -> Bool
-    /// Where the server sees a path's packets come from: a NAT may change it.
+    /// The source address of a path's packets at the server, which a NAT may change.
     func clientAddress(path: Int, usual: SocketAddress, now: Instant) -> SocketAddress
 }
 
 extension WorldApplication {
-    /// Everything passes.
+    /// By default everything passes.
     public mutating func inspect(
         _ datagram: UnsafeMutableRawBufferPointer, path: Int, direction: LinkDirection,
         now: Instant
     ) -> Bool { true }
 
-    /// The address that the path has.
+    /// By default this is the path's address.
     public func clientAddress(
         path: Int, usual: SocketAddress, now: Instant
     ) -> SocketAddress { usual }
 }
 
-/// Two real endpoints over simulated links, in virtual time: what runs here is what ships.
+/// Two real endpoints over simulated links, in virtual time; it runs the shipped code.
 ///
-/// Deterministic: same specification, same seed, same run. Sockets are link numbers; the two
-/// clocks differ by a fixed offset that neither side is told. See `Link` for what is not modelled;
-/// beyond that, hosts here compute in no time at all.
+/// It is deterministic: the same specification and seed give the same run. Sockets are link
+/// numbers; the two clocks differ by a fixed offset that neither side knows. `Link` lists what is
+/// not modelled; in addition, hosts need no time to compute.
 public struct World<Application: WorldApplication>: ~Copyable {
     public private(set) var now: Instant
     public private(set) var links: [DuplexLink]
     public var client: Connection
     public private(set) var server: ServerEndpoint
     public var application: Application
-    /// Added to the time that the server sees.
+    /// Offset of the server's clock.
     let serverClockOffset: TimeDelta
-    /// Packets that reach the world's ends, for tests that look at the wire.
+    /// Datagrams delivered to either end.
     public private(set) var datagramsDelivered = 0
     /// UDP payload bytes that the server sent, and those that reached it.
     private(set) var serverBytes = (sent: 0, received: 0)
-    /// Why the run ended early; nil when it did not.
+    /// Why the run ended early; nil if it did not.
     ///
-    /// Set when an endpoint asked to be called again and again without time passing, or sent
-    /// without end: a fault of the endpoint.
+    /// It is set if an endpoint asked to be called repeatedly without progress of time, or sent
+    /// without end, which is a fault of the endpoint.
     private(set) var stall: String?
-    /// Rounds at one instant that no run needs.
+    /// The most rounds at one instant; correct runs need fewer.
     private static var roundLimit: Int { 1000 }
     private static var transmitLimit: Int { 200_000 }
 
@@ -67,9 +68,9 @@ public struct World<Application: WorldApplication>: ~Copyable {
     private var transcript = StableHash()
 
     /// - Parameters:
-    ///   - links: one a path.
-    ///   - traits: of the client's paths, in the same order; empty for plain ones.
-    ///   - seed: of links and policies.
+    ///   - links: one link per path.
+    ///   - traits: traits of the client's paths, in the same order; empty means defaults.
+    ///   - seed: seed of links and policies.
     public init(
         links specifications: [LinkSpecification], traits: [PathTraits] = [],
         settings: WorldSettings, application: Application, seed: UInt64
@@ -80,7 +81,7 @@ public struct World<Application: WorldApplication>: ~Copyable {
             key: credentials.serverKey, clients: credentials.clients, policy: settings.serverPolicy)
         serverSetup.connection = settings.server
         serverSetup.connection.seed = seed &+ 1
-        // Virtual time is the wall clock of both; the client's shows a moment later.
+        // Virtual time is the wall clock of both ends; the client's is slightly ahead.
         let stamp = UInt64(start.nanoseconds)
         let server = try ServerEndpoint(
             serverSetup, startedAt: InitiationStamp(nanoseconds: stamp))
@@ -121,12 +122,13 @@ public struct World<Application: WorldApplication>: ~Copyable {
 
     /// Time since the start.
     public var elapsed: TimeDelta { now - Instant(nanoseconds: 1_000_000_000_000) }
-    /// Hash over all datagrams that were delivered, with their times: equal for equal runs.
+    /// Hash over all datagrams that were delivered, with their times: which is equal for equal
+    /// runs.
     var transcriptHash: UInt64 { transcript.value }
     /// The server's connection, once there is one.
     var serverBox: ConnectionBox? { server.boxes.first }
 
-    /// Runs until the application is done or the time is over.
+    /// Runs until the application is done or the time has passed.
     public mutating func run(for duration: TimeDelta) {
         let end = Instant(nanoseconds: 1_000_000_000_000) + duration
         var rounds = 0
@@ -142,7 +144,7 @@ public struct World<Application: WorldApplication>: ~Copyable {
         }
     }
 
-    /// Takes the samples of a recording that fall before the next event, which they do not touch.
+    /// Takes the samples of a recording before the next event, which they do not affect.
     private mutating func sample(until next: Instant) {
         while client.sampleTimeout < next {
             client.takeSamples(now: max(now, client.sampleTimeout))
@@ -175,7 +177,7 @@ public struct World<Application: WorldApplication>: ~Copyable {
         return text
     }
 
-    /// Calls both applications, and sends everything that may be sent now.
+    /// Calls the application at both ends, and sends everything that may be sent now.
     private mutating func settle() {
         application.handleClient(&client, now: now)
         var sent = 0
@@ -204,7 +206,7 @@ public struct World<Application: WorldApplication>: ~Copyable {
         }
     }
 
-    /// Gives the server a datagram from outside, now.
+    /// Injects a datagram into the server now.
     mutating func injectToServer(
         _ bytes: [UInt8], path: Int, from remote: SocketAddress? = nil
     ) {
@@ -218,7 +220,7 @@ public struct World<Application: WorldApplication>: ~Copyable {
         }
     }
 
-    /// Gives the client a datagram from outside, now.
+    /// Injects a datagram into the client now.
     mutating func injectToClient(_ bytes: [UInt8], path: Int) {
         var bytes = bytes
         let address = addresses[path].server
@@ -307,18 +309,18 @@ public struct World<Application: WorldApplication>: ~Copyable {
     }
 }
 
-/// How the endpoints of a world are set up.
+/// The settings of a world's endpoints.
 public struct WorldSettings: Sendable {
     public var policy = PolicySpecification.earliest
     public var model: Model?
     public var client = ConnectionConfiguration()
     public var server = ConnectionConfiguration()
     public var suite = CipherSuite.aes128gcm
-    /// Chooses the paths of what the server sends.
+    /// The policy that chooses the paths of the server's data.
     var serverPolicy = PolicySpecification.minRTT
-    /// Keys of both sides; nil makes fitting ones.
+    /// Keys of both sides; nil generates matching ones.
     var credentials: WorldCredentials?
-    /// Largest UDP payload that the client's interfaces take; nil is what the links carry.
+    /// Largest UDP payload that the client's interfaces take; nil means that of the links.
     public var datagramLimit: Int?
     /// The server's clock minus the client's.
     var serverClockOffset = TimeDelta.seconds(1234)
@@ -326,20 +328,20 @@ public struct WorldSettings: Sendable {
     public init() {}
 }
 
-/// The keys of a world: fitting ones, to be changed by who wants to see a refusal.
+/// The keys of a world: they match, and can be changed to test refusals.
 public struct WorldCredentials: Sendable {
     /// The server's own key.
     var serverKey: PrivateKey
     /// The client's own key.
     public var clientKey: PrivateKey
-    /// The key that the client expects of the server.
+    /// The server key that the client expects.
     var expectedServer: PublicKey
-    /// What the client holds.
+    /// The client's pre-shared key.
     public var presharedKey: PresharedKey?
-    /// What the server lets in.
+    /// The clients that the server admits.
     public var clients: [PublicKey: PresharedKey?]
 
-    /// Fresh keys that fit, without a pre-shared key.
+    /// Generates matching keys, without a pre-shared key.
     public init() throws(CryptoError) {
         serverKey = try PrivateKey.generate()
         clientKey = try PrivateKey.generate()

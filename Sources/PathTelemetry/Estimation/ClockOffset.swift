@@ -1,10 +1,10 @@
-/// The distance between the receiver's clock and the sender's, estimated from all paths.
+/// The offset between the receiver's clock and the sender's, estimated from all paths.
 ///
-/// Every raw one-way delay contains the same unknown distance, so delays of several paths compare
-/// exactly whatever is subtracted; a good estimate only makes them meaningful in seconds. On each
-/// path the distance lies between `least raw delay - least RTT` (all delay on the way out) and
-/// `least raw delay` (none). The estimate is the least `raw delay - RTT / 2`, held within what all
-/// paths allow.
+/// Every raw one-way delay contains the same unknown offset, so delays of several paths are
+/// comparable whatever is subtracted; a good estimate only makes them meaningful in seconds. On
+/// each path the offset lies between `least raw delay - least RTT` (all delay is forward) and
+/// `least raw delay` (none is). The estimate is the least `raw delay - RTT / 2`, clamped to what
+/// all paths allow.
 public struct ClockOffset: Sendable {
     private var least = InlineArray<16, Int64>(repeating: 0)
     private var rtt = InlineArray<16, Int64>(repeating: 0)
@@ -15,7 +15,7 @@ public struct ClockOffset: Sendable {
 
     public init() {}
 
-    /// Takes over what is known of a path now.
+    /// Updates the estimate with the evidence of a path.
     public mutating func update(path: PathID, from evidence: borrowing PathEvidence) {
         guard let raw = evidence.rawDelayMinimum, let rtt = evidence.minRTT,
             path.index < PathID.limit
@@ -30,19 +30,19 @@ public struct ClockOffset: Sendable {
         solve()
     }
 
-    /// Forgets a path that was removed.
+    /// Drops a removed path.
     public mutating func remove(path: PathID) {
         guard path.index < PathID.limit else { return }
         known.remove(PathSet(path))
         solve()
     }
 
-    /// The one-way delay in seconds behind a raw one; zero or more.
+    /// Converts a raw one-way delay to seconds, zero or more.
     public func delay(ofRaw raw: TimeDelta) -> Double {
         ClockOffset.delay(ofRaw: raw, offset: estimate)
     }
 
-    /// The same by an estimate.
+    /// The same with a given estimate.
     @inline(__always)
     static func delay(ofRaw raw: TimeDelta, offset: TimeDelta?) -> Double {
         guard let offset else { return 0 }

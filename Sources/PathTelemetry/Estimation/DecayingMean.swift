@@ -1,18 +1,18 @@
 import Glibc
 
-/// The factor by which evidence shrinks over `elapsed` with time constant `timeConstant` seconds.
+/// The factor of exponential decay over `elapsed` with a time constant in seconds.
 ///
-/// `exp(-elapsed / timeConstant)`; one when no time has passed or the clock went back.
+/// `exp(-elapsed / timeConstant)`; one if no time has passed or the clock went back.
 func decayFactor(_ elapsed: TimeDelta, timeConstant: Double) -> Double {
     elapsed.nanoseconds <= 0 ? 1 : exp(-elapsed.seconds / timeConstant)
 }
 
 /// A mean and a variance in which a sample's weight decays exponentially with its age.
 ///
-/// `weight = factor * weight + 1`, so samples that come in one instant count alike, and a path
-/// that is idle keeps its mean while the weight of it fades. The caller passes the factor, because
-/// several estimators of one path share one exponential.
-/// Source: West, "Updating mean and variance estimates: an improved method", 1979, with decay.
+/// `weight = factor * weight + 1`, so samples of one instant have equal weight, and an idle path
+/// keeps its mean while the weight of the mean decays. The caller passes the factor, because
+/// several estimators of one path share one exponential. Source: West, "Updating mean and variance
+/// estimates: an improved method", 1979, with decay.
 struct DecayingMean: Sendable {
     /// Weighted number of samples; zero before the first.
     private(set) var weight = 0.0
@@ -22,7 +22,7 @@ struct DecayingMean: Sendable {
 
     init() {}
 
-    /// Variance of the samples about their mean, weighted alike.
+    /// Variance of the samples about their mean, with the same weights.
     var variance: Double { weight > 0 ? max(0, squares / weight) : 0 }
 
     /// Adds a sample after multiplying the weight of the older ones by `factor` (0...1).
@@ -35,10 +35,10 @@ struct DecayingMean: Sendable {
     }
 }
 
-/// The share of lost packets, both counts decaying exponentially with age.
+/// The share of lost packets, with both counts decaying exponentially.
 ///
-/// One packet's worth of "delivered" is assumed, so a single early loss is no certainty and old
-/// evidence fades to "no loss" while nothing is sent.
+/// A prior of one delivered packet is included, so a single early loss is not taken as certain, and
+/// old evidence decays to "no loss" while nothing is sent.
 struct DecayingShare: Sendable {
     private(set) var lost = 0.0
     private(set) var delivered = 0.0

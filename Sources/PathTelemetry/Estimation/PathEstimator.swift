@@ -1,8 +1,8 @@
-/// What the acknowledgements, losses and silences of one path say about it.
+/// Estimates the state of one path from its acknowledgements, losses and silences.
 ///
-/// Deterministic, no clock, no I/O, no allocation; every call takes constant time. Feed it with
-/// the *handle* calls in the order of their times, call `tick` at least every 100 ms so that old
-/// evidence fades while nothing arrives, and *read* it for the features of a decision.
+/// It is deterministic and has no clock, no I/O and no allocation; every call takes constant time.
+/// Make the *handle* calls in time order, call `tick` at least every 100 ms so that old evidence
+/// decays while nothing arrives, and *read* it for the features of a decision.
 public struct PathEstimator: Sendable {
     /// Time constants of the averages, seconds.
     private static let slow = 1.0
@@ -18,8 +18,8 @@ public struct PathEstimator: Sendable {
 
     private var rttWindow = SlidingMinimum()
     private var delayWindow = SlidingMinimum()
-    /// The first raw delay; averages hold differences to it, because a raw delay contains the
-    /// distance of two clocks and would lose its nanoseconds in a Double.
+    /// The first raw delay; averages hold differences from it, because a raw delay contains the
+    /// offset of two clocks, and a Double would lose its nanoseconds.
     private var delayOrigin = TimeDelta.zero
 
     private var lossTime: Instant?
@@ -29,14 +29,14 @@ public struct PathEstimator: Sendable {
     private var sentTime: Instant?
     private var sentBytes = 0.0
 
-    /// What a decision reads of all this.
+    /// The values that a decision reads.
     public private(set) var evidence = PathEvidence()
 
     public init() {}
 
     // MARK: Handle
 
-    /// Bytes were sent on the path.
+    /// Takes bytes that were sent on the path.
     public mutating func handleSent(bytes: Int, now: Instant) {
         if let sentTime {
             sentBytes *= decayFactor(now - sentTime, timeConstant: PathEstimator.slow)
@@ -45,14 +45,14 @@ public struct PathEstimator: Sendable {
         sentBytes += Double(max(0, bytes))
     }
 
-    /// An acknowledgement arrived.
+    /// Takes an acknowledgement.
     ///
     /// - Parameters:
-    ///   - rtt: the sample, RFC 9002 section 5.1; not positive means "no sample".
-    ///   - rawOneWayDelay: the receiver's stamp minus the sender's: delay plus the unknown
-    ///     distance of the two clocks. Nil when the acknowledgement had no stamp.
+    ///   - rtt: the sample, RFC 9002 section 5.1; a value that is not positive means "no sample".
+    ///   - rawOneWayDelay: the receiver's stamp minus the sender's: the delay plus the unknown
+    ///     offset of the two clocks. Nil if the acknowledgement had no stamp.
     ///   - bytes: newly acknowledged bytes.
-    ///   - deliveryRate: the controller's sample, bytes per second, where it has one.
+    ///   - deliveryRate: the controller's sample, bytes per second, if there is one.
     public mutating func handleAck(
         rtt: TimeDelta, rawOneWayDelay: TimeDelta?, bytes: Int, deliveryRate: Double?,
         now: Instant
@@ -84,10 +84,10 @@ public struct PathEstimator: Sendable {
         publishAverages()
     }
 
-    /// Packets were declared lost.
+    /// Takes packets that were declared lost.
     ///
     /// - Parameters:
-    ///   - packets: how many in all.
+    ///   - packets: number of lost packets.
     ///   - longestRun: the longest run of consecutive packet numbers among them.
     public mutating func handleLoss(packets: Int, longestRun: Int, now: Instant) {
         guard packets > 0 else { return }
@@ -99,7 +99,7 @@ public struct PathEstimator: Sendable {
         publishLoss()
     }
 
-    /// Packets were acknowledged: the other side of the loss share.
+    /// Takes acknowledged packets for the loss share.
     public mutating func handleDelivered(packets: Int, now: Instant) {
         guard packets > 0 else { return }
         decayLoss(to: now)
@@ -108,7 +108,7 @@ public struct PathEstimator: Sendable {
         publishLoss()
     }
 
-    /// Lets the past fade up to now.
+    /// Decays old evidence up to now.
     public mutating func tick(_ now: Instant) {
         rttWindow.advance(to: now)
         delayWindow.advance(to: now)
@@ -155,7 +155,7 @@ public struct PathEstimator: Sendable {
 
     // MARK: Read
 
-    /// Packets of the longest run in the latest loss; zero before the first.
+    /// Packets in the longest run of the latest loss; zero before the first.
     var lastLossBurst: Int { Int(evidence.lossBurst) }
     /// When packets were last declared lost.
     var lastLoss: Instant? { evidence.lastLoss }
@@ -163,24 +163,24 @@ public struct PathEstimator: Sendable {
     public var lastReply: Instant? { evidence.lastReply }
     /// Mean raw one-way delay of about the last 250 ms; nil before the first.
     var rawDelay: TimeDelta? { evidence.rawDelay }
-    /// How far the recent delay lies above its minimum of 10 s, seconds, zero or more.
+    /// The recent delay minus its minimum over 10 s, seconds, zero or more.
     ///
-    /// One-way where the receiver stamps its acknowledgements, else of the round trip.
+    /// It is the one-way delay if the receiver stamps its acknowledgements, else the round trip.
     public var delayExcess: Double { evidence.delayExcess }
 
-    /// The least RTT of the last 10 s; nil without a sample in them.
+    /// The least RTT of the last 10 s; nil without a sample in that time.
     public var minRTT: TimeDelta? { rttWindow.minimum }
 
     /// Mean RTT of about the last 250 ms, seconds; zero before the first sample.
     var recentRTT: Double { rttFast.mean }
 
-    /// How much the RTT of the last 250 ms lies above that of the last second, as a share of it.
+    /// The RTT of the last 250 ms relative to that of the last second, minus one.
     public var rttSlope: Double { evidence.rttSlope }
 
-    /// The least raw one-way delay of the last 10 s: contains the distance of the clocks.
+    /// The least raw one-way delay of the last 10 s: it contains the offset of the clocks.
     var rawDelayMinimum: TimeDelta? { delayWindow.minimum }
 
-    /// The 0.9 quantile of the differences between RTT samples in a row, seconds.
+    /// The 0.9 quantile of the differences between consecutive RTT samples, seconds.
     public var jitterP90: Double { evidence.jitterP90 }
 
     /// Mean delivery rate of about the last second, bytes per second; zero before a sample.
@@ -194,6 +194,6 @@ public struct PathEstimator: Sendable {
     /// Share of packets lost over about the last 5 s.
     var lossShareLong: Double { evidence.lossLong }
 
-    /// Our own load over about the last second, bytes per second.
+    /// The sender's own load over about the last second, bytes per second.
     var sendRate: Double { sentBytes / PathEstimator.slow }
 }

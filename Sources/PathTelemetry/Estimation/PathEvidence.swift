@@ -1,11 +1,11 @@
-/// What a decision reads of a path's past: the part of its estimator that is handed over for each
-/// decision, as numbers that acknowledgements and losses keep up to date.
+/// The part of a path's estimator that each decision reads, as numbers that acknowledgements and
+/// losses keep up to date.
 public struct PathEvidence: Sendable {
-    /// How much the RTT of the last 250 ms lies above that of the last second, as a share of it.
+    /// The RTT of the last 250 ms relative to that of the last second, minus one.
     var rttSlope = 0.0
-    /// How far the recent delay lies above its minimum of 10 s, seconds, zero or more.
+    /// The recent delay minus its minimum over 10 s, seconds, zero or more.
     var delayExcess = 0.0
-    /// The 0.9 quantile of the differences between RTT samples in a row, seconds.
+    /// The 0.9 quantile of the differences between consecutive RTT samples, seconds.
     var jitterP90 = 0.0
     /// Mean delivery rate of about the last second, bytes per second; zero before a sample.
     var rateMean = 0.0
@@ -14,9 +14,9 @@ public struct PathEvidence: Sendable {
     /// Share of packets lost over about the last 0.5 s, and the last 5 s.
     var lossShort = 0.0
     var lossLong = 0.0
-    /// Packets of the longest run in the latest loss; zero before the first.
+    /// Packets in the longest run of the latest loss; zero before the first.
     var lossBurst = 0.0
-    /// Mean raw one-way delay of about the last 250 ms, and its least of 10 s.
+    /// Mean raw one-way delay of about the last 250 ms, and its minimum over 10 s.
     var rawDelay: TimeDelta?
     var rawDelayMinimum: TimeDelta?
     /// The least RTT of the last 10 s.

@@ -1,10 +1,9 @@
-/// A quantile of a stream that may change, tracked with one number.
+/// Tracks a quantile of a changing stream with one number.
 ///
-/// A sample above the estimate multiplies it by `exp(step * p)`, one below by
-/// `exp(-step * (1 - p))`; in balance a share `p` of the samples lies below. Free of scale, and
-/// it forgets within about `1 / step` samples on each side.
-/// Source: Ma, Muthukrishnan and Sandler, "Frugal Streaming for Estimating Quantiles", 2013,
-/// here with multiplicative steps.
+/// A sample above the estimate multiplies it by `exp(step * p)`, one below by `exp(-step * (1 -
+/// p))`; in equilibrium a share `p` of the samples lies below. It is independent of scale and
+/// adapts within about `1 / step` samples on each side. Source: Ma, Muthukrishnan and Sandler,
+/// "Frugal Streaming for Estimating Quantiles", 2013, here with multiplicative steps.
 struct QuantileTracker: Sendable {
     /// The 0.9 quantile with steps of 0.1: exp(0.09) and exp(-0.01).
     private static let up = 1.094_174_283_705_210_4
@@ -14,10 +13,10 @@ struct QuantileTracker: Sendable {
     private(set) var value = 0.0
     private let floor: Double
 
-    /// - Parameter floor: smallest value the estimate takes; keeps the steps from dying out.
+    /// - Parameter floor: smallest value of the estimate, which keeps the steps from vanishing.
     init(floor: Double) { self.floor = floor }
 
-    /// Moves the estimate a step towards a sample.
+    /// Moves the estimate one step towards a sample.
     mutating func add(_ sample: Double) {
         guard value > 0 else {
             value = max(floor, sample)

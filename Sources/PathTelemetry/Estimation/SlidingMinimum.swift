@@ -1,7 +1,7 @@
-/// The least value of the last ten seconds, in constant time and space.
+/// The minimum of the last ten seconds, in constant time and space.
 ///
-/// Ten slots of one second each; a value counts for nine to ten seconds. Time that goes back is
-/// treated as no time.
+/// It has ten slots of one second; a value counts for nine to ten seconds. If time goes back, it
+/// counts as unchanged.
 struct SlidingMinimum: Sendable {
     private static let slots = 10
     private static let slotLength: Int64 = 1_000_000_000
@@ -12,10 +12,10 @@ struct SlidingMinimum: Sendable {
 
     init() {}
 
-    /// The minimum, or nil when the window holds no value.
+    /// The minimum, or nil if the window has no value.
     var minimum: TimeDelta? { least == .max ? nil : TimeDelta(nanoseconds: least) }
 
-    /// Takes in a value seen now.
+    /// Adds a value.
     mutating func add(_ value: TimeDelta, now: Instant) {
         advance(to: now)
         let index = SlidingMinimum.index(slot)
@@ -23,9 +23,9 @@ struct SlidingMinimum: Sendable {
         if value.nanoseconds < least { least = value.nanoseconds }
     }
 
-    /// Drops what has left the window.
+    /// Drops values that have left the window.
     mutating func advance(to now: Instant) {
-        // Rounded down, also before the clock's origin.
+        // The slot is rounded down, even before the clock's origin.
         let (quotient, remainder) = now.nanoseconds.quotientAndRemainder(
             dividingBy: SlidingMinimum.slotLength)
         let target = remainder < 0 ? quotient - 1 : quotient

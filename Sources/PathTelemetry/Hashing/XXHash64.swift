@@ -1,8 +1,7 @@
-/// XXH64 with the seed 0, by the specification of xxHash 0.1.1
-/// (github.com/Cyan4973/xxHash, doc/xxhash_spec.md): a few bytes in a nanosecond.
+/// XXH64 with the seed 0, by the specification of xxHash 0.1.1 (github.com/Cyan4973/xxHash,
+/// doc/xxhash_spec.md); it hashes a few bytes per nanosecond.
 ///
-/// It finds bytes of a file that are not those that were written; it is no protection against
-/// forgery.
+/// It detects damaged bytes of a file and does not protect against forgery.
 public enum XXHash64 {
     fileprivate static let prime1: UInt64 = 0x9e37_79b1_85eb_ca87
     fileprivate static let prime2: UInt64 = 0xc2b2_ae3d_27d4_eb4f
@@ -83,7 +82,7 @@ public struct RowFingerprint: Sendable {
 
     public init() {}
 
-    /// Takes in a row and the weight that it counts with.
+    /// Adds a row and its weight.
     public mutating func add(_ row: UnsafeBufferPointer<Double>, _ weight: Double) {
         var (a, b, c, d) = lanes
         var index = 0

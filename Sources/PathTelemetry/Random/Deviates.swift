@@ -5,7 +5,7 @@ extension RandomNumberGenerator {
     @inlinable
     public mutating func uniform() -> Double { Double(next() &>> 11) * 0x1p-53 }
 
-    /// A standard normal number, of two uniform ones (Box and Muller 1958).
+    /// A standard normal number from two uniform ones (Box and Muller 1958).
     @inlinable
     public mutating func normal() -> Double {
         let radius = uniform()
@@ -13,7 +13,7 @@ extension RandomNumberGenerator {
     }
 }
 
-/// The normal number that belongs to two uniform ones.
+/// The normal number for two uniform ones.
 @usableFromInline
 func normalDeviate(_ radius: Double, _ angle: Double) -> Double {
     (-2 * log(1 - radius)).squareRoot() * cos(2 * Double.pi * angle)

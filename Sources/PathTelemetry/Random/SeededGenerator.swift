@@ -1,8 +1,8 @@
-/// The one random generator of the product: xoshiro256++, seeded through SplitMix64.
+/// The random generator of simulations and policies: xoshiro256++, seeded through SplitMix64.
 ///
-/// Same seed, same sequence, on every machine. `split` hands an independent stream down, so that
-/// drawing more in one place does not move the draws of another. Not for keys.
-/// Source: Blackman and Vigna, "Scrambled linear pseudorandom number generators", 2021.
+/// The same seed gives the same sequence on every machine. `split` makes an independent stream, so
+/// that more draws in one place do not change those of another. It is not for keys. Source:
+/// Blackman and Vigna, "Scrambled linear pseudorandom number generators", 2021.
 public struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var s0: UInt64
     private var s1: UInt64
@@ -30,6 +30,6 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
         return result
     }
 
-    /// A generator whose stream is independent of what is drawn from this one afterwards.
+    /// Makes a generator whose stream is independent of later draws from this one.
     public mutating func split() -> SeededGenerator { SeededGenerator(seed: next()) }
 }

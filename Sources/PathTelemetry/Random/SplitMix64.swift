@@ -1,10 +1,10 @@
 /// SplitMix64: a counter and a one-to-one hash of it, 64 bits each.
 ///
-/// It seeds `SeededGenerator`, and gives many short streams that have to be told apart by a number:
-/// one a link, one a block of a bootstrap. Not for keys.
-/// Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
+/// It seeds `SeededGenerator`, and gives many short streams that are distinguished by a number,
+/// such as one per link or per block of a bootstrap. It is not for keys. Source: Steele, Lea,
+/// Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
 public struct SplitMix64: RandomNumberGenerator, Hashable, Sendable {
-    /// The counter as it stands before the next number.
+    /// The counter before the next number.
     public var state: UInt64
 
     @inlinable
@@ -17,7 +17,7 @@ public struct SplitMix64: RandomNumberGenerator, Hashable, Sendable {
         return SplitMix64.mix(state)
     }
 
-    /// The hash of one value: no two values have the same.
+    /// The hash of one value; different values have different hashes.
     @inlinable
     @inline(__always)
     public static func mix(_ value: UInt64) -> UInt64 {
@@ -27,7 +27,7 @@ public struct SplitMix64: RandomNumberGenerator, Hashable, Sendable {
         return z ^ (z &>> 31)
     }
 
-    /// The odd number next to 2^64 over the golden ratio.
+    /// The odd number nearest to 2^64 over the golden ratio.
     @inlinable
     @inline(__always)
     public static var increment: UInt64 { 0x9e37_79b9_7f4a_7c15 }

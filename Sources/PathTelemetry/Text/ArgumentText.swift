@@ -1,4 +1,4 @@
-/// Numbers as people type them into options and files.
+/// Parses numbers as users type them in options and files.
 public enum ArgumentText {
     /// A finite number in decimal or scientific notation; nil for anything else, and for a text
     /// longer than any number needs.
@@ -10,13 +10,13 @@ public enum ArgumentText {
     }
 }
 
-/// A number and its unit, as people write it: `150ms`, `20mbit`, `64KiB`.
+/// A number and its unit, as users write it: `150ms`, `20mbit`, `64KiB`.
 public struct Quantity: Sendable {
     public var number: Double
-    /// What stands after the number; empty without a unit.
+    /// The text after the number; empty without a unit.
     public var unit: String
 
-    /// Nil for anything but a plain decimal number, not negative, with letters after it.
+    /// Nil for anything but a non-negative decimal number followed by letters.
     public init?(_ text: String) {
         let digits = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
         guard digits.count <= 20, let number = ArgumentText.number(digits) else { return nil }
@@ -27,7 +27,7 @@ public struct Quantity: Sendable {
 
 /// The names of paths and links, which have 1 to 32 of `a-z A-Z 0-9 - _ .` and nothing else.
 public enum PlainName {
-    /// True for a text that may be such a name.
+    /// Whether a text is such a name.
     public static func allows(_ text: some StringProtocol) -> Bool {
         let isPlain = text.utf8.allSatisfy {
             switch $0 {

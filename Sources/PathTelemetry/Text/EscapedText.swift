@@ -1,10 +1,10 @@
 /// Text from a peer, a file or a file name, made safe for a terminal, a log and a report.
 ///
-/// What a terminal would obey, or what would make a line read as another, is written out: control
-/// characters and bytes that are not UTF-8 as `\x1b`, characters of the Unicode categories Cc, Cf,
-/// Zl, Zp, Co and Cn (direction overrides, joiners, line separators) as `\u{202e}`. Everything else
-/// stays as it is, backslashes too, so that text which was escaped already is not changed again:
-/// each place that shows text may escape it, whatever was done before.
+/// It escapes everything that a terminal would obey, or that would make a line look different:
+/// control characters and bytes that are not UTF-8 as `\x1b`, characters of the Unicode categories
+/// Cc, Cf, Zl, Zp, Co and Cn (direction overrides, joiners, line separators) as `\u{202e}`.
+/// Everything else is unchanged, including backslashes, so that escaped text is not changed again:
+/// each place that shows text may escape it.
 ///
 ///     print("cannot store \(EscapedText(bytes: name))")
 public struct EscapedText: CustomStringConvertible, Hashable, Sendable {
@@ -17,7 +17,7 @@ public struct EscapedText: CustomStringConvertible, Hashable, Sendable {
         description = isPlain ? text : EscapedText.escape(Array(text.utf8))
     }
 
-    /// Escapes bytes that should be UTF-8, and need not be.
+    /// Escapes bytes that should be UTF-8 but may not be.
     public init(bytes: some Sequence<UInt8>) {
         description = EscapedText.escape(Array(bytes))
     }

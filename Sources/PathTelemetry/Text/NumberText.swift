@@ -129,7 +129,7 @@ public enum NumberText {
     ) -> String {
         guard value.isFinite else { return "-" }
         let prefixes = ["", "k", "M", "G", "T", "P"]
-        // What three digits would round up to a thousand stands in the next unit.
+        // A number that three digits would round up to a thousand gets the next unit.
         let full = decimals.isEmpty ? 999.5 : 1000
         var rest = value
         var step = 0

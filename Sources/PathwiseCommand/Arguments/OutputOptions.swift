@@ -2,14 +2,14 @@ import ArgumentParser
 import PathReport
 import PathTelemetry
 
-/// `--json`: one object on standard output and nothing else there.
+/// `--json`: prints one object, and nothing else, on standard output.
 struct OutputOptions: ParsableArguments {
     @Flag(help: "Print one JSON object instead of text.")
     var json = false
 
-    /// Prints a result in the form asked for.
+    /// Prints a result in the requested form.
     ///
-    /// Whatever names are in a text, a terminal has nothing in it to obey but the ends of lines.
+    /// Names in the text are escaped, so a terminal obeys only its line breaks.
     func print(text: () -> String, json value: () -> JSONValue) throws(CommandFailure) {
         try Console.standardOutput.write(
             json ? value().text(pretty: true) + "\n" : OutputOptions.shown(text()))
@@ -21,7 +21,7 @@ struct OutputOptions: ParsableArguments {
     }
 }
 
-/// `--json` of a command that goes on printing while it runs.
+/// `--json` of a command that prints while it runs.
 struct LogOptions: ParsableArguments {
     @Flag(
         help: """

@@ -3,24 +3,24 @@ import PathNetwork
 import PathTelemetry
 import PathTransport
 
-/// What `--path` says of one path:
+/// The value of `--path` for one path:
 /// `NAME=INTERFACE|ADDRESS[>REMOTE][,weight=W][,price=PER_GB][,limit=RATE][,kind=K][,backup]`.
 struct PathArgument: Equatable {
-    /// What the path leaves this host through.
+    /// The interface or address from which the path leaves this host.
     enum Source: Equatable {
         case interface(String)
         /// A local address; port zero.
         case address(SocketAddress)
     }
 
-    /// In one line for help texts.
+    /// The form in one line, for help texts.
     static let form =
         "NAME=INTERFACE|ADDRESS[>HOST:PORT][,weight=W][,price=PER_GB][,limit=RATE][,kind=KIND]"
         + "[,backup]"
 
     var name: String
     var source: Source
-    /// The server's address for this path alone, as HOST:PORT; nil for those of `--to`.
+    /// The server's address only for this path, as HOST:PORT; nil means those of `--to`.
     var remote: String?
     var traits = PathTraits()
 
@@ -43,7 +43,7 @@ struct PathArgument: Equatable {
         for part in parts.dropFirst() { try set(part) }
     }
 
-    /// What to write instead of a text without a name.
+    /// The hint for a text without a name.
     private static func withoutName(_ text: String) -> String {
         let source = text.split(separator: ">").first.map(String.init) ?? text
         let hint = "it has no NAME= before the interface or address"
@@ -75,7 +75,7 @@ struct PathArgument: Equatable {
             }
             return .address(address)
         }
-        // IFNAMSIZ, with its closing zero.
+        // The limit is IFNAMSIZ, which includes the terminating zero.
         guard (1...15).contains(text.utf8.count),
             !text.utf8.contains(where: { $0 <= 32 || $0 == UInt8(ascii: "/") || $0 == 58 })
         else {
@@ -121,7 +121,7 @@ struct PathArgument: Equatable {
         }
     }
 
-    /// Refuses more paths than a connection has room for, and one name for two of them.
+    /// Refuses more paths than a connection supports, and duplicate names.
     static func check(_ paths: [PathArgument]) throws(SyntaxProblem) {
         guard paths.count <= PathID.limit else {
             throw SyntaxProblem("\(paths.count) paths; a connection has at most \(PathID.limit)")

@@ -2,12 +2,13 @@ import Glibc
 import PathLearning
 import Pathwise
 
-/// What `--policy` says: a policy by name with parameters, or a model file for the learned one.
+/// The value of `--policy`: a policy by name with parameters, or a model file for the learned
+/// policy.
 enum PolicyArgument: Equatable, CustomStringConvertible {
     case named(PolicySpecification)
     case model(file: String)
 
-    /// A name, unless it looks like a file's name or a file of that name is there.
+    /// Parses a name, unless it looks like a file name or such a file exists.
     init(parsing text: String) throws(LearningError) {
         if text.contains("/") || text.hasSuffix(".safetensors") {
             self = .model(file: text)
@@ -21,8 +22,8 @@ enum PolicyArgument: Equatable, CustomStringConvertible {
         }
     }
 
-    /// The policy, the model it starts from, and what tables call it: a file's, or for `learned` by
-    /// name the one that is shipped.
+    /// Returns the policy, its model, and its label in tables; the model is that of the file, or
+    /// the shipped one for `learned`.
     func load() throws(LearningError) -> (
         specification: PolicySpecification, model: Model?, label: String
     ) {
@@ -46,7 +47,7 @@ enum PolicyArgument: Equatable, CustomStringConvertible {
         }
     }
 
-    /// The policies with a line each, for help texts.
+    /// The policies with one line each, for help texts.
     static var catalogue: String {
         let width = PolicySpecification.catalogue.map(\.name.count).max() ?? 0
         return PolicySpecification.catalogue.map { policy in

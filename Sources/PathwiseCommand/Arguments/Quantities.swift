@@ -1,6 +1,6 @@
 import PathTelemetry
 
-/// Why an argument cannot be read: what it is, and what to write instead.
+/// Why an argument is invalid, and what to write instead.
 struct SyntaxProblem: Error, Equatable, CustomStringConvertible {
     var description: String
 
@@ -17,7 +17,7 @@ extension TimeDelta {
         try self.init(checked: quantity.number * unit)
     }
 
-    /// For options whose name says seconds: a plain number will do.
+    /// For options whose name says seconds, a plain number is allowed.
     init(secondsArgument text: String) throws(SyntaxProblem) {
         if let quantity = Quantity(text), quantity.unit.isEmpty {
             try self.init(checked: quantity.number)
@@ -32,7 +32,7 @@ extension TimeDelta {
     }
 }
 
-/// The seed of a generator.
+/// A generator's seed.
 enum SeedArgument {
     static func seed(_ text: String) throws(SyntaxProblem) -> UInt64 {
         guard let seed = UInt64(text) else {
@@ -42,7 +42,7 @@ enum SeedArgument {
     }
 }
 
-/// Rates: a number and `bit`, `kbit`, `mbit`, `gbit`, each a second.
+/// Rates: a number and `bit`, `kbit`, `mbit`, `gbit`, each per second.
 enum RateArgument {
     /// Bytes per second.
     static func bytesPerSecond(_ text: String) throws(SyntaxProblem) -> Double {

@@ -37,7 +37,7 @@ struct EvaluateCommand: ParsableCommand {
             """
     )
 
-    /// What is evaluated: the recorded probabilities, or a policy.
+    /// The subject of an evaluation: the recorded probabilities, or a policy.
     enum Subject {
         case logged
         case policy(PolicyArgument)
@@ -242,7 +242,7 @@ struct EvaluateCommand: ParsableCommand {
         }
     }
 
-    /// Refuses estimators that were asked for by name and cannot be had.
+    /// Fails for estimators that were requested by name but are not available.
     private func checkEstimators(_ report: EvaluationReport) throws(CommandFailure) {
         for case .one(let estimator) in estimators where estimator.name == .replay {
             guard let note = report.policies.lazy.flatMap(\.notes).first else { continue }

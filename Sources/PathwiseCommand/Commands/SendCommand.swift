@@ -64,7 +64,7 @@ struct SendCommand: AsyncParsableCommand {
         help: ArgumentHelp("How paths are chosen: a name or a model file.", valueName: "policy"))
     var policy = "learned"
 
-    // A number with a sign is a value that is wrong, and not another option.
+    // A number with a sign is parsed as a wrong value and not as another option.
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(

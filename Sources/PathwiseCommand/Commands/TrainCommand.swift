@@ -170,7 +170,7 @@ struct TrainCommand: ParsableCommand {
         }
     }
 
-    /// The page lies beside the model, whose ending `.safetensors` becomes `.md`.
+    /// Writes the model card beside the model, with `.md` instead of `.safetensors`.
     private func writeCard(_ result: TrainingResult, _ output: String) throws {
         let ending = ".safetensors"
         let stem = output.hasSuffix(ending) ? String(output.dropLast(ending.count)) : output

@@ -12,7 +12,7 @@ import Pathwise
 
 /// Why a command ends: one line for the user and an exit code.
 struct CommandFailure: Error, CustomStringConvertible {
-    /// What is wrong, and after a semicolon how to fix it.
+    /// The problem and, after a semicolon, how to fix it.
     var message: String
     var status: ExitStatus
 
@@ -21,7 +21,7 @@ struct CommandFailure: Error, CustomStringConvertible {
         self.status = status
     }
 
-    /// What the argument parser shows of an option's value.
+    /// The text that the argument parser shows.
     var description: String { message }
 
     /// Ended by the user; nothing is printed.
@@ -29,7 +29,7 @@ struct CommandFailure: Error, CustomStringConvertible {
         CommandFailure("", ExitStatus(signal: signal))
     }
 
-    /// The error of any room.
+    /// Wraps an error of any room.
     init(_ error: any Error) {
         switch error {
         case let failure as CommandFailure: self = failure
@@ -52,13 +52,13 @@ struct CommandFailure: Error, CustomStringConvertible {
         }
     }
 
-    /// The failure of making a trace, where a file that cannot be opened is an output.
+    /// The failure of creating a trace, for which a file that cannot be opened is an output.
     init(recording error: TraceError) {
         self.init(error)
         if case .cannotOpen = error { status = .cannotCreate }
     }
 
-    /// What JSON says of it; null without a failure.
+    /// The failure as JSON; null if there is none.
     static func json(_ failure: CommandFailure?) -> JSONValue {
         guard let failure else { return .null }
         let message =
@@ -73,10 +73,10 @@ struct CommandFailure: Error, CustomStringConvertible {
         ])
     }
 
-    /// The line that stands on standard error; names in it may come from a peer or a file.
+    /// The line for standard error; names in it may come from a peer or a file.
     ///
-    /// Of a message that repeats a very long text the beginning and the end are shown: what is wrong
-    /// and what to do.
+    /// A very long message is shortened to its beginning and end, which say what is wrong and what
+    /// to do.
     var line: String {
         var shown = message[...]
         if message.utf8.count > 12_000 {

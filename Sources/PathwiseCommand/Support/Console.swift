@@ -1,6 +1,6 @@
 import Glibc
 
-/// Standard output or standard error, and what kind of reader it has.
+/// Standard output or standard error, and properties of its reader.
 struct Console: Sendable {
     static let standardOutput = Console(descriptor: STDOUT_FILENO, name: "standard output")
     static let standardError = Console(descriptor: STDERR_FILENO, name: "standard error")
@@ -8,10 +8,10 @@ struct Console: Sendable {
     let descriptor: Int32
     private let name: String
 
-    /// True when it is a terminal, not a file or a pipe.
+    /// Whether it is a terminal and not a file or a pipe.
     var isTerminal: Bool { isatty(descriptor) == 1 }
 
-    /// Whether to use colours: on a terminal that knows them, unless NO_COLOR is set.
+    /// Whether to use colours: on a terminal that supports them, unless NO_COLOR is set.
     var isColoured: Bool {
         guard isTerminal else { return false }
         if let choice = getenv("NO_COLOR"), choice.pointee != 0 { return false }
@@ -19,7 +19,7 @@ struct Console: Sendable {
         return String(cString: terminal) != "dumb"
     }
 
-    /// Columns of the terminal; nil when there is no terminal.
+    /// Columns of the terminal; nil if there is no terminal.
     var width: Int? {
         var size = winsize()
         guard isTerminal, ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else {
@@ -28,7 +28,7 @@ struct Console: Sendable {
         return Int(size.ws_col)
     }
 
-    /// Rows of the terminal; nil when there is no terminal.
+    /// Rows of the terminal; nil if there is no terminal.
     var height: Int? {
         var size = winsize()
         guard isTerminal, ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_row > 0 else {
@@ -49,7 +49,7 @@ struct Console: Sendable {
         try check(bytes.withUnsafeBytes { writeAll($0) })
     }
 
-    /// The text in a style, where there are colours.
+    /// The text in a style, if colours are used.
     func styled(_ text: String, _ style: Style) -> String {
         isColoured ? "\u{1b}[\(style.rawValue)m\(text)\u{1b}[0m" : text
     }
@@ -93,7 +93,7 @@ struct Console: Sendable {
     }
 }
 
-/// The system's words for an errno.
+/// The system's text for an errno.
 func systemText(_ code: Int32) -> String {
     strerror(code).map { String(cString: $0) } ?? "error \(code)"
 }

@@ -8,9 +8,9 @@ import PathTraining
 import PathTransport
 import Pathwise
 
-/// What each room's errors mean to whoever called the program.
+/// The exit code for each room's errors.
 ///
-/// Every switch names every case, so that a new one has to be given its meaning here.
+/// Every switch lists every case, so that a new case needs an exit code here.
 extension ExitStatus {
     init(_ error: CryptoError) {
         switch error {
@@ -125,7 +125,7 @@ extension ExitStatus {
         }
     }
 
-    /// Why one item did not get across.
+    /// The exit code for an item that was not transferred.
     init(_ error: TransferError) {
         switch error {
         case .notStored(let reason, _), .forbidden(let reason, _): self = ExitStatus(reason)
@@ -147,7 +147,7 @@ extension ExitStatus {
         }
     }
 
-    /// What the end of a connection means to whoever called the program.
+    /// The exit code for the end of a connection.
     init(_ reason: CloseReason) {
         switch reason {
         case .local: self = .success

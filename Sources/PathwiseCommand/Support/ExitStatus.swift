@@ -9,32 +9,32 @@ enum ExitStatus: Int32, Sendable {
     case dataError = 65
     /// A file is missing or cannot be read.
     case noInput = 66
-    /// The other side, an address or a port is not there.
+    /// The peer, an address or a port is not available.
     case unavailable = 69
-    /// The program contradicts itself.
+    /// The program has an internal error.
     case software = 70
-    /// The system refuses something that should work.
+    /// The system refused an operation that should work.
     case systemError = 71
-    /// A file cannot be made.
+    /// A file cannot be created.
     case cannotCreate = 73
-    /// Reading or writing failed on the way.
+    /// Reading or writing failed.
     case inputOutput = 74
-    /// Trying again later may work.
+    /// A retry later may succeed.
     case temporary = 75
-    /// The other side does not keep to the protocol.
+    /// The peer violated the protocol.
     case protocolError = 76
-    /// Refused: by the peer, or for want of a privilege.
+    /// The peer refused, or a privilege is missing.
     case noPermission = 77
-    /// Something that was set up beforehand is wrong.
+    /// A configuration is wrong.
     case configuration = 78
-    /// Ended by SIGINT, and by SIGTERM: 128 and the signal's number.
+    /// Ended by SIGINT or by SIGTERM: 128 plus the signal's number.
     case interrupted = 130
     case terminated = 143
 
-    /// The status of a program that a signal ended.
+    /// The status of a program that was ended by a signal.
     init(signal: Int32) { self = signal == SIGTERM ? .terminated : .interrupted }
 
-    /// What a failed call on an input file means.
+    /// The status for a failed call on an input file.
     init(reading code: Int32) {
         switch code {
         case ENOENT, ENOTDIR, EISDIR, EACCES, EPERM, ELOOP, ENAMETOOLONG, ENXIO, ENODEV:
@@ -44,7 +44,7 @@ enum ExitStatus: Int32, Sendable {
         }
     }
 
-    /// What a failed call on an output file means.
+    /// The status for a failed call on an output file.
     init(writing code: Int32) {
         switch code {
         case ENOENT, ENOTDIR, EISDIR, EACCES, EPERM, ELOOP, ENAMETOOLONG, EROFS, EEXIST, ENXIO,
@@ -55,7 +55,7 @@ enum ExitStatus: Int32, Sendable {
         }
     }
 
-    /// What a failed call on a socket means.
+    /// The status for a failed call on a socket.
     init(socket code: Int32) {
         switch code {
         case EADDRINUSE, EADDRNOTAVAIL, ENODEV, ENXIO, EAFNOSUPPORT, ENETUNREACH, EHOSTUNREACH,

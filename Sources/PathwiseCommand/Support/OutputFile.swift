@@ -3,15 +3,15 @@ import Pathwise
 
 /// A file to write, or standard output.
 ///
-/// A regular file is written beside its place and moved there by `close`, so that a failure leaves
-/// what was there before. A symbolic link is written through, also one that leads to nothing yet:
-/// the link stays, and the file that it names is replaced or made.
+/// A regular file is written to a temporary file in the same folder and renamed by `close`, so that
+/// a failure leaves the old file. A symbolic link is followed, even a dangling one: the link stays,
+/// and its target is replaced or created.
 struct OutputFile: ~Copyable {
-    /// As the user named it.
+    /// The path as the user gave it.
     private let path: String
-    /// Where it is: what the path leads to in the end.
+    /// The path after following symbolic links.
     private let place: String
-    /// Nil when bytes go to `path` itself: a pipe, a device, or standard output.
+    /// Nil if bytes are written directly to `path`: a pipe, a device, or standard output.
     private let temporary: String?
     private let descriptor: Int32
     private var isOpen = true
@@ -71,7 +71,7 @@ struct OutputFile: ~Copyable {
 
     mutating func write(_ text: String) throws(CommandFailure) { try write(Array(text.utf8)) }
 
-    /// Puts the whole file in its place.
+    /// Moves the complete file to its place.
     mutating func close() throws(CommandFailure) {
         guard isOpen, descriptor != STDOUT_FILENO else { return }
         isOpen = false
@@ -85,10 +85,10 @@ struct OutputFile: ~Copyable {
         guard code == 0 else { throw OutputFile.failure("write", path, leadingTo: place, code) }
     }
 
-    /// What a path leads to: the file itself, or what the links in its place name.
+    /// Follows symbolic links from a path to its target.
     private static func followed(_ path: String) throws(CommandFailure) -> String {
         var path = path
-        // As many as the system follows: path_resolution(7).
+        // The system follows as many links: path_resolution(7).
         for _ in 0..<40 {
             var room = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
             let count = readlink(path, &room, room.count)
@@ -102,12 +102,12 @@ struct OutputFile: ~Copyable {
         throw failure("create", path, ELOOP)
     }
 
-    /// The folder that a path lies in, with the slash at its end; empty for the working folder.
+    /// The folder of a path, with a slash at its end; empty for the working folder.
     private static func folder(of path: String) -> String {
         path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
     }
 
-    /// - Parameter place: what the path leads to through symbolic links, which is what failed.
+    /// - Parameter place: the target of the path's symbolic links, on which the call failed.
     private static func failure(
         _ operation: String, _ path: String, leadingTo place: String? = nil, _ code: Int32
     ) -> CommandFailure {

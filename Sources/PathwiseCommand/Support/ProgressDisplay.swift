@@ -1,15 +1,15 @@
 import PathNetwork
 import PathTelemetry
 
-/// Lines on standard error that are drawn over again; silent where no person looks.
+/// Lines on standard error that are redrawn in place; silent if it is not a terminal.
 ///
-/// For one thread. Call `clear` before anything else is printed, and at the end.
+/// Only one thread may use it. Call `clear` before anything else is printed, and at the end.
 struct ProgressDisplay {
-    /// How often lines are redrawn at most.
+    /// The shortest interval between redraws.
     static let interval = TimeDelta.milliseconds(100)
 
     private let console: Console
-    /// False when standard error is no terminal: then nothing need be computed for `show`.
+    /// Whether standard error is a terminal; otherwise nothing has to be computed for `show`.
     let isActive: Bool
     private var drawn = 0
     private var last: Instant?
@@ -26,7 +26,8 @@ struct ProgressDisplay {
         return MonotonicClock.now() - last >= ProgressDisplay.interval
     }
 
-    /// Draws the lines in place of those drawn last; those beyond the terminal are cut off.
+    /// Draws the lines in place of the previous ones; lines beyond the terminal's height are cut
+    /// off.
     mutating func show(_ lines: [String]) {
         guard isActive else { return }
         last = MonotonicClock.now()
@@ -34,18 +35,18 @@ struct ProgressDisplay {
         let width = max(20, (console.width ?? 80) - 1)
         var text = home
         for line in lines { text += "\u{1b}[2K" + line.prefix(width) + "\n" }
-        // What is left of a longer drawing.
+        // This clears the rest of a longer drawing.
         text += "\u{1b}[J"
         drawn = lines.count
         try? console.write(text)
     }
 
-    /// Draws the lines if it is time.
+    /// Draws the lines if a redraw is due.
     mutating func update(_ lines: @autoclosure () -> [String]) {
         if isDue { show(lines()) }
     }
 
-    /// Takes the lines away.
+    /// Removes the lines.
     mutating func clear() {
         guard isActive, drawn > 0 else { return }
         try? console.write(home + "\u{1b}[J")
@@ -56,7 +57,7 @@ struct ProgressDisplay {
     /// Moves the cursor to the first line drawn.
     private var home: String { drawn > 0 ? "\u{1b}[\(drawn)A\r" : "" }
 
-    /// A bar with percent for work of known size.
+    /// A progress bar with percent for work of known size.
     static func bar(_ title: String, done: Int, of total: Int, width: Int = 30) -> String {
         let share = total > 0 ? min(1, max(0, Double(done) / Double(total))) : 0
         let filled = Int(share * Double(width))

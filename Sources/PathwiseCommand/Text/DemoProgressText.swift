@@ -1,6 +1,7 @@
 import PathDemo
 
-/// The progress of a demonstration on standard error: a bar on a terminal, a line a step elsewhere.
+/// The progress of a demonstration on standard error: a bar on a terminal, one line per step
+/// elsewhere.
 enum DemoProgressText {
     /// Shows it until the task is cancelled.
     static func show(_ demo: Demo) async {

@@ -4,9 +4,9 @@ import PathSimulation
 import PathTelemetry
 import PathTransport
 
-/// What `emulate` prints.
+/// The output of `emulate`.
 enum EmulationText {
-    /// A line a path: its name and the option that sends over it.
+    /// One line per path: its name and the option to send over it.
     static func paths(of emulation: Emulation) -> String {
         let widest = emulation.paths.reduce(0) { max($0, $1.name.count) }
         return emulation.paths.map { path in

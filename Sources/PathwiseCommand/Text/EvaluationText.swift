@@ -2,11 +2,11 @@ import PathEvaluation
 import PathReport
 import PathTrace
 
-/// What `evaluate` prints.
+/// The output of `evaluate`.
 struct EvaluationText {
     var report: EvaluationReport
 
-    /// The verdicts and what they rest on, what happens on the network, then the values.
+    /// The verdicts with their diagnostics, the network figures, then the values.
     var summary: String {
         var text = report.verdicts.map { $0 + "\n" }.joined()
         text += report.policies.map { report.diagnosis(of: $0) + "\n" }.joined()
@@ -18,7 +18,7 @@ struct EvaluationText {
         return text
     }
 
-    /// A page with verdicts, values, and what the traces themselves show.
+    /// A page with verdicts, values, and plots of the traces.
     func page(_ traces: [TraceReader], name: String) throws -> HTMLPage {
         let palette = Palette(report.policies.map(\.label))
         var page = HTMLPage(

@@ -2,7 +2,7 @@ import PathLearning
 import PathReport
 import PathTelemetry
 
-/// What `trace explain` prints.
+/// The output of `trace explain`.
 struct ExplanationText {
     var policy: String
     /// Names of the session's paths by number.

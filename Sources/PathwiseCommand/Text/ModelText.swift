@@ -2,7 +2,7 @@ import PathLearning
 import PathReport
 import PathTelemetry
 
-/// What `model` prints.
+/// The output of `model`.
 enum ModelText {
     static func info(_ model: Model, file: String) -> String {
         var text = """
@@ -22,7 +22,7 @@ enum ModelText {
             text += "late: \(fourier.count) random Fourier features beside the linear ones\n"
         }
         if !model.notes.isEmpty {
-            // Of a file: one long name would fill every line with blanks.
+            // The width is limited, as one long name in a file would fill every line with blanks.
             let widest = model.notes.keys.reduce(0) { max($0, min(40, $1.count)) }
             text += "\n"
             for (name, value) in model.notes.sorted(by: { $0.key < $1.key }) {
@@ -40,7 +40,7 @@ enum ModelText {
         return text
     }
 
-    /// The linear weights of the heads that have one a feature.
+    /// The weights of the heads that have one per feature.
     private static func weights(_ model: Model) -> String? {
         guard model.residual != nil || model.late != nil else { return nil }
         var columns = [TextTable.Column("feature", .left)]
@@ -104,7 +104,7 @@ enum ModelText {
     }
 }
 
-/// What `model verify` finds.
+/// The findings of `model verify`.
 extension ModelText {
     struct Finding {
         let file: String
@@ -127,7 +127,7 @@ extension ModelText {
             }
         }
 
-        /// Tries corners and random points of the features' range.
+        /// Evaluates the model at corners and random points of the features' range.
         private static func predictions(of model: Model) -> String? {
             var generator = SeededGenerator(seed: 1)
             for step in 0..<200 {
@@ -197,7 +197,7 @@ enum CalibrationText {
 }
 
 extension Int {
-    /// The nearest integer; a number out of range or none at all becomes the nearest there is.
+    /// The nearest integer; numbers out of range are clamped, and NaN becomes zero.
     init(clamping value: Double) {
         self = value.isNaN ? 0 : value >= 9e18 ? .max : value <= -9e18 ? .min : Int(value.rounded())
     }

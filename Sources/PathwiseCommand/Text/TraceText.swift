@@ -2,7 +2,7 @@ import PathReport
 import PathTelemetry
 import PathTrace
 
-/// What `trace` prints.
+/// The output of `trace`.
 enum TraceText {
     static func info(_ info: TraceInfo) -> String {
         var text = """
@@ -42,7 +42,7 @@ enum TraceText {
         return text + "\n" + sessions.text()
     }
 
-    /// When the first session started, and how long it is from there to the end of the last.
+    /// The start of the first session, and the time until the end of the last.
     private static func span(of info: TraceInfo) -> String? {
         let sessions = info.sessions.filter { $0.session.info.startedWallClock > 0 }
         let first = sessions.map(\.session.info).min {
@@ -145,7 +145,7 @@ enum TraceText {
         ]
     }
 
-    /// Says on standard error what a trace holds that the command could not use.
+    /// Warns on standard error of data in a trace that the command could not use.
     static func warn(of reader: TraceReader) throws {
         for sentence in try reader.orphans() {
             let line = "trace '\(reader.path)': \(sentence); 'pathwise trace verify' lists them"
@@ -164,7 +164,7 @@ enum TraceText {
         return text + coverage(report)
     }
 
-    /// What no checksum covers.
+    /// Describes the parts without checksums.
     private static func coverage(_ report: TraceReport) -> String {
         let all = report.checkedSessions + report.uncheckedSessions
         guard report.uncheckedSessions > 0 else { return "" }

@@ -3,7 +3,7 @@ import PathReport
 import PathTelemetry
 import PathTraining
 
-/// What `train` prints.
+/// The output of `train`.
 enum TrainingText {
     static func summary(_ result: TrainingResult, output: String) -> String {
         let counts = result.counts
@@ -95,7 +95,7 @@ enum TrainingText {
         return "\n" + table.text()
     }
 
-    /// The features that matter most.
+    /// The most important features.
     private static func features(_ result: TrainingResult) -> String {
         guard let head = result.residual?.head, !result.importances.isEmpty else { return "" }
         var table = TextTable([

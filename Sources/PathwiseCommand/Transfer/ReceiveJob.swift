@@ -12,16 +12,15 @@ struct ReceiveJob {
     private let store: ItemStore
     private let configuration: ServerConfiguration
     private let addresses: [SocketAddress]
-    /// What the log calls each client.
+    /// The label of each client in the log.
     private let names: [PublicKey: String]
 
-    /// Streams that a client may have open: small items do not wait for each other.
+    /// The most open streams of a client, so that small items do not wait for each other.
     private static let parallelStreams: UInt64 = 256
 
-    /// Does all of it.
+    /// Runs the whole command.
     ///
-    /// With `--json` the summary is printed however it ends, unless the command
-    /// line cannot be used.
+    /// With `--json` the summary is always printed, unless the command line is invalid.
     static func run(_ command: ReceiveCommand) async throws {
         StandardStreams.ignoreBrokenPipes()
         let writesItems = command.output == "-"
@@ -29,7 +28,7 @@ struct ReceiveJob {
             for: writesItems
                 ? "and --output - writes the items there; open it, or name a file or folder"
                 : "and the log goes there; open it, or send it to a file")
-        // Received bytes stand on standard output: the log then goes to standard error.
+        // Received bytes go to standard output, so the log goes to standard error.
         let console = writesItems ? Console.standardError : .standardOutput
         let results = ReceiveResults(console: console, json: command.format.json)
         let job: ReceiveJob
@@ -72,7 +71,7 @@ struct ReceiveJob {
         addresses = try command.listen.map { try AddressArgument.resolve($0, option: "--listen") }
     }
 
-    /// A place that can be written to, checked before anyone is told to send.
+    /// Checks that the output is writable before clients may send.
     private static func place(_ output: String) throws -> ReceivePlace {
         if output == "-" { return .standardOutput }
         guard !output.isEmpty else {
@@ -146,7 +145,7 @@ struct ReceiveJob {
         try results.check()
     }
 
-    /// Stores what one client sends, until its connection ends.
+    /// Stores the items of one client until its connection ends.
     private func serve(
         _ session: ServedSession, _ server: Server, _ results: ReceiveResults,
         _ counter: TransferCounter
@@ -162,8 +161,7 @@ struct ReceiveJob {
                         counter.add($0)
                     }
                     if let item { results.add(item, client: name) }
-                    // What is written to a broken output is lost, and nobody can read a log that
-                    // cannot be written: whoever sends is told at once.
+                    // If the output or the log cannot be written, clients are told at once.
                     if store.isOutputLost || results.isBroken {
                         try? await stream.waitUntilDelivered()
                         await server.close()
@@ -174,7 +172,7 @@ struct ReceiveJob {
         results.end(session, client: name)
     }
 
-    /// Tells a client after the first that this receiver takes one only.
+    /// Tells further clients that this receiver accepts only one.
     private func turnAway(_ session: ServedSession, _ results: ReceiveResults) async {
         let key = session.peerKey
         await withDiscardingTaskGroup { group in

@@ -4,11 +4,11 @@ import PathTransport
 import Pathwise
 import Synchronization
 
-/// What was received, from all clients: printed as it comes, in memory that does not grow.
+/// The items received from all clients, printed as they come, in bounded memory.
 ///
 /// *Any thread.*
 final class ReceiveResults: Sendable {
-    /// Failures that are named again at the end, and clients whose paths are shown then.
+    /// The most failures and clients that are kept for the end.
     private static let mostKept = 100
 
     private struct State {
@@ -16,7 +16,7 @@ final class ReceiveResults: Sendable {
         var sessions: [ServedSession] = []
         var ended: [(client: String, key: PublicKey, status: SessionStatus)] = []
         var clients = 0
-        /// Bytes that arrived of items that are stored.
+        /// Received bytes of stored items.
         var bytes: UInt64 = 0
         var total = 0
         var stored = 0
@@ -25,7 +25,7 @@ final class ReceiveResults: Sendable {
         var trouble: CommandFailure?
     }
 
-    /// Clients whose paths are shown at the end, the latest.
+    /// The most clients whose paths are shown at the end; the latest are shown.
     private static let mostShown = 10
 
     private let state = Mutex(State())
@@ -55,7 +55,7 @@ final class ReceiveResults: Sendable {
         }
     }
 
-    /// Prints a line for an item that is stored, or was not.
+    /// Prints a line for an item that was stored or failed.
     func add(_ item: ReceivedItem, client: String) {
         let text =
             printsJSON
@@ -70,7 +70,7 @@ final class ReceiveResults: Sendable {
                     item.hasPart
                     ? "; the part that arrived is \(item.path)" : ""
                 let cut = item.reason ?? .cutShort
-                // One that was refused, or that cannot be written, has no part that goes on.
+                // An item that was refused or cannot be written has no part that could be resumed.
                 let what = cut == .cutShort || item.hasPart ? "is not complete" : "was not stored"
                 let failure = CommandFailure(
                     "\(name) \(what): \(reason)\(place)", ExitStatus(cut))
@@ -92,7 +92,7 @@ final class ReceiveResults: Sendable {
         }
     }
 
-    /// True when the log cannot be written.
+    /// Whether the log cannot be written.
     var isBroken: Bool { state.withLock { $0.trouble != nil } }
 
     // MARK: progress
@@ -111,7 +111,7 @@ final class ReceiveResults: Sendable {
 
     /// Prints the summary.
     ///
-    /// - Parameter failure: what ended the receiver, where that is not what became of an item.
+    /// - Parameter failure: what ended the receiver, if it was not the failure of an item.
     func finish(_ failure: CommandFailure?) throws(CommandFailure) {
         let state = state.withLock { $0 }
         if let trouble = state.trouble { throw trouble }
@@ -155,7 +155,7 @@ final class ReceiveResults: Sendable {
                 + "\(NumberText.counted(state.clients, "client"))\n")
     }
 
-    /// Names what was not stored on standard error, and fails if there is something.
+    /// Lists items that were not stored on standard error, and throws if there are any.
     func check() throws(CommandFailure) {
         let state = state.withLock { $0 }
         guard let failure = ReceiveResults.failure(state) else { return }
@@ -173,7 +173,7 @@ final class ReceiveResults: Sendable {
         throw failure
     }
 
-    /// What clients that were lost and items that failed mean for the run; nil without any.
+    /// The failure of the run because of lost clients or failed items; nil if there are none.
     private static func failure(_ state: State) -> CommandFailure? {
         guard let first = state.first else { return nil }
         let failed = state.total - state.stored

@@ -9,16 +9,15 @@ struct SendJob {
     private let command: SendCommand
     private let inputs: [[UInt8]]
     private let options: ClientOptions
-    /// Followed while data flows; nil where the policy was given by its name.
+    /// The model file to watch while data flows; nil if the policy was given by its name.
     private let modelFile: String?
 
-    /// Items not begun that are named when a run fails.
+    /// The most items not begun that are named when a run fails.
     private static let mostUnsent = 10_000
 
-    /// Does all of it.
+    /// Runs the whole command.
     ///
-    /// With `--json` the object is printed however it ends, unless the command line
-    /// cannot be used.
+    /// With `--json` the object is always printed, unless the command line is invalid.
     static func run(_ command: SendCommand) async throws {
         StandardStreams.ignoreBrokenPipes()
         try Console.standardOutput.checkIsOpen()
@@ -50,7 +49,8 @@ struct SendJob {
             throw CommandFailure(
                 "the name of a file to send is empty; name a file, a directory, or -", .usage)
         }
-        // One that cannot be read does not keep the others; if none can, nobody need be called.
+        // An unreadable input does not stop the others; if none is readable, no connection is
+        // needed.
         let problems = inputs.compactMap { ItemFeed.problem(with: $0) }
         if problems.count == inputs.count, let problem = problems.first {
             throw CommandFailure(problem)
@@ -157,7 +157,7 @@ struct SendJob {
         try results.check()
     }
 
-    /// Says what is waited for: in the progress where a person looks, else on standard error.
+    /// Reports a wait: in the progress display if it is shown, else on standard error.
     private func note(wait name: String, _ counter: TransferCounter) {
         counter.wait(for: name)
         guard !showsProgress else { return }
@@ -195,7 +195,7 @@ struct SendJob {
         display.clear()
     }
 
-    /// Completes the trace; what went wrong with it is said, and does not fail the transfer.
+    /// Completes the trace; a problem with it is reported but does not fail the transfer.
     private func closeTrace(_ session: ClientSession) -> String? {
         guard let recorder = session.recorder else { return nil }
         recorder.end()

@@ -4,21 +4,21 @@ import PathTransport
 import Pathwise
 
 extension SendJob {
-    /// How a run ended, in text and in JSON.
+    /// The result of a run, in text and in JSON.
     struct Outcome {
         let status: SessionStatus
         let results: SendResults
-        /// Bytes of items that were given to the connection, stored or not.
+        /// Bytes of items that were passed to the connection, stored or not.
         let handedOver: UInt64
         /// The recording, if there is one.
         let trace: String?
-        /// What ended the run before all was done.
+        /// What ended the run early.
         let failure: CommandFailure?
-        /// Every item is in the results, whatever became of it.
+        /// Whether the results contain every item.
         let namesAll: Bool
 
         private var seconds: Double { max(1e-9, status.elapsed.seconds) }
-        /// Bytes of stored items that were sent, a second.
+        /// Sent bytes of stored items per second.
         private var goodput: Double { Double(results.bytes) / seconds }
 
         func printJSON() throws(CommandFailure) {

@@ -3,20 +3,20 @@ import PathTelemetry
 import Pathwise
 import Synchronization
 
-/// What became of the items of a run of `send`, in memory that does not grow with their number.
+/// The results of the items of a run of `send`, in bounded memory.
 ///
 /// *Any thread.* With `--json` each item is printed when it ends, as a member of the object that
 /// `finish` completes.
 final class SendResults: Sendable {
     private static let mostShown = 20
-    /// Failures that are kept for the end; all of them are in the JSON.
+    /// The most failures kept for the end; the JSON has all of them.
     private static let mostFailures = 1000
 
     private struct State {
         var shown: [String] = []
         var files = 0
         var total = 0
-        /// Bytes that were sent of items that are stored.
+        /// Sent bytes of stored items.
         var bytes: UInt64 = 0
         var stored = 0
         var failed = 0
@@ -82,7 +82,7 @@ final class SendResults: Sendable {
     var isEmpty: Bool { state.withLock { $0.total == 0 } }
     var hasFailures: Bool { state.withLock { $0.failed > 0 } }
 
-    /// Bytes that were sent of items that are stored.
+    /// Sent bytes of stored items.
     var bytes: UInt64 { state.withLock { $0.bytes } }
 
     /// Digests of the first files, for the report.
@@ -93,7 +93,7 @@ final class SendResults: Sendable {
         }
     }
 
-    /// What is to be said of items that were sent, and of those that were left out.
+    /// Notes about items that were sent, and about those that were left out.
     var notes: [String] {
         state.withLock { state in
             state.notes
@@ -104,8 +104,8 @@ final class SendResults: Sendable {
     /// Completes the JSON object with further members.
     ///
     /// - Parameters:
-    ///   - failure: what ended the run before all was done.
-    ///   - namesAll: every item was added, whatever became of it.
+    ///   - failure: what ended the run early.
+    ///   - namesAll: whether every item was added.
     func finish(
         _ failure: CommandFailure?, namesAll: Bool, _ members: [(String, JSONValue)]
     ) throws(CommandFailure) {
@@ -125,7 +125,7 @@ final class SendResults: Sendable {
             (state.hasBegun ? "\n  ],\n" : "{\n  \"items\": [],\n") + rest.dropFirst(2) + "\n")
     }
 
-    /// Names each item that failed on standard error, and fails if there is one.
+    /// Lists each failed item on standard error, and throws if there is one.
     func check() throws(CommandFailure) {
         let state = state.withLock { $0 }
         guard let failure = SendResults.failure(state) else { return }
@@ -142,7 +142,7 @@ final class SendResults: Sendable {
         throw failure
     }
 
-    /// What the items that failed mean for the run; nil when none did.
+    /// The failure of the run because of failed items; nil if there are none.
     private static func failure(_ state: State) -> CommandFailure? {
         guard let (name, failure) = state.firstFailure else { return nil }
         guard state.total - state.skipped > 1 else { return failure }

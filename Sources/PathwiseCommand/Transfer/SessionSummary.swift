@@ -3,11 +3,11 @@ import PathTelemetry
 import PathTransport
 import Pathwise
 
-/// A session in text and in JSON: the same figures for `send` and `receive`.
+/// A session in text and in JSON: with the same figures for `send` and `receive`.
 enum SessionSummary {
     // MARK: text
 
-    /// Which bytes a share is of: those that this side sent, or those that it received.
+    /// Whether shares are of sent or of received bytes.
     enum Direction { case sent, received }
 
     private static func share(
@@ -19,7 +19,7 @@ enum SessionSummary {
         }
     }
 
-    /// A line per path while data flows; `share` is of bytes.
+    /// A line per path while data flows; `share` is a share of bytes.
     static func liveLines(_ status: SessionStatus, _ direction: Direction = .sent) -> [String] {
         status.paths.map { path in
             "  " + pad(path.name, 12) + pad(path.snapshot.state.name, 11)
@@ -46,7 +46,7 @@ enum SessionSummary {
         return table.text(styled: false)
     }
 
-    /// The table of paths of a sender at the end; `share` is of the bytes sent.
+    /// The table of paths of a sender at the end; `share` is a share of the bytes sent.
     static func table(_ status: SessionStatus) -> String {
         var table = TextTable([
             TextTable.Column("path", .left), TextTable.Column("state", .left),
@@ -68,9 +68,9 @@ enum SessionSummary {
         return table.text(styled: false)
     }
 
-    /// A line for every time that a path was given up or came back.
+    /// One line for each time that a path failed or came back.
     static func changeLines(_ status: SessionStatus) -> [String] {
-        // The first validation of a path is no news; that of one that had gone is.
+        // The first validation of a path is not shown; that of a path that had gone is.
         var gone: Set<PathID> = []
         let notable = status.changes.filter { change in
             if change.to == .closed { gone.insert(change.path) }
@@ -84,7 +84,7 @@ enum SessionSummary {
         }
     }
 
-    /// A line for every model that the policy was offered on the way.
+    /// One line for each model that was offered to the policy during the run.
     static func modelLines(_ status: SessionStatus) -> [String] {
         status.modelChanges.prefix(20).map { change in
             "  at \(NumberText.fixed(change.after.seconds, 3)) s: "
@@ -188,7 +188,7 @@ enum SessionSummary {
         NumberText.bytes(Double(value), steady: true)
     }
 
-    /// A rate of bytes per second in bits per second.
+    /// Formats a rate in bytes per second as bits per second.
     static func rate(_ bytesPerSecond: Double) -> String {
         NumberText.rate(bytesPerSecond: bytesPerSecond, steady: true)
     }

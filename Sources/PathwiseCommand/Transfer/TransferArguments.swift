@@ -5,7 +5,7 @@ import PathTelemetry
 import PathTransport
 import Pathwise
 
-/// What `send` and `receive` have in common on the command line.
+/// The common options of `send` and `receive`.
 struct TransferOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp("This side's private key.", valueName: "file"))
@@ -61,7 +61,7 @@ struct TransferOptions: ParsableArguments {
         return configuration
     }
 
-    /// Opens the trace if one is asked for.
+    /// Opens the trace if one is requested.
     func recorder() throws -> SessionRecorder? {
         guard let record else { return nil }
         do {
@@ -100,7 +100,7 @@ enum PeerKeyArgument {
         return key
     }
 
-    /// What a log calls the owner of a key: its file's name without an ending, or the key's
+    /// The label of a key's owner in the log: the file's name without an extension, or the key's
     /// first characters.
     static func label(of key: PublicKey, argument: String) -> String {
         guard PublicKey(base64: argument) == nil,
@@ -111,7 +111,7 @@ enum PeerKeyArgument {
     }
 }
 
-/// Which interfaces of this host are paths by themselves.
+/// The interfaces of this host that become paths automatically.
 struct InterfaceOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -129,7 +129,7 @@ struct InterfaceOptions: ParsableArguments {
         return excludeInterface
     }
 
-    /// What to say when no interface can be used.
+    /// The message if no interface can be used.
     static func noneUsable(
         _ planner: PathPlanner, _ interfaces: [NetworkInterface]
     ) -> CommandFailure {
@@ -155,7 +155,7 @@ struct InterfaceOptions: ParsableArguments {
         interfaces.map(\.name).joined(separator: ", ")
     }
 
-    /// Why a path that was asked for cannot be used.
+    /// Why a requested path cannot be used.
     private static func problem(
         with rule: PathPlanner.Rule, _ planner: PathPlanner, _ interfaces: [NetworkInterface]
     ) -> String {
@@ -174,9 +174,9 @@ struct InterfaceOptions: ParsableArguments {
     }
 }
 
-/// Addresses with ports, resolved.
+/// Resolves addresses with ports.
 enum AddressArgument {
-    /// Every address of the servers named; of a name that means this host the first one.
+    /// All addresses of the named servers; only the first one of a name that means this host.
     static func servers(_ texts: [String]) throws -> [SocketAddress] {
         var all: [SocketAddress] = []
         for text in texts {

@@ -1,13 +1,13 @@
 import PathTelemetry
 import Synchronization
 
-/// Bytes handed over so far, from several tasks.
+/// Counts bytes passed on so far, from several tasks.
 final class TransferCounter: Sendable {
     private let count = Atomic<UInt64>(0)
-    /// Bytes of all items; zero while that is not known.
+    /// Bytes of all items; zero while unknown.
     private let all = Atomic<UInt64>(0)
 
-    /// The pipe of which nothing has come yet; nil when nobody waits for one.
+    /// The pipe from which no data has come yet; nil if none is awaited.
     private let awaited = Mutex<String?>(nil)
 
     func add(_ bytes: Int) {
@@ -15,7 +15,7 @@ final class TransferCounter: Sendable {
     }
     var bytes: UInt64 { count.load(ordering: .relaxed) }
 
-    /// Notes that nothing has come from a pipe for a while.
+    /// Notes that no data has come from a pipe for a while.
     func wait(for name: String) { awaited.withLock { $0 = name } }
     var waitsFor: String? { awaited.withLock { $0 } }
 

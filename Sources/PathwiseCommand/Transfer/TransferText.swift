@@ -42,7 +42,7 @@ enum TransferText {
             ])
     }
 
-    /// The name as text, and as bytes where the text does not give them.
+    /// The name as text, and as bytes if the text does not represent them.
     private static func name(_ name: ItemName) -> [(key: String, value: JSONValue)] {
         var members: [(key: String, value: JSONValue)] = [("name", .string("\(name)"))]
         if name.text != "\(name)" {

@@ -192,7 +192,7 @@ extension TraceCommand {
 }
 
 extension CommandFailure {
-    /// A file that cannot be opened is one that cannot be made where it is the output.
+    /// Makes the failure of a trace error; if the output cannot be opened, it cannot be created.
     fileprivate init(writing error: TraceError, to output: String) {
         if case .cannotOpen(output, _) = error {
             self.init(recording: error)

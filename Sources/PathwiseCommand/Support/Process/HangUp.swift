@@ -1,11 +1,11 @@
 import Glibc
 import Synchronization
 
-/// SIGHUP as a request to look at files again, as daemons understand it.
+/// SIGHUP as a request to reload files, as for daemons.
 enum HangUp {
     private static let count = Atomic<UInt64>(0)
 
-    /// Begins to listen; before it the signal ends the program.
+    /// Installs the handler; before that the signal ends the program.
     static func install() {
         _ = count.load(ordering: .relaxed)
         var action = sigaction()
@@ -15,7 +15,7 @@ enum HangUp {
         sigaction(SIGHUP, &action, nil)
     }
 
-    /// How many signals came.
+    /// The number of signals so far.
     static var requests: UInt64 { count.load(ordering: .relaxed) }
 
     /// Runs in the signal handler: one atomic addition.

@@ -2,11 +2,11 @@ import Glibc
 import PathTelemetry
 import Synchronization
 
-/// Ctrl-C and SIGTERM: the first asks for an orderly end, the second ends the program at once.
+/// Ctrl-C and SIGTERM: the first requests an orderly end, the second ends the program at once.
 enum Interruption {
     fileprivate static let state = InterruptionState()
 
-    /// Begins to listen; before it a signal ends the program.
+    /// Installs the handlers; before that a signal ends the program.
     static func install() {
         guard state.open() else { return }
         var action = sigaction()
@@ -17,13 +17,13 @@ enum Interruption {
         sigaction(SIGTERM, &action, nil)
     }
 
-    /// The signal that came; nil while none did.
+    /// The received signal; nil if there was none.
     static var signal: Int32? {
         let number = state.signal.load(ordering: .acquiring)
         return number == 0 ? nil : number
     }
 
-    /// Calls `body` with the signal's number, on a thread of its own, when one comes or has come.
+    /// Calls `body` with the signal's number, on its own thread, when one comes or has come.
     static func whenInterrupted(_ body: @escaping @Sendable (Int32) -> Void) {
         install()
         state.add(body)
@@ -59,7 +59,7 @@ private final class InterruptionState: Sendable {
     private let isOpen = Atomic<Bool>(false)
     private let listeners = Mutex<[@Sendable (Int32) -> Void]>([])
 
-    /// Makes the pipe and its reader; false when they are there already.
+    /// Makes the pipe and its reader; returns false if they exist already.
     func open() -> Bool {
         guard !isOpen.exchange(true, ordering: .acquiringAndReleasing) else { return false }
         var ends: (Int32, Int32) = (-1, -1)

@@ -2,7 +2,7 @@ import ArgumentParser
 import Glibc
 import Pathwise
 
-/// The program around its subcommands: what it is called, and how it ends.
+/// The program around its subcommands: its version, parsing, and exit.
 enum Program {
     static let version = PathwiseVersion.text
 
@@ -29,7 +29,7 @@ enum Program {
         try root.parseAsRoot(arguments)
     }
 
-    /// Prints what is to be said of an error: help on standard output, anything else as one line.
+    /// Prints an error: help on standard output, anything else as one line.
     private static func end<Root: AsyncParsableCommand>(
         with error: any Error, _ root: Root.Type, _ arguments: [String]
     ) -> ExitStatus {
@@ -57,7 +57,7 @@ enum Program {
         return failure.status
     }
 
-    /// The names of the command that the arguments mean, as typed to call it.
+    /// The names of the command in the arguments, as typed by the user.
     static func commandPath(
         of arguments: [String], _ root: any ParsableCommand.Type
     ) -> String {

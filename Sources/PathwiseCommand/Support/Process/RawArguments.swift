@@ -1,8 +1,8 @@
-/// Arguments as the system gave them: names of files are bytes, and need not be UTF-8.
+/// Arguments as raw bytes, since file names need not be UTF-8.
 enum RawArguments {
     /// The bytes of an argument that was read as text.
     ///
-    /// Text that is not UTF-8 is repaired when it is read, so its bytes are looked up among the
+    /// Text that is not UTF-8 is repaired when it is parsed, so its bytes are looked up in the
     /// program's arguments.
     static func bytes(of text: String) -> [UInt8] {
         guard text.unicodeScalars.contains("\u{fffd}") else { return Array(text.utf8) }

@@ -1,11 +1,11 @@
 import Glibc
 import PathTransport
 
-/// Small things read from standard input.
+/// Reads keys from standard input.
 enum StandardInput {
-    /// A private key as `keygen` prints it.
+    /// Reads a private key as `keygen` prints it.
     static func privateKey() throws(CommandFailure) -> PrivateKey {
-        // A key has 44 characters; what is longer than this is not a key.
+        // A key has 44 characters; longer input is not a key.
         var bytes = [UInt8](repeating: 0, count: 256)
         defer { wipe(&bytes) }
         var filled = 0

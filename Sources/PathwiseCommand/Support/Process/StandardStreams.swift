@@ -1,28 +1,28 @@
 import Glibc
 
-/// What the program does about standard streams that it was started without.
+/// Handles standard streams that were closed at the start of the program.
 enum StandardStreams {
-    /// Puts something that can be neither read nor written in the place of each that is closed.
+    /// Replaces each closed standard stream by one that can be neither read nor written.
     ///
-    /// Else the next file or socket that is opened gets its number, and what is meant for the
-    /// user goes there. Has to run before anything is opened.
+    /// Otherwise the next opened file or socket would get its number, and output for the user would
+    /// go there. It must run before anything is opened.
     static func fill() {
         for (descriptor, flags) in [
             (STDIN_FILENO, O_WRONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_RDONLY),
         ] where fcntl(descriptor, F_GETFD) < 0 {
-            // The lowest number that is free is this one.
+            // This descriptor is the lowest free number.
             _ = open("/dev/null", flags)
         }
     }
 
-    /// A pipe whose reader has gone is an error of the call that writes to it, and the transfer's
-    /// other side is told; the signal would end the program without a word.
+    /// Makes a write to a pipe without a reader fail with an error, so that the transfer's peer is
+    /// told; the signal would end the program silently.
     static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
 }
 
 extension Console {
-    /// - Parameter use: what is to be written to it, as a sentence that begins with `and`.
-    /// - Throws: when it was closed before the program began.
+    /// - Parameter use: the intended output, as a clause that begins with `and`.
+    /// - Throws: if it was closed before the program started.
     func checkIsOpen(
         for use: String = "and the report goes there; open it, or send it to a file"
     ) throws(CommandFailure) {
