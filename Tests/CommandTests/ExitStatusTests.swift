@@ -13,7 +13,7 @@ import Testing
 @testable import Pathwise
 @testable import PathwiseCommand
 
-/// Every error of every room, and the exit code of sysexits(3) that says its kind.
+/// Every error of every room has the right exit code of sysexits(3).
 struct ExitStatusTests {
     private static let trace: [(any Error, Int32)] = [
         (TraceError.cannotOpen(path: "t", reason: "r"), 66), (TraceError.exists(path: "t"), 73),
@@ -99,7 +99,7 @@ struct ExitStatusTests {
         (FileError(.write, "f", code: ENOSPC), 74), (FileError(.rename, "f", code: EROFS), 73),
     ]
 
-    /// Why one item did not get across.
+    /// Errors of one item's transfer.
     private static let transfer: [(any Error, Int32)] =
         [
             (TransferReason.cannotCreate, 73), (.inputOutput, 74), (.temporary, 75),
@@ -143,7 +143,7 @@ struct ExitStatusTests {
         (CancellationError(), 130),
     ]
 
-    /// A demonstration passes on what happened inside it.
+    /// A demonstration passes on the errors inside it.
     private static let demo: [(any Error, Int32)] = [
         (DemoError.session(.transfer("t")), 76), (DemoError.network(.malformedName("n")), 64),
         (DemoError.crypto(.keyFileMissing(path: "k")), 66),
@@ -168,7 +168,7 @@ struct ExitStatusTests {
         }
     }
 
-    /// A policy that names a path which is not there is the user's mistake, not the peer's.
+    /// A policy that names a missing path is the user's error, not the peer's.
     @Test func whatOpensASessionKeepsItsKind() {
         let cause = LearningError.unknownPath(name: "lte", known: ["dsl"])
         let error = SessionError(opening: cause)

@@ -1,7 +1,8 @@
 import Glibc
 import Testing
 
-/// The help of every command, letter by letter; PATHWISE_UPDATE_GOLDEN=1 writes the files instead.
+/// The help of every command, character by character; PATHWISE_UPDATE_GOLDEN=1 writes the files
+/// instead.
 struct HelpTests {
     private static let folder =
         #filePath.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 } + "/Golden"
@@ -23,7 +24,7 @@ struct HelpTests {
         let run = try Pathwise(words + ["--help"]).wait()
         #expect(run.status == 0)
         #expect(run.errors.isEmpty)
-        // The root's list grows with the commands: its own text stands in its commands' files.
+        // The root's list of commands grows; the commands' texts are in their own files.
         if command.isEmpty {
             for name in ["train", "evaluate", "emulate", "trace", "model", "keygen", "pubkey"] {
                 #expect(run.output.contains("\n  \(name) "))
@@ -41,7 +42,7 @@ struct HelpTests {
         #expect(run.status == 0)
     }
 
-    /// Help that nobody gets is no success.
+    /// Help that cannot be printed is an error.
     @Test(arguments: [
         (["--help"], ">&-", "it is closed"), (["send", "--help"], ">/dev/full", "No space left"),
         (["--version"], ">/dev/full", "No space left"), (["--version"], ">&-", "it is closed"),

@@ -3,7 +3,7 @@ import Testing
 
 @testable import PathwiseCommand
 
-/// Files that reports and exports are written to: whole or not at all, and through links.
+/// Reports and exports are written completely or not at all, and through links.
 struct OutputFileTests {
     private let scratch = Scratch()
 
@@ -22,7 +22,8 @@ struct OutputFileTests {
     @Test func linksAreWrittenThrough() throws {
         mkdir(scratch.file("a"), 0o755)
         mkdir(scratch.file("b"), 0o755)
-        // To nothing yet, to a file, to another link by a path of its own folder, absolute.
+        // The links are dangling, lead to a file, lead to another link by a relative path, or are
+        // absolute.
         symlink("made", scratch.file("dangling"))
         symlink("../b/next", scratch.file("a/first"))
         symlink("last", scratch.file("b/next"))
@@ -46,7 +47,7 @@ struct OutputFileTests {
         symlink("two", scratch.file("one"))
         symlink("one", scratch.file("two"))
         symlink("none/file", scratch.file("deep"))
-        // What cannot be made is the target, so the error names it.
+        // The target cannot be created, so the error names it.
         let target = ", a symbolic link to '\(scratch.file("none/file"))'"
         for (name, link, reason) in [
             ("one", "", "lead in a circle"), ("deep", target, "make its folder first"),
@@ -69,14 +70,14 @@ struct OutputFileTests {
         do {
             var file = try OutputFile(scratch.file("link"))
             try file.write("half")
-            // Nobody finds half a report under any name but one of its own.
+            // An unfinished report has only its own temporary name.
             #expect(Scratch.names(in: scratch.path).count == 3)
         }
         #expect(text(of: scratch.file("report")) == "before")
         #expect(Scratch.names(in: scratch.path) == ["link", "report"])
     }
 
-    /// The name of the file that is not finished is not made of the final one.
+    /// The temporary name does not contain the final one.
     @Test func theLongestNameIsTaken() throws {
         let name = String(repeating: "n", count: 255)
         try save("long", to: scratch.file(name))

@@ -6,8 +6,8 @@ import Testing
 @testable import PathTelemetry
 @testable import PathTransport
 
-/// Bad input of every kind: one line on standard error that says how to mend it, nothing on
-/// standard output, and the exit code of sysexits(3).
+/// Bad input of every kind: one line on standard error that says how to fix it, nothing on standard
+/// output, and the exit code of sysexits(3).
 struct RefusalTests {
     private let scratch = Scratch()
 
@@ -67,7 +67,7 @@ struct RefusalTests {
                 + "belong to you")
     }
 
-    /// A folder that nobody can make files in, root neither.
+    /// A folder in which nobody, not even root, can create files.
     @Test func folderThatTakesNoFiles() throws {
         let run = try Pathwise.run("keygen", "/proc/self/key")
         #expect(run.status == 73)

@@ -9,7 +9,7 @@ import Testing
     private static let file = URL(filePath: #filePath).deletingLastPathComponent()
         .appending(path: "../../models/default.safetensors").path
 
-    /// What is built in is the file of this source, of this build's features.
+    /// The built-in model is the file of this source tree and has this build's features.
     @Test func isTheFileInModels() throws {
         let shipped = try ShippedModel.load()
         let file = try Model.load(Self.file)

@@ -1,11 +1,11 @@
 import Glibc
 import Testing
 
-/// A folder of its own that is removed with its content.
+/// A temporary folder that is removed with its content.
 final class Scratch {
     let path: String
 
-    /// - Parameter inMemory: where there is a folder in memory, for very many files.
+    /// - Parameter inMemory: uses a folder in memory if there is one, for very many files.
     init(inMemory: Bool = false) {
         let folder = inMemory && access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"
         var template = Array("\(folder)/pathwise-command-XXXXXX".utf8CString)
@@ -44,13 +44,13 @@ final class Scratch {
     }
 }
 
-/// What a run of the built program gave.
+/// The result of a run of the built program.
 struct Finished {
     var output: String
     var errors: String
     var status: Int32
 
-    /// The one line on standard error, without its end; nil when there is another number of lines.
+    /// The one line on standard error, without its end; nil if there is not exactly one line.
     var errorLine: String? {
         let lines = errors.split(separator: "\n", omittingEmptySubsequences: false)
         return lines.count == 2 && lines[1].isEmpty ? String(lines[0]) : nil
@@ -77,7 +77,7 @@ struct Pathwise {
     ///
     /// - Parameters:
     ///   - inputFile: a file or pipe that it reads instead of a text.
-    ///   - shell: what a shell does with the command, which is `"$@"` in it.
+    ///   - shell: a shell script that runs the command, which is `"$@"` in it.
     init(
         _ arguments: [String], input: String? = nil, inputFile: String? = nil,
         namespace: String? = nil, shell: String? = nil

@@ -16,13 +16,13 @@ import Testing
             let width = columns + columns % 3
             for rows in [1, 2, 3, 4, 5, 30, gram.capacity, gram.capacity + 1] {
                 var state = UInt64(columns &* 1000 &+ rows)
-                // What lies behind the rows and the columns must not count.
+                // Padding behind the rows and the columns must not count.
                 let block = (0..<gram.room).map { _ -> Double in
                     state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
                     return Double(state >> 11) * 0x1p-53 - 0.5
                 }
                 var sums = [Double](repeating: 0, count: gram.sumsRoom)
-                // Twice, and onto something.
+                // The block is added twice, onto non-zero sums.
                 gram.add(block, rows: rows, into: &sums)
                 gram.add(block, rows: rows, into: &sums)
                 var lower = [Double](repeating: 1, count: width * columns)

@@ -4,7 +4,7 @@ import Testing
 @testable import DenseMath
 
 @Suite struct ScoreTests {
-    /// Not random, but without a pattern that sums would cancel in.
+    /// The numbers are not random, but sums of them do not cancel.
     private func value(_ index: Int, _ salt: Int) -> Double {
         sin(Double(index * 37 + salt * 101) * 0.7) * 1.5
     }
@@ -46,7 +46,7 @@ import Testing
             }
             #expect((spreads[candidate] - form).magnitude < 1e-10)
         }
-        // A candidate's score does not depend on who stands beside it.
+        // A candidate's score does not depend on the other candidates.
         var alone = [Double](repeating: .nan, count: SmallKernels.candidateLimit)
         var spread = alone
         let last = Array(x[((count - 1) * step)...])

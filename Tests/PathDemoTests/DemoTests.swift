@@ -8,7 +8,7 @@ import Testing
 @testable import PathLearning
 @testable import PathReport
 
-/// One short demonstration over real sockets on loopback, and what it must leave behind.
+/// One short demonstration over real sockets on loopback, and its results.
 @Suite(.serialized)
 struct DemoTests {
     private func temporaryDirectory() throws -> String {
@@ -69,7 +69,7 @@ struct DemoTests {
                 "min-rtt", "round-robin", "trained model",
             ])
 
-        // What was sent is gone, what was learned is kept.
+        // The sent file is removed, and the traces and the model are kept.
         #expect(access(directory + "/file.bin", F_OK) != 0)
         #expect(access(directory + "/received-learned", F_OK) != 0)
 

@@ -3,7 +3,7 @@ import Testing
 @testable import PathEvaluation
 @testable import PathTelemetry
 
-/// What is made of rows: rules of weights, intervals of few decisions, values by path.
+/// The analysis of rows: weight rules, intervals of few decisions, values by path.
 @Suite struct AnalysisTests {
     private func rows(_ count: Int) -> [OffPolicyRow] {
         var generator = SeededGenerator(seed: 931)
@@ -15,7 +15,7 @@ import Testing
         }
     }
 
-    /// What each rule makes of a weight, written out.
+    /// The effect of each rule on a weight, computed by its formula.
     @Test func rulesDoToWeightsWhatTheirPapersSay() throws {
         let rows = rows(301)
         for lambda in [0.0, 0.4, 0.9, 1.0, 2.0, 5.0] {
@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    /// Few decisions widen the default interval of DR; the normal one stays what it is.
+    /// Few decisions widen the default interval of DR, and not the normal one.
     @Test func fewEffectiveDecisionsWidenTheIntervalOfDR() throws {
         for (count, isWider) in [(500, true), (1000, false)] {
             var analysis = PolicyAnalysis(options: AnalysisOptions(), hasModel: true)

@@ -3,13 +3,13 @@ import Testing
 @testable import PathEvaluation
 @testable import PathTelemetry
 
-/// True when two numbers differ by at most this share of the larger.
+/// Whether two numbers differ by at most this share of the larger.
 func agree(_ left: Double, _ right: Double, within tolerance: Double = 1e-9) -> Bool {
     (left - right).magnitude <= tolerance * max(1e-300, left.magnitude, right.magnitude)
 }
 
 @Suite struct EstimatorTests {
-    /// One block at a time or one row at a time, the estimates are what their formulas say.
+    /// Estimates equal their formulas, whether rows are added in blocks or singly.
     @Test(arguments: [1, 2, 7, 8, 9, 255, 256, 257, 1000]) func formulas(count: Int) throws {
         var generator = SeededGenerator(seed: UInt64(count))
         var rows: [OffPolicyRow] = []
@@ -92,8 +92,8 @@ func agree(_ left: Double, _ right: Double, within tolerance: Double = 1e-9) -> 
         }
     }
 
-    /// Draws logs of two unlike policies over three actions and checks that 95 % intervals of DR
-    /// cover the truth about that often.
+    /// Draws logs of two different policies over three actions and checks the coverage of 95 %
+    /// intervals of DR.
     @Test func intervalsCoverTheTruth() {
         var generator = SeededGenerator(seed: 20)
         let logging = [0.6, 0.3, 0.1]
@@ -142,7 +142,7 @@ func agree(_ left: Double, _ right: Double, within tolerance: Double = 1e-9) -> 
                     StudentDistribution.quantile(probability, freedom: freedom), quantile,
                     within: 1e-9), "\(freedom)")
         }
-        // The expansion and the incomplete beta function meet.
+        // The expansion and the incomplete beta function agree at the transition.
         #expect(
             agree(
                 StudentDistribution.quantile(0.975, freedom: 1000),

@@ -95,7 +95,7 @@ import Testing
         #expect(throws: EvaluationError.self) { try LogReader.read(folder + "/none.csv") }
     }
 
-    /// Probabilities with as few as six digits, rounded or cut off, are divided by their sum.
+    /// Probabilities with as few as six digits, rounded or truncated, are divided by their sum.
     @Test(arguments: [2, 3, 7, 11]) func roundedProbabilitiesAreTaken(arms: Int) throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         for cutsOff in [false, true] {
@@ -124,7 +124,7 @@ import Testing
         }
     }
 
-    /// Weights off one by the rounding of the propensities alone prove nothing.
+    /// Weights that differ from one only by the rounding of propensities prove nothing.
     @Test func roundingIsNoWrongPropensity() throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         var text = "action,reward,pscore,pi_e_0,pi_e_1,pi_e_2\n"
@@ -145,7 +145,7 @@ import Testing
         #expect(try problem(header + "0,1,1.000001,0.25,0.75\n").isEmpty)
     }
 
-    /// What overflows when it is squared is refused by name; what is smaller is evaluated.
+    /// Numbers whose squares overflow are refused by name; smaller ones are evaluated.
     @Test func numbersNearOverflowAreRefused() throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let names = "action,reward,pscore,pi_e_0,pi_e_1,q_hat_0,q_hat_1,x0\n"
@@ -175,8 +175,8 @@ import Testing
         }
     }
 
-    /// A policy that never does what the log did: nothing is known of it, and the propensities are
-    /// not in question.
+    /// A policy that never takes logged actions cannot be evaluated, and the propensities are not
+    /// called wrong.
     @Test func noOverlapIsNamed() throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         var text = header
@@ -190,7 +190,7 @@ import Testing
         }
     }
 
-    /// Replay is for policies that do not draw.
+    /// Replay is only for deterministic policies.
     @Test func replayLeavesPoliciesThatDrawAlone() throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         var options = AnalysisOptions()
@@ -231,7 +231,7 @@ import Testing
         #expect(log.contexts == [-3])
     }
 
-    /// Numbers are read as the C library reads them, to the last bit.
+    /// Numbers are parsed to the same bits as by the C library.
     @Test(arguments: 1...4 as ClosedRange<UInt64>) func numbersAreRoundedRight(seed: UInt64) throws
     {
         defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -257,7 +257,7 @@ import Testing
         }
     }
 
-    /// Damaged files are refused or read, never worse.
+    /// Damaged files are refused or read, without a crash.
     @Test(arguments: 1...6 as ClosedRange<UInt64>) func damageIsSurvived(seed: UInt64) throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         var generator = SeededGenerator(seed: seed)
@@ -317,7 +317,7 @@ struct LogReferenceTests {
         let keys = try #require(ReferenceTests.expected).filter { $0.key.hasPrefix(prefix) }
         var options = AnalysisOptions()
         var wanted: [Double] = []
-        // The policy of the file draws, so replay leaves it alone.
+        // The policy of the file is random, so replay does not apply.
         for (key, value) in keys where !key.contains("Replay") {
             options.estimators.append(
                 try #require(ReferenceTests.estimator(String(key.dropFirst(prefix.count)))))
@@ -355,7 +355,7 @@ struct LogReferenceTests {
         }
     }
 
-    /// Resampling agrees with the delta method where that is right, and is the same again.
+    /// Resampling agrees with the delta method where that is valid, and is reproducible.
     @Test func bootstrapsAgreeWithTheDeltaMethod() throws {
         var options = AnalysisOptions()
         options.interval = .bootstrap
@@ -386,7 +386,7 @@ struct LogReferenceTests {
             options.interval = method
             options.resamples = 100
             let policy = try report("continuous", options).policies[0]
-            // All but replay, because the policy draws.
+            // All estimators except replay, because the policy is random.
             #expect(policy.estimates.count == Estimator.Name.allCases.count - 1)
             for (estimate, interval) in policy.estimates {
                 #expect(interval.low <= interval.high, "\(method) \(estimate.estimator)")

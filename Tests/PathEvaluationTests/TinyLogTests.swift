@@ -2,7 +2,7 @@ import Testing
 
 @testable import PathEvaluation
 
-/// What is said of logs that are too small to say much: true, and the same wherever it is said.
+/// Statements about very small logs are true and consistent.
 @Suite struct TinyLogTests {
     private struct Draws {
         var state: UInt64
@@ -13,7 +13,7 @@ import Testing
         }
     }
 
-    /// A log whose propensities are right: the first action with the probability `share`.
+    /// A log with correct propensities: the first action has the probability `share`.
     private func log(
         _ count: Int, seed: UInt64, share: Double = 0.5, withLogging: Bool = false
     ) -> BanditLog {
@@ -34,8 +34,8 @@ import Testing
         try LogEvaluation().evaluate(log)
     }
 
-    /// Right propensities are called wrong three times in a thousand at the most, however few the
-    /// decisions and however rare an action.
+    /// Correct propensities are called wrong at most three times in a thousand, for any number of
+    /// decisions and any rarity of actions.
     @Test(arguments: [1, 2, 3, 5, 10, 30], [0.5, 0.9, 0.99])
     func rightPropensitiesAreNotCalledWrong(count: Int, share: Double) throws {
         for withLogging in [false, true] {
@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    /// And wrong ones are found as soon as the data show it: weights that are all two.
+    /// Wrong propensities are detected as soon as the data show it: here all weights are two.
     @Test func wrongPropensitiesAreFoundInTime() throws {
         func isFound(_ count: Int) throws -> Bool {
             var log = BanditLog(actionCount: 2)
@@ -64,7 +64,7 @@ import Testing
                 $0.contains("propensities are wrong")
             }
         }
-        // Ten throws of a coin that all show the same have a probability of 0.001.
+        // Ten equal coin throws have a probability of 0.001.
         #expect(try !isFound(3))
         #expect(try !isFound(9))
         #expect(try isFound(20))
@@ -80,13 +80,13 @@ import Testing
                 policy.verdict.reasons.first
                     == "only \(count) decision\(count == 1 ? "" : "s") can be evaluated, and fewer "
                     + "than 50 say little")
-            // Weights of 1.4 and 0.6: none stands out, and there is no other size of the sample.
+            // Weights of 1.4 and 0.6: none is an outlier, so no other sample size is mentioned.
             #expect(!policy.verdict.reasons.contains { $0.contains("effective sample size") })
             #expect(!policy.verdict.reasons.contains { $0.contains("of all weight") })
         }
     }
 
-    /// A single heavy decision among few is still told.
+    /// A single heavy decision among few is still reported.
     @Test func aDecisionThatOutweighsTheRestIsTold() throws {
         var log = BanditLog(actionCount: 2)
         for index in 0..<8 {
@@ -108,7 +108,7 @@ import Testing
         for (estimate, interval) in report.policies[0].estimates {
             #expect(!estimate.estimator.name.needsModel)
             #expect(estimate.knownError == nil)
-            // One reward in 0 ... 1 rules nearly nothing out.
+            // One reward in 0 ... 1 excludes almost nothing.
             #expect(interval.high - interval.low > 0.5)
         }
     }
@@ -124,7 +124,7 @@ import Testing
         }
     }
 
-    /// The truth of the policy is 0.5: 95 % intervals hold it in most of the logs, however small.
+    /// The policy's true value is 0.5: 95 % intervals cover it in most logs, however small.
     @Test(arguments: [2, 3, 5, 10])
     func intervalsHoldTheTruth(count: Int) throws {
         var held: [Estimator: Int] = [:]

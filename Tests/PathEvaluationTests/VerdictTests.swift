@@ -73,8 +73,8 @@ import Testing
                 == ["the mean weight is 1.95, not 1: the recorded propensities are wrong"])
     }
 
-    /// Too little weight proves nothing against the propensities while it is not known what the log
-    /// could have done.
+    /// Too little weight does not prove wrong propensities if the log's possible actions are
+    /// unknown.
     @Test func tooLittleWeightIsNoProof() {
         let less = [Double](repeating: 0.7, count: 1000)
         let open = Verdict(facts(less)).reasons
@@ -104,12 +104,12 @@ import Testing
         #expect(Verdict(facts(weights, variance: 0)).level == .doNotTrust)
         let wrong = [Double](repeating: 1.00001, count: 500)
         #expect(Verdict(facts(wrong, variance: 0, rounding: 1e-6)).level == .doNotTrust)
-        // Without knowing what else the log could have done, so little says nothing.
+        // If the log's possible actions are unknown, so small a difference proves nothing.
         #expect(Verdict(facts(weights)).level == .trust)
     }
 
-    /// Rare actions of large weight that have not been seen yet say nothing against the
-    /// propensities, unless the sample's own spread is asked.
+    /// Rare actions of large weight that have not occurred do not prove wrong propensities, unless
+    /// only the sample's variance is used.
     @Test func rareActionsNotYetSeenAreNoError() {
         let unseen = [Double](repeating: 0.97, count: 300)
         #expect(Verdict(facts(unseen)).level == .doNotTrust)

@@ -29,7 +29,7 @@ import Testing
         return number
     }
 
-    /// The piece of a message of its own that the n-th packet of a decision carries.
+    /// The piece that the n-th packet of a decision carries, of a separate message.
     private func piece(of number: UInt64, _ index: Int) -> DataPiece {
         DataPiece(message: number, offset: index * 1000, length: 1000)
     }
@@ -67,14 +67,14 @@ import Testing
             "the latest arrival counts, not the latest word")
         let quiet2 = isQuiet(&ledger)
         #expect(quiet2)
-        // Late word of a closed decision changes nothing.
+        // A late acknowledgement of a closed decision changes nothing.
         ledger.handleAcknowledged(number, arrival: at(60), now: at(60))
         ledger.handleLost(number)
         let quiet3 = isQuiet(&ledger)
         #expect(quiet3)
     }
 
-    /// The word of an arrival in time may still be under way at the deadline.
+    /// The acknowledgement of a timely arrival may still be in flight at the deadline.
     @Test func unansweredIsLateARoundTripAndFourVariationsAfterItsDeadline() throws {
         var ledger = BurstLedger()
         let number = open(&ledger, packets: 1)
@@ -113,7 +113,7 @@ import Testing
         #expect(closed.outcome.isLate)
     }
 
-    /// A burst has arrived when its bytes have, whatever packet brought them.
+    /// A burst has arrived when its bytes have, in whichever packet.
     @Test func aRepairInTimeMakesUpForALoss() throws {
         var ledger = BurstLedger()
         let number = open(&ledger, packets: 2)
@@ -140,7 +140,7 @@ import Testing
         #expect(closed.outcome.bytes[PathID(3)] == 1400, "the third was of use to nobody")
     }
 
-    /// Of copies the first one of each byte counts; the same byte twice is not two.
+    /// The first copy of each byte counts, and duplicates do not count twice.
     @Test func copiesArriveByteByByte() throws {
         var ledger = BurstLedger()
         let number = open(&ledger, copies: 2, packets: 2)
@@ -161,7 +161,7 @@ import Testing
             arrived.outcome.bytes[PathID(0)] == 2400 && arrived.outcome.bytes[PathID(1)] == 2200)
     }
 
-    /// What expired before all of it had left cannot have arrived.
+    /// A burst that expired before it was sent completely cannot have arrived.
     @Test func aBurstThatWasCutIsLate() throws {
         var ledger = BurstLedger()
         let number = open(&ledger, packets: 1)

@@ -44,7 +44,7 @@ private func build(
 
 @Suite struct CandidateBuilderTests {
     @Test func predictionIsWaitPlusTransferPlusDelay() {
-        // 30 ms out on the one, 100 ms on the other, clocks a day apart.
+        // One-way delays are 30 ms and 100 ms; the clocks differ by a day.
         let day: Int64 = 86_400_000
         let set = build([
             (snapshot(0, rtt: 60), estimator(raw: day + 30, rtt: 60)),

@@ -5,11 +5,11 @@ import Testing
 @testable import PathLearning
 @testable import PathTelemetry
 
-/// How costs become probabilities, against the rules as they are written down.
+/// The conversion of costs to probabilities, against straightforward formulas.
 @Suite struct ChoiceTests {
     private static let rounds = 400
 
-    /// Candidates of which those in `overdue` wait for a reply that should have come.
+    /// Candidates; those in `overdue` have an overdue reply.
     private func candidates(
         _ count: Int, overdue: UInt32, _ random: inout SeededGenerator
     ) -> [Candidate] {
@@ -23,7 +23,7 @@ import Testing
         }
     }
 
-    /// Sixteen numbers of which those beyond `count` are none.
+    /// Sixteen numbers; those beyond `count` are NaN.
     private func row(_ count: Int, _ random: inout SeededGenerator) -> [Double] {
         (0..<16).map { $0 < count ? 0.05 + 0.1 * random.uniform() : .nan }
     }

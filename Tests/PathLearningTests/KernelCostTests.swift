@@ -44,7 +44,7 @@ import Testing
         }
     }
 
-    /// Weights and a covariance of some learning.
+    /// A posterior after some learning.
     private func posterior(_ size: Int, _ random: inout SeededGenerator) -> LinearPosterior {
         var posterior = LinearPosterior(prior: LinearPrior(size: size + 1, lambda: 2))
         for _ in 0..<50 {

@@ -5,8 +5,8 @@ import Testing
 @testable import PathLearning
 @testable import PathTelemetry
 
-/// Three paths whose heuristic is wrong by factors that their features give away, and whose bursts
-/// are late with given probabilities.
+/// Three paths whose heuristic is wrong by factors that their features reveal, and whose bursts are
+/// late with given probabilities.
 private struct LearnedWorld {
     var random: SeededGenerator
     var factors = [1.6, 1.0, 0.7]
@@ -91,7 +91,7 @@ private struct LearnedWorld {
         var selector = try PathSelector.make("learned", seed: seed)
         #expect(play(&selector, &world, decisions: 3000, counted: 500, now: &now) < 1.04)
         world.factors = [1.5, 1.0, 0.7]
-        // Ten seconds after an exchange of best and worst.
+        // Ten seconds after the best and the worst path were exchanged.
         #expect(play(&selector, &world, decisions: 750, counted: 250, now: &now) < 1.06)
     }
 
@@ -116,7 +116,7 @@ private struct LearnedWorld {
                     predictedDelivery: candidate.predictedDelivery, burst: burst(),
                     outcome: world.outcome(candidate, at: now), now: now, path: candidate.path))
         }
-        // Now and then it is tried again: what was learned of it fades.
+        // It is tried again now and then, as old evidence is discounted.
         #expect(taken < 120, "the path with 30 % late was taken \(taken) times of 3000")
     }
 
@@ -193,7 +193,7 @@ private struct LearnedWorld {
 }
 
 @Suite struct LateHeadTests {
-    /// Promises against what happened, for a known probability of being late.
+    /// Predicted against actual lateness, for a known probability.
     @Test(arguments: [1, 2, 3] as [UInt64])
     func isCalibrated(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
@@ -225,7 +225,7 @@ private struct LearnedWorld {
             let gap = (promised[bin] - happened[bin]).magnitude / counts[bin]
             #expect(gap < 0.03, "seed \(seed), bin \(bin): \(gap)")
         }
-        // Against who knows the probability; 20 s of memory hold some 2,900 outcomes.
+        // The reference knows the probability; a half-life of 20 s covers some 2,900 outcomes.
         #expect(loss / truthLoss < 1.03, "\(loss / truthLoss)")
     }
 
@@ -241,7 +241,7 @@ private struct LearnedWorld {
     }
 }
 
-/// What decisions are told of a path.
+/// The terms of a path for decisions.
 extension PathOffsets {
     private func term<Row>(
         _ row: KeyPath<ck_learned, Row>, _ path: PathID, usual: Double = 0
@@ -278,7 +278,7 @@ extension PathOffsets {
 }
 
 @Suite struct PathOffsetVarianceTests {
-    /// Two paths with the same mean error: the one that scatters has the variance.
+    /// Of two paths with the same mean error, the variable one has the larger variance.
     @Test func scatterIsKnownOfEachPath() {
         var offsets = PathOffsets()
         for round in 0..<4000 {
@@ -324,7 +324,7 @@ extension PathOffsets {
             return
         }
         #expect((at - change).seconds < 1)
-        // Good again: back after the hold-down, not before.
+        // With good predictions it returns after the hold-down, not before.
         _ = feed(&policyGuard, model: 0.2, heuristic: 0.3, count: 200, fromModel: false, now: &now)
         #expect(policyGuard.isDemoted)
         _ = feed(&policyGuard, model: 0.2, heuristic: 0.3, count: 200, fromModel: false, now: &now)

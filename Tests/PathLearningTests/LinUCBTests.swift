@@ -4,7 +4,7 @@ import Testing
 @testable import PathLearning
 @testable import PathTelemetry
 
-/// Three paths whose heuristic is wrong by factors that their features give away.
+/// Three paths whose heuristic is wrong by factors that their features reveal.
 private struct World {
     var random: SeededGenerator
     var factors: [Double]

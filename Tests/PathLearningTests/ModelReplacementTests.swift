@@ -17,7 +17,7 @@ import Testing
                     totalWeight: 1000, lambda: 1)), notes: [:])
     }
 
-    /// Alike but for one feature each.
+    /// The candidates are equal except for one feature each.
     private var set: CandidateSet {
         var set = candidates([0.04, 0.04])
         set[0].features[Feature.jitterP90.rawValue] = 1
@@ -49,7 +49,7 @@ import Testing
         #expect(after > 0.9)
     }
 
-    /// What was learned before the change is gone; the draws go on where they were.
+    /// Online learning before the change is lost; the sequence of draws continues.
     @Test func startsAnewAndDrawsOn() throws {
         let policy = PolicySpecification.learned(LearnedSettings())
         let second = try model(.lossLong, 0.2)

@@ -12,7 +12,7 @@ private let allPolicies =
     ]
 
 @Suite struct DistributionTests {
-    /// Random candidates with some of everything that goes wrong, and random feedback between.
+    /// Random candidates with all kinds of faults, and random feedback in between.
     @Test(arguments: allPolicies)
     func sumToOneAndKeepTheRules(policy: String) throws {
         var random = SeededGenerator(seed: 99)
@@ -55,7 +55,7 @@ private let allPolicies =
                 || ["exp3", "prune", "falcon"].contains(selector.name)
             if isLearned && count > 1 { checkSafety(set, values) }
             if selector.name == "learned" && count > 1 {
-                // Left for the best of the others, as the steady rule leaves a path.
+                // The path is left for the best of the others, as by the steady rule.
                 let estimates = (0..<count).map { SteadyPolicy.estimate(set[$0]) }
                 let bars = estimates.map { $0 / 1.2 - 0.005 }
                 for index in 0..<count

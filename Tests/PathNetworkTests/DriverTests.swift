@@ -30,8 +30,8 @@ private final class Watch: Sendable {
 }
 
 @Suite struct DriverTests {
-    /// A server on a wildcard address answers from the address that the client sent to: another one
-    /// is not the server for the client, nor for any firewall in between.
+    /// A server on a wildcard address answers from the address to which the client sent; clients
+    /// and firewalls reject another one.
     @Test func answersLeaveFromTheAddressAsked() async throws {
         let serverKey = try PrivateKey.generate()
         let clientKey = try PrivateKey.generate()
@@ -74,8 +74,8 @@ private final class Watch: Sendable {
         }
     }
 
-    /// A server address where nothing listens is left for one that answers; the path keeps its
-    /// number, and the transfer works on it.
+    /// A path leaves a server address without a listener for one that answers; it keeps its number,
+    /// and the transfer works.
     @Test(arguments: [true, false])
     func aPathTriesEachAddressOfTheServer(isDeadFirst: Bool) async throws {
         let serverKey = try PrivateKey.generate()

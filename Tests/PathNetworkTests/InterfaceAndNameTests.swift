@@ -45,7 +45,7 @@ struct ResolverTests {
         let addresses = try Resolver.resolve("[fe80::1%lo]:5")
         #expect(addresses.map(\.description) == ["[fe80::1%1]:5"])
         #expect(throws: NetworkError.self) { _ = try Resolver.resolve("[fe80::1%nosuch]:5") }
-        // No name server is asked for what can be no name.
+        // No name server is asked for an invalid name.
         #expect(throws: NetworkError.self) { _ = try Resolver.resolve("[a:b]:5") }
     }
 

@@ -5,7 +5,7 @@ import Testing
 @testable import PathNetwork
 @testable import PathTelemetry
 
-/// What needs a network of its own: each test makes an empty namespace that ends with it.
+/// Tests that need their own network: each makes an empty namespace that ends with it.
 @Suite(.enabled(if: Host.hasVeth, "needs root, network namespaces, veth and iproute2"))
 struct NamespaceTests {
     private static let setUpPair = """

@@ -39,15 +39,15 @@ func shell(_ command: String) -> Int32 {
     return (status & 0x7f) == 0 ? (status >> 8) & 0xff : -1
 }
 
-/// A result on its way out of a thread that is joined before anyone reads it.
+/// The result of a thread, which is joined before the result is read.
 private final class Box<Value>: @unchecked Sendable {
     var value: Value?
 }
 
-/// Runs `body` on a thread of its own in a new, empty network namespace, which ends with it.
+/// Runs `body` on its own thread in a new, empty network namespace, which ends with it.
 ///
-/// Gives nil where the system refuses the namespace. A namespace belongs to a thread: sockets
-/// opened and commands spawned by `body` are in it, other threads are not.
+/// Returns nil if the system refuses the namespace. A namespace belongs to a thread: sockets opened
+/// and commands spawned by `body` are in it, other threads are not.
 func inNamespace<Value>(_ body: @escaping @Sendable () -> Value) -> Value? {
     // CLONE_NEWNET. The function is not in Swift's view of the C library.
     guard let symbol = dlsym(nil, "unshare") else { return nil }
@@ -55,7 +55,7 @@ func inNamespace<Value>(_ body: @escaping @Sendable () -> Value) -> Value? {
     return onThread { unshare(0x4000_0000) == 0 ? body() : nil }
 }
 
-/// Runs `body` on a thread of its own and waits for it.
+/// Runs `body` on its own thread and waits for it.
 func onThread<Value>(_ body: @escaping @Sendable () -> Value) -> Value {
     let box = Box<Value>()
     let finished = DispatchSemaphore(value: 0)
@@ -81,7 +81,7 @@ func numberedDatagrams(count: Int, size: Int, tail: Int) -> [UInt8] {
     return bytes
 }
 
-/// What a test kept of one received datagram.
+/// A copy of one received datagram.
 struct Datagram: Equatable {
     var bytes: [UInt8]
     var remote: SocketAddress
@@ -117,7 +117,7 @@ func receive(
     return datagrams
 }
 
-/// Waits, at most five seconds, until the poller reports what is wanted of a socket.
+/// Waits, at most five seconds, until the poller reports the wanted event of a socket.
 ///
 /// Even loopback delivers after the sender's call has returned, when the host is busy.
 func wait(

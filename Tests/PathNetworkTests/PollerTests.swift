@@ -53,7 +53,7 @@ struct PollerTests {
         #expect(events.wasWoken == false)
     }
 
-    /// A call between the drain of the descriptor and the fall of the flag must not be lost.
+    /// A call between draining the descriptor and clearing the flag must not be lost.
     @Test func noWakeUpIsLost() throws {
         let poller = try Poller()
         let waker = poller.waker

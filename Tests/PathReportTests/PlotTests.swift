@@ -24,7 +24,7 @@ enum Golden {
         return pieces
     }
 
-    /// Compares with the file of that name; PATHWISE_UPDATE_GOLDEN=1 writes it anew instead.
+    /// Compares with the file of that name; PATHWISE_UPDATE_GOLDEN=1 rewrites it instead.
     static func check(_ text: String, _ name: String) throws {
         let file = URL(filePath: #filePath).deletingLastPathComponent()
             .appending(path: "Golden/" + name)

@@ -87,7 +87,7 @@ import Testing
         }
         #expect(third.slot == replaced.slot && third != replaced)
         #expect(core.clientCount == 2)
-        // What was under way for client 2 is not delivered to client 3, who has its slot.
+        // Datagrams in flight for client 2 are not delivered to client 3, which has its slot.
         var seen: [[UInt8]] = []
         while let (_, bytes) = poll(&core, at(20)) { seen.append(bytes) }
         #expect(seen == [[7], [3]])

@@ -4,7 +4,7 @@ import Testing
 @testable import PathSimulation
 @testable import PathTelemetry
 
-/// Packets a second through one link; run with `PATHWISE_BENCH=1` and `-c release`.
+/// Packets per second through one link; run with `PATHWISE_BENCH=1` and `-c release`.
 @Suite(
     .serialized,
     .enabled(if: getenv("PATHWISE_BENCH") != nil, "a benchmark; set PATHWISE_BENCH=1"))

@@ -70,7 +70,7 @@ import Testing
         #expect(link.nextDelivery == nil)
     }
 
-    /// What a link says about the future is what happens.
+    /// A link's announced next delivery is exact.
     @Test(arguments: 1...20) func nextDeliveryIsExact(_ seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let options = LinkInvariantTests.randomOptions(&random)

@@ -126,7 +126,7 @@ import Testing
         #expect(error.description.contains("line 3"))
     }
 
-    /// Mutated options either parse or are refused, and what parses carries packets.
+    /// Mutated options either parse or are refused, and links from parsed options carry packets.
     @Test(arguments: 1...4) func mutatedOptions(_ seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let alphabet = Array(

@@ -46,7 +46,7 @@ struct LogHash: Equatable {
     }
 }
 
-/// What came out of a link that was offered packets at a constant interval.
+/// The output of a link that was offered packets at a constant interval.
 struct Run {
     var deliveries: [Link.Delivery] = []
     var link: Link
@@ -68,7 +68,7 @@ struct Run {
         while let delivery = link.popDelivery(now: now) { deliveries.append(delivery) }
     }
 
-    /// IP megabits a second delivered between two times.
+    /// Delivered IP megabits per second between two times.
     func megabits(from start: Double, to end: Double, overhead: Int = 28) -> Double {
         var bytes = 0
         for delivery in deliveries where delivery.time > at(start) && delivery.time <= at(end) {

@@ -1,7 +1,7 @@
 import PathTelemetry
 import Testing
 
-/// What a peer or a file can make a terminal do: nothing.
+/// A peer or a file cannot control the terminal.
 struct EscapedTextTests {
     @Test(arguments: [
         ("plain.mkv", "plain.mkv"),
@@ -31,8 +31,8 @@ struct EscapedTextTests {
         #expect(EscapedText(bytes: given).description == shown)
     }
 
-    /// Whatever the bytes are: no control character and no invalid byte comes out, and bytes that
-    /// differ by more than escapes stay apart.
+    /// For any bytes, the result has no control characters and no invalid bytes, and inputs that
+    /// differ by more than escapes stay different.
     @Test func nothingThatATerminalObeysComesOut() {
         let seed: UInt64 = 11
         var generator = SeededGenerator(seed: seed)

@@ -200,8 +200,8 @@ private func at(_ milliseconds: Int64) -> Instant { .zero + .milliseconds(millis
             #expect(offset.estimate == .milliseconds(distance))
             #expect((offset.delay(ofRaw: .milliseconds(distance + 20)) - 0.020).magnitude < 1e-12)
             #expect((offset.delay(ofRaw: .milliseconds(distance + 80)) - 0.080).magnitude < 1e-12)
-            // 5 ms out, 105 ms back: half its RTT would put the offset 50 ms too low, but on the
-            // second path at most all of its 90 ms are on the way out.
+            // 5 ms out, 105 ms back: half its RTT would make the offset 50 ms too low, but at most
+            // all 90 ms of the second path can be forward delay.
             offset.update(path: PathID(2), from: estimator(raw: distance + 5, rtt: 110).evidence)
             #expect(offset.estimate == .milliseconds(distance - 10))
             offset.remove(path: PathID(2))

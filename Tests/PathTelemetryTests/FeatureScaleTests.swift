@@ -3,7 +3,7 @@ import Testing
 
 @testable import PathTelemetry
 
-/// What the kernel fills in of one candidate.
+/// The values that the kernel writes for one candidate.
 struct FilledCandidate {
     var features = FeatureVector(repeating: .nan)
     var prediction = Double.nan
@@ -40,7 +40,7 @@ struct FilledCandidate {
     }
 }
 
-/// Paths as they come and go, with now and then a number that none should have.
+/// Random paths that appear and vanish, sometimes with an invalid number.
 struct RandomPaths {
     var random: SeededGenerator
     var now = Instant.zero + .seconds(100)
@@ -105,7 +105,7 @@ struct RandomPaths {
             trafficClass: .message, currentPath: step % 5 == 0 ? nil : PathID(step % 3))
     }
 
-    /// Raw quantities straight from their descriptions, not by way of what the estimator hands over.
+    /// Raw quantities computed directly from their descriptions, not from the estimator's evidence.
     private func raw(
         _ snapshot: PathSnapshot, _ estimator: PathEstimator, _ burst: BurstContext, now: Instant
     ) -> [Double] {
@@ -162,7 +162,7 @@ struct RandomPaths {
         return max(1e-4, wait + Double(burst.bytes) / rate + delay + max(0, age - expected))
     }
 
-    /// Everything is its definition to the last bit, whatever was remembered.
+    /// All values equal their definitions to the last bit, for any remembered state.
     @Test(arguments: [1, 2, 3, 4] as [UInt64])
     func theKernelIsTheDefinition(seed: UInt64) {
         var world = RandomPaths(5, seed: seed)
@@ -201,7 +201,7 @@ struct RandomPaths {
         }
     }
 
-    /// What is remembered of earlier decisions changes nothing.
+    /// Remembered state of earlier decisions changes nothing.
     @Test func memoryChangesNoResult() {
         var world = RandomPaths(4, seed: 9)
         var memory = FeatureMemory()
@@ -209,7 +209,7 @@ struct RandomPaths {
             world.step()
             var fresh = FeatureMemory()
             let burst = burst(step)
-            // Some paths, in an order of their own: places are not paths.
+            // Some paths in another order: positions are not path numbers.
             let some = step % 3 == 0 ? world.paths.reversed() : Array(world.paths.prefix(3))
             let with = FilledCandidate.fill(some, burst: burst, now: world.now, memory: &memory)
             let without = FilledCandidate.fill(some, burst: burst, now: world.now, memory: &fresh)
@@ -226,7 +226,7 @@ struct RandomPaths {
         }
     }
 
-    /// Also a path of which nothing at all is known has the features of zeros.
+    /// A path without any evidence has the features of zeros.
     @Test func theFirstReadingIsComputed() {
         var memory = FeatureMemory()
         var snapshot = PathSnapshot(path: PathID(7), state: .active, traits: PathTraits())

@@ -2,7 +2,7 @@ import PathTelemetry
 import Testing
 
 @Suite struct TimeTests {
-    /// Numbers of a peer become times: whatever they are, they stop at the limits.
+    /// Numbers of a peer become times that saturate at the limits.
     @Test func wholeUnitsStopAtTheLimits() {
         let values: [Int64] = [.max, .max / 999, .max / 2]
         for value in values {

@@ -61,7 +61,7 @@ struct BenchmarkTests {
         print("read, \(paths) paths: \(Int(Double(count) / readElapsed)) decisions/s (\(sum))")
     }
 
-    /// Rows of their own, which checksums cover: samples of paths with their totals, and events.
+    /// Rows that checksums cover: samples of paths with their totals, and events.
     @Test func samples() throws {
         let scratch = Scratch()
         let writer = try TraceWriter(

@@ -106,7 +106,7 @@ import Testing
                 == "1,0,note,,\"a \"\"b\"\",\\x0ac\",1e-07")
     }
 
-    /// Texts of a peer are no formulas in a spreadsheet, and numbers stay numbers.
+    /// Texts of a peer are not formulas in a spreadsheet, and numbers stay numbers.
     @Test func textsThatLookLikeFormulasHaveAnApostrophe() throws {
         let scratch = Scratch()
         let path = scratch.file()

@@ -7,7 +7,7 @@ import PathTrace
 let testSchema = TraceWriter.Schema(
     hash: "0123abcd", text: "test features", names: (0..<24).map { "f\($0)" })
 
-/// A folder of its own that is removed with its content.
+/// A temporary folder that is removed with its content.
 final class Scratch {
     let path: String
 
@@ -102,7 +102,7 @@ extension SeededGenerator {
             draw: uniform())
     }
 
-    /// A decision that a verification finds nothing wrong with.
+    /// A decision that passes verification.
     mutating func soundDecision(number: UInt64, time: Instant) -> DecisionRecord {
         var record = decision(number: number, time: time, candidates: 3)
         for index in 0..<3 {
@@ -222,8 +222,8 @@ func sessionInfo(policy: String = "earliest") -> SessionInfo {
 /// is left out.
 typealias Change = @Sendable (inout DecisionRecord, inout Outcome) -> Bool
 
-/// A trace of two sessions that a verification finds nothing wrong with, but for what `change` does
-/// to decision 5 of the first.
+/// Writes a trace of two sessions that passes verification, except for the effect of `change` on
+/// decision 5 of the first.
 func writeSoundTrace(
     to path: String, decisions: Int = 100, seed: UInt64 = 77, change: Change? = nil
 ) throws {

@@ -19,7 +19,7 @@ private let hasShared = access(shared + "/traces", R_OK) == 0
         return samples
     }
 
-    /// Imports one file under a path's name, or the reason why not.
+    /// Imports one file under a path's name; returns the reason if that fails.
     private func run(
         _ text: String, _ scratch: Scratch, format: TraceImportFormat? = nil
     ) throws -> [PathSample] {
@@ -149,7 +149,8 @@ private let hasShared = access(shared + "/traces", R_OK) == 0
         let (_, _, samples) = try run([recording("ping-unanswered.txt")], scratch)
         #expect(samples[0].map { $0.snapshot.probeTimeouts } == [1, 2, 3])
         #expect(samples[0].allSatisfy { $0.snapshot.latestRTT == .zero })
-        // Without -O, ping says nothing of a lost one: its number is missing. A late answer counts.
+        // Without -O, ping does not report a lost answer: its number is missing. A late answer
+        // counts.
         let read = try run(
             """
             PING x (192.0.2.1) 56(84) bytes of data.
@@ -169,7 +170,7 @@ private let hasShared = access(shared + "/traces", R_OK) == 0
             read.map { $0.snapshot.latestRTT.milliseconds } == [10, 0, 20, 1500, 20, 0, 1])
     }
 
-    /// The same three pings, as programs of many kinds write them.
+    /// The same three pings in the formats of various programs.
     @Test(arguments: [
         "unix_s,rtt_ms\n1700000000,40\n1700000000.5,\n1700000001,80\n",
         "\u{feff}unix_s,rtt_ms\r\n1700000000,40\r\n1700000000.5,timeout\r\n1700000001,80\r\n",
@@ -211,7 +212,7 @@ private let hasShared = access(shared + "/traces", R_OK) == 0
         let scratch = Scratch()
         let (_, paths, samples) = try run([recording("iperf3-omit.json")], scratch)
         #expect(paths.map(\.name) == ["iperf3-omit.json"])
-        // One second is omitted; iperf3 counts from zero again behind it.
+        // One second is omitted; iperf3 counts from zero again after it.
         #expect(samples[0].count == 4)
         #expect(
             samples[0].map { (($0.time - Instant.zero).seconds * 10).rounded() / 10 } == [
@@ -233,7 +234,7 @@ private let hasShared = access(shared + "/traces", R_OK) == 0
                 "iperf3-reverse.json-reverse", "iperf3-udp.json",
             ])
         #expect(samples.map(\.count) == [2, 2, 2, 2])
-        // Only the sender of a direction knows its round trip, and only the client tells.
+        // Only the sender of a direction knows its round trip, and only the client reports.
         #expect(samples[0].allSatisfy { $0.snapshot.smoothedRTT > .zero })
         #expect(samples[1].allSatisfy { $0.snapshot.smoothedRTT == .zero })
         #expect(samples[1].allSatisfy { $0.snapshot.deliveryRate > 1e6 })

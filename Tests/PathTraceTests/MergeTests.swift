@@ -58,7 +58,7 @@ import Testing
         #expect(access(scratch.file() + "-wal", F_OK) != 0)
     }
 
-    /// The same recording twice, in a copy that stopped earlier, and in what was merged before.
+    /// The same recording twice, in a copy that ended earlier, and in an earlier merge.
     @Test func whatIsThereAlreadyIsRefused() throws {
         let scratch = Scratch()
         let (whole, part) = (scratch.file("a.trace"), scratch.file("b.trace"))

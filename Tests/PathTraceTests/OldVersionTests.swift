@@ -6,11 +6,11 @@ import Testing
 
 /// Traces that earlier versions of the program recorded.
 @Suite struct OldVersionTests {
-    /// A transfer over two links, recorded as format 2, which knew no bytes of outcomes.
+    /// A transfer over two links, recorded as format 2, which has no bytes of outcomes.
     private static let version2 = URL(filePath: #filePath).deletingLastPathComponent()
         .appending(path: "Golden/version2.trace").path
 
-    /// Decisions, planned bytes and late outcomes as the program that recorded them counted.
+    /// Decisions, planned bytes and late outcomes as counted by the program that recorded them.
     @Test func formatTwoReads() throws {
         let reader = try TraceReader(path: OldVersionTests.version2)
         var decisions = 0
@@ -28,7 +28,7 @@ import Testing
         #expect(report.isSound, "\(report)")
     }
 
-    /// Its blocks are copied as they are, into a trace of the present format.
+    /// Its blocks are copied unchanged into a trace of the present format.
     @Test func formatTwoMerges() throws {
         let scratch = Scratch()
         let merger = try TraceMerger([OldVersionTests.version2])

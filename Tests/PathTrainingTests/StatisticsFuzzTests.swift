@@ -5,8 +5,8 @@ import Testing
 
 @testable import PathTraining
 
-/// Files of statistics with other numbers and texts than were written: loading, merging and training
-/// ends with a typed error or with a model of finite numbers.
+/// Changed files of statistics: loading, merging and training end with a typed error or with a
+/// model of finite numbers.
 struct StatisticsFuzzTests {
     private static let wild: [Double] = [
         0, -0.0, 1, -1, 0.5, 1e-300, 1e300, -1e300, 9e15, 8.9e15, 9.1e15, 1e18, 9.3e18, 2e19,
@@ -34,7 +34,7 @@ struct StatisticsFuzzTests {
                 for _ in 0...(generator.next() % 3) where !values.isEmpty {
                     let index = Int(generator.next() % UInt64(values.count))
                     values[index] = Self.wild[Int(generator.next() % UInt64(Self.wild.count))]
-                    // Sums of products stay symmetric, else the file is refused at the door.
+                    // Sums of products stay symmetric, as otherwise the file is refused at once.
                     let width = FeatureSchema.count + 1
                     if tensor.name == "scatter" {
                         let (matrix, cell) = (index / (width * width), index % (width * width))

@@ -23,14 +23,14 @@ import Testing
         #expect(result.counts.trained == 4608 && result.counts.heldOut == 1152)
         let fit = try #require(result.residual)
         let held = try #require(fit.heldOut)
-        // Noise of 0.2, and 0.7 % late ones whose target is far away.
+        // Noise of 0.2, and 0.7 % late decisions with extreme targets.
         #expect(held.model < 0.6 * held.heuristic)
         #expect(fit.crossValidated < 0.45 && held.rows == 1152)
         let model = try #require(result.model.residual)
         for (index, weight) in [0.6, -0.4, 0.3].enumerated() {
             #expect((model.weights[index] - weight).magnitude < 0.05)
         }
-        // The three true features, in their order, and no other beyond its interval by much.
+        // The three true features are ranked in order, and no other is significant.
         let ranked = result.importances.sorted { $0.growth > $1.growth }
         #expect(ranked.prefix(3).map(\.feature) == [0, 1, 2])
         for importance in ranked.prefix(3) { #expect(importance.growth > importance.margin) }
@@ -75,7 +75,7 @@ import Testing
                     try trainer.statistics(group).save(path)
                     parts.append(try TrainingStatistics.load(path))
                 }
-                // Other options at the merge do not count: the statistics say what they are.
+                // Other options at the merge are ignored: the statistics contain theirs.
                 let merged = try ModelTrainer().train(
                     TrainingStatistics.merge(parts), notes: ["program_version": "x"])
                 // The measured value of a policy needs the decisions themselves.
@@ -98,7 +98,7 @@ import Testing
         }
     }
 
-    /// A session that is in two files of statistics counts twice, whatever else the files hold.
+    /// A session in two files of statistics would count twice, so it is refused.
     @Test func sharedSessionsAreRefused() throws {
         let (one, other) = (scratch.file("one.trace"), scratch.file("other.trace"))
         var world = TrainingWorld(seed: 41)
@@ -154,7 +154,7 @@ import Testing
                         name: tensor.name, shape: tensor.shape, values: values)
                 }, "tensor \(index)")
         }
-        // A model is no statistics, and the other way round.
+        // A model is not accepted as statistics, and vice versa.
         try ModelTrainer().train([scratch.file("a.trace")]).model.save(path)
         #expect(throws: TrainingError.self) { try TrainingStatistics.load(path) }
         try good.save(path)
@@ -162,8 +162,8 @@ import Testing
     }
 
     @Test func inversePropensityUndoesASkewedRecording() throws {
-        // Path 0's noise is nothing, but its residual is higher where feature 3 is: only there is
-        // it chosen rarely.
+        // Path 0 has no noise, but its residual grows with feature 3, and it is chosen rarely only
+        // there.
         var options = TrainingOptions()
         options.weighting = .inversePropensity
         options.weightLimit = 4
@@ -246,7 +246,7 @@ import Testing
         #expect(a.calibration == b.calibration)
     }
 
-    /// Fourier features see what no line can: late where the feature is near zero.
+    /// Fourier features fit a non-linear effect: bursts are late where the feature is near zero.
     @Test func fourierFeaturesBendTheOdds() throws {
         var world = TrainingWorld(seed: 7)
         world.lateLogit = { 1.5 - 5 * $0[4].magnitude - 2 * $0[5].magnitude }
@@ -296,7 +296,7 @@ import Testing
         }
     }
 
-    /// The layers as trained are the layers as used.
+    /// The trained layers are the layers in use.
     @Test func theNetworkIsThatOfTheTraining() throws {
         let trainer = PerceptronTrainer(inputs: 24, hidden: [6, 3], seed: 4)
         let network = try trainer.network()
@@ -336,7 +336,8 @@ import Testing
         let again = try ModelTrainer(options).train([scratch.file("a.trace")])
         #expect(again.model.bytes() == result.model.bytes())
 
-        // The last layer goes on learning: a shift of all residuals is found in some observations.
+        // The last layer keeps learning: it finds a shift of all residuals within some
+        // observations.
         let neural = try #require(result.model.neural)
         var online = try NeuralLinearPosterior(neural, limit: 100, lambda: 1)
         var random = SeededGenerator(seed: 12)
@@ -373,7 +374,7 @@ import Testing
         options.objective = objective
         let result = try ModelTrainer(options).train([scratch.file("a.trace")])
         let model = try #require(result.model.residual)
-        // Unbiased but noisier than the regression; the doubly robust less so.
+        // IPS is unbiased but noisier than the regression, doubly robust less so.
         let bound = objective == .doublyRobust ? 0.06 : 0.12
         for (index, weight) in [0.6, -0.4, 0.3].enumerated() {
             #expect((model.weights[index] - weight).magnitude < bound)

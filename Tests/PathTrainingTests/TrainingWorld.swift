@@ -4,7 +4,7 @@ import PathTrace
 @testable import PathLearning
 @testable import PathTelemetry
 
-/// Recordings of worlds whose truth is known.
+/// Recordings of worlds with known parameters.
 struct TrainingWorld {
     /// The residual of a candidate besides the noise.
     var residual: (FeatureVector) -> Double = { 0.6 * $0[0] - 0.4 * $0[1] + 0.3 * $0[2] }
@@ -89,7 +89,7 @@ struct TrainingWorld {
     }
 }
 
-/// A folder of its own that disappears with it.
+/// A temporary folder that is removed with this object.
 final class Scratch {
     let path: String
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Pathwise
 
-/// A client that is let in, and says whatever it likes.
+/// An admitted client that sends arbitrary data.
 @Suite(.serialized) struct AttackTests {
     private func header(
         _ name: String, _ kind: TransferHeader.Kind = .file, size: UInt64 = 1,
@@ -22,7 +22,7 @@ import Testing
         return try digest.finish()
     }
 
-    /// Sends an item as these bytes; the receiver's last word.
+    /// Sends an item as these bytes; returns the receiver's result.
     private func send(_ session: ClientSession, _ bytes: [UInt8]) async throws -> TransferResult {
         let stream = try session.openStream()
         try await stream.write(bytes)
@@ -63,7 +63,7 @@ import Testing
         }
         let folder = try await send(session, header("theirs/made", .directory, size: 0), [])
         #expect(folder.outcome == .failed)
-        // A link in the place of the file is not followed: the item gets a number.
+        // A link with the file's name is not followed: the item gets a number.
         let file = try await send(session, header("file"), [1])
         #expect(file.outcome == .stored)
         #expect(file.name.bytes == Array("file.1".utf8))
@@ -151,7 +151,7 @@ import Testing
         await host.close()
     }
 
-    /// What another client has must not be told to one that only knows its name, size and time.
+    /// A client that knows only name, size and time of a file must not learn its content.
     @Test func aFileOfAnotherClientIsNotDisclosed() async throws {
         let folders = Folders()
         let secret = [UInt8](repeating: 5, count: 3 << 20)

@@ -4,8 +4,8 @@ import Testing
 @testable import Pathwise
 
 @Suite struct IncomingFileTests {
-    /// Whether the file system chooses blocks only when it writes to the disk, as ext4 does: seen at
-    /// a file that nothing was done to but writing.
+    /// Whether the file system delays block allocation, as ext4 does; determined with a file that
+    /// was only written.
     private static let delaysAllocation: Bool = {
         let path = NSTemporaryDirectory() + "pathwise-delayed-\(getpid())"
         defer { unlink(path) }
@@ -13,7 +13,7 @@ import Testing
             && extents(of: path).map { $0.count > 0 && $0.delayed == $0.count } ?? false
     }()
 
-    /// Extents of a file, and how many of them have no blocks on the disk yet: ioctl_fiemap(2).
+    /// Extents of a file, and how many of them have no blocks on disk yet; ioctl_fiemap(2).
     private static func extents(of path: String) -> (count: Int, delayed: Int)? {
         let descriptor = open(path, O_RDONLY)
         guard descriptor >= 0 else { return nil }
@@ -35,8 +35,8 @@ import Testing
         }
     }
 
-    /// A file that need not be on the disk is not waited for when it is closed: the file system has
-    /// not even chosen its blocks.
+    /// Closing a file that need not be synced does not wait for the disk: the file system has not
+    /// even allocated its blocks.
     @Test(.enabled(if: delaysAllocation, "the file system of the temporary folder writes at once"))
     func aNewFileIsNotWrittenToTheDiskWhenItIsClosed() async throws {
         let place = NSTemporaryDirectory() + "pathwise-incoming-\(getpid())"

@@ -6,7 +6,7 @@ import Testing
 
 /// Several clients that send items of the same names at once.
 @Suite(.serialized) struct InterleavingTests {
-    /// Whoever is told "stored" finds its own bytes, whatever the order in which pieces came.
+    /// A client that is told "stored" finds its own bytes, for any order of the pieces.
     @Test(arguments: 1...20)
     func everyoneFindsItsOwnBytes(seed: Int) async throws {
         var random = SeededGenerator(seed: UInt64(seed))
@@ -65,7 +65,7 @@ import Testing
             if rule == .rename { #expect(items.allSatisfy { $0.outcome == .stored }) }
         }
         if rule == .refuse { #expect(stored.count == names.count) }
-        // Nothing unfinished is left, and nothing that nobody was told of.
+        // Neither unfinished nor unreported files are left.
         #expect(Set(Folders.names(inside)) == stored)
     }
 }

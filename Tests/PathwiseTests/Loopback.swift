@@ -6,7 +6,7 @@ import Synchronization
 
 @testable import Pathwise
 
-/// A folder of its own that is removed with all that is in it.
+/// A temporary folder that is removed with its content.
 final class Folders {
     let path: String
 
@@ -130,7 +130,7 @@ final class Loopback: Sendable {
     }
 }
 
-/// Sends what the inputs name; what became of each item.
+/// Sends the inputs; returns the result of each item.
 func sendAll(_ session: ClientSession, _ inputs: [String]) async throws -> [SentItem] {
     let sent = Mutex<[SentItem]>([])
     try await session.send(

@@ -21,7 +21,7 @@ struct NameTests {
 
     @Test func numbersFitIntoTheLongestName() {
         #expect(Committer.numbered(Array("film.mkv".utf8), 2) == Array("film.mkv.2".utf8))
-        // Two bytes a character: none is cut in two.
+        // Two bytes per character: none is split.
         let long = Array(String(repeating: "é", count: 127).utf8) + [0x61]
         let numbered = Committer.numbered(long, 12)
         #expect(numbered.count <= 255)

@@ -7,7 +7,7 @@ import PathTransport
 import Pathwise
 import Testing
 
-/// A folder of its own that is removed with the traces in it.
+/// A temporary folder that is removed with its traces.
 final class TraceFolder {
     let path: String
 

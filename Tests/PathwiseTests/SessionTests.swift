@@ -10,7 +10,7 @@ import Testing
 
 /// Both sides of sessions over real sockets.
 @Suite(.serialized) struct SessionTests {
-    /// At the end, and whenever it is asked again, there are zero bytes.
+    /// At the end every read returns zero bytes.
     @Test func readPastTheEndIsZero() async throws {
         let pair = try SessionPair()
         let answering = pair.answer()
@@ -23,7 +23,7 @@ import Testing
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 16, alignment: 1)
         defer { buffer.deallocate() }
         for _ in 0..<3 { #expect(try await stream.read(into: buffer) == 0) }
-        // Its halves are gone on both sides by now, and then the connection is.
+        // Both halves have ended on both sides by now, and then the connection ends.
         try await stream.waitUntilDelivered()
         try await Task.sleep(for: .milliseconds(50))
         #expect(try await stream.read(into: buffer) == 0)
@@ -33,8 +33,8 @@ import Testing
         await answering.value
     }
 
-    /// What one side says it sent, the other says it received: every datagram of the transfer, path
-    /// by path, in traces that verification finds sound.
+    /// The recorded sent and received datagrams of both sides agree, path by path, and both traces
+    /// pass verification.
     @Test func bothRecordingsAgree() async throws {
         let folder = TraceFolder()
         let recorder = try SessionRecorder(path: folder.file("server"), command: "test")
@@ -44,7 +44,7 @@ import Testing
         options.recorder = try SessionRecorder(path: folder.file("client"), command: "test")
         let session = try await ClientSession.connect(options)
         #expect(try await SessionPair.ask(session, 3_000_000) == "3000000")
-        // What is still on its way, acknowledgements and probes, arrives.
+        // Acknowledgements and probes in flight arrive.
         try await Task.sleep(for: .milliseconds(300))
         await session.close()
         await pair.server.close()
@@ -112,7 +112,7 @@ import Testing
             ).count == 2)
     }
 
-    /// Without a seed every session has its own; a seed that is given is kept.
+    /// Without a given seed every session has its own; a given seed is kept.
     @Test func drawsAreNotShared() async throws {
         let pair = try SessionPair()
         let answering = pair.answer()

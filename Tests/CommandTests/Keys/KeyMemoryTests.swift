@@ -6,7 +6,7 @@ import Testing
 
 @testable import PathTransport
 
-/// What a core dump of a running receiver would hold: not its keys, and not those of a connection.
+/// A core dump of a running receiver contains neither its keys nor those of a connection.
 @Suite struct KeyMemoryTests {
     @Test func aDumpOfAReceiverHoldsNoKey() async throws {
         let keys = try KeyPairs()
@@ -38,7 +38,7 @@ import Testing
             if isEstablished { break }
             try await Task.sleep(for: .milliseconds(20))
         }
-        // The first packets have been through both ciphers of the receiver.
+        // Both ciphers of the receiver have processed packets by now.
         try await Task.sleep(for: .milliseconds(300))
         var secrets: [(name: String, bytes: [UInt8])] = [
             ("the server's private key", try serverKey.secretBytes),
@@ -48,7 +48,8 @@ import Testing
         ]
         let sending = client.with { connection, _ in connection.protection?.sendKeys }
         if let sending {
-            // What the client sends with, the server receives with; the next ones are there too.
+            // The client's sending keys are the server's receiving keys; it also holds the next
+            // ones.
             let next = try sending.next()
             secrets.append(("a traffic secret", sending.secret.secret.array))
             secrets.append(("a packet key", Array(sending.key.array.prefix(16))))
@@ -66,7 +67,7 @@ import Testing
         for (index, count) in memory.count(needles, in: dumped).enumerated() {
             #expect(count == 0, "\(secrets[index].name) is in a core dump \(count) times")
         }
-        // The search finds what is there: keys, and those in libcrypto's contexts too.
+        // The search itself works: it finds keys, including those in libcrypto's contexts.
         let found = memory.count(needles, in: kept)
         for index in [0, 2, 5, 6, 7] {
             #expect(found[index] > 0, "\(secrets[index].name) is nowhere")
@@ -77,8 +78,8 @@ import Testing
         if limit.rlim_cur >= 4 << 20 { #expect(locked > 0) }
     }
 
-    /// Pages of secrets in this very process: left out, locked, empty in a child; and wiped when
-    /// the last owner lets go.
+    /// Pages of secrets in this process are left out of dumps, locked, empty in a child, and wiped
+    /// when the last owner releases them.
     @Test func secretsHavePagesOfTheirOwn() throws {
         var secret = PresharedKey([UInt8](repeating: 0xa7, count: 32))
         let address = try #require(
@@ -89,8 +90,8 @@ import Testing
         getrlimit(__rlimit_resource_t(8), &limit)
         if limit.rlim_cur >= 1 << 20 { #expect(region.isLocked) }
         secret = nil
-        // The pages stay the process's own, so they can be looked at. Another test may have been given
-        // the same block meanwhile: what counts is that the old bytes are gone.
+        // The pages stay mapped, so they can be read. Another test may have got the same block
+        // meanwhile; what matters is that the old bytes are gone.
         let rest = UnsafeRawPointer(bitPattern: UInt(address)).map {
             Array(UnsafeRawBufferPointer(start: $0 + 8, count: 24))
         }

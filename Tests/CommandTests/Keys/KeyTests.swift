@@ -50,7 +50,7 @@ struct KeyTests {
         #expect(bytes(of: file) == before)
     }
 
-    /// Who does not get to see the public key is told where the key is, or none was made.
+    /// If the public key cannot be printed, the error says where the key is, or no key was made.
     @Test func aPublicKeyThatCannotBePrinted() throws {
         let file = scratch.file("alice.key")
         let full = try Pathwise(["keygen", file], shell: "exec \"$@\" >/dev/full").wait()
@@ -63,7 +63,7 @@ struct KeyTests {
         #expect(closed.status == 74)
         #expect(closed.errorLine?.contains("standard output is closed") == true)
         #expect(access(other, F_OK) != 0)
-        // A reader that has gone is an error too.
+        // A closed reader is an error too.
         let gone = try Pathwise(
             ["keygen", other], shell: "{ sleep 0.2; \"$@\"; echo $? >&2; } | true"
         ).wait()

@@ -8,7 +8,7 @@ struct ProcessMemory {
         var end: UInt64
         var flags: Set<Substring>
 
-        /// A core dump leaves it out (MADV_DONTDUMP), or nobody can read it.
+        /// Whether a core dump contains it: it is readable and not MADV_DONTDUMP.
         var isDumped: Bool {
             flags.contains("rd") && !flags.contains("dd") && !flags.contains("io")
         }
@@ -55,7 +55,7 @@ struct ProcessMemory {
                 for (index, needle) in needles.enumerated() {
                     counts[index] += occurrences(of: needle, in: piece, count: got)
                 }
-                // The next piece begins a little before, so that nothing lies between two.
+                // The next piece overlaps, so that no match is missed at the border.
                 let isLast = got < wanted || at + UInt64(got) >= region.end
                 at += isLast ? UInt64(wanted) : UInt64(max(1, got - 64))
             }

@@ -6,7 +6,7 @@ import Testing
 struct EvaluateLogTests {
     private let scratch = Scratch()
 
-    /// Two actions, rewards that prefer the second, a policy that prefers it too.
+    /// A log with two actions; rewards and policy prefer the second.
     private func log(
         _ count: Int, preference: Double, reward: Double? = nil, seed: UInt64 = 3
     ) -> String {
@@ -61,7 +61,8 @@ struct EvaluateLogTests {
         #expect(text(of: page).contains("<svg"))
     }
 
-    /// 500 rewards of one do not prove that there is no other: 1 - 0.05^(1/500) of the log may be.
+    /// 500 rewards of one do not prove that there are no others: up to 1 - 0.05^(1/500) of the log
+    /// may differ.
     @Test func aConstantRewardIsNotKnownExactly() throws {
         let json = try JSONReading(
             try Pathwise.run(

@@ -85,7 +85,7 @@ struct EvaluateTraceTests {
         }
     }
 
-    /// earliest looks at one number alone.
+    /// The policy earliest uses only one number.
     @Test func explain() throws {
         var world = World(seed: 24)
         try world.write(300, to: trace)

@@ -5,7 +5,7 @@ import Testing
 @testable import PathLearning
 @testable import PathTelemetry
 
-/// Trains and evaluates on a recording of a world whose truth is known.
+/// Trains and evaluates on a recording of a world with known parameters.
 struct LearningTests {
     private let scratch = Scratch()
     private var trace: String { scratch.file("world.trace") }
@@ -19,10 +19,10 @@ struct LearningTests {
         #expect(try json.number("forced") == Double(written.forced))
         #expect(try json.number("late_decisions") == Double(written.late))
         #expect(try json.number("trained") + json.number("held_out") == 6_000 - 240)
-        // The last fifth of the decisions, less every 25th.
+        // The last fifth of the decisions, except every 25th, which is forced.
         #expect(try json.number("held_out") == 1_200 - 48)
-        // Noise of 0.2 and half a percent of late ones are left to the model; the weights' share,
-        // a variance of sum w^2 / 3, is what the heuristic does not know.
+        // The model's error comes from noise of 0.2 and half a percent of late decisions; the
+        // heuristic misses the weights in addition, a variance of sum w^2 / 3.
         let heuristic = try json.number("ridge", "holdout", "heuristic_rmse")
         let trained = try json.number("ridge", "holdout", "model_rmse")
         #expect(trained < 0.8 * heuristic)
@@ -153,7 +153,8 @@ struct LearningTests {
         #expect(try json.count("policies", 0, "estimates") == 5)
         for index in 0..<5 {
             let name = try json.text("policies", 0, "estimates", index, "estimator")
-            // The direct method's error is the model's, which its standard error does not know.
+            // The error of the direct method is the model's bias, which its standard error does not
+            // include.
             if name == "dm" { continue }
             let value = try json.number("policies", 0, "estimates", index, "value")
             let error = try json.number("policies", 0, "estimates", index, "standard_error")
@@ -182,7 +183,7 @@ struct LearningTests {
                 "evaluate", trace, "--policy", model, "--policy", "earliest", "--estimator", "dr",
                 "--json"))
         #expect(try json.count("policies", 0, "estimates") == 1)
-        // It knows the truth that the heuristic does not.
+        // The model knows the weights that the heuristic does not.
         #expect(
             try json.number("policies", 0, "estimates", 0, "value")
                 > json.number("policies", 1, "estimates", 0, "value"))

@@ -55,7 +55,7 @@ struct ModelReloadTests {
                 "send", "-", "--key", keys.clientFile, "--peer", keys.server, "--policy", model,
                 "--record", trace, "--json",
             ] + receiver.to, inputFile: source)
-        // What a pipe holds, so that this side never waits for the sender while it looks.
+        // The size of a pipe's buffer, so that this side never blocks on the sender.
         var sent: [UInt8] = []
         func feed(_ count: Int) {
             let part = (0..<count).map { UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761) >> 13) }
@@ -75,11 +75,11 @@ struct ModelReloadTests {
         #expect(rename(folder.file("next"), model) == 0)
         try waitForEvents(1)
         feed(2_000_000)
-        // Written over: half a model.
+        // The file is overwritten by half a model.
         write(Array(second.prefix(500)), to: model)
         try waitForEvents(2)
         feed(1_000_000)
-        // Well-formed, of another schema.
+        // A well-formed model of another schema.
         var tensors = try Safetensors(bytes: second)
         tensors.metadata["schema"] = "0123456789abcdef"
         write(tensors.bytes(), to: folder.file("next"))

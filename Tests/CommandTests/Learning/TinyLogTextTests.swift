@@ -1,6 +1,6 @@
 import Testing
 
-/// What `evaluate` prints of logs that are too small to say much.
+/// The output of `evaluate` for very small logs.
 struct TinyLogTextTests {
     private let scratch = Scratch()
 
@@ -19,7 +19,7 @@ struct TinyLogTextTests {
                 "\(policy): do not trust: only \(count) \(word) can be evaluated, and fewer than 50 "
                     + "say little"), "\(output)")
         #expect(!output.contains("propensities are"), "\(output)")
-        // One size of the sample, and not above the number of decisions.
+        // There is one effective sample size, and it is at most the number of decisions.
         let sizes = output.split(separator: "\n").filter { $0.contains("effective sample size") }
         #expect(sizes.count == 1, "\(output)")
         let words = try #require(sizes.first?.split(separator: " "))
@@ -27,7 +27,7 @@ struct TinyLogTextTests {
         let size = try #require(Double(words[place + 1]))
         #expect(size <= Double(count) && size > 0, "\(output)")
         #expect(words[place + 3] == "\(count)", "\(output)")
-        // Of one decision there is no error; of several there is one, and it is not zero.
+        // A single decision has no standard error; several have one, and it is not zero.
         let recorded = try #require(cells(output, "(recorded)  mean"))
         #expect((recorded[3] == "-") == (count == 1), "\(output)")
         #expect(recorded[3] != "0.0000", "\(output)")
@@ -36,7 +36,7 @@ struct TinyLogTextTests {
             #expect(!output.contains("variance"), "\(output)")
         }
         #expect(!output.contains("explains 100.0 %"), "\(output)")
-        // The distribution reaches as far as the decisions do.
+        // Quantiles are shown only as far as the decisions allow.
         #expect(!output.contains("p95 ") && !output.contains("p99 "), "\(output)")
         #expect(!output.contains("worst 5 %"), "\(output)")
         #expect(!output.contains("nan"), "\(output)")
@@ -44,7 +44,7 @@ struct TinyLogTextTests {
 
     @Test(arguments: [1, 2, 3, 5, 10])
     func log(count: Int) throws {
-        // Weights 1.4 and 0.6 in turn.
+        // The weights alternate between 1.4 and 0.6.
         var text = "action,reward,pscore,pi_e_0,pi_e_1\n"
         for row in 0..<count {
             text += "\(row % 2),0.\((row * 37 + 11) % 97 + 1),0.5,0.7,0.3\n"

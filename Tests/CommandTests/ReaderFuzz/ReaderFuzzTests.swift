@@ -10,10 +10,11 @@ import Testing
 @testable import PathTransport
 @testable import PathwiseCommand
 
-/// Mutants of everything else that is read from files and arguments: each ends with an error of the
-/// right kind in a short sentence, or with values that are what the documents allow.
+/// Mutants of all other files and arguments: each ends with an error of the right kind in a short
+/// sentence, or with values that the documents allow.
 ///
-/// PATHWISE_FUZZ is how many of each, PATHWISE_FUZZ_FIRST the number of the first.
+/// PATHWISE_FUZZ sets the number of mutants of each kind, PATHWISE_FUZZ_FIRST the number of the
+/// first.
 @Suite(.serialized) struct ReaderFuzzTests {
     private let scratch = Scratch(inMemory: true)
 
@@ -160,7 +161,7 @@ import Testing
             let info = ModelText.info(read, file: "m")
             #expect(
                 info.utf8.count < 20 * file.count + 20_000, "mutant \(index): \(info.utf8.count)")
-            // What was accepted is written and read again to the same.
+            // An accepted model is written and read again without change.
             let again = try Model(bytes: read.bytes())
             #expect(again.bytes() == read.bytes(), "mutant \(index)")
             #expect(again.kind == read.kind && again.notes == read.notes, "mutant \(index)")
@@ -294,7 +295,7 @@ import Testing
         ) { bytes, index in
             let text = String(decoding: bytes, as: UTF8.self)
             let read = try PolicySpecification(parsing: text)
-            // What is printed is read back as the same.
+            // The printed text parses to the same value.
             let again = try PolicySpecification(parsing: read.description)
             #expect(again.description == read.description, "mutant \(index): \(text.prefix(80))")
         }

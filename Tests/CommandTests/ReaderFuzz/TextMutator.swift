@@ -4,7 +4,7 @@ import Glibc
 
 /// Mutants of a text: bytes, words and lines are changed, repeated, moved and left out.
 struct TextMutator {
-    /// Words that readers stumble over, and those of the format.
+    /// Words that are difficult for parsers, and words of the format.
     let words: [String]
     var generator: SeededGenerator
 
@@ -21,7 +21,7 @@ struct TextMutator {
         generator = SeededGenerator(seed: seed)
     }
 
-    /// A mutant; a depends on the generator alone.
+    /// A mutant, which depends only on the generator.
     mutating func mutant(of original: String) -> [UInt8] {
         var bytes = Array(original.utf8)
         for _ in 0...generator.below(4) { change(&bytes) }
@@ -46,7 +46,7 @@ struct TextMutator {
             bytes.insert(contentsOf: Array(bytes[at..<end]), at: generator.below(bytes.count + 1))
         case 7 where generator.below(8) == 0: bytes.removeSubrange(at...)
         case 8 where generator.below(32) == 0:
-            // Much of one thing.
+            // Repeats one unit many times.
             let unit = Array(words[generator.below(words.count)].utf8)
             let count = (1 << generator.below(17)) / max(1, unit.count)
             bytes.insert(contentsOf: repeatElement(unit, count: count).joined(), at: at)
@@ -62,7 +62,7 @@ struct TextMutator {
         }
     }
 
-    /// Another number in place of the next one.
+    /// Replaces the next number by another.
     private mutating func replaceNumber(_ bytes: inout [UInt8], from at: Int) {
         let isPart: (UInt8) -> Bool = { (0x30...0x39).contains($0) || $0 == 0x2e }
         guard let first = bytes[at...].firstIndex(where: isPart) else { return }

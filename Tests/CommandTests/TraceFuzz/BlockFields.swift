@@ -1,4 +1,4 @@
-/// The numbers of a packed block, by where they lie; docs/formats.md, "Blocks".
+/// The numbers of an encoded block by their position; docs/formats.md, "Blocks".
 ///
 /// Written for the fuzzer from the document and not from the decoder.
 struct BlockFields {
@@ -14,7 +14,7 @@ struct BlockFields {
     private var offset = 0
     private var isAtEnd = false
 
-    /// The fields of a block of decisions, or of outcomes, that makes sense.
+    /// The fields of a block of decisions, or of outcomes, that is valid.
     init(_ bytes: [UInt8], isOutcomes: Bool) {
         self.bytes = bytes
         if isOutcomes { outcomes() } else { decisions() }
@@ -33,7 +33,7 @@ struct BlockFields {
         }
         fields.append(Field(offset: offset, width: width, isDouble: isDouble))
         defer { offset += width }
-        // A block that was changed before may say anything.
+        // A block that was changed before may contain anything.
         return width < 8 ? min(number(offset, width), bytes.count) : 0
     }
 

@@ -4,13 +4,13 @@ import Testing
 
 @testable import PathTrace
 
-/// What is wrong with a trace, and what each command that reads traces says of it.
+/// Kinds of damage of a trace, and what each command that reads traces reports.
 struct DamagedTraceTests {
     private let scratch = Scratch()
     private var trace: String { scratch.file("t.trace") }
 
     enum Answer: Sendable {
-        /// Exit code 65, and words that the error holds.
+        /// Exit code 65, and words that the error contains.
         case refused(String)
         /// Exit code 0, and words of the warning.
         case warned(String)
@@ -30,7 +30,7 @@ struct DamagedTraceTests {
     private static let block = "the block of session 1 from decision 0 on"
 
     static let damages = [
-        // A byte of a block: whoever reads blocks names it.
+        // A damaged byte of a block, which every reader of blocks reports.
         Damage(
             sql: """
                 UPDATE decision_blocks SET data = CAST(substr(data, 1, 99) || CASE hex(substr(data,
@@ -60,7 +60,7 @@ struct DamagedTraceTests {
             export: .refused("session 9"), events: .warned("belong to sessions that are not there"),
             evaluate: .refused("session 9"), train: .warned("belong to sessions that are not there")
         ),
-        // Values that only a checksum covers: whoever reads the table.
+        // Values that only a checksum covers, which every reader of the table reports.
         Damage(
             sql: "UPDATE sessions SET seed = '77'", info: .refused("'sessions'"), export: .silent,
             events: .silent, evaluate: .refused("'sessions'"), train: .refused("'sessions'")),
@@ -75,7 +75,7 @@ struct DamagedTraceTests {
             sql: "UPDATE meta SET value = value || ' ' WHERE key = 'schema'",
             info: .refused("'meta'"), export: .refused("'meta'"), events: .refused("'meta'"),
             evaluate: .refused("'meta'"), train: .refused("'meta'")),
-        // What no reader of decisions comes across.
+        // Damage that no reader of decisions meets.
         Damage(
             sql: "DELETE FROM decision_blocks WHERE id > 1 << 40",
             info: .warned("belong to decisions that are not there"),

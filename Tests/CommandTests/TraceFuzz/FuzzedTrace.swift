@@ -6,22 +6,22 @@ import Testing
 
 @testable import PathTrace
 
-/// Small sound traces, and mutants of them: columns of extreme values, blocks of other numbers whose
-/// hash is right, rows and tables that are gone, bytes of the file itself.
+/// Small sound traces, and mutants of them: columns of extreme values, blocks with other numbers
+/// and a valid hash, missing rows and tables, bytes of the file itself.
 struct FuzzedTrace {
     private let base: [UInt8]
     private let path: String
 
     /// - Parameters:
-    ///   - path: where the mutants are to lie.
-    ///   - seed: of the trace that they are mutants of; every second one has any bit pattern as
+    ///   - path: the path of the mutants.
+    ///   - seed: seed of the original trace; every second seed uses arbitrary bit patterns as
     ///     numbers.
     init(path: String, seed: UInt64) throws {
         self.path = path
         unlink(path)
         try FuzzedTrace.write(to: path, seed: seed)
-        // Small pages and no constraints: a file from elsewhere keeps to none of ours. Checksums,
-        // which refuse nearly every change of a row, are left in every fourth.
+        // The file has small pages and no constraints, as a foreign file need not have ours. Only
+        // every fourth keeps its checksums, which refuse nearly every change of a row.
         let database = try RawDatabase(path)
         if seed % 4 != 2 { database.run("DROP TABLE checksums") }
         database.run("PRAGMA journal_mode = DELETE; PRAGMA page_size = 1024")
@@ -269,7 +269,7 @@ struct FuzzedTrace {
         if !isOutcomes, generator.below(4) != 0 { fitColumns(database, id, block) }
     }
 
-    /// Makes the columns beside a block say what it holds, as far as it can be read.
+    /// Makes the columns beside a block match its content, as far as it can be read.
     private func fitColumns(_ database: RawDatabase, _ id: Int64, _ block: [UInt8]) {
         var batch = DecisionBatch()
         var decoder = DecisionBlockDecoder(columns: [])
@@ -310,7 +310,7 @@ final class RawDatabase {
         handle = nil
     }
 
-    /// What the file does not take is left undone.
+    /// Statements that fail are ignored.
     func run(_ sql: String) { sqlite3_exec(handle, sql, nil, nil, nil) }
 
     func blob(_ sql: String) -> (Int64, [UInt8])? {
@@ -351,7 +351,7 @@ extension SeededGenerator {
         }
     }
 
-    /// Numbers that arithmetic stumbles over.
+    /// Numbers that are difficult for arithmetic.
     mutating func double() -> Double {
         let wild: [Double] = [
             .nan, .infinity, -.infinity, 0, -0.0, .leastNonzeroMagnitude, .greatestFiniteMagnitude,

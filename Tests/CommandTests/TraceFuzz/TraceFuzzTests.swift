@@ -10,10 +10,11 @@ import Testing
 @testable import PathwiseCommand
 
 /// Mutants of traces through everything that reads traces, in this process: each step ends with an
-/// error that means "the data are wrong" (exit code 65), or with what agrees with the verification.
+/// error that means "the data are wrong" (exit code 65), or with a result that agrees with the
+/// verification.
 ///
-/// PATHWISE_FUZZ is how many mutants, PATHWISE_FUZZ_FIRST the number of the first: a mutant depends
-/// on its number alone, so that one which fails can be made again.
+/// PATHWISE_FUZZ sets the number of mutants, PATHWISE_FUZZ_FIRST the number of the first; a mutant
+/// depends only on its number, so a failing one can be reproduced.
 @Suite(.serialized) struct TraceFuzzTests {
     private static func number(_ name: String) -> Int? {
         getenv(name).flatMap { Int(String(cString: $0)) }
@@ -34,7 +35,7 @@ import Testing
         return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
     }
 
-    /// The most memory that the process has had, bytes; 0 is RUSAGE_SELF.
+    /// The peak resident memory of the process, bytes; 0 is RUSAGE_SELF.
     private static func peakMemory() -> Int {
         var usage = rusage()
         getrusage(0, &usage)
@@ -57,7 +58,7 @@ import Testing
         let path = folder + "/m.trace"
         let other = folder + "/b.trace"
         let bases = try (0..<8).map { try FuzzedTrace(path: path, seed: $0) }
-        // Of none of the mutants: the same recording twice is refused.
+        // This trace has another seed than all mutants, since the same recording twice is refused.
         _ = try FuzzedTrace(path: other, seed: 100)
         var tally = Tally()
         let memory = Self.peakMemory()
@@ -77,7 +78,8 @@ import Testing
                 _ = line.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
             }
         }
-        // Some of every kind, so that the fuzzer does not only knock at the door.
+        // There are some results of every kind, so that the fuzzer tests more than the first
+        // checks.
         #expect(tally.refused > count / 10)
         #expect(tally.sound > count / 100)
         #expect(tally.evaluated > count / 10)
@@ -100,7 +102,7 @@ struct Tally: CustomStringConvertible {
     }
 }
 
-/// One mutant on its way through the commands.
+/// Runs the commands on one mutant.
 struct MutantRun {
     let index: Int
     let path: String
@@ -108,7 +110,7 @@ struct MutantRun {
     let output: String
     var generator: SeededGenerator
 
-    /// The result, or nil after an error, which has to be one of wrong data.
+    /// The result, or nil after an error, which has to be a data error.
     private func attempt<Result>(_ step: String, _ body: () throws -> Result) -> Result? {
         do { return try body() } catch {
             let failure = CommandFailure(error)
@@ -124,8 +126,8 @@ struct MutantRun {
             tally.refused += 1
             return
         }
-        // One state for all that is asked of it: what SQLite looks up on the disk before each
-        // statement would be a tenth of a mutant's time.
+        // One transaction for all queries: SQLite's file accesses before each statement would take
+        // a tenth of a mutant's time.
         try? reader.database.run("BEGIN")
         let info = attempt("info") {
             let info = try reader.info()

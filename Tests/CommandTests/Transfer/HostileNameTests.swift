@@ -10,7 +10,7 @@ struct HostileNameTests {
 
     private let scratch = Scratch()
 
-    /// A trace in which everything that is text is hostile.
+    /// Writes a trace in which all texts are hostile.
     private func write() throws -> String {
         let path = scratch.file("t.trace")
         var world = World(seed: 5)
@@ -94,7 +94,7 @@ struct HostileNameTests {
         let run = try Pathwise.run("evaluate", trace, "--policy", "single:path=nowhere")
         #expect(run.status == 64)
         expectHarmless(run.errors, "errors")
-        // The list of names ends where the names end.
+        // The list of names has no empty entries.
         #expect(!run.errors.contains(", ,"), "\(run.errors)")
     }
 

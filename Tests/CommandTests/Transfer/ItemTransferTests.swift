@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-/// What `send` and `receive` make of items: names, kinds, places, conflicts, failures.
+/// How `send` and `receive` handle items: names, kinds, places, conflicts, failures.
 @Suite(.serialized) struct ItemTransferTests {
     private func information(_ path: String) -> stat {
         var information = stat()
@@ -17,7 +17,7 @@ import Testing
         utimensat(AT_FDCWD, path, &times, AT_SYMLINK_NOFOLLOW)
     }
 
-    /// Sends to a receiver of one client; both have ended.
+    /// Sends to a receiver of one client and waits for both to end.
     private func transfer(
         _ keys: KeyPairs, _ inputs: [String], to place: String, sender: [String] = [],
         receiver more: [String] = []
@@ -88,12 +88,12 @@ import Testing
             let line = kinds.first { $0.last.map(String.init) == place + "/" + path }
             #expect(line?.dropFirst(2).prefix(2).map(String.init) == ["stored", kind], "\(path)")
         }
-        // Control characters do not reach the log, and it has one line an item.
+        // Control characters do not reach the log, and it has one line per item.
         #expect(!received.output.contains("\u{1b}"))
         #expect(received.output.contains("\\x0a\\x1b[31m"))
         #expect(received.output.contains("bare\\xe9"))
 
-        // The same again is no conflict, and only what changed is stored.
+        // Sending the same again is no conflict, and only changed items are stored.
         write([9, 9], to: root + "/file")
         let second = try transfer(keys, [root], to: place, sender: ["--json"])
         #expect(second.sent.status == 0)
@@ -169,7 +169,7 @@ import Testing
         #expect(try json.number("items_failed") == 2)
         let bad = try #require(outcomes.firstIndex(of: "failed"))
         #expect(try json.text("items", bad, "problem").contains(":"))
-        // A line an item, and one about all.
+        // One line per item, and one about all.
         #expect(received.status == 74, "\(received.errors)")
         let lines = received.output.split(separator: "\n")
         #expect(lines.count == 32)
@@ -184,7 +184,7 @@ import Testing
         write(content(20_000_000), to: log)
         let place = keys.folder.file("in/")
         let receiver = try ListeningReceiver(keys, output: place)
-        // Slow enough to write to it meanwhile: two seconds.
+        // It takes two seconds, slow enough to write to the file meanwhile.
         let slow = ["--path", "lo=lo,limit=80mbit"]
         let growing = try Pathwise(
             ["send", log, "--key", keys.clientFile, "--peer", keys.server] + receiver.to + slow)
@@ -272,7 +272,7 @@ import Testing
         #expect(bytes(of: place + "/d/small.1") == [1, 2, 3])
         #expect(bytes(of: place + "/d/large.1") == content(200_000))
         #expect(information(place + "/d/link.1").st_mode & S_IFMT == S_IFLNK)
-        // What has a number is found again.
+        // Items with a number are found again.
         let again = try transfer(keys, [root], to: place)
         #expect(again.sent.status == 0)
         #expect(
@@ -280,14 +280,14 @@ import Testing
                 == ["large", "large.1", "link", "link.1", "small", "small.1"])
     }
 
-    /// A receiver may write into the folder that is sent: what it has not finished stays out.
+    /// A receiver may write into the folder that is sent; its unfinished files are left out.
     @Test func unfinishedFilesAreLeftOut() throws {
         let keys = try KeyPairs()
         let root = keys.folder.file("d")
         mkdir(root, 0o755)
         mkdir(root + "/in", 0o755)
         write(content(3_000_000), to: root + "/a-large")
-        // What a transfer that was cut off has left there.
+        // The remains of an interrupted transfer.
         let part = ".pathwise-" + String(repeating: "0a", count: 16) + ".part"
         write([1], to: root + "/in/" + part)
         let similar = [
@@ -302,7 +302,7 @@ import Testing
         #expect(
             Scratch.names(in: root + "/in/d/in").filter { $0.hasPrefix(".pathwise") }
                 == similar.sorted())
-        // One that is named is sent.
+        // A part that is named explicitly is sent.
         let place = keys.folder.file("named")
         mkdir(place, 0o755)
         #expect(try transfer(keys, [root + "/in/" + part], to: place).sent.status == 0)
@@ -317,7 +317,7 @@ import Testing
         let root = keys.folder.file("d")
         mkdir(root, 0o755)
         write([3], to: root + "/x")
-        // One file becomes a name that is not there; more of them make a folder of it.
+        // For a missing path, one file gets that name, and several files make it a folder.
         let file = keys.folder.file("file")
         #expect(try transfer(keys, [a], to: file).sent.status == 0)
         #expect(bytes(of: file) == [1])

@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-/// `send` and `receive` on two hosts while interfaces go and come.
+/// `send` and `receive` on two hosts while interfaces vanish and return.
 @Suite(
     .serialized,
     .enabled(if: TwoHosts.isPossible, "needs root, network namespaces, veth and iproute2"))
@@ -45,7 +45,7 @@ struct NamespaceTransferTests {
                     ] + paths.flatMap { ["--path", $0] }, namespace: hosts.client)
         }
 
-        /// Waits for both ends; what the sender says of it.
+        /// Waits for both ends; returns the sender's report.
         func finish() throws -> JSONReading {
             let sent = sender.wait()
             #expect(sent.status == 0, "\(sent.errors)")
@@ -62,7 +62,7 @@ struct NamespaceTransferTests {
         }.map { try json.text("path_changes", $0, "cause") }
     }
 
-    /// A path goes with its interface and comes back with it, while the transfer runs.
+    /// A path vanishes and returns with its interface while the transfer runs.
     @Test func interfaceThatGoesAndComes() throws {
         let hosts = try TwoHosts(["dsl", "lte"])
         // 15 MB at 25 Mbit/s: five seconds.
@@ -102,7 +102,7 @@ struct NamespaceTransferTests {
         #expect(try causes(json, path: 1).first == "added")
     }
 
-    /// The server answers on IPv6 alone; whichever address comes first, the path finds it.
+    /// The server answers only on IPv6; the path finds it in either order of the addresses.
     @Test(arguments: [true, false])
     func twoFamiliesOnOneInterface(isIPv4First: Bool) throws {
         let hosts = try TwoHosts(["dsl"])
@@ -119,11 +119,11 @@ struct NamespaceTransferTests {
         #expect(try json.text("paths", 0, "name") == "dsl")
     }
 
-    /// A packet filter swallows what goes to the first address, so that nothing says it is dead.
+    /// A packet filter drops packets to the first address, so that no error reports it.
     @Test func aSilentAddressIsLeftAfterASecond() throws {
         let hosts = try TwoHosts(["dsl"])
         #expect(TwoHosts.shell("ip -n \(hosts.server) addr add 192.0.2.9/26 dev w0"))
-        // Proxied neighbours take the packets, and no one is there.
+        // Proxied neighbours accept the packets, but no host exists.
         #expect(
             TwoHosts.shell(
                 "ip -n \(hosts.client) neigh add 192.0.2.10 lladdr 02:00:00:00:00:77 dev dsl"))

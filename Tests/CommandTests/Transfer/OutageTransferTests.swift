@@ -11,9 +11,9 @@ struct OutageTransferTests {
 
     /// How a link dies.
     enum Death: String, CaseIterable, Sendable {
-        /// The interface goes down, and the host knows.
+        /// The interface goes down, and the host notices.
         case down
-        /// Packets leave and vanish: they are addressed to hardware that is not there.
+        /// Packets are lost: they are addressed to hardware that does not exist.
         case silent
     }
 
@@ -52,7 +52,7 @@ struct OutageTransferTests {
         }
     }
 
-    /// Waits without holding a thread, of which the tests have few.
+    /// Waits without blocking a thread, since the tests have few.
     private func end(of process: Pathwise, within limit: Double) async throws -> Finished? {
         let end = seconds() + limit
         while !process.hasEnded {
@@ -104,8 +104,8 @@ struct OutageTransferTests {
         #expect(bytes(of: place + "/data") == content(Self.size))
         #expect(Scratch.names(in: place) == ["data"])
 
-        // At most one block crosses the links twice; headers are four bytes of a hundred, and
-        // what was under way when the links died is lost.
+        // At most one block crosses the links twice; headers take four percent, and data in flight
+        // when the links failed is lost.
         let resumed = Int(try JSONReading(again).number("items", 0, "resumed_from"))
         #expect(resumed > left - Self.block && resumed <= left, "\(resumed) of \(left)")
         let rest = hosts.bytesSent(keys.folder) - between

@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-/// Transfers that were cut, and go on where they were.
+/// Interrupted transfers that are resumed.
 @Suite(.serialized) struct ResumeTransferTests {
     private static let block = 1 << 20
     private let size = 24_000_000
@@ -68,7 +68,7 @@ import Testing
         case .senderKilled:
             kill(sender.process, SIGKILL)
             _ = sender.wait()
-            // The receiver has to notice, and to keep what it has.
+            // The receiver has to notice the end and keep its part.
             let isNoticed = eventually { receiver.process.output.contains("failed") }
             #expect(isNoticed)
             receiver.process.interrupt()
@@ -79,7 +79,7 @@ import Testing
             #expect(sender.wait().status == 69)
         case .senderEnded: transfer.end()
         case .silence:
-            // Nobody hears the other for longer than the time-out.
+            // Neither side receives anything for longer than the time-out.
             kill(receiver.process.process, SIGSTOP)
             #expect(sender.wait().status == 69)
             kill(receiver.process.process, SIGCONT)
@@ -94,7 +94,7 @@ import Testing
         try goOn(transfer.keys, transfer.source, transfer.place, from: left)
     }
 
-    /// What was left and does not fit is dropped from where it differs.
+    /// A part that differs is dropped from the first difference on.
     @Test func aPartThatDiffersIsSentAgainFromThere() throws {
         let transfer = try HalfWay(size: size)
         transfer.end()

@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-/// Standard streams, pipes, signals and full disks: who is told what, and when.
+/// Standard streams, pipes, signals and full disks: what each side reports, and when.
 @Suite(.serialized) struct StreamTransferTests {
     private static let isRoot = getuid() == 0
 
@@ -126,7 +126,7 @@ import Testing
         #expect(receiver.process.wait().status == 130)
     }
 
-    /// A receiver that goes away ends a sender that waits for its input.
+    /// A receiver that ends also ends a sender that waits for its input.
     @Test func aWaitForInputEndsWithTheReceiver() throws {
         let keys = try KeyPairs()
         let pipe = keys.folder.file("pipe")
@@ -214,7 +214,7 @@ import Testing
         #expect(access(place + "/large", F_OK) != 0)
     }
 
-    /// Memory does not grow with the number of items, on either side.
+    /// Resident memory does not grow with the number of items, on either side.
     @Test func memoryIsFlatOverManyItems() throws {
         let keys = try KeyPairs()
         let root = keys.folder.file("many")

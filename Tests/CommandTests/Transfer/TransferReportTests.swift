@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-/// What `send` and `receive` say of a run, in text and in JSON, whatever ends it.
+/// The reports of `send` and `receive`, in text and in JSON, for every kind of end.
 @Suite(.serialized) struct TransferReportTests {
     /// A folder with files, a folder and a link in it; the names that are to be sent.
     private func tree(_ keys: KeyPairs, files: Int) -> (path: String, names: Set<String>) {
@@ -74,7 +74,7 @@ import Testing
             try json.text("error", "message")
                 == "1 of 2 items was not sent, the first is none; the others are stored")
         #expect(try json.number("bytes") == 3)
-        // A command line that cannot be used is no run.
+        // An invalid command line makes no report.
         let wrong = try Pathwise(
             ["send", present, "--to", "127.0.0.1:9", "--policy", "lerned"] + base
         ).wait()
@@ -84,7 +84,7 @@ import Testing
 
     private enum End: CaseIterable { case receiverKilled, interrupted, terminated }
 
-    /// Items under way, items not begun, folders: each is in the object once.
+    /// Items in transfer, items not begun, folders: each is in the object once.
     @Test(arguments: [0, 1, 2])
     func whatEndsARunLeavesNoItemOut(number: Int) throws {
         let end = End.allCases[number]
@@ -92,7 +92,7 @@ import Testing
         let (root, names) = tree(keys, files: 400)
         let pipe = keys.folder.file("pipe")
         mkfifo(pipe, 0o600)
-        // Nothing follows the pipe to standard output before it ends.
+        // No other item is written to standard output before the pipe ends.
         let receiver = try ListeningReceiver(keys, output: "-", "--idle-timeout", "1s")
         let sender = try keys.send(
             [pipe, root], to: receiver, "--json", "--idle-timeout", "1s")
@@ -118,7 +118,7 @@ import Testing
         #expect(try json.text("error", "message").contains(message))
     }
 
-    /// A pipe that nobody writes to is named after a second, and one that somebody does is not.
+    /// A pipe without data is reported after a second, and one with data is not.
     @Test func aWaitForAPipeIsSaid() throws {
         let keys = try KeyPairs()
         let pipe = keys.folder.file("pipe")
@@ -151,7 +151,7 @@ import Testing
         _ = receiver.process.wait()
     }
 
-    /// Bytes of an item that was refused are not received, and it has no part that goes on.
+    /// Bytes of a refused item do not count as received, and it has no part to resume.
     @Test func totalsCountWhatIsStored() throws {
         let keys = try KeyPairs()
         let (good, bad) = (keys.folder.file("good"), keys.folder.file("bad"))

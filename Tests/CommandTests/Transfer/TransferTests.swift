@@ -43,7 +43,7 @@ import Testing
         #expect(received.output == text)
     }
 
-    /// A pipe that nobody closes: the transfer is under way for as long as it is open.
+    /// A pipe that is never closed; the transfer runs as long as it is open.
     private func endless(_ keys: KeyPairs) -> (name: String, writer: Int32) {
         let name = keys.folder.file("endless")
         mkfifo(name, 0o600)
@@ -104,7 +104,7 @@ import Testing
         #expect(received.status == 130)
         #expect(received.output.contains("  failed  "), "\(received.output)")
         #expect(received.output.contains("received 0 of 1 item, 0 B, from 1 client\n"))
-        // What cannot be gone on from is not kept.
+        // A part that cannot be resumed is not kept.
         #expect(Scratch.names(in: place) == [])
     }
 

@@ -63,7 +63,7 @@ extension KeyPairs {
     }
 }
 
-/// Bytes unlike their neighbours, the same in every run for the same seed.
+/// Varied bytes, the same in every run for the same seed.
 func content(_ count: Int, seed: UInt64 = 0x9e37_79b9_7f4a_7c15) -> [UInt8] {
     var state = seed
     return (0..<count).map { _ in
@@ -79,7 +79,7 @@ func seconds() -> Double {
     return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
 }
 
-/// Waits until something is so; false after a time.
+/// Waits until a condition holds; returns false after a time.
 func eventually(within limit: Double = 10, _ condition: () -> Bool) -> Bool {
     let end = seconds() + limit
     while !condition() {
@@ -89,7 +89,7 @@ func eventually(within limit: Double = 10, _ condition: () -> Bool) -> Bool {
     return true
 }
 
-/// Bytes of the item in a folder that is not finished.
+/// Bytes of the unfinished item in a folder.
 func unfinishedBytes(in folder: String) -> Int {
     for name in Scratch.names(in: folder) where name.hasPrefix(".pathwise-") {
         var information = stat()
@@ -99,7 +99,7 @@ func unfinishedBytes(in folder: String) -> Int {
 }
 
 extension Pathwise {
-    /// True when it has ended; `wait` has to follow.
+    /// Whether it has ended; `wait` has to follow.
     var hasEnded: Bool {
         var information = siginfo_t()
         _ = waitid(P_PID, id_t(process), &information, WEXITED | WNOHANG | WNOWAIT)

@@ -2,7 +2,7 @@ import Glibc
 import Synchronization
 import Testing
 
-/// Two hosts, each a network namespace, joined by links whose ends come and go.
+/// Two hosts, each a network namespace, joined by links whose ends can be added and removed.
 final class TwoHosts {
     static let isPossible: Bool = {
         guard getuid() == 0 else { return false }
@@ -59,7 +59,8 @@ final class TwoHosts {
         return "ip -n \(host) link set \(device) \(isUp ? "up" : "down")"
     }
 
-    /// Gives what an end sends the hardware address of the other one, or one that nobody has.
+    /// Directs packets of an end to the hardware address of the other one, or to one that does not
+    /// exist.
     func command(_ link: Int, _ end: End, reachesItsPeer: Bool) -> String {
         let (host, device) = interface(link, end)
         let other = end == .client ? End.server : .client

@@ -4,14 +4,14 @@ import PathTrace
 @testable import PathLearning
 @testable import PathTelemetry
 
-/// A world whose truth is known: deliveries are the heuristic's prediction times the exponential
+/// A world with known parameters: deliveries are the heuristic's prediction times the exponential
 /// of a linear function of the features and of noise.
 struct World {
     static let names = ["dsl", "lte", "sat"]
-    /// True weights of the first features; the others mean nothing.
+    /// True weights of the first features; the others have no effect.
     static let weights = [0.6, -0.4, 0.3]
     static let noise = 0.2
-    /// Share of bursts that are never answered, whatever the path.
+    /// Share of bursts that are never acknowledged, on any path.
     static let late = 0.005
     static let deadline = 2.0
     /// Probabilities with which the recording policy takes the paths.
@@ -27,7 +27,7 @@ struct World {
         return sum
     }
 
-    /// What a decision for this candidate earns on average.
+    /// The mean reward of a decision for this candidate.
     static func reward(_ candidate: Candidate) -> Double {
         let intime = -(log(candidate.predictedDelivery) + residual(candidate))
         return (1 - late) * intime - late * (log(deadline) + 1)
@@ -88,7 +88,7 @@ struct World {
 
     /// Writes one session of decisions with their outcomes.
     ///
-    /// - Parameter schemaHash: what the trace says of its features.
+    /// - Parameter schemaHash: the schema hash in the trace.
     @discardableResult
     mutating func write(
         _ decisions: Int, to path: String,

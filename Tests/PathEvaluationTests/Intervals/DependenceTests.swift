@@ -3,8 +3,7 @@ import Testing
 @testable import PathEvaluation
 @testable import PathTelemetry
 
-/// Decisions that resemble their neighbours: the default intervals hold the truth about as often as
-/// they say.
+/// For autocorrelated decisions the default intervals have about their nominal coverage.
 @Suite struct DependenceTests {
     /// Two actions in equal parts of time, a slow disturbance common to both.
     private func analysis(
@@ -45,7 +44,7 @@ import Testing
             let estimate = analysis.sums.estimate(.dr)!
             if estimate.normal(confidence: 0.95).contains(truth) { naive += 1 }
         }
-        // 95 % and what chance and the finite number of stretches take.
+        // The bound is below 95 % because of chance and the finite number of batches.
         for (estimator, count) in covered {
             #expect(Double(count) / Double(repeats) >= 0.89, "\(estimator): \(count)")
         }
@@ -61,11 +60,11 @@ import Testing
         #expect(changed <= 3, "\(changed) of 100")
     }
 
-    /// Estimators whose sums are not kept by stretches are widened as much.
+    /// Intervals of estimators without sums per batch are widened as much.
     @Test func allEstimatorsAreWidened() throws {
         var analysis = analysis(4000, memory: 0.95, seed: 3, interval: .automatic)
         #expect(analysis.isDependent)
-        // Of the direct method nothing is left to estimate here: the model expects one number.
+        // The direct method has no variance here: the model predicts one number.
         for (estimate, interval) in analysis.estimates where estimate.estimator.name != .dm {
             #expect(interval.method.contains("stretches"))
             // The error is that of the interval: two of them on each side, by Student's t.

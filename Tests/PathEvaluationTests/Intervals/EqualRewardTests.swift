@@ -4,7 +4,8 @@ import Testing
 @testable import PathEvaluation
 @testable import PathTelemetry
 
-/// Samples in which all decisions that count earned the same do not prove that all others would.
+/// Equal rewards of all relevant decisions in a sample do not prove that other rewards do not
+/// exist.
 @Suite struct EqualRewardTests {
     private func analysis(
         _ rows: [(weight: Double, reward: Double)], range: ClosedRange<Double>? = nil,
@@ -42,7 +43,8 @@ import Testing
         #expect(analysis.gainInterval.high >= least * (1 - 1e-9))
     }
 
-    /// Zeros where the policy goes, rewards where it does not: what was recorded proves nothing.
+    /// Rewards are zero where the policy goes and vary elsewhere: the recorded variance proves
+    /// nothing.
     @Test func rewardsThatThePolicyNeverMeetsDoNotCount() {
         let rows = (0..<2000).map { index in
             index % 3 == 0
@@ -72,7 +74,7 @@ import Testing
         }
     }
 
-    /// Without a range nothing can be said, and that is said.
+    /// Without a known range there is no bound, and the output says so.
     @Test func anUnknownRangeIsTold() {
         let rows = [(weight: Double, reward: Double)](repeating: (1, -4), count: 200)
         let verdict = Verdict(analysis(rows).diagnostics)
@@ -86,8 +88,8 @@ import Testing
         }
     }
 
-    /// A rare reward of probability 0.001, seen in none of most samples of 1000: the intervals hold
-    /// it where those of the sample alone never do.
+    /// A reward of probability 0.001 occurs in few samples of 1000: these intervals cover its
+    /// effect, where intervals from the sample alone never do.
     @Test func rareRewardsAreCovered() {
         var generator = SeededGenerator(seed: 4)
         var covered = 0

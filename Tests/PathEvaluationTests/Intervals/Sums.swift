@@ -15,7 +15,7 @@ extension OffPolicySums {
         add(block)
     }
 
-    /// The sums of whole arrays, one element a decision; those of a reward model may be empty.
+    /// The sums of whole arrays, one element per decision; those of a reward model may be empty.
     init(
         weights: [Double], rewards: [Double], modelled: [Double] = [], direct: [Double] = [],
         matches: [Bool] = [], scores: [Score] = []

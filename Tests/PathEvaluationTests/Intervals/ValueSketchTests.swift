@@ -22,7 +22,7 @@ import Testing
         return .nan
     }
 
-    /// One by one up to 65 536 numbers; beyond, to half a percent.
+    /// Quantiles are exact up to 65,536 numbers, and within half a percent beyond.
     @Test(arguments: [100, 100_000]) func weightedQuantiles(_ count: Int) {
         let items = numbers(count)
         var sketch = ValueSketch()
@@ -54,7 +54,7 @@ import Testing
         #expect(agree(sketch.lowerTailMean(0.5), -0.2, within: 1e-4))
     }
 
-    /// The largest numbers, and infinite ones, have their place in both forms.
+    /// The largest and infinite numbers are handled in both forms.
     @Test(arguments: [100, 100_000]) func extremes(_ count: Int) {
         var sketch = ValueSketch()
         let values = [

@@ -4,9 +4,9 @@ import Testing
 @testable import PathEvaluation
 @testable import PathTelemetry
 
-/// Late shares, delivery times and costs against worlds whose truth is known.
+/// Late shares, delivery times and costs in worlds with known parameters.
 @Suite struct NetworkTests {
-    /// Two paths: which one the log took, and what came of it.
+    /// A world of two paths that generates actions and outcomes.
     private struct LinkWorld {
         var generator: SeededGenerator
         /// Probability that the log takes the second path, and that the policy does.
@@ -15,7 +15,7 @@ import Testing
         /// Shares of late bursts, and means of the exponential delivery times, ms.
         var late = [0.05, 0.01]
         var means = [30.0, 15.0]
-        /// How long a spell of trouble lasts on average, decisions; one is none.
+        /// Mean length of a bad period, decisions; one means no periods.
         var spell = 1.0
         private var isTrouble = false
 
@@ -32,7 +32,7 @@ import Testing
                     path == 1 ? (evaluated, logging) : (1 - evaluated, 1 - logging)
                 var share = late[path]
                 if spell > 1 {
-                    // Trouble is there a tenth of the time, and then ten times as much is late.
+                    // A tenth of the time is bad, and then ten times as many bursts are late.
                     let change = isTrouble ? 1 / spell : 1 / (9 * spell)
                     if generator.uniform() < change { isTrouble.toggle() }
                     share = isTrouble ? 10 * late[path] : 0
@@ -73,13 +73,14 @@ import Testing
             if interval.contains(world.lateShare) { covered += 1 }
             width += (interval.high - interval.low) / Double(repeats)
         }
-        // Clopper and Pearson's promises at least 95 %; spells are few and take some of it.
+        // Clopper and Pearson guarantee at least 95 %; few bad periods reduce the coverage
+        // somewhat.
         let least = spell > 1 ? 0.88 : 0.93
         #expect(Double(covered) / Double(repeats) >= least, "\(covered) of \(repeats)")
         #expect(width < (count < 1000 ? 0.09 : 0.035), "\(width)")
     }
 
-    /// A policy of which nothing was late: the interval is that of so many equal bursts.
+    /// For a policy without late bursts the interval is that of the effective number of bursts.
     @Test func noneLateIsNotNever() {
         var sums = NetworkSums()
         for _ in 0..<1000 {
@@ -124,7 +125,7 @@ import Testing
         #expect((figures.pricePerGB - 0.5).magnitude < 1e-12)
     }
 
-    /// The sketch beyond what it keeps one by one gives the same to a percent.
+    /// Beyond its exact size the sketch agrees within a percent.
     @Test func manyBurstsFitInBoundedMemory() {
         var world = LinkWorld(seed: 10)
         world.late = [0.008, 0.001]
@@ -173,7 +174,7 @@ import Testing
         return report
     }
 
-    /// Ahead by the value and late ten times as often: told, and not deployed.
+    /// A policy with a better value that is late ten times as often is reported and not deployed.
     @Test func lateWinnersAreWarnedOf() {
         let report = report([
             ("", -1, 10), ("hasty", -0.5, 100), ("calm", -0.9, 8), ("slow", -2, 300),

@@ -8,7 +8,8 @@ import Testing
 @testable import PathEvaluation
 @testable import PathLearning
 
-/// A policy replayed on its own recording, learning as it goes, states what it stated live.
+/// A policy that is replayed on its own recording, with online learning, computes the same
+/// probabilities as live.
 @Suite struct PolicyReplayTests {
     @Test(arguments: [
         "lin-ucb:epsilon=0.3", "weighted:by=learned", "prune:epsilon=0.2", "exp3", "exp4",
@@ -48,8 +49,8 @@ import Testing
         #expect(compared > 1400)
     }
 
-    /// What is evaluated is what ran: recordings of real endpoints over three unlike paths, one of
-    /// which fails for a while, are replayed to the same decisions, bit for bit, by every policy.
+    /// Every policy replays recordings of real endpoints over three different paths, one of which
+    /// fails for a while, to the same decisions, bit for bit.
     @Test(
         arguments: PolicySpecification.catalogue.map(\.name) + [
             "single:1", "weighted:by=telemetry", "weighted:by=learned", "lin-ucb:features=16",

@@ -6,8 +6,8 @@ import Testing
 @testable import PathTelemetry
 @testable import PathTrace
 
-/// A world of three paths in which the truth is known: delivery is h times a factor that one
-/// feature announces and another hides.
+/// A world of three paths with known parameters: delivery is h times a factor that depends on one
+/// feature and on hidden noise.
 struct World {
     var generator: SeededGenerator
 
@@ -45,10 +45,10 @@ struct World {
     }
 }
 
-/// What a log was made with, and what is true of it.
+/// A log of a world, with its true values.
 struct WorldLog {
     var path: String
-    /// Mean reward had every decision taken path 0.
+    /// Mean reward if every decision had taken path 0.
     var truthOfFirst = 0.0
 }
 
@@ -166,17 +166,18 @@ func record(
         let report = try TraceEvaluation().evaluate(
             [TraceReader(path: path)], policies: [.policy(.single(.name("dsl")))])
         let policy = report.policies[0]
-        // Four standard errors: three seeds of three estimators may not fail by chance.
+        // The bound is four standard errors, so that three seeds of three estimators do not fail by
+        // chance.
         for estimator in [Estimator.ips, .snips, .dr] {
             let estimate = try #require(policy.rows.estimate(estimator))
             #expect(
                 (estimate.value - log.truthOfFirst).magnitude <= 4 * estimate.standardError,
                 "\(estimator): \(estimate), truth \(log.truthOfFirst)")
         }
-        // The model explains what the features announce, and DR is sharper for it.
+        // The model explains the effect of the features, which makes DR more precise.
         let fit = try #require(report.model)
         #expect(fit.explained > 0.2)
-        // Of the variance of what was earned, not of what the heuristic leaves to the model.
+        // This is a share of the variance of rewards, not of the heuristic's residuals.
         let recorded = report.recorded
         let scatter =
             recorded.standardError * recorded.standardError * Double(recorded.count)
@@ -240,8 +241,8 @@ func record(
         #expect(calls.last?.0 == 1800 && calls.last?.1 == 1800)
     }
 
-    /// The late share and the delivery times of the recording are those of its outcomes, and of a
-    /// policy those that the world would have given it.
+    /// The late share and delivery times of the recording equal those of its outcomes, and those of
+    /// a policy equal the world's true ones.
     @Test func figuresOfTheNetworkAreThoseOfTheWorld() throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         let path = try file("network.trace")
@@ -272,7 +273,7 @@ func record(
         }
         let logged = try #require(report.policies[1].network)
         #expect(agree(logged.lateShare, recorded.lateShare, within: 1e-12))
-        // What it pays on average, and what its draws made it pay.
+        // Its expected price, and the price of its actual draws.
         #expect(agree(logged.pricePerGB, recorded.pricePerGB, within: 0.03))
         #expect(logged.deliveries.map(\.value) == recorded.deliveries.map(\.value))
         // The truth of the policy that is always on path 0, from the same world.
@@ -294,7 +295,7 @@ func record(
             let truth = own[Int((quantile.probability * Double(rounds)).rounded(.up)) - 1]
             #expect((quantile.low...quantile.high).contains(truth), "\(quantile), \(truth)")
         }
-        // What a late burst costs is in the value, and in nothing else.
+        // The cost of lateness affects only the value.
         let usual = try TraceEvaluation().evaluate([reader], policies: [.logged])
         #expect(
             agree(

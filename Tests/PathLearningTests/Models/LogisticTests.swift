@@ -83,7 +83,7 @@ import Testing
                     - Self.loss(rows, down, lambda: lambda).loss) / 2e-5
             #expect((difference - analytic[index]).magnitude < 1e-4 * (1 + difference.magnitude))
         }
-        // From far away, where plain Newton steps overshoot, to the same place.
+        // From far away, where plain Newton steps overshoot, it converges to the same point.
         let far = try Self.fit(rows, lambda: lambda, start: [9, -9, 9, 9, -9, 9])
         for (a, b) in zip(far.weights, fit.weights) { #expect((a - b).magnitude < 1e-6) }
     }
@@ -132,12 +132,12 @@ import Testing
 @Suite struct ConformalTests {
     private static func draw(_ random: inout SeededGenerator) -> (logit: Double, isLate: Bool) {
         let z = 6 * random.uniform() - 4.5
-        // The model is overconfident: the guarantee must not need a right model.
+        // The model is overconfident: the guarantee must not need a correct model.
         return (1.7 * z, random.uniform() < 1 / (1 + exp(-z)))
     }
 
-    /// Split conformal: over fresh calibrations and fresh bursts, late ones are trusted at most as
-    /// often as promised, and not much less.
+    /// Split conformal: over fresh calibrations and fresh bursts, late ones are accepted at most as
+    /// often as guaranteed, and not much less.
     @Test(arguments: [0.02, 0.1, 0.3])
     func coverage(miss: Double) {
         var random = SeededGenerator(seed: 77)

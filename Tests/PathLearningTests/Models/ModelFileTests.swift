@@ -66,7 +66,7 @@ private func problem(_ bytes: [UInt8]) -> ModelProblem? {
         unlink(path)
         #expect(mkfifo(path, 0o600) == 0)
         defer { unlink(path) }
-        // Both ends, so that nobody waits for the other.
+        // Both ends are open, so that neither blocks.
         let pipe = open(path, O_RDWR | O_NONBLOCK)
         defer { close(pipe) }
         try FileBytes.write(Array(1...200), to: path)
@@ -300,9 +300,9 @@ private func problem(_ bytes: [UInt8]) -> ModelProblem? {
                 + "train again with this version")
     }
 
-    /// Mutated files are read or refused, never worse.
+    /// Mutated files are read or refused, without a crash.
     ///
-    /// PATHWISE_FUZZ is how many; without it as many as take a second.
+    /// PATHWISE_FUZZ sets the number; the default takes about a second.
     @Test func mutationsNeverTrap() throws {
         let original = try sample(late: true).bytes()
         let asked = ProcessInfo.processInfo.environment["PATHWISE_FUZZ"].flatMap { Int($0) }

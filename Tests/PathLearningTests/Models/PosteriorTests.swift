@@ -36,7 +36,7 @@ import Testing
         relativeError(a.elements, b.elements)
     }
 
-    /// A million updates with forgetting, half of the directions never excited.
+    /// A million updates with discounting, and half of the directions never excited.
     @Test(arguments: [0, 0.02])
     func aMillionUpdatesWithHalfTheDirectionsNeverExcited(tolerance: Double) throws {
         var random = SeededGenerator(seed: 5)
@@ -62,21 +62,22 @@ import Testing
         }
         #expect(posterior.resets == 0 && posterior.repairs == 0)
         #expect(posterior.observations == 1_000_000)
-        // Exact when asked for; between two refreshes no more than the tolerance is missing.
+        // The inverse is exact if requested; between two refreshes the error is at most the
+        // tolerance.
         #expect(worstInverse <= max(1e-6, 1.1 * tolerance), "\(worstInverse)")
         #expect(worstWeights <= max(1e-6, 0.1 * tolerance), "\(worstWeights)")
         posterior.refresh()
         let fresh = try Cholesky(posterior.precision)
         #expect(difference(posterior.covariance, fresh.inverse()) <= 1e-9)
         #expect(relativeError(posterior.theta, try fresh.solve(posterior.moment)) <= 1e-9)
-        // What nothing excites is as uncertain as before the data.
+        // Directions without excitation are as uncertain as before the data.
         for index in 4..<8 {
             #expect((posterior.covariance[index, index] - 0.5).magnitude < 1e-9)
         }
         #expect(posterior.condition > 1 && posterior.condition < 100)
     }
 
-    /// Between two refreshes rank-one updates alone, without forgetting.
+    /// Only rank-one updates without discounting between two refreshes.
     @Test func rankOneUpdatesStayWithTheFreshSolution() throws {
         var random = SeededGenerator(seed: 6)
         var posterior = LinearPosterior(prior: LinearPrior(size: 25, lambda: 4))

@@ -26,7 +26,7 @@ struct ReferenceLinearTests {
         Array(x) + [Double](repeating: 0, count: 3)
     }
 
-    /// One posterior an arm; all fade at each step where `decay` is below one.
+    /// One posterior per arm; all are discounted at each step if `decay` is below one.
     private func learn(
         lambda: Double, decay: Double = 1, rows: Range<Int> = 0..<300, tolerance: Double = 0.02
     ) -> [LinearPosterior] {
@@ -138,7 +138,7 @@ struct ReferenceLinearTests {
     func discountedOnAGlobalClock(gamma: Double) throws {
         let state = try #require(
             expected["discounted_gamma=\(gamma)_global_clock"] as? [String: Any])
-        // What decisions see, not refreshed by hand: nothing may fade without it.
+        // This is the state that decisions use, without an explicit refresh.
         let arms = learn(lambda: 1, decay: gamma, tolerance: 0)
         #expect(relativeError(arms.flatMap(\.precision.elements), flat(state["A"])) <= 1e-12)
         #expect(relativeError(arms.flatMap(\.moment), flat(state["b"])) <= 1e-12)

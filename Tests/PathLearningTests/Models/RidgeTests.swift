@@ -68,7 +68,7 @@ struct RidgeReferenceTests {
         var parts = (0..<4).map { _ in CentredMoments(columns: 2) }
         var rows: [(Double, Double, Double)] = []
         for index in 0..<3000 {
-            // A mean of 1e8 beside a spread of one: plain sums of squares lose every digit.
+            // A mean of 1e8 and a spread of one: plain sums of squares lose all precision.
             let row = (1e8 + random.uniform(), random.uniform(), random.uniform() + 0.5)
             rows.append(row)
             moments.add([row.0, row.1], weight: row.2)
@@ -88,7 +88,7 @@ struct RidgeReferenceTests {
         }
     }
 
-    /// Outcomes close out of order: the model is that of the order, but for rounding.
+    /// Outcomes that close out of order give the same model except for rounding.
     @Test func theOrderOfRowsDoesNotMatter() throws {
         var random = SeededGenerator(seed: 22)
         let rows = (0..<2000).map { _ in (0..<4).map { _ in random.uniform() * 100 } }
@@ -120,7 +120,7 @@ struct RidgeReferenceTests {
         empty.add([1, 1], target: 1)
         #expect(throws: LearningError.self) { try empty.solve(lambda: -1) }
         #expect(throws: LearningError.self) { try empty.merge(RidgeAccumulator(size: 3)) }
-        // Two columns alike and no penalty: the least ridge, told.
+        // Two equal columns without a penalty need the smallest ridge, which is reported.
         for step in 0..<50 { empty.add([Double(step), Double(step)], target: Double(2 * step)) }
         let solution = try empty.solve(lambda: 0)
         #expect(solution.jitter > 0)
@@ -174,7 +174,7 @@ struct RidgeReferenceTests {
         try whole.merge(other)
         let fit = try whole.fit(lambdas: Self.lambdas)
         #expect(fit.rows == 3000 && fit.heldOut?.rows == 300)
-        // Kept and read back, the sums go on with the same bits.
+        // Sums that are stored and read back continue with the same bits.
         let stored = try SegmentedRidge(
             parts: whole.parts.map { try RidgeAccumulator($0.state, refused: $0.refused) })
         #expect(try stored.fit(lambdas: Self.lambdas) == fit)

@@ -4,11 +4,11 @@ import Testing
 @testable import PathLearning
 @testable import PathTelemetry
 
-/// Thompson sampling whose probabilities are worked out after the decision.
+/// Thompson sampling whose probabilities are computed after the decision.
 @Suite struct OpenDistributionTests {
     private let roundTrips = [0.030, 0.031, 0.0315, 0.033, 0.034, 0.036, 0.040, 0.043]
 
-    /// What is drawn comes as often as the probabilities worked out afterwards say.
+    /// Actions are drawn as often as the later computed probabilities say.
     @Test(arguments: 2...8)
     func drawsFollowTheProbabilities(count: Int) throws {
         let set = candidates(Array(roundTrips.prefix(count)))
@@ -56,7 +56,7 @@ import Testing
         }
     }
 
-    /// What the quadrature takes for impossible has happened all the same.
+    /// An action that quadrature considers impossible has been drawn.
     @Test func theActionTakenNeverHasProbabilityZero() {
         let all = [Candidate(path: PathID(0)), Candidate(path: PathID(1))]
         var distribution = ActionDistribution()

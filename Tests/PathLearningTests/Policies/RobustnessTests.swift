@@ -12,7 +12,7 @@ let everyPolicy =
         "sliding-lin-ucb:window=0.2", "peekaboo:half-life=0.5", "exp4:epsilon=0.3",
     ]
 
-/// A number that a broken estimator may bring.
+/// A number that a broken estimator may return.
 private func odd(_ random: inout SeededGenerator) -> Double {
     switch random.next() % 9 {
     case 0: .nan
@@ -77,7 +77,7 @@ private func feedback(
 }
 
 @Suite struct RobustnessTests {
-    /// Whatever estimators bring, and in whatever order time goes, the distribution stays one.
+    /// For any input of estimators and any order of times, the distribution stays valid.
     @Test(arguments: everyPolicy)
     func nothingBreaksTheDistribution(policy: String) throws {
         var random = SeededGenerator(seed: 41)
@@ -137,7 +137,7 @@ private func feedback(
             }
         }
         var orders = [heard, heard]
-        // Each outcome up to 40 places late; the last stays the last.
+        // Each outcome is up to 40 positions late; the last one stays last.
         for index in stride(from: 0, to: heard.count - 41, by: 1) {
             orders[1].swapAt(index, index + Int(random.next() % 40))
         }

@@ -28,7 +28,7 @@ private func decide(_ selector: inout PathSelector, _ set: CandidateSet, _ bytes
         #expect(decide(&selector, blocked(fast: 0.020, slow: 0.030)).chosen == 1)
         // With room there is nothing to wait for.
         #expect(decide(&selector, candidates([0.020, 0.200])).chosen == 0)
-        // Much queued on a small window takes many rounds on the fast path.
+        // A long queue on a small window takes many rounds on the fast path.
         let many = blocked(fast: 0.020, slow: 0.200, window: 2_000)
         #expect(decide(&selector, many, 60_000).chosen == 1)
     }
@@ -163,7 +163,8 @@ private func decide(_ selector: inout PathSelector, _ set: CandidateSet, _ bytes
         #expect((values(&selector, set)[0] - 0.75).magnitude < 0.02)
     }
 
-    /// Without losses a copy is waste: most intervals send none; the other arms go on being tried.
+    /// Without losses copies are useless: most intervals send none, while other arms are still
+    /// tried.
     @Test func olsSendsFewCopiesWhereNothingIsLost() throws {
         let set = candidates([0.020, 0.025])
         var selector = try PathSelector.make("ols", seed: 3)
@@ -224,7 +225,7 @@ private func decide(_ selector: inout PathSelector, _ set: CandidateSet, _ bytes
         #expect(first > 1800 && second > 1800, "\(first), \(second)")
     }
 
-    /// The expert that is right gets the weight: here the one that looks at losses.
+    /// The best expert gets the weight: here the one that uses losses.
     @Test func exp4FollowsTheRightExpert() throws {
         var selector = try PathSelector.make("exp4", seed: 5)
         var random = SeededGenerator(seed: 8)

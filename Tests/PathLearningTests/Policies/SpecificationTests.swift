@@ -16,7 +16,7 @@ import Testing
         }
     }
 
-    /// What is said comes back in the policy's order, without what goes without saying.
+    /// Parameters are printed in the policy's order, without defaults.
     @Test(arguments: [
         ("single:lte", "single:lte"), ("single:3", "single:3"), ("single", "single:0"),
         ("weighted:by=fixed", "weighted"),
@@ -113,7 +113,7 @@ import Testing
         }
     }
 
-    /// Random text never traps and is never half understood.
+    /// Random text never traps and is never partly accepted.
     @Test func anyTextIsReadOrRefused() {
         var random = SeededGenerator(seed: 5)
         let names = PolicySpecification.catalogue.map(\.name)

@@ -99,7 +99,7 @@ private func largestError(_ a: [Double], _ b: [Double]) -> Double {
         }
     }
 
-    /// Drawing scores and taking the least happens as often as is stated.
+    /// Drawing scores and taking the least has the computed frequency.
     @Test func drawsAgree() {
         var random = SeededGenerator(seed: 3)
         let (means, deviations) = ([0.0, 0.1, 0.3, 0.2], [0.2, 0.1, 0.4, 0.15])

@@ -4,8 +4,8 @@ import PathTelemetry
 
 @testable import PathTransport
 
-/// Messages and a stream at a moderate pace, with an account of its own of what became of every
-/// decision: from the datagrams that arrive and from what the sender put into each of them.
+/// Messages and a stream at a moderate pace, with an independent record of every decision's
+/// outcome, from the arriving datagrams and the sender's record of their content.
 struct BurstTruth: WorldApplication {
     /// The bytes of a stream or message, by its kind and number.
     struct PieceKey: Hashable {
@@ -62,7 +62,7 @@ struct BurstTruth: WorldApplication {
     private(set) var bursts: [UInt64: Burst] = [:]
     /// Bytes of all datagrams that carried data of the application, by path.
     private(set) var dataBytes = [0, 0, 0, 0]
-    /// How wrong the sender was about the distance of the two clocks, from a time on.
+    /// The sender's error of the clock offset, from a time on.
     private(set) var clockErrors: [(at: Instant, error: TimeDelta)] = []
     private var serverOrigin: Instant?
     private var nextAt: Instant?
@@ -175,7 +175,7 @@ struct BurstTruth: WorldApplication {
 
     // MARK: the truth
 
-    /// How wrong the sender was about the clocks at the most within a second after a time.
+    /// The largest error of the clock offset within a second after a time.
     func clockError(at time: Instant) -> TimeDelta {
         var low = 0
         var high = clockErrors.count
@@ -191,7 +191,7 @@ struct BurstTruth: WorldApplication {
         return worst
     }
 
-    /// A message of which some fragments expired before they left: it cannot arrive.
+    /// Whether some fragments of a message expired before they were sent, so that it cannot arrive.
     func isCut(_ decision: UInt64) -> Bool {
         guard decisions[decision]?.burst.trafficClass == .message, let burst = bursts[decision]
         else { return false }
@@ -201,8 +201,7 @@ struct BurstTruth: WorldApplication {
         return bytes.length < UInt64(messageSize)
     }
 
-    /// When the last byte of each decision first arrived; those of which some never did are left
-    /// out.
+    /// When the last byte of each decision first arrived; incomplete ones are left out.
     func arrivalTimes() -> [UInt64: Instant] {
         var owners: [PieceKey: [(range: Range<UInt64>, decision: UInt64)]] = [:]
         for (decision, burst) in bursts {

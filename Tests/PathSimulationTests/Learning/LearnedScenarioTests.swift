@@ -4,12 +4,12 @@ import Testing
 @testable import PathLearning
 @testable import PathSimulation
 
-/// The learned policy against the steady rule, same worlds, same seeds: from nothing, and from the
-/// model that is shipped.
+/// The learned policy against the steady rule in the same worlds with the same seeds: without a
+/// model, and with the shipped one.
 @Suite(.serialized) struct LearnedScenarioTests {
     private static let seeds: [UInt64] = [1, 2, 3, 4, 5]
 
-    /// Bulk is long, and the same to a thousandth with every seed.
+    /// Bulk transfers are long and differ by less than a thousandth between seeds.
     private func seeds(_ scenario: LearnedScenario) -> ArraySlice<UInt64> {
         if case .bulk = scenario.load { return Self.seeds.prefix(1) }
         return Self.seeds[...]
@@ -55,7 +55,8 @@ import Testing
                 #expect(
                     change <= 0.02,
                     "\(scenario.name), \(start.name): \(text(100 * change, 2)) % worse")
-                // Closer is a tie: bulk takes whatever path has room, whoever chooses.
+                // A smaller difference is a tie: bulk data uses any path with room under every
+                // policy.
                 if change < -0.001 { better[place] += 1 }
                 if change > 0.001 { worse[place] += 1 }
             }

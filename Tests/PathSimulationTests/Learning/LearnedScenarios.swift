@@ -9,9 +9,9 @@ struct LearnedScenario: Sendable, CustomStringConvertible {
     enum Load: Sendable {
         /// Bytes, milliseconds between messages, deadline in milliseconds.
         case messages(Int, every: Int64, within: Int64)
-        /// The same beside a stream without end.
+        /// The same beside an endless stream.
         case mixed(Int, every: Int64, within: Int64)
-        /// A stream of so many bytes.
+        /// A stream of this many bytes.
         case bulk(Int)
     }
 
@@ -77,7 +77,7 @@ struct LearnedScenario: Sendable, CustomStringConvertible {
             load: .bulk(20_000_000)),
     ]
 
-    /// What one run gave: seconds that a message or the transfer took, less is better.
+    /// The result of one run: seconds per message or transfer; less is better.
     struct Result {
         var seconds: Double
         var lateShare: Double

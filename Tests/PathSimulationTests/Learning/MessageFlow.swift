@@ -10,10 +10,10 @@ struct MessageFlow: WorldApplication {
     let interval: TimeDelta
     let deadline: TimeDelta
     let end: TimeDelta
-    /// Also writes a stream without end beside them.
+    /// Whether it also writes an endless stream.
     let hasBulk: Bool
 
-    /// Seconds from queueing to arrival, by the message's place; infinite for those that did not
+    /// Seconds from queueing to arrival, by the message's index; infinite for those that did not
     /// arrive in time.
     private(set) var delays: [Double] = []
     private(set) var sentAt: [Double] = []

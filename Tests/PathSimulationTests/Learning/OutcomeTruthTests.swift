@@ -6,7 +6,7 @@ import Testing
 
 @testable import PathTransport
 
-/// Labels are the truth: what the ledger says of every burst is what the simulator saw.
+/// Labels are correct: the ledger's outcome of every burst equals the simulator's.
 @Suite struct OutcomeTruthTests {
     private struct Case {
         var links: [String]
@@ -32,7 +32,7 @@ import Testing
     private struct Tally {
         var compared = 0
         var late = 0
-        /// Wrong at all, and wrong by more than stamps leave open.
+        /// Counts of all errors, and of errors beyond the uncertainty of time stamps.
         var wrong = 0
         var plainlyWrong = 0
         var without = 0
@@ -79,9 +79,9 @@ import Testing
             if took > outcome.deadline { tally.late += 1 }
             guard outcome.isLate != (took > outcome.deadline) else { continue }
             tally.wrong += 1
-            // A stamp is as good as what is known of the two clocks; and where an acknowledgement
-            // overtakes the one before on another path, the stamps of the packets that only that
-            // one had are those of its end: an eighth of a round trip, 5 ms at least.
+            // A stamp is as exact as the estimated clock offset. If an acknowledgement overtakes
+            // the previous one on another path, packets that only the previous one reported get a
+            // stamp that is late by up to an eighth of a round trip, at least 5 ms.
             let open = error + max(0.005, 0.25 * drawn.rtt)
             if (took - outcome.deadline).magnitude > open {
                 tally.plainlyWrong += 1
@@ -119,7 +119,8 @@ import Testing
         if factor < 0.3 { #expect(total.late == total.compared, "\(total)") }
     }
 
-    /// The bytes of decisions are those of the wire, path by path, copies and repairs included.
+    /// The bytes of decisions equal those on the wire, path by path, including copies and
+    /// retransmissions.
     @Test(arguments: UInt64(1)...12)
     func bytesAreThoseOfTheWire(seed: UInt64) throws {
         let drawn = OutcomeTruthTests.draw(seed: seed &* 77)

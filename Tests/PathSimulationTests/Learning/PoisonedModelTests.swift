@@ -5,14 +5,14 @@ import Testing
 @testable import PathLearning
 @testable import PathSimulation
 
-/// Models that are wrong, as a sender would load them: the guard must take the choice from them.
+/// Wrong models, loaded like any other: the guard must demote them.
 @Suite struct PoisonedModelTests {
     enum Poison: String, CaseIterable, Sendable {
-        /// The longer the path, the faster it is said to be.
+        /// Longer paths are predicted to be faster.
         case inverted
         /// Every feature counts a hundred times too much.
         case wrongScale
-        /// Finite in the file, not a number once multiplied.
+        /// Weights are finite in the file, but their products are not.
         case notANumber
 
         func model() throws -> Model {

@@ -7,7 +7,7 @@ struct RecordHash {
     private(set) var hash = StableHash()
     private(set) var decisions = 0
     private(set) var outcomes = 0
-    /// Decisions to send nothing yet, and those with more than one path.
+    /// Number of decisions to wait, and of those with more than one path.
     private(set) var waits = 0
     private(set) var copies = 0
 

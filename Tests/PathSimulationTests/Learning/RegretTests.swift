@@ -7,7 +7,7 @@ import Testing
 
 /// Regret against the known optimum; the whole table is printed by the benchmark `regret`.
 @Suite struct RegretTests {
-    /// No safe set: it bounds what a sender risks, not what a bandit may try.
+    /// There is no safe set here: it limits a sender's risk, and a bandit must be free to explore.
     private static let free = "ratio=1e6"
 
     private func regret(
@@ -43,7 +43,7 @@ import Testing
         #expect(own.regret < greedy.regret, "\(own.share) against \(greedy.share)")
     }
 
-    /// Where the model is right regret grows slower than the root of time (the order of LinUCB and
+    /// With a correct model regret grows slower than the root of time (the order of LinUCB and
     /// LinTS is d sqrt(T), of SquareCB sqrt(d K T)): four times the steps cost less than twice.
     @Test(arguments: [
         "discounted-lin-ucb:ratio=1e6,epsilon=0,half-life=inf,change=inf",
@@ -63,13 +63,13 @@ import Testing
         #expect(abrupt.share <= 0.02, "\(abrupt.share)")
         let drifting = try regret(policy, .drifting, arms: 4, seeds: 4)
         #expect(drifting.share <= 0.05, "\(drifting.share)")
-        // A model that never forgets is lost in both.
+        // A model without discounting fails in both.
         let stubborn = "discounted-lin-ucb:ratio=1e6,epsilon=0.001,half-life=inf,change=inf"
         #expect(try regret(stubborn, .abrupt, arms: 4).share > 0.2)
         #expect(try regret(stubborn, .drifting, arms: 4).share > 0.2)
     }
 
-    /// Outcomes that come twenty decisions late cost little.
+    /// Outcomes that are twenty decisions late cost little.
     @Test func delayedOutcomes() throws {
         let policy = "discounted-lin-ucb:ratio=1e6,epsilon=0.001"
         let prompt = try regret(policy, .linear, arms: 4)

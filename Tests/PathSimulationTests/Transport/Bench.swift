@@ -5,7 +5,7 @@ import Testing
 @testable import PathTelemetry
 @testable import PathTransport
 
-/// What happens to a transfer besides the bytes: hooks that a scenario fills in as it needs them.
+/// Hooks by which a scenario influences a transfer.
 struct Script {
     /// Runs on the client, or on the server, once at its time.
     struct Step {
@@ -17,7 +17,7 @@ struct Script {
     var serverSteps: [Step] = []
     /// False drops the datagram: path, direction, time since the start, length.
     var passes: ((Int, LinkDirection, TimeDelta, Int) -> Bool)?
-    /// Where a path's packets seem to come from.
+    /// The apparent source address of a path's packets.
     var clientAddress: ((Int, SocketAddress, TimeDelta) -> SocketAddress)?
     /// Datagrams of these directions are kept for later.
     var recordsForward = false
@@ -28,7 +28,7 @@ struct Script {
 struct ScriptedTransfer: WorldApplication {
     var bulk: BulkTransfer
     var script: Script
-    /// The run goes on until its time is over, or until both ends are closed.
+    /// Whether the run continues until its time is over, or until both ends are closed.
     var runsOn = false
     var stopsAtClose = false
     private(set) var clientRecords: [TransportRecord] = []

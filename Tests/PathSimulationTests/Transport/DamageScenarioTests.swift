@@ -74,7 +74,7 @@ import Testing
         #expect(world.server.connectionCount <= 1)
     }
 
-    /// Losses cost what was lost and little more.
+    /// Losses cause few more retransmissions than lost bytes.
     @Test func repairsAreFew() throws {
         var world = try Bench.world(
             ["rate=20,rtt=20,loss=0.01", "rate=20,rtt=20,loss=0.01"], total: 20_000_000)

@@ -68,12 +68,13 @@ import Testing
         #expect(world.stall == nil)
         #expect(world.application.bulk.clientReason == .handshakeTimeout)
         #expect(world.application.clientClosedAt.map { $0 <= .milliseconds(5100) } == true)
-        // The half-open connection is gone too, and cost no more than three times what came.
+        // The half-open connection is dropped too, and was answered with at most three times the
+        // received bytes.
         #expect(world.server.connectionCount == 0)
         #expect(world.serverBytes.sent <= 3 * world.serverBytes.received)
     }
 
-    /// A first message that comes again late makes no second connection.
+    /// A late repetition of a first message makes no second connection.
     @Test func aRepeatedInitiationMakesNoSecondConnection() throws {
         var script = Script()
         script.recordsForward = true
@@ -87,7 +88,7 @@ import Testing
         Bench.expectSound(world)
     }
 
-    /// 10,000 first messages a second of strangers cost retries, not work or state.
+    /// 10,000 first messages per second of unknown clients cost retries, not work or state.
     @Test func aFloodOfInitiationsLeavesTheTransferAlone() throws {
         // Real first messages of clients with unknown keys, each from its own address.
         var credentials = try WorldCredentials()
@@ -126,7 +127,7 @@ import Testing
         #expect(rate >= 38.2 * 0.9, "\(rate)")
     }
 
-    /// Under load a client with a right key proves its address, and gets in.
+    /// Under load a client with a valid key proves its address and connects.
     @Test func aClientGetsThroughTheFlood() throws {
         var world = try Bench.world(Bench.equal, total: 100_000)
         var generator = SeededGenerator(seed: 3)
@@ -140,7 +141,7 @@ import Testing
         Bench.expectSound(world)
     }
 
-    /// Datagrams that come again, and datagrams with flipped bits, are counted and change nothing.
+    /// Replayed datagrams and datagrams with flipped bits are counted and change nothing.
     @Test func replayedAndForgedDatagramsAreDropped() throws {
         var script = Script()
         script.recordsForward = true
@@ -202,7 +203,7 @@ import Testing
         #expect(world.server.connectionCount == 1)
     }
 
-    /// Until the client has used the keys, the server sends no more than three times what it got.
+    /// Until the client has used the keys, the server sends at most three times the bytes it got.
     @Test func theServerAmplifiesNothing() throws {
         var script = Script()
         // The client never says more than its first messages.

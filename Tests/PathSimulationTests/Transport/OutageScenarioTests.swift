@@ -28,7 +28,7 @@ import Testing
             bulk.longestGap <= .milliseconds(300),
             "\(bulk.longestGap.seconds) at \(bulk.longestGapAt)\n\(world.application.history)")
         let isFirst = paths[0].contains("down")
-        // The other path goes on at its rate, and the failed one is back within a second.
+        // The other path keeps its rate, and the failed one is back within a second.
         let healthy = world.application.arrived(isFirst ? 1 : 0, from: 4, to: 8)
         #expect(healthy >= Int(20e6 / 8 * 4 * 0.9), "\(healthy)\n\(world.application.history)")
         let returned = world.application.arrived(isFirst ? 0 : 1, from: 8, to: 9)
@@ -49,7 +49,7 @@ import Testing
         #expect(world.application.bulk.longestGap <= .milliseconds(300))
     }
 
-    /// All paths are dead for three seconds: it goes on by itself, and nothing is lost.
+    /// All paths are dead for three seconds: the transfer resumes by itself, and nothing is lost.
     @Test(arguments: [UInt64(1), 2, 3])
     func allPathsDownForThreeSeconds(seed: UInt64) throws {
         var world = try Bench.world(
@@ -110,7 +110,7 @@ import Testing
         #expect(world.server.connectionCount == 0)
     }
 
-    /// Paths that work are never taken for silent, by either side.
+    /// Working paths are never considered silent by either side.
     @Test(arguments: [
         ["rate=20,rtt=20", "rate=20,rtt=20"],
         ["rate=50,rtt=20", "rate=10,rtt=100"],

@@ -7,7 +7,7 @@ import Testing
 
 /// Paths that come, go, move and stand by while data flows.
 @Suite struct PathLifeScenarioTests {
-    /// A path is removed and added again, several times: packet numbers go on.
+    /// A path is removed and added again, several times; packet numbers continue.
     @Test func aRemovedPathComesBack() throws {
         var script = Script()
         script.recordsForward = true
@@ -41,7 +41,7 @@ import Testing
         }
     }
 
-    /// Removed and added at once: what was said of the old life does not end the new one.
+    /// A path is removed and added at once: the old "abandoned" status does not end the new path.
     @Test(arguments: [0.0, 0.2])
     func aPathReplacedAtOnceWorks(loss: Double) throws {
         var script = Script()
@@ -83,7 +83,7 @@ import Testing
         #expect(world.elapsed <= .seconds(4), "\(world.elapsed.seconds)")
     }
 
-    /// A NAT gives a path a new port, again and again: it goes on after validation.
+    /// A NAT repeatedly gives a path a new port; the path continues after validation.
     @Test func aNATRebindingIsFollowed() throws {
         var script = Script()
         script.clientAddress = { path, usual, time in
@@ -134,7 +134,7 @@ import Testing
             "\(application.bulk.longestGap.seconds)\n\(application.history)")
     }
 
-    /// `single` uses its path and no other, also while that is dead.
+    /// `single` uses only its path, even while that is dead.
     @Test func theSinglePolicyKeepsToItsPath() throws {
         var world = try Bench.world(
             ["rate=20,rtt=20", "rate=20,rtt=20,down=2-4"],
@@ -146,7 +146,7 @@ import Testing
         #expect(world.application.bulk.longestGap <= .milliseconds(3000))
     }
 
-    /// `redundant` puts every byte on every path: a black hole is not felt.
+    /// `redundant` puts every byte on every path: a black hole has no effect.
     @Test func redundantPolicyFeelsNoBlackHole() throws {
         var world = try Bench.world(
             ["rate=20,rtt=20,down=2-4", "rate=20,rtt=24"], total: 12_000_000,
@@ -171,7 +171,7 @@ import Testing
         #expect(rate <= 5.1 && rate >= 4.0, "\(rate)")
     }
 
-    /// The search settles at what the way carries, whatever the interface says.
+    /// The search finds the size that the path carries, whatever the interface's MTU.
     @Test(arguments: [1272, 1300, 1400, 1472])
     func theMTUSearchFindsWhatThePathCarries(limit: Int) throws {
         var script = Script()
@@ -204,12 +204,12 @@ import Testing
         let peer = CloseReason.peer(code: 0, reason: "")
         #expect(application.bulk.clientReason == (byClient ? .local : peer))
         #expect(application.serverReason == (byClient ? peer : .local))
-        // Behind what is queued on the way: 60 ms at most.
+        // The close frame waits behind queued data for at most 60 ms.
         #expect(application.clientClosedAt.map { $0 <= .milliseconds(1100) } == true)
         #expect(application.serverClosedAt.map { $0 <= .milliseconds(1100) } == true)
     }
 
-    /// The end is told again until it is heard, by whatever gets through.
+    /// Close frames are repeated until one arrives.
     @Test(arguments: Array(UInt64(1)...20))
     func aCloseSurvivesLoss(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)
@@ -228,7 +228,7 @@ import Testing
             "\(world.application.history)")
     }
 
-    /// Keys change on both sides, at the same moment too, with loss and two unlike paths.
+    /// Keys change on both sides, even at the same time, with loss and two different paths.
     @Test(arguments: [UInt64(1), 2, 3])
     func keysChangeWhileDataFlows(seed: UInt64) throws {
         var script = Script()

@@ -5,8 +5,8 @@ import Testing
 @testable import PathLearning
 @testable import PathSimulation
 
-/// Every policy carries a transfer over real connections in virtual time, and decides the same
-/// again from what was recorded.
+/// Every policy completes a transfer over real connections in virtual time, and a replay of the
+/// recording gives the same decisions.
 @Suite struct PolicyScenarioTests {
     private static let policies =
         PolicySpecification.catalogue.map(\.name) + [
@@ -31,7 +31,7 @@ import Testing
         return (world.application.clientRecords, seed)
     }
 
-    /// Live decisions, and the engine asked again with outcomes as they were recorded: equal to the
+    /// Live decisions equal those of an engine that is replayed with the recorded outcomes, to the
     /// last bit.
     @Test(arguments: policies)
     func replayGivesTheSameProbabilities(policy: String) throws {
@@ -74,15 +74,15 @@ import Testing
             default: break
             }
         }
-        // A sender on one path has no choices to compare.
+        // A sender with one path has no choices to compare.
         if policy != "single" { #expect(compared > 20 && learned > 10, "\(compared), \(learned)") }
     }
 
-    /// What is unanswered too long goes again before a time-out says so.
+    /// Data that is unacknowledged for too long is re-injected before a time-out.
     @Test func reinjectionShortensAStall() throws {
         func gap(_ policy: String) throws -> TimeDelta {
             var script = Script()
-            // The second path swallows data for 300 ms and answers again.
+            // The second path drops data for 300 ms and then works again.
             script.passes = { path, direction, time, _ in
                 !(path == 1 && direction == .forward && time >= .milliseconds(900)
                     && time < .milliseconds(1200))

@@ -4,7 +4,7 @@ import PathTelemetry
 import PathTransport
 import Testing
 
-/// Whoever watches changes nothing.
+/// Recording does not change a run.
 @Suite struct RecordingTests {
     private static let paths = [
         "rate=20,rtt=20", "rate=10,rtt=60,queue=60000b", "rate=15,rtt=40,loss=0.02",

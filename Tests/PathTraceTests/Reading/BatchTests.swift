@@ -88,8 +88,8 @@ import Testing
         #expect(read == 300)
     }
 
-    /// Columns of a block that change always, at times and never, in every mixture, against the
-    /// candidates that were recorded.
+    /// Columns of a block that change always, sometimes and never, in every mixture, against the
+    /// recorded candidates.
     @Test(arguments: 0..<6)
     func columnsThatChangeSeldomComeBackBitForBit(seed: Int) throws {
         let scratch = Scratch()

@@ -101,8 +101,8 @@ import Testing
         #expect(String(decoding: bytes.bytes, as: UTF8.self) == String(value))
     }
 
-    /// A decoder never reads beyond a block, allocates much or traps, whatever the bytes are: the
-    /// hash is made right, so that the checks behind it are reached.
+    /// A decoder never reads beyond a block, allocates much or traps, for any bytes; the hash is
+    /// made valid, so that the checks behind it are reached.
     @Test func damagedBlocksAreRefusedAndNeverTrap() throws {
         var generator = SeededGenerator(seed: 6)
         let ring = TraceRing(bytes: 1 << 20, whenFull: .drop)

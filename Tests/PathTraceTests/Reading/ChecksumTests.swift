@@ -6,7 +6,7 @@ import Testing
 @testable import PathTelemetry
 @testable import PathTrace
 
-/// SQLite without the trace's own reader: what a file really holds.
+/// SQLite without the trace's own reader, to see the real content of a file.
 private final class Cells {
     private var handle: OpaquePointer?
 
@@ -108,7 +108,7 @@ private final class Cells {
         try writer.close()
     }
 
-    /// The trace in small pages, so that nearly every byte of the file means something.
+    /// The trace with small pages, so that nearly every byte of the file matters.
     private func content() throws -> [UInt8] {
         let scratch = Scratch()
         try writeTrace(to: scratch.file())
@@ -130,7 +130,7 @@ private final class Cells {
         (getenv("PATHWISE_FUZZ").flatMap { Int(String(cString: $0)) } ?? usual) / share
     }
 
-    /// One bit of one value is another, everywhere: no such trace is sound.
+    /// A changed bit of any value is detected.
     @Test(arguments: 0..<share)
     func aBitOfACellIsFound(part: Int) throws {
         let scratch = Scratch()
@@ -150,8 +150,8 @@ private final class Cells {
             let count = try #require(original[table]?.count)
             let row = generator.below(count)
             let bit = generator.below(64)
-            // Bit patterns of doubles cannot be had in SQL: a double becomes its neighbour, its
-            // double or its negative.
+            // SQL cannot change bits of doubles: a double becomes its neighbour, twice its value or
+            // its negative.
             let number = ["* (1 + 2.3e-16)", "* 2", "* -1", "+ 1e-300"][bit % 4]
             let key =
                 switch table {
@@ -187,7 +187,7 @@ private final class Cells {
         }
     }
 
-    /// One bit of the file is another: the trace is not sound, or holds what it held.
+    /// With a changed bit of the file, the trace is not sound, or its content is unchanged.
     @Test(arguments: 0..<share)
     func aBitOfTheFileIsFoundOrMeansNothing(part: Int) throws {
         let scratch = Scratch()
@@ -251,7 +251,7 @@ private final class Cells {
         #expect(report.isSound)
         #expect(report.checkedSessions == 0)
         #expect(report.uncheckedSessions == 2)
-        // What is added to it is covered, what was there is not.
+        // Added rows are covered by checksums, earlier ones are not.
         let writer = try TraceWriter(
             path: path, schema: testSchema, programVersion: "1", ifExists: .append)
         let ring = writer.makeRing(whenFull: .wait)
@@ -271,7 +271,7 @@ private final class Cells {
         #expect(try !TraceVerifier(TraceReader(path: path)).verify().isSound)
     }
 
-    /// Recording goes on after the end of a session and in a file of before.
+    /// Recording continues after the end of a session and in an existing file.
     @Test func sumsGoOnWhereTheyWere() throws {
         let scratch = Scratch()
         let path = scratch.file()
@@ -295,7 +295,7 @@ private final class Cells {
         #expect(report.checkedSessions == 2)
     }
 
-    /// Whatever a reader sees of a running recording agrees with itself.
+    /// A reader always sees a consistent state of a running recording.
     @Test func aRunningRecordingIsSoundAtAnyMoment() throws {
         let scratch = Scratch()
         let writer = try TraceWriter(
@@ -332,7 +332,7 @@ private final class Cells {
             try writeSoundTrace(to: path, decisions: 5)
             #expect(isSound(path))
             try edit(path, "DROP TABLE \(table)")
-            // Without checksums it is a trace of before there were any.
+            // Without checksums it counts as a trace from before there were any.
             #expect(isSound(path) == (table == "checksums"))
         }
     }
@@ -378,7 +378,7 @@ private final class Cells {
         }
     }
 
-    /// What is read is compared while it is read.
+    /// Rows are compared with checksums while they are read.
     @Test(arguments: [
         ("UPDATE events SET text = 'moves' WHERE rowid = 1", TraceExportTable.events),
         ("UPDATE path_samples SET latest_rtt_ns = latest_rtt_ns + 1 WHERE rowid = 2", .samples),

@@ -73,7 +73,8 @@ import Testing
                     path: path, found: "0123abcd with 7 features", expected: "24 features"))
     }
 
-    /// Texts that exports and reports repeat are short, or the trace is refused in a short sentence.
+    /// Texts that exports and reports repeat must be short, else the trace is refused with a short
+    /// message.
     @Test(arguments: [
         ("meta", "value", "key = 'feature_names'", 64),
         ("meta", "value", "key = 'schema'", 65_536), ("meta", "value", "key = 'schema_hash'", 8192),
@@ -137,7 +138,7 @@ import Testing
                     path: path, what: "'feature_names' of 'meta' has 25 names for 24 features"))
     }
 
-    /// A small file cannot hold much: no column is computed, no table is virtual.
+    /// A small file cannot produce much data: computed columns and virtual tables are refused.
     @Test func columnsAndTablesThatAreComputedAreRefused() throws {
         let scratch = Scratch()
         let path = scratch.file()
@@ -199,7 +200,8 @@ import Testing
     @Test func aKilledRecordingInAReadOnlyFolderIsReadable() throws {
         let scratch = Scratch()
         try writeSoundTrace(to: scratch.file())
-        // The main file of a recording that was cut off says WAL, without a `-wal` beside it.
+        // The main file of an interrupted recording is in WAL mode, without a `-wal` file beside
+        // it.
         var content = try #require(bytes(of: scratch.file()))
         content[18] = 2
         content[19] = 2
@@ -209,7 +211,7 @@ import Testing
         #expect(try TraceReader(path: scratch.file()).info().decisions == 200)
     }
 
-    /// Everything a reader can be asked for, on a file that may be anything.
+    /// Calls every function of the reader on an arbitrary file.
     private func readAll(_ path: String) throws(TraceError) {
         let reader = try TraceReader(path: path)
         _ = try TraceVerifier(reader).verify()

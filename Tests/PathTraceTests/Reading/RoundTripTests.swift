@@ -84,7 +84,7 @@ import Testing
         #expect(readPaths.map(\.removed) == [nil, Instant(nanoseconds: 99), nil])
     }
 
-    /// The writer works out the probabilities that Thompson sampling leaves open.
+    /// The writer computes the deferred probabilities of Thompson sampling.
     @Test func openProbabilitiesAreWorkedOutByTheWriter() throws {
         let scratch = Scratch()
         var generator = SeededGenerator(seed: 9)

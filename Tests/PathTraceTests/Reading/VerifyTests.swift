@@ -5,7 +5,7 @@ import Testing
 @testable import PathLearning
 @testable import PathTrace
 
-/// Runs SQL on a trace behind its reader's back.
+/// Runs SQL on a trace without its reader.
 func edit(_ path: String, _ sql: String) throws {
     var database: OpaquePointer?
     try #require(sqlite3_open(path, &database) == SQLITE_OK)
@@ -159,7 +159,7 @@ func edit(_ path: String, _ sql: String) throws {
     func everyPlantedFaultIsFound(plant: Plant) throws {
         let scratch = Scratch()
         try writeSoundTrace(to: scratch.file(), decisions: 20, change: plant.change)
-        // Without checksums, which would find the faults of the file whatever they are.
+        // Without checksums, which would detect any fault of the file.
         if let sql = plant.sql { try edit(scratch.file(), sql + "; DELETE FROM checksums") }
         let report = try TraceVerifier(TraceReader(path: scratch.file())).verify()
         let found = report.issues.filter { $0.kind == plant.kind }

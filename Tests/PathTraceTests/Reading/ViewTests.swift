@@ -43,7 +43,7 @@ func query(_ path: String, _ sql: String) throws -> [String] {
             let time = Instant(nanoseconds: 1_000) + .milliseconds(Int64(number) * 500)
             var decision = generator.soundDecision(number: UInt64(number), time: time)
             decision.decision.chosen = number % 2
-            // What was planned is not what was sent.
+            // The planned bytes differ from the sent bytes.
             decision.burst.bytes = 60_000
             decision.burst.trafficClass = .message
             ring.record(decision, session: session)
@@ -55,7 +55,7 @@ func query(_ path: String, _ sql: String) throws -> [String] {
             outcome.lostPackets = 1
             outcome.bytes = PathBytes()
             outcome.bytes.add(number % 2 == 0 ? 2900 : 900, to: PathID(number % 2))
-            // A repair on the other path.
+            // A retransmission on the other path.
             outcome.bytes.add(100, to: PathID((number + 1) % 2))
             ring.record(outcome, session: session)
         }

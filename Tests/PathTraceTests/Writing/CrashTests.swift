@@ -40,7 +40,7 @@ private func monotonic() -> Int64 {
                 ring.record(decision, session: session)
             }
             try writer.flush()
-            // What a killed process would leave behind, read while the writer still runs.
+            // The state that a killed process would leave, read while the writer still runs.
             let copy = scratch.file("copy\(round).trace")
             write(bytes(of: scratch.file()) ?? [], to: copy)
             write(bytes(of: scratch.file() + "-wal") ?? [], to: copy + "-wal")
@@ -79,7 +79,7 @@ private func monotonic() -> Int64 {
         let length = readlink("/proc/self/exe", &executable, executable.count - 1)
         try #require(length > 0)
         var arguments = CommandLine.arguments
-        // Keep how this process was told to run tests, and ask for the one test.
+        // Keeps this process's arguments and selects only the one test.
         if let filter = arguments.firstIndex(of: "--filter") { arguments.removeSubrange(filter...) }
         arguments += ["--filter", "childRecordsUntilKilled"]
         if !arguments.contains("--testing-library") {

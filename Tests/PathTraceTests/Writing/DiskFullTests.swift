@@ -6,7 +6,7 @@ import Testing
 @testable import PathLearning
 
 @Suite struct DiskFullTests {
-    /// A file system of one megabyte, or nil where this process may not mount one.
+    /// A file system of one megabyte, or nil if this process may not mount one.
     private static func mountSmall(at path: String) -> Bool {
         mount("tmpfs", path, "tmpfs", 0, "size=1m") == 0
     }
@@ -43,7 +43,7 @@ import Testing
         #expect(!ring.record(decision, session: session))
         #expect(ring.drops.decisions == before + 1)
         #expect(throws: TraceError.diskFull(path: path)) { try writer.close() }
-        // What was committed before is there, in order and without a gap.
+        // Everything committed before is there, in order and without a gap.
         var count: UInt64 = 0
         try TraceReader(path: path).forEachDecision { decision in
             #expect(decision.record.number == count)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import PathLearning
 
-/// Outcomes in any order and however late: the reader finds each with its decision.
+/// Outcomes may come in any order and late: the reader returns each with its decision.
 @Suite struct OutcomeOrderTests {
     private static let count = 6000
 

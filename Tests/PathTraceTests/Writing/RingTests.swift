@@ -21,7 +21,7 @@ import Testing
                         / FrameLayout.decisionBytes(
                             candidates: 16, actions: decision.decision.distribution.count,
                             isOpen: false)))
-        // Fill the rest, then one of each sort.
+        // Fills the rest, then adds one record of each kind.
         while ring.record(
             TraceEvent(time: .zero, kind: .note), session: session)
         {}
@@ -100,7 +100,7 @@ import Testing
         }
         try writer.close()
         #expect(ring.drops.total == 0)
-        // After the end the ring takes nothing more, and does not wait.
+        // After the end the ring accepts nothing and does not wait.
         #expect(!ring.record(generator.decision(number: 900, time: .zero), session: session))
         #expect(ring.drops.decisions == 1)
         var count = 0

@@ -3,7 +3,7 @@ import Testing
 @testable import PathTelemetry
 @testable import PathTransport
 
-/// Whatever a peer or a path does, the outputs stay usable.
+/// The outputs stay usable for any behaviour of peer and path.
 @Suite struct CongestionPropertyTests {
     private struct Source {
         var generator: SeededGenerator

@@ -13,7 +13,7 @@ import Testing
         .zero + TimeDelta(seconds: milliseconds / 1_000)
     }
 
-    /// Sends one packet a millisecond and acknowledges each 20 ms later, shifted by `ackShift`.
+    /// Sends one packet per millisecond and acknowledges each 20 ms later, shifted by `ackShift`.
     private func samples(
         count: Int, ackShift: (Int) -> Double, receivedTimes: Bool
     ) -> [RateSample] {
@@ -55,8 +55,8 @@ import Testing
         #expect(samples.last?.totalDelivered == 200_000)
     }
 
-    /// ACKs that were held back and then came at once look like a fast link; the send interval
-    /// and the receiver's timestamps do not.
+    /// ACKs that were delayed and then came at once look like a fast link; the send interval and
+    /// the receiver's timestamps do not.
     @Test(arguments: [true, false]) func compressedACKsDoNotRaiseTheRate(receivedTimes: Bool) {
         let samples = samples(
             count: 400, ackShift: { Double(15 - $0 % 16) }, receivedTimes: receivedTimes)

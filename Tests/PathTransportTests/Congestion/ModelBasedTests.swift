@@ -97,7 +97,7 @@ func modelFlow(
         #expect(flow.record.goodput(4, 20) >= 0.95 * 50e6)
     }
 
-    /// Over three windows of the minimum round trip: looking for it never stops the flow.
+    /// Over three windows of the minimum round trip, measuring it never stops the flow.
     @Test func rateIsSteadySecondBySecond() {
         let settings = LinkSettings(rate: 20e6, roundTrip: .milliseconds(20))
         let flow = modelFlow(settings, seconds: 35)
@@ -152,7 +152,7 @@ func modelFlow(
         settings.queueBytes = 1_000_000
         settings.rateChanges = [(.seconds(5), 0.3e6), (.seconds(15), 20e6)]
         let flow = modelFlow(settings, seconds: 20)
-        // The window of the good days is in flight, and nothing is added to it.
+        // The earlier window is in flight, and nothing is added to it.
         let index = flow.record.index(.zero + .milliseconds(6_500))
         let estimate = flow.record.estimates[index - 20...index].max() ?? 0
         #expect(estimate * 8 < 1.5e6)

@@ -27,7 +27,7 @@ import Testing
         #expect(Pacer(rate: 1e9, maximumPacketSize: 1_500).burst == 65_536)
     }
 
-    /// Who wakes at the time said finds a burst worth sending, and is not told to wake before.
+    /// A sender that wakes up at the returned time can send a burst, and need not wake up before.
     @Test(arguments: [1e4, 2.43e6, 6.25e6, 125e6])
     func wakingForABurstFindsOne(rate: Double) {
         var pacer = Pacer(rate: rate, maximumPacketSize: 1_472)
@@ -43,14 +43,14 @@ import Testing
         }
     }
 
-    /// One burst and the two milliseconds that a timer may be late.
+    /// The most saved is one burst plus the two milliseconds by which a timer may be late.
     @Test func idleTimeSavesNoMoreThanABurstAndTheLateness() {
         var pacer = Pacer(rate: 6.25e6, maximumPacketSize: 1_500)
         pacer.handleSent(bytes: 1_500, now: .zero)
         #expect(pacer.budget(now: .zero + .seconds(100)) == 6_250 + 12_500)
     }
 
-    /// A sender whose timers fire up to two milliseconds late sends at the full rate all the same.
+    /// A sender whose timers are up to two milliseconds late still sends at the full rate.
     @Test(arguments: [2.43e6, 6.25e6, 125e6])
     func lateTimersDoNotLowerTheRate(rate: Double) {
         var pacer = Pacer(rate: rate, maximumPacketSize: 1_458)

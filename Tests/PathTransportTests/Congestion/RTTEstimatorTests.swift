@@ -12,8 +12,8 @@ import Testing
         #expect(rtt.probeTimeout(maxAckDelay: .milliseconds(25)) == .milliseconds(1_024))
     }
 
-    /// A path that is only probed is known after some probes: within an eighth of the change after
-    /// four samples 125 ms apart, where an eighth a sample would have left three fifths of it.
+    /// The estimate of a path that is only probed converges fast: to an eighth of the change after
+    /// four samples 125 ms apart, where a weight of one eighth would leave three fifths of it.
     @Test func rareSamplesWeighMore() {
         var rtt = RTTEstimator()
         var now = Instant.zero
@@ -26,7 +26,7 @@ import Testing
             rtt.update(sample: .milliseconds(20), now: now)
         }
         #expect(rtt.smoothed < .milliseconds(45), "\(rtt.smoothed)")
-        // A long pause leaves half of what was known.
+        // After a long pause a sample weighs one half.
         rtt.update(sample: .milliseconds(100), now: now + .seconds(9))
         #expect(rtt.smoothed > .milliseconds(55) && rtt.smoothed < .milliseconds(75))
     }

@@ -4,11 +4,11 @@
 /// How much data the application has.
 enum Workload {
     case bulk
-    /// This many bits per second, handed over every millisecond.
+    /// This many bits per second, written every millisecond.
     case constant(bitsPerSecond: Double)
 }
 
-/// What one flow did, in intervals of 10 ms.
+/// The behaviour of one flow, in intervals of 10 ms.
 struct FlowRecord {
     static let interval = TimeDelta.milliseconds(10)
     var deliveredBytes: [Int]
@@ -63,8 +63,8 @@ struct FlowRecord {
 ///
 /// Data is sent as long as window and pacer allow; nothing is retransmitted, since lost data would
 /// only be sent again with a new number. The receiver acknowledges every `ackEvery` packets, at the
-/// latest after a quarter of the round trip. A silence of two probe time-outs makes the path failed:
-/// the controller hears `handleOutage`, what was in flight is forgotten, and a probe goes out
+/// latest after a quarter of the round trip. A silence of two probe time-outs makes the path
+/// failed: the controller hears `handleOutage`, data in flight is dropped, and a probe is sent
 /// every 100 ms until one is answered.
 struct VirtualFlow<Controller: CongestionController> {
     var controller: Controller

@@ -3,9 +3,9 @@ import Testing
 @testable import PathTelemetry
 @testable import PathTransport
 
-/// Whole datagrams, forged and authentic, into endpoints that are at work.
+/// Whole datagrams, forged and authentic, for running endpoints.
 @Suite struct ConnectionFuzzTests {
-    /// Strangers' datagrams: nothing is opened, nothing is kept.
+    /// Forged datagrams: none is decrypted, and no state is kept.
     @Test func forgedDatagramsChangeNothing() throws {
         var pair = try ConnectionPair()
         pair.run(milliseconds: 20)
@@ -37,7 +37,7 @@ import Testing
         #expect(Fuzz.residentBytes - before < Fuzz.memoryLimit)
     }
 
-    /// Packets that the peer's own keys sealed, with payloads that mean anything.
+    /// Packets under the peer's keys with arbitrary payloads.
     @Test func authenticNonsenseEndsTheConnectionAtWorst() throws {
         var pair = try ConnectionPair()
         pair.run(milliseconds: 20)
@@ -92,7 +92,7 @@ import Testing
         #expect(Fuzz.residentBytes - before < Fuzz.memoryLimit)
     }
 
-    /// First messages with right authenticators and anything else inside.
+    /// First messages with valid authenticators and arbitrary content.
     @Test func initiationsTakeAnything() throws {
         var pair = try ConnectionPair()
         var generator = SeededGenerator(seed: 6)

@@ -3,7 +3,7 @@ import PathTelemetry
 @testable import PathLearning
 @testable import PathTransport
 
-/// A client and a server in one process without links: what one sends, the other has at once.
+/// A client and a server in one process without links: datagrams arrive at once.
 struct ConnectionPair: ~Copyable {
     var client: Connection
     var server: ServerEndpoint

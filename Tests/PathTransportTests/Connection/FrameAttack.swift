@@ -2,10 +2,10 @@ import PathTelemetry
 
 @testable import PathTransport
 
-/// Frames that somebody with the right keys sends to harm: each field is valid, at a border, or near
-/// what the victim's state makes interesting.
+/// Malicious frames under valid keys: each field is valid, at a limit, or close to the victim's
+/// state.
 struct FrameAttack {
-    /// What is known of the victim when a payload is made.
+    /// The attacker's knowledge of the victim when it makes a payload.
     struct Target {
         var isServer: Bool
         /// The next packet number of each of its first paths.
@@ -35,7 +35,7 @@ struct FrameAttack {
             var writer = ByteWriter(UnsafeMutableRawBufferPointer(memory))
             for _ in 0..<count {
                 append(&writer, target)
-                // What did not fit whole is left out.
+                // Frames that did not fit completely are left out.
                 if writer.overflowed { break }
                 used = writer.offset
             }
@@ -44,7 +44,7 @@ struct FrameAttack {
         return bytes
     }
 
-    /// A number near one that matters, or at the border of a varint, or anything.
+    /// A number near a relevant one, at the limit of a varint, or arbitrary.
     private mutating func near(_ value: UInt64) -> UInt64 {
         let largest: UInt64 = 1 << 62 - 1
         switch below(12) {
@@ -112,7 +112,7 @@ struct FrameAttack {
             writer.varint(chance(300) ? near(4) : 1 + UInt64(below(2_000)))
             writer.varint(chance(300) ? near(1_000_000) : UInt64(below(1_000_000)))
         case FrameKind.close:
-            // Rare: it ends the life.
+            // This is rare, as it ends the connection.
             guard chance(16) else { return writer.byte(FrameKind.ping) }
             writer.byte(kind)
             writer.varint(near(1))

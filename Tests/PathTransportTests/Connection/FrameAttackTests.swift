@@ -5,12 +5,12 @@ import Testing
 
 @testable import PathTransport
 
-/// Two endpoints with the right keys, one of which means harm.
+/// Two endpoints with valid keys, one of which is malicious.
 ///
-/// No trap, no loop without end, no memory without bound, and nothing that lasts after the end of the
-/// connection. `PATHWISE_FUZZ=N` makes N payloads; `PATHWISE_SEED` begins elsewhere.
+/// There must be no trap, no endless loop, no unbounded memory, and no effect after the end of the
+/// connection. `PATHWISE_FUZZ=N` makes N payloads; `PATHWISE_SEED` sets the first seed.
 @Suite struct FrameAttackTests {
-    /// Payloads of one connection at the most.
+    /// The most payloads per connection.
     private static let lifeLength = 3_000
 
     @Test(arguments: [true, false])
@@ -27,7 +27,7 @@ import Testing
             done += try life.run(most)
             let end = try life.end()
             ends[end, default: 0] += 1
-            // The first lives fill what the allocator keeps.
+            // The first connections fill the allocator's caches.
             if seed == first + 20 { memory = Fuzz.residentBytes }
             if memory > 0 {
                 let growth = Fuzz.residentBytes - memory
@@ -45,7 +45,7 @@ import Testing
     }
 }
 
-/// One connection from handshake to oblivion.
+/// One connection from the handshake until it is dropped.
 private struct Life: ~Copyable {
     struct Fault: Error, CustomStringConvertible {
         var description: String
@@ -79,7 +79,7 @@ private struct Life: ~Copyable {
         attack = FrameAttack(seed: seed)
     }
 
-    /// Sends payloads until the victim gives up; how many.
+    /// Sends payloads until the victim closes; returns their number.
     mutating func run(_ most: Int) throws -> Int {
         for step in 0..<most {
             let opened = opened
@@ -100,7 +100,7 @@ private struct Life: ~Copyable {
         return most
     }
 
-    /// Lets time pass until the victim has forgotten the connection; how it ended.
+    /// Lets time pass until the victim has dropped the connection; returns how it ended.
     mutating func end() throws -> String {
         let start = pair.now
         victim { if $0.reason == nil { $0.close(now: start) } }
@@ -214,7 +214,7 @@ private struct Life: ~Copyable {
         if let fresh, !fresh.isUnidirectional { opened.bidirectional += 1 }
     }
 
-    /// Timers and packets, as a driver does: neither may go on without end.
+    /// Timers and packets, as a driver does: neither may continue endlessly.
     private mutating func settle() throws {
         let (now, sink) = (pair.now, sink)
         for _ in 0..<200 {

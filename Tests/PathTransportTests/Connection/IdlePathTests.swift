@@ -4,7 +4,7 @@ import Testing
 
 @testable import PathTransport
 
-/// Two ends over ways of a given delay each, in virtual time.
+/// Two ends over paths with given delays, in virtual time.
 private struct DelayedPair: ~Copyable {
     private struct Datagram {
         var at: Instant
@@ -68,7 +68,7 @@ private struct DelayedPair: ~Copyable {
         }
     }
 
-    /// Goes on by a millisecond.
+    /// Advances by a millisecond.
     private mutating func step() {
         now = now + .milliseconds(1)
         let time = now
@@ -124,7 +124,7 @@ private struct DelayedPair: ~Copyable {
     }
 }
 
-/// What is known of a path that nobody uses stays true, and costs little.
+/// The estimates of an unused path stay correct at little cost.
 @Suite struct IdlePathTests {
     private static let first = PolicySpecification.single(.number(PathID(0)))
 
@@ -148,7 +148,7 @@ private struct DelayedPair: ~Copyable {
         #expect((pair.smoothedRTT(1) - 20).magnitude < 2, "\(pair.smoothedRTT(1))")
     }
 
-    /// Probes and their answers take at most two percent of what flows.
+    /// Probes and their answers take at most two percent of the traffic.
     @Test(arguments: [(1000, 20), (1000, 50), (200, 20)])
     func probesStayWithinTheirBytes(size: Int, interval: Int) throws {
         var pair = try IdlePathTests.pair(PathTraits())
@@ -164,18 +164,18 @@ private struct DelayedPair: ~Copyable {
         #expect(pair.asked[1] - asked >= 55, "\(pair.asked[1] - asked) probes in 30 s")
     }
 
-    /// A metered path is asked every two seconds.
+    /// A metered path is probed every two seconds.
     @Test func aMeteredPathIsLeftInPeace() throws {
         var pair = try IdlePathTests.pair(PathTraits(pricePerGB: 5))
         try pair.run(until: .seconds(5), message: 1000)
         let (before, asked) = (pair.bytes[1], pair.asked[1])
         try pair.run(until: .seconds(35), message: 1000)
-        // The client asks, and answers the server, which asks no more often.
+        // The client probes, and answers the server, which probes no more often.
         #expect((28...34).contains(pair.asked[1] - asked), "\(pair.asked[1] - asked)")
         #expect(pair.bytes[1] - before < 34 * 100, "\(pair.bytes[1] - before)")
     }
 
-    /// Where nothing flows, nothing is asked but what keeps the way open.
+    /// Without traffic there are only keepalives.
     @Test func nothingFlowsNothingIsAsked() throws {
         var pair = try IdlePathTests.pair(PathTraits())
         try pair.run(until: .seconds(5), message: 1000)

@@ -4,7 +4,7 @@ import Testing
 @testable import PathTransport
 
 @Suite struct PacketProtectionTests {
-    /// One sealed packet on its way.
+    /// One sealed packet in flight.
     private struct Sealed {
         var bytes: [UInt8]
     }
@@ -117,7 +117,7 @@ import Testing
         }
     }
 
-    /// Path and packet number are in the nonce: a packet opens nowhere else.
+    /// Path and packet number are in the nonce: a packet cannot be decrypted with others.
     @Test func aPacketIsBoundToItsPathAndNumber() throws {
         var client = try end(1, 2)
         var server = try end(2, 1)

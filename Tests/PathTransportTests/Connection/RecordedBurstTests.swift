@@ -5,7 +5,7 @@ import Testing
 @testable import PathTransport
 
 @Suite struct RecordedBurstTests {
-    /// The end of a stream that goes alone is a burst too, and none is of no size.
+    /// The end of a stream that is sent alone is a burst too, and no burst has size zero.
     @Test func everyBurstHasASize() throws {
         var configuration = ConnectionConfiguration()
         configuration.isRecording = true

@@ -66,8 +66,7 @@ import Testing
         try write(&pair, stream, 300_000)
     }
 
-    /// The host stood still for 60 ms; then one path's packets are answered a moment before the
-    /// other's.
+    /// The host stalls for 60 ms; then one path's packets are answered slightly before the other's.
     @Test func aStallOfTheHostIsNoSilenceOfAPath() throws {
         var pair = try ConnectionPair(policy: .roundRobin)
         try load(&pair)
@@ -86,7 +85,7 @@ import Testing
         #expect(suspicions(&pair) == 0)
     }
 
-    /// One path goes on answering while the other is silent: that is another matter.
+    /// One path keeps answering while the other is silent, which is evidence of a failure.
     @Test func silenceWhileTheOtherAnswersIsSeen() throws {
         var pair = try ConnectionPair(policy: .roundRobin)
         try load(&pair)

@@ -47,19 +47,19 @@ struct HandshakeBench: ~Copyable {
             UnsafeRawBufferPointer(rebasing: buffer[..<min(sent.length, sent.segmentSize)]))
     }
 
-    /// What a client sends now; an error when it is nothing.
+    /// The client's next datagram; throws if there is none.
     func message(of client: inout Connection) throws -> [UInt8] {
         guard let datagram = poll(&client) else { throw Silence() }
         return datagram
     }
 
-    /// The one answer of the server to a datagram; an error when there is none.
+    /// The one answer of the server to a datagram; throws if there is none.
     mutating func answer(to bytes: [UInt8]) throws -> [UInt8] {
         guard let answer = give(bytes).first else { throw Silence() }
         return answer
     }
 
-    /// Somebody says nothing who should.
+    /// An expected datagram was not sent.
     struct Silence: Error {}
 
     /// Gives the server a datagram; its answers to strangers.
@@ -88,8 +88,8 @@ struct HandshakeBench: ~Copyable {
         }
     }
 
-    /// Lets a client speak and be answered until it is connected, or has nothing to say now; how
-    /// many first messages it sent.
+    /// Exchanges datagrams with a client until it is connected or has nothing to send; returns its
+    /// number of first messages.
     @discardableResult
     mutating func talk(
         _ client: inout Connection, from remote: SocketAddress = .loopback(port: 4000)

@@ -5,7 +5,7 @@ import Testing
 
 /// More clients than a server takes at once.
 @Suite struct LoadTests {
-    /// Who is refused for load is told so, waits, and gets in when there is room.
+    /// A client that is refused for load is told so, waits, and connects when there is room.
     @Test func aBusyServerIsTriedAgain() throws {
         let keys = try (0..<2).map { _ in try PrivateKey.generate() }
         var bench = try HandshakeBench(clients: keys.map(\.publicKey)) { $0.connectionLimit = 1 }
@@ -23,7 +23,7 @@ import Testing
         #expect(second.isEstablished == true)
     }
 
-    /// Who never finds room is told why, at the end of its time.
+    /// A client that never finds room gets the reason at its time-out.
     @Test func aServerThatStaysBusyIsTheReason() throws {
         let keys = try (0..<2).map { _ in try PrivateKey.generate() }
         var bench = try HandshakeBench(clients: keys.map(\.publicKey)) { $0.connectionLimit = 1 }
@@ -38,7 +38,8 @@ import Testing
         #expect((6...16).contains(bench.server.statistics.refusedBusy))
     }
 
-    /// 200 clients of one host within a moment, all with one key: each gets in within its time.
+    /// 200 clients of one host within a moment, all with one key: each connects within its
+    /// time-out.
     @Test func twoHundredClientsOfOneHost() throws {
         let key = try PrivateKey.generate()
         var bench = try HandshakeBench(clients: [key.publicKey])
@@ -66,7 +67,7 @@ import Testing
         #expect(bench.server.statistics.retries > 0, "flood protection was at work")
     }
 
-    /// Those that never use their keys have no connection yet, and make room for others.
+    /// Clients that never use their keys have no connection, and make room for others.
     @Test func halfOpenClientsAreCheapAndGiveWay() throws {
         let keys = try (0..<300).map { _ in try PrivateKey.generate() }
         var bench = try HandshakeBench(clients: keys.map(\.publicKey)) {
@@ -83,9 +84,9 @@ import Testing
             #expect(count == 1)
         }
         #expect(bench.server.halfOpen.count == 256)
-        // No connection, which is some 400 kB, only what it would be made of.
+        // There is no connection, which takes some 400 kB, but only the state to make one.
         #expect(bench.server.connectionCount == 0)
-        // They are young: whoever comes now waits.
+        // They are young, so a new client has to wait.
         let refusal = try bench.answer(to: messages[256])
         #expect(refusal == RefusalPacket.encode(receiver: sender(messages[256]), reason: .busy))
         bench.now = bench.now + .milliseconds(1_001)
@@ -102,7 +103,7 @@ import Testing
         #expect(bench.server.pollTimeout() == .distantFuture)
     }
 
-    /// A stranger who saw the answer cannot make the connection begin, nor end the handshake.
+    /// An attacker who saw the answer can neither begin the connection nor end the handshake.
     @Test func onlyTheKeysMakeAConnection() throws {
         let key = try PrivateKey.generate()
         var bench = try HandshakeBench(clients: [key.publicKey])

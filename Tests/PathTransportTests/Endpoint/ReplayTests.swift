@@ -3,7 +3,7 @@ import Testing
 
 @testable import PathTransport
 
-/// First messages that come again: whoever recorded them, however often, from wherever.
+/// Replayed first messages, from any address and any number of times.
 @Suite struct ReplayTests {
     private let replayers = (2...4).map { SocketAddress(ipv4: 0x7f00_0000 + UInt32($0), port: 9) }
 
@@ -25,7 +25,7 @@ import Testing
         return messages
     }
 
-    /// Which came too late is told in 32 bytes, and nothing is kept of it.
+    /// A stale message is answered with 32 bytes, and no state is kept.
     @Test func recordedMessagesHoldNothing() throws {
         let key = try PrivateKey.generate()
         var bench = try HandshakeBench(clients: [key.publicKey])
@@ -33,7 +33,7 @@ import Testing
         bench.now = bench.now + .seconds(10)
         let before = bench.server.statistics
         for (number, message) in messages.enumerated() {
-            // Slowly enough that no cookie is asked for: this is about the stamps.
+            // Slow enough that no cookie is required, as this tests the stamps.
             bench.now = bench.now + .milliseconds(50)
             for answer in bench.give(message, from: replayers[number % 3]) {
                 #expect(answer.count == StalePacket.length && answer[0] == HandshakeKind.stale)
@@ -46,7 +46,8 @@ import Testing
         #expect(bench.server.initiations.isEmpty == true)
     }
 
-    /// A server that starts again knows no stamps; what was recorded before is older than itself.
+    /// A server that starts again knows no stamps; messages recorded before are older than its
+    /// start.
     @Test func aServerThatStartsAgainTakesNothingFromBefore() throws {
         let key = try PrivateKey.generate()
         var bench = try HandshakeBench(clients: [key.publicKey])
@@ -62,7 +63,7 @@ import Testing
         #expect(client.isEstablished == true)
     }
 
-    /// 1,000 replays a second, cookies included: the honest client needs one round trip more.
+    /// 1,000 replays a second, cookies included: an honest client needs one more round trip.
     @Test func replaysDelayNobody() throws {
         let key = try PrivateKey.generate()
         let honest = try PrivateKey.generate()
@@ -84,7 +85,7 @@ import Testing
             #expect(client.isEstablished == true)
         }
         #expect(bench.server.halfOpen.count == 0 && bench.server.connectionCount == 1)
-        // Work is bounded too: three addresses have their handshakes a second, and no more.
+        // Work is bounded too: three addresses have their handshakes per second, and no more.
         let statistics = bench.server.statistics
         #expect(statistics.refusedStale <= 32 + 3 * 256 * 2)
         #expect(statistics.retries + statistics.refusedBusy + statistics.refusedStale >= 1_000)
@@ -114,8 +115,8 @@ import Testing
 
     // MARK: clocks
 
-    /// A clock that was set back, and a host whose clock is behind another's with the same key: told
-    /// what to be above, they come again.
+    /// A clock that was set back, and a host whose clock is behind another's with the same key:
+    /// they are told which stamp to exceed, and retry.
     @Test func aClockThatIsBehindCostsOneRoundTrip() throws {
         let key = try PrivateKey.generate()
         var bench = try HandshakeBench(clients: [key.publicKey])
@@ -130,7 +131,7 @@ import Testing
         #expect(bench.server.statistics.refusedStale == 3)
     }
 
-    /// Processes that start together with one key: whoever is overtaken comes again.
+    /// Processes that start together with one key: those that are overtaken retry.
     @Test func manyClientsOfOneKeyInOneTick() throws {
         let key = try PrivateKey.generate()
         var bench = try HandshakeBench(clients: [key.publicKey])
@@ -146,7 +147,7 @@ import Testing
         #expect(bench.server.connectionCount == 40)
     }
 
-    /// Only the server can move a client's stamps: what it says is bound to the message it answers.
+    /// Only the server can advance a client's stamps: its answer is bound to the message.
     @Test func aForgedStampMovesNothing() throws {
         let key = try PrivateKey.generate()
         var bench = try HandshakeBench(clients: [key.publicKey], startedAt: 5_000)
@@ -175,7 +176,7 @@ import Testing
         #expect(bench.server.stamps.newest(of: key.publicKey).nanoseconds == 5_001)
     }
 
-    /// Whatever an attacker sees of one run says nothing of the next with the same seed.
+    /// An attacker's observations of one run reveal nothing about the next with the same seed.
     @Test func whatMustNotBeGuessedDoesNotComeFromTheSeed() throws {
         var indexes: Set<UInt32> = []
         var tokens: Set<UInt64> = []

@@ -20,11 +20,11 @@ private struct Sink: SentFrameSink, ~Copyable {
 
 /// Receive times where packets overtake each other.
 @Suite struct OvertakenPacketTests {
-    /// Ten milliseconds apart and now and then half a second, each on its way for 15 to 55 ms: what
-    /// the sender believes of an arrival is right to what an acknowledgement is held back for.
+    /// Packets are ten milliseconds apart, sometimes half a second, with delays of 15 to 55 ms; the
+    /// sender's arrival times are exact within the acknowledgement delay.
     ///
-    /// A packet counted among those before it would seem to have come half a second too early, and
-    /// with it the distance of the clocks be wrong.
+    /// A packet assigned to an earlier run would seem to arrive half a second too early, and would
+    /// make the clock offset wrong.
     @Test(arguments: Array(UInt64(1)...20)) func arriveWhenTheyArrive(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)
         var sentAt: [Instant] = []
@@ -82,7 +82,7 @@ private struct Sink: SentFrameSink, ~Copyable {
         #expect(leastRaw >= .milliseconds(10), "none came before it could: \(leastRaw)")
     }
 
-    /// A packet overtaken within one acknowledgement counts with the one that overtook it.
+    /// A packet overtaken within one acknowledgement has the stamp of the one that overtook it.
     @Test func aRunBeginsWithWhatItOvertook() throws {
         var received = ReceivedPackets()
         for (number, time) in [(UInt64(0), UInt64(1000)), (3, 500_000), (4, 510_000)] {

@@ -4,7 +4,7 @@ import Testing
 @testable import PathTransport
 
 @Suite struct PathMTUTests {
-    /// Searches on a way that carries `limit` bytes; the sizes probed.
+    /// Searches on a path that carries `limit` bytes; returns the probed sizes.
     private func search(_ mtu: inout PathMTU, limit: Int, now: Instant = .zero) -> [Int] {
         var sizes: [Int] = []
         while let size = mtu.probeSize(now: now), sizes.count < 100 {

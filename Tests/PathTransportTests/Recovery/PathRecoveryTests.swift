@@ -3,7 +3,7 @@ import Testing
 @testable import PathTelemetry
 @testable import PathTransport
 
-/// Remembers what became of packets, told apart by their decision's number.
+/// Records the fate of packets, identified by their decision's number.
 private struct Sink: SentFrameSink, ~Copyable {
     var acknowledged: [UInt64] = []
     var lost: [UInt64] = []
@@ -144,7 +144,7 @@ private struct Sink: SentFrameSink, ~Copyable {
         #expect(recovery.bytesInFlight == 4000 && recovery.oldestUnanswered == at(0))
     }
 
-    /// Whatever is acknowledged and lost, each packet ends once and the bytes add up.
+    /// For any acknowledgements and losses, each packet ends once and the bytes add up.
     @Test(arguments: Array(UInt64(1)...20))
     func everyPacketIsSettledOnce(seed: UInt64) {
         var generator = SeededGenerator(seed: seed)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import PathTransport
 
-/// A stream that has ended leaves nothing behind, on either side.
+/// A stream that has ended leaves no state on either side.
 @Suite struct FinishedStreamTests {
     /// Resident bytes of this process, as the kernel counts them.
     private static var memory: Int {
@@ -62,7 +62,7 @@ import Testing
         #expect(pair.client.session.streams.count <= 64)
         let open = pair.box?.with { $0.session.streams.count } ?? -1
         #expect(open >= 0 && open <= 64)
-        // Other tests share the process: the bytes mean something when this one runs alone.
+        // Other tests share the process: the bytes are meaningful only if this one runs alone.
         if getenv("PATHWISE_BENCH") != nil {
             print("\(grown) bytes more after 95,000 streams")
             #expect(grown < 2_000_000)

@@ -9,8 +9,8 @@ import Testing
         var bytes: [UInt8]
     }
 
-    /// Random messages over a network that loses, repeats and reorders: what is delivered is what
-    /// was sent, once; reliable messages without deadline all arrive.
+    /// Random messages over a network that loses, repeats and reorders: messages are delivered
+    /// unchanged and once; reliable messages without deadline all arrive.
     @Test(arguments: 0..<100)
     func deliversEveryReliableMessageOnce(seed: Int) throws {
         var random = SeededGenerator(seed: UInt64(seed))
@@ -153,7 +153,7 @@ import Testing
         #expect(try enqueue([1], &sender) == 3)
     }
 
-    /// One message that never ends must not let the numbers run past what the peer remembers.
+    /// An unfinished message must not let numbers exceed the peer's window.
     @Test func numbersStayInTheWindow() throws {
         var sender = MessageSender(maximumCount: 4)
         _ = try enqueue([1], &sender)

@@ -149,7 +149,7 @@ import Testing
         }
     }
 
-    /// The work of a piece does not grow with the number of gaps, wherever it falls.
+    /// The work per piece does not grow with the number of gaps, at any position.
     @Test(arguments: ["random", "front", "middle"])
     func workIsFlatUpToTheLimit(order: String) {
         let limit = ReceiveStream.defaultRangeLimit

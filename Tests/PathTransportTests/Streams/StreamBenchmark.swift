@@ -3,7 +3,7 @@ import PathTelemetry
 
 @testable import PathTransport
 
-/// What a 1400-byte packet costs in the stream layer, without sockets and encryption.
+/// The cost of a 1400-byte packet in the stream layer, without sockets and encryption.
 ///
 /// The cost of the copies alone (write, copy into the packet, store, read: four of them) is
 /// measured beside it over the same buffers, so that the difference is the bookkeeping.
@@ -11,7 +11,7 @@ enum StreamBenchmark {
     static let packetBytes = 1400
 
     struct Result {
-        /// Nanoseconds a packet for everything, and for the copies alone.
+        /// Nanoseconds per packet for everything, and for only the copies.
         var total: Double
         var copies: Double
         var bookkeeping: Double { total - copies }
@@ -20,7 +20,7 @@ enum StreamBenchmark {
     /// - Parameters:
     ///   - reordering: packets in a block that is delivered and acknowledged backwards; 1 keeps
     ///     the order.
-    ///   - lossEvery: one packet in so many is lost once; 0 for none.
+    ///   - lossEvery: one packet in this many is lost once; 0 for none.
     static func run(packets: Int, reordering: Int = 1, lossEvery: Int = 0) throws(StreamError)
         -> Result
     {

@@ -30,7 +30,7 @@ struct StreamHistory: ~Copyable {
     private var toSender: [StreamChunk] = []
     private var read: UInt64 = 0
     private var now = Instant.zero
-    /// What went wrong first, if anything did.
+    /// The first failure, if there was one.
     private(set) var failure: String?
     private(set) var steps = 0
 
@@ -144,7 +144,7 @@ struct StreamHistory: ~Copyable {
         }
     }
 
-    /// Sends a chunk that is still on its way once more, as a path that looks dead makes us do.
+    /// Re-injects a chunk that is still in flight, as for a path that seems dead.
     private mutating func reinject() {
         guard let packet = toReceiver.randomElement(using: &random),
             let rest = sender.unacknowledged(packet.chunk)

@@ -15,8 +15,8 @@ enum Fuzz {
 
     /// How much a test's resident memory may grow, bytes.
     ///
-    /// The usual run shares its process with all other tests, whose memory counts too; a long run
-    /// is made by itself, and the limit is close.
+    /// The normal run shares its process with all other tests, whose memory counts too; a long run
+    /// is alone and has a tight limit.
     static let memoryLimit = getenv("PATHWISE_FUZZ") == nil ? 1 << 30 : 200 << 20
 
     /// Resident memory, bytes.

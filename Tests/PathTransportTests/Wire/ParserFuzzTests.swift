@@ -3,7 +3,7 @@ import Testing
 @testable import PathTelemetry
 @testable import PathTransport
 
-/// Every parser takes any bytes: no trap, and what it accepts is within its bounds.
+/// Every parser handles any bytes without a trap, and accepted values are within bounds.
 @Suite struct ParserFuzzTests {
     @Test func framesTakeAnything() {
         var generator = SeededGenerator(seed: 1)
@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    /// What is written is what is read, for acknowledgements of all shapes.
+    /// Acknowledgements of all shapes survive writing and reading.
     @Test func acknowledgementsSurviveTheWire() throws {
         var generator = SeededGenerator(seed: 2)
         for _ in 0..<5000 {
