@@ -3,7 +3,7 @@ import PathTelemetry
 /// An acknowledgement: ranges of received packet numbers of one path, newest first, and the
 /// receiver's stamps of the newest runs of packets.
 ///
-/// docs/protocol.md, section 4.2.
+/// docs/protocol.md, section 4.1.
 struct AckFrame {
     static let maximumRanges = 32
     static let maximumStamps = 16
