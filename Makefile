@@ -1,16 +1,16 @@
 # Pathwise
 #
-#   make help      this list
-#   make setup     install the Debian packages that are missing; nothing when all are there
-#   make build     release build of the library and the command: .build/release/pathwise
-#   make demo      set up, build, and run `pathwise demo`: emulated paths on this machine alone
+#   make help      print this list
+#   make setup     install missing Debian packages
+#   make build     build the library and the command: .build/release/pathwise
+#   make demo      set up, build, and run `pathwise demo` over emulated paths
 #   make test      set up and run all tests
-#   make check     format lint, then all tests
+#   make check     lint the format, then run all tests
 #   make models    record over emulated links and train models/default.safetensors (2 minutes)
-#   make bench     set up and run the benchmarks of Benchmarks/ (figures, no verdict)
-#   make bench-coverage  how often the intervals of Benchmarks/evaluation hold the truth
+#   make bench     set up and run the benchmarks of Benchmarks/ (they print figures)
+#   make bench-coverage  measure the coverage of the intervals of `evaluate`
 #   make format    format all Swift files in place
-#   make clean     remove everything that was built
+#   make clean     remove all build products
 #
 # Variables: DEMO="--seconds 20 --report demo.html" (arguments of the demo),
 # FILTER=Name (only tests whose name matches), JOBS=2 (compilers at once).
@@ -20,24 +20,24 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test check lint models bench bench-coverage format clean
 
-# What the rooms link against, what compiles their C parts, and `ip` for the tests in network
-# namespaces, which run for root alone.
+# The libraries that the rooms link, the compiler of their C parts, and `ip` for the tests in
+# network namespaces, which only root runs.
 PACKAGES := libopenblas-dev libssl-dev libsqlite3-dev pkg-config gcc libc6-dev make iproute2
 
 JOBS ?= $(shell nproc)
 DEMO ?=
 FILTER ?=
 
-# One configuration for all tests: optimised, because scenarios in virtual time take minutes in
-# a debug build and seconds here; checks of bounds and overflow stay on. Its folder is its own, so
-# that `make build` and `make test` do not undo each other's work.
+# All tests have one optimised configuration, because scenarios in virtual time take minutes in a
+# debug build and seconds here; bounds and overflow checks stay on. It has its own folder, so that
+# `make build` and `make test` do not overwrite each other's files.
 TEST_FLAGS := -c release -Xswiftc -enable-testing --scratch-path .build-tests
 
-# The command carries the Swift runtime: it starts a fifth sooner, and runs where Swift is not
+# The command includes the Swift runtime: it starts a fifth faster, and runs where Swift is not
 # installed.
 BUILD_FLAGS := -c release --static-swift-stdlib
 
-# Small matrices lose time to BLAS threads, and results should not depend on their number.
+# BLAS threads slow down small matrices, and results should not depend on their number.
 export OPENBLAS_NUM_THREADS := 1
 
 help:

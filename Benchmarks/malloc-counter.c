@@ -1,4 +1,4 @@
-/* Counts the allocations of each thread: preload it, then ask pathwise_allocations().
+/* Counts the allocations of each thread: preload it, then call pathwise_allocations().
  *
  * Only calls into the C library's allocator count; all of Swift's allocations end there. */
 #include <errno.h>

@@ -1,8 +1,8 @@
 #!/bin/bash
-# What recording costs a real sender: a file over two paths on loopback, with --record. Prints
-# decisions a second, the processor time of the sender's process and of the thread that writes the
-# trace, and the share of the latter; what the sender's own thread spends on the ring is in
-# `make -C Benchmarks ONLY=record`. Figures, no verdict; needs no privileges.
+# Measures the cost of recording for a real sender: a file over two paths on loopback, with
+# --record. Prints decisions per second, the processor time of the sender's process and of the
+# writer thread, and the share of the latter; `make -C Benchmarks ONLY=record` has the cost of the
+# ring for the sender's own thread. Prints figures without judging them; needs no privileges.
 #
 #   Benchmarks/recording.sh [MB]     3000 by default
 #
@@ -31,7 +31,7 @@ for _ in $(seq "${REPEATS:-3}"); do
     sender=$!
     writer=
     last="0 0"
-    # Nanoseconds on a processor, of all threads and of the writer's; the most seen, because the
+    # Processor time of all threads and of the writer's, nanoseconds: the maximum seen, because the
     # time of a thread that has ended is in no file.
     while [ -d "/proc/$sender/task" ]; do
         for task in "/proc/$sender/task/"*; do

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""How long an honest `send` takes while recorded first messages are replayed to its receiver.
+"""Measures an honest `send` while recorded first messages are replayed to its receiver.
 
 A relay records the first messages of 90 transfers of one client. They are then replayed at 1,000 a
 second from three addresses of the loopback interface, each of which answers the receiver's cookies,
-while another client sends files of five bytes. Prints figures, no verdict; needs no privileges.
+while another client sends files of five bytes. Prints figures without
+judging them; needs no privileges.
 
     Benchmarks/replays.py [PATHWISE]     .build/release/pathwise by default
 """
@@ -54,7 +55,7 @@ def send(key, to):
 
 
 def record():
-    """The first messages of some transfers, taken by a relay in between."""
+    """Records the first messages of several transfers with a relay in between."""
     near, far, messages, over = udp(), udp(), [], threading.Event()
     far.connect(("127.0.0.1", port))
 

@@ -1,28 +1,28 @@
 #!/bin/bash
-# Real transfers between two processes on this machine: `send` and `receive` over loopback, bare or
-# through `pathwise emulate`. Prints figures, no verdict; needs no privileges.
+# Measures transfers between two processes on this machine: `send` and `receive` over loopback,
+# directly or through `pathwise emulate`. Prints figures without judging them; needs no privileges.
 #
-#   Benchmarks/transfers.sh                 all of them
+#   Benchmarks/transfers.sh                 run all
 #   Benchmarks/transfers.sh file            1 GB file, two paths, learned policy: SHA-256, memory
 #   Benchmarks/transfers.sh bulk            a 4 GB file to /dev/null, two paths: Gbit/s
 #   Benchmarks/transfers.sh emulated        20 MB over two paths of 20 Mbit/s, 20 ms RTT, five times
-#   Benchmarks/transfers.sh blackhole       one of two paths down for 5 s, each in turn
+#   Benchmarks/transfers.sh blackhole       each of two paths in turn down for 5 s
 #   Benchmarks/transfers.sh outage          both paths down for 3 s
-#   Benchmarks/transfers.sh flood           a transfer while 10,000 handshakes/s of unknown keys come
+#   Benchmarks/transfers.sh flood           a transfer during 10,000 handshakes/s with unknown keys
 #   Benchmarks/transfers.sh small           a folder of 100,000 files of 1 kB: files/s, memory; with
 #                                           and without waiting for the disk, in both orders
 #   Benchmarks/transfers.sh clients         200 senders of one file each at the same moment
-#   Benchmarks/transfers.sh resume          each side killed half-way; what the second run sends
+#   Benchmarks/transfers.sh resume          each side killed half-way; bytes of the second run
 #
 # PATHWISE names another binary, POLICY another policy, REPEATS another number of repeats, FILES
-# another number of small files, CLIENTS another number of senders; TMPDIR names another place for the
-# files, as /dev/shm, where no disk takes part.
+# another number of small files, CLIENTS another number of senders; TMPDIR names another folder for
+# the files, for example /dev/shm, which uses no disk.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 POLICY=${POLICY:-learned}
 . Benchmarks/workspace.sh transfers
 
-# The largest resident memory that a process had, MB; asked while it runs.
+# Prints the largest resident memory of a process, MB, sampled while it runs.
 watch_memory() {
     local peak=0 now
     while now=$(awk '/VmHWM/ { print $2 }' "/proc/$1/status" 2>/dev/null) && [ -n "$now" ]; do
@@ -32,9 +32,9 @@ watch_memory() {
     echo $((peak / 1024)) > "$2"
 }
 
-# Starts a receiver of one client; RECEIVER is its pid, PORTS its addresses.
+# Starts a receiver for one client; RECEIVER is its process id, PORTS its addresses.
 receive() {
-    # What the receiver before said must not be taken for this one's.
+    # Removes the output of the receiver before, which would be mistaken for this one's.
     rm -f "$work/receive.err"
     "$PATHWISE" receive --listen 127.0.0.1:0 --listen 127.0.0.1:0 --key "$work/server.key" \
         --allow "$work/client.pub" --once --json "$@" > "$work/received.json" 2> "$work/receive.err" &
@@ -42,7 +42,7 @@ receive() {
     listening
 }
 
-# The same, throwing away what arrives.
+# The same, but discards what arrives.
 receive_nowhere() {
     rm -f "$work/receive.err"
     "$PATHWISE" receive --listen 127.0.0.1:0 --listen 127.0.0.1:0 --key "$work/server.key" \
@@ -73,7 +73,7 @@ send() {
     wait "$one" "$two"
 }
 
-# A number of a JSON file, the first of that name.
+# Prints the first number of that name in a JSON file.
 value() { sed -n "s/.*\"$2\": *\([-0-9.e+]*\).*/\1/p" "$1" | head -n 1; }
 rate() { awk -v r="$(value "$work/sent.json" goodput_bits_per_second)" -v u="$1" 'BEGIN { printf "%.2f", r / u }'; }
 median() { sort -g | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }'; }
@@ -90,7 +90,8 @@ measure_file() {
 }
 
 measure_bulk() {
-    # Written out and read once: a sparse file would measure how fast the kernel clears pages.
+    # The file is written and read once: a sparse file would measure how fast the kernel clears
+    # pages.
     head -c 4000000000 /dev/zero > "$work/bulk"
     cat "$work/bulk" > /dev/null
     for _ in $(seq "${REPEATS:-3}"); do
@@ -104,7 +105,7 @@ measure_bulk() {
         "of $(tr '\n' ' ' < "$work/rates")"
 }
 
-# emulated LABEL LINK LINK FILE: one transfer through two emulated links.
+# emulated LABEL LINK LINK FILE: makes one transfer through two emulated links.
 through_links() {
     receive --output "$work/arrived"
     local port=$((20000 + RANDOM % 20000))
@@ -134,7 +135,7 @@ measure_emulated() {
         "of $(tr '\n' ' ' < "$work/emulated")(bytes $SAME)"
 }
 
-# What became of the paths after the first second.
+# Prints the changes of the paths after the first second.
 changes() {
     awk -F'[:,]' '/"after_seconds"/ { t = $2 } /"from"/ { from = $2 } /"to"/ { to = $2 }
         /"cause"/ { if (t > 1 && !seen[t]++) printf "%.2f s%s ->%s; ", t, from, to }' \
@@ -162,7 +163,7 @@ measure_outage() {
         "longest gap $(printf %.0f "$(value "$work/received.json" longest_gap_ms)") ms"
 }
 
-# One transfer of 1 GB over two paths held to LIMIT each, alone or under the flood.
+# Transfers 1 GB over two paths limited to LIMIT each, alone or during the flood.
 flooded() {
     receive_nowhere
     if [ "$2" = flood ]; then
@@ -216,9 +217,9 @@ for number in range(count):
     with open(f"{folder}/{number:06d}", "wb") as file:
         file.write(number.to_bytes(8, "big") + block[8:])
 PY
-    # Each run has a folder of its own, and all are kept to the end: ext4 without a journal goes past
-    # every inode that was freed in the last minutes when it makes a file (recently_deleted in
-    # fs/ext4/ialloc.c), so a run after an `rm -r` measures that.
+    # Each run has its own folder, and all are kept to the end: when ext4 without a journal creates
+    # a file, it skips every inode that was freed in the last minutes (recently_deleted in
+    # fs/ext4/ialloc.c), so a run after an `rm -r` would measure that.
     local run=0
     for durability in "" --no-sync --no-sync ""; do
         run=$((run + 1))
@@ -237,7 +238,7 @@ PY
 
 measure_clients() {
     local clients=${CLIENTS:-200} stored
-    # Each client sends a file of its own, all under one name.
+    # Each client sends its own file, all under one name.
     for number in $(seq "$clients"); do
         mkdir -p "$work/sources/$number"
         head -c 100000 /dev/urandom > "$work/sources/$number/file"
@@ -267,7 +268,7 @@ measure_clients() {
     rm -rf "$work/arrived" "$work/sources"
 }
 
-# Bytes that left through the loopback interface, by the kernel's own count.
+# Prints the bytes sent on the loopback interface, by the kernel's counter.
 loopback_bytes() { cat /sys/class/net/lo/statistics/tx_bytes; }
 
 measure_resume() {

@@ -1,9 +1,10 @@
-# For scripts that run the real command, sourced from the folder of the package: the binary, a folder
-# of its own that goes away with the script, and keys of a server and a client.
+# Scripts that run the real command source this file from the package's folder. It provides the
+# binary, a temporary folder that is deleted when the script ends, and keys of a server and a
+# client.
 #
 #   . Benchmarks/workspace.sh NAME
 #
-# Sets PATHWISE and `work`; processes whose numbers are added to `started` end with the script.
+# Sets PATHWISE and `work`; processes whose ids are added to `started` end with the script.
 PATHWISE=${PATHWISE:-$PWD/.build/release/pathwise}
 [ -x "$PATHWISE" ] || { echo "build first: make build" >&2; exit 1; }
 

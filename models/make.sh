@@ -1,18 +1,20 @@
 #!/bin/bash
-# Makes models/default.safetensors and the traces of datasets/: records traces with the real sender over emulated links, on
-# loopback and without privileges, and trains from them. Takes about three minutes.
+# Makes models/default.safetensors and the traces of datasets/. It records traces with the real
+# sender over emulated links, on loopback and without privileges, and trains from them, in about
+# two minutes.
 #
 #   models/make.sh [FOLDER]     where the traces go; a temporary folder without it
 #
-# PATHWISE names another binary. Recordings hang on the machine's timing: a second run makes a
-# model that is alike, not the same. The same traces give the same bytes.
+# PATHWISE names another binary. Recordings depend on the machine's timing, so a second run makes a
+# similar but not identical model. The same traces give the same bytes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . Benchmarks/workspace.sh models
 traces=${1:-$work}
 mkdir -p "$traces"
 
-# 12 kB every 20 ms, 4.8 Mbit/s: bursts that fit on every path, so that each decision is a choice.
+# Sends 12 kB every 20 ms, 4.8 Mbit/s: every path has room for such a burst, so each decision is a
+# choice.
 pace() {
     local step
     for ((step = 0; step < $1 * 50; step++)); do
@@ -21,7 +23,7 @@ pace() {
     done
 }
 
-# The n-th line that matches; waits up to 5 s for it.
+# Prints the n-th matching line; waits up to 5 s for it.
 line() {
     local try
     for ((try = 0; try < 100; try++)); do
@@ -35,7 +37,8 @@ line() {
     exit 1
 }
 
-# record NAME SEED LINK LINK: 16 s of paced stream, then 8 MB at once, paths drawn at random.
+# record NAME SEED LINK LINK: records 16 s of paced stream, then 8 MB at once, with paths drawn at
+# random.
 record() {
     local name=$1 seed=$2 receiver emulator port paths=() link
     shift 2

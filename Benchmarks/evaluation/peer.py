@@ -15,8 +15,8 @@ class Names(type):
 
 
 class Absent(metaclass=Names):
-    """In place of PyTorch, gigabytes that Open Bandit Pipeline imports for its policy learners
-    and their annotations: none of the estimators measured here calls it."""
+    """Stands in for PyTorch, gigabytes that Open Bandit Pipeline imports for its policy learners
+    and annotations: no estimator measured here calls it."""
 
 
 class AbsentModule(types.ModuleType):

@@ -5,7 +5,7 @@ import PathTelemetry
 import PathTrace
 import PathTraining
 
-/// Training against its peers; `run.sh` calls it and them in turn.
+/// Measures training; `run.sh` runs it and the Python libraries in turn.
 @main
 enum LearningBenchmarks {
     static func main() throws {
@@ -30,21 +30,21 @@ enum LearningBenchmarks {
         fflush(nil)
     }
 
-    /// Seconds on the wall.
+    /// Wall time, seconds.
     static func wall() -> Double {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
     }
 
-    /// Seconds of processor time of all threads.
+    /// Processor time of all threads, seconds.
     static func processor() -> Double {
         var time = timespec()
         clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
         return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
     }
 
-    /// The median of some runs, after one that is not counted.
+    /// The median of several runs, after an uncounted one.
     static func median(_ repeats: Int, _ body: () throws -> Void) rethrows -> Double {
         try body()
         var times: [Double] = []
@@ -63,12 +63,12 @@ enum LearningBenchmarks {
     }
 }
 
-/// Ridge as `train` takes it: row by row, one thread, intercept and solution included.
+/// Ridge regression as in `train`: row by row, one thread, with intercept and solution.
 enum RidgeSpeed {
     static func run(features: Int) throws {
         let rows = 1_000_000
         var generator = SeededGenerator(seed: 1)
-        // Large pages, as numpy asks for in its own arrays; the target is the last number of a row.
+        // Uses large pages, as numpy does for its arrays; the target is the last number of a row.
         let width = features + 1
         let bytes = (rows * width * 8 + 0x1fffff) & ~0x1fffff
         let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 0x200000)
@@ -93,7 +93,7 @@ enum RidgeSpeed {
             }
             _ = try sums.solve(lambda: 1)
         }
-        // Products and sums of half the matrix, the target a column.
+        // Products and sums of half the matrix, with the target as a column.
         let rate = Double(rows) * Double(features + 1) * Double(features + 2) / seconds / 1e9
         LearningBenchmarks.report(
             "pathwise ridge, \(features) features, as train takes it",
@@ -117,7 +117,7 @@ enum RidgeSpeed {
     }
 }
 
-/// The bandit rounds that `peers.py data` wrote.
+/// The bandit rounds of `peers.py data`.
 enum LoggedData {
     private static let actions = 4
     private static let features = FeatureSchema.count
@@ -198,7 +198,7 @@ enum LoggedData {
     }
 }
 
-/// A model with all heads and what it predicts, for another reader to check.
+/// Writes a model with all heads and its predictions, for another reader to check.
 enum ModelFileCheck {
     static func write(_ path: String) throws {
         var generator = SeededGenerator(seed: 3)

@@ -6,8 +6,8 @@ import PathTraining
 
 /// Training from a trace file: decisions a second and memory.
 enum TraceSpeed {
-    /// Training from a trace that `write` made, in a process of its own: its peak of memory is
-    /// that of training alone.
+    /// Trains from a trace of `write`, in a separate process, so that its peak of memory is that of
+    /// training alone.
     static func train(path: String) throws {
         var options = TrainingOptions()
         options.seed = 1
@@ -36,7 +36,7 @@ enum TraceSpeed {
                 + "\(LearningBenchmarks.text(seconds / Double(decisions) * 1e9, 0)) ns")
     }
 
-    /// The columns that training asks for, read and not used.
+    /// Reads the columns that training uses, and discards them.
     private static func read(_ path: String) throws {
         let reader = try TraceReader(path: path)
         var cursor = try reader.batches(columns: [.outcomes, .chosenFeatures])
@@ -44,14 +44,15 @@ enum TraceSpeed {
         while try cursor.next(into: &batch) {}
     }
 
-    /// The most memory this process held so far, megabytes.
+    /// Largest resident memory of this process so far, MB.
     private static func peak() -> Int {
         var usage = rusage()
         getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
         return usage.ru_maxrss / 1024
     }
 
-    /// A recording of decisions over three paths whose features are all random: nothing packs.
+    /// Writes a recording of decisions over three paths whose features are all random and therefore
+    /// incompressible.
     static func write(path: String, decisions: Int) throws {
         let schema = FeatureSchema.current
         let writer = try TraceWriter(

@@ -1,4 +1,4 @@
-"""The Python peers of training: numpy, scikit-learn, Vowpal Wabbit, safetensors."""
+"""The Python libraries compared with training: numpy, scikit-learn, Vowpal Wabbit, safetensors."""
 import os
 import statistics
 import sys
@@ -125,7 +125,7 @@ def model(path):
     assert np.all(np.linalg.eigvalsh(tensors["precision"]) > 0)
     layers = sum(name.startswith("neural.") and name.endswith(".biases") for name in tensors)
     assert tensors["late.calibration"].shape == (2, 256) and layers == 2
-    # What the program predicts for features that are all one half.
+    # The program's prediction when all features are one half.
     x = np.full(size, 0.5)
     linear = x @ tensors["weights"] + tensors["intercept"][0]
     late = tensors["late.weights"][:size] @ x + tensors["late.intercept"][0]

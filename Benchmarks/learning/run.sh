@@ -1,5 +1,5 @@
 #!/bin/bash
-# Training against its Python peers, one after the other in the same run.
+# Compares training with Python libraries, one after the other in the same run.
 #
 #   ./run.sh            everything
 #   ./run.sh ridge      ridge regression in memory: ours, numpy, scikit-learn
@@ -8,15 +8,16 @@
 #   ./run.sh trace [N]  training from a trace of N decisions (default 1000000): rate, memory;
 #                       10000000 take 8 GB in TMPDIR
 #
-# The peers come from PyPI into a virtual environment beside this script (.venv), made when it is
-# missing. Times are medians of wall time, and of processor time of all threads; state what else
-# the machine was doing beside them. BESIDE="chrt -r 5" (root) puts it before other programs.
+# The libraries come from PyPI into a virtual environment beside this script (.venv), created when
+# it is missing. Times are medians of wall time, and of processor time of all threads; report them
+# with the other load on the machine. BESIDE="chrt -r 5" (root) gives the run priority over other
+# programs.
 set -euo pipefail
 cd "$(dirname "$0")"
 what=${1:-all}
 export OPENBLAS_NUM_THREADS=2 OMP_NUM_THREADS=2 PYTHONDONTWRITEBYTECODE=1
 
-# Half an environment, of a run that was stopped, is made anew.
+# An incomplete environment, from an interrupted run, is created again.
 if ! .venv/bin/python -c 'import numpy, sklearn, vowpalwabbit, safetensors' 2>/dev/null; then
     rm -rf .venv
     python3 -m venv .venv
@@ -37,7 +38,7 @@ if [ "$what" = all ] || [ "$what" = ridge ]; then
     for features in 16 64 256; do
         $ours ridge "$features"
         $peers ridge "$features"
-        # Again, so that a change of the machine's load between the two shows.
+        # Repeated, to show changes of the machine's load between the two.
         $ours ridge "$features"
     done
 fi
@@ -51,7 +52,7 @@ if [ "$what" = all ] || [ "$what" = files ]; then
     $peers model "$scratch/model.safetensors"
 fi
 if [ "$what" = all ] || [ "$what" = trace ]; then
-    # Two processes, so that the peak of memory is that of training.
+    # Uses two processes, so that the peak of memory is that of training.
     $ours record "$scratch/t.trace" "${2:-1000000}"
     $ours trace "$scratch/t.trace"
 fi

@@ -6,8 +6,9 @@ import PathTransport
 
 /// Sends first messages of clients whose keys the server does not know, at a steady rate.
 ///
-/// They come from many ports and carry the server's cookies: the strongest flood that a host with
-/// one address can make. Traffic goes to loopback only. Begins when it is told to by a line of standard input.
+/// They come from many ports and carry the server's cookies, which is the strongest flood that a
+/// host with one address can make. Traffic goes to loopback only. The flood begins after a line on
+/// standard input.
 ///
 ///     HandshakeFlood 127.0.0.1:PORT SERVER-PUBLIC-KEY RATE SECONDS
 @main
@@ -46,7 +47,7 @@ struct HandshakeFlood {
                 let port = sockets[sent % ports]
                 let number = sent % strangers
                 if !port.cookie.isEmpty {
-                    // The cookie is the last thing in the message, and proves the address.
+                    // The cookie is the last field of the message and validates the address.
                     for (offset, byte) in port.cookie.enumerated() {
                         messages[number][1200 - port.cookie.count + offset] = byte
                     }
@@ -78,7 +79,7 @@ struct HandshakeFlood {
         }
     }
 
-    /// The first message of a client with a key of its own.
+    /// The first message of a client with a new key.
     private static func initiation(
         for server: PublicKey, _ address: SocketAddress
     ) throws -> [UInt8] {
@@ -95,7 +96,7 @@ struct HandshakeFlood {
         return Array(buffer.prefix(length))
     }
 
-    /// One of the flood's sockets, with the cookie that the server gave it.
+    /// One of the flood's sockets, with the server's cookie.
     private final class Port {
         var socket: UDPSocket
         var cookie: [UInt8] = []

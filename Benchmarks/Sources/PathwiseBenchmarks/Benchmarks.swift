@@ -1,16 +1,16 @@
 import Glibc
 
-/// One measurement: prints its own lines.
+/// One measurement, which prints its own lines.
 struct Benchmark: Sendable {
     var name: String
     var run: @Sendable () throws -> Void
 }
 
-/// Runs the benchmarks whose names contain the first argument, all without one.
+/// Runs the benchmarks whose names contain the first argument, or all.
 ///
-/// Each is run three times and prints the median run, after one run that warms caches up. Times
-/// are processor time of the measuring thread unless a line says otherwise, so that other load on
-/// the machine counts little.
+/// Each runs once to warm up caches, then three times, and prints the median run. Times are
+/// processor time of the measuring thread unless a line says otherwise, so that other load on the
+/// machine matters little.
 @main
 enum Benchmarks {
     static let all: [Benchmark] =
@@ -31,7 +31,7 @@ enum Benchmarks {
         }
         for benchmark in chosen {
             try benchmark.run()
-            // Seen at once also through a pipe.
+            // Shows the line at once, also through a pipe.
             fflush(nil)
         }
     }

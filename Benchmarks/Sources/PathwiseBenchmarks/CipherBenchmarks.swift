@@ -37,7 +37,8 @@ enum CipherBenchmarks {
                         packet: packet, headerLength: header, path: 1, packetNumber: 9)
                     if length != payload { failures += 1 }
                 }
-                // A sealed packet opens once, so each step restores it; that is taken off.
+                // An encrypted packet decrypts once, so each step restores it; that cost is
+                // subtracted.
                 opening.time -= copying.time
                 report("cipher open \(suite.name), 1400 B", text(opening))
             }

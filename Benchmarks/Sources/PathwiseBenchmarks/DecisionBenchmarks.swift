@@ -2,7 +2,8 @@ import DenseMath
 import PathLearning
 import PathTelemetry
 
-/// What a decision costs: features of all paths, the policy, and learning from the outcome.
+/// Measures the cost of a decision: features of all paths, the policy, and learning from the
+/// outcome.
 enum DecisionBenchmarks {
     static let all = [
         Benchmark(name: "decide", run: decisions),
@@ -39,7 +40,7 @@ enum DecisionBenchmarks {
             }
         }
 
-        /// An acknowledgement on every path, so that nothing known of them stays as it was.
+        /// Handles an acknowledgement on every path, so that all measured values change.
         mutating func acknowledge() {
             now += .microseconds(50)
             for index in snapshots.indices {
@@ -56,7 +57,7 @@ enum DecisionBenchmarks {
             _ clock: inout ClockOffset
         ) {
             builder.begin(burst, now: now)
-            // Lent: an array's element would be copied.
+            // Spans borrow, where an array's element would be copied.
             let (snapshots, estimators) = (snapshots.span, estimators.span)
             for index in snapshots.indices {
                 clock.update(path: snapshots[index].path, from: estimators[index].evidence)
@@ -68,8 +69,8 @@ enum DecisionBenchmarks {
         }
     }
 
-    /// Paths and what decides among them, in one value: variables that closures share would be
-    /// asked at each use whether somebody else uses them.
+    /// The paths and their selector, in one value: variables that closures share would have
+    /// exclusivity checks at each use.
     private struct Sender: ~Copyable {
         var paths: Paths
         var builder = CandidateBuilder()
@@ -85,13 +86,13 @@ enum DecisionBenchmarks {
             paths.fill(&set, &builder, &clock)
         }
 
-        /// Features are as they were.
+        /// Decides on unchanged features.
         mutating func decide() {
             _ = selector.decide(set, burst: paths.burst, now: paths.now, into: &decision)
             sum &+= decision.chosen
         }
 
-        /// Time passes between decisions, and with it the ages of all paths.
+        /// Decides after some time has passed, which changes the ages of all paths.
         mutating func decideLater() {
             paths.now += .microseconds(20)
             paths.fill(&set, &builder, &clock)
@@ -113,7 +114,7 @@ enum DecisionBenchmarks {
                 report(
                     "decide \(policy), \(count) paths, with features",
                     "\(wholeCost.text); \(wholeSpread.text)")
-                // The same where every path had news; what taking them in costs is shown below.
+                // The same after an acknowledgement on every path, whose own cost is shown below.
                 let news = measure(steps: 100_000) { _ in
                     sender.paths.acknowledge()
                     sender.decideLater()
@@ -127,7 +128,7 @@ enum DecisionBenchmarks {
         }
     }
 
-    /// Scores of candidates and one update, by the number of features and without a policy.
+    /// Times scores of candidates and one update, by the number of features and without a policy.
     private static func kernels() {
         for features in [16, 24] {
             let size = features + 1

@@ -12,7 +12,7 @@ enum Clock {
     static var wall: UInt64 { nanoseconds(CLOCK_MONOTONIC) }
 }
 
-/// Allocations of the calling thread, where the counter of malloc-counter.c is preloaded.
+/// Allocations of the calling thread, if the counter of malloc-counter.c is preloaded.
 enum Allocations {
     private typealias Counter = @convention(c) () -> UInt
     private static let counter: Counter? = {
@@ -24,14 +24,14 @@ enum Allocations {
     static var count: UInt { counter?() ?? 0 }
 }
 
-/// What one run of `steps` steps cost, per step.
+/// The cost per step of one run of `steps` steps.
 struct StepCost {
     /// Processor time, nanoseconds.
     var time: Double
     var allocations: Double
 }
 
-/// The median of three runs (by time), after one that is not counted.
+/// The median of three runs (by time), after an uncounted one.
 func measure(steps: Int, _ step: (Int) throws -> Void) rethrows -> StepCost {
     var runs: [StepCost] = []
     for run in 0..<4 {
@@ -49,22 +49,23 @@ func measure(steps: Int, _ step: (Int) throws -> Void) rethrows -> StepCost {
     return runs.sorted { $0.time < $1.time }[1]
 }
 
-/// Quantiles of single steps by the monotonic clock, its own cost taken off.
+/// Quantiles of single steps by the monotonic clock, less the cost of reading it.
 struct StepQuantiles {
-    /// Medians of seven runs in order: a machine that others use has slow and fast minutes.
+    /// Medians of seven runs in order, because a shared machine has slow and fast minutes.
     var medians: [Double]
     /// Medians over the runs.
     var p99: Double
     var p999: Double
 
-    /// "p50 391 (391 to 640), p99 662, p99.9 1072 ns": the median of the medians, least and most.
+    /// "p50 391 (391 to 640), p99 662, p99.9 1072 ns": the median of the medians, lowest and
+    /// highest.
     var text: String {
         "p50 \(number(medians[medians.count / 2])) (\(number(medians[0])) to "
             + "\(number(medians[medians.count - 1]))), p99 \(number(p99)), p99.9 \(number(p999)) ns"
     }
 }
 
-/// Times every step by itself, in seven runs after one that is not counted.
+/// Times every single step, in seven runs after an uncounted one.
 func quantiles(steps: Int, _ step: (Int) -> Void) -> StepQuantiles {
     var samples = [UInt64](repeating: 0, count: steps)
     var runs: [(p50: Double, p99: Double, p999: Double)] = []
@@ -98,7 +99,7 @@ func report(_ name: String, _ figures: String) {
     print(name + padding + figures)
 }
 
-/// A number with as many decimals as are worth reading.
+/// A number with a useful number of decimals.
 func number(_ value: Double) -> String {
     let decimals = value >= 100 ? 0 : value >= 10 ? 1 : value >= 0.1 ? 2 : 3
     var scale = 1.0
@@ -108,14 +109,14 @@ func number(_ value: Double) -> String {
 }
 
 extension StepCost {
-    /// "412 ns, 0.0 allocations", without the latter where they are not counted.
+    /// "412 ns, 0.0 allocations", without the latter if they are not counted.
     var text: String {
         "\(number(time)) ns"
             + (Allocations.areCounted ? ", \(number(allocations)) allocations" : "")
     }
 }
 
-/// The machine, in a line.
+/// The machine in one line.
 enum Machine {
     static var description: String {
         let processor = field("/proc/cpuinfo", "model name") ?? "unknown processor"

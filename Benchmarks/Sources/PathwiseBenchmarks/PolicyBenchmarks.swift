@@ -2,20 +2,21 @@ import PathLearning
 import PathSimulation
 import PathTelemetry
 
-/// What every policy costs, and what learning policies lose against the known optimum.
+/// Measures the cost of every policy, and the regret of learning policies against the known
+/// optimum.
 enum PolicyBenchmarks {
     static let all = [
         Benchmark(name: "policies", run: policies),
         Benchmark(name: "regret", run: regret),
     ]
 
-    /// Decision and outcome of every policy, features given; none may allocate.
+    /// Times decisions and updates of every policy, with features given; none may allocate.
     private static func policies() throws {
         for policy in PolicySpecification.catalogue.map(\.name) {
             for count in [2, 4, 8] {
                 var selector = try PathSelector(PolicySpecification(parsing: policy), seed: 1)
                 var random = SeededGenerator(seed: 3)
-                // Made beforehand: changing a set that others hold as well copies it.
+                // The sets are made beforehand, because changing a shared set copies it.
                 let sets = (0..<64).map { _ in candidates(count, &random) }
                 let set = sets[0]
                 let burst = BurstContext(
@@ -46,7 +47,7 @@ enum PolicyBenchmarks {
         }
     }
 
-    /// Candidates that no safe set tells apart, with features that do.
+    /// Candidates that no safe set excludes, with different features.
     private static func candidates(
         _ count: Int, _ random: inout SeededGenerator
     ) -> CandidateSet {
@@ -67,7 +68,7 @@ enum PolicyBenchmarks {
         return set
     }
 
-    /// The policies of the table, set free of the safe set.
+    /// The policies of the table, not limited by the safe set.
     private static let contenders = [
         "epsilon-greedy:ratio=1e6", "softmax:ratio=1e6,temperature=0.03,epsilon=0.001",
         "lin-ucb:ratio=1e6,epsilon=0.001", "sliding-lin-ucb:ratio=1e6,epsilon=0.001",
@@ -76,7 +77,8 @@ enum PolicyBenchmarks {
         "lin-ts:ratio=1e6,epsilon=0.001", "squarecb:ratio=1e6,gamma=100", "prune", "exp3",
     ]
 
-    /// Regret in percent of that of choosing at random, a row a policy, a column a world.
+    /// Prints regret in percent of that of random choice, with a row for each policy and a column
+    /// for each world.
     private static func regret() throws {
         let seeds: ClosedRange<UInt64> = 1...4
         for kind in BanditWorld.Kind.allCases {

@@ -2,8 +2,9 @@ import PathSimulation
 import PathTelemetry
 import PathTransport
 
-/// Keeps one stream full of the same bytes and counts what arrives: an application that costs
-/// next to nothing, so that the time measured is the transport's.
+/// Keeps one stream full of the same bytes and counts what arrives.
+///
+/// The application costs almost nothing, so the measured time is the transport's.
 struct Pump: WorldApplication {
     let total: Int
     private(set) var received = 0

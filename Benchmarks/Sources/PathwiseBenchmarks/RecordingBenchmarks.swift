@@ -3,16 +3,17 @@ import PathLearning
 import PathTelemetry
 import PathTrace
 
-/// What recording costs the thread that records and the writer's, and how fast traces are read.
+/// Measures the cost of recording for the recording thread and the writer thread, and how fast
+/// traces are read.
 ///
-/// The load: decisions over 4 paths in which a third of the candidate's numbers change from one
-/// decision to the next, those and as often as in a recording of `pathwise demo`; an outcome for
-/// each, 50 ms later.
+/// The load has decisions over 4 paths, in which a third of the candidates' numbers change from one
+/// decision to the next, with the frequencies of a recording of `pathwise demo`; each has an
+/// outcome 50 ms later.
 enum RecordingBenchmarks {
     static let all = [Benchmark(name: "record", run: recording)]
 
-    /// How often each feature differs from the same path's in the decision before; 0.286 are those
-    /// that an acknowledgement changes.
+    /// How often each feature differs from the same path's in the decision before; an
+    /// acknowledgement changes those with 0.286.
     private static let changes: [Double] = [
         0.286, 0.286, 0.001, 0.286, 0.286, 0.286, 0.038, 0.279, 0.111, 0.111, 0.005, 0.294, 1, 1,
         0.494, 0, 0, 0.5, 0.017, 0.361, 0, 0, 0, 0.941,
@@ -67,10 +68,10 @@ enum RecordingBenchmarks {
             closedAt: .zero + .microseconds(Int64(number) * 100 + 50_000))
     }
 
-    /// What a recording cost.
+    /// The cost of a recording.
     private struct Recording {
         var seconds = 0.0
-        /// Processor time a decision, nanoseconds: of `record`, and of the writer's thread.
+        /// Processor time per decision, nanoseconds: of `record`, and of the writer's thread.
         var push = 0.0
         var writer = 0.0
         var allocations = 0.0
@@ -78,7 +79,7 @@ enum RecordingBenchmarks {
         var fileBytes = 0.0
     }
 
-    /// Records decisions as fast as the writer takes them, or at `rate` a second.
+    /// Records decisions as fast as the writer accepts them, or at `rate` per second.
     private static func record(
         _ count: Int, rate: Double?, _ records: inout [DecisionRecord], to path: String
     ) throws -> Recording {
@@ -104,7 +105,7 @@ enum RecordingBenchmarks {
                     continue
                 }
             }
-            // Numbers and times are set outside of what is measured.
+            // Numbers and times are set outside the measured interval.
             let chunk = min(due - number, 64)
             for index in number..<number + chunk {
                 records[index & mask].number = UInt64(index)

@@ -1,7 +1,7 @@
 import PathSimulation
 import PathTelemetry
 
-/// How many packets a second of processor time the links carry.
+/// Measures how many packets the links carry per second of processor time.
 enum SimulationBenchmarks {
     static let all = [Benchmark(name: "link", run: links)]
 
@@ -15,7 +15,7 @@ enum SimulationBenchmarks {
             var now = Instant.zero
             var delivered = 0
             let cost = measure(steps: 1_000_000) { step in
-                // A packet of 1400 bytes each 114 us: 98 % of the rate.
+                // A packet of 1400 bytes and its headers every 117 us is 98 % of the rate.
                 now += TimeDelta(nanoseconds: 117_000)
                 _ = link.handleSend(bytes: 1400, token: step, now: now)
                 while link.popDelivery(now: now) != nil { delivered += 1 }

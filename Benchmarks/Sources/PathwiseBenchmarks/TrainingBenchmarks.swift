@@ -2,13 +2,13 @@ import DenseMath
 import PathLearning
 import PathTelemetry
 
-/// How many decisions a second ridge training takes in, and what the fit costs.
+/// Measures how many decisions per second ridge training reads, and the cost of the fit.
 enum TrainingBenchmarks {
     static let all = [
         Benchmark(name: "train", run: ridge), Benchmark(name: "predict", run: predictions),
     ]
 
-    /// Predictions of trained heads, as a sender makes them: they must not allocate.
+    /// Predictions of trained heads, as in a sender; they must not allocate.
     private static func predictions() throws {
         var generator = SeededGenerator(seed: 8)
         func head(_ size: Int) throws -> LinearHead {

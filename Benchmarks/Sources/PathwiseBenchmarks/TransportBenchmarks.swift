@@ -3,8 +3,8 @@ import PathSimulation
 import PathTelemetry
 import PathTransport
 
-/// The transport as a whole: both ends of an encrypted connection over links without limits of
-/// their own, in virtual time, so that all processor time is the protocol's and the simulator's.
+/// Measures the whole transport: both ends of an encrypted connection over unlimited links, in
+/// virtual time, so that all processor time is the protocol's and the simulator's.
 enum TransportBenchmarks {
     static let all = [
         Benchmark(name: "transport", run: bulk), Benchmark(name: "rtt", run: roundTrips),

@@ -1,13 +1,13 @@
 import Glibc
 
-/// A program that was run to its end, its standard output read and thrown away.
+/// A program that has run to its end; its standard output is read and discarded.
 struct Child {
     /// Seconds until the first byte of output, and until the end.
     var firstByte: Double
     var seconds: Double
     /// Processor time of all its threads, seconds.
     var processor: Double
-    /// Most memory resident, MB.
+    /// Largest resident memory, MB.
     var memory: Double
     var status: Int32
 
@@ -47,7 +47,7 @@ struct Child {
             memory: Double(usage.ru_maxrss) / 1024, status: status)
     }
 
-    /// Prints medians of some runs.
+    /// Prints medians of several runs.
     static func report(_ name: String, runs: Int, _ words: [String]) {
         var all: [Child] = []
         for _ in 0..<runs {
@@ -77,7 +77,7 @@ func now() -> Double {
 
 func milliseconds(_ seconds: Double) -> String { "\((seconds * 1e4).rounded() / 10) ms" }
 
-/// A folder for what a measurement writes; deleted with all that is in it.
+/// A folder for the files of a measurement, which is deleted with its contents.
 struct Scratch: ~Copyable {
     let path: String
 

@@ -1,8 +1,8 @@
 import Glibc
 import PathTelemetry
 
-/// The whole command: reading a CSV of 100,000 rounds, the cross-fitted reward model, all
-/// estimators and their intervals; and how long it takes to start.
+/// Times the whole command (reading a CSV of 100,000 rounds, the cross-fitted reward model, all
+/// estimators and their intervals) and its start.
 enum CommandTiming {
     static func run(_ program: String) {
         guard let scratch = Scratch() else { return }
@@ -15,7 +15,7 @@ enum CommandTiming {
         Child.report("evaluate --log, all", runs: 5, evaluate + ["--estimator", "all", "--json"])
     }
 
-    /// The command on a log that brings its reward model, written first where it is not there: the
+    /// Times the command on a log with its reward model, which is written first if missing: the
     /// estimators that Open Bandit Pipeline has, then all with their tuning.
     static func run(_ program: String, on file: String, rounds: Int) {
         if access(file, F_OK) != 0 { writeWithModel(rounds: rounds, to: file) }
@@ -31,7 +31,7 @@ enum CommandTiming {
             "evaluate --log, 1000 resamples", runs: 1, evaluate + ["--interval", "bootstrap"])
     }
 
-    /// Four actions, softmax of random scores: mild overlap.
+    /// Four actions and a softmax of random scores, with moderate overlap.
     private static func writeWithModel(rounds: Int, to path: String) {
         guard let file = fopen(path, "w") else { return }
         defer { fclose(file) }
@@ -53,7 +53,7 @@ enum CommandTiming {
         }
     }
 
-    /// Four actions, three numbers of context, no reward model: that one is to be fitted.
+    /// Four actions, three numbers of context, and no reward model, so that the command fits one.
     private static func write(rounds: Int, to path: String) {
         guard let file = fopen(path, "w") else { return }
         defer { fclose(file) }

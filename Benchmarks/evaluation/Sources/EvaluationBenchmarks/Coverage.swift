@@ -3,8 +3,8 @@ import PathTelemetry
 
 @testable import PathEvaluation
 
-/// How often nominal 95 % intervals hold the truth: three worlds, four actions, contexts of three
-/// normal numbers, rewards of zero or one, and a reward model that is biased on purpose.
+/// Measures the coverage of nominal 95 % intervals: three worlds, four actions, contexts of three
+/// normal numbers, rewards of zero or one, and a deliberately biased reward model.
 enum Coverage {
     /// Weights of the rewards, of the softmax logging policies, and the scores' offset under the
     /// epsilon-greedy one: normal numbers, drawn once.
@@ -183,7 +183,7 @@ enum Coverage {
         return (intervals, sums.effectiveSampleSize / Double(count))
     }
 
-    /// Rewards with a slow disturbance common to all actions: neighbours resemble each other.
+    /// Rewards have a slow disturbance common to all actions, so decisions are autocorrelated.
     private static func autocorrelated(repeats: Int) {
         let count = 4000
         var tallies = [Tally](repeating: Tally(), count: 5)

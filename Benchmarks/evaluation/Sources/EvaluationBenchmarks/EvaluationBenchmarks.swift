@@ -1,10 +1,10 @@
 import Glibc
 import PathTrace
 
-/// Times of the command on logs of bandit data (`log`, `command`) and on a large trace (`trace`); how
-/// often the intervals hold the truth (`coverage`); the large trace alone (`record`).
+/// Times the command on logs of bandit data (`log`, `command`) and on a large trace (`trace`),
+/// measures the coverage of the intervals (`coverage`), or writes only the large trace (`record`).
 ///
-/// Everything that is timed is what a user runs: the command, with reading its files.
+/// All timings are of what a user runs: the command, including reading its files.
 @main
 enum EvaluationBenchmarks {
     static func main() {

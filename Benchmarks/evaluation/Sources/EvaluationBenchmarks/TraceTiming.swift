@@ -3,8 +3,8 @@ import PathLearning
 import PathTelemetry
 import PathTrace
 
-/// A trace larger than memory should need to be: recorded by the real writer, then evaluated,
-/// described, checked, merged and exported by the command.
+/// Times a trace that is larger than the memory bound: the real writer records it, then the command
+/// evaluates, describes, verifies, merges and exports it.
 enum TraceTiming {
     static func run(_ program: String, decisions: Int) {
         guard let scratch = Scratch() else { return }
@@ -32,8 +32,8 @@ enum TraceTiming {
         Child.report("trace export", runs: 1, [program, "trace", "export", trace])
     }
 
-    /// Four paths whose numbers drift; a policy that tries every path now and then; deliveries
-    /// that scatter about the prediction.
+    /// Four paths whose numbers drift, a policy that sometimes explores every path, and delivery
+    /// times that scatter about the prediction.
     static func record(_ decisions: Int, to path: String) throws(TraceError) {
         let writer = try TraceWriter(
             path: path, schema: .current, programVersion: "benchmark", ifExists: .replace)
