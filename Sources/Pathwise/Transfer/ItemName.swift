@@ -1,18 +1,19 @@
 import PathTelemetry
 
-/// The name of an item, as bytes: file systems know no encoding.
+/// The name of an item, as bytes, because file systems have no encoding.
 ///
-/// Relative, its components joined by slashes.
+/// It is relative, with its components separated by slashes.
 public struct ItemName: Hashable, Sendable {
     public var bytes: [UInt8]
 
     public init(bytes: [UInt8]) { self.bytes = bytes }
 
-    /// The name as text; nil when it is not UTF-8.
+    /// The name as text; nil if it is not UTF-8.
     public var text: String? { String(validating: bytes, as: UTF8.self) }
 
-    /// The components if the name stays below the folder that it is put in: relative, no empty
-    /// one, no `.`, no `..`, no NUL, none longer than a file system takes.
+    /// The components, or nil if the name could leave its folder or is invalid: it has to be
+    /// relative, without empty components, `.`, `..`, NUL, or a component too long for a file
+    /// system.
     var components: [[UInt8]]? {
         let parts = bytes.split(
             separator: UInt8(ascii: "/"), omittingEmptySubsequences: false
@@ -24,18 +25,18 @@ public struct ItemName: Hashable, Sendable {
         return isSafe && !parts.isEmpty ? parts : nil
     }
 
-    /// The name of something inside the folder of this name.
+    /// The name of an entry in the folder of this name.
     func appending(_ component: [UInt8]) -> ItemName {
         ItemName(bytes: bytes + [UInt8(ascii: "/")] + component)
     }
 }
 
 extension ItemName: CustomStringConvertible {
-    /// Safe to show: control characters and bytes that are not UTF-8 are written out.
+    /// The name with control characters and bytes that are not UTF-8 escaped, safe to show.
     public var description: String { EscapedText(bytes: bytes).description }
 }
 
-/// A path of the system as the C library takes it.
+/// Calls `body` with a path as a C string.
 func withPath<Result, Failure: Error>(
     _ path: [UInt8], _ body: (UnsafePointer<CChar>) throws(Failure) -> Result
 ) throws(Failure) -> Result {

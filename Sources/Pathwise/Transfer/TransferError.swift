@@ -1,38 +1,38 @@
 /// Why an item was not stored, as one side tells the other.
 public enum TransferReason: UInt8, Sendable {
-    /// A file or folder cannot be made, or its name is taken.
+    /// A file or folder cannot be created, or its name exists.
     case cannotCreate = 1
-    /// Reading or writing failed on the way.
+    /// Reading or writing failed during the transfer.
     case inputOutput = 2
     /// Trying again later may work.
     case temporary = 3
-    /// What arrived is not what was sent.
+    /// The received bytes differ from the sent ones.
     case mismatch = 4
-    /// The other side does not keep to the protocol.
+    /// The other side violates the protocol.
     case malformed = 5
-    /// The sender gave it up.
+    /// The sender cancelled it.
     case givenUp = 6
     /// The connection ended.
     case cutShort = 7
 }
 
-/// Why one item did not get across; the others may.
+/// Why one item was not transferred; others are not affected.
 public enum TransferError: Error, Hashable, Sendable {
-    /// The receiver did not store it, and says why.
+    /// The receiver did not store it, with its reason.
     case notStored(TransferReason, String)
     /// The file has fewer bytes than it had when it was opened.
     case shrank(name: ItemName, from: UInt64, to: UInt64)
-    /// The receiver's answer names another content than was sent.
+    /// The receiver's answer has a digest of other content than was sent.
     case mismatch(name: ItemName)
     /// The stream ended before the item did.
     case cutShort
-    /// The other side does not keep to the protocol; the text says where.
+    /// The other side violates the protocol; the text says where.
     case malformed(String)
-    /// The other side speaks another version of it.
+    /// The other side speaks another version of the protocol.
     case otherVersion
     /// A rule of this receiver forbids it; the text says which.
     case forbidden(TransferReason, String)
-    /// The sender gave it up, and says why.
+    /// The sender cancelled it, with its reason.
     case givenUp(String)
 }
 

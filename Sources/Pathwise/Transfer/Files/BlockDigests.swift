@@ -1,12 +1,12 @@
 import PathTransport
 
-/// Files in blocks: what was received before is proved block by block.
+/// Files in blocks: bytes from an earlier transfer are verified block by block.
 enum Blocks {
-    /// Bytes of a block: the most that is sent twice when a transfer goes on.
+    /// Bytes of a block, which is the most that a resumed transfer sends twice.
     static let length: UInt64 = 1 << 20
 
-    /// What of a file that has `size` bytes can be offered when all of it would have `whole`:
-    /// whole blocks, or everything.
+    /// The length that can be offered of a part with `size` bytes, if the complete file has
+    /// `whole`: complete blocks, or everything.
     static func usable(_ size: UInt64, of whole: UInt64) -> UInt64 {
         size >= whole ? whole : size - size % length
     }
@@ -20,10 +20,10 @@ enum Blocks {
 }
 
 extension RunningDigest {
-    /// Takes a range of a file.
+    /// Adds a range of a file.
     ///
     /// - Parameter buffer: room to read into.
-    /// - Returns: how many bytes there were; fewer than the range when the file ends in it.
+    /// - Returns: the number of bytes read; fewer than the range if the file ends in it.
     mutating func update(
         _ file: OpenFile, _ range: Range<UInt64>, buffer: UnsafeMutableRawBufferPointer
     ) throws -> UInt64 {
@@ -39,7 +39,7 @@ extension RunningDigest {
         return offset - range.lowerBound
     }
 
-    /// Takes so many zero bytes.
+    /// Adds that many zero bytes.
     mutating func update(zeros: UInt64) throws {
         var left = zeros
         while left > 0 {
@@ -49,9 +49,9 @@ extension RunningDigest {
         }
     }
 
-    /// The digest of the first `length` bytes of a file, to which the rest can be added.
+    /// The digest of the first `length` bytes of a file; more bytes can be added.
     ///
-    /// Gives way to other tasks between blocks. Nil when the file has fewer bytes.
+    /// Yields to other tasks between blocks. Nil if the file has fewer bytes.
     static func prefix(
         of file: OpenFile, length: UInt64, buffer: UnsafeMutableRawBufferPointer
     ) async throws -> RunningDigest? {
@@ -69,7 +69,7 @@ extension RunningDigest {
     }
 }
 
-/// Zero bytes that are never written to.
+/// Zero bytes, which are never written.
 private enum Zeros {
     nonisolated(unsafe) static let page: UnsafeRawBufferPointer = {
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 64)

@@ -1,8 +1,8 @@
 internal import Glibc
 
-/// What could not be done with a file, and how to fix it.
+/// An operation on a file that failed, and how to fix it.
 public struct FileError: Error, Hashable, Sendable {
-    /// What was tried.
+    /// The operation.
     public enum Operation: String, Sendable {
         case open, create, read, write, rename, list, synchronize
     }

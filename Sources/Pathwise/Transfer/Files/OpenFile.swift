@@ -3,7 +3,7 @@ internal import Glibc
 
 /// An open file, or one of the standard streams; every failure is a typed error.
 final class OpenFile: Sendable {
-    /// What errors call it; safe to show.
+    /// Its name in errors; safe to show.
     let name: String
     let descriptor: Int32
     private let closes: Bool
@@ -45,9 +45,9 @@ final class OpenFile: Sendable {
         return information
     }
 
-    /// Fills the buffer from an offset on.
+    /// Fills the buffer from an offset.
     ///
-    /// - Returns: how many bytes there were; fewer than asked for at the end of the file.
+    /// - Returns: the number of bytes read; fewer than requested at the end of the file.
     func read(
         into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
     ) throws(FileError) -> Int {
@@ -68,10 +68,11 @@ final class OpenFile: Sendable {
         guard count == bytes.count else { throw FileError(.write, name, code: ENOSPC) }
     }
 
-    /// Calls the system until all bytes are through, or it takes or gives no more of them.
+    /// Repeats the system call until all bytes are transferred, or it returns no more.
     ///
-    /// - Parameter step: goes on after so many bytes; what the system says of it.
-    /// - Returns: how many bytes are through.
+    /// - Parameter step: continues after that many bytes, and returns the result of the system
+    ///   call.
+    /// - Returns: the number of bytes transferred.
     private func all(
         _ count: Int, _ operation: FileError.Operation, step: (Int) -> Int
     ) throws(FileError) -> Int {
@@ -95,7 +96,7 @@ final class OpenFile: Sendable {
         }
     }
 
-    /// Begins to write a range to the disk, so that less is left to wait for at the end.
+    /// Starts writing a range to the disk, so that the final wait is shorter.
     func startWriteback(from offset: UInt64, length: UInt64) {
         _ = clf_start_writeback(descriptor, Int64(clamping: offset), Int64(clamping: length))
     }
@@ -107,7 +108,7 @@ final class OpenFile: Sendable {
         }
     }
 
-    /// Gives the file its permissions, and the time of its last change if one is given.
+    /// Sets the permissions, and the modification time if one is given.
     func setAttributes(mode: UInt16, modified: FileTime?) throws(FileError) {
         guard fchmod(descriptor, mode_t(mode)) == 0 else { throw FileError(.write, name) }
         guard let time = modified?.specification else { return }
@@ -117,11 +118,11 @@ final class OpenFile: Sendable {
         guard result == 0 else { throw FileError(.write, name) }
     }
 
-    /// The range of data at or after an offset, up to `end`; nil when only a hole is left.
+    /// The range of data at or after an offset, up to `end`; nil if only a hole is left.
     func nextData(from offset: UInt64, end: UInt64) -> Range<UInt64>? {
         let start = clf_next_data(descriptor, Int64(clamping: offset))
         if start == Int64(-ENXIO) { return nil }
-        // A file system that knows no holes holds data everywhere.
+        // A file system without support for holes has data everywhere.
         guard start >= 0, UInt64(start) >= offset else { return offset..<end }
         guard UInt64(start) < end else { return nil }
         let hole = clf_next_hole(descriptor, start)
@@ -131,19 +132,19 @@ final class OpenFile: Sendable {
 
     // MARK: pipes
 
-    /// True when reading or writing may have to wait for somebody else.
+    /// Whether reading or writing may wait for another process.
     var canBlock: Bool {
         var information = stat()
         guard fstat(descriptor, &information) == 0 else { return false }
         return information.st_mode & S_IFMT != S_IFREG
     }
 
-    /// Reads what there is; nil when there is nothing now, zero at the end.
+    /// Reads the available bytes; nil if there are none now, zero at the end.
     func readSome(into buffer: UnsafeMutableRawBufferPointer) throws(FileError) -> Int? {
         try once(.read) { Glibc.read(descriptor, buffer.baseAddress, buffer.count) }
     }
 
-    /// Writes what fits, at the place where the file is; zero when nothing does now.
+    /// Writes what fits at the current offset; zero if nothing fits now.
     func writeSome(_ bytes: UnsafeRawBufferPointer) throws(FileError) -> Int {
         let count = try once(.write) { Glibc.write(descriptor, bytes.baseAddress, bytes.count) }
         guard let count else { return 0 }
@@ -151,7 +152,7 @@ final class OpenFile: Sendable {
         return count
     }
 
-    /// One call that no signal cuts short; nil when it would have to wait.
+    /// Makes one system call, repeated after a signal; nil if it would have to wait.
     private func once(
         _ operation: FileError.Operation, _ call: () -> Int
     ) throws(FileError) -> Int? {

@@ -1,10 +1,10 @@
 internal import Dispatch
 internal import Glibc
 
-/// Waits for a pipe, a terminal or a socket, until it is ready or the wait is given up.
+/// Waits until a pipe, a terminal or a socket is ready, or the wait is cancelled.
 ///
-/// A plain `read` of a pipe without a writer never returns, and holds one of the few threads that
-/// run tasks. *Any thread*: `cancel`, which ends every wait from then on.
+/// A plain `read` of a pipe without a writer never returns, and blocks one of the few threads that
+/// run tasks. *Any thread* may call `cancel`, which ends this wait and all later ones.
 final class PipeGate: Sendable {
     private let readEnd: Int32
     private let writeEnd: Int32
@@ -21,13 +21,13 @@ final class PipeGate: Sendable {
         close(writeEnd)
     }
 
-    /// Ends the wait.
+    /// Ends this wait and all later ones.
     func cancel() {
         var byte: UInt8 = 1
         _ = write(writeEnd, &byte, 1)
     }
 
-    /// Returns when there is something to read, or room to write; false when it was cancelled.
+    /// Returns when there are bytes to read, or room to write; false if cancelled.
     func wait(for file: OpenFile, toWrite: Bool) async -> Bool {
         if let ready = look(file, toWrite, milliseconds: 0) { return ready }
         return await withCheckedContinuation { continuation in
@@ -39,7 +39,7 @@ final class PipeGate: Sendable {
         }
     }
 
-    /// True when ready, false when cancelled, nil when neither.
+    /// True if ready, false if cancelled, nil if neither.
     private func look(_ file: OpenFile, _ toWrite: Bool, milliseconds: Int32) -> Bool? {
         var waits = [
             pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0),

@@ -1,13 +1,13 @@
-/// Names of files that are not whole yet: `.pathwise-`, 32 hexadecimal digits, `.part`.
+/// Names of unfinished files: `.pathwise-`, 32 hexadecimal digits, `.part`.
 ///
-/// Nothing else is likely to have such a name, so that a folder can be sent without what a
-/// receiver is writing into it.
+/// Other files hardly have such names, so a folder can be sent without the files that a receiver is
+/// writing into it.
 public enum TemporaryName {
     private static let prefix = Array(".pathwise-".utf8)
     private static let suffix = Array(".part".utf8)
     private static let digits = 32
 
-    /// A name that nobody else can guess.
+    /// A name that nobody can guess.
     public static func unguessable() -> [UInt8] {
         var generator = SystemRandomNumberGenerator()
         let words = [generator.next(), generator.next()]
@@ -22,7 +22,7 @@ public enum TemporaryName {
         prefix + Array(hexadecimal(Array(bytes)).utf8) + suffix
     }
 
-    /// Whether a name has the form of one.
+    /// Whether a name has this form.
     static func isOne(_ name: [UInt8]) -> Bool {
         name.count == prefix.count + digits + suffix.count && name.starts(with: prefix)
             && name.suffix(suffix.count) == suffix[...]

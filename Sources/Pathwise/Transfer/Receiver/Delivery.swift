@@ -2,7 +2,7 @@ internal import PathNetwork
 internal import PathTelemetry
 internal import PathTransport
 
-/// One item on its way, as the receiver talks with its sender.
+/// The receiver's side of the transfer of one item.
 ///
 /// For one task.
 struct Delivery: Sendable {
@@ -14,7 +14,7 @@ struct Delivery: Sendable {
 
     // MARK: answers
 
-    /// Asks for the content from an offset on, unless it comes by itself.
+    /// Asks for the content from an offset, unless the item is eager.
     func start(at offset: UInt64) async throws {
         guard !header.isEager else { return }
         try await stream.write(TransferAnswer.start(offset).encoded())
@@ -27,7 +27,7 @@ struct Delivery: Sendable {
 
     // MARK: frames
 
-    /// The sender's digest up to the end of the next block.
+    /// Reads the sender's digest up to the end of the next block.
     func proof() async throws -> [UInt8] {
         guard case .proof(let digest) = try await frame() else {
             throw TransferError.malformed("another frame than a proof")
@@ -35,7 +35,7 @@ struct Delivery: Sendable {
         return digest
     }
 
-    /// The end of an item of which nothing is sent; its digest.
+    /// Reads the end of an item without content; returns its digest.
     func end() async throws -> [UInt8] {
         guard case .end(let digest) = try await frame() else {
             throw TransferError.malformed("content where none belongs")
@@ -49,10 +49,10 @@ struct Delivery: Sendable {
         return frame
     }
 
-    /// Takes the content to its end.
+    /// Reads the content to its end.
     ///
-    /// - Returns: the digest of what the sink holds, which is the sender's.
-    /// - Throws: `mismatch` when it is another one.
+    /// - Returns: the digest of the sink's content, which equals the sender's.
+    /// - Throws: `mismatch` if the digests differ.
     func content(
         into sink: any ContentSink, _ item: inout ReceivedItem
     ) async throws -> [UInt8] {
@@ -88,7 +88,7 @@ struct Delivery: Sendable {
         }
     }
 
-    /// The sender may not send more than it said, nor more than a file can hold.
+    /// The sender may not send more than the header says, nor more than a file can hold.
     private func check(_ count: UInt64, _ sink: any ContentSink) throws {
         let size = header.kind == .pipe ? TransferHeader.largestSize : header.size
         guard sink.offset <= size, count <= size - sink.offset else {

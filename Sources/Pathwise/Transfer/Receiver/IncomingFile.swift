@@ -2,25 +2,25 @@ internal import Dispatch
 internal import Glibc
 internal import PathTransport
 
-/// Where the content of an item goes.
+/// A destination of the content of an item.
 protocol ContentSink: AnyObject, Sendable {
-    /// Bytes of the item that it has.
+    /// Bytes of the item so far.
     var offset: UInt64 { get }
     func append(_ bytes: UnsafeRawBufferPointer) async throws
     func append(zeros: UInt64) async throws
-    /// SHA-256 of all of it.
+    /// SHA-256 of these bytes.
     func currentDigest() throws -> [UInt8]
 }
 
-/// A file that is on its way: under a name of its own, beside its place, until it is whole.
+/// An unfinished file, under a temporary name in its destination folder.
 ///
-/// The name follows from a secret of the receiver, the client's key and the item's name, so that
-/// nobody else can guess it and a transfer that was cut finds what it left. The file is locked
-/// while it is written to. What is hashed is read back from the file.
+/// The name is derived from a secret of the receiver, the client's key and the item's name, so that
+/// nobody can guess it, and a resumed transfer finds the part. The file is locked while it is
+/// written. The hash is of bytes read back from the file.
 ///
 /// For one task at a time.
 final class IncomingFile: ContentSink, @unchecked Sendable {
-    /// Bytes after which the system is asked to begin writing them to the disk.
+    /// Bytes after which the system is asked to start writing them to the disk.
     private static let writebackInterval: UInt64 = 8 << 20
 
     let folder: Folder
@@ -49,12 +49,12 @@ final class IncomingFile: ContentSink, @unchecked Sendable {
 
     deinit { scratch.deallocate() }
 
-    /// Opens the file that an earlier transfer of the same item left, or makes one.
+    /// Opens the file of an earlier transfer of the same item, or creates one.
     ///
     /// - Parameters:
-    ///   - final: the name that it is to get, for errors.
-    ///   - identity: 32 bytes that say which item of which client it is.
-    ///   - pieceLength: most bytes that are appended at once.
+    ///   - final: its final name, for errors.
+    ///   - identity: 32 bytes that identify the client and the item.
+    ///   - pieceLength: most bytes that one call appends.
     static func open(
         in folder: Folder, for final: [UInt8], identity: [UInt8], pieceLength: Int
     ) throws -> IncomingFile {
@@ -64,7 +64,7 @@ final class IncomingFile: ContentSink, @unchecked Sendable {
                 folder: folder, name: name, file: file, found: found,
                 pieceLength: pieceLength)
         }
-        // Another transfer of the same item is under way, or something else has the name.
+        // Another transfer of the same item is running, or something else has the name.
         let other = TemporaryName.unguessable()
         let file = try folder.createFile(other, shownAs: final)
         _ = flock(file.descriptor, LOCK_EX | LOCK_NB)
@@ -72,7 +72,8 @@ final class IncomingFile: ContentSink, @unchecked Sendable {
             folder: folder, name: other, file: file, found: 0, pieceLength: pieceLength)
     }
 
-    /// The file of a name for this transfer alone, made if it is not there; nil when it cannot be.
+    /// The file of a name, locked for this transfer and created if missing; nil if it cannot be
+    /// locked.
     private static func claim(
         _ name: [UInt8], for final: [UInt8], in folder: Folder
     ) throws(FileError) -> (file: OpenFile, found: UInt64)? {
@@ -86,7 +87,7 @@ final class IncomingFile: ContentSink, @unchecked Sendable {
             file = old
         }
         guard flock(file.descriptor, LOCK_EX | LOCK_NB) == 0 else { return nil }
-        // It may have got its final name, or gone, before it was locked.
+        // It may have been renamed or removed before it was locked.
         let status = try file.status()
         guard status.st_mode & S_IFMT == S_IFREG, status.st_nlink == 1,
             status.st_uid == geteuid(), let there = try folder.status(of: name),
@@ -95,11 +96,11 @@ final class IncomingFile: ContentSink, @unchecked Sendable {
         return (file, UInt64(max(0, status.st_size)))
     }
 
-    // MARK: what an earlier transfer left
+    // MARK: the part of an earlier transfer
 
-    /// How many of the first `length` bytes are those that the sender proves to have.
+    /// How many of the first `length` bytes the sender proves to have.
     ///
-    /// - Parameter proof: the sender's digest up to the end of the next block.
+    /// - Parameter proof: returns the sender's digest up to the end of the next block.
     func verify(
         _ length: UInt64, against proof: () async throws -> [UInt8]
     ) async throws -> UInt64 {
@@ -117,9 +118,9 @@ final class IncomingFile: ContentSink, @unchecked Sendable {
         return matched
     }
 
-    /// Goes on after the first `length` bytes, which were verified; the rest is dropped.
+    /// Resumes after the first `length` bytes, which were verified; the rest is discarded.
     ///
-    /// - Parameter isDigestCurrent: all that was offered was verified.
+    /// - Parameter isDigestCurrent: whether all offered bytes were verified.
     func resume(at length: UInt64, isDigestCurrent: Bool) async throws {
         if length == 0 {
             digest = try RunningDigest()
@@ -135,11 +136,11 @@ final class IncomingFile: ContentSink, @unchecked Sendable {
         writtenBack = length
     }
 
-    /// Gives the file a length, unless it has it.
+    /// Truncates or extends the file to a length.
     ///
-    /// ext4 takes a file that was cut to nothing for one that replaces another's content, and when it
-    /// is closed begins at once to write it to the disk: one request a file, which small files that
-    /// need not be there wait for (`auto_da_alloc` in ext4(5)).
+    /// If a file was truncated to zero, ext4 assumes that its content is being replaced and starts
+    /// to write it to the disk when it is closed: one request for each file, which delays small
+    /// files that need no synchronisation (`auto_da_alloc` in ext4(5)).
     private func cut(to length: UInt64) throws(FileError) {
         guard length != self.length else { return }
         try file.truncate(to: length)
@@ -176,10 +177,10 @@ final class IncomingFile: ContentSink, @unchecked Sendable {
 
     func currentDigest() throws -> [UInt8] { try digest.current() }
 
-    /// Gives the file its length, which a hole at its end does not.
+    /// Sets the file's length, which a hole at its end does not.
     func complete() throws { try cut(to: offset) }
 
-    /// Waits until its bytes are on the disk, and holds no thread that runs tasks.
+    /// Waits until its bytes are on the disk, without blocking a thread that runs tasks.
     func synchronize() async throws {
         let result: Result<Void, FileError> = await withCheckedContinuation { continuation in
             DispatchQueue.global().async { [file] in
@@ -190,6 +191,6 @@ final class IncomingFile: ContentSink, @unchecked Sendable {
         try result.get()
     }
 
-    /// Removes it.
+    /// Removes the file.
     func discard() { folder.remove(name) }
 }

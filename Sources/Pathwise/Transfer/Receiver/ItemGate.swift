@@ -1,18 +1,18 @@
 internal import Synchronization
 
-/// One item at a time, in the order in which they took their turns.
+/// Lets one item at a time proceed, in the order of their turns.
 final class ItemGate: Sendable {
     private struct State {
         var nextTurn = 0
         var serving = 0
-        /// Turns that were given back before they came.
+        /// Turns that ended before they came.
         var left: Set<Int> = []
         var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
     }
 
     private let state = Mutex(State())
 
-    /// A place in the queue; `leave` must follow.
+    /// Takes a turn; `leave` must follow.
     func enter() -> Int {
         state.withLock { state in
             defer { state.nextTurn += 1 }
@@ -20,7 +20,7 @@ final class ItemGate: Sendable {
         }
     }
 
-    /// Returns when it is this one's turn.
+    /// Waits for a turn.
     func wait(_ turn: Int) async {
         await withCheckedContinuation { continuation in
             let isNow = state.withLock { state in
@@ -32,7 +32,7 @@ final class ItemGate: Sendable {
         }
     }
 
-    /// Lets the next one go on.
+    /// Ends a turn, so that the next one proceeds.
     func leave(_ turn: Int) {
         let next: CheckedContinuation<Void, Never>? = state.withLock { state in
             state.left.insert(turn)

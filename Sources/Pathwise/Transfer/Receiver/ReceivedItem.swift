@@ -1,18 +1,16 @@
 public import PathTelemetry
 public import PathTransport
 
-/// What became of one received item.
+/// The outcome of one received item.
 public struct ReceivedItem: Sendable {
-    /// How it ended.
     public enum Outcome: String, Sendable {
         /// It is on the disk under its name.
         case stored
-        /// The same content was there under its name already.
+        /// The same content already existed under its name.
         case wasThere = "was there"
         case failed
     }
 
-    /// What it is.
     public enum Kind: String, Sendable {
         case file, pipe, link
         case directory = "folder"
@@ -21,25 +19,25 @@ public struct ReceivedItem: Sendable {
     public var client: PublicKey
     public var name: ItemName
     public var kind = Kind.file
-    /// Where it is, or where the part of it is that can be gone on from; safe to show.
+    /// Path of the item, or of its part for a later transfer; safe to show.
     public var path = ""
-    /// A part of it was kept at `path`, which the next transfer goes on from.
+    /// Whether a part was kept at `path`, from which the next transfer resumes.
     public var hasPart = false
-    /// Its bytes that are there.
+    /// Bytes of it at `path`.
     public var bytes: UInt64 = 0
-    /// Its bytes that an earlier transfer had left.
+    /// Bytes of it from an earlier transfer.
     public var resumedFrom: UInt64 = 0
     public var digest: [UInt8] = []
     public var outcome = Outcome.failed
     /// Why it failed.
     public var problem: String?
     public var reason: TransferReason?
-    /// From its header to its end.
+    /// Time from its header to its end.
     public var duration = TimeDelta.zero
-    /// Longest time in which no byte of it arrived, after the first.
+    /// Longest time without a byte of it, after the first.
     public var longestGap = TimeDelta.zero
 
-    /// The name it was stored under, where that is not the sender's.
+    /// Its stored name, if that is not the sender's.
     private(set) var storedName: ItemName?
 
     init(client: PublicKey) {
@@ -50,7 +48,7 @@ public struct ReceivedItem: Sendable {
     /// The digest as text.
     public var hexDigest: String { hexadecimal(digest) }
 
-    /// It was stored under a name.
+    /// Notes the name under which it was stored.
     mutating func become(_ stored: [UInt8], in spot: Destination.Spot) {
         outcome = .stored
         path = spot.folder.shownPath(of: stored)
@@ -59,7 +57,7 @@ public struct ReceivedItem: Sendable {
         storedName = ItemName(bytes: spot.isSingle ? stored : folder + stored)
     }
 
-    /// The same content was there under a name.
+    /// Notes the name under which the same content existed.
     mutating func becomeTwin(_ stored: [UInt8], in spot: Destination.Spot) {
         become(stored, in: spot)
         outcome = .wasThere
@@ -78,7 +76,7 @@ extension ReceivedItem.Kind {
     }
 }
 
-/// Bytes as text, two characters each.
+/// Bytes in hexadecimal.
 func hexadecimal(_ bytes: [UInt8]) -> String {
     bytes.map { byte in
         let text = String(byte, radix: 16)

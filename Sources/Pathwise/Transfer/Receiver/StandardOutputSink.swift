@@ -1,11 +1,11 @@
 internal import Glibc
 internal import PathTransport
 
-/// Standard output as the place of an item.
+/// Writes an item to standard output.
 ///
-/// For one task at a time. A reader that does not take its bytes holds no thread.
+/// For one task at a time. A slow reader blocks no thread.
 final class StandardOutputSink: ContentSink, @unchecked Sendable {
-    /// What a pipe that is ready takes without waiting: pipe(7), PIPE_BUF.
+    /// Bytes that a ready pipe accepts without waiting: PIPE_BUF in pipe(7).
     private static let readyLength = 4096
 
     private(set) var offset: UInt64 = 0

@@ -1,20 +1,20 @@
 internal import Glibc
 internal import PathTransport
 
-/// The content of a file on its way, from where the receiver has it.
+/// Sends the content of a file, from the offset that the receiver has.
 ///
 /// For one task.
 struct FileContent: Sendable {
     let file: OpenFile
     let name: ItemName
-    /// What the file had when it was opened: no more is sent.
+    /// Size of the file when it was opened; no more is sent.
     let size: UInt64
     let stream: SessionStream
     let progress: @Sendable (Int) -> Void
 
-    /// Proves what the receiver has, and sends the rest.
+    /// Proves the part that the receiver has, and sends the rest.
     ///
-    /// - Returns: the digest of all of it.
+    /// - Returns: the digest of the whole file.
     func send(_ reader: TransferReader, resumedFrom: inout UInt64) async throws -> [UInt8] {
         let headLength = ContentFrame.dataHeadLength
         let room = UnsafeMutableRawBufferPointer.allocate(
@@ -73,7 +73,7 @@ struct FileContent: Sendable {
                 progress(count)
             }
         }
-        // A hole at the end reads as zeros when the file was cut there meanwhile.
+        // A hole at the end reads as zeros even if the file was truncated there meanwhile.
         let now = UInt64(max(0, try file.status().st_size))
         guard now >= size else { throw shrunk(to: now) }
         let result = try digest.finish()

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// The names in a folder, sorted, in one piece of memory: a folder may hold a million.
+/// The sorted names in a folder, in one buffer, because a folder may hold a million.
 struct FolderListing {
     private var bytes: [UInt8] = []
     private var starts: [UInt32] = []

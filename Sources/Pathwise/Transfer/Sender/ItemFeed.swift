@@ -1,15 +1,15 @@
 internal import Glibc
 internal import Synchronization
 
-/// Finds what there is to send, one item after the other, as it is asked for.
+/// Finds the items to send, one after the other, on demand.
 ///
-/// A file is one item; a folder is all that is in it, and then itself. Links in folders are items
-/// of their own and are not followed. Memory does not grow with the number of items. *Any thread.*
+/// A file is one item; a folder is all its contents, and then itself. Links in folders are items
+/// and are not followed. Memory does not grow with the number of items. *Any thread.*
 public final class ItemFeed: Sendable {
-    /// What is found next.
+    /// The next thing found.
     enum Step {
         case item(OutgoingItem)
-        /// Neither file, folder nor link: it is left out, and named.
+        /// Neither file, folder nor link: it is left out and reported.
         case skipped(ItemName, String)
         case failed(ItemName, FileError)
     }
@@ -35,7 +35,7 @@ public final class ItemFeed: Sendable {
         state = Mutex(State(inputs: inputs[...]))
     }
 
-    /// Why a path cannot be sent; nil when it can be looked at.
+    /// Why a path cannot be sent; nil if it can be examined.
     public static func problem(with input: [UInt8]) -> FileError? {
         guard input != standardInput else { return nil }
         var information = stat()
@@ -49,7 +49,7 @@ public final class ItemFeed: Sendable {
         return nil
     }
 
-    /// Bytes of all that there is to send; nil when that is not known before.
+    /// Total bytes to send; nil if this is not known in advance.
     public static func size(of inputs: [[UInt8]]) -> UInt64? {
         let feed = ItemFeed(inputs)
         var total: UInt64 = 0
@@ -63,12 +63,12 @@ public final class ItemFeed: Sendable {
 
     private static let standardInput: [UInt8] = [UInt8(ascii: "-")]
 
-    // MARK: items in their order
+    // MARK: items in order
 
-    /// The next step, and for an item what `open` makes for it; nil after the last.
+    /// The next step, with the result of `open` for an item; nil after the last.
     ///
-    /// Items are opened in their order, whatever the number of tasks that ask. When `open` throws,
-    /// the item comes again.
+    /// Items are opened in order, for any number of tasks. If `open` throws, the next call returns
+    /// the item again.
     func next<Opened: Sendable>(
         opening open: @Sendable () throws -> Opened
     ) throws -> (step: Step, opened: Opened?)? {
@@ -91,9 +91,9 @@ public final class ItemFeed: Sendable {
         }
     }
 
-    /// Notes that an item is through, however it went.
+    /// Notes that an item has ended, with success or not.
     ///
-    /// - Returns: the folder it lay in, when nothing of that is left: it is to be sent now.
+    /// - Returns: its folder, if all items in that have ended and it is to be sent now.
     func finish(_ item: OutgoingItem) -> OutgoingItem? {
         guard let folder = item.parent else { return nil }
         return state.withLock { _ in
@@ -102,12 +102,12 @@ public final class ItemFeed: Sendable {
         }
     }
 
-    /// Names what was not begun, once nothing more can be sent.
+    /// Reports the items that were not begun, when nothing more can be sent.
     ///
     /// - Parameters:
-    ///   - error: why it was not.
-    ///   - limit: most items that are named; a folder may hold a million.
-    /// - Returns: false when there are more.
+    ///   - error: the reason.
+    ///   - limit: most items that are reported; a folder may hold a million.
+    /// - Returns: false if there are more.
     public func giveUp(
         because error: any Error, limit: Int, report: (SentItem) -> Void
     ) -> Bool {
@@ -124,7 +124,7 @@ public final class ItemFeed: Sendable {
         return (try? next(opening: {})) == nil
     }
 
-    /// Names the folders that an item that was not sent leaves without anything to wait for.
+    /// Reports the folders that waited only for this item, which was not sent.
     func abandon(_ item: OutgoingItem, _ error: any Error, _ report: (SentItem) -> Void) {
         var ended = item
         while let folder = finish(ended) {
@@ -164,7 +164,7 @@ public final class ItemFeed: Sendable {
         }
     }
 
-    /// What stands at a path; nil for a folder, which was opened.
+    /// The item at a path; nil for a folder, which is opened.
     private func look(
         at path: [UInt8], name: ItemName, parent: OutgoingFolder?, _ state: inout State
     ) -> Step? {
@@ -174,7 +174,7 @@ public final class ItemFeed: Sendable {
             isArgument ? stat($0, &information) : lstat($0, &information)
         }
         let code = errno
-        // What a receiver writes into this folder meanwhile is whole, or gone, a moment later.
+        // A receiver's temporary file in this folder is soon complete or removed.
         if let parent,
             TemporaryName.isOne(Array(name.bytes[(parent.item.name.bytes.count + 1)...])),
             result != 0 || [S_IFREG, S_IFLNK].contains(information.st_mode & S_IFMT)
@@ -231,7 +231,7 @@ public final class ItemFeed: Sendable {
         return .item(item)
     }
 
-    /// `.` and `..` have no name of their own: the absolute path gives one.
+    /// `.` and `..` are not names, so the absolute path gives one.
     private static func name(of path: [UInt8]) -> ItemName {
         let slash = UInt8(ascii: "/")
         if let last = path.split(separator: slash).last, last != [0x2e], last != [0x2e, 0x2e] {

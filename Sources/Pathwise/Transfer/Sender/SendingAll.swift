@@ -1,20 +1,20 @@
 internal import PathTransport
 
 extension ClientSession {
-    /// Items under way at once: small ones do not wait for each other's confirmation.
+    /// Items that are sent at once, so that small ones do not wait for each other's confirmation.
     private static let parallelItems = 128
-    /// Of those, items that have more than some kilobytes, or a size that is not known.
+    /// Items among them that are not eager, or have an unknown size.
     private static let parallelLargeItems = 16
 
-    /// Sends everything that a feed finds; one item that fails does not keep the others.
+    /// Sends everything that a feed finds; a failed item does not stop the others.
     ///
     /// - Parameters:
-    ///   - progress: called with the number of bytes handed over since the last call.
-    ///   - waiting: called with the name of a pipe, or standard input, of which nothing came for a
-    ///     second.
+    ///   - progress: called with the number of bytes given to the connection since the last call.
+    ///   - waiting: called with the name of a pipe, or standard input, from which no byte came for
+    ///     a second.
     ///   - report: called once for each item, in the order in which they end, from several tasks.
-    /// - Throws: `SessionError` when the connection ends before all is done. Items that were not
-    ///   reported were not begun: `ItemFeed.giveUp` names them.
+    /// - Throws: `SessionError` if the connection ends before all items do. Items that were not
+    ///   reported were not begun: `ItemFeed.giveUp` reports them.
     public func send(
         _ feed: ItemFeed, progress: @escaping @Sendable (Int) -> Void,
         waiting: @escaping @Sendable (String) -> Void = { _ in },
@@ -47,7 +47,7 @@ extension ClientSession {
         }
     }
 
-    /// Sends the folders of which an item was the last.
+    /// Sends the folders that are complete after an item.
     private func sendFolders(
         after item: OutgoingItem, of feed: ItemFeed, _ listeners: Shipment.Listeners
     ) async throws {
@@ -71,7 +71,7 @@ extension ClientSession {
         }
     }
 
-    /// The next item with its stream, and its place in the order of large ones.
+    /// The next item with its stream, and its ticket among the large ones.
     private func next(
         of feed: ItemFeed, _ large: SlotLimit, _ report: @Sendable (SentItem) -> Void
     ) async throws -> (item: OutgoingItem, stream: SessionStream, ticket: Int)? {
@@ -88,7 +88,7 @@ extension ClientSession {
         return nil
     }
 
-    /// Opens a stream as soon as the peer takes another one.
+    /// Opens a stream as soon as the peer allows another one.
     private func opened<Opened>(_ open: () throws -> Opened) async throws -> Opened {
         while true {
             do {
@@ -104,7 +104,8 @@ extension ClientSession {
     ) async throws {
         let sent = await Shipment(item: item, stream: stream, listeners: listeners).send()
         listeners.report(sent)
-        // An item that failed for a reason of its own has said more than the end that followed.
+        // An item that failed for its own reason has already reported more than the end of the
+        // connection.
         if let error = sent.error as? SessionError, case .ended = error { throw error }
     }
 }

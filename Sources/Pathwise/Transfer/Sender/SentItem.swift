@@ -1,12 +1,11 @@
-/// What became of one item.
+/// The outcome of one sent item.
 public struct SentItem: Sendable {
-    /// How it ended.
     public enum Outcome: String, Sendable {
         /// The receiver has it on its disk.
         case stored
         /// The receiver had the same content under this name already.
         case wasThere = "was there"
-        /// Neither a file, a folder nor a link: it was left out.
+        /// Left out: neither a file, a folder nor a link.
         case skipped
         case failed
     }
@@ -16,13 +15,13 @@ public struct SentItem: Sendable {
     public var outcome: Outcome
     /// Bytes of the item.
     public var bytes: UInt64 = 0
-    /// Its bytes that the receiver had from an earlier transfer, and that were not sent.
+    /// Bytes that the receiver had from an earlier transfer, so that they were not sent.
     public var resumedFrom: UInt64 = 0
-    /// SHA-256 of the bytes, the same on both sides.
+    /// SHA-256 of the bytes, equal on both sides.
     public var digest: [UInt8] = []
-    /// The name that the receiver gave it, where that is another one.
+    /// The receiver's name for it, if different.
     public var storedName: ItemName?
-    /// What the user should know of it though it was sent.
+    /// A notice for the user although it was sent.
     public var note: String?
     /// Why it failed.
     public var error: (any Error)?

@@ -1,19 +1,19 @@
 internal import Glibc
 internal import PathTransport
 
-/// One item on its way, as the sender talks with the receiver.
+/// The sender's side of the transfer of one item.
 ///
 /// For one task.
 struct Shipment: Sendable {
-    /// A file of at most so many bytes is sent without asking what the receiver has of it.
+    /// A file of at most this many bytes is sent without asking which part the receiver has.
     static let eagerLimit: UInt64 = 32_768
-    /// Code of RESET_STREAM for an item that was given up before anything of it was sent.
+    /// Code of RESET_STREAM for an item that failed or was cancelled.
     private static let resetCode: UInt64 = 1
 
-    /// Time after which a wait for the first byte of a pipe is told.
+    /// Time after which a wait for the first byte of a pipe is reported.
     private static let patience = Duration.seconds(1)
 
-    /// Who hears of it; see `ClientSession.send`.
+    /// The callbacks of `ClientSession.send`.
     struct Listeners: Sendable {
         var progress: @Sendable (Int) -> Void
         var waiting: @Sendable (String) -> Void
@@ -24,7 +24,7 @@ struct Shipment: Sendable {
     let stream: SessionStream
     let listeners: Listeners
 
-    /// Sends the item, and waits until the receiver has said what became of it.
+    /// Sends the item, and waits for the receiver's result.
     func send() async -> SentItem {
         var sent = SentItem(item)
         let reader = TransferReader(stream)
@@ -61,7 +61,8 @@ struct Shipment: Sendable {
         }
     }
 
-    /// The better reason for a failure: a receiver that gave up says why on its half.
+    /// Looks for the better reason of a failure: a receiver that stops says why on its half of the
+    /// stream.
     private func explanation(
         of error: any Error, _ reader: TransferReader, hasBegun: Bool
     ) async -> any Error {
@@ -73,7 +74,7 @@ struct Shipment: Sendable {
             }
         case TransferError.notStored: break
         default:
-            // This side's fault: the receiver is told.
+            // The failure is on this side, so the receiver is told.
             let text = ContentFrame.abort("\(error)").encoded()
             if hasBegun, (try? await stream.write(text)) != nil, (try? stream.finish()) != nil {
                 try? await reader.finish()
@@ -91,7 +92,7 @@ struct Shipment: Sendable {
             target: item.target)
     }
 
-    /// Takes the receiver's last word.
+    /// Checks the receiver's result.
     private func check(
         _ result: TransferResult, _ bytes: UInt64, _ digest: [UInt8]?, _ sent: inout SentItem
     ) throws {
@@ -139,7 +140,7 @@ struct Shipment: Sendable {
         try check(try await reader.result(), size, digest, &sent)
     }
 
-    /// Sends everything in one piece.
+    /// Sends header, content and digest in one piece.
     private func sendSmall(
         _ file: OpenFile, _ header: TransferHeader, _ hasBegun: inout Bool
     ) async throws -> [UInt8] {
@@ -186,7 +187,7 @@ struct Shipment: Sendable {
         case .start, .prove, .result: throw TransferError.malformed("an answer to a pipe")
         }
         let gate = try PipeGate()
-        // The receiver may refuse, or the connection end, while nobody writes to the pipe.
+        // The receiver may refuse, or the connection may end, while nobody writes to the pipe.
         let watch = Task {
             let result: Result<TransferResult, any Error>
             do {

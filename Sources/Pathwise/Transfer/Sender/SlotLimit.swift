@@ -1,14 +1,14 @@
 internal import Synchronization
 
-/// Lets so many tasks at a time into a part of their work, in the order of their tickets.
+/// Limits how many tasks do a part of their work at once, in the order of their tickets.
 ///
-/// A receiver that writes one item after the other waits for the first of them. Were a later item
-/// to take the last slot before that one, both sides would wait for each other for ever.
+/// A receiver that writes one item after the other waits for the first of them. If a later item
+/// took the last slot before that one, both sides would deadlock.
 final class SlotLimit: Sendable {
     private struct State {
         var free: Int
         var issued = 0
-        /// The lowest ticket that has neither a slot nor done without.
+        /// The lowest ticket that has neither entered nor passed.
         var next = 0
         var passed: Set<Int> = []
         var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
@@ -18,7 +18,7 @@ final class SlotLimit: Sendable {
 
     init(_ slots: Int) { state = Mutex(State(free: slots)) }
 
-    /// A place in the order; `pass` or `enter` must follow.
+    /// Draws a ticket; `pass` or `enter` must follow.
     func ticket() -> Int {
         state.withLock { state in
             defer { state.issued += 1 }
@@ -26,7 +26,7 @@ final class SlotLimit: Sendable {
         }
     }
 
-    /// Does without a slot.
+    /// Gives up the ticket without a slot.
     func pass(_ ticket: Int) {
         admit { state in state.passed.insert(ticket) }
     }
@@ -38,7 +38,7 @@ final class SlotLimit: Sendable {
         }
     }
 
-    /// Gives a slot back.
+    /// Frees a slot.
     func leave() {
         admit { state in state.free += 1 }
     }

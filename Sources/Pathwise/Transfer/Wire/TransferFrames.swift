@@ -1,4 +1,4 @@
-/// What follows a header on the sender's half of an item's stream.
+/// The frames after a header on the sender's half of an item's stream.
 enum ContentFrame: Equatable, Sendable {
     /// SHA-256 of everything up to the end of the next block that the receiver has.
     case proof([UInt8])
@@ -6,9 +6,9 @@ enum ContentFrame: Equatable, Sendable {
     case data(Int)
     /// That many zero bytes, which are not sent.
     case hole(UInt64)
-    /// All of it was sent; its SHA-256.
+    /// Everything was sent; SHA-256 of the item.
     case end([UInt8])
-    /// The sender gives it up, and says why.
+    /// The sender cancels the item, with its reason.
     case abort(String)
 
     /// Most bytes of one piece of data.
@@ -25,7 +25,7 @@ enum ContentFrame: Equatable, Sendable {
         case proof = 5
     }
 
-    /// Bytes of the head of a piece of data.
+    /// Bytes before a piece of data.
     static let dataHeadLength = 5
 
     func encoded() -> [UInt8] {
@@ -49,15 +49,15 @@ enum ContentFrame: Equatable, Sendable {
     }
 }
 
-/// What a receiver says on its half of an item's stream.
+/// The answers on the receiver's half of an item's stream.
 enum TransferAnswer: Equatable, Sendable {
-    /// It has that many bytes from an earlier time: prove that they are the same.
+    /// It has that many bytes from an earlier transfer: prove that they are the same.
     case prove(UInt64)
     /// Send from this offset on.
     case start(UInt64)
     case result(TransferResult)
 
-    // Other numbers than the first byte of an answer in version 1, which is 0 or 1.
+    // Numbers that differ from the first byte of an answer in version 1, which is 0 or 1.
     enum Kind: UInt8 {
         case prove = 16
         case start = 17
@@ -79,7 +79,7 @@ enum TransferAnswer: Equatable, Sendable {
     }
 }
 
-/// The receiver's last word on an item.
+/// The receiver's final answer about an item.
 struct TransferResult: Equatable, Sendable {
     enum Outcome: UInt8, Sendable {
         case stored = 0
@@ -95,9 +95,9 @@ struct TransferResult: Equatable, Sendable {
     var reason: TransferReason?
     /// Bytes of the item that the receiver has.
     var bytes: UInt64
-    /// SHA-256 of what was stored, read back from the file.
+    /// SHA-256 of the stored item, read back from the file.
     var digest: [UInt8]
-    /// The name that it was stored under; empty unless it is another one than the sender's.
+    /// The stored name; empty if it is the sender's.
     var name: ItemName
     /// Why it was not stored.
     var text: String
@@ -113,7 +113,7 @@ struct TransferResult: Equatable, Sendable {
         return out + name + text
     }
 
-    /// From the fixed part; the name and the text follow.
+    /// Parses the fixed part; the name and the text follow.
     static func parse(
         _ bytes: UnsafeRawBufferPointer
     ) throws(TransferError) -> (result: TransferResult, nameLength: Int, textLength: Int) {

@@ -1,29 +1,29 @@
-/// What a sender says of one item before its bytes.
+/// The header that a sender sends before the bytes of an item.
 ///
 /// Each item has a stream of its own. docs/protocol.md, "Transfers".
 struct TransferHeader: Equatable, Sendable {
     enum Kind: UInt8, Sendable {
         case file = 1
-        /// Standard input or a pipe: its size is not known before.
+        /// Standard input or a pipe, whose size is not known in advance.
         case pipe = 2
         case directory = 3
         case link = 4
     }
 
     static let magic: [UInt8] = Array("PWT2".utf8)
-    /// The version before, whose sender is answered in its own words.
+    /// The former version, whose sender is answered in its own format.
     static let formerMagic: [UInt8] = Array("PWT1".utf8)
     /// Bytes before the name.
     static let fixedLength = 4 + 1 + 1 + 2 + 8 + 4 + 8 + 2 + 2
     static let nameLimit = 4096
     static let unknownSize = UInt64.max
-    /// What a file can have at the most: offsets of the system are signed.
+    /// Largest size of a file: the system's offsets are signed.
     static let largestSize = UInt64(Int64.max)
 
     var kind: Kind
-    /// More items come in this run, or a directory with what is in it.
+    /// Whether it is one of several items, or in a directory that is sent.
     var isOneOfSeveral: Bool
-    /// The content follows without waiting for the receiver's word.
+    /// Whether the content follows without waiting for the receiver's answer.
     var isEager: Bool
     /// POSIX permission bits.
     var mode: UInt16
@@ -48,7 +48,7 @@ struct TransferHeader: Equatable, Sendable {
         return bytes + name.bytes + target
     }
 
-    /// From the fixed part; the name and the link's target follow.
+    /// Parses the fixed part; the name and the link's target follow.
     static func parse(
         _ bytes: UnsafeRawBufferPointer
     ) throws(TransferError) -> (header: TransferHeader, nameLength: Int, targetLength: Int) {
@@ -75,15 +75,15 @@ struct TransferHeader: Equatable, Sendable {
     }
 }
 
-/// A moment as file systems keep it, since 1970, UTC.
+/// A time as stored by file systems, since 1970, UTC.
 struct FileTime: Hashable, Sendable {
     var seconds: Int64
-    /// Below one second.
+    /// Fraction of a second.
     var nanoseconds: UInt32
 }
 
 extension [UInt8] {
-    /// Appends the lowest `width` bytes of a number, the highest first.
+    /// Appends the lowest `width` bytes of a number, big-endian.
     mutating func append(number: UInt64, width: Int) {
         for index in (0..<width).reversed() {
             append(UInt8(truncatingIfNeeded: number >> UInt64(8 * index)))
@@ -92,7 +92,7 @@ extension [UInt8] {
 }
 
 extension UnsafeRawBufferPointer {
-    /// A number of `width` bytes, the highest first; what lies beyond the end counts as zero.
+    /// Reads a big-endian number of `width` bytes; bytes beyond the end count as zero.
     func number(at offset: Int, width: Int) -> UInt64 {
         var value: UInt64 = 0
         for index in offset..<(offset + width) {

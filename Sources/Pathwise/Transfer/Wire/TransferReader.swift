@@ -3,8 +3,8 @@ import PathTransport
 
 /// The receiving half of an item's stream, read in frames.
 ///
-/// For one task at a time. No length that was read is allocated: bytes lie in a buffer of fixed
-/// size until they are taken.
+/// For one task at a time. It never allocates a length that it read: bytes stay in a buffer of
+/// fixed size until they are taken.
 final class TransferReader: @unchecked Sendable {
     private let stream: SessionStream
     private var buffer: UnsafeMutableRawBufferPointer
@@ -26,7 +26,7 @@ final class TransferReader: @unchecked Sendable {
 
     deinit { buffer.deallocate() }
 
-    /// Most bytes that are taken at once.
+    /// Most bytes that can be taken at once.
     var pieceLength: Int { buffer.count }
 
     /// Makes room for a large item.
@@ -40,7 +40,7 @@ final class TransferReader: @unchecked Sendable {
         buffer = larger
     }
 
-    /// Takes what has arrived; false at the end of the stream.
+    /// Reads the bytes that have arrived; false at the end of the stream.
     private func fill() async throws -> Bool {
         if isAtEnd { return false }
         if start == end {
@@ -57,7 +57,7 @@ final class TransferReader: @unchecked Sendable {
         return count > 0
     }
 
-    /// Takes exactly so many bytes, which are valid until the next call.
+    /// Takes exactly that many bytes, which are valid until the next call.
     func take(_ count: Int) async throws -> UnsafeRawBufferPointer {
         while end - start < count {
             guard try await fill() else { throw TransferError.cutShort }
@@ -66,7 +66,7 @@ final class TransferReader: @unchecked Sendable {
         return UnsafeRawBufferPointer(rebasing: buffer[start..<(start + count)])
     }
 
-    /// Takes what there is, at least a byte and at most `limit`; valid until the next call.
+    /// Takes the available bytes, at least one and at most `limit`; valid until the next call.
     func takeSome(_ limit: Int) async throws -> UnsafeRawBufferPointer {
         while start == end {
             guard try await fill() else { throw TransferError.cutShort }
@@ -82,23 +82,23 @@ final class TransferReader: @unchecked Sendable {
         return bytes
     }
 
-    /// A reason in the peer's words, safe to show.
+    /// A reason in the peer's words, escaped for display.
     private func text(_ count: Int) async throws -> String {
         EscapedText(bytes: try await array(count)).description
     }
 
-    /// Waits for the end of the stream; what comes before it is dropped.
+    /// Waits for the end of the stream and discards the bytes before it.
     func finish() async throws {
         do {
             while try await fill() { (start, end) = (0, 0) }
         } catch SessionError.stream {
-            // The stream is over, and was given up: nothing more comes.
+            // The stream was reset, so nothing more comes.
         }
     }
 
     // MARK: the receiver's side
 
-    /// The header of an item; nil when the stream was given up before anything of it came.
+    /// The header of an item; nil if the stream was reset before any byte of it.
     func header() async throws -> TransferHeader? {
         do {
             guard try await fill() else { return nil }
@@ -116,7 +116,7 @@ final class TransferReader: @unchecked Sendable {
         return header
     }
 
-    /// The next frame of the content; the bytes of data are taken with `takeSome`.
+    /// The next frame of the content; `takeSome` returns the bytes of data.
     func frame() async throws -> ContentFrame {
         let byte = try await take(1)[0]
         switch ContentFrame.Kind(rawValue: byte) {
@@ -164,7 +164,7 @@ final class TransferReader: @unchecked Sendable {
         }
     }
 
-    /// The receiver's last word; answers before it are passed over.
+    /// The receiver's result; answers before it are skipped.
     func result() async throws -> TransferResult {
         while true {
             if case .result(let result) = try await answer() { return result }

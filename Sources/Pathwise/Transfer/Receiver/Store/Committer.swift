@@ -2,34 +2,35 @@ internal import Dispatch
 internal import Glibc
 internal import Synchronization
 
-/// What becomes of an item whose name is taken.
+/// What happens to an item whose name exists.
 public enum ConflictRule: Sendable {
     /// The item is not stored.
     case refuse
     /// The item gets the first free name of NAME.1, NAME.2, and so on.
     case rename
-    /// The item takes the place of a file or link, never of a folder.
+    /// The item replaces a file or link, never a folder.
     case replace
 }
 
-/// Puts whole items on the disk and gives them their names, many at a time.
+/// Synchronises complete items to the disk and renames them, many at a time.
 ///
-/// Waiting for the disk costs about the same for one file as for many, so the items that become
-/// whole while the disk works are taken together: their bytes are synchronised, then they are
-/// renamed, then their folders are synchronised. An item's `commit` returns after all of it.
+/// Waiting for the disk costs about the same for one file as for many, so items that become
+/// complete while the disk works are committed together: their bytes are synchronised, then they
+/// are renamed, then their folders are synchronised. An item's `commit` returns after all three
+/// steps.
 final class Committer: Sendable {
-    /// One item that is whole and stands under a name of its own.
+    /// One complete item under its temporary name.
     struct Item: Sendable {
-        /// Nil for what has no bytes: links and folders.
+        /// Nil for links and folders, which have no bytes.
         var file: OpenFile?
         var folder: Folder
-        /// The name it has, and the one it is to get; nil when nothing is to be renamed.
+        /// Its name now and after the commit; nil if it is not renamed.
         var rename: (from: [UInt8], to: [UInt8])?
     }
 
-    /// From so many files on, the file system as a whole is synchronised.
+    /// For this many files or more, the whole file system is synchronised.
     private static let manyFiles = 8
-    /// Most numbers that are tried for a name that is taken.
+    /// Most numbers that are tried for a name that exists.
     private static let highestNumber = 100_000
 
     private typealias Reply = @Sendable (Result<[UInt8]?, FileError>) -> Void
@@ -42,7 +43,7 @@ final class Committer: Sendable {
     private let synchronizes: Bool
     private let state = Mutex(State())
     private let queue = DispatchQueue(label: "pathwise-commit")
-    /// Folders with new folders in them, of all trees.
+    /// Returns the folders of all trees in which new folders were made.
     private let changed: @Sendable () -> [Folder]
 
     init(
@@ -53,9 +54,9 @@ final class Committer: Sendable {
         self.changed = changed
     }
 
-    /// Puts an item in its place, and on the disk.
+    /// Renames an item and synchronises it to the disk.
     ///
-    /// - Returns: the name it got.
+    /// - Returns: its final name.
     func commit(_ item: Item) async throws(FileError) -> [UInt8]? {
         guard synchronizes else { return try place(item) }
         let result: Result<[UInt8]?, FileError> = await withCheckedContinuation { continuation in
@@ -102,7 +103,7 @@ final class Committer: Sendable {
         }
     }
 
-    /// The failure of each item, nil where its bytes are on the disk.
+    /// The failure of each item, nil if its bytes are on the disk.
     private func synchronizeFiles(_ items: [Item]) -> [FileError?] {
         var failures = [FileError?](repeating: nil, count: items.count)
         if items.count(where: { $0.file != nil }) >= Committer.manyFiles {
@@ -163,18 +164,18 @@ final class Committer: Sendable {
         throw FileError(.create, folder.shownPath(of: wanted), code: EEXIST)
     }
 
-    /// Refuses a name that a folder has: a file or link never takes its place.
+    /// Refuses the name of an existing folder: a file or link never replaces one.
     static func checkNoFolder(_ name: [UInt8], in folder: Folder) throws(FileError) {
         if let there = try folder.status(of: name), there.st_mode & S_IFMT == S_IFDIR {
             throw FileError(.rename, folder.shownPath(of: name), code: EISDIR)
         }
     }
 
-    /// NAME.1 and so on, of at most 255 bytes: a longer name loses the end of its own.
+    /// NAME.1 and so on; NAME is truncated to keep within 255 bytes.
     static func numbered(_ name: [UInt8], _ number: Int) -> [UInt8] {
         let suffix = Array(".\(number)".utf8)
         var stem = name.prefix(255 - suffix.count)
-        // Do not cut a character of UTF-8 in two.
+        // Do not split a UTF-8 character.
         if stem.count < name.count {
             while let next = name.dropFirst(stem.count).first, next & 0xc0 == 0x80,
                 stem.count > 1

@@ -1,14 +1,14 @@
 internal import Glibc
 internal import Synchronization
 
-/// Where received items are put.
+/// Where received items are stored.
 public enum ReceivePlace: Sendable {
     /// To standard output, one item after the other.
     case standardOutput
     /// At a path: below it if it is a folder; as that file if a client sends a single file; else
-    /// below a folder of that name, which is made.
+    /// below a new folder of that name.
     ///
-    /// - Parameter isFolder: it is a folder, and is made if it is not there.
+    /// - Parameter isFolder: whether it is a folder, which is created if missing.
     case path([UInt8], isFolder: Bool)
 }
 
@@ -18,13 +18,13 @@ final class Destination: Sendable {
     struct Spot: Sendable {
         var folder: Folder
         var name: [UInt8]
-        /// The user named this file: one item at a time.
+        /// Whether the user named this file, so that it takes one item at a time.
         var isSingle: Bool
     }
 
     private struct State {
         var tree: FolderTree?
-        /// Folders in which the tree's root was made.
+        /// Folders in which the tree's root was created.
         var changed: [Folder] = []
     }
 
@@ -37,9 +37,9 @@ final class Destination: Sendable {
         self.isFolder = isFolder
     }
 
-    /// The place of an item, with the folders that lead to it.
+    /// The place of an item; creates the folders that lead to it.
     ///
-    /// - Throws: `FileError` when it cannot be made, `TransferError` when it must not be.
+    /// - Throws: `FileError` if it cannot be created, `TransferError` if it must not be.
     func spot(for header: TransferHeader) throws -> Spot {
         guard let components = header.name.components, let last = components.last else {
             throw TransferError.malformed("the name '\(header.name)', which leads elsewhere")
@@ -49,8 +49,8 @@ final class Destination: Sendable {
         return Spot(folder: folder, name: last, isSingle: false)
     }
 
-    /// The folder that a directory item names, made if it is not there, and whether this receiver
-    /// made it for the item or for what is in it.
+    /// The folder of a directory item, created if missing, and whether this receiver created it for
+    /// the item or for its contents.
     func folder(for header: TransferHeader) throws -> (folder: Folder, isNew: Bool) {
         guard let components = header.name.components else {
             throw TransferError.malformed("the name '\(header.name)', which leads elsewhere")
@@ -59,12 +59,12 @@ final class Destination: Sendable {
             throw TransferError.malformed("a folder without a place")
         }
         let folder = try tree.folder(components[...])
-        // Its own permissions and time, and its name in the folder above.
+        // Its permissions and time, and its entry in the parent folder, change.
         tree.noteChanged(folder)
         return (folder, tree.takeNew(components[...]))
     }
 
-    /// The folders in which new ones were made since the last call.
+    /// The folders in which new ones were created since the last call.
     func takeChanged() -> [Folder] {
         state.withLock { state in
             let changed = state.changed
@@ -73,7 +73,7 @@ final class Destination: Sendable {
         }
     }
 
-    /// The tree that the item goes to; nil when it is to be the file at the path.
+    /// The tree of the item; nil if the item becomes the file at the path.
     private func tree(for header: TransferHeader) throws -> FolderTree? {
         let needsFolder = isFolder || header.isOneOfSeveral || header.kind == .directory
         return try state.withLock { state in
@@ -111,7 +111,7 @@ final class Destination: Sendable {
         return Spot(folder: try Folder(at: parent), name: name, isSingle: true)
     }
 
-    /// The folder that holds the path, and the name in it.
+    /// The parent folder of the path, and the name in it.
     private func split() -> (parent: [UInt8], name: [UInt8]) {
         var trimmed = path
         while trimmed.count > 1, trimmed.last == UInt8(ascii: "/") { trimmed.removeLast() }

@@ -3,14 +3,14 @@ internal import Glibc
 
 /// An open folder of the receiver.
 ///
-/// Everything in it is reached through its descriptor, one component at a time and without
-/// following links, so that no name and no link leads out of the folder that the user named:
-/// what `openat2` calls RESOLVE_BENEATH with RESOLVE_NO_SYMLINKS, on every kernel.
+/// Everything in it is opened relative to its file descriptor, one component at a time and without
+/// following links, so that no name and no link leads out of the folder that the user named. This
+/// is RESOLVE_BENEATH with RESOLVE_NO_SYMLINKS of `openat2`, on every kernel.
 final class Folder: Sendable {
     let descriptor: Int32
-    /// Where it is, to show; without a slash at its end.
+    /// Its path, safe to show; without a trailing slash.
     let path: String
-    /// Of the file system that holds it.
+    /// Device of its file system.
     let device: UInt64
 
     private init(descriptor: Int32, path: String) throws(FileError) {
@@ -27,7 +27,7 @@ final class Folder: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Opens the folder that the user named, whatever leads to it.
+    /// Opens the folder that the user named, through any links.
     convenience init(at path: [UInt8]) throws(FileError) {
         let found = withPath(path) { Glibc.open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
         guard found >= 0 else { throw FileError(.open, shown(path)) }
@@ -36,20 +36,20 @@ final class Folder: Sendable {
         try self.init(descriptor: found, path: shown(shownPath))
     }
 
-    /// Where something in it is, to show.
+    /// The path of an entry, safe to show.
     func shownPath(of name: [UInt8]) -> String {
         (path == "/" ? "" : path) + "/" + shown(name)
     }
 
     // MARK: folders
 
-    /// True when somebody removed it while it was open.
+    /// Whether it was removed while it was open.
     var isRemoved: Bool {
         var information = stat()
         return fstat(descriptor, &information) != 0 || information.st_nlink == 0
     }
 
-    /// Opens a folder in it; nil when nothing of that name is there.
+    /// Opens a folder in it; nil if the name does not exist.
     func child(_ name: [UInt8]) throws(FileError) -> Folder? {
         let found = withPath(name) {
             openat(descriptor, $0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -59,7 +59,7 @@ final class Folder: Sendable {
         throw FileError(.open, shownPath(of: name))
     }
 
-    /// Makes a folder in it, unless one is there; false then.
+    /// Creates a folder in it; false if the folder exists.
     @discardableResult
     func makeChild(_ name: [UInt8]) throws(FileError) -> Bool {
         if withPath(name, { mkdirat(descriptor, $0, 0o777) }) == 0 { return true }
@@ -67,16 +67,16 @@ final class Folder: Sendable {
         return false
     }
 
-    /// Gives the folder itself its permissions and the time of its last change.
+    /// Sets the permissions and modification time of the folder itself.
     func setAttributes(mode: UInt16, modified: FileTime) throws(FileError) {
         let copy = dup(descriptor)
         guard copy >= 0 else { throw FileError(.open, path) }
         try OpenFile(name: path, owning: copy).setAttributes(mode: mode, modified: modified)
     }
 
-    // MARK: what is in it
+    // MARK: entries
 
-    /// What stands under a name, itself and not what it points to; nil when nothing does.
+    /// The status of an entry, not following a link; nil if it does not exist.
     func status(of name: [UInt8]) throws(FileError) -> stat? {
         var information = stat()
         let result = withPath(name) {
@@ -87,9 +87,9 @@ final class Folder: Sendable {
         throw FileError(.open, shownPath(of: name))
     }
 
-    /// Makes a file that nothing of that name stood for.
+    /// Creates a file whose name must not exist.
     ///
-    /// - Parameter shownName: what errors call it.
+    /// - Parameter shownName: its name in errors.
     func createFile(
         _ name: [UInt8], shownAs shownName: [UInt8]
     ) throws(FileError) -> OpenFile {
@@ -100,7 +100,7 @@ final class Folder: Sendable {
         return OpenFile(name: shownPath(of: shownName), owning: found)
     }
 
-    /// Opens a file that is there, never through a link.
+    /// Opens an existing file, never through a link.
     func openFile(
         _ name: [UInt8], writing: Bool, shownAs shownName: [UInt8]
     ) throws(FileError) -> OpenFile {
@@ -125,7 +125,7 @@ final class Folder: Sendable {
         }
     }
 
-    /// Where a link points to; nil when none of that name is there.
+    /// The target of a link; nil if there is no such link.
     func target(ofLink name: [UInt8]) -> [UInt8]? {
         var room = [CChar](repeating: 0, count: 4097)
         let count = withPath(name) { readlinkat(descriptor, $0, &room, room.count) }
@@ -135,7 +135,7 @@ final class Folder: Sendable {
 
     func remove(_ name: [UInt8]) { _ = withPath(name) { unlinkat(descriptor, $0, 0) } }
 
-    /// Gives a file or link its name unless that exists already; false then.
+    /// Renames a file or link; false if the new name exists.
     func renameIfFree(_ from: [UInt8], to name: [UInt8]) throws(FileError) -> Bool {
         let result = withPath(from) { from in
             withPath(name) { clf_rename_new(descriptor, from, $0) }
@@ -147,7 +147,7 @@ final class Folder: Sendable {
         return true
     }
 
-    /// Gives a file or link its name, in place of a file or link that has it.
+    /// Renames a file or link, replacing a file or link with the new name.
     func renameReplacing(_ from: [UInt8], to name: [UInt8]) throws(FileError) {
         let result = withPath(from) { from in
             withPath(name) { renameat(descriptor, from, descriptor, $0) }
@@ -157,14 +157,14 @@ final class Folder: Sendable {
 
     // MARK: the disk
 
-    /// Waits until the folder's names are on the disk.
+    /// Waits until the folder's entries are on the disk.
     func synchronize() throws(FileError) {
         guard fsync(descriptor) == 0 || errno == EINVAL || errno == EROFS else {
             throw FileError(.synchronize, path)
         }
     }
 
-    /// Waits until all of its file system is on the disk.
+    /// Waits until its whole file system is on the disk.
     func synchronizeFileSystem() throws(FileError) {
         let result = clf_sync_file_system(descriptor)
         guard result == 0 else { throw FileError(.synchronize, path, code: -result) }

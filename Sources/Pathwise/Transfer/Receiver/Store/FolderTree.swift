@@ -1,21 +1,21 @@
 internal import Synchronization
 
-/// The folders below the one that the user named, opened as items ask for them.
+/// The folders below the one that the user named, opened when items need them.
 ///
-/// *Any thread.* Keeps some of them open, however many there are.
+/// *Any thread.* Keeps a limited number of them open.
 final class FolderTree: Sendable {
     /// Folders that are kept open.
     private static let keptOpen = 64
-    /// New folders that are remembered until they come as items, after all that is in them.
+    /// New folders that are remembered until they arrive as items, after their contents.
     ///
-    /// A sender has as many under way as items, and those that lead to them.
+    /// A sender has one open for each item under way, and their parents.
     private static let mostNew = 4096
 
     private struct State {
         var open: [[UInt8]: Folder] = [:]
-        /// Folders that got a new folder since `takeChanged`.
+        /// Folders in which a new one was created since `takeChanged`.
         var changed: [Folder] = []
-        /// Folders that were made and have not come as items yet.
+        /// New folders that have not arrived as items yet.
         var new: Set<[UInt8]> = []
     }
 
@@ -24,9 +24,9 @@ final class FolderTree: Sendable {
 
     init(root: Folder) { self.root = root }
 
-    /// The folder at some components below the root, made if it is not there.
+    /// The folder at a path below the root, created if missing.
     ///
-    /// - Throws: `FileError` when a link or a file stands in its way, or it cannot be made.
+    /// - Throws: `FileError` if a link or a file has its name, or it cannot be created.
     func folder(_ components: ArraySlice<[UInt8]>) throws(FileError) -> Folder {
         if components.isEmpty { return root }
         return try state.withLock { (state) throws(FileError) -> Folder in
@@ -60,8 +60,9 @@ final class FolderTree: Sendable {
         }
     }
 
-    /// The folders in which new ones were made, which have to be on the disk before what is in
-    /// those is said to be.
+    /// The folders in which new ones were created.
+    ///
+    /// They have to be on the disk before items in the new ones count as stored.
     func takeChanged() -> [Folder] {
         state.withLock { state in
             let changed = state.changed
@@ -70,7 +71,7 @@ final class FolderTree: Sendable {
         }
     }
 
-    /// Whether the folder at some components was made since this was last asked.
+    /// Whether the folder at a path was created since the last call.
     func takeNew(_ components: ArraySlice<[UInt8]>) -> Bool {
         var key: [UInt8] = []
         for component in components { FolderTree.extend(&key, by: component) }
@@ -82,6 +83,6 @@ final class FolderTree: Sendable {
         key.append(UInt8(ascii: "/"))
     }
 
-    /// Keeps a folder for the next `takeChanged`.
+    /// Adds a folder to the next `takeChanged`.
     func noteChanged(_ folder: Folder) { state.withLock { $0.changed.append(folder) } }
 }

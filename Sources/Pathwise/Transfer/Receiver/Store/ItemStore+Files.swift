@@ -2,7 +2,7 @@ internal import Glibc
 internal import PathTransport
 
 extension ItemStore {
-    /// Stores a file or what came from a pipe.
+    /// Stores a file or the content of a pipe.
     func storeFile(
         _ delivery: Delivery, _ spot: Destination.Spot, _ item: inout ReceivedItem
     ) async throws {
@@ -43,7 +43,7 @@ extension ItemStore {
             }
             try file.file.setAttributes(
                 mode: header.mode, modified: header.kind == .pipe ? nil : header.modified)
-            // A large file's bytes are waited for here, so that small ones need not wait for it.
+            // A large file is synchronised here, so that small ones need not wait for it.
             if options.synchronizes, !header.isEager { try await file.synchronize() }
             let name = try await committer.commit(
                 Committer.Item(
@@ -56,13 +56,13 @@ extension ItemStore {
         }
     }
 
-    /// True when going on from the part that arrived would fail again.
+    /// Whether resuming from the received part would fail again.
     private static func isHopeless(_ error: any Error) -> Bool {
         guard case .mismatch = error as? TransferError else { return false }
         return true
     }
 
-    /// Which item of which client a file is, for the name that it has until it is whole.
+    /// A digest of client and item name, for the temporary name of the file.
     private func identity(_ header: TransferHeader, _ client: PublicKey) throws -> [UInt8] {
         var digest = try RunningDigest()
         for part in [options.secret, Array(client.base64.utf8), header.name.bytes] {
@@ -71,7 +71,7 @@ extension ItemStore {
         return try digest.finish()
     }
 
-    /// Asks the sender to go on where an earlier transfer ended; the offset that it goes on from.
+    /// Asks the sender to resume where an earlier transfer ended; returns the offset.
     private func resume(_ file: IncomingFile, _ delivery: Delivery) async throws -> UInt64 {
         let header = delivery.header
         let usable =
@@ -87,7 +87,7 @@ extension ItemStore {
         return verified
     }
 
-    /// A file of the item's name, or of one that it may have got from it, with its size and time.
+    /// An existing file with the item's size and time, under its name or one numbered after it.
     private func twin(
         of header: TransferHeader, in spot: Destination.Spot
     ) throws(FileError) -> Twin? {
@@ -101,8 +101,8 @@ extension ItemStore {
         }
     }
 
-    /// The first thing that `look` makes of what stands under the item's name, or under one that
-    /// the item may have got from it; nil at the first name that is free.
+    /// The first result of `look` for the entries under the item's name and those numbered after
+    /// it; nil at the first free name.
     func firstOfItsNames<Found>(
         in spot: Destination.Spot, look: (_ name: [UInt8], _ there: stat) -> Found?
     ) throws(FileError) -> Found? {
@@ -117,7 +117,7 @@ extension ItemStore {
         return nil
     }
 
-    /// Whether the sender proves that it has the content of a file that is there.
+    /// Whether the sender proves that it has the content of an existing file.
     private func confirm(
         _ twin: Twin, _ delivery: Delivery, _ spot: Destination.Spot, _ item: inout ReceivedItem
     ) async throws -> Bool {

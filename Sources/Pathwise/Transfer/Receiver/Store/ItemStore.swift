@@ -3,15 +3,14 @@ internal import PathNetwork
 internal import PathTelemetry
 public import PathTransport
 
-/// How a receiver stores what arrives.
+/// How a receiver stores items.
 public struct StoreOptions: Sendable {
     public var place: ReceivePlace
-    /// What becomes of an item whose name is taken.
+    /// What happens to an item whose name exists.
     public var onConflict = ConflictRule.rename
-    /// An item is said to be stored only when it would survive a loss of power.
+    /// Whether an item counts as stored only when it would survive a power failure.
     public var synchronizes = true
-    /// Makes the names of unfinished items such that nobody else can guess them; the same secret
-    /// finds them again.
+    /// Makes the names of unfinished items unguessable; the same secret finds them again.
     public var secret: [UInt8]
 
     public init(place: ReceivePlace, secret: [UInt8]) {
@@ -20,22 +19,22 @@ public struct StoreOptions: Sendable {
     }
 }
 
-/// Stores what arrives, each item under a name of its own until it is whole.
+/// Stores items, each under a temporary name until it is complete.
 ///
 /// *Any thread.* docs/protocol.md, "Transfers".
 public final class ItemStore: Sendable {
-    /// Code of STOP_SENDING for an item that is not wanted any more.
+    /// Code of STOP_SENDING for an item that is no longer wanted.
     private static let stopCode: UInt64 = 1
 
     let options: StoreOptions
     private let destination: Destination?
     let committer: Committer
-    /// One item at a time on standard output, and on a file that the user named.
+    /// Lets one item at a time write to standard output, or to a file that the user named.
     private let gate = ItemGate()
     private let output: PipeGate
     private let lost = Guarded(false)
 
-    /// - Throws: `FileError` when the system lacks descriptors.
+    /// - Throws: `FileError` if the system is out of file descriptors.
     public init(_ options: StoreOptions) throws(FileError) {
         self.options = options
         output = try PipeGate()
@@ -50,23 +49,22 @@ public final class ItemStore: Sendable {
             changed: { destination?.takeChanged() ?? [] })
     }
 
-    /// True when standard output holds a part of an item, or its reader has gone: nothing that is
-    /// written to it from now on would be right.
+    /// Whether standard output has a partial item, or no reader any more, so that further output
+    /// would be wrong.
     public var isOutputLost: Bool { lost.withLock { $0 } }
 
     /// Ends the wait for a reader of standard output.
     public func cancel() { output.cancel() }
 
-    /// An item's place in the order of standard output; `receive` has to follow.
+    /// Takes an item's turn on standard output; `receive` has to follow.
     public func nextTurn() -> Int { destination == nil ? gate.enter() : 0 }
 
-    /// Takes one item off its stream and answers the sender.
+    /// Receives one item from its stream and answers the sender.
     ///
     /// - Parameters:
     ///   - turn: from `nextTurn`, in the order of the streams.
     ///   - progress: called with the number of bytes stored since the last call.
-    /// - Returns: what became of it; nil when the sender gave the stream up before it said what
-    ///   the item is.
+    /// - Returns: its outcome; nil if the sender reset the stream before the header was complete.
     public func receive(
         _ stream: SessionStream, from client: PublicKey, turn: Int,
         progress: @escaping @Sendable (Int) -> Void = { _ in }
@@ -98,7 +96,7 @@ public final class ItemStore: Sendable {
         item.duration = MonotonicClock.now() - start
         let isAnswered = await answer(item, stream, isFormer: isFormer)
         if item.outcome == .failed {
-            // Whoever ends the connection because of it must not be faster than the reason.
+            // A caller that then ends the connection must not do so before the reason is delivered.
             if isAnswered { try? await stream.waitUntilDelivered() }
         } else {
             try? await reader.finish()
@@ -106,7 +104,7 @@ public final class ItemStore: Sendable {
         return item
     }
 
-    /// Refuses an item without looking at it.
+    /// Refuses an item without reading its content.
     public func refuse(
         _ stream: SessionStream, from client: PublicKey, reason: TransferReason, _ text: String
     ) async -> ReceivedItem? {
@@ -123,9 +121,9 @@ public final class ItemStore: Sendable {
         return item
     }
 
-    /// Says what became of an item; a sender that goes on sending one that failed is stopped.
+    /// Sends the result of an item; a sender that continues to send a failed one is stopped.
     ///
-    /// - Returns: false when the stream takes no answer any more.
+    /// - Returns: false if the stream is closed for answers.
     private func answer(
         _ item: ReceivedItem, _ stream: SessionStream, isFormer: Bool
     ) async -> Bool {
@@ -150,7 +148,7 @@ public final class ItemStore: Sendable {
         }
     }
 
-    /// What a sender of version 1 understands: not stored, no bytes, and why.
+    /// An answer that a sender of version 1 understands: not stored, no bytes, and the reason.
     private static let formerRefusal: [UInt8] = {
         let text = Array("this receiver speaks another version; update the sender".utf8)
         var bytes: [UInt8] = [1]

@@ -1,18 +1,18 @@
 internal import Glibc
 internal import PathTransport
 
-/// A file that stands under an item's name, with its size and time: most likely the same one.
+/// An existing file with an item's name, size and time, which is most likely the same.
 ///
-/// Its content stays the receiver's secret: the sender has to prove that it has it.
+/// Its content is not revealed: the sender has to prove that it has it.
 struct Twin: Sendable {
-    /// Most numbered names that are looked at.
+    /// Most numbered names that are checked.
     static let mostTried = 1000
 
     let file: OpenFile
     let name: [UInt8]
     let size: UInt64
 
-    /// The digest of its content; nil when it became shorter.
+    /// The digest of its content; nil if it became shorter.
     func digest() async throws -> [UInt8]? {
         let room = UnsafeMutableRawBufferPointer.allocate(
             byteCount: TransferReader.largeCapacity, alignment: 64)
@@ -20,7 +20,7 @@ struct Twin: Sendable {
         return try await RunningDigest.prefix(of: file, length: size, buffer: room)?.finish()
     }
 
-    /// Its digest, if all of the sender's proofs fit; nil otherwise.
+    /// Its digest if all of the sender's proofs match, else nil.
     func proved(by proof: () async throws -> [UInt8]) async throws -> [UInt8]? {
         let room = UnsafeMutableRawBufferPointer.allocate(
             byteCount: TransferReader.largeCapacity, alignment: 64)
