@@ -21,7 +21,7 @@ public enum SimulationError: Error, Hashable, Sendable, CustomStringConvertible 
         switch self {
         case .unknownOption(let key, let value):
             return "link option '\(clipped(key))=\(clipped(value))': no such key; use one of "
-                + LinkOption.keys.joined(separator: ", ") + ", name, mtu"
+                + LinkOption.all.map { String($0.key) }.joined(separator: ", ") + ", name, mtu"
                 + " (prefix f or r sets one direction only)"
         case .invalidOption(let key, let value, let mend):
             return "link option '\(clipped(key))=\(clipped(value))': \(mend)"

@@ -114,8 +114,8 @@ struct RefusalTests {
     @Test func links() throws {
         try expect(
             ["emulate", "--to", "127.0.0.1:9", "--link", "rata=5"], 64,
-            "link option 'rata=5': no such key; use one of rate, rate@SECONDS, trace, queue, "
-                + "delay, rtt, jitter, reorder, loss, ge, down, duplicate, corrupt, netem, name, "
+            "link option 'rata=5': no such key; use one of rate, rate@S, trace, queue, "
+                + "delay, rtt, netem, down, ge, loss, jitter, reorder, duplicate, corrupt, name, "
                 + "mtu (prefix f or r sets one direction only)")
         try expect(
             ["emulate", "--to", "127.0.0.1:9", "--link", "loss=2"], 64,

@@ -6,6 +6,8 @@ public import PathTelemetry
 ///     bottleneck (rate or trace, drop-tail queue) -> loss -> duplication
 ///         -> delay and jitter -> corruption -> the other side
 ///
+/// What goes wrong on the way is `LinkFaults`, a file a fault.
+///
 /// - *handle*: `handleSend` offers a packet. The bytes stay with the caller, who gives a token.
 /// - *poll*: `popDelivery` until nil, at the latest at `nextDelivery`.
 /// - *read*: `nextDelivery`, and `counters` after `advance(to:)`.
@@ -68,7 +70,11 @@ public struct Link: Sendable {
     private let isPlain: Bool
     private var now = Int64.min
     private var bottleneck: Bottleneck
-    private var impairments: LinkImpairments
+    private var faults: LinkFaults
+    /// Of losses and delays.
+    private var random: LinkRandom
+    /// Of copies and their delays: apart, so that copies do not move losses and delays.
+    private var copies: LinkRandom
     private var departures = TimedQueue()
     private var deliveries = TimedQueue()
     private var lastDue = Int64.min
@@ -92,8 +98,10 @@ public struct Link: Sendable {
         self.origin = Link.bounded(origin)
         self.overhead = max(0, min(overhead, 1024))
         bottleneck = Bottleneck(parameters)
-        impairments = LinkImpairments(
-            parameters, random: LinkRandom(seed: seed, path: path, direction: direction))
+        random = LinkRandom(seed: seed, path: path, direction: direction)
+        copies = random.branch(0x6475_706c_6963_6174)
+        faults = parameters.faults
+        faults.start(random)
         isPlain = !parameters.isNetem
     }
 
@@ -112,7 +120,7 @@ public struct Link: Sendable {
             counters.droppedSize.add(size)
             return .dropped(.size)
         }
-        if impairments.isDown(now) {
+        if faults.isDown(at: now) {
             counters.droppedOutage.add(size)
             return .dropped(.outage)
         }
@@ -146,21 +154,21 @@ public struct Link: Sendable {
 
     /// The packet leaves the bottleneck at `departure`.
     private mutating func propagate(_ size: Int, _ token: Int, departure: Int64) -> SendResult {
-        if impairments.isDown(departure) {
+        if faults.isDown(at: departure) {
             hold(size, until: departure, tag: Link.outageTag)
             return .dropped(.outage)
         }
-        if impairments.isLost() {
+        if faults.loses(&random) {
             hold(size, until: departure, tag: Link.lostTag)
             return .dropped(.loss)
         }
-        schedule(size, token, due: saturatingSum(departure, impairments.delay()), tag: 0)
-        guard impairments.isDuplicated() else {
+        schedule(size, token, due: saturatingSum(departure, delay()), tag: 0)
+        guard faults.copies(&copies) else {
             hold(size, until: departure, tag: 0)
             return .accepted(copies: 1)
         }
         schedule(
-            size, token, due: saturatingSum(departure, impairments.delayOfCopy()),
+            size, token, due: saturatingSum(departure, delayOfCopy()),
             tag: Link.duplicateTag)
         hold(size, until: departure, tag: Link.duplicateTag)
         return .accepted(copies: 2)
@@ -169,7 +177,7 @@ public struct Link: Sendable {
     /// Loss first; then the queue holds everything until it leaves for good at
     /// `max(now + delay, last departure) + size / rate`.
     private mutating func queueNetem(_ size: Int, _ token: Int) -> SendResult {
-        if impairments.isLost() {
+        if faults.loses(&random) {
             counters.droppedLoss.add(size)
             return .dropped(.loss)
         }
@@ -177,10 +185,10 @@ public struct Link: Sendable {
             counters.droppedQueue.add(size)
             return .dropped(.queueFull)
         }
-        enterNetem(size, token, delay: impairments.delay(), tag: 0)
-        guard impairments.isDuplicated(), hasRoom(size) else { return .accepted(copies: 1) }
+        enterNetem(size, token, delay: delay(), tag: 0)
+        guard faults.copies(&copies), hasRoom(size) else { return .accepted(copies: 1) }
         counters.duplicated.add(size)
-        enterNetem(size, token, delay: impairments.delayOfCopy(), tag: Link.duplicateTag)
+        enterNetem(size, token, delay: delayOfCopy(), tag: Link.duplicateTag)
         return .accepted(copies: 2)
     }
 
@@ -202,7 +210,15 @@ public struct Link: Sendable {
         deliveries.push(due: due, token: token, bytes: size, tag: tag | damageTag())
     }
 
-    private mutating func damageTag() -> UInt8 { impairments.isCorrupted() ? Link.corruptTag : 0 }
+    private mutating func damageTag() -> UInt8 { faults.damages() ? Link.corruptTag : 0 }
+
+    private mutating func delay() -> Int64 {
+        nanoseconds(faults.delay(parameters.delayMilliseconds, &random) * 1e6)
+    }
+
+    private mutating func delayOfCopy() -> Int64 {
+        nanoseconds(faults.delay(parameters.delayMilliseconds, &copies) * 1e6)
+    }
 
     /// Counts a packet as queued until its departure.
     private mutating func hold(_ size: Int, until departure: Int64, tag: UInt8) {
@@ -234,7 +250,7 @@ public struct Link: Sendable {
         var damage: Damage?
         if entry.tag & Link.corruptTag != 0 {
             counters.corrupted.add(size)
-            damage = Damage(seed: impairments.damageSeed(of: entry.order))
+            damage = faults.damage(of: entry.order)
         }
         return Delivery(
             token: entry.token, time: Instant(nanoseconds: saturatingSum(entry.due, origin)),

@@ -29,18 +29,18 @@ public struct LinkCounters: Sendable, Hashable {
     /// Handed to the link.
     public var sent = Volume()
     /// Copies that the link made.
-    public var duplicated = Volume()
+    var duplicated = Volume()
     public var delivered = Volume()
     /// Of the delivered ones, those with flipped bits.
-    public var corrupted = Volume()
+    var corrupted = Volume()
     /// Turned away by the full queue.
-    public var droppedQueue = Volume()
-    public var droppedLoss = Volume()
-    public var droppedOutage = Volume()
+    var droppedQueue = Volume()
+    var droppedLoss = Volume()
+    var droppedOutage = Volume()
     /// Larger than the MTU.
-    public var droppedSize = Volume()
+    var droppedSize = Volume()
     /// Turned away because the link held `LinkBounds.heldPackets`.
-    public var droppedOverflow = Volume()
+    var droppedOverflow = Volume()
     /// In the bottleneck, the one in service included.
     public var queued = Volume()
     /// Past the bottleneck and not yet delivered.
@@ -48,6 +48,31 @@ public struct LinkCounters: Sendable, Hashable {
     public var maximumQueueBytes = 0
 
     public init() {}
+
+    /// A count as tables and JSON show it.
+    public struct Shown: Sendable {
+        /// The heading of its column; nil for one that stands in JSON alone.
+        public let title: String?
+        /// The member of the object; nil for one that stands in tables alone.
+        public let key: String?
+        /// True when the column shows bytes instead of packets.
+        public var isBytes = false
+        public let volume: @Sendable (LinkCounters) -> Volume
+    }
+
+    /// What became of the packets, in the order of the columns.
+    public static let shown = [
+        Shown(title: "packets", key: "sent") { $0.sent },
+        Shown(title: "delivered", key: "delivered") { $0.delivered },
+        Shown(title: "bytes", key: nil, isBytes: true) { $0.delivered },
+        Shown(title: "queue full", key: "dropped_queue") { $0.droppedQueue },
+        Shown(title: "lost", key: "dropped_loss") { $0.droppedLoss },
+        Shown(title: "outage", key: "dropped_outage") { $0.droppedOutage },
+        Shown(title: "too big", key: "dropped_size") { $0.droppedSize },
+        Shown(title: nil, key: "dropped_overflow") { $0.droppedOverflow },
+        Shown(title: "corrupt", key: "corrupted") { $0.corrupted },
+        Shown(title: "twice", key: "duplicated") { $0.duplicated },
+    ]
 
     /// Dropped for whatever reason.
     public var dropped: Volume {

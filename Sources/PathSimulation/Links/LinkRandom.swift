@@ -4,7 +4,7 @@ import PathTelemetry
 ///
 /// Loss and jitter share a stream and draw from it exactly as the testbed's emulator does, so that
 /// seed, path, direction and count of packets give the same losses there and here.
-struct LinkRandom: RandomNumberGenerator, Sendable {
+struct LinkRandom: RandomNumberGenerator, Sendable, Hashable {
     private var stream: SplitMix64
 
     init(state: UInt64) { stream = SplitMix64(state: state) }

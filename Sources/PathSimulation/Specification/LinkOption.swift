@@ -1,95 +1,107 @@
 import PathTelemetry
 
-/// One parsed `KEY=VALUE` of a direction.
-enum LinkOption {
-    case rate(Double)
-    case rateStep(LinkParameters.RateStep)
-    case trace(CapacityTrace)
-    case queue(LinkParameters.QueueLimit)
-    case delay(Double)
-    case jitter(LinkParameters.Jitter)
-    case reorder(Bool)
-    case loss(Double)
-    case burstLoss(LinkParameters.GilbertElliott)
-    case outages([LinkParameters.Outage])
-    case duplicate(Double)
-    case corrupt(Double)
-    case netem(Bool)
+/// One `KEY=VALUE` of a link's options: how it is written, what it does, and how it is read.
+struct LinkOption: Sendable {
+    typealias Setter = @Sendable (inout LinkParameters) throws(SimulationError) -> Void
 
-    static let keys = [
-        "rate", "rate@SECONDS", "trace", "queue", "delay", "rtt", "jitter", "reorder", "loss", "ge",
-        "down", "duplicate", "corrupt", "netem",
+    /// As help texts show it; the key is what stands before the `=`.
+    let form: String
+    /// What it does, in one line.
+    let help: String
+    /// Reads a value; what comes back sets it for one direction.
+    let parse: @Sendable (OptionText) throws(SimulationError) -> Setter
+
+    init(
+        _ form: String, _ help: String,
+        parse: @escaping @Sendable (OptionText) throws(SimulationError) -> Setter
+    ) {
+        self.form = form
+        self.help = help
+        self.parse = parse
+    }
+
+    /// The key as it is written, `rate@S` for one that goes on behind the `@`.
+    var key: Substring { form.prefix { $0 != "=" } }
+
+    /// All there are, without those that belong to both directions (`name`, `mtu`).
+    static let all = bottleneck + LinkFaults.options.map(LinkOption.init)
+
+    /// The option that a key of a text means.
+    ///
+    /// - Parameter key: without the prefix of a direction.
+    static func named(_ key: Substring) -> LinkOption? {
+        all.first { option in
+            guard let at = option.key.firstIndex(of: "@") else { return option.key == key }
+            return key.hasPrefix(option.key[...at])
+        }
+    }
+
+    /// The option of a fault.
+    private init(_ option: FaultOption<LinkFaults>) {
+        self.init(option.form, option.help) { (text) throws(SimulationError) in
+            // Refused here at the latest, whether or not a direction takes it.
+            var alone = LinkFaults()
+            try option.set(&alone, text)
+            return { (link) throws(SimulationError) in try option.set(&link.faults, text) }
+        }
+    }
+
+    /// What the link is without faults.
+    private static let bottleneck = [
+        LinkOption("rate=MBPS", "bottleneck rate, 10^6 bit/s of IP bytes; 0 = unlimited") {
+            (text) throws(SimulationError) in
+            let megabits = try text.rate(text.value, zero: "0 for unlimited or ")
+            return { $0.rateMegabits = megabits }
+        },
+        LinkOption("rate@S=MBPS", "new rate from S seconds on; repeat with rising S") {
+            (text) throws(SimulationError) in
+            let step = LinkParameters.RateStep(
+                at: try text.time(text.key.dropFirst("rate@".count)),
+                megabits: try text.rate(text.value, zero: nil))
+            return { (link) throws(SimulationError) in try link.append(step) }
+        },
+        LinkOption("trace=FILE", "Mahimahi trace instead of a rate") {
+            (text) throws(SimulationError) in
+            let trace = try CapacityTrace(file: resolved(String(text.value), in: text.folder))
+            return { $0.trace = trace }
+        },
+        LinkOption("queue=N[b|p]", "drop-tail limit in bytes or packets (150000b)") {
+            (text) throws(SimulationError) in
+            let limit = try text.queueLimit()
+            return { $0.queue = limit }
+        },
+        LinkOption("delay=MS", "one-way delay") { (text) throws(SimulationError) in
+            let milliseconds = try text.milliseconds(text.value)
+            return { $0.delayMilliseconds = milliseconds }
+        },
+        LinkOption("rtt=MS", "sets the delay of each direction to MS/2") {
+            (text) throws(SimulationError) in
+            let milliseconds = try text.milliseconds(text.value) / 2
+            return { $0.delayMilliseconds = milliseconds }
+        },
+        LinkOption("netem=1", "the discipline of one Linux netem queue; sets queue=1000p") {
+            (text) throws(SimulationError) in
+            let isOn = try text.flag()
+            return { link in
+                link.isNetem = isOn
+                if isOn { link.queue = .packets(1000) }
+            }
+        },
     ]
+}
 
-    static func isKey(_ key: Substring) -> Bool {
-        key.hasPrefix("rate@") || (keys.contains(String(key)) && key != "rate@SECONDS")
-    }
-
-    /// - Parameters:
-    ///   - key: without the prefix of a direction; `isKey` holds.
-    ///   - folder: where relative trace names start.
-    init(key: Substring, value: Substring, folder: String) throws(SimulationError) {
-        let text = OptionText(key: key, value: value)
-        switch key {
-        case "rate": self = .rate(try text.rate(value, zero: "0 for unlimited or "))
-        case "trace": self = .trace(try CapacityTrace(file: resolved(String(value), in: folder)))
-        case "queue": self = .queue(try text.queueLimit())
-        case "delay": self = .delay(try text.milliseconds(value))
-        case "rtt": self = .delay(try text.milliseconds(value) / 2)
-        case "jitter": self = .jitter(try text.jitter())
-        case "reorder": self = .reorder(try text.flag())
-        case "loss": self = .loss(try text.probability(value))
-        case "ge": self = .burstLoss(try text.gilbertElliott())
-        case "down": self = .outages(try text.outages())
-        case "duplicate": self = .duplicate(try text.probability(value))
-        case "corrupt": self = .corrupt(try text.probability(value))
-        case "netem": self = .netem(try text.flag())
-        default:
-            guard key.hasPrefix("rate@") else {
-                throw .unknownOption(key: String(key), value: String(value))
-            }
-            self = .rateStep(
-                LinkParameters.RateStep(
-                    at: try text.time(key.dropFirst(5)),
-                    megabits: try text.rate(value, zero: nil)))
+extension LinkParameters {
+    fileprivate mutating func append(_ step: RateStep) throws(SimulationError) {
+        if let last = rateSteps.last, step.at <= last.at {
+            throw .invalidOption(
+                key: "rate@\(step.at.seconds)", value: "\(step.megabits)",
+                mend: "rate changes must come in rising order of time")
         }
-    }
-
-    /// Sets the option; keys that add to a list check its order and length.
-    func apply(to link: inout LinkParameters) throws(SimulationError) {
-        switch self {
-        case .rate(let megabits): link.rateMegabits = megabits
-        case .rateStep(let step):
-            if let last = link.rateSteps.last, step.at <= last.at {
-                throw .invalidOption(
-                    key: "rate@\(step.at.seconds)", value: "\(step.megabits)",
-                    mend: "rate changes must come in rising order of time")
-            }
-            guard link.rateSteps.count < LinkBounds.steps else {
-                throw .invalidOption(
-                    key: "rate@\(step.at.seconds)", value: "\(step.megabits)",
-                    mend: "at most \(LinkBounds.steps) rate changes; use trace=FILE for more")
-            }
-            link.rateSteps.append(step)
-        case .trace(let trace): link.trace = trace
-        case .queue(let limit): link.queue = limit
-        case .delay(let milliseconds): link.delayMilliseconds = milliseconds
-        case .jitter(let jitter): link.jitter = jitter
-        case .reorder(let isOn): link.reorders = isOn
-        case .loss(let probability): link.loss = probability
-        case .burstLoss(let model): link.burstLoss = model
-        case .outages(let outages):
-            guard link.outages.count + outages.count <= LinkBounds.steps else {
-                throw .invalidOption(
-                    key: "down", value: "...",
-                    mend: "at most \(LinkBounds.steps) outages; S-E/PERIOD repeats one")
-            }
-            link.outages += outages
-        case .duplicate(let probability): link.duplication = probability
-        case .corrupt(let probability): link.corruption = probability
-        case .netem(let isOn):
-            link.isNetem = isOn
-            if isOn { link.queue = .packets(1000) }
+        guard rateSteps.count < LinkBounds.steps else {
+            throw .invalidOption(
+                key: "rate@\(step.at.seconds)", value: "\(step.megabits)",
+                mend: "at most \(LinkBounds.steps) rate changes; use trace=FILE for more")
         }
+        rateSteps.append(step)
     }
 }

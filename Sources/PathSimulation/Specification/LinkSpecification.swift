@@ -6,22 +6,8 @@ import PathTelemetry
 /// sets only client to server and `r` only back (`frate=`, `rdown=`). A later key replaces an
 /// earlier one, except that `rate@` and `down` add up.
 ///
-///     rate=MBPS         bottleneck rate, 10^6 bit/s of IP bytes; 0 = unlimited
-///     rate@S=MBPS       new rate from S seconds on; repeat with rising S
-///     trace=FILE        Mahimahi trace instead of a rate
-///     queue=N[b|p]      drop-tail limit in bytes or packets (150000b)
-///     delay=MS          one-way delay; rtt=MS sets it to MS/2
-///     jitter=MS         adds a uniform [0,MS) to the delay of each packet
-///     jitter=normal:SD  adds a normal deviate, cut at 4 SD and at zero delay
-///     reorder=1         jitter may reorder; by default a packet waits for those before it
-///     loss=P            independent loss, after the bottleneck
-///     ge=P:R[:LG:LB]    Gilbert-Elliott loss: good to bad, bad to good, loss in each (0:1)
-///     down=S-E[/PERIOD] outage from S to E seconds, repeated if given; several joined by ';'
-///     duplicate=P       a packet arrives twice
-///     corrupt=P         one to three bits of a packet arrive flipped
-///     netem=1           the discipline of one Linux netem queue; sets queue=1000p
-///     name=NAME         the path's name       (of the path, no prefix)
-///     mtu=BYTES         larger IP packets are discarded (1500; of the path, no prefix)
+/// What there is stands in `LinkOption.all` and is shown by `forms`; `name=` and `mtu=` belong to
+/// the path and have no prefix.
 public struct LinkSpecification: Sendable, Hashable {
     /// Nil when the options gave none.
     public var name: String?
@@ -37,6 +23,14 @@ public struct LinkSpecification: Sendable, Hashable {
     /// The parameters of one direction.
     public subscript(direction: LinkDirection) -> LinkParameters {
         direction == .forward ? forward : backward
+    }
+
+    /// How each option is written and what it does, for help texts.
+    public static var forms: [(form: String, help: String)] {
+        LinkOption.all.map { ($0.form, $0.help) } + [
+            ("name=NAME", "the path's name"),
+            ("mtu=BYTES", "larger IP packets are discarded (1500)"),
+        ]
     }
 
     /// Parses an option string.
@@ -86,17 +80,16 @@ public struct LinkSpecification: Sendable, Hashable {
             throw .invalidOption(
                 key: String(key), value: String(value),
                 mend: "a simulated path has no addresses; leave it out")
-        } else if LinkOption.isKey(key) {
-            let option = try LinkOption(key: key, value: value, folder: folder)
-            try option.apply(to: &forward)
-            try option.apply(to: &backward)
-        } else if key.hasPrefix("f") || key.hasPrefix("r"), LinkOption.isKey(key.dropFirst()) {
-            let option = try LinkOption(key: key.dropFirst(), value: value, folder: folder)
-            if key.hasPrefix("f") {
-                try option.apply(to: &forward)
-            } else {
-                try option.apply(to: &backward)
-            }
+        } else if let option = LinkOption.named(key) {
+            let set = try option.parse(OptionText(key: key, value: value, folder: folder))
+            try set(&forward)
+            try set(&backward)
+        } else if key.hasPrefix("f") || key.hasPrefix("r"),
+            let option = LinkOption.named(key.dropFirst())
+        {
+            let set = try option.parse(
+                OptionText(key: key.dropFirst(), value: value, folder: folder))
+            if key.hasPrefix("f") { try set(&forward) } else { try set(&backward) }
         } else {
             throw .unknownOption(key: String(key), value: String(value))
         }

@@ -14,10 +14,7 @@ struct EmulateCommand: AsyncParsableCommand {
             it, and answers go the way back. Give the printed --path options to the sender.
 
             A link is KEY=VALUE joined by commas; f and r before a key set one direction only:
-              name=NAME  rate=MBIT  rtt=MS  delay=MS  queue=BYTESb|PACKETSp  loss=P
-              ge=P:R     burst loss, good to bad and back     jitter=MS  reorder=1
-              down=S-E[/PERIOD]  outage in seconds from the start   rate@S=MBIT  new rate
-              duplicate=P  corrupt=P  mtu=BYTES  trace=FILE  Mahimahi trace instead of a rate
+            \(EmulationText.forms)
 
             Examples:
               pathwise emulate --to 127.0.0.1:5000 --listen 127.0.0.1:7001 \\

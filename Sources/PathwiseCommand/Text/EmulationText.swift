@@ -6,6 +6,16 @@ import PathTransport
 
 /// The output of `emulate`.
 enum EmulationText {
+    /// The options of a link with a line each, for help texts.
+    static var forms: String {
+        let forms = LinkSpecification.forms
+        let widest = forms.reduce(0) { max($0, $1.form.count) }
+        return forms.map { option in
+            let gap = String(repeating: " ", count: widest + 2 - option.form.count)
+            return "  " + option.form + gap + option.help
+        }.joined(separator: "\n")
+    }
+
     /// One line per path: its name and the option to send over it.
     static func paths(of emulation: Emulation) -> String {
         let widest = emulation.paths.reduce(0) { max($0, $1.name.count) }
@@ -41,12 +51,9 @@ enum EmulationText {
 
     /// The table at the end.
     static func summary(of emulation: Emulation, _ status: EmulationStatus) -> String {
-        var table = TextTable([
-            TextTable.Column("path", .left), TextTable.Column("direction", .left),
-            TextTable.Column("packets"), TextTable.Column("delivered"), TextTable.Column("bytes"),
-            TextTable.Column("queue full"), TextTable.Column("lost"), TextTable.Column("outage"),
-            TextTable.Column("too big"), TextTable.Column("corrupt"), TextTable.Column("twice"),
-        ])
+        var table = TextTable(
+            [TextTable.Column("path", .left), TextTable.Column("direction", .left)]
+                + LinkCounters.shown.compactMap { $0.title.map { TextTable.Column($0) } })
         for (path, counters) in zip(emulation.paths, status.paths) {
             add("to server", counters.forward, path: path.name, to: &table)
             add("to client", counters.backward, path: "", to: &table)
@@ -64,12 +71,11 @@ enum EmulationText {
     ) {
         table.add(
             [path, direction]
-                + [
-                    counters.sent.packets, counters.delivered.packets, counters.delivered.bytes,
-                    counters.droppedQueue.packets, counters.droppedLoss.packets,
-                    counters.droppedOutage.packets, counters.droppedSize.packets,
-                    counters.corrupted.packets, counters.duplicated.packets,
-                ].map(NumberText.count))
+                + LinkCounters.shown.compactMap { count in
+                    guard count.title != nil else { return nil }
+                    let volume = count.volume(counters)
+                    return NumberText.count(count.isBytes ? volume.bytes : volume.packets)
+                })
     }
 
     /// The object of `--json`.
@@ -93,18 +99,13 @@ enum EmulationText {
     }
 
     private static func json(_ counters: LinkCounters) -> JSONValue {
-        func volume(_ volume: LinkCounters.Volume) -> JSONValue {
-            ["packets": .count(volume.packets), "bytes": .count(volume.bytes)]
+        let volumes = LinkCounters.shown.compactMap { count in
+            count.key.map { key -> (key: String, value: JSONValue) in
+                let volume = count.volume(counters)
+                return (key, ["packets": .count(volume.packets), "bytes": .count(volume.bytes)])
+            }
         }
-        return [
-            "sent": volume(counters.sent), "delivered": volume(counters.delivered),
-            "dropped_queue": volume(counters.droppedQueue),
-            "dropped_loss": volume(counters.droppedLoss),
-            "dropped_outage": volume(counters.droppedOutage),
-            "dropped_size": volume(counters.droppedSize),
-            "dropped_overflow": volume(counters.droppedOverflow),
-            "corrupted": volume(counters.corrupted), "duplicated": volume(counters.duplicated),
-            "maximum_queue_bytes": .count(counters.maximumQueueBytes),
-        ]
+        return .object(
+            volumes + [("maximum_queue_bytes", .count(counters.maximumQueueBytes))])
     }
 }

@@ -1,0 +1,35 @@
+import PathTelemetry
+
+/// One to three bits of a packet that arrive flipped.
+struct Corruption: LinkFault {
+    var probability = 0.0
+    private var errors = LinkRandom(state: 0)
+    private var damageSalt: UInt64 = 0
+
+    static let options = [
+        FaultOption<Corruption>("corrupt=P", "one to three bits of a packet arrive flipped") {
+            (fault, text) throws(SimulationError) in
+            fault.probability = try text.probability(text.value)
+        }
+    ]
+
+    mutating func start(_ random: LinkRandom) {
+        errors = random.branch(0x636f_7272_7570_7421)
+        var salt = random.branch(0x6461_6d61_6765_2121)
+        damageSalt = salt.next()
+    }
+
+    mutating func damages() -> Bool { probability > 0 && errors.uniform() < probability }
+
+    func damage(of delivery: UInt64) -> Damage? {
+        probability > 0 ? Damage(seed: SplitMix64.mix(damageSalt &+ delivery)) : nil
+    }
+}
+
+extension LinkParameters {
+    /// Probability that one to three bits of a packet arrive flipped.
+    var corruption: Double {
+        get { faults[Corruption.self].probability }
+        set { faults[Corruption.self].probability = newValue }
+    }
+}

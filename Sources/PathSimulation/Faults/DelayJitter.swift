@@ -1,0 +1,56 @@
+import PathTelemetry
+
+/// Delay that changes from packet to packet, and with it their order where that is allowed.
+struct DelayJitter: LinkFault {
+    var kind = LinkParameters.Jitter.none
+    var reorders = false
+
+    static let options = [
+        FaultOption<DelayJitter>(
+            "jitter=[normal:]MS",
+            "adds a uniform [0,MS), or a normal deviate cut at 4 MS and at zero delay"
+        ) { (fault, text) throws(SimulationError) in
+            let prefix = "normal:"
+            let isNormal = text.value.hasPrefix(prefix)
+            let size = try text.milliseconds(
+                isNormal ? text.value.dropFirst(prefix.count) : text.value)
+            fault.kind =
+                size == 0 ? .none : isNormal ? .normal(deviation: size) : .uniform(width: size)
+        },
+        FaultOption<DelayJitter>(
+            "reorder=1", "jitter may reorder; by default a packet waits for those before it"
+        ) { (fault, text) throws(SimulationError) in
+            fault.reorders = try text.flag()
+        },
+    ]
+
+    func delay(_ milliseconds: Double, _ random: inout LinkRandom) -> Double {
+        switch kind {
+        case .none: milliseconds
+        case .uniform(let width): milliseconds + width * random.uniform()
+        case .normal(let deviation): milliseconds + deviation * random.boundedNormal()
+        }
+    }
+}
+
+extension LinkParameters {
+    /// What is added to the delay of each packet, milliseconds.
+    public enum Jitter: Sendable, Hashable {
+        case none
+        /// Uniform in `[0, width)`.
+        case uniform(width: Double)
+        /// Normal with mean zero, cut at four deviations and at a total delay of zero.
+        case normal(deviation: Double)
+    }
+
+    public var jitter: Jitter {
+        get { faults[DelayJitter.self].kind }
+        set { faults[DelayJitter.self].kind = newValue }
+    }
+
+    /// True when jitter may let a packet overtake; otherwise it waits for those before it.
+    var reorders: Bool {
+        get { faults[DelayJitter.self].reorders }
+        set { faults[DelayJitter.self].reorders = newValue }
+    }
+}

@@ -1,0 +1,95 @@
+import PathTelemetry
+
+/// Spans in which nothing enters or leaves the bottleneck.
+struct Outages: LinkFault {
+    var spans: [LinkParameters.Outage] = []
+
+    static let options = [
+        FaultOption<Outages>(
+            "down=S-E[/PERIOD]",
+            "outage from S to E seconds, repeated if given; several joined by ';'"
+        ) { (fault, text) throws(SimulationError) in
+            let spans = try Outages.spans(text)
+            guard fault.spans.count + spans.count <= LinkBounds.steps else {
+                throw .invalidOption(
+                    key: "down", value: "...",
+                    mend: "at most \(LinkBounds.steps) outages; S-E/PERIOD repeats one")
+            }
+            fault.spans += spans
+        }
+    ]
+
+    func isDown(at time: Int64) -> Bool {
+        for span in spans {
+            var into = time - span.start.nanoseconds
+            guard into >= 0 else { continue }
+            if span.period.nanoseconds > 0 { into %= span.period.nanoseconds }
+            if into < span.end.nanoseconds - span.start.nanoseconds { return true }
+        }
+        return false
+    }
+
+    private static func spans(
+        _ text: OptionText
+    ) throws(SimulationError) -> [LinkParameters.Outage] {
+        var spans: [LinkParameters.Outage] = []
+        for part in text.value.split(separator: ";", omittingEmptySubsequences: false) {
+            guard spans.count < LinkBounds.steps else {
+                throw text.invalid(
+                    "at most \(LinkBounds.steps) outages; S-E/PERIOD repeats one")
+            }
+            spans.append(try span(part, text))
+        }
+        return spans
+    }
+
+    private static func span(
+        _ part: Substring, _ text: OptionText
+    ) throws(SimulationError) -> LinkParameters.Outage {
+        let halves = part.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let span = halves.first, let dash = rangeDash(span) else {
+            throw text.invalid(
+                "use START-END or START-END/PERIOD in seconds, several joined by ';'")
+        }
+        let start = try text.time(span[..<dash])
+        let end = try text.time(span[span.index(after: dash)...])
+        guard end > start else { throw text.invalid("the end must be after the start") }
+        let period = halves.count > 1 ? try text.time(halves[1]) : .zero
+        guard period == .zero || period > end - start else {
+            throw text.invalid("the period must be longer than the outage")
+        }
+        return LinkParameters.Outage(start: start, end: end, period: period)
+    }
+
+    /// The dash between two numbers; one after an `e` belongs to an exponent.
+    private static func rangeDash(_ text: Substring) -> Substring.Index? {
+        var previous: Character = "e"
+        for index in text.indices {
+            if text[index] == "-", previous != "e", previous != "E" { return index }
+            previous = text[index]
+        }
+        return nil
+    }
+}
+
+extension LinkParameters {
+    /// A span in which nothing enters or leaves the bottleneck.
+    struct Outage: Sendable, Hashable {
+        var start: TimeDelta
+        /// The first moment that works again.
+        var end: TimeDelta
+        /// Repeats every so often when above zero.
+        var period: TimeDelta
+
+        init(start: TimeDelta, end: TimeDelta, period: TimeDelta = .zero) {
+            self.start = start
+            self.end = end
+            self.period = period
+        }
+    }
+
+    var outages: [Outage] {
+        get { faults[Outages.self].spans }
+        set { faults[Outages.self].spans = newValue }
+    }
+}
