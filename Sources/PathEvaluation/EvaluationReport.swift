@@ -26,11 +26,10 @@ public struct PolicyEvaluation: Sendable {
         gain = (analysis.reportedGain, analysis.gainInterval)
         if analysis.options.hasGate { gate = analysis.gate(verdict) }
         network = analysis.network?.figures(confidence: analysis.options.confidence)
-        if !analysis.isDeterministic,
-            analysis.options.estimators.contains(where: { $0.name == .replay })
-        {
+        let leftOut = analysis.options.estimators.filter { $0.kind.needs.contains(.certainPolicy) }
+        if !analysis.isDeterministic, let estimator = leftOut.first {
             notes.append(
-                "replay is left out: it takes a policy for the action it most probably takes, and "
+                "\(estimator.kind) is left out: it takes a policy for the action it most probably takes, and "
                     + "this one takes that with a probability of "
                     + "\(Verdict.percent(diagnostics.greatestProbability)) on average")
         }

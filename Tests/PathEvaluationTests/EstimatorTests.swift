@@ -87,8 +87,8 @@ func agree(_ left: Double, _ right: Double, within tolerance: Double = 1e-9) -> 
         ] {
             #expect(Estimator(parsing: text) == nil, "\(text)")
         }
-        for name in Estimator.Name.allCases {
-            #expect(Estimator(parsing: name.rawValue) == Estimator(name))
+        for kind in EstimatorDescriptor.catalogue {
+            #expect(Estimator(parsing: kind.name) == Estimator(kind))
         }
     }
 

@@ -203,7 +203,7 @@ import Testing
                 try LogReader.read(try write(text))
             ).policies[0]
             #expect(
-                policy.estimates.contains { $0.estimate.estimator.name == .replay } != isLeftOut)
+                policy.estimates.contains { $0.estimate.estimator.kind == .replay } != isLeftOut)
             #expect(policy.notes.contains { $0.contains("60 %") } == isLeftOut)
         }
     }
@@ -387,7 +387,7 @@ struct LogReferenceTests {
             options.resamples = 100
             let policy = try report("continuous", options).policies[0]
             // All estimators except replay, because the policy is random.
-            #expect(policy.estimates.count == Estimator.Name.allCases.count - 1)
+            #expect(policy.estimates.count == EstimatorDescriptor.catalogue.count - 1)
             for (estimate, interval) in policy.estimates {
                 #expect(interval.low <= interval.high, "\(method) \(estimate.estimator)")
                 #expect(!interval.method.isEmpty)

@@ -12,7 +12,7 @@ struct ReferenceTests {
     /// Estimators by the reference's names.
     static func estimator(_ key: String) -> Estimator? {
         let parts = key.split(separator: "_")
-        let names: [String: Estimator.Name] = [
+        let names: [String: EstimatorDescriptor] = [
             "IPS": .ips, "SNIPS": .snips, "DM": .dm, "DR": .dr, "SNDR": .sndr,
             "IPS_clip": .ipsClip, "DR_clip": .drClip, "SwitchDR": .switchDR, "DRos": .drOS,
             "SGIPS": .sgIPS, "SGDR": .sgDR, "Replay_pi_det": .replay,
@@ -54,7 +54,7 @@ struct ReferenceTests {
     @Test(arguments: logs) func tunedValues(name: String) throws {
         let clips = [1.0, 2, 5, 10, 20, 50, 100]
         let corrections = [0.001, 0.01, 0.05, 0.1, 0.5]
-        let families: [(String, Estimator.Name, [Double])] = [
+        let families: [(String, EstimatorDescriptor, [Double])] = [
             ("IPS", .ipsClip, clips), ("DR", .drClip, clips), ("SwitchDR", .switchDR, clips),
             ("DRos", .drOS, clips), ("SGIPS", .sgIPS, corrections), ("SGDR", .sgDR, corrections),
         ]

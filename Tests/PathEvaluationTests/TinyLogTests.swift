@@ -106,7 +106,7 @@ import Testing
         #expect(report.model == nil)
         #expect(report.recorded.knownError == nil)
         for (estimate, interval) in report.policies[0].estimates {
-            #expect(!estimate.estimator.name.needsModel)
+            #expect(!estimate.estimator.kind.needs.contains(.model))
             #expect(estimate.knownError == nil)
             // One reward in 0 ... 1 excludes almost nothing.
             #expect(interval.high - interval.low > 0.5)
@@ -140,7 +140,7 @@ import Testing
             #expect(gain.high > gain.low, "seed \(seed)")
         }
         #expect(recorded >= 270)
-        for (estimator, number) in held where estimator.name != .dm {
+        for (estimator, number) in held where estimator.kind != .dm {
             #expect(number >= 255, "\(estimator)")
         }
     }

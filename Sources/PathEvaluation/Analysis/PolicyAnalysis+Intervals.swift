@@ -6,7 +6,7 @@ extension PolicyAnalysis {
     /// there is none.
     public var estimates: [(estimate: Estimate, interval: Interval)] {
         options.estimators.compactMap { estimator in
-            if estimator.name == .replay, !isDeterministic { return nil }
+            if estimator.kind.needs.contains(.certainPolicy), !isDeterministic { return nil }
             return sums.estimate(estimator, tuning: options.tuning).map { estimate in
                 var named = Estimate(
                     estimator: estimator, value: estimate.value,
@@ -35,13 +35,13 @@ extension PolicyAnalysis {
     /// It is never narrower than the number of decisions allows if all rewards are equal.
     public func interval(of estimate: Estimate, confidence: Double) -> Interval {
         atLeast(
-            unseen(estimate.estimator.name, confidence),
+            unseen(estimate.estimator.kind, confidence),
             sampled(estimate, confidence: confidence))
     }
 
     /// The interval from the sample.
     private func sampled(_ estimate: Estimate, confidence: Double) -> Interval {
-        let name = estimate.estimator.name
+        let kind = estimate.estimator.kind
         switch options.interval {
         case .automatic: return automatic(estimate, confidence)
         case .normal: break
@@ -49,27 +49,27 @@ extension PolicyAnalysis {
         case .hoeffding, .maurerPontil:
             if let interval = finiteSample(estimate, confidence) { return interval }
         case .cressieRead:
-            if [.ips, .snips, .cressieRead].contains(name) {
+            if kind.intervals.contains(.likelihood) {
                 return likelihood(estimate, confidence)
             }
         case .bootstrap:
             if let interval = bootstrap?.interval(
-                confidence: confidence, { PolicyAnalysis.value(name, $0) })
+                confidence: confidence, { PolicyAnalysis.value(kind, $0) })
             {
                 return interval.interval
             }
         case .blockBootstrap:
             if let interval = batches.blockBootstrap(
-                name, confidence: confidence, resamples: options.resamples, seed: options.seed)
+                kind, confidence: confidence, resamples: options.resamples, seed: options.seed)
             {
                 return interval.interval
             }
         case .batchMeans:
-            if let interval = batches.batchMeans(name, confidence: confidence) {
+            if let interval = batches.batchMeans(kind, confidence: confidence) {
                 return interval.interval
             }
         case .betting, .bernstein, .gammaExponential:
-            if name == .ips || name == .snips { return bounded(confidence) }
+            if kind.intervals.contains(.sequences) { return bounded(confidence) }
         case .asymptotic:
             if let moments = moments(of: estimate) {
                 return AsymptoticSequence.interval(moments, confidence: confidence)
@@ -84,12 +84,14 @@ extension PolicyAnalysis {
     /// Student's t over batches covers the true value more often than resampling them (`make -C
     /// Benchmarks/evaluation coverage`).
     private func automatic(_ estimate: Estimate, _ confidence: Double) -> Interval {
-        let name = estimate.estimator.name
+        let kind = estimate.estimator.kind
         guard isDependent else {
-            if name == .cressieRead { return likelihood(estimate, confidence) }
+            if kind.intervals.contains(.naturallyLikelihood) {
+                return likelihood(estimate, confidence)
+            }
             return closed(estimate, confidence)
         }
-        if let interval = batches.batchMeans(name, confidence: confidence) {
+        if let interval = batches.batchMeans(kind, confidence: confidence) {
             return interval.interval
         }
         var wider = estimate
@@ -102,7 +104,7 @@ extension PolicyAnalysis {
     /// The standard error from batch means; for estimators without sums per batch, their own error
     /// times the ratio of the preferred estimator.
     private func errorByTime(_ estimate: Estimate) -> Double {
-        batches.batchMeans(estimate.estimator.name, confidence: 0.95)?.standardError
+        batches.batchMeans(estimate.estimator.kind, confidence: 0.95)?.standardError
             ?? estimate.standardError * max(1, errorRatio ?? 1)
     }
 
@@ -116,7 +118,7 @@ extension PolicyAnalysis {
     /// They change the value by at most q times the largest weight times the distance to the ends
     /// of the range of rewards. Source: Hanley and Lippman-Hand, "If nothing goes wrong, is
     /// everything all right?", 1983; Clopper and Pearson, 1934.
-    private func unseen(_ name: Estimator.Name, _ confidence: Double) -> Interval? {
+    private func unseen(_ kind: EstimatorDescriptor, _ confidence: Double) -> Interval? {
         guard sums.count > 0 else { return nil }
         let (range, isKnown) = rewardRange
         guard let weightedRange else {
@@ -127,7 +129,7 @@ extension PolicyAnalysis {
         var reward = weightedRange.least
         var isConstant = weightedRange.least == weightedRange.greatest
         var (count, largest) = (sums.count, max(options.largestWeight ?? 0, sums.largestWeight))
-        if name == .replay {
+        if kind.intervals.contains(.matchesOnly) {
             (count, largest) = (sums.matched.count, 1)
             isConstant = count > 0 && sums.matched.scatter == 0
             reward = sums.matched.origin
@@ -216,22 +218,20 @@ extension PolicyAnalysis {
     }
 
     private func moments(of estimate: Estimate) -> Moments? {
-        if estimate.estimator.name == .dm { return sums.hasModel ? sums.direct : nil }
-        return estimate.estimator.score(estimate.lambda ?? 1).flatMap { sums.moments(of: $0) }
+        switch estimate.estimator.kind.computation {
+        case .scores(let score): sums.moments(of: score(estimate.lambda ?? 1))
+        case .mean(let moments): sums.hasModel ? moments(sums) : nil
+        case .sums: nil
+        }
     }
 
     /// Computes an estimate from a resample's sums of counts, w, w r, d and w (r - q).
     private static func value(
-        _ name: Estimator.Name, _ sums: UnsafeBufferPointer<Double>
+        _ kind: EstimatorDescriptor, _ sums: UnsafeBufferPointer<Double>
     ) -> Double {
-        switch name {
-        case .ips: sums[2] / sums[0]
-        case .snips: sums[2] / sums[1]
-        case .dm: sums[3] / sums[0]
-        case .dr: (sums[3] + sums[4]) / sums[0]
-        case .sndr: sums[3] / sums[0] + sums[4] / sums[1]
-        default: .nan
-        }
+        let totals = TimeBatches.Batch(
+            count: sums[0], weight: sums[1], inverse: sums[2], direct: sums[3], residual: sums[4])
+        return totals.value(kind) ?? .nan
     }
 
     private func likelihood(_ estimate: Estimate, _ confidence: Double) -> Interval {

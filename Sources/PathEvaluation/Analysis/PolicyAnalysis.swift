@@ -253,10 +253,10 @@ public struct PolicyAnalysis: Sendable {
     /// Ratio of the preferred estimator's error from batch means to its error for independent
     /// decisions.
     var errorRatio: Double? {
-        let name: Estimator.Name = sums.hasModel ? .dr : .snips
-        return sums.estimate(Estimator(name)).flatMap {
+        let kind: EstimatorDescriptor = sums.hasModel ? .dr : .snips
+        return sums.estimate(Estimator(kind)).flatMap {
             batches.errorRatio(
-                of: { $0.value(name) ?? .nan }, independent: $0.standardError)
+                of: { $0.value(kind) ?? .nan }, independent: $0.standardError)
         }
     }
 

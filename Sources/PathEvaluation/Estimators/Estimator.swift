@@ -1,68 +1,7 @@
-/// An off-policy estimator: it estimates the value of a policy from decisions of another one.
-///
-/// w is the evaluated policy's probability of the logged action over its propensity, r the reward,
-/// q the reward model's expectation and d its mean over the evaluated policy's actions.
+/// An off-policy estimator, and the number that it was given: it estimates the value of a policy from
+/// decisions of another one.
 public struct Estimator: Hashable, Sendable, CustomStringConvertible {
-    /// The estimators by the names that users type.
-    public enum Name: String, Hashable, Sendable, CaseIterable {
-        /// Inverse propensity score: mean of w r. It is unbiased, and its variance is that of the
-        /// weights.
-        case ips
-        /// IPS with weights no larger than lambda.
-        case ipsClip = "ips-clip"
-        /// Self-normalised IPS: sum of w r over sum of w.
-        /// Source: Swaminathan and Joachims, 2015.
-        case snips
-        /// Direct method: mean of d. It is as biased as the model.
-        case dm
-        /// Doubly robust: mean of d + w (r - q). Source: Dudik et al., 2014.
-        case dr
-        /// DR with weights no larger than lambda.
-        case drClip = "dr-clip"
-        /// Self-normalised DR: mean of d, plus sum of w (r - q) over sum of w.
-        case sndr
-        /// DR that drops the correction where w > lambda. Source: Wang et al., 2017.
-        case switchDR = "switch-dr"
-        /// DR with the weights lambda w / (w^2 + lambda). Source: Su et al., 2020, section 3.
-        case drOS = "dr-os"
-        /// IPS with the weights w / (1 - lambda + lambda w). Source: Metelli et al., 2021.
-        case sgIPS = "sg-ips"
-        /// DR with these weights.
-        case sgDR = "sg-dr"
-        /// `sgIPS` whose lambda, when none is given, is that of the concentration theorem.
-        case subGaussianIPS = "sub-gaussian-ips"
-        /// `sgDR` with lambda by the theorem.
-        case subGaussianDR = "sub-gaussian-dr"
-        /// DR with a model fitted to minimise DR's variance. Source: Farajtabar et al., 2018.
-        case mrdr
-        /// Mean reward over the decisions in which the log took the policy's most probable action.
-        /// Source: Li et al., 2011.
-        case replay
-        /// Empirical likelihood under the constraint that weights have mean one; lambda is the
-        /// largest possible weight. Source: Karampatziakis et al., 2020.
-        case cressieRead = "cressie-read"
-
-        /// The meaning of a number after the name; nil if the name takes none.
-        public var parameter: String? {
-            switch self {
-            case .ipsClip, .drClip, .switchDR: "the largest weight"
-            case .drOS: "the strength of shrinkage, less is more"
-            case .sgIPS, .sgDR, .subGaussianIPS, .subGaussianDR: "the correction, in 0 ... 1"
-            case .cressieRead: "the largest weight possible, above 1"
-            case .ips, .snips, .dm, .dr, .sndr, .mrdr, .replay: nil
-            }
-        }
-
-        /// Whether it uses a reward model.
-        public var needsModel: Bool {
-            switch self {
-            case .ips, .ipsClip, .snips, .sgIPS, .subGaussianIPS, .replay, .cressieRead: false
-            case .dm, .dr, .drClip, .sndr, .switchDR, .drOS, .sgDR, .subGaussianDR, .mrdr: true
-            }
-        }
-    }
-
-    public let name: Name
+    public let kind: EstimatorDescriptor
     /// The number after the name; without one it is tuned, or has its default value.
     public let lambda: Double?
     /// The text that the user gave, such as `dr-clip=10`.
@@ -73,13 +12,13 @@ public struct Estimator: Hashable, Sendable, CustomStringConvertible {
     static let dm = Estimator(.dm)
     static let dr = Estimator(.dr)
     static let sndr = Estimator(.sndr)
-    /// One estimator of each name.
-    public static let all = Name.allCases.map { Estimator($0) }
+    /// One estimator of each kind.
+    public static let all = EstimatorDescriptor.catalogue.map { Estimator($0) }
 
-    public init(_ name: Name, lambda: Double? = nil) {
-        self.name = name
+    init(_ kind: EstimatorDescriptor, lambda: Double? = nil) {
+        self.kind = kind
         self.lambda = lambda
-        text = name.rawValue + (lambda.map { "=\($0)" } ?? "")
+        text = kind.name + (lambda.map { "=\($0)" } ?? "")
     }
 
     /// Parses a name, or a name and a number: `dr`, `dr-clip=10`.
@@ -87,20 +26,19 @@ public struct Estimator: Hashable, Sendable, CustomStringConvertible {
     /// - Returns: nil for an unknown name, and for a number that is out of range or not allowed.
     public init?(parsing text: String) {
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let first = parts.first, let name = Name(rawValue: String(first)) else { return nil }
-        self.name = name
+        guard let kind = parts.first.flatMap({ EstimatorDescriptor.named(String($0)) }) else {
+            return nil
+        }
+        self.kind = kind
         self.text = text
         guard parts.count == 2 else {
             lambda = nil
             return
         }
-        guard name.parameter != nil, let number = Double(parts[1]), number >= 0 else { return nil }
-        switch name {
-        case .sgIPS, .sgDR, .subGaussianIPS, .subGaussianDR: guard number <= 1 else { return nil }
-        case .cressieRead: guard number > 1, number.isFinite else { return nil }
-        default: guard number.isFinite else { return nil }
-        }
-        lambda = number
+        guard let number = kind.number, let lambda = Double(parts[1]),
+            number.range.contains(lambda)
+        else { return nil }
+        self.lambda = lambda
     }
 
     public var description: String { text }

@@ -35,36 +35,12 @@ public struct Score: Hashable, Sendable {
 extension Estimator {
     /// The score for a number lambda; nil for estimators that are not a mean of scores.
     func score(_ lambda: Double) -> Score? {
-        switch name {
-        case .ipsClip: Score(.clip(lambda), .reward)
-        case .drClip: Score(.clip(lambda), .residual)
-        case .switchDR: Score(.switchOff(lambda), .residual)
-        case .drOS: Score(.shrink(lambda), .residual)
-        case .sgIPS, .subGaussianIPS: Score(.subGaussian(lambda), .reward)
-        case .sgDR, .subGaussianDR: Score(.subGaussian(lambda), .residual)
-        case .ips: Score(.plain, .reward)
-        case .dr: Score(.plain, .residual)
-        case .mrdr: Score(.plain, .robustResidual)
-        case .snips, .dm, .sndr, .replay, .cressieRead: nil
-        }
+        guard case .scores(let score) = kind.computation else { return nil }
+        return score(lambda)
     }
 
-    /// The numbers from which one is chosen if none is given.
-    var grid: [Double] {
-        guard lambda == nil else { return [] }
-        switch name {
-        case .ipsClip, .drClip, .switchDR, .drOS: return Estimator.clips
-        case .sgIPS, .sgDR, .subGaussianIPS, .subGaussianDR: return Estimator.corrections
-        case .ips, .snips, .dm, .dr, .sndr, .mrdr, .replay, .cressieRead: return []
-        }
-    }
-
-    /// Candidates for the largest weight.
-    static let clips = [1.0, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
-    /// Candidates for the sub-Gaussian correction.
-    static let corrections = [
-        0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5,
-    ]
+    /// The numbers among which one is chosen when none is given.
+    var grid: [Double] { lambda == nil ? kind.number?.grid ?? [] : [] }
 
     /// The scores beyond the plain ones that an accumulator must keep for these estimators.
     public static func scores(for estimators: [Estimator]) -> [Score] {

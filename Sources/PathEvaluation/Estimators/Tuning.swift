@@ -45,19 +45,17 @@ extension OffPolicySums {
         guard let last = candidates.last, count > 1 else {
             return candidates.first.map { ($0.lambda, []) }
         }
-        switch estimator.name {
-        case .subGaussianIPS, .subGaussianDR:
+        if estimator.kind.number?.choice == .byTheorem {
             let wanted = theoremCorrection(delta: tuning.delta)
             let nearest = candidates.min {
                 log($0.lambda / wanted).magnitude < log($1.lambda / wanted).magnitude
             }
             return ((nearest ?? last).lambda, [])
-        default: break
         }
         switch tuning.method {
         case .slope: return (slope(candidates, delta: tuning.delta), [])
         case .mse:
-            let plain = estimator.name.needsModel ? doublyRobust.mean : inverse.mean
+            let plain = estimator.kind.needs.contains(.model) ? doublyRobust.mean : inverse.mean
             let errors = candidates.map { candidate in
                 squaredError(candidate.moments, plain: plain, tuning: tuning)
             }

@@ -82,7 +82,7 @@ extension Estimate {
             value - width, value + width, method: "t, by the effective sample size")
     }
 
-    private var isSelfNormalised: Bool { estimator.name == .snips || estimator.name == .sndr }
+    private var isSelfNormalised: Bool { estimator.kind.intervals.contains(.ratio) }
 }
 
 /// Bounds for means of numbers in a known range.

@@ -23,17 +23,8 @@ struct TimeBatches: Sendable {
             left.residual += right.residual
         }
 
-        /// The estimate from these sums; nil for estimators that need other sums.
-        func value(_ name: Estimator.Name) -> Double? {
-            switch name {
-            case .ips: inverse / count
-            case .snips: inverse / weight
-            case .dm: direct / count
-            case .dr: (direct + residual) / count
-            case .sndr: direct / count + residual / weight
-            default: nil
-            }
-        }
+        /// The estimate from these sums; nil for estimators that need others.
+        func value(_ kind: EstimatorDescriptor) -> Double? { kind.fromTotals?(self) }
 
         var gain: Double { (direct + residual - reward) / count }
         var recorded: Double { reward / count }
@@ -111,9 +102,9 @@ struct TimeBatches: Sendable {
     /// Source: Schmeiser, "Batch size effects in the analysis of simulation output", 1982; the
     /// jackknife over batches gives the ratio's error.
     func batchMeans(
-        _ name: Estimator.Name, confidence: Double
+        _ kind: EstimatorDescriptor, confidence: Double
     ) -> (interval: Interval, standardError: Double)? {
-        batchMeans(confidence: confidence) { $0.value(name) ?? .nan }
+        batchMeans(confidence: confidence) { $0.value(kind) ?? .nan }
     }
 
     func batchMeans(
@@ -165,10 +156,10 @@ struct TimeBatches: Sendable {
     /// Source: Carlstein, "The use of subseries values for estimating the variance of a general
     /// statistic from a stationary sequence", 1986. The spread is widened by sqrt(m / (m - 1)).
     func blockBootstrap(
-        _ name: Estimator.Name, confidence: Double, resamples: Int, seed: UInt64
+        _ kind: EstimatorDescriptor, confidence: Double, resamples: Int, seed: UInt64
     ) -> (interval: Interval, standardError: Double)? {
         blockBootstrap(confidence: confidence, resamples: resamples, seed: seed) {
-            $0.value(name) ?? .nan
+            $0.value(kind) ?? .nan
         }
     }
 

@@ -15,7 +15,7 @@ public struct LogEvaluation {
             log.expected.isEmpty
             ? try LogRewardModel(log, blocks: blocks, lambda: lambda).expected : log.expected
         let robust =
-            options.estimators.contains { $0.name == .mrdr }
+            options.estimators.contains { $0.kind.needs.contains(.robustModel) }
             ? try LogRewardModel(
                 log, blocks: blocks, lambda: lambda, weights: LogEvaluation.robustWeights(log)
             ).expected : []

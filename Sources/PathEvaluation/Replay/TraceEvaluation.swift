@@ -75,7 +75,7 @@ public struct TraceEvaluation {
     private func fit(
         _ sources: [TraceSource], _ reward: RewardFunction, total: Int, step: (Int) -> Void
     ) throws(EvaluationError) -> (plain: RewardModel?, robust: RewardModel?) {
-        let isRobust = options.estimators.contains { $0.name == .mrdr }
+        let isRobust = options.estimators.contains { $0.kind.needs.contains(.robustModel) }
         var fit = RewardFit(
             plain: RewardModel(blocks: blocks),
             robust: isRobust ? RewardModel(blocks: blocks) : nil, reward: reward, total: total)

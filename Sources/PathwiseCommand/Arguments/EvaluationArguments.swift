@@ -18,19 +18,24 @@ enum EstimatorArgument {
 
     private static func problem(_ text: String) -> String {
         let name = text.split(separator: "=", maxSplits: 1).first.map(String.init) ?? text
-        guard let known = Estimator.Name(rawValue: name) else {
-            let names = Estimator.Name.allCases.map(\.rawValue).joined(separator: " ")
+        guard let known = EstimatorDescriptor.named(name) else {
+            let names = EstimatorDescriptor.catalogue.map(\.name).joined(separator: " ")
             return "there is no such estimator; use \(names) or all"
         }
-        guard let parameter = known.parameter else {
-            return "\(name) takes no number; write \(name)"
-        }
-        let example =
-            switch known {
-            case .sgIPS, .sgDR, .subGaussianIPS, .subGaussianDR: "\(name)=0.1"
-            default: "\(name)=10"
-            }
-        return "the number is \(parameter); write \(example) or so, or \(name) to have it chosen"
+        guard let number = known.number else { return "\(name) takes no number; write \(name)" }
+        return "the number is \(number.meaning); write \(name)=\(number.example) or so, or \(name) "
+            + "to have it chosen"
+    }
+
+    /// The estimators with a line each, for help texts.
+    static var catalogue: String {
+        let kinds = EstimatorDescriptor.catalogue
+        let width = kinds.map(\.name.count).max() ?? 0
+        return kinds.map { kind in
+            let gap = String(repeating: " ", count: width + 2 - kind.name.count)
+            let source = kind.source.isEmpty ? "" : " (\(kind.source))"
+            return "  " + kind.name + gap + kind.summary + source
+        }.joined(separator: "\n")
     }
 
     var estimators: [Estimator] {

@@ -25,7 +25,9 @@ struct EvaluateCommand: ParsableCommand {
             Policies, besides 'logged' (the one that recorded) and model files:
             \(PolicyArgument.catalogue)
 
-            Estimators: \(Estimator.Name.allCases.map(\.rawValue).joined(separator: " "))
+            Estimators, where w is the weight of a decision, r its reward, and q and d what a model
+            expects of the logged action and of the policy. Some take a number, as dr-clip=10:
+            \(EstimatorArgument.catalogue)
 
             Examples:
               pathwise evaluate run.trace --policy steady --policy model.safetensors
@@ -244,12 +246,14 @@ struct EvaluateCommand: ParsableCommand {
 
     /// Fails for estimators that were requested by name but are not available.
     private func checkEstimators(_ report: EvaluationReport) throws(CommandFailure) {
-        for case .one(let estimator) in estimators where estimator.name == .replay {
+        for case .one(let estimator) in estimators
+        where estimator.kind.needs.contains(.certainPolicy) {
             guard let note = report.policies.lazy.flatMap(\.notes).first else { continue }
             throw CommandFailure(note + "; use --estimator snips", .dataError)
         }
         guard report.model == nil else { return }
-        for case .one(let estimator) in estimators where estimator.name.needsModel {
+        for case .one(let estimator) in estimators
+        where estimator.kind.needs.contains(.model) {
             throw CommandFailure(
                 "no reward model could be fitted to \(report.evaluated) decisions, so "
                     + "\(estimator) is not to be had; record more, or use --estimator snips",

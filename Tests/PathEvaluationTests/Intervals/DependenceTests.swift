@@ -65,7 +65,7 @@ import Testing
         var analysis = analysis(4000, memory: 0.95, seed: 3, interval: .automatic)
         #expect(analysis.isDependent)
         // The direct method has no variance here: the model predicts one number.
-        for (estimate, interval) in analysis.estimates where estimate.estimator.name != .dm {
+        for (estimate, interval) in analysis.estimates where estimate.estimator.kind != .dm {
             #expect(interval.method.contains("stretches"))
             // The error is that of the interval: two of them on each side, by Student's t.
             let width = (interval.high - interval.low) / 2
