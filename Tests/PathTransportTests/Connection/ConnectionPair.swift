@@ -3,19 +3,41 @@ import PathTelemetry
 @testable import PathLearning
 @testable import PathTransport
 
-/// A client and a server in one process without links: datagrams arrive at once.
+/// A client and a server in one process, in virtual time: what one sends, the other has at once, or
+/// after the delay that a test gives each path.
+///
+/// It is the only such harness of these tests. Whole links, with rates, queues and faults, are
+/// `World`'s, in the room above; what happens before there are keys, with one datagram at a time and
+/// any number of clients, is `HandshakeBench`'s.
 struct ConnectionPair: ~Copyable {
+    /// One way of a path, by its number and the time since the start.
+    typealias Delay = (Int, TimeDelta) -> TimeDelta
+
+    private struct Datagram {
+        var at: Instant
+        var toServer: Bool
+        var path: Int
+        var bytes: [UInt8]
+    }
+
     var client: Connection
     var server: ServerEndpoint
-    var now: Instant
+    var now = ConnectionPair.start
+    /// Bytes of both directions, and datagrams of the client, by path.
+    private(set) var bytes: [Int]
+    private(set) var asked: [Int]
+    private let delay: Delay?
+    private var inFlight: [Datagram] = []
+    private static let start = Instant(nanoseconds: 5_000_000_000)
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65_536, alignment: 16)
 
+    /// - Parameter delay: nil delivers at once.
     init(
-        paths: Int = 2, seed: UInt64 = 1, suite: CipherSuite = .aes128gcm,
-        policy: PolicySpecification = .earliest,
-        configuration: ConnectionConfiguration = ConnectionConfiguration()
+        traits: [PathTraits] = [PathTraits(), PathTraits()], seed: UInt64 = 1,
+        suite: CipherSuite = .aes128gcm, policy: PolicySpecification = .earliest,
+        configuration: ConnectionConfiguration = ConnectionConfiguration(), delay: Delay? = nil
     ) throws {
-        let now = Instant(nanoseconds: 5_000_000_000)
+        let now = ConnectionPair.start
         let serverKey = try PrivateKey.generate()
         let clientKey = try PrivateKey.generate()
         var setup = ServerConfiguration(
@@ -29,19 +51,22 @@ struct ConnectionPair: ~Copyable {
             configuration: clientConfiguration,
             selector: try PathSelector(policy, seed: seed),
             stamp: InitiationStamp(nanoseconds: 2), now: now)
-        for path in 0..<paths {
+        for (path, traits) in traits.enumerated() {
             client.addPath(
-                PathID(path), socket: path, remote: .loopback(port: UInt16(5000 + path)),
-                datagramLimit: 1472, now: now)
+                PathID(path), traits: traits, socket: path,
+                remote: .loopback(port: UInt16(5000 + path)), datagramLimit: 1472, now: now)
         }
         self.client = client
         self.server = server
-        self.now = now
+        self.delay = delay
+        bytes = [Int](repeating: 0, count: traits.count)
+        asked = bytes
     }
 
     deinit { buffer.deallocate() }
 
     var box: ConnectionBox? { server.boxes.first }
+    var elapsed: TimeDelta { now - ConnectionPair.start }
 
     /// Carries what both sides have to send, until neither has anything; at most `limit` datagrams.
     mutating func exchange(limit: Int = 1000) {
@@ -54,6 +79,7 @@ struct ConnectionPair: ~Copyable {
     mutating func run(milliseconds: Int) {
         for _ in 0..<milliseconds {
             now = now + .milliseconds(1)
+            arrive()
             let time = now
             if client.pollTimeout(now: time) <= time { client.handleTimeout(now: time) }
             box?.with { if $0.pollTimeout(now: time) <= time { $0.handleTimeout(now: time) } }
@@ -63,11 +89,7 @@ struct ConnectionPair: ~Copyable {
 
     mutating func moveToServer() -> Bool {
         guard let sent = client.pollTransmit(into: buffer, now: now) else { return false }
-        forEach(sent) { datagram, socket, endpoint, time in
-            _ = endpoint.server.handleDatagram(
-                datagram, from: .loopback(port: UInt16(4000 + socket)), socket: socket,
-                receivedAt: time, now: time)
-        }
+        carry(sent, toServer: true)
         return true
     }
 
@@ -76,25 +98,51 @@ struct ConnectionPair: ~Copyable {
         let time = now
         if sent == nil { sent = box?.with { $0.pollTransmit(into: buffer, now: time) } }
         guard let sent else { return false }
-        forEach(sent) { datagram, socket, endpoint, time in
-            endpoint.client.handleDatagram(
-                datagram, from: .loopback(port: UInt16(5000 + socket)), socket: socket,
-                receivedAt: time, now: time)
-        }
+        carry(sent, toServer: false)
         return true
     }
 
-    private mutating func forEach(
-        _ sent: Transmit,
-        _ body: (UnsafeMutableRawBufferPointer, Int, inout ConnectionPair, Instant) -> Void
-    ) {
+    /// Hands the datagrams over, or puts them on their way.
+    private mutating func carry(_ sent: Transmit, toServer: Bool) {
         var offset = 0
         while offset < sent.length {
             let count = min(sent.segmentSize, sent.length - offset)
-            body(
-                UnsafeMutableRawBufferPointer(rebasing: buffer[offset..<offset + count]),
-                sent.socket, &self, now)
+            let datagram = UnsafeMutableRawBufferPointer(rebasing: buffer[offset..<offset + count])
+            bytes[sent.socket] += count
+            if toServer { asked[sent.socket] += 1 }
             offset += count
+            if let delay {
+                inFlight.append(
+                    Datagram(
+                        at: now + delay(sent.socket, elapsed), toServer: toServer,
+                        path: sent.socket, bytes: Array(datagram)))
+            } else {
+                take(datagram, path: sent.socket, toServer: toServer)
+            }
+        }
+    }
+
+    /// Hands over what has been on its way long enough.
+    private mutating func arrive() {
+        while let index = inFlight.firstIndex(where: { $0.at <= now }) {
+            var datagram = inFlight.remove(at: index)
+            datagram.bytes.withUnsafeMutableBytes {
+                take($0, path: datagram.path, toServer: datagram.toServer)
+            }
+        }
+    }
+
+    private mutating func take(
+        _ datagram: UnsafeMutableRawBufferPointer, path: Int, toServer: Bool
+    ) {
+        if toServer {
+            _ = server.handleDatagram(
+                datagram, from: .loopback(port: UInt16(4000 + path)), socket: path,
+                receivedAt: now, now: now)
+        } else {
+            client.handleDatagram(
+                datagram, from: .loopback(port: UInt16(5000 + path)), socket: path,
+                receivedAt: now, now: now)
         }
     }
 
@@ -119,11 +167,7 @@ struct ConnectionPair: ~Copyable {
     /// Gives the server's connection a datagram.
     mutating func deliver(_ bytes: [UInt8], path: Int) {
         var bytes = bytes
-        bytes.withUnsafeMutableBytes {
-            _ = server.handleDatagram(
-                $0, from: .loopback(port: UInt16(4000 + path)), socket: path, receivedAt: now,
-                now: now)
-        }
+        bytes.withUnsafeMutableBytes { take($0, path: path, toServer: true) }
     }
 }
 
