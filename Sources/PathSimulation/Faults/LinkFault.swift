@@ -26,7 +26,7 @@ protocol LinkFault: Sendable, Hashable {
     mutating func loses(_ random: inout LinkRandom) -> Bool
 
     /// The delay of the next packet, milliseconds, given what it is without this fault.
-    func delay(_ milliseconds: Double, _ random: inout LinkRandom) -> Double
+    mutating func delay(_ milliseconds: Double, _ random: inout LinkRandom) -> Double
 
     /// True when packets may overtake each other.
     var reorders: Bool { get }
@@ -50,7 +50,9 @@ extension LinkFault {
     mutating func start(_ random: LinkRandom) {}
     func isDown(at time: Int64) -> Bool { false }
     mutating func loses(_ random: inout LinkRandom) -> Bool { false }
-    func delay(_ milliseconds: Double, _ random: inout LinkRandom) -> Double { milliseconds }
+    mutating func delay(_ milliseconds: Double, _ random: inout LinkRandom) -> Double {
+        milliseconds
+    }
     var reorders: Bool { false }
     mutating func copies(_ random: inout LinkRandom) -> Bool { false }
     mutating func damages() -> Bool { false }
@@ -129,8 +131,9 @@ struct FaultPair<First: LinkFault, Next: LinkFault>: LinkFault {
         return next.loses(&random) || isLost
     }
 
-    func delay(_ milliseconds: Double, _ random: inout LinkRandom) -> Double {
-        next.delay(first.delay(milliseconds, &random), &random)
+    mutating func delay(_ milliseconds: Double, _ random: inout LinkRandom) -> Double {
+        let before = first.delay(milliseconds, &random)
+        return next.delay(before, &random)
     }
 
     var reorders: Bool { first.reorders || next.reorders }
