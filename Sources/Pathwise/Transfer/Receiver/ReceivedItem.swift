@@ -3,6 +3,7 @@ public import PathTransport
 
 /// The outcome of one received item.
 public struct ReceivedItem: Sendable {
+    /// What became of the item.
     public enum Outcome: String, Sendable {
         /// It is on the disk under its name.
         case stored
@@ -11,6 +12,7 @@ public struct ReceivedItem: Sendable {
         case failed
     }
 
+    /// What the item is.
     public enum Kind: String, Sendable {
         case file, pipe, link
         case directory = "folder"

@@ -1,5 +1,6 @@
 /// One thing to send.
 public struct OutgoingItem: Sendable {
+    /// What the item is.
     public enum Kind: String, Sendable {
         case file, pipe, link
         case directory = "folder"
