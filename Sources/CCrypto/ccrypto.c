@@ -12,12 +12,15 @@
 #define NONCE_LENGTH 12
 #define HMAC_BLOCK_LENGTH 64
 
-// Fetching an algorithm looks it up in the providers under a lock, so it is done once.
+// Fetching an algorithm looks it up in the providers under a lock, so it is done once; whatever uses
+// the library first starts it this way.
 static pthread_once_t fetched = PTHREAD_ONCE_INIT;
 static EVP_CIPHER *ciphers[3];
 static EVP_MD *sha256;
 
 static void fetch_algorithms(void) {
+    // At exit the library would free what threads that still run, or are just ending, free too.
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
     ERR_set_mark();
     ciphers[CCRYPTO_AEAD_AES_128_GCM] = EVP_CIPHER_fetch(NULL, "AES-128-GCM", NULL);
     ciphers[CCRYPTO_AEAD_AES_256_GCM] = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
@@ -209,6 +212,7 @@ int ccrypto_hmac_sha256(
 static EVP_PKEY *key_of(const ccrypto_x25519 *key) { return (EVP_PKEY *)key; }
 
 ccrypto_x25519 *ccrypto_x25519_new(const uint8_t private_key[CCRYPTO_X25519_LENGTH]) {
+    pthread_once(&fetched, fetch_algorithms);
     ERR_set_mark();
     EVP_PKEY *key = EVP_PKEY_new_raw_private_key(
         EVP_PKEY_X25519, NULL, private_key, CCRYPTO_X25519_LENGTH);
@@ -259,6 +263,7 @@ int ccrypto_x25519_shared(
 
 int ccrypto_random(uint8_t *out, size_t length) {
     if (length > INT_MAX) return 0;
+    pthread_once(&fetched, fetch_algorithms);
     ERR_set_mark();
     int done = RAND_priv_bytes(out, (int)length) == 1;
     ERR_pop_to_mark();

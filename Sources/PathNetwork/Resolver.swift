@@ -19,6 +19,14 @@ public enum Resolver {
         return try lookUp(host).map { $0.with(port: port) }
     }
 
+    /// The addresses of a server, given as in `resolve`, over which paths to it may run.
+    ///
+    /// Of a name that means this host it is the first one alone: 127.0.0.1 and ::1 are one path.
+    public static func resolve(server text: String) throws(NetworkError) -> [SocketAddress] {
+        let found = try resolve(text)
+        return found.allSatisfy(\.isLoopback) ? Array(found.prefix(1)) : found
+    }
+
     private static func split(
         _ text: String, defaultPort: UInt16?
     ) throws(NetworkError) -> (host: String, port: UInt16) {

@@ -82,7 +82,7 @@ struct ArchitectureTests {
         #expect(seen == Set(House.seededDraws.keys), "named, but not there any more")
     }
 
-    @Test(arguments: ["Sources", "Tests", "Benchmarks"])
+    @Test(arguments: ["Sources", "Tests", "Benchmarks", "Examples"])
     func filesAreShort(folder: String) throws {
         for file in try tree.files(folder, endings: ["swift", "c", "h"]) {
             expectNone(Rules.length(file.source, file: file.path, limit: House.longestFile))
@@ -114,7 +114,8 @@ struct ArchitectureTests {
     @Test func textSpeaksOfTheProjectAlone() throws {
         var files: [SourceTree.File] = []
         for folder in [
-            "Sources", "Tests", "Benchmarks", "docs", "models", "datasets", "notebooks-exported",
+            "Sources", "Tests", "Benchmarks", "Examples", "docs", "models", "datasets",
+            "notebooks-exported",
         ] {
             files += try tree.files(folder, endings: ["swift", "c", "h", "md", "toml", "sh"])
         }
@@ -136,8 +137,12 @@ struct ArchitectureTests {
 
     /// What is public is there for another room, or the list says for whom.
     @Test func publicDeclarationsHaveUsers() throws {
-        let files = try sources().compactMap { file in
+        var files = try sources().compactMap { file in
             file.room.map { (room: $0, path: file.path, source: file.source) }
+        }
+        // The examples are users of the library, as any program.
+        files += try tree.files("Examples", endings: ["swift"]).map {
+            (room: "Examples", path: $0.path, source: $0.source)
         }
         let unreached = PublicNames(files).unreached(witnesses: House.namedByOthers)
         let names = Set(unreached.map { "\($0.room).\($0.name)" })

@@ -74,8 +74,8 @@ enum House {
         "PathLearning.NeuralLinearPosterior":
             "the neural-linear head is trained and measured; no policy decides by it yet",
         "PathLearning.CandidateBuilder": "the benchmark of a decision builds candidates with it",
-        "PathLearning.PolicyDescriptor": "programs that use the library describe their policies",
         "PathLearning.forcedFeedback": "a need that such a descriptor may state",
+        "Pathwise.ShippedModel": "tests and tools read what `learned` starts from",
         "PathSimulation.BulkTransfer": "what benchmarks and scenarios of the transport send",
         "PathSimulation.World": "two endpoints over links: benchmarks and scenarios run in it",
         "PathSimulation.WorldCredentials": "the same",

@@ -18,7 +18,7 @@ enum Rules {
             while let first = words.first, isModifier(first) { words.removeFirst() }
             guard words.count >= 2, words[0] == "import" else { continue }
             let kinds: Set<Substring> = [
-                "struct", "class", "enum", "protocol", "func", "var", "let",
+                "struct", "class", "enum", "protocol", "typealias", "func", "var", "let",
             ]
             let name = words.count >= 3 && kinds.contains(words[1]) ? words[2] : words[1]
             found.append((index + 1, String(name.prefix { $0 != "." && $0 != ";" })))

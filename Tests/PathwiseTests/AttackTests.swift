@@ -23,7 +23,7 @@ import Testing
     }
 
     /// Sends an item as these bytes; returns the receiver's result.
-    private func send(_ session: ClientSession, _ bytes: [UInt8]) async throws -> TransferResult {
+    private func send(_ session: Session, _ bytes: [UInt8]) async throws -> TransferResult {
         let stream = try session.openStream()
         try await stream.write(bytes)
         try stream.finish()
@@ -31,7 +31,7 @@ import Testing
     }
 
     private func send(
-        _ session: ClientSession, _ header: TransferHeader, _ content: [UInt8]
+        _ session: Session, _ header: TransferHeader, _ content: [UInt8]
     ) async throws -> TransferResult {
         let frames = content.isEmpty ? [] : ContentFrame.data(content.count).encoded() + content
         return try await send(

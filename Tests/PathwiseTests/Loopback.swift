@@ -94,7 +94,7 @@ final class Loopback: Sendable {
         let (items, continuation) = AsyncStream<ReceivedItem>.makeStream()
         serving = Task {
             await withDiscardingTaskGroup { group in
-                for await session in server.nextClients() {
+                for await session in server.sessions {
                     group.addTask {
                         let key = session.peerKey
                         await withDiscardingTaskGroup { group in
@@ -116,9 +116,9 @@ final class Loopback: Sendable {
         }
     }
 
-    func connect(_ client: Int = 0) async throws -> ClientSession {
+    func connect(_ client: Int = 0) async throws -> Session {
         let identity = ClientIdentity(key: keys[client], peer: serverKey)
-        return try await ClientSession.connect(
+        return try await Session.connect(
             ClientOptions(
                 identity: identity,
                 plans: [PathPlan(name: "lo", remote: server.localAddresses[0])], policy: .minRTT))
@@ -131,7 +131,7 @@ final class Loopback: Sendable {
 }
 
 /// Sends the inputs; returns the result of each item.
-func sendAll(_ session: ClientSession, _ inputs: [String]) async throws -> [SentItem] {
+func sendAll(_ session: Session, _ inputs: [String]) async throws -> [SentItem] {
     let sent = Mutex<[SentItem]>([])
     try await session.send(
         ItemFeed(inputs.map { Array($0.utf8) }), progress: { _ in },

@@ -77,7 +77,7 @@ struct SessionPair {
     func answer() -> Task<Void, Never> {
         Task { [server] in
             await withTaskGroup(of: Void.self) { group in
-                for await session in server.nextClients() {
+                for await session in server.sessions {
                     group.addTask {
                         while let stream = await session.acceptStream() {
                             try? await SessionPair.answer(stream)
@@ -108,7 +108,7 @@ struct SessionPair {
     }
 
     /// Sends bytes over a session and takes the answer.
-    static func ask(_ session: ClientSession, _ count: Int) async throws -> String {
+    static func ask(_ session: Session, _ count: Int) async throws -> String {
         let stream = try session.openStream()
         try await stream.write([UInt8](repeating: 5, count: count))
         try stream.finish()

@@ -14,7 +14,7 @@ import Testing
     @Test func readPastTheEndIsZero() async throws {
         let pair = try SessionPair()
         let answering = pair.answer()
-        let session = try await ClientSession.connect(pair.options())
+        let session = try await Session.connect(pair.options())
         let stream = try session.openStream()
         try await stream.write([UInt8](repeating: 1, count: 1000))
         try stream.finish()
@@ -42,7 +42,7 @@ import Testing
         let answering = pair.answer()
         var options = pair.options()
         options.recorder = try SessionRecorder(path: folder.file("client"), command: "test")
-        let session = try await ClientSession.connect(options)
+        let session = try await Session.connect(options)
         #expect(try await SessionPair.ask(session, 3_000_000) == "3000000")
         // Acknowledgements and probes in flight arrive.
         try await Task.sleep(for: .milliseconds(300))
@@ -87,7 +87,7 @@ import Testing
         let answering = pair.answer()
         for client in 0..<2 {
             let names = client == 0 ? ["fibre", "wifi"] : ["a\u{1b}[31m", "b"]
-            let session = try await ClientSession.connect(pair.options(client, names: names))
+            let session = try await Session.connect(pair.options(client, names: names))
             #expect(try await SessionPair.ask(session, 200_000) == "200000")
             await session.close()
         }
@@ -120,7 +120,7 @@ import Testing
         for fixed in [nil, nil, 7, 7] as [UInt64?] {
             var options = pair.options()
             options.seed = fixed
-            let session = try await ClientSession.connect(options)
+            let session = try await Session.connect(options)
             seeds.append(session.status().seed)
             await session.close()
         }
@@ -136,7 +136,7 @@ import Testing
         let answering = pair.answer()
         var options = pair.options(kind: .starlink)
         options.recorder = try SessionRecorder(path: folder.file("client"), command: "test")
-        let session = try await ClientSession.connect(options)
+        let session = try await Session.connect(options)
         _ = try await SessionPair.ask(session, 500_000)
         await session.close()
         await pair.server.close()

@@ -65,7 +65,7 @@ extension DemoSummary {
                         "path": .string(name(of: change.path, in: run)),
                         "from": .string(change.from.name), "to": .string(change.to.name),
                         "cause": .string(change.cause.name),
-                        "after": .number(change.after.seconds),
+                        "after": .number(TimeDelta(change.after).seconds),
                     ]
                 }),
             "decisions": .int(Int64(clamping: run.status.statistics.decisions)),

@@ -37,15 +37,15 @@ final class ArrivalLog: Sendable {
 
     /// Receives everything from the first client of a server until its connection ends.
     func serve(_ server: Server, into store: ItemStore) async {
-        for await client in server.nextClients() {
+        for await client in server.sessions {
             async let messages: Void = takeMessages(client)
             async let items: Void = takeItems(client, store)
             _ = await (messages, items)
         }
     }
 
-    private func takeMessages(_ client: ServedSession) async {
-        while let message = await client.nextMessage() {
+    private func takeMessages(_ client: Session) async {
+        for await message in client.messages {
             let now = MonotonicClock.now()
             let parsed = MessageFeed.parse(message.bytes, count: messageBytes)
             state.withLock { state in
@@ -59,8 +59,8 @@ final class ArrivalLog: Sendable {
         }
     }
 
-    private func takeItems(_ client: ServedSession, _ store: ItemStore) async {
-        while let stream = await client.acceptStream() {
+    private func takeItems(_ client: Session, _ store: ItemStore) async {
+        for await stream in client.streams {
             let turn = store.nextTurn()
             let item = await store.receive(stream, from: client.peerKey, turn: turn) { count in
                 let now = MonotonicClock.now()

@@ -48,7 +48,7 @@ final class DemoWorld: Sendable {
             identity: ClientIdentity(key: clientKey, peer: key.publicKey),
             plans: emulation.paths.map { PathPlan(name: $0.name, remote: $0.address) },
             policy: policy)
-        options.model = model
+        options.model = model.map { .given($0) } ?? .untrained
         options.seed = scenario.seed
         options.recorder = recorder
         self.options = options
@@ -87,7 +87,12 @@ final class DemoWorld: Sendable {
     }
 
     private func exchange(_ file: String) async throws -> PolicyRun {
-        let session = try await ClientSession.connect(options)
+        let session: Session
+        do {
+            session = try await Session.connect(options)
+        } catch {
+            throw Task.isCancelled ? DemoError.interrupted : error
+        }
         do {
             let run = try await withTaskCancellationHandler {
                 try await send(file, over: session)
@@ -103,7 +108,7 @@ final class DemoWorld: Sendable {
         }
     }
 
-    private func send(_ file: String, over session: ClientSession) async throws -> PolicyRun {
+    private func send(_ file: String, over session: Session) async throws -> PolicyRun {
         let start = emulation.started + TimeDelta(seconds: DemoScenario.warmUp)
         let offered = try await MessageFeed(scenario: scenario).run(over: session, from: start)
         let fileStart = emulation.started + TimeDelta(seconds: scenario.fileStart)

@@ -13,16 +13,16 @@ struct MessageFeed: Sendable {
     let scenario: DemoScenario
 
     /// Sends all messages at their times, counted from `start`; returns the number of messages.
-    func run(over session: ClientSession, from start: Instant) async throws -> Int {
+    func run(over session: Session, from start: Instant) async throws -> Int {
         let interval = 1 / Double(scenario.messageRate)
         var count = 0
         for number in 0..<scenario.messageCount {
             try await sleep(until: start + TimeDelta(seconds: Double(number) * interval))
             let now = MonotonicClock.now()
             do throws(SessionError) {
-                _ = try session.sendMessage(
+                try session.sendMessage(
                     MessageFeed.bytes(number, at: now, count: scenario.messageBytes),
-                    deadline: scenario.deadline)
+                    deadline: scenario.deadline.duration)
             } catch {
                 // A full queue is caused by the paths, so the message counts as late like any
                 // other.

@@ -48,9 +48,12 @@ public struct PathPlanner: Sendable {
         "lxc*", "lxdbr*",
     ]
 
-    /// - Parameter excluded: patterns besides `containerInterfaces`.
+    /// - Parameters:
+    ///   - remotes: an address that is named twice counts once.
+    ///   - excluded: patterns besides `containerInterfaces`.
     public init(remotes: [SocketAddress], rules: [Rule] = [], excluded: [String] = []) {
-        self.remotes = remotes
+        self.remotes = []
+        for remote in remotes where !self.remotes.contains(remote) { self.remotes.append(remote) }
         self.rules = rules
         self.excluded = excluded + PathPlanner.containerInterfaces
     }

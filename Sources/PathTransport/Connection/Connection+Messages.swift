@@ -94,9 +94,15 @@ extension Connection {
     mutating func expireMessages(now: Instant) {
         session.messages.expire(now: now)
         session.receivedMessages.expire(now: now)
+        reportMessages()
+    }
+
+    /// Tells what became of this side's messages.
+    mutating func reportMessages() {
         while let outcome = session.messages.nextOutcome() {
             switch outcome {
-            case .delivered: break
+            case .delivered(let number):
+                news.events.append(.messageDelivered(number: number))
             case .expired(let number, _, _), .lost(let number):
                 news.statistics.messagesExpired += 1
                 news.events.append(.messageExpired(number: number))

@@ -254,6 +254,7 @@ extension Connection {
         if paths[index].noteLosses(result, now: now) { lastLossPath = paths[index].id }
         guard result.ackedPackets > 0 || result.spuriousLosses > 0 else { return }
         paths[index].noteAcknowledged(result, clock: session.clock, now: now)
+        reportMessages()
         paths.takeOver(&session)
         paths[index].updateAckFrequency()
         paths.handleReply(index, now: now, &news)

@@ -18,7 +18,9 @@ public final class SessionRecorder: Sendable {
 
     /// Opens a trace file.
     ///
-    /// - Parameter command: the command line, without secrets.
+    /// - Parameters:
+    ///   - path: of a file that does not exist yet.
+    ///   - command: the command line, without secrets.
     /// - Throws: `TraceError` when the file exists or cannot be made.
     public init(path: String, command: String) throws(TraceError) {
         let schema = FeatureSchema.current

@@ -2,12 +2,13 @@ internal import PathNetwork
 internal import PathTelemetry
 internal import PathTransport
 
-/// What every session is made of, whichever side it is on: waits of tasks, journal of changes,
-/// recording, status.
+/// What a driver's thread hands to a session: waits of tasks, events, journal of changes, recording.
 ///
+/// It is there before the session is, because a connection may tell something at once.
 /// *Driver's thread*: `handle`, `record`. *Any thread*: the rest.
 final class SessionCore: Sendable {
     let hub = EventHub()
+    let feed = EventFeed()
     private let journal = EventJournal()
     private let recording: SessionRecording?
 
@@ -16,8 +17,9 @@ final class SessionCore: Sendable {
 
     /// Takes what happened to the connection.
     func handle(_ event: ConnectionEvent) {
-        journal.note(event)
+        let told = journal.note(event)
         recording?.record(event)
+        if let told { feed.send(told) }
         hub.handle(event)
     }
 
@@ -26,6 +28,12 @@ final class SessionCore: Sendable {
 
     /// Ends the recording; nothing comes of the connection any more.
     func endRecording() { recording?.end() }
+
+    /// Ends every wait and every sequence of the application, if the connection has not done so.
+    func end(_ reason: CloseReason) {
+        hub.end(reason)
+        feed.send(.closed(reason))
+    }
 
     /// Everything a user may want to know of the session now.
     func status(of connection: borrowing Connection, now: Instant) -> SessionStatus {

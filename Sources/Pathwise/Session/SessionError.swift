@@ -8,6 +8,8 @@ public enum SessionError: Error, Sendable {
     /// The connection ended; the text says how.
     case ended(CloseReason)
     case network(NetworkError)
+    /// None of this host's interfaces, which are given, leads to the server.
+    case noPath([NetworkInterface])
     case crypto(CryptoError)
     /// The policy or its model cannot be used.
     case learning(LearningError)
@@ -37,6 +39,11 @@ extension SessionError: CustomStringConvertible {
         switch self {
         case .ended(let reason): SessionError.text(of: reason)
         case .network(let error): "\(error)"
+        case .noPath(let interfaces):
+            "no network interface leads to the server (this host has "
+                + (interfaces.isEmpty
+                    ? "none" : interfaces.map(\.name).joined(separator: ", "))
+                + "); connect one, or give the paths to use"
         case .crypto(let error): "\(error)"
         case .learning(let error): "\(error)"
         case .stream(let error): "\(error)"

@@ -1,26 +1,19 @@
-internal import PathNetwork
 internal import PathTelemetry
 public import PathTransport
 internal import Synchronization
 
 /// One stream of a session, for one reading and one writing task.
 public final class SessionStream: Sendable {
-    /// Which driver the stream's connection belongs to.
-    enum Access: Sendable {
-        case client(ClientDriver)
-        case server(ServedConnection)
-    }
-
     public let id: StreamID
     private let hub: EventHub
-    private let access: Access
+    private let link: SessionLink
     /// All of it has been read: from now on there are zero bytes.
     private let isAtEnd = Atomic<Bool>(false)
 
-    init(id: StreamID, hub: EventHub, access: Access) {
+    init(id: StreamID, hub: EventHub, link: SessionLink) {
         self.id = id
         self.hub = hub
-        self.access = access
+        self.link = link
         hub.hold(id)
     }
 
@@ -37,16 +30,7 @@ public final class SessionStream: Sendable {
         _ body: (inout Connection) throws(StreamError) -> Result
     ) throws(SessionError) -> Result {
         do throws(StreamError) {
-            switch access {
-            case .client(let driver):
-                return try driver.with { (connection, _) throws(StreamError) in
-                    try body(&connection)
-                }
-            case .server(let served):
-                return try served.with { (connection, _) throws(StreamError) in
-                    try body(&connection)
-                }
-            }
+            return try link.with { (connection, _) throws(StreamError) in try body(&connection) }
         } catch {
             if let reason = hub.reason { throw .ended(reason) }
             throw .stream(error)
@@ -54,21 +38,27 @@ public final class SessionStream: Sendable {
     }
 
     /// Writes all bytes; waits while the peer, or the paths, are slower.
-    public func write(_ bytes: UnsafeRawBufferPointer) async throws(SessionError) {
+    ///
+    /// - Throws: `SessionError`, or `CancellationError` when a part was not written yet.
+    public func write(_ bytes: UnsafeRawBufferPointer) async throws {
         var offset = 0
         while offset < bytes.count {
-            if let reason = hub.reason { throw .ended(reason) }
+            if let reason = hub.reason { throw SessionError.ended(reason) }
             let rest = UnsafeRawBufferPointer(rebasing: bytes[offset...])
-            let accepted = try with { (connection) throws(StreamError) in
+            offset += try with { (connection) throws(StreamError) in
                 try connection.write(id, rest)
             }
-            offset += accepted
-            if offset < bytes.count { await hub.wait(for: .writable(id)) }
+            if offset < bytes.count {
+                try Task.checkCancellation()
+                await hub.wait(for: .writable(id))
+            }
         }
     }
 
     /// Writes all bytes; waits while the peer, or the paths, are slower.
-    public func write(_ bytes: [UInt8]) async throws(SessionError) {
+    ///
+    /// - Throws: `SessionError`, or `CancellationError` when a part was not written yet.
+    public func write(_ bytes: [UInt8]) async throws {
         let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
         defer { copy.deallocate() }
         copy.copyBytes(from: bytes)
@@ -81,7 +71,9 @@ public final class SessionStream: Sendable {
     }
 
     /// Reads what has arrived, at least one byte; zero at the end of the stream, then and always.
-    public func read(into buffer: UnsafeMutableRawBufferPointer) async throws(SessionError) -> Int {
+    ///
+    /// - Throws: `SessionError`, or `CancellationError` while nothing has arrived.
+    public func read(into buffer: UnsafeMutableRawBufferPointer) async throws -> Int {
         while !isAtEnd.load(ordering: .acquiring) {
             let result = try? with { (connection) throws(StreamError) in
                 try connection.read(id, into: buffer)
@@ -91,17 +83,25 @@ public final class SessionStream: Sendable {
                 if result.count > 0 { return result.count }
                 if result.isFinished { return 0 }
             }
-            if let reason = hub.reason { throw .ended(reason) }
-            if result == nil { throw .stream(.unknownStream(id)) }
+            if let reason = hub.reason { throw SessionError.ended(reason) }
+            if result == nil { throw SessionError.stream(.unknownStream(id)) }
+            try Task.checkCancellation()
             await hub.wait(for: .readable(id))
         }
         return 0
     }
 
-    /// Returns when the peer has all bytes and the end of the stream.
-    public func waitUntilDelivered() async throws(SessionError) {
+    /// Returns when the peer has all bytes and the end of the stream, or wants no more of it.
+    ///
+    /// - Throws: `SessionError.ended` when the session ended otherwise than in good order, or
+    ///   `CancellationError`.
+    public func waitUntilDelivered() async throws {
         await hub.wait(for: .delivered(id))
-        if let reason = hub.reason, !reason.isOrderly { throw .ended(reason) }
+        if let reason = hub.reason {
+            guard reason.isOrderly else { throw SessionError.ended(reason) }
+            return
+        }
+        try Task.checkCancellation()
     }
 
     /// Wants no more of what the peer sends; it is told, and this side may go on to write.

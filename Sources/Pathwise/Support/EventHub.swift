@@ -22,14 +22,33 @@ final class EventHub: Sendable {
             case .established, .opened, .message: nil
             }
         }
+
+        /// What stays true once it has happened, for every later waiter.
+        var isLasting: Bool {
+            switch self {
+            case .established, .delivered: true
+            case .readable, .writable, .opened, .message: false
+            }
+        }
+    }
+
+    private struct Waiter {
+        var number: Int
+        var continuation: CheckedContinuation<Void, Never>
     }
 
     private struct State {
-        var waiting: [Signal: [CheckedContinuation<Void, Never>]] = [:]
+        var waiting: [Signal: [Waiter]] = [:]
         var pending: Set<Signal> = []
         /// Streams that somebody holds: signals of others have no waiter to be kept for.
         var streams: Set<StreamID> = []
         var reason: CloseReason?
+        var next = 0
+
+        /// Whether a signal came before; one that does not last is used up.
+        mutating func take(_ signal: Signal) -> Bool {
+            signal.isLasting ? pending.contains(signal) : pending.remove(signal) != nil
+        }
     }
 
     private let state = Mutex(State())
@@ -44,26 +63,27 @@ final class EventHub: Sendable {
             signal(.readable(stream))
             signal(.opened)
         case .streamReset(let stream, _): signal(.readable(stream))
-        case .streamWritable(let stream), .streamStopped(let stream, _):
+        case .streamWritable(let stream): signal(.writable(stream))
+        case .streamStopped(let stream, _):
             signal(.writable(stream))
             signal(.delivered(stream))
         case .streamDelivered(let stream): signal(.delivered(stream))
         case .messageReceived: signal(.message)
         case .closed(let reason): end(reason)
-        case .pathChanged, .pathMoved, .messageExpired, .keysChanged, .policyGuard, .modelReplaced,
-            .modelRefused:
+        case .pathChanged, .pathMoved, .messageDelivered, .messageExpired, .keysChanged,
+            .policyGuard, .modelReplaced, .modelRefused:
             break
         }
     }
 
     private func signal(_ signal: Signal) {
-        let waiters: [CheckedContinuation<Void, Never>] = state.withLock { state in
-            if let waiters = state.waiting.removeValue(forKey: signal) { return waiters }
-            if let stream = signal.stream, !state.streams.contains(stream) { return [] }
-            state.pending.insert(signal)
-            return []
+        let waiters: [Waiter] = state.withLock { state in
+            let waiters = state.waiting.removeValue(forKey: signal) ?? []
+            let isHeld = signal.stream.map { state.streams.contains($0) } ?? true
+            if isHeld, waiters.isEmpty || signal.isLasting { state.pending.insert(signal) }
+            return waiters
         }
-        for waiter in waiters { waiter.resume() }
+        for waiter in waiters { waiter.continuation.resume() }
     }
 
     /// Ends every wait, now and from now on.
@@ -74,18 +94,38 @@ final class EventHub: Sendable {
             state.waiting.removeAll()
             return all
         }
-        for waiter in waiters { waiter.resume() }
+        for waiter in waiters { waiter.continuation.resume() }
     }
 
-    /// Returns after the signal, or at once when it came before or the connection has ended.
+    /// Returns after the signal, at once when it came before or the connection has ended, and when
+    /// the task is cancelled.
     func wait(for signal: Signal) async {
-        await withCheckedContinuation { continuation in
-            let isOver = state.withLock { state in
-                if state.reason != nil || state.pending.remove(signal) != nil { return true }
-                state.waiting[signal, default: []].append(continuation)
-                return false
+        let number = state.withLock { state in
+            state.next += 1
+            return state.next
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isOver = state.withLock { state in
+                    // A task that is cancelled after this finds its waiter below.
+                    if Task.isCancelled || state.reason != nil || state.take(signal) {
+                        return true
+                    }
+                    state.waiting[signal, default: []].append(
+                        Waiter(number: number, continuation: continuation))
+                    return false
+                }
+                if isOver { continuation.resume() }
             }
-            if isOver { continuation.resume() }
+        } onCancel: {
+            let waiter: Waiter? = state.withLock { state in
+                guard let place = state.waiting[signal]?.firstIndex(where: { $0.number == number })
+                else { return nil }
+                let waiter = state.waiting[signal]?.remove(at: place)
+                if state.waiting[signal]?.isEmpty == true { state.waiting[signal] = nil }
+                return waiter
+            }
+            waiter?.continuation.resume()
         }
     }
 

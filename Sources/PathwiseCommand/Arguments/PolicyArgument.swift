@@ -29,10 +29,8 @@ enum PolicyArgument: Equatable, CustomStringConvertible {
     ) {
         switch self {
         case .named(let specification):
-            guard specification.name == PolicySpecification.learned().name else {
-                return (specification, nil, specification.name)
-            }
-            return (specification, try ShippedModel.load(), specification.name)
+            let model = try StartingModel.shipped.load(for: specification)
+            return (specification, model, specification.name)
         case .model(let file):
             let model = try Model.load(file)
             let name = file.split(separator: "/").last.map(String.init) ?? file

@@ -117,6 +117,7 @@ extension ExitStatus {
         switch error {
         case .ended(let reason): self = ExitStatus(reason)
         case .network(let error): self = ExitStatus(error)
+        case .noPath: self = .unavailable
         case .crypto(let error): self = ExitStatus(error)
         case .learning(let error): self = ExitStatus(error)
         case .stream(let error): self = ExitStatus(error)

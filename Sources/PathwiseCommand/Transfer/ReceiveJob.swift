@@ -123,7 +123,7 @@ struct ReceiveJob {
         let display = Task { await showProgress(results, counter) }
         await withDiscardingTaskGroup { group in
             var isFirst = true
-            for await session in server.nextClients() {
+            for await session in server.sessions {
                 let isServed = isFirst || !command.once
                 isFirst = false
                 group.addTask {
@@ -147,14 +147,14 @@ struct ReceiveJob {
 
     /// Stores the items of one client until its connection ends.
     private func serve(
-        _ session: ServedSession, _ server: Server, _ results: ReceiveResults,
+        _ session: Session, _ server: Server, _ results: ReceiveResults,
         _ counter: TransferCounter
     ) async {
         let key = session.peerKey
         let name = names[key] ?? key.base64
         results.begin(session)
         await withDiscardingTaskGroup { group in
-            while let stream = await session.acceptStream() {
+            for await stream in session.streams {
                 let turn = store.nextTurn()
                 group.addTask {
                     let item = await store.receive(stream, from: key, turn: turn) {
@@ -173,10 +173,10 @@ struct ReceiveJob {
     }
 
     /// Tells further clients that this receiver accepts only one.
-    private func turnAway(_ session: ServedSession, _ results: ReceiveResults) async {
+    private func turnAway(_ session: Session, _ results: ReceiveResults) async {
         let key = session.peerKey
         await withDiscardingTaskGroup { group in
-            while let stream = await session.acceptStream() {
+            for await stream in session.streams {
                 group.addTask {
                     _ = await store.refuse(
                         stream, from: key, reason: .temporary,

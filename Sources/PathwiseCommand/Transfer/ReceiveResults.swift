@@ -13,7 +13,7 @@ final class ReceiveResults: Sendable {
 
     private struct State {
         var display = ProgressDisplay()
-        var sessions: [ServedSession] = []
+        var sessions: [Session] = []
         var ended: [(client: String, key: PublicKey, status: SessionStatus)] = []
         var clients = 0
         /// Received bytes of stored items.
@@ -39,12 +39,12 @@ final class ReceiveResults: Sendable {
 
     // MARK: while it runs
 
-    func begin(_ session: ServedSession) { state.withLock { $0.sessions.append(session) } }
+    func begin(_ session: Session) { state.withLock { $0.sessions.append(session) } }
 
-    func end(_ session: ServedSession, client: String) {
+    func end(_ session: Session, client: String) {
         let status = session.status()
         state.withLock { state in
-            state.sessions.removeAll { $0.id == session.id }
+            state.sessions.removeAll { $0 === session }
             state.clients += 1
             state.ended.append((client, session.peerKey, status))
             if state.ended.count > ReceiveResults.mostKept { state.ended.removeFirst() }

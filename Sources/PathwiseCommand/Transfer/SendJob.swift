@@ -23,10 +23,10 @@ struct SendJob {
         try Console.standardOutput.checkIsOpen()
         let inputs = command.inputs.map { RawArguments.bytes(of: $0) }
         let job: SendJob
-        let session: ClientSession
+        let session: Session
         do {
             job = try SendJob(command, inputs)
-            session = try ClientSession.start(job.options)
+            session = try Session.start(job.options)
         } catch {
             let failure = CommandFailure(error)
             guard command.output.json, failure.status != .usage else { throw failure }
@@ -67,19 +67,20 @@ struct SendJob {
         let peer = try PeerKeyArgument.parse(command.peer, option: "--peer")
         guard !command.to.isEmpty else { throw CommandFailure("give --to HOST:PORT", .usage) }
         let planner = PathPlanner(
-            remotes: try AddressArgument.servers(command.to), rules: try rules(command.path),
-            excluded: try command.interfaces.excluded())
-        let interfaces = try InterfaceWatcher.list(includingLoopback: true)
-        let plans = planner.plans(interfaces)
-        guard !plans.isEmpty else { throw InterfaceOptions.noneUsable(planner, interfaces) }
+            remotes: try command.to.flatMap { try AddressArgument.server($0) },
+            rules: try rules(command.path), excluded: try command.interfaces.excluded())
         let (specification, model, _) = try policy.load()
-        let names = plans.map(\.name)
-        var options = ClientOptions(
-            identity: ClientIdentity(
-                key: key, peer: peer, presharedKey: try command.transfer.presharedKey()),
-            plans: plans, policy: try specification.resolved(names: names))
-        options.model = model
-        options.planner = planner
+        let identity = ClientIdentity(
+            key: key, peer: peer, presharedKey: try command.transfer.presharedKey())
+        var options: ClientOptions
+        do throws(SessionError) {
+            options = try ClientOptions(
+                identity: identity, planner: planner, policy: specification)
+        } catch {
+            guard case .noPath(let interfaces) = error else { throw error }
+            throw InterfaceOptions.noneUsable(planner, interfaces)
+        }
+        options.model = model.map { .given($0) } ?? .untrained
         options.connection = try command.transfer.connection()
         options.seed = command.seed
         options.recorder = try command.transfer.recorder()
@@ -113,7 +114,7 @@ struct SendJob {
 
     // MARK: run
 
-    private func run(_ session: ClientSession) async throws {
+    private func run(_ session: Session) async throws {
         Interruption.whenInterrupted { _ in Task { await session.close() } }
         let follower = modelFile.map { file in
             HangUp.install()
@@ -137,7 +138,7 @@ struct SendJob {
         if cause == nil { await session.close() }
         display.cancel()
         await display.value
-        let trace = closeTrace(session)
+        let trace = closeTrace()
         var namesAll = true
         if let cause, command.output.json {
             namesAll = feed.giveUp(
@@ -170,7 +171,7 @@ struct SendJob {
 
     private var showsProgress: Bool { ProgressDisplay().isActive && !command.output.json }
 
-    private func showProgress(_ session: ClientSession, _ counter: TransferCounter) async {
+    private func showProgress(_ session: Session, _ counter: TransferCounter) async {
         var display = ProgressDisplay()
         guard showsProgress else { return }
         let inputs = inputs
@@ -180,7 +181,7 @@ struct SendJob {
         while !Task.isCancelled {
             let status = session.status()
             let sent = counter.bytes
-            rate.add(sent, at: status.elapsed)
+            rate.add(sent, at: TimeDelta(status.elapsed))
             let head =
                 counter.total.map {
                     ProgressDisplay.bar(
@@ -196,8 +197,8 @@ struct SendJob {
     }
 
     /// Completes the trace; a problem with it is reported but does not fail the transfer.
-    private func closeTrace(_ session: ClientSession) -> String? {
-        guard let recorder = session.recorder else { return nil }
+    private func closeTrace() -> String? {
+        guard let recorder = options.recorder else { return nil }
         recorder.end()
         do {
             try recorder.close()

@@ -17,7 +17,7 @@ extension SendJob {
         /// Whether the results contain every item.
         let namesAll: Bool
 
-        private var seconds: Double { max(1e-9, status.elapsed.seconds) }
+        private var seconds: Double { max(1e-9, TimeDelta(status.elapsed).seconds) }
         /// Sent bytes of stored items per second.
         private var goodput: Double { Double(results.bytes) / seconds }
 

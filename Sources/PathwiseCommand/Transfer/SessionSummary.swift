@@ -79,15 +79,16 @@ enum SessionSummary {
         }
         return notable.prefix(20).map { change in
             let name = status.paths.first { $0.path == change.path }?.name ?? "\(change.path)"
-            return "  at \(NumberText.fixed(change.after.seconds, 3)) s: \(name) "
-                + "\(change.from.name) -> \(change.to.name) (\(change.cause.name))"
+            let time = NumberText.fixed(TimeDelta(change.after).seconds, 3)
+            return "  at \(time) s: \(name) \(change.from.name) -> \(change.to.name) "
+                + "(\(change.cause.name))"
         }
     }
 
     /// One line for each model that was offered to the policy during the run.
     static func modelLines(_ status: SessionStatus) -> [String] {
         status.modelChanges.prefix(20).map { change in
-            "  at \(NumberText.fixed(change.after.seconds, 3)) s: "
+            "  at \(NumberText.fixed(TimeDelta(change.after).seconds, 3)) s: "
                 + (change.modelHash.map { "the policy goes on with model \(StableHash.text($0))" }
                     ?? "model refused: \(change.refusal ?? "")")
         }
@@ -106,7 +107,7 @@ enum SessionSummary {
         [
             ("policy", .string(status.policy)),
             ("seed", .string(String(status.seed))),
-            ("seconds", .number(status.elapsed.seconds)),
+            ("seconds", .number(TimeDelta(status.elapsed).seconds)),
             ("decisions", .int(Int64(clamping: status.statistics.decisions))),
             ("forced_decisions", .int(Int64(clamping: status.statistics.forcedDecisions))),
             ("late_outcomes", .int(Int64(clamping: status.statistics.lateOutcomes))),
@@ -163,7 +164,7 @@ enum SessionSummary {
     private static func change(_ change: PathChangeReport) -> JSONValue {
         .object([
             ("path", .int(Int64(change.path.rawValue))),
-            ("after_seconds", .number(change.after.seconds)),
+            ("after_seconds", .number(TimeDelta(change.after).seconds)),
             ("from", .string(change.from.name)), ("to", .string(change.to.name)),
             ("cause", .string(change.cause.name)),
         ])
@@ -171,7 +172,7 @@ enum SessionSummary {
 
     private static func change(_ change: ModelChangeReport) -> JSONValue {
         .object([
-            ("after_seconds", .number(change.after.seconds)),
+            ("after_seconds", .number(TimeDelta(change.after).seconds)),
             ("model_hash", change.modelHash.map { .string(StableHash.text($0)) } ?? .null),
             ("refused", change.refusal.map { .string($0) } ?? .null),
         ])

@@ -176,30 +176,20 @@ struct InterfaceOptions: ParsableArguments {
 
 /// Resolves addresses with ports.
 enum AddressArgument {
-    /// All addresses of the named servers; only the first one of a name that means this host.
-    static func servers(_ texts: [String]) throws -> [SocketAddress] {
-        var all: [SocketAddress] = []
-        for text in texts {
-            let found = try addresses(text, option: "--to")
-            let isHere = found.allSatisfy(\.isLoopback)
-            for address in isHere ? Array(found.prefix(1)) : found where !all.contains(address) {
-                all.append(address)
-            }
-        }
-        return all
-    }
-
-    private static func addresses(
-        _ text: String, option: String
-    ) throws -> [SocketAddress] {
-        do throws(NetworkError) { return try Resolver.resolve(text) } catch {
-            throw CommandFailure("\(option) '\(text)': \(error)", ExitStatus(error))
+    /// Returns all addresses of a server for `--to`.
+    static func server(_ text: String) throws -> [SocketAddress] {
+        do throws(NetworkError) { return try Resolver.resolve(server: text) } catch {
+            throw CommandFailure("--to '\(text)': \(error)", ExitStatus(error))
         }
     }
 
     /// The first address.
     static func resolve(_ text: String, option: String) throws -> SocketAddress {
-        guard let address = try addresses(text, option: option).first else {
+        let addresses: [SocketAddress]
+        do throws(NetworkError) { addresses = try Resolver.resolve(text) } catch {
+            throw CommandFailure("\(option) '\(text)': \(error)", ExitStatus(error))
+        }
+        guard let address = addresses.first else {
             throw CommandFailure("\(option) '\(text)' has no address", .unavailable)
         }
         return address

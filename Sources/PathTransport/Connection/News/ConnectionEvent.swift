@@ -69,7 +69,10 @@ public enum ConnectionEvent: Sendable {
     /// The peer asks this side to stop sending.
     case streamStopped(StreamID, code: UInt64)
     case messageReceived
-    /// A message of this side was not delivered within its deadline.
+    /// The peer has all of a message of this side.
+    case messageDelivered(number: UInt64)
+    /// A message of this side was given up: not delivered within its deadline, or lost where it
+    /// tolerates loss.
     case messageExpired(number: UInt64)
     case keysChanged(generation: Int, at: Instant)
     /// The guard of the learned policy demoted or restored its models.

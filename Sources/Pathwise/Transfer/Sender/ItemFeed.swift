@@ -107,6 +107,7 @@ public final class ItemFeed: Sendable {
     /// - Parameters:
     ///   - error: the reason.
     ///   - limit: most items that are reported; a folder may hold a million.
+    ///   - report: called once for each of them.
     /// - Returns: false if there are more.
     public func giveUp(
         because error: any Error, limit: Int, report: (SentItem) -> Void

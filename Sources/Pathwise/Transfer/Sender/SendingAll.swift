@@ -1,6 +1,6 @@
 internal import PathTransport
 
-extension ClientSession {
+extension Session {
     /// Items that are sent at once, so that small ones do not wait for each other's confirmation.
     private static let parallelItems = 128
     /// Items among them that are not eager, or have an unknown size.
@@ -9,6 +9,7 @@ extension ClientSession {
     /// Sends everything that a feed finds; a failed item does not stop the others.
     ///
     /// - Parameters:
+    ///   - feed: the items; it can be used once.
     ///   - progress: called with the number of bytes given to the connection since the last call.
     ///   - waiting: called with the name of a pipe, or standard input, from which no byte came for
     ///     a second.
@@ -20,10 +21,10 @@ extension ClientSession {
         waiting: @escaping @Sendable (String) -> Void = { _ in },
         report: @escaping @Sendable (SentItem) -> Void
     ) async throws {
-        let large = SlotLimit(ClientSession.parallelLargeItems)
+        let large = SlotLimit(Session.parallelLargeItems)
         let listeners = Shipment.Listeners(progress: progress, waiting: waiting, report: report)
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for _ in 0..<ClientSession.parallelItems {
+            for _ in 0..<Session.parallelItems {
                 group.addTask {
                     while let next = try await self.next(of: feed, large, report) {
                         let isLarge = next.item.size.map { $0 > Shipment.eagerLimit } ?? true

@@ -13,7 +13,7 @@ struct Shipment: Sendable {
     /// Time after which a wait for the first byte of a pipe is reported.
     private static let patience = Duration.seconds(1)
 
-    /// The callbacks of `ClientSession.send`.
+    /// The callbacks of `Session.send`.
     struct Listeners: Sendable {
         var progress: @Sendable (Int) -> Void
         var waiting: @Sendable (String) -> Void

@@ -62,6 +62,8 @@ public final class ItemStore: Sendable {
     /// Receives one item from its stream and answers the sender.
     ///
     /// - Parameters:
+    ///   - stream: of the item alone.
+    ///   - client: the key of the sender.
     ///   - turn: from `nextTurn`, in the order of the streams.
     ///   - progress: called with the number of bytes stored since the last call.
     /// - Returns: its outcome; nil if the sender reset the stream before the header was complete.

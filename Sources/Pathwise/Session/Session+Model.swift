@@ -1,17 +1,16 @@
 internal import Glibc
 public import PathLearning
-internal import PathNetwork
 internal import PathTransport
 
-extension ClientSession {
-    /// Starts the policy anew from another model, between two decisions and without a packet lost.
+extension Session {
+    /// Starts the policy again from another model, between two decisions and without a packet lost.
     ///
     /// The new policy is made on the caller's thread; the connection's thread only takes it over.
     /// - Throws: `LearningError` when the policy takes no model or cannot start from this one; it
     ///   goes on as it is then.
     public func replaceModel(_ model: Model) throws(LearningError) {
         let replacement = try PathSelector.Replacement(policy, model: model)
-        driver.with { connection, now in connection.replaceModel(replacement, now: now) }
+        link.with { connection, now in connection.replaceModel(replacement, now: now) }
     }
 
     /// Follows a model file until the task is cancelled or the connection has ended.
@@ -21,6 +20,7 @@ extension ClientSession {
     /// the model in use stays. A file of the same content changes nothing.
     ///
     /// - Parameters:
+    ///   - file: the model file's path.
     ///   - interval: between two looks; a file is read when it did not change from one to the next.
     ///   - requests: how often somebody asked to look at the file whatever its times say.
     public func followModel(
@@ -46,12 +46,12 @@ extension ClientSession {
     private func takeModel(_ file: String) {
         do throws(LearningError) {
             let model = try Model.load(file)
-            guard model.hash != driver.read({ connection, _ in connection.modelHash }) else {
+            guard model.hash != link.read({ connection, _ in connection.modelHash }) else {
                 return
             }
             try replaceModel(model)
         } catch {
-            driver.with { connection, now in connection.refuseModel("\(error)", now: now) }
+            link.with { connection, now in connection.refuseModel("\(error)", now: now) }
         }
     }
 }

@@ -1,0 +1,98 @@
+internal import PathTelemetry
+internal import PathTransport
+
+/// A message that arrived whole.
+public struct Message: Sendable {
+    /// Counted by its sender from zero; messages may arrive in another order.
+    public let number: UInt64
+    public let bytes: [UInt8]
+}
+
+extension Session {
+    // MARK: messages
+
+    /// Queues a message of at most 60,000 bytes for delivery within its deadline.
+    ///
+    /// It is lost when the deadline passes first: `events` tell, and the message is not sent on.
+    ///
+    /// - Parameters:
+    ///   - bytes: of the message; none is a message too.
+    ///   - deadline: from now; nil takes as long as it takes.
+    ///   - isReliable: sends lost parts again as long as the deadline allows; if not, the first
+    ///     loss ends the message.
+    /// - Returns: its number, which events name.
+    /// - Throws: `ended`, or `stream` with `messageSize` or `messageQueueFull`.
+    @discardableResult
+    public func sendMessage(
+        _ bytes: [UInt8], deadline: Duration? = nil, isReliable: Bool = true
+    ) throws(SessionError) -> UInt64 {
+        try checkOpen()
+        do throws(StreamError) {
+            return try link.with { (connection, now) throws(StreamError) in
+                let options = MessageOptions(
+                    deadline: deadline.map { now + TimeDelta($0) } ?? .distantFuture,
+                    isReliable: isReliable)
+                return try bytes.span.withUnsafeBytes {
+                    (raw: UnsafeRawBufferPointer) throws(StreamError) in
+                    try connection.sendMessage(raw, options: options, now: now)
+                }
+            }
+        } catch {
+            throw .stream(error)
+        }
+    }
+
+    /// The messages of the peer, each once, as soon as it is whole; ends with the session.
+    ///
+    /// For one task: of several that read, each message goes to one.
+    public var messages: AsyncStream<Message> {
+        AsyncStream(unfolding: { await self.nextMessage() })
+    }
+
+    private func nextMessage() async -> Message? {
+        while true {
+            // Asked first: what came before the end is handed over after it.
+            let hasEnded = hub.reason != nil
+            if let message = link.with({ connection, _ in connection.receiveMessage() }) {
+                return Message(number: message.number, bytes: message.bytes)
+            }
+            if hasEnded || Task.isCancelled { return nil }
+            await hub.wait(for: .message)
+        }
+    }
+
+    // MARK: streams
+
+    /// Opens a stream that both sides can write to; the peer hears of it with its first bytes.
+    ///
+    /// - Throws: `ended`, or `stream` with `streamLimit` when the peer takes no more now.
+    public func openStream() throws(SessionError) -> SessionStream {
+        try checkOpen()
+        do throws(StreamError) {
+            let id = try link.with { (connection, _) throws(StreamError) in
+                try connection.openStream()
+            }
+            return SessionStream(id: id, hub: hub, link: link)
+        } catch {
+            throw .stream(error)
+        }
+    }
+
+    /// The next stream that the peer opened; nil when the session has ended or the task is
+    /// cancelled.
+    public func acceptStream() async -> SessionStream? {
+        while true {
+            let hasEnded = hub.reason != nil
+            if let id = link.with({ connection, _ in connection.acceptStream() }) {
+                return SessionStream(id: id, hub: hub, link: link)
+            }
+            if hasEnded || Task.isCancelled { return nil }
+            await hub.wait(for: .opened)
+        }
+    }
+
+    /// The streams that the peer opens, as `acceptStream` gives them; ends with the session.
+    public var streams: AsyncStream<SessionStream> {
+        AsyncStream(unfolding: { await self.acceptStream() })
+    }
+}

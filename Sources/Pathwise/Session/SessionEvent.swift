@@ -1,0 +1,72 @@
+public import PathTransport
+internal import Synchronization
+
+/// What happens to a session, as `Session.events` tells it.
+public enum SessionEvent: Sendable {
+    /// A path came into service, fell silent, failed, came back, or was removed.
+    case pathChanged(PathChangeReport)
+    /// The policy was offered another model, and goes on with it or with the one it has.
+    case modelChanged(ModelChangeReport)
+    /// The peer has all of a message of this side.
+    case messageDelivered(number: UInt64)
+    /// A message of this side was given up: its deadline passed before the peer had all of it, or
+    /// it was not reliable and a part was lost.
+    ///
+    /// The peer may have it all the same, when only the acknowledgement is missing.
+    case messageLost(number: UInt64)
+    /// The session has ended; no event comes after this one.
+    case closed(CloseReason)
+}
+
+/// Hands events to everyone who listens.
+final class EventFeed: Sendable {
+    /// Events kept for a listener who does not take them: the newest.
+    private static let limit = 4096
+
+    private struct State {
+        var listeners: [Int: AsyncStream<SessionEvent>.Continuation] = [:]
+        var next = 0
+        var reason: CloseReason?
+    }
+    private let state = Mutex(State())
+
+    /// All events from now on.
+    func events() -> AsyncStream<SessionEvent> {
+        let (events, listener) = AsyncStream<SessionEvent>.makeStream(
+            bufferingPolicy: .bufferingNewest(EventFeed.limit))
+        let (number, reason) = state.withLock { state in
+            state.next += 1
+            if state.reason == nil { state.listeners[state.next] = listener }
+            return (state.next, state.reason)
+        }
+        if let reason {
+            listener.yield(.closed(reason))
+            listener.finish()
+        } else {
+            listener.onTermination = { [weak self] _ in
+                _ = self?.state.withLock { $0.listeners.removeValue(forKey: number) }
+            }
+        }
+        return events
+    }
+
+    /// Tells an event; after the end there is none.
+    func send(_ event: SessionEvent) {
+        var isLast = false
+        let listeners = state.withLock { state in
+            guard state.reason == nil else { return [AsyncStream<SessionEvent>.Continuation]() }
+            let listeners = Array(state.listeners.values)
+            if case .closed(let reason) = event {
+                isLast = true
+                state.reason = reason
+                state.listeners.removeAll()
+            }
+            return listeners
+        }
+        // Without the lock, because the end of a sequence comes back for it.
+        for listener in listeners {
+            listener.yield(event)
+            if isLast { listener.finish() }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+public import PathLearning
+public import PathNetwork
+internal import PathTelemetry
+public import PathTransport
+
+/// What a client is set up with.
+///
+///     var options = try ClientOptions(key: key, server: serverKey, to: ["a.example:4433"])
+///     options.policy = .earliest
+public struct ClientOptions: Sendable {
+    public var identity: ClientIdentity
+    /// The paths to open.
+    public var plans: [PathPlan]
+    /// Chooses the path of every message and of every burst of stream data.
+    public var policy: PolicySpecification
+    /// What the policy starts from.
+    public var model = StartingModel.shipped
+    public var connection = ConnectionConfiguration()
+    /// Seed of the policy's draws; nil draws one from the system's random source, so that two
+    /// sessions do not share their draws.
+    public var seed: UInt64?
+    /// Where to record to; nil records nothing.
+    public var recorder: SessionRecorder?
+    /// Follows interfaces and addresses that come and go; nil keeps to the plans.
+    public var planner: PathPlanner?
+
+    /// Over the paths that are given, and no others.
+    public init(
+        identity: ClientIdentity, plans: [PathPlan], policy: PolicySpecification = .learned()
+    ) {
+        self.identity = identity
+        self.plans = plans
+        self.policy = policy
+    }
+
+    /// Over the paths that a planner finds on this host, now and whenever interfaces change.
+    ///
+    /// - Throws: `noPath` when it finds none now, `learning` when the policy names a path that is not
+    ///   among them, `network` when the system does not list its interfaces.
+    public init(
+        identity: ClientIdentity, planner: PathPlanner, policy: PolicySpecification = .learned()
+    ) throws(SessionError) {
+        let interfaces: [NetworkInterface]
+        do throws(NetworkError) {
+            interfaces = try InterfaceWatcher.list(includingLoopback: true)
+        } catch {
+            throw .network(error)
+        }
+        plans = planner.plans(interfaces)
+        guard !plans.isEmpty else { throw .noPath(interfaces) }
+        do throws(LearningError) {
+            self.policy = try policy.resolved(names: plans.map(\.name))
+        } catch {
+            throw .learning(error)
+        }
+        self.identity = identity
+        self.planner = planner
+    }
+
+    /// Over all usable interfaces of this host; to a server on this host, over one path for each
+    /// of its addresses.
+    ///
+    /// Waits for the name server where a name has to be asked for.
+    ///
+    /// - Parameters:
+    ///   - key: of this side.
+    ///   - server: the key that the server has to prove.
+    ///   - addresses: of the server, as HOST:PORT; HOST is a name or an address.
+    ///   - policy: chooses the path of every message and of every burst of stream data.
+    /// - Throws: `network` for a name without an address, `noPath` when no interface can be used.
+    public init(
+        key: PrivateKey, server: PublicKey, to addresses: [String],
+        policy: PolicySpecification = .learned()
+    ) throws(SessionError) {
+        var remotes: [SocketAddress] = []
+        do throws(NetworkError) {
+            for address in addresses { remotes += try Resolver.resolve(server: address) }
+        } catch {
+            throw .network(error)
+        }
+        try self.init(key: key, server: server, to: remotes, policy: policy)
+    }
+
+    /// The same to addresses that are known, `Server.localAddresses` for example.
+    public init(
+        key: PrivateKey, server: PublicKey, to addresses: [SocketAddress],
+        policy: PolicySpecification = .learned()
+    ) throws(SessionError) {
+        try self.init(
+            identity: ClientIdentity(key: key, peer: server),
+            planner: PathPlanner(remotes: addresses), policy: policy)
+    }
+}

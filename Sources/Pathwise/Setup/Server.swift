@@ -1,0 +1,114 @@
+public import PathLearning
+import PathNetwork
+internal import PathTelemetry
+public import PathTransport
+
+/// A server for applications: waits for clients that are let in, and hands over their sessions.
+///
+///     let server = try Server(key: key, clients: [client], listen: ["0.0.0.0:4433"])
+///     for await session in server.sessions { serve(session) }
+public final class Server: Sendable {
+    private let driver: ServerDriver
+    /// Each client that has proved itself, in turn; ends with `close`.
+    ///
+    /// For one task.
+    public let sessions: AsyncStream<Session>
+    private let finishSessions: @Sendable () -> Void
+    private let clients: Guarded<[Int: Session]>
+
+    /// Listens on all addresses given.
+    ///
+    /// - Parameters:
+    ///   - configuration: keys, clients, policy and limits.
+    ///   - addresses: to listen on; with port 0 the system chooses one, see `localAddresses`.
+    ///   - model: what the policy starts from, unless the configuration has one.
+    ///   - recorder: records every client as a session of its own; nil records nothing.
+    ///   - seed: of all sessions' draws; nil draws one from the system's random source.
+    /// - Throws: `network` when an address cannot be listened on; `learning` when the model cannot be
+    ///   used; `crypto` when libcrypto fails.
+    public init(
+        _ configuration: ServerConfiguration, listen addresses: [SocketAddress],
+        model: StartingModel = .shipped, recorder: SessionRecorder? = nil, seed: UInt64? = nil
+    ) throws(SessionError) {
+        let (sessions, continuation) = AsyncStream<Session>.makeStream()
+        let clients = Guarded<[Int: Session]>([:])
+        self.clients = clients
+        self.sessions = sessions
+        finishSessions = { continuation.finish() }
+        var configuration = configuration
+        configuration.connection.isRecording = recorder != nil
+        configuration.connection.seed = seed ?? UInt64.random(in: .min ... .max)
+        let policy = configuration.policy
+        let ring = recorder?.makeRing()
+        // Whatever comes first of a client makes its session, records before events too.
+        let core: @Sendable (ServedConnection) -> SessionCore = { served in
+            let (session, isNew) = clients.withLock { known in
+                if let session = known[served.id] { return (session, false) }
+                var recording: SessionRecording?
+                if let recorder, let ring {
+                    recording = recorder.begin(served.facts, role: "receive", ring: ring)
+                }
+                let session = Session(
+                    link: .server(served), core: SessionCore(recording: recording),
+                    policy: policy, peerKey: served.facts.peer)
+                known[served.id] = session
+                return (session, true)
+            }
+            if isNew { continuation.yield(session) }
+            return session.core
+        }
+        do {
+            configuration.model = try configuration.model ?? model.load(for: policy)
+            driver = try ServerDriver(
+                configuration: configuration, listen: addresses,
+                onEvent: { served, event in core(served).handle(event) },
+                onRecord: { served, record in core(served).record(record) },
+                onGone: { served in
+                    let gone = clients.withLock { $0.removeValue(forKey: served.id) }
+                    gone?.core.endRecording()
+                })
+        } catch {
+            throw SessionError(opening: error)
+        }
+    }
+
+    /// Listens on all addresses given, for clients without pre-shared keys.
+    ///
+    /// - Parameters:
+    ///   - key: of this side.
+    ///   - clients: the keys of those that are let in.
+    ///   - addresses: HOST:PORT each; with port 0 the system chooses one, see `localAddresses`.
+    ///   - policy: chooses the paths of what this side sends.
+    /// - Throws: `network` when an address cannot be listened on; `crypto` when libcrypto fails.
+    public convenience init(
+        key: PrivateKey, clients: [PublicKey], listen addresses: [String],
+        policy: PolicySpecification = .learned()
+    ) throws(SessionError) {
+        let clients = Dictionary(
+            clients.map { ($0, PresharedKey?.none) }, uniquingKeysWith: { first, _ in first })
+        var listen: [SocketAddress] = []
+        do throws(NetworkError) {
+            for address in addresses { listen += try Resolver.resolve(address).prefix(1) }
+        } catch {
+            throw .network(error)
+        }
+        try self.init(
+            ServerConfiguration(key: key, clients: clients, policy: policy), listen: listen)
+    }
+
+    /// The addresses listened on, with the ports that the system chose.
+    public var localAddresses: [SocketAddress] { driver.localAddresses }
+    public var statistics: ServerStatistics { driver.statistics }
+
+    /// Tells all clients that it is over, and stops.
+    public func close() async {
+        driver.close()
+        for _ in 0..<300 where clients.withLock({ !$0.isEmpty }) {
+            try? await Task.sleep(for: .milliseconds(2))
+        }
+        finishSessions()
+        driver.stop()
+        // A client that did not say goodbye in time: nobody will tell its tasks any more.
+        for session in clients.withLock({ Array($0.values) }) { session.core.end(.local) }
+    }
+}

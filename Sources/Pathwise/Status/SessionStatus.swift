@@ -1,0 +1,64 @@
+public import PathTelemetry
+public import PathTransport
+
+/// Everything a user may want to know of a session at one moment.
+public struct SessionStatus: Sendable {
+    public var paths: [PathStatusReport]
+    public var statistics: ConnectionStatistics
+    public var policy: String
+    public var modelHash: UInt64
+    /// Of every draw of the session.
+    public var seed: UInt64
+    /// Since the session began.
+    public var elapsed: Duration
+    public var reason: CloseReason?
+    public var changes: [PathChangeReport] = []
+    public var modelChanges: [ModelChangeReport] = []
+
+    init(of connection: borrowing Connection, now: Instant) {
+        var paths: [PathStatusReport] = []
+        for path in connection.pathIDs {
+            guard let snapshot = connection.snapshot(of: path, now: now),
+                let statistics = connection.statistics(of: path),
+                let endpoint = connection.endpoint(of: path)
+            else { continue }
+            let delays = connection.delays(of: path)
+            paths.append(
+                PathStatusReport(
+                    path: path, name: connection.name(of: path),
+                    remote: endpoint.remote.description, snapshot: snapshot,
+                    statistics: statistics, maximumDatagram: endpoint.maximumDatagram,
+                    rttPercentiles: delays.flatMap { DelayPercentiles($0.rtt) },
+                    oneWayPercentiles: delays.flatMap { DelayPercentiles($0.oneWay) }))
+        }
+        self.paths = paths
+        statistics = connection.statistics
+        policy = connection.policyName
+        modelHash = connection.modelHash
+        seed = connection.configuration.seed
+        elapsed = (now - connection.startedAt).duration
+        reason = connection.reason
+    }
+
+    /// A path's share of all decisions, 0...1.
+    public func decisionShare(of report: PathStatusReport) -> Double {
+        SessionStatus.share(report.statistics.decisions, of: statistics.decisions)
+    }
+
+    /// A path's share of the bytes that this side sent, 0...1.
+    public func sentShare(of report: PathStatusReport) -> Double {
+        SessionStatus.share(
+            report.statistics.bytesSent, of: paths.reduce(0) { $0 &+ $1.statistics.bytesSent })
+    }
+
+    /// A path's share of the bytes that this side received, 0...1.
+    public func receivedShare(of report: PathStatusReport) -> Double {
+        SessionStatus.share(
+            report.statistics.bytesReceived,
+            of: paths.reduce(0) { $0 &+ $1.statistics.bytesReceived })
+    }
+
+    private static func share(_ part: UInt64, of all: UInt64) -> Double {
+        all == 0 ? 0 : Double(part) / Double(all)
+    }
+}

@@ -1,0 +1,55 @@
+internal import Histogram
+public import PathTelemetry
+public import PathTransport
+
+/// What one path does, for tables and JSON.
+public struct PathStatusReport: Sendable {
+    public var path: PathID
+    public var name: String
+    public var remote: String
+    public var snapshot: PathSnapshot
+    public var statistics: PathStatistics
+    /// Largest UDP payload in use.
+    public var maximumDatagram: Int
+    /// RTT and one-way delay, milliseconds: 50th, 95th and 99th percentile.
+    public var rttPercentiles: DelayPercentiles?
+    public var oneWayPercentiles: DelayPercentiles?
+}
+
+/// 50th, 95th and 99th percentile, milliseconds.
+public struct DelayPercentiles: Sendable {
+    public var p50: Double
+    public var p95: Double
+    public var p99: Double
+
+    /// Nil without samples.
+    init?(_ histogram: Histogram<UInt32>) {
+        guard let p50 = PathDelays.milliseconds(histogram, 50),
+            let p95 = PathDelays.milliseconds(histogram, 95),
+            let p99 = PathDelays.milliseconds(histogram, 99)
+        else { return nil }
+        self.p50 = p50
+        self.p95 = p95
+        self.p99 = p99
+    }
+}
+
+/// A change of a path's state, for reports.
+public struct PathChangeReport: Sendable {
+    public var path: PathID
+    public var from: PathState
+    public var to: PathState
+    public var cause: PathChange
+    /// Since the session began.
+    public var after: Duration
+}
+
+/// Another model that the policy was offered, for reports.
+public struct ModelChangeReport: Sendable {
+    /// Hash of the model that the policy goes on with; nil when what was offered is not used.
+    public var modelHash: UInt64?
+    /// Why it is not used.
+    public var refusal: String?
+    /// Since the session began.
+    public var after: Duration
+}

@@ -1,0 +1,67 @@
+// What the public interface of Pathwise is made of, so that `import Pathwise` is enough. Of each room
+// only what applications need: the rooms themselves stay out of their sight.
+
+// Addresses, keys, options and figures of a connection.
+@_exported public import struct PathTransport.ClientIdentity
+@_exported public import enum PathTransport.CipherSuite
+@_exported public import enum PathTransport.CloseReason
+@_exported public import enum PathTransport.CongestionAlgorithm
+@_exported public import struct PathTransport.ConnectionConfiguration
+@_exported public import struct PathTransport.ConnectionStatistics
+@_exported public import enum PathTransport.CryptoError
+@_exported public import enum PathTransport.KeyFile
+@_exported public import enum PathTransport.KeyMemory
+@_exported public import enum PathTransport.PathChange
+@_exported public import struct PathTransport.PathStatistics
+@_exported public import struct PathTransport.PresharedKey
+@_exported public import struct PathTransport.PrivateKey
+@_exported public import struct PathTransport.PublicKey
+@_exported public import enum PathTransport.RefusalReason
+@_exported public import struct PathTransport.ServerConfiguration
+@_exported public import struct PathTransport.ServerStatistics
+@_exported public import struct PathTransport.SocketAddress
+@_exported public import enum PathTransport.StreamError
+@_exported public import struct PathTransport.StreamID
+@_exported public import struct PathTransport.TransportParameters
+
+// Paths: where they run, what they cost, what is known of them.
+@_exported public import struct PathNetwork.InterfaceAddress
+@_exported public import enum PathNetwork.NetworkError
+@_exported public import struct PathNetwork.NetworkInterface
+@_exported public import struct PathNetwork.PathPlan
+@_exported public import struct PathNetwork.PathPlanner
+@_exported public import struct PathTelemetry.Instant
+@_exported public import enum PathTelemetry.LinkKind
+@_exported public import struct PathTelemetry.PathID
+@_exported public import struct PathTelemetry.PathSet
+@_exported public import struct PathTelemetry.PathSnapshot
+@_exported public import enum PathTelemetry.PathState
+@_exported public import struct PathTelemetry.PathTraits
+@_exported public import struct PathTelemetry.TimeDelta
+
+// Policies: those that ship, and those of an application.
+@_exported public import struct PathLearning.ActionDistribution
+@_exported public import struct PathLearning.Candidate
+@_exported public import struct PathLearning.Cost
+@_exported public import struct PathLearning.Feedback
+@_exported public import enum PathLearning.GuardEvent
+@_exported public import enum PathLearning.LearningError
+@_exported public import struct PathLearning.Model
+@_exported public import struct PathLearning.NoSettings
+@_exported public import struct PathLearning.Outcome
+@_exported public import protocol PathLearning.Policy
+@_exported public import struct PathLearning.PolicyDescription
+@_exported public import struct PathLearning.PolicyDescriptor
+@_exported public import struct PathLearning.PolicyField
+@_exported public import struct PathLearning.PolicyMaterials
+@_exported public import struct PathLearning.PolicyNeeds
+@_exported public import protocol PathLearning.PolicySettings
+@_exported public import struct PathLearning.PolicySpecification
+@_exported public import struct PathLearning.ReinjectionAge
+@_exported public import struct PathTelemetry.BurstContext
+@_exported public import enum PathTelemetry.Feature
+@_exported public import typealias PathTelemetry.FeatureVector
+@_exported public import enum PathTelemetry.TrafficClass
+
+// Recording.
+@_exported public import enum PathTrace.TraceError
