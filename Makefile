@@ -6,6 +6,8 @@
 #   make demo      set up, build, and run `pathwise demo` over emulated paths
 #   make test      set up and run all tests
 #   make check     lint the format, then run all tests
+#   make examples  build and run the programs of Examples/, and compare their output
+#   make docs      build the documentation of the library; a warning is an error
 #   make models    record over emulated links and train models/default.safetensors (2 minutes)
 #   make bench     set up and run the benchmarks of Benchmarks/ (they print figures)
 #   make bench-coverage  measure the coverage of the intervals of `evaluate`
@@ -18,7 +20,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check lint models bench bench-coverage format clean
+.PHONY: help setup build demo test check lint examples docs models bench bench-coverage format clean
 
 # The libraries that the rooms link, the compiler of their C parts, and `ip` for the tests in
 # network namespaces, which only root runs.
@@ -33,6 +35,9 @@ FILTER ?=
 # `make build` and `make test` do not overwrite each other's files.
 TEST_FLAGS := -c release -Xswiftc -enable-testing --scratch-path .build-tests
 
+# The examples use what the tests have built.
+EXAMPLE_FLAGS := -c release -Xswiftc -enable-testing --scratch-path $(CURDIR)/.build-tests
+
 # The command includes the Swift runtime: it starts a fifth faster, and runs where Swift is not
 # installed.
 BUILD_FLAGS := -c release --static-swift-stdlib
@@ -41,7 +46,7 @@ BUILD_FLAGS := -c release --static-swift-stdlib
 export OPENBLAS_NUM_THREADS := 1
 
 help:
-	@sed -n '3,17s/^# \{0,1\}//p' Makefile
+	@sed -n '3,19s/^# \{0,1\}//p' Makefile
 
 setup:
 	@if ! command -v swift >/dev/null; then \
@@ -79,7 +84,26 @@ test: setup
 check: lint test
 
 lint:
-	swift format lint --strict --parallel --recursive Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/learning
+	swift format lint --strict --parallel --recursive Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/learning Examples/Package.swift Examples/Sources
+
+# Both use what `make test` has built, and build it first where it is missing.
+examples: setup
+	swift build -j $(JOBS) --package-path Examples $(EXAMPLE_FLAGS)
+	Examples/check.sh "$$(swift build --package-path Examples $(EXAMPLE_FLAGS) --show-bin-path)"
+
+# The modules that the library is made of have to be found, those of C too.
+docs: setup
+	swift build -j $(JOBS) $(TEST_FLAGS) --target Pathwise
+	rm -rf .build-docs
+	mkdir -p .build-docs/symbols
+	built=$$(swift build $(TEST_FLAGS) --show-bin-path); \
+	swift symbolgraph-extract -module-name Pathwise -I "$$built/Modules" \
+	    $$(find Sources .build-tests/checkouts -name module.modulemap -printf '-I %h ') \
+	    $$(find "$$built"/*.build -maxdepth 1 -name module.modulemap -printf '-I %h ') \
+	    -target "$$(basename "$$(dirname "$$built")")" -minimum-access-level public \
+	    -skip-synthesized-members -output-dir .build-docs/symbols
+	docc convert Sources/Pathwise/Pathwise.docc --additional-symbol-graph-dir .build-docs/symbols \
+	    --warnings-as-errors --output-path .build-docs/Pathwise.doccarchive
 
 models: build
 	models/make.sh
@@ -91,7 +115,7 @@ bench-coverage: setup
 	$(MAKE) --no-print-directory -C Benchmarks/evaluation coverage
 
 format:
-	swift format --in-place --parallel --recursive Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/learning
+	swift format --in-place --parallel --recursive Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/learning Examples/Package.swift Examples/Sources
 
 clean:
 	rm -rf .build .build-tests Benchmarks/.build

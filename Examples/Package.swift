@@ -1,0 +1,15 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Two programs that use the library as any other would. `make examples` builds and runs them.
+let package = Package(
+    name: "examples",
+    dependencies: [.package(name: "pathwise", path: "..")],
+    targets: [
+        .executableTarget(
+            name: "Messages", dependencies: [.product(name: "Pathwise", package: "pathwise")]),
+        .executableTarget(
+            name: "CustomPolicy", dependencies: [.product(name: "Pathwise", package: "pathwise")]),
+    ],
+    swiftLanguageModes: [.v6]
+)
