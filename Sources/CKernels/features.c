@@ -62,26 +62,24 @@ KERNEL void ck_fill(
     struct ck_memory *memory, struct ck_candidate *candidates, long step) {
     // Groups of four that are to be scaled, apart from the search for them, so that the logarithms
     // of all candidates are under way at once.
-    struct {
-        struct ck_memory *memory;
-        long first;
-    } moved[CK_CANDIDATES * CK_FEATURES / 4 + 1];
-    long groups = 0;
+    uint32_t moved[CK_CANDIDATES];
     for (long k = 0; k < count; k++) {
         struct ck_memory *own = memory + (readings[k].standing.path & (CK_CANDIDATES - 1));
+        moved[k] = 0;
         for (long i = 0; i < CK_FEATURES; i += 4) {
             const v4 raw = LOAD(readings[k].features + i);
             const u4 bits = (u4)raw ^ (u4)LOAD(own->raw + i);
-            STORE(own->raw + i, raw);
-            moved[groups].memory = own;
-            moved[groups].first = i;
-            groups += __builtin_reduce_or(bits) != 0;
+            moved[k] |= (uint32_t)(__builtin_reduce_or(bits) != 0) << (i / 4);
         }
     }
-    for (long g = 0; g < groups; g++) {
-        struct ck_memory *own = moved[g].memory;
-        const long i = moved[g].first;
-        SCALE(*(v4u *)(own->features + i), i, LOAD(own->raw + i));
+    for (long k = 0; k < count; k++) {
+        struct ck_memory *own = memory + (readings[k].standing.path & (CK_CANDIDATES - 1));
+        for (uint32_t left = moved[k]; left; left &= left - 1) {
+            const long i = 4 * __builtin_ctz(left);
+            const v4 raw = LOAD(readings[k].features + i);
+            STORE(own->raw + i, raw);
+            SCALE(*(v4u *)(own->features + i), i, raw);
+        }
     }
     for (long k = 0; k < count; k++) {
         const struct ck_candidate *reading = readings + k;

@@ -51,7 +51,7 @@ final class EmulationLoop: @unchecked Sendable {
         batch = try ReceiveBatch(capacity: 32)
         core = EmulatorCore(
             paths: links, seed: options.seed, origin: started,
-            overhead: options.target.family == .ipv4 ? Link.ipv4Overhead : Link.ipv6Overhead)
+            overhead: options.target.family.headerBytes)
         self.poller = poller
         self.started = started
         target = options.target

@@ -7,6 +7,9 @@ public struct SocketAddress: Hashable, Sendable {
     public enum Family: UInt8, Sendable {
         case ipv4 = 4
         case ipv6 = 6
+
+        /// Bytes of the IP and UDP headers before a datagram's payload.
+        public var headerBytes: Int { self == .ipv4 ? 28 : 48 }
     }
 
     /// The upper 64 bits of an IPv6 address as a number; zero for IPv4.

@@ -33,9 +33,7 @@ private func build(
     for _ in 0..<2 {
         builder.begin(burst(bytes), now: now)
         for (snapshot, estimator) in paths {
-            clock.update(path: snapshot.path, from: estimator.evidence)
-            builder.add(
-                snapshot, evidence: estimator.evidence, clockOffset: clock.estimate)
+            builder.add(snapshot, evidence: estimator.evidence, clock: &clock)
         }
         builder.finish(&set)
     }

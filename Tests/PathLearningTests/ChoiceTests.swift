@@ -133,7 +133,7 @@ import Testing
                 guard let base = buffer.baseAddress else { return }
                 scorer.fill(
                     &distribution, all.span,
-                    LearnedEvaluation(rows: base, isFinite: true))
+                    LearnedEvaluation(rows: base, overdue: overdue, isFinite: true))
             }
             expect(distribution, is: expected, of: all)
         }

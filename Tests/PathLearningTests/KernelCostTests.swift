@@ -143,6 +143,9 @@ import Testing
                 #expect((evaluation.rows[16 + index] - late).magnitude < 1e-12)
                 #expect((evaluation.rows[32 + index] - h * exp(longer)).magnitude < 1e-11)
                 #expect(evaluation.estimates[index] == SteadyPolicy.estimate(candidate))
+                #expect(
+                    (evaluation.overdue & (1 << UInt32(index)) != 0)
+                        == SteadyPolicy.isSuspicious(candidate))
             }
         }
     }

@@ -2,6 +2,7 @@ import Testing
 
 @testable import PathSimulation
 @testable import PathTelemetry
+@testable import PathTransport
 
 @Suite struct LinkInvariantTests {
     /// Draws the options of a link, any of them.
@@ -166,7 +167,8 @@ import Testing
         #expect(link.counters.droppedSize.packets == 2)
         let parameters = link.parameters
         var six = Link(
-            parameters, seed: 1, path: 0, direction: .forward, overhead: Link.ipv6Overhead)
+            parameters, seed: 1, path: 0, direction: .forward,
+            overhead: SocketAddress.Family.ipv6.headerBytes)
         #expect(six.handleSend(bytes: 1353, token: 1, now: .zero) == .dropped(.size))
         #expect(six.handleSend(bytes: 1352, token: 1, now: .zero) == .accepted(copies: 1))
     }

@@ -2,6 +2,7 @@ import Testing
 
 @testable import PathSimulation
 @testable import PathTelemetry
+@testable import PathTransport
 
 /// Delivery logs (token and nanosecond of every packet), computed with the testbed's emulator.
 ///
@@ -151,7 +152,8 @@ import Testing
             now += TimeDelta(nanoseconds: Int64(((random & 0xffff) * reference.gap) >> 15))
             let size = 64 + Int((random >> 16) % 1437)
             drain(now)
-            _ = link.handleSend(bytes: size - Link.ipv4Overhead, token: index, now: now)
+            _ = link.handleSend(
+                bytes: size - SocketAddress.Family.ipv4.headerBytes, token: index, now: now)
         }
         drain(.distantFuture)
         return (link, hash)

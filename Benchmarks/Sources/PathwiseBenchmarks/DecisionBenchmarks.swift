@@ -60,10 +60,8 @@ enum DecisionBenchmarks {
             // Spans borrow, where an array's element would be copied.
             let (snapshots, estimators) = (snapshots.span, estimators.span)
             for index in snapshots.indices {
-                clock.update(path: snapshots[index].path, from: estimators[index].evidence)
                 builder.add(
-                    snapshots[index], evidence: estimators[index].evidence,
-                    clockOffset: clock.estimate)
+                    snapshots[index], evidence: estimators[index].evidence, clock: &clock)
             }
             builder.finish(&set)
         }

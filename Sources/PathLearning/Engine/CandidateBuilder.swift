@@ -20,12 +20,13 @@ public struct CandidateBuilder: ~Copyable, Sendable {
     ///
     /// - Parameters:
     ///   - evidence: evidence of the path's estimator.
-    ///   - clockOffset: receiver's clock minus sender's, if known.
+    ///   - clock: of the connection; it learns of the path first.
     public mutating func add(
         _ snapshot: borrowing PathSnapshot, evidence: borrowing PathEvidence,
-        clockOffset: TimeDelta?
+        clock: inout ClockOffset
     ) {
-        memory.add(snapshot, evidence: evidence, clockOffset: clockOffset)
+        clock.update(path: snapshot.path, from: evidence)
+        memory.add(snapshot, evidence: evidence, clockOffset: clock.estimate)
     }
 
     /// Writes the candidates, with the features that compare each with the best of the others.

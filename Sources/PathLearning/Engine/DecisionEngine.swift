@@ -70,19 +70,19 @@ public struct DecisionEngine: ~Copyable, Sendable {
     ///
     /// - Parameters:
     ///   - evidence: evidence of the path's estimator.
-    ///   - clockOffset: receiver's clock minus sender's, if known.
+    ///   - clock: of the connection; it learns of the path first.
     ///   - room: bytes that the path takes now.
     ///   - answerTime: how long the acknowledgement of an arrival may take.
     public mutating func offer(
         _ snapshot: borrowing PathSnapshot, evidence: borrowing PathEvidence,
-        clockOffset: TimeDelta?, room: Int, answerTime: TimeDelta
+        clock: inout ClockOffset, room: Int, answerTime: TimeDelta
     ) {
         let place = snapshot.path.index
         guard place < PathID.limit else { return }
         rooms[place] = room
         answerTimes[place] = answerTime
         if room > 0 { hasRoom = true }
-        builder.add(snapshot, evidence: evidence, clockOffset: clockOffset)
+        builder.add(snapshot, evidence: evidence, clock: &clock)
     }
 
     /// Asks the policy, and opens the decision.

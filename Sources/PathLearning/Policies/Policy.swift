@@ -22,7 +22,9 @@ public protocol Policy: Sendable {
     func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double
 
     /// A value of the latest decision that the policy gets back with its outcome.
-    var memo: UInt64 { get }
+    ///
+    /// Its getter may mutate, because a policy that is only read through the protocol is copied.
+    var memo: UInt64 { mutating get }
 
     /// Is told which action of the latest distribution was taken.
     ///
@@ -35,7 +37,7 @@ public protocol Policy: Sendable {
 
 extension Policy {
     public mutating func learn(_ feedback: borrowing Feedback) {}
-    public var memo: UInt64 { 0 }
+    public var memo: UInt64 { mutating get { 0 } }
     /// Most policies do not need this.
     public mutating func handleChoice(_ action: PathSet, now: Instant) {}
     /// Most policies have no guard.

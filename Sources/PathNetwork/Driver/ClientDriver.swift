@@ -308,7 +308,7 @@ public final class ClientDriver: @unchecked Sendable {
 
     private func handle(_ fault: SocketFault, _ socket: Int, _ now: Instant) {
         guard let path = path(of: socket) else { return }
-        let headers = fault.destination?.family == .ipv6 ? 48 : 28
+        let headers = (fault.destination?.family ?? .ipv4).headerBytes
         switch fault.kind {
         case .tooBig(let mtu):
             connection.handleSocketFault(path, datagramLimit: mtu - headers, now: now)
@@ -320,7 +320,7 @@ public final class ClientDriver: @unchecked Sendable {
     }
 
     private func report(_ trouble: SendResult, _ transmit: Transmit, _ now: Instant) {
-        let headers = transmit.remote.family == .ipv6 ? 48 : 28
+        let headers = transmit.remote.family.headerBytes
         switch trouble {
         case .tooBig(let mtu):
             let limit = mtu > 0 ? mtu - headers : transmit.segmentSize - 1

@@ -226,7 +226,7 @@ public final class ServerDriver: @unchecked Sendable {
     private static func report(
         _ trouble: SendResult, _ transmit: Transmit, _ connection: inout Connection, _ now: Instant
     ) {
-        let headers = transmit.remote.family == .ipv6 ? 48 : 28
+        let headers = transmit.remote.family.headerBytes
         switch trouble {
         case .tooBig(let mtu):
             let limit = mtu > 0 ? mtu - headers : transmit.segmentSize - 1

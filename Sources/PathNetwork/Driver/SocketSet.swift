@@ -57,8 +57,8 @@ struct SocketSet: ~Copyable {
     /// Largest UDP payload on the route to an address, from the route's MTU.
     func datagramLimit(of number: Int, to remote: SocketAddress) -> Int {
         guard slots.indices.contains(number), let slot = slots[number] else { return 1200 }
-        let headers = remote.family == .ipv4 ? 28 : 48
-        return max(1200, min(slot.socket.routeMTU(to: remote) ?? 1500, 65_535) - headers)
+        let mtu = min(slot.socket.routeMTU(to: remote) ?? 1500, 65_535)
+        return max(1200, mtu - remote.family.headerBytes)
     }
 
     /// Datagrams that the kernel dropped because a receive buffer was full, over all sockets.

@@ -60,7 +60,7 @@ public struct EmulatorCore: Sendable {
     ///   - overhead: bytes of IP and UDP headers per datagram.
     public init(
         paths: [LinkSpecification], seed: UInt64, origin: Instant,
-        overhead: Int = Link.ipv4Overhead, limits: Limits = Limits()
+        overhead: Int = SocketAddress.Family.ipv4.headerBytes, limits: Limits = Limits()
     ) {
         links = paths.prefix(ScenarioFile.maximumPaths).enumerated().map { index, path in
             DuplexLink(path, seed: seed, path: index, origin: origin, overhead: overhead)

@@ -1,4 +1,5 @@
 public import PathTelemetry
+public import PathTransport
 
 /// The two directions of one path.
 public struct DuplexLink: Sendable {
@@ -10,7 +11,7 @@ public struct DuplexLink: Sendable {
     ///   - overhead: bytes of IP and UDP headers added to each payload.
     public init(
         _ specification: LinkSpecification, seed: UInt64, path: Int, origin: Instant = .zero,
-        overhead: Int = Link.ipv4Overhead
+        overhead: Int = SocketAddress.Family.ipv4.headerBytes
     ) {
         forward = Link(
             specification.forward, seed: seed, path: path, direction: .forward, origin: origin,

@@ -1,4 +1,5 @@
 public import PathTelemetry
+public import PathTransport
 
 /// One direction of one path in virtual or real time: a deterministic value, no I/O, no clock, no
 /// allocation per packet.
@@ -56,11 +57,6 @@ public struct Link: Sendable {
         var damage: Damage?
     }
 
-    /// IPv4 and UDP headers.
-    public static let ipv4Overhead = 28
-    /// IPv6 and UDP headers.
-    public static let ipv6Overhead = 48
-
     public let parameters: LinkParameters
     /// As of the latest time given; `advance(to:)` brings them up to date.
     public private(set) var counters = LinkCounters()
@@ -92,7 +88,7 @@ public struct Link: Sendable {
     ///   - overhead: bytes of IP and UDP headers added to each payload.
     public init(
         _ parameters: LinkParameters, seed: UInt64, path: Int, direction: LinkDirection,
-        origin: Instant = .zero, overhead: Int = Link.ipv4Overhead
+        origin: Instant = .zero, overhead: Int = SocketAddress.Family.ipv4.headerBytes
     ) {
         self.parameters = parameters
         self.origin = Link.bounded(origin)

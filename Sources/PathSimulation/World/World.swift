@@ -102,7 +102,8 @@ public struct World<Application: WorldApplication>: ~Copyable {
                 PathID(index), traits: index < traits.count ? traits[index] : PathTraits(),
                 socket: index, remote: addresses[index].server,
                 datagramLimit: settings.datagramLimit
-                    ?? specifications[index].forward.maximumPacket - Link.ipv4Overhead,
+                    ?? specifications[index].forward.maximumPacket
+                    - SocketAddress.Family.ipv4.headerBytes,
                 now: start)
         }
         now = start

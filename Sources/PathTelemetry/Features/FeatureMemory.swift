@@ -84,7 +84,7 @@ public struct FeatureMemory: ~Copyable, @unchecked Sendable {
         let room =
             snapshot.pacingDelay > .zero
             ? 0 : max(0, snapshot.congestionWindow &- snapshot.bytesInFlight)
-        reading.pointee.prediction = path.prediction(bytes: moment.bytes)
+        reading.pointee.prediction = path.prediction
         reading.pointee.rtt = path.rtt
         reading.pointee.variation = path.rttVariation
         reading.pointee.age = path.unansweredAge

@@ -93,7 +93,7 @@ enum FeatureTable {
         rows.row(
             .inFlight, "in_flight", unit: "1", .log(0.02, 50, reference: 1),
             "bytes in flight over rate x least RTT",
-            (path.bytesInFlight + 1200) / (path.rate * path.leastRTT + 1200))
+            path.flightShare)
         rows.row(
             .pacingDelay, "pacing_delay", unit: "s", .log1p(10, reference: 0.01),
             "wait for the own pacer", path.pacingDelay)

@@ -22,12 +22,16 @@ struct PathReading {
     var perRTT: Double
     /// What a burst given to the path now can expect; above zero.
     var rate: Double
+    /// Bytes in flight over rate times least RTT, with one packet more in both.
+    var flightShare: Double
+    /// Seconds until the window has room for the burst, below zero where it has, and seconds that
+    /// the burst takes at the rate.
+    private var windowWait: Double
+    private var transferTime: Double
     var sinceLoss: Double
     var sinceReply: Double
     /// Of the oldest packet without an answer.
     var unansweredAge: Double
-    var bytesInFlight: Double
-    var congestionWindow: Double
     var pacingDelay: Double
     var probeTimeouts: Double
     /// From sending to arrival.
@@ -48,14 +52,21 @@ struct PathReading {
         rtt = smoothed
         rttVariation = snapshot.rttVariation.seconds
         leastRTT = snapshot.minRTT < snapshot.smoothedRTT ? snapshot.minRTT.seconds : smoothed
-        perRTT = smoothed > 0 ? 1 / smoothed : 0
         rate = PathReading.expectedRate(snapshot, measured: evidence.rateMean)
+        let flight = Double(snapshot.bytesInFlight)
+        let size = moment.bytes >= 0 ? moment.bytes : 0
+        // Side by side, because divisions take long.
+        let quotients =
+            SIMD4(flight + 1200, flight + size - Double(snapshot.congestionWindow), size, 1)
+            / SIMD4(rate * leastRTT + 1200, rate, rate, smoothed)
+        flightShare = quotients[0]
+        windowWait = quotients[1]
+        transferTime = quotients[2]
+        perRTT = smoothed > 0 ? quotients[3] : 0
         sinceLoss = PathReading.age(evidence.lastLoss, now)
         sinceReply = PathReading.age(
             snapshot.lastReply == nil ? evidence.lastReply : snapshot.lastReply, now)
         unansweredAge = snapshot.oldestUnanswered.map { max(0, (now - $0).seconds) } ?? 0
-        bytesInFlight = Double(snapshot.bytesInFlight)
-        congestionWindow = Double(snapshot.congestionWindow)
         pacingDelay = snapshot.pacingDelay.seconds
         probeTimeouts = Double(snapshot.probeTimeouts)
         oneWayDelay = smoothed / 2
@@ -67,25 +78,23 @@ struct PathReading {
         grid = PathReading.gridPhase(snapshot.traits.kind, moment.utc)
     }
 
-    /// The prediction that models correct: seconds from now until a burst given to the path has
-    /// arrived, at least 0.1 ms.
+    /// The prediction that models correct: seconds from now until the burst, given to the path, has
+    /// arrived; at least 0.1 ms.
     ///
     ///     h = wait + bytes / rate + one-way delay + overdue
     ///
     /// `wait` is the longer of the pacer's queue and the time until the window has room for the
     /// burst. `overdue` is the age of the oldest unanswered packet beyond what its reply should have
     /// taken, so a path that falls silent gets worse by itself before anything is declared lost.
-    ///
-    /// - Parameter bytes: of the burst.
-    @inline(__always)
-    func prediction(bytes: Double) -> Double {
-        let size = bytes >= 0 ? bytes : 0
-        let excess = (bytesInFlight + size - congestionWindow) / rate
-        let queue = pacingDelay <= excess ? excess : pacingDelay
-        let wait = queue <= 0 ? 0 : queue
-        let silence = unansweredAge - ReplyTime.latest(rtt: rtt, variation: rttVariation)
-        let sum = wait + size / rate + oneWayDelay + (silence >= 0 ? silence : 0)
-        return sum >= 1e-4 ? sum : 1e-4
+    var prediction: Double {
+        @inline(__always)
+        get {
+            let queue = pacingDelay <= windowWait ? windowWait : pacingDelay
+            let wait = queue <= 0 ? 0 : queue
+            let silence = unansweredAge - ReplyTime.latest(rtt: rtt, variation: rttVariation)
+            let sum = wait + transferTime + oneWayDelay + (silence >= 0 ? silence : 0)
+            return sum >= 1e-4 ? sum : 1e-4
+        }
     }
 
     /// The rate that a burst given to the path now can expect, bytes per second, above zero.

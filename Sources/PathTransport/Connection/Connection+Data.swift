@@ -64,10 +64,9 @@ extension Connection {
             // A policy that waits or sends copies compares all paths; any other chooses among those
             // that can send now, since stream data should use all capacity.
             guard room > 0 || needs.fullPaths else { continue }
-            session.clock.update(path: paths[index].id, from: paths[index].estimator.evidence)
             session.engine.offer(
                 paths[index].snapshot(now: now), evidence: paths[index].estimator.evidence,
-                clockOffset: session.clock.estimate, room: room,
+                clock: &session.clock, room: room,
                 answerTime: paths[index].answerTime)
         }
         let verdict = session.engine.decide()

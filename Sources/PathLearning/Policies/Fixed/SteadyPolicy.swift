@@ -73,12 +73,20 @@ struct SteadyPolicy: Policy {
     }
 
     /// The age-aware round-trip time, seconds.
+    @inline(__always)
     static func estimate(_ candidate: borrowing Candidate) -> Double {
-        let suspicious = isSuspicious(candidate) ? 2 * candidate.rttVariation : 0
-        return max(candidate.smoothedRTT + suspicious, candidate.unansweredAge)
+        estimate(candidate, isOverdue: isSuspicious(candidate))
+    }
+
+    /// The same where it is known whether the reply is overdue.
+    @inline(__always)
+    static func estimate(_ candidate: borrowing Candidate, isOverdue: Bool) -> Double {
+        let longer = isOverdue ? 2 * candidate.rttVariation : 0
+        return max(candidate.smoothedRTT + longer, candidate.unansweredAge)
     }
 
     /// Whether a reply is overdue beyond what the variation explains.
+    @inline(__always)
     static func isSuspicious(_ candidate: borrowing Candidate) -> Bool {
         candidate.unansweredAge
             > ReplyTime.latest(rtt: candidate.smoothedRTT, variation: candidate.rttVariation)

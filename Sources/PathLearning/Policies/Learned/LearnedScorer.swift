@@ -30,8 +30,11 @@ struct LearnedScorer: Sendable {
     }
 
     /// Evaluates the candidates; `memory` holds the result.
+    ///
+    /// It is mutating because only mutable storage has an address; a reading method would copy it
+    /// first.
     @inline(__always)
-    func evaluate(
+    mutating func evaluate(
         _ candidates: Span<Candidate>, burst: BurstContext, in memory: UnsafeMutablePointer<Double>
     ) -> LearnedEvaluation {
         let perPrice = cost.price(bytes: burst.bytes, pricePerGB: 1)
@@ -41,22 +44,25 @@ struct LearnedScorer: Sendable {
                 terms, perPrice, current, weights, FeatureSchema.count, stride, first, step, count,
                 memory) != 0
         }
-        let evaluation = LearnedEvaluation(rows: memory, isFinite: isFinite ?? false)
-        for index in candidates.indices {
-            evaluation.estimates[index] = SteadyPolicy.estimate(candidates[index])
+        let estimates = memory + 3 * PathID.limit
+        var overdue: UInt32 = 0
+        for index in 0..<candidates.count {
+            let isOverdue = SteadyPolicy.isSuspicious(candidates[index])
+            overdue |= (isOverdue ? 1 : 0) &<< UInt32(index)
+            estimates[index] = SteadyPolicy.estimate(candidates[index], isOverdue: isOverdue)
         }
-        return evaluation
+        return LearnedEvaluation(rows: memory, overdue: overdue, isFinite: isFinite ?? false)
     }
 
     /// The candidates that are not left: bit k for candidate k.
     ///
     /// One whose reply is overdue is left when the steady rule would move from it.
     @inline(__always)
-    private func kept(
+    private static func kept(
         _ candidates: Span<Candidate>, _ evaluation: LearnedEvaluation
     ) -> UInt32 {
         var kept = SafeSet.all(candidates)
-        let overdue = SafeSet.overdue(candidates)
+        let overdue = evaluation.overdue
         guard overdue != 0 else { return kept }
         var best = Double.infinity
         for index in candidates.indices { best = min(best, evaluation.estimates[index]) }
@@ -71,10 +77,12 @@ struct LearnedScorer: Sendable {
     /// The cost of one candidate.
     func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
         let one: InlineArray<1, Candidate> = [copy candidate]
+        var scorer = self
         return withUnsafeTemporaryAllocation(
             of: Double.self, capacity: LearnedEvaluation.capacity
         ) { buffer in
-            buffer.baseAddress.map { evaluate(one.span, burst: burst, in: $0).rows[0] } ?? .nan
+            buffer.baseAddress.map { scorer.evaluate(one.span, burst: burst, in: $0).rows[0] }
+                ?? .nan
         }
     }
 
@@ -87,7 +95,7 @@ struct LearnedScorer: Sendable {
         _ distribution: inout ActionDistribution, _ candidates: Span<Candidate>,
         _ evaluation: LearnedEvaluation
     ) {
-        let members = kept(candidates, evaluation)
+        let members = LearnedScorer.kept(candidates, evaluation)
         candidates.withKernel { first, step, count in
             distribution.withSingles(count) {
                 ck_choose_softly(&rule, evaluation.rows, members, first, step, count, $0, $1)
@@ -102,6 +110,8 @@ struct LearnedEvaluation {
 
     /// Costs, P(late), expected deliveries, and the steady rule's estimates, seconds.
     let rows: UnsafeMutablePointer<Double>
+    /// Bit mask of candidates whose reply is overdue.
+    let overdue: UInt32
     /// Whether all costs are finite.
     let isFinite: Bool
 
