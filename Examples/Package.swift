@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Two programs that use the library as any other would. `make examples` builds and runs them.
+// Two programs that use the library like any other. `make examples` builds and runs them.
 let package = Package(
     name: "examples",
     dependencies: [.package(name: "pathwise", path: "..")],

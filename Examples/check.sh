@@ -1,5 +1,5 @@
 #!/bin/bash
-# Runs the examples that were built into the folder given, and compares what they print.
+# Runs the examples in the given build folder, and compares their output.
 set -euo pipefail
 cd "$(dirname "$0")"
 built=$1

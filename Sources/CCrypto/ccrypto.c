@@ -12,14 +12,14 @@
 #define NONCE_LENGTH 12
 #define HMAC_BLOCK_LENGTH 64
 
-// Fetching an algorithm looks it up in the providers under a lock, so it is done once; whatever uses
-// the library first starts it this way.
+// Fetching an algorithm looks it up in the providers under a lock, so it is done once; the first
+// use of the library initialises it this way.
 static pthread_once_t fetched = PTHREAD_ONCE_INIT;
 static EVP_CIPHER *ciphers[3];
 static EVP_MD *sha256;
 
 static void fetch_algorithms(void) {
-    // At exit the library would free what threads that still run, or are just ending, free too.
+    // At exit the library would free memory that threads which still run, or are ending, also free.
     OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
     ERR_set_mark();
     ciphers[CCRYPTO_AEAD_AES_128_GCM] = EVP_CIPHER_fetch(NULL, "AES-128-GCM", NULL);

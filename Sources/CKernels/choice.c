@@ -1,6 +1,6 @@
 #include "kernels.h"
 
-// A mask of the lanes whose bits are set, of candidates `first` and on.
+// A mask of the lanes whose bits are set, from candidate `first` on.
 #define MEMBERS(bits, first)                                                                     \
     ((((i4){(int64_t)(bits), (int64_t)(bits), (int64_t)(bits), (int64_t)(bits)} >> (first))       \
          & (i4){1, 2, 4, 8}) != 0)
@@ -12,7 +12,7 @@
         (result) = all_[0];                                                                      \
     } while (0)
 
-// The least of what `members` name; not-a-number is none.
+// The least value of `members`; not-a-number is ignored.
 INLINE double least(const double *values, uint32_t members, long count) {
     v4 best = SPLAT(__builtin_inf());
     for (long i = 0; i < count; i += 4) {
@@ -24,7 +24,7 @@ INLINE double least(const double *values, uint32_t members, long count) {
     return result;
 }
 
-// Those of `members` that are at most `bar`.
+// The members whose value is at most `bar`.
 INLINE uint32_t within(const double *values, uint32_t members, double bar, long count) {
     uint32_t result = 0;
     for (long i = 0; i < count; i += 4) result |= BITS(LOAD(values + i) <= bar) << i;
@@ -36,7 +36,7 @@ INLINE uint32_t safe_set(
     return within(values, members, ratio * least(values, members, count) + slack, count);
 }
 
-// The first of the members with the least cost.
+// The first member with the least cost.
 INLINE uint32_t cheapest(const double *costs, uint32_t members, double cost, long count) {
     const uint32_t found = within(costs, members, cost, count);
     return (uint32_t)__builtin_ctz(found ? found : members);

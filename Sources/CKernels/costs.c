@@ -1,6 +1,6 @@
 #include "score.h"
 
-// Four candidates and what is known of them beside features, one a lane.
+// Four candidates and their values besides features, one per lane.
 struct four {
     const struct ck_candidate *at[4];
     v4 prediction, price;
@@ -9,7 +9,8 @@ struct four {
 INLINE void gather(const struct ck_candidate *first, long step, long count, struct four *four) {
     const double *base = (const double *)first;
     for (long k = 0; k < 4; k++) {
-        // Beyond the last candidate the first of the four is computed again and not used.
+        // Beyond the last candidate, the first of the four is computed again and the result is not
+        // used.
         four->at[k] = (const struct ck_candidate *)(base + (k < count ? k : 0) * step);
         four->prediction[k] = four->at[k]->prediction;
         four->price[k] = four->at[k]->standing.price;
@@ -33,7 +34,7 @@ KERNEL void ck_optimistic_costs(
         mean4(theta, size, FEATURES(four), &mean);
         const v4 least = MAXIMUM(mean, SPLAT(o->lowest));
         const v4 residual = MINIMUM(least, SPLAT(o->highest));
-        // Before the spread, whose sums wait for nothing of it.
+        // Computed before the spread, whose sums do not depend on it.
         EXPONENTIAL(delivery, logarithm + residual);
         STORE(deliveries + first, delivery);
         if (p) {

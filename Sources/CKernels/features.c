@@ -1,6 +1,6 @@
 #include "kernels.h"
 
-// One group of four features of their raw quantities.
+// Scales a group of four features from their raw quantities.
 #define SCALE(result, i, raw)                                                                    \
     do {                                                                                         \
         v4 v_ = (raw);                                                                           \
@@ -20,7 +20,7 @@
 #define LEAST(a, b) ((a) < (b) ? (a) : (b))
 #define MOST(a, b) ((a) < (b) ? (b) : (a))
 
-// Each prediction against the best of the others.
+// Compares each prediction with the best of the others.
 INLINE void compare(
     const struct ck_scaling *scaling, struct ck_candidate *candidates, long step, long count,
     long gap) {
@@ -32,7 +32,7 @@ INLINE void compare(
     double best = __builtin_inf(), second = best;
     for (long first = 0; first < count; first += 4) {
         const double *p = predictions + first;
-        // The least and the second of four, then of those and what came before.
+        // The least and the second of the four, then of those and the earlier ones.
         const double a = LEAST(p[0], p[1]), b = LEAST(p[2], p[3]);
         const double c = MOST(p[0], p[1]), d = MOST(p[2], p[3]);
         const double one = LEAST(a, b), ab = MOST(a, b), cd = LEAST(c, d);
@@ -49,7 +49,7 @@ INLINE void compare(
         LOGARITHM(curve, argument);
         STORE(predictions + first, curve * scaling->factor[gap]);
     }
-    // With the three features beside it, as it will be read.
+    // Stored with the three features beside it, because it will be read that way.
     const i4 lane = (i4){0, 1, 2, 3} == (gap & 3);
     for (long k = 0; k < count; k++) {
         double *place = base + k * step + (gap & ~3l);
@@ -60,8 +60,8 @@ INLINE void compare(
 KERNEL void ck_fill(
     const struct ck_scaling *scaling, const struct ck_candidate *readings, long count, long gap,
     struct ck_memory *memory, struct ck_candidate *candidates, long step) {
-    // Groups of four that are to be scaled, apart from the search for them, so that the logarithms
-    // of all candidates are under way at once.
+    // Groups of four to scale. They are collected first, so that the logarithms of all candidates
+    // are computed in parallel.
     uint32_t moved[CK_CANDIDATES];
     for (long k = 0; k < count; k++) {
         struct ck_memory *own = memory + (readings[k].standing.path & (CK_CANDIDATES - 1));

@@ -19,9 +19,9 @@ public enum Resolver {
         return try lookUp(host).map { $0.with(port: port) }
     }
 
-    /// The addresses of a server, given as in `resolve`, over which paths to it may run.
+    /// The addresses of a server, given as in `resolve`, that paths to it may use.
     ///
-    /// Of a name that means this host it is the first one alone: 127.0.0.1 and ::1 are one path.
+    /// For a name of this host it is only the first one: 127.0.0.1 and ::1 are one path.
     public static func resolve(server text: String) throws(NetworkError) -> [SocketAddress] {
         let found = try resolve(text)
         return found.allSatisfy(\.isLoopback) ? Array(found.prefix(1)) : found

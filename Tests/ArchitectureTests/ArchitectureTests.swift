@@ -1,6 +1,6 @@
 import Testing
 
-/// The sources held to the rules of docs/architecture.md and CONTRIBUTING.md.
+/// Tests the sources against the rules of docs/architecture.md and CONTRIBUTING.md.
 struct ArchitectureTests {
     private let tree = SourceTree()
     /// Read once for all tests.
@@ -69,8 +69,8 @@ struct ArchitectureTests {
         #expect(Set(House.classes.keys).subtracting(seen).isEmpty, "named, but not there any more")
     }
 
-    /// Challenges, indexes, cookies and keys cannot be guessed: where they are made, nothing draws from
-    /// a seed, but for what is named with its reason.
+    /// Challenges, indexes, cookies and keys cannot be guessed: where they are made, nothing draws
+    /// from a seed except the listed files, each with its reason.
     @Test func secretsComeFromTheSystem() throws {
         var seen: Set<String> = []
         for file in try sources() where House.secretRooms.contains(file.room ?? "") {
@@ -135,7 +135,7 @@ struct ArchitectureTests {
         }
     }
 
-    /// What is public is there for another room, or the list says for whom.
+    /// Public declarations are used by another room, or the list says for whom they are.
     @Test func publicDeclarationsHaveUsers() throws {
         var files = try sources().compactMap { file in
             file.room.map { (room: $0, path: file.path, source: file.source) }

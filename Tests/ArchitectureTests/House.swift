@@ -1,9 +1,8 @@
-/// What the rules allow, room by room: the one place to change when the house changes.
+/// What the rules allow for each room; this is the only place to change for another structure.
 enum House {
     /// The rooms from the lowest to the highest.
     ///
-    /// A room may only depend on rooms before it; which of them it does depend on stands in
-    /// Package.swift.
+    /// A room may only depend on rooms before it; Package.swift says on which.
     static let order = [
         "COpenBLAS", "CSQLite", "CLibCrypto", "CCrypto", "CLinuxUDP", "CLinuxFile",
         "CKernels",
@@ -15,8 +14,9 @@ enum House {
     /// Modules of the system and the toolchain that every room may import.
     static let systemModules: Set<String> = ["Glibc", "Synchronization"]
 
-    /// Rooms that packets and decisions pass through: no Foundation, no existential, no class but
-    /// those named below.
+    /// Rooms that packets and decisions pass through.
+    ///
+    /// They have no Foundation, no existential, and only the classes named below.
     static let packetPath: Set<String> = [
         "DenseMath", "PathTelemetry", "PathLearning", "PathTransport", "PathNetwork",
     ]
@@ -42,12 +42,13 @@ enum House {
         "Waker": "shared with the threads that end a wait; one a poller",
     ]
 
-    /// Rooms whose guesses an attacker can use: numbers there come from the system's random source.
+    /// Rooms in which a guessable number would help an attacker: numbers there come from the
+    /// system's random source.
     static let secretRooms: Set<String> = [
         "PathTransport", "PathNetwork", "PathEmulation", "Pathwise",
     ]
 
-    /// Files of those rooms that draw from the seeded generator all the same, and what for.
+    /// Files of those rooms that draw from the seeded generator nevertheless, and why.
     static let seededDraws: [String: String] = [
         "Sources/PathTransport/Connection/Parts/ClientHandshake.swift":
             "pauses between attempts to reach a busy server",
@@ -55,13 +56,13 @@ enum House {
             "seeds of the policies of a server's connections",
     ]
 
-    /// Public functions that a documented protocol asks for: its text is theirs.
+    /// Public functions that a documented protocol requires; the protocol documents them.
     static let witnesses: Set<String> = [
         "distribution", "score", "learn", "hash", "next", "encode", "svg", "run", "validate",
         "handleClient", "handleServer",
     ]
 
-    /// Public because a protocol of the standard library or of a package asks for it.
+    /// Public because a protocol of the standard library or of a package requires it.
     static let namedByOthers: Set<String> = [
         "description", "debugDescription", "customMirror", "hash", "encode", "next", "allCases",
         "rawValue", "startIndex", "endIndex", "index", "configuration", "run", "validate",
@@ -127,7 +128,7 @@ enum House {
     /// The most lines of a file.
     static let longestFile = 600
 
-    /// From this many equal lines on, a run of them is one piece of code in two places.
+    /// A run of this many equal lines counts as repeated code.
     static let longestRepetition = 20
 
     /// The most files of a folder.
@@ -138,7 +139,7 @@ enum House {
         "include": "SwiftPM takes the public headers of a C target from a folder of that name"
     ]
 
-    /// What is defined once: a mark of each definition, and the only file where it may stand.
+    /// What is defined once: a mark of each definition, and the only place where it may be.
     static let definedOnce: [(mark: String, place: String, what: String)] = [
         ("0xcbf29ce484222325", "PathTelemetry/Hashing/StableHash.swift", "the hash FNV-1a"),
         ("000001b3", "PathTelemetry/Hashing/StableHash.swift", "the hash FNV-1a"),

@@ -1,4 +1,4 @@
-/// The targets of Package.swift with what each depends on, as the text says.
+/// The targets of Package.swift and their dependencies, read from its text.
 struct Manifest {
     struct Target: Equatable {
         enum Kind: String, CaseIterable {
@@ -11,7 +11,7 @@ struct Manifest {
 
     let targets: [Target]
 
-    /// Reads `.target(name: "X", dependencies: [...])` and its like.
+    /// Reads `.target(name: "X", dependencies: [...])` and similar.
     ///
     /// A dependency is a string, or a constant of the form `let x: Target.Dependency =
     /// .product(name: "Module", ...)`.
@@ -45,7 +45,7 @@ struct Manifest {
 
     func target(_ name: String) -> Target? { targets.first { $0.name == name } }
 
-    /// Text up to the bracket that closes one opened just before it.
+    /// The text up to the bracket that closes the one opened just before it.
     private static func balanced(
         _ text: Substring, _ open: Character, _ close: Character
     ) -> Substring {

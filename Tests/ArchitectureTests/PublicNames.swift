@@ -1,7 +1,7 @@
-/// The public declarations of all rooms, and which of them nothing reaches.
+/// The public declarations of all rooms, and those that nothing reaches.
 ///
-/// Names stand for declarations: one that another room uses for something of its own hides that
-/// nothing uses this one. What is reported, though, is certain.
+/// Declarations are compared by name, so one whose name another room uses for something else counts
+/// as used. Everything that is reported is certainly unused.
 struct PublicNames {
     /// A public declaration that nothing outside its room names.
     struct Unreached: Hashable {
@@ -19,11 +19,11 @@ struct PublicNames {
     }
 
     private var declarations: [Declaration] = []
-    /// Rooms whose code has a word.
+    /// The rooms whose code has a word.
     private var users: [Substring: Set<String>] = [:]
-    /// Where the signatures of a room's public declarations have a word.
+    /// The places where the signatures of a room's public declarations have a word.
     private var signatures: [String: [Substring: Set<String>]] = [:]
-    /// What protocols ask for: public where the type and the protocol are.
+    /// Requirements of protocols, which are public if the type and the protocol are.
     private var requirements: Set<String> = []
 
     init(_ files: [(room: String, path: String, source: String)]) {
@@ -38,8 +38,8 @@ struct PublicNames {
         }
     }
 
-    /// Public declarations whose name stands neither in another room nor, where they are types, in
-    /// the signature of another public declaration.
+    /// Public declarations whose name is neither in another room nor, for types, in the signature
+    /// of another public declaration.
     func unreached(witnesses: Set<String>) -> [Unreached] {
         declarations.filter { declaration in
             let name = declaration.name
@@ -87,7 +87,7 @@ struct PublicNames {
             let isClassMember =
                 words[kind] == "class" && PublicNames.members.contains(words[kind + 1])
             let name = isClassMember ? kind + 2 : kind + 1
-            // An operator has no word for a name: what comes next is a parameter.
+            // An operator's name is not a word; the next word is a parameter.
             guard name < words.count, !PublicNames.isOperator(line) else { continue }
             declarations.append(
                 Declaration(
@@ -129,7 +129,7 @@ struct PublicNames {
         }
     }
 
-    /// `static func ==` and the like.
+    /// Whether a line declares an operator, as `static func ==`.
     private static func isOperator(_ line: String) -> Bool {
         guard let range = line.firstRange(of: "func "),
             let first = line[range.upperBound...].first(where: { $0 != " " })
@@ -137,7 +137,7 @@ struct PublicNames {
         return !(first.isLetter || first == "_" || first == "`")
     }
 
-    /// A declaration up to its body or its value's end.
+    /// A declaration up to its body or the end of its value.
     private static func signature(_ lines: [String], _ start: Int) -> String {
         var text = ""
         var depth = 0

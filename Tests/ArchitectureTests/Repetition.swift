@@ -1,9 +1,9 @@
-/// What stands twice, and folders that hold too much or too little; functions of text.
+/// Finds repeated code, and folders with too many or too few files; functions of text.
 enum Repetition {
-    /// Lines that say something, each with its number: blanks are evened out, and empty lines,
-    /// imports, includes and lines of brackets alone are left out.
+    /// Lines with content, each with its number: spaces are normalised, and empty lines, imports,
+    /// includes and lines with only brackets are left out.
     ///
-    /// Comments count, and so do declarations: what is said twice is changed in one place only.
+    /// Comments and declarations count too, because a change may miss one of two copies.
     static func telling(_ source: String) -> [(line: Int, text: String)] {
         var found: [(line: Int, text: String)] = []
         for (index, line) in source.split(separator: "\n", omittingEmptySubsequences: false)
@@ -18,8 +18,8 @@ enum Repetition {
         return found
     }
 
-    /// Runs of at least `length` such lines that stand at a second place, in another file or
-    /// further on in the same one; each is named once.
+    /// Runs of at least `length` such lines that occur a second time, in another file or later in
+    /// the same one; each is reported once.
     static func runs(
         of length: Int, in files: [(path: String, source: String)]
     ) -> [Rules.Violation] {
@@ -55,7 +55,7 @@ enum Repetition {
         return found
     }
 
-    /// Folders with more than `most` files, and those that hold one file and nothing else.
+    /// Folders with more than `most` files, and folders with a single file.
     ///
     /// - Parameter alone: names of folders that may hold one file.
     static func folders(_ paths: [String], most: Int, alone: Set<String>) -> [String] {
@@ -80,8 +80,7 @@ enum Repetition {
         }
     }
 
-    /// The files in which a mark stands, whatever its letters' case and wherever digits are
-    /// grouped by `_`.
+    /// The files with a mark, in any letter case and with any grouping of digits by `_`.
     static func places(
         of mark: String, in files: [(path: String, plain: String)]
     ) -> [String] {

@@ -1,6 +1,6 @@
 import Testing
 
-/// Each rule, shown to find what it is for and to leave the rest alone.
+/// Tests that each rule finds its violations and nothing else.
 struct RuleTests {
     private func text(_ source: String) -> SwiftText { SwiftText(source) }
 
@@ -124,7 +124,7 @@ struct RuleTests {
         #expect(Repetition.runs(of: 4, in: [("one", one), ("other", other)]).isEmpty)
         let twice = Repetition.runs(of: 4, in: [("one", one + "\n// -\n" + one)])
         #expect(twice.map(\.line) == [10])
-        // Equal lines in a row are one run, not many that overlap.
+        // Consecutive equal lines are one run, not many overlapping ones.
         let same = [String](repeating: "x", count: 5).joined(separator: "\n")
         #expect(Repetition.runs(of: 3, in: [("same", same)]).isEmpty)
     }
@@ -178,7 +178,7 @@ struct RuleTests {
         #expect(found.map(\.line) == [6, 12, 14])
     }
 
-    /// A name is reached from another room, from inside of a string, or from a public signature.
+    /// A name is reached from another room, from within a string, or from a public signature.
     @Test func publicNamesWithoutUsersAreFound() {
         let low = #"""
             public struct Used {

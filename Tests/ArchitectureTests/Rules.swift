@@ -1,4 +1,4 @@
-/// The rules as functions of text, so that each can be shown to fail.
+/// The rules as functions of text, so that tests can show that each one fails.
 enum Rules {
     /// A place that breaks a rule; the line counts from one.
     struct Violation: Hashable, CustomStringConvertible {
@@ -26,7 +26,7 @@ enum Rules {
         return found
     }
 
-    /// Imports that a room has no right to.
+    /// Imports that a room may not use.
     static func strangeImports(
         _ text: SwiftText, file: String, allowed: Set<String>
     ) -> [Violation] {
@@ -35,7 +35,7 @@ enum Rules {
         }
     }
 
-    /// Dependencies that point up, or to a room that has no place in the order.
+    /// Dependencies that point up, or to a room that is not in the order.
     static func upwardArrows(_ targets: [Manifest.Target], order: [String]) -> [String] {
         var problems: [String] = []
         for target in targets where target.kind != .testTarget {
@@ -53,7 +53,7 @@ enum Rules {
 
     // MARK: words of the language
 
-    /// Crashes on demand: `try!`, `as!`, `fatalError(`.
+    /// Deliberate crashes: `try!`, `as!`, `fatalError(`.
     static func traps(_ text: SwiftText, file: String) -> [Violation] {
         ["try!", "as!", "fatalError("].flatMap { word in
             places(of: word, in: text).map { Violation(file: file, line: $0, what: word) }
@@ -90,7 +90,7 @@ enum Rules {
         return found
     }
 
-    /// Draws from a generator that can be repeated or guessed.
+    /// Draws from a generator whose numbers can be repeated or guessed.
     static func guessableDraws(_ text: SwiftText, file: String) -> [Violation] {
         ["SeededGenerator", "SplitMix64", "drand48(", "rand(", "random("].flatMap { word in
             places(of: word, in: text).map {
@@ -101,7 +101,7 @@ enum Rules {
 
     // MARK: text
 
-    /// Longer files than anyone reads.
+    /// Files that are too long.
     static func length(_ source: String, file: String, limit: Int) -> [Violation] {
         var lines = source.split(separator: "\n", omittingEmptySubsequences: false).count
         if source.hasSuffix("\n") { lines -= 1 }
@@ -111,7 +111,7 @@ enum Rules {
 
     /// Folders of one machine, and marks of unfinished work.
     static func strayWords(_ source: String, file: String) -> [Violation] {
-        // Put together here, so that this file may be looked at too.
+        // Joined here, so that the rule can check this file too.
         let folders = ["work", "root", "home", "Users"].map { "/" + $0 + "/" }
         let marks = ["TO" + "DO", "FIX" + "ME", "X" + "XX", "HA" + "CK"]
         var found: [Violation] = []
@@ -130,7 +130,7 @@ enum Rules {
 
     /// Public types, functions and subscripts without a documentation comment.
     ///
-    /// Properties, cases and initialisers may speak through name, type and the type's comment.
+    /// Names, types and the type's comment may document properties, cases and initialisers.
     static func undocumented(
         _ text: SwiftText, file: String, witnesses: Set<String>
     ) -> [Violation] {
@@ -146,7 +146,7 @@ enum Rules {
             let kind = String(first.prefix { $0.isLetter })
             guard kinds.contains(kind) else { continue }
             let name = words.count > 1 ? String(words[1].prefix { $0.isLetter || $0 == "_" }) : ""
-            // An operator has no letters in its name, and one meaning.
+            // An operator has no letters in its name, and one known meaning.
             if kind == "func", name.isEmpty || witnesses.contains(name) { continue }
             if !isDocumented(index, in: text.lines) {
                 found.append(
@@ -180,7 +180,7 @@ enum Rules {
         word.hasPrefix("@") || modifiers.contains(word) || word.hasSuffix("(set)")
     }
 
-    /// Lines on which a word stands by itself: no letter, digit or dot before, no letter after.
+    /// Lines with a whole word: no letter, digit or dot before it, no letter after it.
     private static func places(of word: String, in text: SwiftText) -> [Int] {
         text.code.indices.filter { contains(text.code[$0][...], word: word) }.map { $0 + 1 }
     }

@@ -1,14 +1,14 @@
 import Foundation
 
-/// The files of the package, found from where this file was when it was compiled.
+/// The files of the package, found from the path of this file at compile time.
 struct SourceTree {
     struct File {
         /// Relative to the package.
         var path: String
         var source: String
-        /// The source with comments and strings blanked; of the rooms only.
+        /// The source with comments and strings blanked, for the rooms only.
         var text: SwiftText
-        /// The target whose folder the file lies in; nil outside Sources.
+        /// The target whose folder has the file; nil outside Sources.
         var room: String? {
             let parts = path.split(separator: "/")
             return parts.count > 2 && parts[0] == "Sources" ? String(parts[1]) : nil
@@ -26,8 +26,8 @@ struct SourceTree {
         try String(contentsOf: root.appendingPathComponent(path), encoding: .utf8)
     }
 
-    /// All files of a folder whose name ends so, in the order of their paths; what is built and
-    /// what is hidden is left out.
+    /// All files of a folder with these endings, in the order of their paths, without build
+    /// products and hidden files.
     func files(_ folder: String, endings: Set<String>) throws -> [File] {
         let start = root.appendingPathComponent(folder)
         guard

@@ -1,14 +1,14 @@
-/// Swift source with everything blanked that is not code, line for line and column for column.
+/// Swift source in which everything but code is blanked; lines and columns stay the same.
 ///
-/// Enough of the lexer for rules about keywords: line and nested block comments, string literals of
-/// one and several lines, raw strings, and interpolations (blanked with their string).
+/// It lexes enough for rules about keywords: line and nested block comments, string literals of one
+/// and several lines, raw strings, and interpolations (blanked with their string).
 struct SwiftText {
     /// The lines as written.
     let lines: [String]
     /// The same lines with comments and the contents of string literals replaced by spaces.
     let code: [String]
 
-    /// - Parameter keepsInterpolations: leaves the code inside of string literals as it is.
+    /// - Parameter keepsInterpolations: keeps the code within string literals.
     init(_ source: String, keepsInterpolations: Bool = false) {
         lines = source.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
         var blanker = Blanker(source, keepsInterpolations: keepsInterpolations)
@@ -88,14 +88,14 @@ private struct Blanker {
         }
     }
 
-    /// How many `#` stand here before a quote; nil for `#if` and the like.
+    /// The count of `#` here before a quote; nil for `#if` and similar.
     private func rawStringHashes() -> Int? {
         let hashes = input[at...].prefix { $0 == Blanker.hash }.count
         let next = at + hashes
         return next < input.count && input[next] == Blanker.quote ? hashes : nil
     }
 
-    /// From the opening quote to behind the closing delimiter; the delimiters stay.
+    /// Blanks from the opening quote to the closing delimiter; the delimiters stay.
     private mutating func string(hashes: Int) {
         let quotes = matches([Blanker.quote, Blanker.quote, Blanker.quote]) ? 3 : 1
         for _ in 0..<quotes { keep() }
@@ -122,7 +122,7 @@ private struct Blanker {
         }
     }
 
-    /// From the opening to behind the closing parenthesis, with the strings inside.
+    /// Skips from the opening to the closing parenthesis, with the strings inside.
     private mutating func interpolation() {
         var depth = 0
         while at < input.count {

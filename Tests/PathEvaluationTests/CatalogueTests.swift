@@ -3,7 +3,7 @@ import Testing
 
 @testable import PathEvaluation
 
-/// The catalogue of estimators: what each one says of itself holds.
+/// Tests that the properties of each estimator in the catalogue are true.
 @Suite struct CatalogueTests {
     @Test func everyEstimatorIsDescribed() {
         let kinds = EstimatorDescriptor.catalogue
@@ -32,7 +32,7 @@ import Testing
         }
     }
 
-    /// Each gives a value, without a model those alone that need none; and where the value comes
+    /// Each gives a value, or, without a model, only those that need none; and if the value comes
     /// from totals too, it is the same.
     @Test func everyEstimatorGivesItsValue() throws {
         let rows = rows(700)

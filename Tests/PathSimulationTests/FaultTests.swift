@@ -3,9 +3,9 @@ import Testing
 @testable import PathSimulation
 @testable import PathTelemetry
 
-/// The catalogue of faults: what each one is asked by, and that none disturbs another.
+/// Tests the catalogue of faults: the options of each one, and that none affects another.
 @Suite struct FaultTests {
-    /// A value for each option of a fault that makes it do something.
+    /// A value with an effect for each option of a fault.
     private static let values = [
         "down": "0.2-0.4", "ge": "0.02:0.3", "loss": "0.05", "jitter": "5", "reorder": "1",
         "duplicate": "0.2", "corrupt": "0.2",
@@ -40,7 +40,8 @@ import Testing
         return fates
     }
 
-    /// What one fault draws moves no draw of another, unless they share the stream of the testbed.
+    /// The draws of one fault do not change those of another, unless they share the testbed's
+    /// stream.
     @Test func faultsDrawApart() throws {
         let plain = try fates("delay=10,loss=0.05,jitter=5,reorder=1")
         #expect(plain.count { $0 == nil } > 150)
@@ -52,7 +53,7 @@ import Testing
         }
     }
 
-    /// Each fault alone changes what happens to packets, and each one can be set in code and read.
+    /// Each single fault changes the fate of packets, and each one can be set in code and read.
     @Test func eachFaultActs() throws {
         let plain = try fates("delay=10")
         for (key, value) in FaultTests.values where key != "reorder" {

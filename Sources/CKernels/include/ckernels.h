@@ -1,23 +1,24 @@
 // Kernels of a decision: features, linear scores, rank-one updates.
 //
 // Every function does the same IEEE operations in the same order on every machine and at every
-// vector width: products are fused with sums only where the source says so (a processor without
-// the instruction does it in software), nothing is reassociated, and no library function is used
-// but the square root, which is exact. So a decision is the same, bit for bit, live, simulated and
-// offline. Where the processor has AVX2 and FMA the same source runs four doubles at a time.
+// vector width: products are fused with sums only where the source says so (a processor without the
+// instruction does it in software), nothing is reassociated, and the only library function is the
+// square root, which is exact. So a decision is the same, bit for bit, live, simulated and offline.
+// Where the processor has AVX2 and FMA the same source runs four doubles at a time.
 #ifndef CKERNELS_H
 #define CKERNELS_H
 
 #include <stdint.h>
 
-// Candidates that one call scores at most.
+// Most candidates of one call.
 #define CK_CANDIDATES 16
-// Numbers that describe a candidate, a multiple of four.
+// Count of features of a candidate, a multiple of four.
 #define CK_FEATURES 24
 
-// How raw quantities become features: one array a constant, one element a feature.
+// How raw quantities become features: one array for each constant, with one element for each
+// feature.
 //
-//     v = raw held within low...high (not-a-number becomes low)
+//     v = raw clamped to low...high (not-a-number becomes low)
 //     feature = logarithmic != 0 ? ln(one + v * scale) * factor : v * factor
 //
 // `one` is 1 for ln(1 + x) and 0 for ln(x).
@@ -30,8 +31,8 @@ struct ck_scaling {
     double logarithmic[CK_FEATURES];
 };
 
-// What a candidate is beside its features: its path, what the user says of it, and what it can take
-// now, in bytes; the rate in bytes per second.
+// The values of a candidate besides its features: its path, the user's settings of it, and its room
+// in bytes; the rate is in bytes per second.
 struct ck_standing {
     // Below CK_CANDIDATES.
     uint8_t path;
@@ -50,16 +51,16 @@ struct ck_candidate {
     struct ck_standing standing;
 };
 
-// What the latest decision knew of a path, and made of it.
+// The raw quantities of a path in its latest decision, and the features made of them.
 struct ck_memory {
     double raw[CK_FEATURES];
     double features[CK_FEATURES];
 };
 
-// Fills `count` candidates, of paths that differ, from readings that hold raw quantities in the place
-// of the features. Four features in a row whose raw quantities are still the same bits are taken from
-// the memory of the path. Where there are several, feature `gap` becomes that of each prediction over
-// the least of the others.
+// Fills `count` candidates of different paths from readings that hold raw quantities in the place
+// of features. Four consecutive features whose raw quantities have the same bits as before are
+// taken from the memory of the path. With several candidates, feature `gap` is made of each
+// prediction over the least of the others.
 void ck_fill(
     const struct ck_scaling *scaling, const struct ck_candidate *readings, long count, long gap,
     struct ck_memory *memory, struct ck_candidate *candidates, long step);
@@ -73,34 +74,35 @@ void ck_exp(const double *x, double *out, long count);
 //
 // means[m * CK_CANDIDATES + k] = theta_m'(x_k, 1) for `models` vectors of weights, `stride` apart;
 // spreads[k] = (x_k, 1)' P (x_k, 1) for a symmetric P with columns `stride` apart, where P is not
-// null. `size` features, a multiple of four and at most CK_FEATURES; weights and P are one larger.
+// null. `size` is the count of features, a multiple of four and at most CK_FEATURES; weights and P
+// are one larger.
 void ck_score(
     const double *theta, long models, const double *p, long size, long stride, const double *x,
     long step, long count, double *means, double *spreads);
 
-// What the costs of an optimistic policy are made of.
+// The parameters of an optimistic policy's costs.
 struct ck_optimism {
     double alpha, scale, lowest, highest, per_price;
 };
 
 // Costs `ln h + residual - alpha sqrt(scale spread) + price` of candidates, where h is the
-// prediction of at least 1e-4 and the residual `theta'(x, 1)` within lowest...highest, and the
-// deliveries `h exp(residual)`; without spread where P is null. `size`, P and theta as in ck_score.
-// Results are written in whole groups of four.
+// prediction, at least 1e-4, and the residual is `theta'(x, 1)` clamped to lowest...highest; and
+// the deliveries `h exp(residual)`. There is no spread if P is null. `size`, P and theta are those
+// of ck_score. Results are written in whole groups of four.
 void ck_optimistic_costs(
     const struct ck_optimism *optimism, const double *theta, const double *p, long size,
     long stride, const struct ck_candidate *candidates, long step, long count, double *costs,
     double *deliveries);
 
-// What the costs of the learned policy are made of, by path where they are its own.
+// The parameters of the learned policy's costs, some by path.
 struct ck_learned {
     double offsets[CK_CANDIDATES], excesses[CK_CANDIDATES], bonuses[CK_CANDIDATES];
     double late_correction, lateness, lowest, highest, switching;
 };
 
-// Costs by the weights of the residual and, `stride` on, those of the logit of P(late). `current`
-// is the path that is stayed on for nothing, or below zero. Writes three rows of CK_CANDIDATES:
-// costs, P(late), and expected deliveries in seconds. Returns 0 when a cost is not finite.
+// Costs by the weights of the residual and, `stride` later, those of the logit of P(late).
+// `current` is the path that costs no switching, or below zero. Writes three rows of CK_CANDIDATES:
+// costs, P(late), and expected deliveries in seconds. Returns 0 if a cost is not finite.
 long ck_learned_costs(
     const struct ck_learned *learned, double per_price, long current, const double *theta,
     long size, long stride, const struct ck_candidate *candidates, long step, long count,
@@ -109,34 +111,35 @@ long ck_learned_costs(
 // How costs become probabilities.
 struct ck_choice {
     // The safe set: expected deliveries within `ratio` times the best plus `slack` seconds, and
-    // P(late) within `risk` of it.
+    // P(late) within `risk` of that.
     double ratio, slack, risk;
-    // Shared evenly by the safe set; and one over the temperature of the rest.
+    // The share that is spread evenly over the safe set, and one over the temperature for the rest.
     double epsilon, sharpness;
 };
 
-// Those of `members`, bit k for number k, whose value is within `ratio` times the least of theirs
-// plus `slack`. Values are read in whole groups of four.
+// The members (bit k for number k) whose value is within `ratio` times the least of theirs plus
+// `slack`. Values are read in whole groups of four.
 uint32_t ck_safe_set(
     const double *values, uint32_t members, double ratio, double slack, long count);
 
-// The least cost of the safe set of `members` gets `1 - epsilon`, and each of it a share of
-// `epsilon`. Writes probabilities in whole groups of four, and the candidates' paths, bit p for path p.
+// The member of the safe set with the least cost gets `1 - epsilon`, and each one of the set an
+// equal share of `epsilon`. Writes probabilities in whole groups of four, and the candidates'
+// paths, bit p for path p.
 void ck_choose_least(
     const struct ck_choice *rule, const double *costs, const double *deliveries, uint32_t members,
     const struct ck_candidate *candidates, long step, long count, double *probabilities,
     uint16_t *actions);
 
-// Among `members`, at least one of which there is: the safe set by delivery and P(late) of the
-// cheapest, a share of `epsilon` for each of it, and the rest by exp(-cost * sharpness). `rows` are
-// those of ck_learned_costs, all costs finite.
+// The safe set has the members with delivery and P(late) near those of the cheapest; each gets an
+// equal share of `epsilon`, and the rest by exp(-cost * sharpness). There is at least one member.
+// `rows` are those of ck_learned_costs, and all costs are finite.
 void ck_choose_softly(
     const struct ck_choice *rule, const double *rows, uint32_t members,
     const struct ck_candidate *candidates, long step, long count, double *probabilities,
     uint16_t *actions);
 
-// Takes an error of one path into the evidence: sums, squares and counts, CK_CANDIDATES each, after
-// all fade by `decay`.
+// Adds an error of one path to the evidence (sums, squares and counts, CK_CANDIDATES each) after
+// discounting all by `decay`.
 void ck_learn_offset(double *evidence, long path, double error, double decay);
 
 // Offsets, half their excess variance and bonuses from the evidence: see PathOffsets.
@@ -144,32 +147,32 @@ void ck_take_offsets(
     const double *evidence, double usual, double optimism, double shrinkage,
     struct ck_learned *out);
 
-// One observation taken into a regression that forgets: see SmallKernels.recursiveLeastSquares.
-// Returns s = decay / weight + x'Px; nothing is changed when it is not above zero and finite.
+// Adds one observation to a regression that forgets: see SmallKernels.recursiveLeastSquares.
+// Returns s = decay / weight + x'Px; changes nothing unless that is above zero and finite.
 double ck_observe(
     double *p, double *theta, const double *x, double target, double weight, double decay,
     long size, long stride, double *scratch);
 
-// What became of an observation.
+// The outcome of an observation.
 enum { CK_REFUSED = 0, CK_PENDING = 1, CK_TAKEN = 2 };
 
-// One observation taken into all of a regression: A and b by `share`, as ck_add_outer_lower, and P
-// and theta by `weight`, without forgetting; P may be null. Nothing is changed and CK_REFUSED
-// returned when a number is not finite or the share not above zero; CK_PENDING when P and theta did
-// not follow. Fastest for strides of 16, 20, 24 and 28.
+// Adds one observation to a whole regression: to A and b by `share`, as in ck_add_outer_lower, and
+// to P and theta by `weight`, without forgetting; P may be null. Changes nothing and returns
+// CK_REFUSED if a number is not finite or the share is not above zero; returns CK_PENDING if P and
+// theta could not be updated. Fastest for strides of 16, 20, 24 and 28.
 long ck_take(
     double *gram, double *moment, double *p, double *theta, const double *x, double target,
     double weight, double share, long size, long stride, double *scratch);
 
-// a = a + w x x' on the lower triangle by whole vectors: elements above it may change too.
+// a = a + w x x' on the lower triangle, by whole vectors, so elements above it may change too.
 void ck_add_outer_lower(double *a, const double *x, double w, long size, long stride);
 
 // Replaces the lower triangle of a by L with a = L L'. Returns -1, or the first column whose pivot
 // is not positive and finite.
 long ck_cholesky(double *a, long size, long stride);
 
-// inverse = (L L')^-1, both triangles alike to the last bit, padding zero. `scratch` has
-// size * stride doubles.
+// inverse = (L L')^-1, both triangles with the same bits, and padding zero. `scratch` has size *
+// stride doubles.
 void ck_invert(const double *l, long size, long stride, double *inverse, double *scratch);
 
 // Instruction set in use, for measurements.

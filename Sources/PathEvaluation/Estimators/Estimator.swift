@@ -1,5 +1,5 @@
-/// An off-policy estimator, and the number that it was given: it estimates the value of a policy from
-/// decisions of another one.
+/// An off-policy estimator with its number: it estimates the value of a policy from decisions of
+/// another one.
 public struct Estimator: Hashable, Sendable, CustomStringConvertible {
     public let kind: EstimatorDescriptor
     /// The number after the name; without one it is tuned, or has its default value.

@@ -1,5 +1,5 @@
 extension EstimatorDescriptor {
-    /// The estimators that ship, in the order of help texts: what `--estimator` knows.
+    /// The estimators of `--estimator`, in the order of help texts.
     public static let catalogue: [EstimatorDescriptor] = [
         ips,
         ipsClip,

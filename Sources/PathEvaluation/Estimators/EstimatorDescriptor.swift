@@ -1,34 +1,34 @@
-/// What an estimator is: its name and what people read about it, what it needs, what a number after
-/// its name means, and how its value comes out of the sums.
+/// The description of an estimator: its name and help, its needs, the meaning of a number after its
+/// name, and how its value is computed from the sums.
 ///
-/// An estimator is its file in `Kinds`, which ends with its descriptor, and a line in
-/// `EstimatorCatalogue.swift`: the command's option and help, the evaluation and the report find it
+/// An estimator has a file in `Kinds` with its descriptor, and a line in
+/// `EstimatorCatalogue.swift`; the command's option and help, the evaluation and the report find it
 /// there. In all descriptions w is the evaluated probability of the logged action over its
 /// propensity, r the reward, q the reward model's expectation and d its mean over the evaluated
 /// policy's actions.
 public struct EstimatorDescriptor: Sendable {
-    /// As people type it.
+    /// The name that users type.
     public let name: String
-    /// What it computes, in one line for help texts.
+    /// Its value in one line, for help texts.
     public let summary: String
-    /// Authors and year; empty for what every textbook has.
+    /// Authors and year; empty for textbook estimators.
     public let source: String
     public let needs: EstimatorNeeds
-    /// The number that may follow the name; nil when none may.
+    /// The number that may follow the name; nil if it takes none.
     public let number: EstimatorNumber?
     let intervals: IntervalTraits
     let computation: Computation
-    /// The value from sums of counts, w, w r, d and w (r - q), of a stretch of time or a resample;
-    /// nil for estimators that need other sums.
+    /// The value from sums of counts, w, w r, d and w (r - q), of a batch or a resample; nil for
+    /// estimators that need other sums.
     let fromTotals: (@Sendable (TimeBatches.Batch) -> Double)?
 
-    /// How an estimate comes about.
+    /// How an estimate is computed.
     enum Computation: Sendable {
-        /// The mean of a score of every decision, for a number; without one of 1.
+        /// The mean of a score of every decision, for a given number, or 1.
         case scores(@Sendable (Double) -> Score)
-        /// The mean of what is kept anyway.
+        /// The mean of moments that are always kept.
         case mean(@Sendable (OffPolicySums) -> Moments)
-        /// Anything else that the sums give.
+        /// Another function of the sums.
         case sums(@Sendable (OffPolicySums, Estimator) -> Estimate)
     }
 
@@ -47,13 +47,13 @@ public struct EstimatorDescriptor: Sendable {
         self.fromTotals = fromTotals
     }
 
-    /// The estimator of a name; nil when there is none.
+    /// The estimator with a name; nil if there is none.
     public static func named(_ name: String) -> EstimatorDescriptor? {
         catalogue.first { $0.name == name }
     }
 }
 
-/// Two descriptors are the same when their names are.
+/// Two descriptors are equal if their names are.
 extension EstimatorDescriptor: Hashable, CustomStringConvertible {
     public static func == (left: EstimatorDescriptor, right: EstimatorDescriptor) -> Bool {
         left.name == right.name
@@ -64,7 +64,7 @@ extension EstimatorDescriptor: Hashable, CustomStringConvertible {
     public var description: String { name }
 }
 
-/// What an estimator asks for besides weights and rewards.
+/// The needs of an estimator besides weights and rewards.
 public struct EstimatorNeeds: OptionSet, Hashable, Sendable {
     public let rawValue: Int
 
@@ -72,46 +72,46 @@ public struct EstimatorNeeds: OptionSet, Hashable, Sendable {
 
     /// A reward model.
     public static let model = EstimatorNeeds(rawValue: 1)
-    /// The reward model that makes the variance of DR small, besides the plain one.
+    /// The reward model that minimises the variance of DR, besides the plain one.
     static let robustModel = EstimatorNeeds(rawValue: 2)
-    /// A policy that is certain of what it does in every decision.
+    /// A policy that gives one action of every decision probability one.
     public static let certainPolicy = EstimatorNeeds(rawValue: 4)
 }
 
-/// Which intervals an estimator has besides those that all have.
+/// The intervals of an estimator besides the common ones.
 struct IntervalTraits: OptionSet, Sendable {
     let rawValue: Int
 
-    /// A ratio of sums: its error is by the delta method.
+    /// A ratio of sums, whose error is by the delta method.
     static let ratio = IntervalTraits(rawValue: 1)
-    /// Empirical likelihood, when that is asked for.
+    /// Empirical likelihood, if requested.
     static let likelihood = IntervalTraits(rawValue: 2)
-    /// Empirical likelihood, unless something else is asked for.
+    /// Empirical likelihood, unless another interval is requested.
     static let naturallyLikelihood = IntervalTraits(rawValue: 4)
-    /// The sequences that bet on weighted rewards.
+    /// The confidence sequences that bet on weighted rewards.
     static let sequences = IntervalTraits(rawValue: 8)
-    /// It looks only at decisions in which the log did what the policy would have done.
+    /// It uses only decisions in which the log took the policy's action.
     static let matchesOnly = IntervalTraits(rawValue: 16)
 }
 
 /// The number after an estimator's name.
 public struct EstimatorNumber: Sendable {
-    /// How it is chosen when none is given.
+    /// How it is chosen if none is given.
     enum Choice: Sendable {
-        /// Among the grid, by the method of `Tuning`.
+        /// From the grid, by the method of `Tuning`.
         case tuned
-        /// The one of the grid next to that of the concentration theorem.
+        /// The number of the grid next to that of the concentration theorem.
         case byTheorem
-        /// It is not: the estimator knows what to do without.
+        /// It is not chosen: the estimator has a rule without it.
         case free
     }
 
-    /// What it means, for messages.
+    /// Its meaning, for messages.
     public let meaning: String
-    /// One that is in range, for messages.
+    /// A number in range, for messages.
     public let example: String
     let range: ClosedRange<Double>
-    /// The numbers among which one is chosen when none is given.
+    /// The candidates for the number if none is given.
     let grid: [Double]
     let choice: Choice
 
@@ -132,7 +132,7 @@ public struct EstimatorNumber: Sendable {
     static let largestWeight = EstimatorNumber(
         "the largest weight", example: "10", range: anySize, grid: weights)
 
-    /// Of the sub-Gaussian weights.
+    /// The number of the sub-Gaussian weights.
     static func correction(_ choice: Choice) -> EstimatorNumber {
         EstimatorNumber(
             "the correction, in 0 ... 1", example: "0.1", range: 0...1,
@@ -141,6 +141,6 @@ public struct EstimatorNumber: Sendable {
             ], choice: choice)
     }
 
-    /// Candidates for a largest weight, and for what shrinks weights as strongly.
+    /// Candidates for a largest weight, and for the shrinkage of similar strength.
     static let weights = [1.0, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
 }

@@ -39,7 +39,7 @@ extension Estimator {
         return score(lambda)
     }
 
-    /// The numbers among which one is chosen when none is given.
+    /// The candidates for the number if none is given.
     var grid: [Double] { lambda == nil ? kind.number?.grid ?? [] : [] }
 
     /// The scores beyond the plain ones that an accumulator must keep for these estimators.

@@ -49,7 +49,7 @@ public struct PathPlanner: Sendable {
     ]
 
     /// - Parameters:
-    ///   - remotes: an address that is named twice counts once.
+    ///   - remotes: a duplicate address counts once.
     ///   - excluded: patterns besides `containerInterfaces`.
     public init(remotes: [SocketAddress], rules: [Rule] = [], excluded: [String] = []) {
         self.remotes = []

@@ -1,6 +1,6 @@
 import PathTelemetry
 
-/// Loss in bursts: a chain of two states, one step a packet.
+/// Loss in bursts: a Markov chain of two states, with one step per packet.
 ///
 /// Source: Gilbert 1960, Elliott 1963.
 struct BurstLoss: LinkFault {
@@ -35,9 +35,9 @@ struct BurstLoss: LinkFault {
 }
 
 extension LinkParameters {
-    /// Two-state Markov loss, one step a packet.
+    /// Two-state Markov loss, with one step per packet.
     struct GilbertElliott: Sendable, Hashable {
-        /// Probability of good to bad, and of bad to good, before each packet.
+        /// Probabilities of good to bad, and of bad to good, before each packet.
         var toBad: Double
         var toGood: Double
         /// Probability of loss in each state.
@@ -51,7 +51,7 @@ extension LinkParameters {
             self.lossBad = lossBad
         }
 
-        /// Long-run share of packets lost.
+        /// Long-run share of lost packets.
         var meanLoss: Double {
             let sum = toBad + toGood
             return sum > 0 ? (toGood * lossGood + toBad * lossBad) / sum : lossGood

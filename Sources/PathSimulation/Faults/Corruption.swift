@@ -1,6 +1,6 @@
 import PathTelemetry
 
-/// One to three bits of a packet that arrive flipped.
+/// Flips one to three bits of a packet.
 struct Corruption: LinkFault {
     var probability = 0.0
     private var errors = LinkRandom(state: 0)

@@ -1,6 +1,6 @@
 import PathTelemetry
 
-/// Delay that changes from packet to packet, and with it their order where that is allowed.
+/// Delay that varies from packet to packet, and their order too if that is allowed.
 struct DelayJitter: LinkFault {
     var kind = LinkParameters.Jitter.none
     var reorders = false
@@ -34,12 +34,12 @@ struct DelayJitter: LinkFault {
 }
 
 extension LinkParameters {
-    /// What is added to the delay of each packet, milliseconds.
+    /// The addition to the delay of each packet, milliseconds.
     public enum Jitter: Sendable, Hashable {
         case none
         /// Uniform in `[0, width)`.
         case uniform(width: Double)
-        /// Normal with mean zero, cut at four deviations and at a total delay of zero.
+        /// Normal with mean zero, limited to four deviations and to a total delay of at least zero.
         case normal(deviation: Double)
     }
 
@@ -48,7 +48,7 @@ extension LinkParameters {
         set { faults[DelayJitter.self].kind = newValue }
     }
 
-    /// True when jitter may let a packet overtake; otherwise it waits for those before it.
+    /// Whether jitter may reorder packets; otherwise a packet waits for those before it.
     var reorders: Bool {
         get { faults[DelayJitter.self].reorders }
         set { faults[DelayJitter.self].reorders = newValue }

@@ -1,48 +1,47 @@
-/// One thing that goes wrong on a link: what it is called in options and help, what it takes, and
-/// what it does to packets.
+/// One impairment of a link: its names in options and help, its values, and its effect on packets.
 ///
-/// A fault is its file and a line in `LinkFaults`; option strings, scenario files, `pathwise emulate`
-/// and its help, `Link`, `World` and the emulator find it there. It says of a packet only what it
-/// has to say: everything but `init` and `options` has a default that leaves packets alone. Times
+/// A fault has a file and a line in `LinkFaults`; option strings, scenario files, `pathwise
+/// emulate` and its help, `Link`, `World` and the emulator find it there. It implements only what
+/// it needs: everything but `init` and `options` has a default that does not change packets. Times
 /// are nanoseconds after the link's origin.
 ///
-/// What it draws must not move the draws of others: loss and delay share the stream that they are
-/// given, as the testbed's emulator has it, and any other fault branches a stream of its own off in
-/// `start`. A fault that is off draws nothing.
+/// Its draws must not change those of other faults: loss and delay share the given stream, as in
+/// the testbed's emulator, and any other fault branches its own stream in `start`. A fault that is
+/// off draws nothing.
 protocol LinkFault: Sendable, Hashable {
-    /// The fault when it is off.
+    /// The fault switched off.
     init()
 
-    /// What sets it, at least one.
+    /// The options that set it, at least one.
     static var options: [FaultOption<Self>] { get }
 
     /// Called once before the first packet, with the stream of the link's direction.
     mutating func start(_ random: LinkRandom)
 
-    /// True when nothing enters or leaves the bottleneck at that time.
+    /// Whether nothing enters or leaves the bottleneck at that time.
     func isDown(at time: Int64) -> Bool
 
-    /// True when the next packet is lost behind the bottleneck.
+    /// Whether the next packet is lost after the bottleneck.
     mutating func loses(_ random: inout LinkRandom) -> Bool
 
-    /// The delay of the next packet, milliseconds, given what it is without this fault.
+    /// The delay of the next packet, milliseconds, from its delay without this fault.
     mutating func delay(_ milliseconds: Double, _ random: inout LinkRandom) -> Double
 
-    /// True when packets may overtake each other.
+    /// Whether packets may be reordered.
     var reorders: Bool { get }
 
-    /// True when the next packet arrives twice.
+    /// Whether the next packet arrives twice.
     mutating func copies(_ random: inout LinkRandom) -> Bool
 
-    /// True when the next delivery arrives damaged.
+    /// Whether the next delivery arrives damaged.
     mutating func damages() -> Bool
 
-    /// How a delivery is damaged, by its number; nil for a fault that damages none.
+    /// The damage of a delivery by its number; nil for a fault that damages none.
     func damage(of delivery: UInt64) -> Damage?
 
-    /// The fault of a type, itself or one of those it is made of; off when it is not among them.
+    /// The fault of a type: this one or one of its parts; switched off if it has none of that type.
     subscript<Fault: LinkFault>(_ type: Fault.Type) -> Fault { get set }
-    /// True when the subscript has that type.
+    /// Whether the subscript has that type.
     static func holds<Fault: LinkFault>(_ type: Fault.Type) -> Bool
 }
 
@@ -64,13 +63,13 @@ extension LinkFault {
     }
     static func holds<Fault: LinkFault>(_ type: Fault.Type) -> Bool { type == Self.self }
 
-    /// This fault and a further one, which packets meet after it.
+    /// This fault and another one, which acts on packets after it.
     typealias Then<Next: LinkFault> = FaultPair<Self, Next>
 }
 
 /// One `KEY=VALUE` that sets a fault.
 struct FaultOption<Fault>: Sendable {
-    /// How it is written, as `loss=P`; the key is what stands before the `=`.
+    /// Its form in help texts, as `loss=P`; the key is the part before the `=`.
     let form: String
     /// What it does, in one line.
     let help: String
@@ -88,9 +87,9 @@ struct FaultOption<Fault>: Sendable {
 
     typealias Setter = (inout Fault) throws(SimulationError) -> Void
 
-    /// The same option of what holds the fault.
+    /// The same option of a value that contains the fault.
     ///
-    /// - Parameter part: calls what it is given with the fault in its place.
+    /// - Parameter part: calls its argument with the contained fault.
     func lifted<Whole>(
         _ part: @escaping @Sendable (inout Whole, Setter) throws(SimulationError) -> Void
     ) -> FaultOption<Whole> {
@@ -101,8 +100,10 @@ struct FaultOption<Fault>: Sendable {
     }
 }
 
-/// Two faults in the order in which packets meet them: values side by side, so that a link's whole
-/// list of faults is one type without an array, an existential or a call that cannot be inlined.
+/// Two faults in the order in which they act on packets.
+///
+/// They are stored side by side, so that a link's whole list of faults is one type without an
+/// array, an existential or a call that cannot be inlined.
 struct FaultPair<First: LinkFault, Next: LinkFault>: LinkFault {
     private var first = First()
     private var next = Next()
@@ -125,7 +126,8 @@ struct FaultPair<First: LinkFault, Next: LinkFault>: LinkFault {
 
     func isDown(at time: Int64) -> Bool { first.isDown(at: time) || next.isDown(at: time) }
 
-    /// Each one takes its step, whatever the others say: what is drawn does not depend on them.
+    /// Every fault takes its step regardless of the others, so that its draws do not depend on
+    /// them.
     mutating func loses(_ random: inout LinkRandom) -> Bool {
         let isLost = first.loses(&random)
         return next.loses(&random) || isLost

@@ -1,4 +1,4 @@
-/// Every fault that a link can have, a line each, in the order in which packets meet them.
+/// Every fault that a link can have, one per line, in the order in which they act on packets.
 typealias LinkFaults = Outages
     .Then<BurstLoss>
     .Then<RandomLoss>

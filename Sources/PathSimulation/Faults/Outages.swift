@@ -1,6 +1,6 @@
 import PathTelemetry
 
-/// Spans in which nothing enters or leaves the bottleneck.
+/// Intervals in which nothing enters or leaves the bottleneck.
 struct Outages: LinkFault {
     var spans: [LinkParameters.Outage] = []
 
@@ -61,7 +61,7 @@ struct Outages: LinkFault {
         return LinkParameters.Outage(start: start, end: end, period: period)
     }
 
-    /// The dash between two numbers; one after an `e` belongs to an exponent.
+    /// The dash between two numbers; a dash after an `e` belongs to an exponent.
     private static func rangeDash(_ text: Substring) -> Substring.Index? {
         var previous: Character = "e"
         for index in text.indices {
@@ -73,12 +73,12 @@ struct Outages: LinkFault {
 }
 
 extension LinkParameters {
-    /// A span in which nothing enters or leaves the bottleneck.
+    /// An interval in which nothing enters or leaves the bottleneck.
     struct Outage: Sendable, Hashable {
         var start: TimeDelta
-        /// The first moment that works again.
+        /// The first moment after the outage.
         var end: TimeDelta
-        /// Repeats every so often when above zero.
+        /// Interval of repeats if above zero.
         var period: TimeDelta
 
         init(start: TimeDelta, end: TimeDelta, period: TimeDelta = .zero) {

@@ -1,6 +1,6 @@
 import PathTelemetry
 
-/// Loss of each packet by itself.
+/// Independent loss of each packet.
 struct RandomLoss: LinkFault {
     var probability = 0.0
 

@@ -1,11 +1,11 @@
-/// Which bits of one delivery arrive flipped: one to three different ones.
+/// The flipped bits of one delivery: one to three different ones.
 struct Damage: Sendable, Hashable {
-    /// Decides how many bits and which.
+    /// Determines how many bits are flipped, and which.
     var seed: UInt64
 
     init(seed: UInt64) { self.seed = seed }
 
-    /// Flips the bits in place; applied twice to the same bytes it undoes itself.
+    /// Flips the bits in place; a second application to the same bytes undoes it.
     func apply(to bytes: UnsafeMutableRawBufferPointer) {
         var flipped: InlineArray<3, Int> = [-1, -1, -1]
         var random = LinkRandom(state: seed)

@@ -7,7 +7,7 @@ public struct DuplexLink: Sendable {
     public var backward: Link
 
     /// - Parameters:
-    ///   - path: number of the path, from zero; part of what the random draws depend on.
+    ///   - path: number of the path, from zero; random draws depend on it.
     ///   - overhead: bytes of IP and UDP headers added to each payload.
     public init(
         _ specification: LinkSpecification, seed: UInt64, path: Int, origin: Instant = .zero,
@@ -37,7 +37,7 @@ public struct DuplexLink: Sendable {
         }
     }
 
-    /// The earlier of the two directions' next arrivals.
+    /// The earlier next arrival of the two directions.
     var nextDelivery: Instant? {
         switch (forward.nextDelivery, backward.nextDelivery) {
         case (let one?, let other?): return min(one, other)

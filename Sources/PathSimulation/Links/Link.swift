@@ -1,23 +1,23 @@
 public import PathTelemetry
 public import PathTransport
 
-/// One direction of one path in virtual or real time: a deterministic value, no I/O, no clock, no
-/// allocation per packet.
+/// One direction of one path in virtual or real time: a deterministic value without I/O, clock, or
+/// allocations per packet.
 ///
 ///     bottleneck (rate or trace, drop-tail queue) -> loss -> duplication
 ///         -> delay and jitter -> corruption -> the other side
 ///
-/// What goes wrong on the way is `LinkFaults`, a file a fault.
+/// `LinkFaults` has the impairments, one file for each.
 ///
-/// - *handle*: `handleSend` offers a packet. The bytes stay with the caller, who gives a token.
-/// - *poll*: `popDelivery` until nil, at the latest at `nextDelivery`.
+/// - *handle*: `handleSend` offers a packet. The caller keeps the bytes and passes a token.
+/// - *poll*: call `popDelivery` until nil, at the latest at `nextDelivery`.
 /// - *read*: `nextDelivery`, and `counters` after `advance(to:)`.
 ///
-/// Times given must not fall; one that does counts as the latest given. Everything outside is
-/// drawn from seed, path, direction and the count of packets alone, so all that differs between
-/// two runs of one seed is what was sent. Because service is first in, first out, the fate of a
-/// packet is known when it is offered: the caller may recycle the bytes of a lost packet at once,
-/// while its place in the queue stays taken until it leaves.
+/// Times must not decrease; an earlier one counts as the latest given. All draws depend only on
+/// seed, path, direction and the count of packets, so two runs of one seed differ only in what was
+/// sent. Because service is first in, first out, the fate of a packet is known when it is offered:
+/// the caller may reuse the bytes of a lost packet at once, while its place in the queue stays
+/// occupied until it leaves.
 ///
 /// Not modelled: competing traffic and shared bottlenecks; the reaction of a link layer to loss
 /// (retransmission, rate adaptation), medium access and its aggregation of packets; active queue
@@ -26,22 +26,22 @@ public import PathTransport
 /// CPU time, timer and scheduling delay, socket buffers, segmentation offload; a UDP checksum,
 /// which would discard most corrupted packets before the receiver saw them.
 public struct Link: Sendable {
-    /// What became of a packet that was offered.
+    /// The fate of an offered packet.
     public enum SendResult: Sendable, Hashable {
-        /// That many deliveries of the token will follow.
+        /// The token will be delivered that many times.
         case accepted(copies: Int)
-        /// None will; the token is free.
+        /// The token will not be delivered; it is free.
         case dropped(DropReason)
     }
 
-    /// Why a packet went no further.
+    /// Why a packet was dropped.
     public enum DropReason: Sendable, Hashable, CaseIterable {
         case queueFull
         case loss
         case outage
         /// Larger than the MTU.
         case size
-        /// The link holds as many packets as it may.
+        /// The link holds its maximum number of packets.
         case overflow
     }
 
@@ -49,16 +49,16 @@ public struct Link: Sendable {
     public struct Delivery: Sendable, Hashable {
         public var token: Int
         public var time: Instant
-        /// As given to `handleSend`: without the headers.
+        /// As given to `handleSend`, without the headers.
         public var bytes: Int
-        /// A second arrival of the same packet.
+        /// Whether it is the second arrival of the same packet.
         var isDuplicate: Bool
         /// Set when bits of this copy have flipped.
         var damage: Damage?
     }
 
     public let parameters: LinkParameters
-    /// As of the latest time given; `advance(to:)` brings them up to date.
+    /// As of the latest time given; `advance(to:)` updates them.
     public private(set) var counters = LinkCounters()
 
     private let origin: Int64
@@ -67,9 +67,9 @@ public struct Link: Sendable {
     private var now = Int64.min
     private var bottleneck: Bottleneck
     private var faults: LinkFaults
-    /// Of losses and delays.
+    /// Draws losses and delays.
     private var random: LinkRandom
-    /// Of copies and their delays: apart, so that copies do not move losses and delays.
+    /// Draws copies and their delays, separately, so that copies do not change losses and delays.
     private var copies: LinkRandom
     private var departures = TimedQueue()
     private var deliveries = TimedQueue()
@@ -82,7 +82,7 @@ public struct Link: Sendable {
     private static let corruptTag: UInt8 = 8
 
     /// - Parameters:
-    ///   - seed: of all that is random.
+    ///   - seed: of all random draws.
     ///   - path: number of the path; paths of one seed draw independently.
     ///   - origin: time zero of outages, rate changes and the trace.
     ///   - overhead: bytes of IP and UDP headers added to each payload.
@@ -107,7 +107,7 @@ public struct Link: Sendable {
     ///
     /// - Parameters:
     ///   - bytes: of the UDP payload.
-    ///   - token: comes back with each delivery.
+    ///   - token: returned with each delivery.
     public mutating func handleSend(bytes: Int, token: Int, now time: Instant) -> SendResult {
         advance(to: time)
         let size = max(0, min(bytes, LinkBounds.packet.upperBound)) &+ overhead
@@ -137,7 +137,7 @@ public struct Link: Sendable {
         return propagate(size, token, departure: departure)
     }
 
-    /// Waiting packets count, the one in service does not; in netem mode all that are held do.
+    /// Waiting packets count, the one in service does not; in netem mode all held packets count.
     private func hasRoom(_ size: Int) -> Bool {
         let inService = isPlain ? min(1, counters.queued.packets) : 0
         if isPlain, inService == 0 { return true }
@@ -148,7 +148,7 @@ public struct Link: Sendable {
         }
     }
 
-    /// The packet leaves the bottleneck at `departure`.
+    /// Decides the fate of a packet that leaves the bottleneck at `departure`.
     private mutating func propagate(_ size: Int, _ token: Int, departure: Int64) -> SendResult {
         if faults.isDown(at: departure) {
             hold(size, until: departure, tag: Link.outageTag)
@@ -170,8 +170,8 @@ public struct Link: Sendable {
         return .accepted(copies: 2)
     }
 
-    /// Loss first; then the queue holds everything until it leaves for good at
-    /// `max(now + delay, last departure) + size / rate`.
+    /// Loss is first; then the queue holds each packet until it leaves at `max(now + delay, last
+    /// departure) + size / rate`.
     private mutating func queueNetem(_ size: Int, _ token: Int) -> SendResult {
         if faults.loses(&random) {
             counters.droppedLoss.add(size)
@@ -229,13 +229,13 @@ public struct Link: Sendable {
 
     // MARK: poll
 
-    /// When the next packet arrives at the other side; nil when none is under way.
+    /// When the next packet arrives at the other side; nil if none is in flight.
     var nextDelivery: Instant? {
         let due = deliveries.firstDue
         return due == .max ? nil : Instant(nanoseconds: saturatingSum(due, origin))
     }
 
-    /// Takes the next packet that has arrived by now.
+    /// Removes and returns the next packet that has arrived by now.
     public mutating func popDelivery(now time: Instant) -> Delivery? {
         advance(to: time)
         guard deliveries.firstDue <= now else { return nil }
@@ -254,7 +254,7 @@ public struct Link: Sendable {
             damage: damage)
     }
 
-    /// Lets everything leave the queue that has left it by now.
+    /// Removes the packets that have left the queue by now.
     public mutating func advance(to time: Instant) {
         now = max(now, Link.bounded(time) - origin)
         while departures.firstDue <= now {
@@ -264,7 +264,8 @@ public struct Link: Sendable {
         }
     }
 
-    /// Within a quarter of the range: sums with delays and rounds of a trace stay inside it.
+    /// Limits times to a quarter of the range, so that sums with delays and repeats of a trace do
+    /// not overflow.
     private static func bounded(_ time: Instant) -> Int64 {
         max(.min / 4, min(time.nanoseconds, .max / 4))
     }

@@ -1,9 +1,9 @@
-/// What a link has done so far; sizes are IP bytes.
+/// Counters of a link; sizes are IP bytes.
 ///
 /// At all times `sent + duplicated = delivered + dropped + queued + in flight`, in packets and in
-/// bytes. A packet that is lost behind the bottleneck counts as queued until it leaves there.
+/// bytes. A packet that is lost after the bottleneck counts as queued until it leaves that.
 public struct LinkCounters: Sendable, Hashable {
-    /// Packets, and their size together.
+    /// Packets, and their total size.
     public struct Volume: Sendable, Hashable {
         public var packets = 0
         public var bytes = 0
@@ -31,17 +31,17 @@ public struct LinkCounters: Sendable, Hashable {
     /// Copies that the link made.
     var duplicated = Volume()
     public var delivered = Volume()
-    /// Of the delivered ones, those with flipped bits.
+    /// Delivered packets with flipped bits.
     var corrupted = Volume()
-    /// Turned away by the full queue.
+    /// Dropped by the full queue.
     var droppedQueue = Volume()
     var droppedLoss = Volume()
     var droppedOutage = Volume()
     /// Larger than the MTU.
     var droppedSize = Volume()
-    /// Turned away because the link held `LinkBounds.heldPackets`.
+    /// Dropped because the link held `LinkBounds.heldPackets`.
     var droppedOverflow = Volume()
-    /// In the bottleneck, the one in service included.
+    /// In the bottleneck, including the one in service.
     public var queued = Volume()
     /// Past the bottleneck and not yet delivered.
     public var inFlight = Volume()
@@ -49,18 +49,18 @@ public struct LinkCounters: Sendable, Hashable {
 
     public init() {}
 
-    /// A count as tables and JSON show it.
+    /// A count in tables and JSON.
     public struct Shown: Sendable {
-        /// The heading of its column; nil for one that stands in JSON alone.
+        /// The heading of its column; nil for a count that is only in JSON.
         public let title: String?
-        /// The member of the object; nil for one that stands in tables alone.
+        /// The member of the object; nil for a count that is only in tables.
         public let key: String?
-        /// True when the column shows bytes instead of packets.
+        /// Whether the column shows bytes instead of packets.
         public var isBytes = false
         public let volume: @Sendable (LinkCounters) -> Volume
     }
 
-    /// What became of the packets, in the order of the columns.
+    /// The fates of packets, in the order of the columns.
     public static let shown = [
         Shown(title: "packets", key: "sent") { $0.sent },
         Shown(title: "delivered", key: "delivered") { $0.delivered },
@@ -74,7 +74,7 @@ public struct LinkCounters: Sendable, Hashable {
         Shown(title: "twice", key: "duplicated") { $0.duplicated },
     ]
 
-    /// Dropped for whatever reason.
+    /// Dropped for any reason.
     public var dropped: Volume {
         droppedQueue + droppedLoss + droppedOutage + droppedSize + droppedOverflow
     }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// The bytes of a file, refused above `limit`.
+/// The bytes of a file; a file larger than `limit` is refused.
 func readFile(_ path: String, limit: Int) throws(SimulationError) -> [UInt8] {
     guard let file = fopen(path, "re") else {
         throw .unreadableFile(path: path, reason: systemReason())
@@ -32,12 +32,12 @@ func readFile(_ path: String, limit: Int) throws(SimulationError) -> [UInt8] {
 
 private func systemReason() -> String { String(cString: strerror(errno)) }
 
-/// A path as the system takes it: relative ones start at `folder`.
+/// A path for the system: relative ones start at `folder`.
 func resolved(_ path: String, in folder: String) -> String {
     path.hasPrefix("/") || folder.isEmpty ? path : folder + "/" + path
 }
 
-/// The folder a file lies in, empty for the current one.
+/// The folder of a file, empty for the current one.
 func folder(of file: String) -> String {
     guard let slash = file.lastIndex(of: "/") else { return "" }
     return slash == file.startIndex ? "/" : String(file[..<slash])

@@ -1,14 +1,14 @@
 import PathTelemetry
 
-/// One `KEY=VALUE` of a link's options: how it is written, what it does, and how it is read.
+/// One `KEY=VALUE` of a link's options: its form, its effect, and its parser.
 struct LinkOption: Sendable {
     typealias Setter = @Sendable (inout LinkParameters) throws(SimulationError) -> Void
 
-    /// As help texts show it; the key is what stands before the `=`.
+    /// Its form in help texts; the key is the part before the `=`.
     let form: String
-    /// What it does, in one line.
+    /// Its effect, in one line.
     let help: String
-    /// Reads a value; what comes back sets it for one direction.
+    /// Parses a value; the result sets it for one direction.
     let parse: @Sendable (OptionText) throws(SimulationError) -> Setter
 
     init(
@@ -20,13 +20,13 @@ struct LinkOption: Sendable {
         self.parse = parse
     }
 
-    /// The key as it is written, `rate@S` for one that goes on behind the `@`.
+    /// The key as in its form, `rate@S` for one with a number after the `@`.
     var key: Substring { form.prefix { $0 != "=" } }
 
-    /// All there are, without those that belong to both directions (`name`, `mtu`).
+    /// All options except those of both directions (`name`, `mtu`).
     static let all = bottleneck + LinkFaults.options.map(LinkOption.init)
 
-    /// The option that a key of a text means.
+    /// The option of a key in a text.
     ///
     /// - Parameter key: without the prefix of a direction.
     static func named(_ key: Substring) -> LinkOption? {
@@ -36,17 +36,17 @@ struct LinkOption: Sendable {
         }
     }
 
-    /// The option of a fault.
+    /// The link option of a fault's option.
     private init(_ option: FaultOption<LinkFaults>) {
         self.init(option.form, option.help) { (text) throws(SimulationError) in
-            // Refused here at the latest, whether or not a direction takes it.
+            // An invalid value is refused here at the latest, whether or not a direction uses it.
             var alone = LinkFaults()
             try option.set(&alone, text)
             return { (link) throws(SimulationError) in try option.set(&link.faults, text) }
         }
     }
 
-    /// What the link is without faults.
+    /// The options of a link without faults.
     private static let bottleneck = [
         LinkOption("rate=MBPS", "bottleneck rate, 10^6 bit/s of IP bytes; 0 = unlimited") {
             (text) throws(SimulationError) in

@@ -1,17 +1,17 @@
 import PathTelemetry
 
-/// Everything that describes one direction of one path; the exogenous side of a simulation.
+/// Everything that describes one direction of one path: the exogenous part of a simulation.
 ///
 /// Sizes are IP bytes, rates 10^6 bit/s of IP bytes, times count from the link's origin. The
 /// defaults are a link without limits and faults: no rate, no delay, no loss.
 public struct LinkParameters: Sendable, Hashable {
-    /// Drop-tail limit of the packets that wait; the one in service does not count.
+    /// Drop-tail limit of waiting packets; the one in service does not count.
     public enum QueueLimit: Sendable, Hashable {
         case bytes(Int)
         case packets(Int)
     }
 
-    /// A new rate from a time on; a packet in service keeps its old one.
+    /// A new rate from a time on; a packet in service keeps the old one.
     struct RateStep: Sendable, Hashable {
         var at: TimeDelta
         var megabits: Double
@@ -22,17 +22,17 @@ public struct LinkParameters: Sendable, Hashable {
         }
     }
 
-    /// Rate of the bottleneck, Mbit/s; zero is unlimited, and a trace takes its place.
+    /// Rate of the bottleneck, Mbit/s; zero is unlimited, and a trace replaces it.
     var rateMegabits = 0.0
-    /// In rising order of time.
+    /// In ascending order of time.
     var rateSteps: [RateStep] = []
     public var trace: CapacityTrace?
     var queue = QueueLimit.bytes(150_000)
     /// One-way propagation delay, milliseconds.
     var delayMilliseconds = 0.0
-    /// What goes wrong besides; each one has a property of its own where it is defined.
+    /// The impairments; each has its own property in the file that defines it.
     var faults = LinkFaults()
-    /// The discipline of one Linux `netem` queue in place of bottleneck, loss, delay.
+    /// Whether one Linux `netem` queue replaces bottleneck, loss and delay.
     var isNetem = false
     /// Larger IP packets are discarded.
     var maximumPacket = 1500
@@ -50,9 +50,9 @@ public enum LinkDirection: UInt8, Sendable, Hashable, CaseIterable {
     public var reversed: LinkDirection { self == .forward ? .backward : .forward }
 }
 
-/// Bounds of what options may ask for.
+/// Bounds of the options' values.
 enum LinkBounds {
-    /// Mbit/s, when not unlimited.
+    /// Mbit/s, if not unlimited.
     static let rate = 0.001...1_000_000
     /// Delay and jitter, milliseconds.
     static let delay = 0.0...600_000

@@ -6,10 +6,10 @@ import PathTelemetry
 /// sets only client to server and `r` only back (`frate=`, `rdown=`). A later key replaces an
 /// earlier one, except that `rate@` and `down` add up.
 ///
-/// What there is stands in `LinkOption.all` and is shown by `forms`; `name=` and `mtu=` belong to
-/// the path and have no prefix.
+/// `LinkOption.all` has the options, and `forms` shows them; `name=` and `mtu=` belong to the path
+/// and have no prefix.
 public struct LinkSpecification: Sendable, Hashable {
-    /// Nil when the options gave none.
+    /// Nil if the options have none.
     public var name: String?
     public var forward: LinkParameters
     public var backward: LinkParameters
@@ -25,7 +25,7 @@ public struct LinkSpecification: Sendable, Hashable {
         direction == .forward ? forward : backward
     }
 
-    /// How each option is written and what it does, for help texts.
+    /// The form and effect of each option, for help texts.
     public static var forms: [(form: String, help: String)] {
         LinkOption.all.map { ($0.form, $0.help) } + [
             ("name=NAME", "the path's name"),

@@ -1,6 +1,6 @@
 import PathTelemetry
 
-/// The readers of option values; each refusal names the key, the value and the mend.
+/// The readers of option values; each refusal names the key, the value and the fix.
 struct OptionText {
     var key: Substring
     var value: Substring
@@ -20,7 +20,7 @@ struct OptionText {
         return number == 0 ? 0 : number
     }
 
-    /// - Parameter zero: words for the message when zero is allowed.
+    /// - Parameter zero: words for the message if zero is allowed.
     func rate(_ text: Substring, zero: String?) throws(SimulationError) -> Double {
         if zero != nil, let number = ArgumentText.number(text), number == 0 { return 0 }
         guard let number = ArgumentText.number(text), LinkBounds.rate.contains(number) else {

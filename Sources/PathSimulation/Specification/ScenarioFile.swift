@@ -1,15 +1,16 @@
 import PathTelemetry
 
-/// A file of named scenarios, one a line: `name | options of path 1, path 2, ... | sum | comment`.
+/// A file of named scenarios, one per line: `name | options of path 1, path 2, ... | sum |
+/// comment`.
 ///
 /// Paths are separated by blanks, `#` starts a comment line, and trace names are relative to the
 /// file. The lines are split when the file is read; `paths()` of a scenario parses its options and
-/// reads its traces, so that one scenario's missing trace does not keep the others from running.
+/// reads its traces, so that one scenario's missing trace does not affect the others.
 public struct ScenarioFile: Sendable, Hashable {
     /// One line.
     public struct Scenario: Sendable, Hashable {
         public var name: String
-        /// One option string a path; `veth` is a path without emulation.
+        /// One option string for each path; `veth` is a path without emulation.
         public var options: [String]
         /// Sum of the rates of the client's direction, Mbit/s; zero is unlimited.
         var sumMegabits: Double
@@ -18,9 +19,9 @@ public struct ScenarioFile: Sendable, Hashable {
         public var line: Int
         var folder: String
 
-        /// Parses the options of every path and reads the traces they name.
+        /// Parses the options of every path and reads their traces.
         ///
-        /// A path without a name is called `p1`, `p2`, ...; nil stands for `veth`.
+        /// A path without a name is called `p1`, `p2`, ...; `veth` gives nil.
         public func paths() throws(SimulationError) -> [LinkSpecification?] {
             var paths: [LinkSpecification?] = []
             for (index, text) in options.enumerated() {
@@ -39,10 +40,10 @@ public struct ScenarioFile: Sendable, Hashable {
     public static let maximumPaths = 16
 
     public private(set) var scenarios: [Scenario] = []
-    /// What messages call the file.
+    /// The file's name in messages.
     public let file: String
 
-    /// Parses the text of a scenario file; `file` names it and is where trace names start.
+    /// Parses the text of a scenario file; trace names are relative to `file`.
     public init(parsing text: String, file: String) throws(SimulationError) {
         self.file = file
         let home = folder(of: file)
@@ -68,7 +69,7 @@ public struct ScenarioFile: Sendable, Hashable {
         try self.init(parsing: String(decoding: bytes, as: UTF8.self), file: file)
     }
 
-    /// The scenario of that name.
+    /// The scenario with that name.
     public func scenario(named name: String) throws(SimulationError) -> Scenario {
         for scenario in scenarios where scenario.name == name { return scenario }
         throw .unknownScenario(name: name, file: file, known: scenarios.map(\.name))

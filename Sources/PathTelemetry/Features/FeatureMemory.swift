@@ -1,14 +1,15 @@
 import CKernels
 
-/// The readings of one decision, and what the latest one made of each path.
+/// The readings of one decision, and the features of each path from its latest decision.
 ///
-/// For each decision: `begin`, then `add` for every path, then `fill`, which scales all raw
-/// quantities at once. Most of a path is moved by acknowledgements and not by decisions: four
-/// features in a row whose raw quantities are still the same bits are not computed again. It changes
-/// no result.
+/// For each decision call `begin`, then `add` for every path, then `fill`, which scales all raw
+/// quantities at once. Most quantities of a path change with acknowledgements and not with
+/// decisions, so four consecutive features whose raw quantities have not changed are not computed
+/// again. This changes no result.
 public struct FeatureMemory: ~Copyable, @unchecked Sendable {
-    /// Memory of its own, because an array is asked at each use whether it is shared: candidates
-    /// whose features are not scaled yet, one a place, and what was made of them, one a path.
+    /// Manually allocated, because an array checks at each use whether it is shared: `readings` has
+    /// the candidates with unscaled features, one for each place, and `memories` their features,
+    /// one for each path.
     private let readings: UnsafeMutablePointer<ck_candidate>
     private let memories: UnsafeMutablePointer<ck_memory>
     private let scalings = FeatureMemory.scalings
@@ -21,7 +22,8 @@ public struct FeatureMemory: ~Copyable, @unchecked Sendable {
         readings = .allocate(capacity: PathID.limit)
         memories = .allocate(capacity: PathID.limit)
         readings.initialize(repeating: ck_candidate(), count: PathID.limit)
-        // Bits that four raw quantities in a row never have: the first reading differs from them.
+        // Bits that four consecutive raw quantities never have, so that the first reading differs
+        // from them.
         UnsafeMutableRawPointer(memories).initializeMemory(
             as: UInt8.self, repeating: 0xff,
             count: PathID.limit * MemoryLayout<ck_memory>.stride)
@@ -43,12 +45,12 @@ public struct FeatureMemory: ~Copyable, @unchecked Sendable {
             deadline: burst.deadline.seconds, current: burst.currentPath)
     }
 
-    /// Offers a path, in any state: only active ones are taken, standby ones where none is active;
-    /// those beyond `PathID.limit` are left out.
+    /// Offers a path in any state: only active ones become candidates, or standby ones if none is
+    /// active; those beyond `PathID.limit` are left out.
     ///
     /// - Parameters:
     ///   - evidence: of the path's estimator.
-    ///   - clockOffset: receiver's clock minus sender's, where it is known.
+    ///   - clockOffset: receiver's clock minus sender's, if known.
     public mutating func add(
         _ snapshot: borrowing PathSnapshot, evidence: borrowing PathEvidence,
         clockOffset: TimeDelta?
@@ -67,10 +69,10 @@ public struct FeatureMemory: ~Copyable, @unchecked Sendable {
         count += 1
     }
 
-    /// Notes what is known of a path at a place of the decision.
+    /// Writes the readings of a path at a place of the decision.
     ///
-    /// - Parameter clockOffset: for the delay one way; half the round trip is taken where the
-    ///   receiver does not stamp.
+    /// - Parameter clockOffset: for the one-way delay, which is half the round trip if the receiver
+    ///   sends no timestamps.
     @inline(__always)
     mutating func read(
         _ snapshot: borrowing PathSnapshot, evidence: borrowing PathEvidence,
@@ -98,18 +100,18 @@ public struct FeatureMemory: ~Copyable, @unchecked Sendable {
             window: Int64(snapshot.congestionWindow), rate: path.rate)
     }
 
-    /// Fills `count` candidates: features, predicted delivery, smoothed RTT and its variation, age of
-    /// the oldest unanswered packet, the share of packets lost over 5 s, and what the path is and
-    /// can take now.
+    /// Fills `count` candidates: features, predicted delivery, smoothed RTT and its variation, age
+    /// of the oldest unanswered packet, the share of packets lost over 5 s, and the state and room
+    /// of the path.
     ///
     /// - Parameters:
-    ///   - candidates: the first one; each as `ck_candidate` says.
+    ///   - candidates: the first one; each is a `ck_candidate`.
     ///   - step: doubles from one to the next.
     public mutating func fill(_ candidates: UnsafeMutableRawPointer, step: Int) {
         fill(candidates, count: count, step: step)
     }
 
-    /// The same of the readings at the first `count` places.
+    /// The same for the readings at the first `count` places.
     @inline(__always)
     mutating func fill(_ candidates: UnsafeMutableRawPointer, count: Int, step: Int) {
         ck_fill(

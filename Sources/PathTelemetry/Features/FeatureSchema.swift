@@ -3,11 +3,11 @@ struct FeatureDefinition: Sendable {
     var name: String
     /// The unit of the raw quantity.
     var unit: String
-    /// What the raw quantity is.
+    /// Description of the raw quantity.
     var meaning: String
     var scaling: Scaling
 
-    /// All of them, in the order of the vector.
+    /// All definitions, in the order of the vector.
     static let all: [FeatureDefinition] = {
         var rows = DefinitionRows()
         let evidence = PathEvidence()
@@ -40,15 +40,15 @@ extension Feature {
     public var name: String { definition.name }
     /// The unit of the raw quantity.
     public var unit: String { definition.unit }
-    /// What the raw quantity is.
+    /// Description of the raw quantity.
     public var meaning: String { definition.meaning }
     var scaling: Scaling { definition.scaling }
 }
 
-/// What the numbers of a `FeatureVector` mean, as a value whose hash stands in every trace and
-/// model.
+/// The meaning of the numbers of a `FeatureVector`; every trace and model has the hash of this
+/// value.
 public struct FeatureSchema: Sendable {
-    /// How many numbers a vector has.
+    /// The count of numbers in a vector.
     public static let count = FeatureVector.count
     /// The schema of this program.
     public static let current = FeatureSchema(version: FeatureTable.version)
@@ -56,7 +56,7 @@ public struct FeatureSchema: Sendable {
     public let version: Int
     /// Names in the order of the vector.
     public let names: [String]
-    /// The whole schema as text, a line a feature: name, unit, scaling and meaning.
+    /// The whole schema as text, with a line for each feature: name, unit, scaling and meaning.
     public let text: String
     /// Stable hash of `text`.
     public let hash: UInt64

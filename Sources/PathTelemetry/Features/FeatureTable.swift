@@ -1,11 +1,11 @@
-/// The features of one path for one decision, scaled to about one; `FeatureTable` defines them.
+/// The features of one path for one decision, scaled to about one and defined by `FeatureTable`.
 ///
-/// The count is a multiple of four, and `CK_FEATURES` of CKernels is the same number.
+/// The count is a multiple of four and equals `CK_FEATURES` of CKernels.
 public typealias FeatureVector = InlineArray<24, Double>
 
 /// One feature of a path: its place in a `FeatureVector`.
 ///
-/// Only what is known at the time of the decision is a feature.
+/// Features use only what is known at the time of the decision.
 public enum Feature: Int, CaseIterable, Sendable {
     case smoothedRTT, rttVariation, minRTT, rttSlope, delayExcess, jitterP90
     case deliveryRate, rateVariation
@@ -21,26 +21,26 @@ protocol FeatureRows {
     /// - Parameters:
     ///   - name: in files and tables.
     ///   - unit: of the raw quantity.
-    ///   - meaning: what the raw quantity is.
+    ///   - meaning: description of the raw quantity.
     ///   - raw: the quantity before it is scaled.
     mutating func row(
         _ feature: Feature, _ name: StaticString, unit: StaticString, _ scaling: Scaling,
         _ meaning: StaticString, _ raw: Double)
 }
 
-/// What the features are: the only place that names them, gives their units and scalings, and says
-/// how each is made of what is known of a path.
+/// The definition of all features: their names, units and scalings, and how each is computed from
+/// the readings of a path.
 ///
-/// The schema takes the names and scalings of the rows, and a decision takes the raw quantities; for
-/// the latter everything else is a constant that the compiler drops.
+/// The schema reads the names and scalings of the rows, and a decision reads the raw quantities;
+/// there the compiler removes everything else.
 enum FeatureTable {
-    /// Goes up whenever a feature is added or means something else.
+    /// Raised whenever a feature is added or its meaning changes.
     static let version = 1
 
     /// - Parameters:
-    ///   - path: what is known of it now.
-    ///   - evidence: of its past.
-    ///   - moment: what all paths of the decision share.
+    ///   - path: its current readings.
+    ///   - evidence: its history.
+    ///   - moment: the quantities that all paths of the decision share.
     @inline(__always)
     static func fill<Rows: FeatureRows>(
         _ rows: inout Rows, _ path: borrowing PathReading, _ evidence: borrowing PathEvidence,
@@ -118,7 +118,8 @@ enum FeatureTable {
         rows.row(
             .gridCosine, "grid_cosine", unit: "1", .linear(-1, 1),
             "cosine of the same", path.grid.cosine)
-        // Compares paths, so it is filled in when all are known; one where there is no other.
+        // This one compares paths, so it is filled in when all are known; it is one for a single
+        // path.
         rows.row(
             .predictionGap, "prediction_gap", unit: "1", .log(0.05, 20, reference: 1),
             "predicted delivery over the best other candidate's", 1)

@@ -1,26 +1,25 @@
 import Glibc
 
-/// What is the same for all paths of a decision.
+/// The quantities that all paths of a decision share.
 struct DecisionMoment: Sendable {
     var now = Instant.zero
     /// The same in UTC, for the 15 s grid.
     var utc = Instant.zero
-    /// Bytes of the burst, and seconds within which it is useful.
+    /// Bytes of the burst, and its deadline in seconds.
     var bytes = 0.0
     var deadline = 0.0
     /// The path of the previous decision.
     var current: PathID?
 }
 
-/// What is known of one path at the time of a decision, as numbers: seconds, bytes, and bytes per
-/// second.
+/// The readings of one path at the time of a decision: seconds, bytes, and bytes per second.
 struct PathReading {
     var rtt: Double
     var rttVariation: Double
     var leastRTT: Double
-    /// One over the smoothed RTT; zero where there is none.
+    /// One over the smoothed RTT; zero without one.
     var perRTT: Double
-    /// What a burst given to the path now can expect; above zero.
+    /// The rate that a burst sent on the path now can expect; above zero.
     var rate: Double
     /// Bytes in flight over rate times least RTT, with one packet more in both.
     var flightShare: Double
@@ -30,7 +29,7 @@ struct PathReading {
     private var transferTime: Double
     var sinceLoss: Double
     var sinceReply: Double
-    /// Of the oldest packet without an answer.
+    /// Age of the oldest packet without an answer.
     var unansweredAge: Double
     var pacingDelay: Double
     var probeTimeouts: Double
@@ -40,8 +39,8 @@ struct PathReading {
     var pricePerGB: Double
     var grid: (sine: Double, cosine: Double)
 
-    /// - Parameter clockOffset: for the delay one way; half the round trip is taken where the
-    ///   receiver does not stamp.
+    /// - Parameter clockOffset: for the one-way delay, which is half the round trip if the receiver
+    ///   sends no timestamps.
     @inline(__always)
     init(
         _ snapshot: borrowing PathSnapshot, _ evidence: borrowing PathEvidence,
@@ -78,14 +77,15 @@ struct PathReading {
         grid = PathReading.gridPhase(snapshot.traits.kind, moment.utc)
     }
 
-    /// The prediction that models correct: seconds from now until the burst, given to the path, has
+    /// The prediction that models correct: seconds from now until the burst, sent on the path, has
     /// arrived; at least 0.1 ms.
     ///
     ///     h = wait + bytes / rate + one-way delay + overdue
     ///
     /// `wait` is the longer of the pacer's queue and the time until the window has room for the
-    /// burst. `overdue` is the age of the oldest unanswered packet beyond what its reply should have
-    /// taken, so a path that falls silent gets worse by itself before anything is declared lost.
+    /// burst. `overdue` is the age of the oldest unanswered packet beyond the time that its reply
+    /// should have taken, so the prediction of a silent path grows before any packet is declared
+    /// lost.
     var prediction: Double {
         @inline(__always)
         get {
@@ -97,11 +97,10 @@ struct PathReading {
         }
     }
 
-    /// The rate that a burst given to the path now can expect, bytes per second, above zero.
+    /// The rate that a burst sent on the path now can expect, bytes per second, above zero.
     ///
-    /// The controller's pacing rate where it has one (a delivery rate measured while there was
-    /// little to send says too little), else the delivery rate, else window over RTT; never above
-    /// the user's limit.
+    /// The controller's pacing rate if it has one (a delivery rate measured with little to send is
+    /// too low), else the delivery rate, else window over RTT; never above the user's limit.
     ///
     /// - Parameter measured: mean delivery rate, zero before a sample.
     @inline(__always)
@@ -136,12 +135,12 @@ struct PathReading {
     }
 }
 
-/// When a reply is overdue.
+/// The time after which a reply is overdue.
 public enum ReplyTime {
-    /// The time within which the reply to a packet should have come, seconds: the smoothed RTT and
-    /// four variations, or 10 ms where those are less.
+    /// The time within which the reply to a packet should arrive, seconds: the smoothed RTT plus
+    /// four variations, and at least 10 ms.
     ///
-    /// A single lost packet has no news of its own before that.
+    /// A single lost packet is not noticed before that.
     @inlinable @inline(__always)
     public static func latest(rtt: Double, variation: Double) -> Double {
         rtt + max(4 * variation, 0.01)

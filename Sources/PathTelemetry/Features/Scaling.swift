@@ -1,6 +1,6 @@
 /// How a raw quantity becomes a feature of about one.
 ///
-/// The raw value is first held within `low ... high`; not-a-number becomes `low`.
+/// The raw value is first clamped to `low ... high`; not-a-number becomes `low`.
 struct Scaling: Hashable, Sendable {
     /// The shape of the map.
     enum Curve: String, Sendable {
@@ -47,7 +47,7 @@ struct Scaling: Hashable, Sendable {
         }
     }
 
-    /// The formula as the schema's text has it.
+    /// The formula in the schema's text.
     var text: String {
         switch curve {
         case .linear: "x/\(divisor) on [\(low),\(high)]"
@@ -59,9 +59,9 @@ struct Scaling: Hashable, Sendable {
 
 /// The natural logarithm of a positive, finite, normal number, within 1e-13.
 ///
-/// Written out so that it is inlined, vectorised, and the same on every machine: a recorded
-/// feature replays bit for bit whatever the C library. `x = m * 2^e` with m in [0.707, 1.414);
-/// `ln m = 2 artanh((m - 1) / (m + 1))` by its series.
+/// It is written out so that it is inlined, vectorised, and the same on every machine: a recorded
+/// feature replays bit for bit with any C library. `x = m * 2^e` with m in [0.707, 1.414); `ln m =
+/// 2 artanh((m - 1) / (m + 1))` by its series.
 @inline(__always)
 public func naturalLogarithm(_ x: Double) -> Double {
     let bits = x.bitPattern
@@ -71,7 +71,7 @@ public func naturalLogarithm(_ x: Double) -> Double {
     let m = Double(bitPattern: bits &- (UInt64(bitPattern: exponent) &<< 52))
     let t = (m - 1) / (m + 1)
     let s = t * t
-    // In pairs, so that products do not wait for each other.
+    // Summed in pairs, so that products do not wait for each other.
     let s2 = s * s
     let s4 = s2 * s2
     let low = (2.0 + s * (2.0 / 3)) + s2 * (2.0 / 5 + s * (2.0 / 7))

@@ -97,7 +97,7 @@ extension Connection {
         reportMessages()
     }
 
-    /// Tells what became of this side's messages.
+    /// Reports the fate of this side's messages.
     mutating func reportMessages() {
         while let outcome = session.messages.nextOutcome() {
             switch outcome {

@@ -4,8 +4,8 @@ internal import PathTelemetry
 public import PathTrace
 import PathTransport
 
-/// Records sessions into one trace: from drivers' threads into rings, from there by the writer's
-/// thread into the file.
+/// Records sessions into one trace: drivers' threads write into rings, and the writer's thread from
+/// there into the file.
 public final class SessionRecorder: Sendable {
     private struct State {
         var rings: [TraceRing] = []
@@ -21,7 +21,7 @@ public final class SessionRecorder: Sendable {
     /// - Parameters:
     ///   - path: of a file that does not exist yet.
     ///   - command: the command line, without secrets.
-    /// - Throws: `TraceError` when the file exists or cannot be made.
+    /// - Throws: `TraceError` if the file exists or cannot be created.
     public init(path: String, command: String) throws(TraceError) {
         let schema = FeatureSchema.current
         writer = try TraceWriter(
@@ -32,14 +32,14 @@ public final class SessionRecorder: Sendable {
         self.command = command
     }
 
-    /// A ring for the thread of one driver.
+    /// Makes a ring for the thread of one driver.
     func makeRing() -> TraceRing {
         let ring = writer.makeRing()
         state.withLock { $0.rings.append(ring) }
         return ring
     }
 
-    /// Begins to record a session.
+    /// Starts recording a session.
     ///
     /// - Parameters:
     ///   - role: `send` or `receive`.
@@ -65,20 +65,20 @@ public final class SessionRecorder: Sendable {
         for id in state.withLock({ $0.open.sorted() }) { end(id) }
     }
 
-    /// Writes out what waits and closes the file.
+    /// Writes the remaining records and closes the file.
     ///
-    /// - Throws: `TraceError` when the recording had to stop before, a full disk for example.
+    /// - Throws: `TraceError` if the recording stopped early, for example because of a full disk.
     public func close() throws(TraceError) { try writer.close() }
 
-    /// Why the recording had to stop, if it did.
+    /// Why the recording stopped early, if it did.
     public var error: TraceError? { writer.error }
-    /// Records that were dropped because the writer could not follow.
+    /// Records that were dropped because the writer was too slow.
     public var dropped: UInt64 {
         state.withLock { $0.rings }.reduce(0) { $0 + $1.drops.total }
     }
 }
 
-/// The program's version, in traces and of the command.
+/// The program's version, for traces and the command.
 public enum PathwiseVersion {
     public static let text = "0.1.0"
 }

@@ -1,9 +1,9 @@
 internal import PathTelemetry
 internal import PathTransport
 
-/// A message that arrived whole.
+/// A complete message that arrived.
 public struct Message: Sendable {
-    /// Counted by its sender from zero; messages may arrive in another order.
+    /// The sender's count from zero; messages may arrive in another order.
     public let number: UInt64
     public let bytes: [UInt8]
 }
@@ -13,14 +13,15 @@ extension Session {
 
     /// Queues a message of at most 60,000 bytes for delivery within its deadline.
     ///
-    /// It is lost when the deadline passes first: `events` tell, and the message is not sent on.
+    /// It is lost if the deadline passes first: `events` reports it, and the message is not sent
+    /// any more.
     ///
     /// - Parameters:
-    ///   - bytes: of the message; none is a message too.
-    ///   - deadline: from now; nil takes as long as it takes.
-    ///   - isReliable: sends lost parts again as long as the deadline allows; if not, the first
+    ///   - bytes: of the message, which may be empty.
+    ///   - deadline: from now; nil for none.
+    ///   - isReliable: whether lost parts are retransmitted within the deadline; if not, the first
     ///     loss ends the message.
-    /// - Returns: its number, which events name.
+    /// - Returns: its number, which events use.
     /// - Throws: `ended`, or `stream` with `messageSize` or `messageQueueFull`.
     @discardableResult
     public func sendMessage(
@@ -42,16 +43,16 @@ extension Session {
         }
     }
 
-    /// The messages of the peer, each once, as soon as it is whole; ends with the session.
+    /// The messages of the peer, each once, as soon as it is complete; ends with the session.
     ///
-    /// For one task: of several that read, each message goes to one.
+    /// For one task: if several read, each message goes to one of them.
     public var messages: AsyncStream<Message> {
         AsyncStream(unfolding: { await self.nextMessage() })
     }
 
     private func nextMessage() async -> Message? {
         while true {
-            // Asked first: what came before the end is handed over after it.
+            // Checked first, because messages that came before the end are returned after it.
             let hasEnded = hub.reason != nil
             if let message = link.with({ connection, _ in connection.receiveMessage() }) {
                 return Message(number: message.number, bytes: message.bytes)
@@ -63,9 +64,9 @@ extension Session {
 
     // MARK: streams
 
-    /// Opens a stream that both sides can write to; the peer hears of it with its first bytes.
+    /// Opens a stream that both sides can write to; the peer sees it with its first bytes.
     ///
-    /// - Throws: `ended`, or `stream` with `streamLimit` when the peer takes no more now.
+    /// - Throws: `ended`, or `stream` with `streamLimit` if the peer allows no more now.
     public func openStream() throws(SessionError) -> SessionStream {
         try checkOpen()
         do throws(StreamError) {
@@ -78,8 +79,7 @@ extension Session {
         }
     }
 
-    /// The next stream that the peer opened; nil when the session has ended or the task is
-    /// cancelled.
+    /// The next stream that the peer opened; nil if the session has ended or the task is cancelled.
     public func acceptStream() async -> SessionStream? {
         while true {
             let hasEnded = hub.reason != nil
@@ -91,7 +91,7 @@ extension Session {
         }
     }
 
-    /// The streams that the peer opens, as `acceptStream` gives them; ends with the session.
+    /// The streams that the peer opens, as from `acceptStream`; ends with the session.
     public var streams: AsyncStream<SessionStream> {
         AsyncStream(unfolding: { await self.acceptStream() })
     }

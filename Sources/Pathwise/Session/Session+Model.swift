@@ -3,11 +3,11 @@ public import PathLearning
 internal import PathTransport
 
 extension Session {
-    /// Starts the policy again from another model, between two decisions and without a packet lost.
+    /// Restarts the policy from another model, between two decisions and without losing a packet.
     ///
-    /// The new policy is made on the caller's thread; the connection's thread only takes it over.
-    /// - Throws: `LearningError` when the policy takes no model or cannot start from this one; it
-    ///   goes on as it is then.
+    /// The new policy is built on the caller's thread; the connection's thread only swaps it in.
+    /// - Throws: `LearningError` if the policy takes no model or cannot start from this one; it
+    ///   then continues unchanged.
     public func replaceModel(_ model: Model) throws(LearningError) {
         let replacement = try PathSelector.Replacement(policy, model: model)
         link.with { connection, now in connection.replaceModel(replacement, now: now) }
@@ -15,14 +15,15 @@ extension Session {
 
     /// Follows a model file until the task is cancelled or the connection has ended.
     ///
-    /// Whenever the file is another one, renamed into place or written over, it is read and checked
-    /// here and the policy goes on from it; a file that cannot be used is told by an event, once, and
-    /// the model in use stays. A file of the same content changes nothing.
+    /// Whenever the file is replaced or overwritten, it is read and checked here and the policy
+    /// restarts from it. An unusable file is reported by an event, once, and the current model
+    /// stays. A file with the same content changes nothing.
     ///
     /// - Parameters:
     ///   - file: the model file's path.
-    ///   - interval: between two looks; a file is read when it did not change from one to the next.
-    ///   - requests: how often somebody asked to look at the file whatever its times say.
+    ///   - interval: time between two checks; a file is read if it did not change from one to the
+    ///     next.
+    ///   - requests: how many times somebody asked to check the file whatever its times are.
     public func followModel(
         _ file: String, every interval: Duration = .milliseconds(250),
         requests: @Sendable () -> UInt64 = { 0 }
@@ -56,7 +57,7 @@ extension Session {
     }
 }
 
-/// What tells one state of a file from another; all zero while there is none.
+/// Distinguishes one state of a file from another; all zero if there is no file.
 private struct FileStamp: Equatable {
     private var device: UInt = 0
     private var number: UInt = 0

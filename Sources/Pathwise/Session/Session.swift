@@ -11,14 +11,14 @@ public import PathTransport
 ///     await session.close()
 ///
 /// A client makes one with `connect`; a server's come from `Server.sessions`. All of it may be used
-/// from any task. A wait ends when its task is cancelled, and whatever the session still has to
-/// send goes on: only `close` ends the session itself.
+/// from any task. A wait ends when its task is cancelled, but the session continues to send its
+/// data: only `close` ends the session itself.
 public final class Session: Sendable {
     let link: SessionLink
     let core: SessionCore
-    /// What models are replaced for.
+    /// The policy whose model can be replaced.
     let policy: PolicySpecification
-    /// The peer's key, which it proved to hold.
+    /// The peer's authenticated key.
     public let peerKey: PublicKey
     var hub: EventHub { core.hub }
 
@@ -31,12 +31,12 @@ public final class Session: Sendable {
         self.peerKey = peerKey
     }
 
-    // MARK: the beginning
+    // MARK: connecting
 
-    /// Opens the paths and shakes hands over them.
+    /// Opens the paths and makes the handshake over them.
     ///
-    /// - Throws: `SessionError`: `ended` when the server does not answer or refuses, `network` when
-    ///   no path can be opened, `learning` when the policy or its model cannot be used; or
+    /// - Throws: `SessionError`: `ended` if the server does not answer or refuses, `network` if no
+    ///   path can be opened, `learning` if the policy or its model cannot be used; or
     ///   `CancellationError`.
     public static func connect(_ options: ClientOptions) async throws -> Session {
         let session = try start(options)
@@ -49,7 +49,7 @@ public final class Session: Sendable {
         return session
     }
 
-    /// As `connect`, but returns before the handshake: `waitUntilEstablished` waits for it.
+    /// Like `connect`, but returns before the handshake: `waitUntilEstablished` waits for it.
     public static func start(_ options: ClientOptions) throws(SessionError) -> Session {
         var configuration = options.connection
         configuration.isRecording = options.recorder != nil
@@ -83,7 +83,7 @@ public final class Session: Sendable {
 
     /// Returns after the handshake.
     ///
-    /// - Throws: `SessionError.ended` when it fails, or `CancellationError`.
+    /// - Throws: `SessionError.ended` if it fails, or `CancellationError`.
     public func waitUntilEstablished() async throws {
         await hub.wait(for: .established)
         try checkOpen()
@@ -94,16 +94,17 @@ public final class Session: Sendable {
         if let reason = hub.reason { throw .ended(reason) }
     }
 
-    // MARK: the end and the status
+    // MARK: end and status
 
-    /// Tells the peer that it is over, and waits until it knows or was told often enough.
+    /// Closes the connection, and waits until the peer knows or the close was repeated often
+    /// enough.
     ///
-    /// What was not delivered may be lost: wait for it first. A cancelled task can close a session
-    /// too; this wait, of half a second at most, is not cut short.
+    /// Undelivered data may be lost: wait for its delivery first. A cancelled task can close a
+    /// session too; cancellation does not shorten this wait of at most half a second.
     public func close() async {
         link.with { connection, now in connection.close(now: now) }
         await Task { [link] in
-            // The driver's thread may be gone, and then nothing changes any more.
+            // The driver's thread may have ended, and then nothing changes any more.
             for _ in 0..<500 where !link.read({ connection, _ in connection.isClosed }) {
                 try? await Task.sleep(for: .milliseconds(2))
             }
@@ -115,12 +116,13 @@ public final class Session: Sendable {
     /// Why the session ended, if it did.
     public var closeReason: CloseReason? { hub.reason }
 
-    /// What happens from now on, to be looked at with `for await`; the last one is `closed`.
+    /// The events from now on, for `for await`; the last one is `closed`.
     ///
-    /// Everyone who asks gets a sequence of their own. One that is not read keeps the newest 4096.
+    /// Each call returns its own sequence. A sequence that is not read keeps the newest 4096
+    /// events.
     public var events: AsyncStream<SessionEvent> { core.feed.events() }
 
-    /// Everything a user may want to know of the session now.
+    /// The current status of the session, for users.
     public func status() -> SessionStatus {
         link.read { connection, now in core.status(of: connection, now: now) }
     }

@@ -2,10 +2,11 @@ internal import PathNetwork
 internal import PathTelemetry
 internal import PathTransport
 
-/// What a driver's thread hands to a session: waits of tasks, events, journal of changes, recording.
+/// The parts of a session that a driver's thread uses: waits, events, journal of changes,
+/// recording.
 ///
-/// It is there before the session is, because a connection may tell something at once.
-/// *Driver's thread*: `handle`, `record`. *Any thread*: the rest.
+/// It exists before the session, because a connection may have events at once. *Driver's thread*:
+/// `handle`, `record`. *Any thread*: the rest.
 final class SessionCore: Sendable {
     let hub = EventHub()
     let feed = EventFeed()
@@ -15,7 +16,7 @@ final class SessionCore: Sendable {
     /// - Parameter recording: nil records nothing.
     init(recording: SessionRecording?) { self.recording = recording }
 
-    /// Takes what happened to the connection.
+    /// Takes an event of the connection.
     func handle(_ event: ConnectionEvent) {
         let told = journal.note(event)
         recording?.record(event)
@@ -23,10 +24,10 @@ final class SessionCore: Sendable {
         hub.handle(event)
     }
 
-    /// Takes what the connection recorded: quick, and without waiting for the file.
+    /// Takes a record of the connection, quickly and without waiting for the file.
     func record(_ record: borrowing TransportRecord) { recording?.record(record) }
 
-    /// Ends the recording; nothing comes of the connection any more.
+    /// Ends the recording; the connection sends no more records.
     func endRecording() { recording?.end() }
 
     /// Ends every wait and every sequence of the application, if the connection has not done so.
@@ -35,7 +36,7 @@ final class SessionCore: Sendable {
         feed.send(.closed(reason))
     }
 
-    /// Everything a user may want to know of the session now.
+    /// The current status of the session, for users.
     func status(of connection: borrowing Connection, now: Instant) -> SessionStatus {
         var status = SessionStatus(of: connection, now: now)
         status.changes = journal.changes

@@ -3,25 +3,25 @@ public import PathNetwork
 import PathTelemetry
 public import PathTransport
 
-/// Why a session could not begin, or ended before its work was done.
+/// Why a session could not begin, or ended before its work was finished.
 public enum SessionError: Error, Sendable {
     /// The connection ended; the text says how.
     case ended(CloseReason)
     case network(NetworkError)
-    /// None of this host's interfaces, which are given, leads to the server.
+    /// None of these interfaces of this host leads to the server.
     case noPath([NetworkInterface])
     case crypto(CryptoError)
     /// The policy or its model cannot be used.
     case learning(LearningError)
     case stream(StreamError)
-    /// An error that nothing foresaw: a fault of this program.
+    /// An unexpected error: a bug of this program.
     case unexpected(String)
-    /// The peer broke the transfer protocol.
+    /// The peer violated the transfer protocol.
     case transfer(String)
 }
 
 extension SessionError {
-    /// Why a session could not begin: each room's error keeps its kind.
+    /// Converts an error at the start of a session; each room's error keeps its kind.
     init(opening error: any Error) {
         switch error {
         case let error as SessionError: self = error

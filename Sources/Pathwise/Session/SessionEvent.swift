@@ -1,26 +1,26 @@
 public import PathTransport
 internal import Synchronization
 
-/// What happens to a session, as `Session.events` tells it.
+/// An event of a session, from `Session.events`.
 public enum SessionEvent: Sendable {
-    /// A path came into service, fell silent, failed, came back, or was removed.
+    /// A path came into service, became silent, failed, returned to service, or was removed.
     case pathChanged(PathChangeReport)
-    /// The policy was offered another model, and goes on with it or with the one it has.
+    /// The policy was offered another model, and continues with it or with its own.
     case modelChanged(ModelChangeReport)
     /// The peer has all of a message of this side.
     case messageDelivered(number: UInt64)
-    /// A message of this side was given up: its deadline passed before the peer had all of it, or
-    /// it was not reliable and a part was lost.
+    /// A message of this side was lost: its deadline passed before the peer had all of it, or it
+    /// was not reliable and a part was lost.
     ///
-    /// The peer may have it all the same, when only the acknowledgement is missing.
+    /// The peer may have it nevertheless, if only the acknowledgement is missing.
     case messageLost(number: UInt64)
     /// The session has ended; no event comes after this one.
     case closed(CloseReason)
 }
 
-/// Hands events to everyone who listens.
+/// Sends events to all listeners.
 final class EventFeed: Sendable {
-    /// Events kept for a listener who does not take them: the newest.
+    /// Newest events that are kept for a slow listener.
     private static let limit = 4096
 
     private struct State {
@@ -50,7 +50,7 @@ final class EventFeed: Sendable {
         return events
     }
 
-    /// Tells an event; after the end there is none.
+    /// Sends an event; after the end it sends none.
     func send(_ event: SessionEvent) {
         var isLast = false
         let listeners = state.withLock { state in
@@ -63,7 +63,7 @@ final class EventFeed: Sendable {
             }
             return listeners
         }
-        // Without the lock, because the end of a sequence comes back for it.
+        // Without the lock, because the end of a sequence takes it.
         for listener in listeners {
             listener.yield(event)
             if isLast { listener.finish() }

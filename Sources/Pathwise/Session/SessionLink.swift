@@ -2,12 +2,12 @@ internal import PathNetwork
 internal import PathTelemetry
 internal import PathTransport
 
-/// Where the connection of a session is driven: by a client of its own, or by a server with others.
+/// The driver of a session's connection: its own client, or a server with others.
 enum SessionLink: Sendable {
     case client(ClientDriver)
     case server(ServedConnection)
 
-    /// Lends the connection to the caller, then lets the driver see to what that brought.
+    /// Lends the connection to the caller, then lets the driver handle the changes.
     func with<Result, Failure: Error>(
         _ body: (inout Connection, Instant) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -17,7 +17,7 @@ enum SessionLink: Sendable {
         }
     }
 
-    /// As `with`, for a look that changes nothing.
+    /// Like `with`, for reading only.
     func read<Result>(_ body: (borrowing Connection, Instant) -> Result) -> Result {
         switch self {
         case .client(let driver): driver.read(body)

@@ -7,7 +7,7 @@ public final class SessionStream: Sendable {
     public let id: StreamID
     private let hub: EventHub
     private let link: SessionLink
-    /// All of it has been read: from now on there are zero bytes.
+    /// Whether everything has been read, so that further reads return zero bytes.
     private let isAtEnd = Atomic<Bool>(false)
 
     init(id: StreamID, hub: EventHub, link: SessionLink) {
@@ -17,9 +17,9 @@ public final class SessionStream: Sendable {
         hub.hold(id)
     }
 
-    /// What nobody holds nobody reads: the connection keeps nothing of it.
+    /// A stream without an owner has no reader, so the connection keeps nothing of it.
     ///
-    /// The peer need not send the rest. What was written still goes out.
+    /// The peer need not send the rest. Written bytes are still sent.
     deinit {
         hub.forget(id)
         guard !isAtEnd.load(ordering: .acquiring) else { return }
@@ -37,9 +37,9 @@ public final class SessionStream: Sendable {
         }
     }
 
-    /// Writes all bytes; waits while the peer, or the paths, are slower.
+    /// Writes all bytes; waits while the peer or the paths are slower.
     ///
-    /// - Throws: `SessionError`, or `CancellationError` when a part was not written yet.
+    /// - Throws: `SessionError`, or `CancellationError` if a part was not written yet.
     public func write(_ bytes: UnsafeRawBufferPointer) async throws {
         var offset = 0
         while offset < bytes.count {
@@ -55,9 +55,9 @@ public final class SessionStream: Sendable {
         }
     }
 
-    /// Writes all bytes; waits while the peer, or the paths, are slower.
+    /// Writes all bytes; waits while the peer or the paths are slower.
     ///
-    /// - Throws: `SessionError`, or `CancellationError` when a part was not written yet.
+    /// - Throws: `SessionError`, or `CancellationError` if a part was not written yet.
     public func write(_ bytes: [UInt8]) async throws {
         let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
         defer { copy.deallocate() }
@@ -65,14 +65,15 @@ public final class SessionStream: Sendable {
         try await write(UnsafeRawBufferPointer(copy))
     }
 
-    /// Ends the stream after what was written.
+    /// Ends the stream after the written bytes.
     public func finish() throws(SessionError) {
         try with { (connection) throws(StreamError) in try connection.finish(id) }
     }
 
-    /// Reads what has arrived, at least one byte; zero at the end of the stream, then and always.
+    /// Reads the bytes that have arrived, at least one; zero at the end of the stream, from then
+    /// on.
     ///
-    /// - Throws: `SessionError`, or `CancellationError` while nothing has arrived.
+    /// - Throws: `SessionError`, or `CancellationError` if nothing has arrived.
     public func read(into buffer: UnsafeMutableRawBufferPointer) async throws -> Int {
         while !isAtEnd.load(ordering: .acquiring) {
             let result = try? with { (connection) throws(StreamError) in
@@ -91,10 +92,9 @@ public final class SessionStream: Sendable {
         return 0
     }
 
-    /// Returns when the peer has all bytes and the end of the stream, or wants no more of it.
+    /// Returns when the peer has all bytes and the end of the stream, or asks to stop.
     ///
-    /// - Throws: `SessionError.ended` when the session ended otherwise than in good order, or
-    ///   `CancellationError`.
+    /// - Throws: `SessionError.ended` if the session ended with an error, or `CancellationError`.
     public func waitUntilDelivered() async throws {
         await hub.wait(for: .delivered(id))
         if let reason = hub.reason {
@@ -104,12 +104,12 @@ public final class SessionStream: Sendable {
         try Task.checkCancellation()
     }
 
-    /// Wants no more of what the peer sends; it is told, and this side may go on to write.
+    /// Asks the peer to stop sending; this side may continue to write.
     func stopReading(code: UInt64) {
         try? with { (connection) throws(StreamError) in try connection.stop(id, code: code) }
     }
 
-    /// Gives both halves up.
+    /// Cancels both halves.
     public func cancel(code: UInt64) {
         try? with { (connection) throws(StreamError) in try connection.reset(id, code: code) }
         stopReading(code: code)

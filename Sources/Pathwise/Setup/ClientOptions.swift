@@ -3,7 +3,7 @@ public import PathNetwork
 internal import PathTelemetry
 public import PathTransport
 
-/// What a client is set up with.
+/// The settings of a client.
 ///
 ///     var options = try ClientOptions(key: key, server: serverKey, to: ["a.example:4433"])
 ///     options.policy = .earliest
@@ -13,18 +13,18 @@ public struct ClientOptions: Sendable {
     public var plans: [PathPlan]
     /// Chooses the path of every message and of every burst of stream data.
     public var policy: PolicySpecification
-    /// What the policy starts from.
+    /// The model that the policy starts from.
     public var model = StartingModel.shipped
     public var connection = ConnectionConfiguration()
-    /// Seed of the policy's draws; nil draws one from the system's random source, so that two
-    /// sessions do not share their draws.
+    /// Seed of the policy's draws; nil takes one from the system's random source, so that two
+    /// sessions have different draws.
     public var seed: UInt64?
-    /// Where to record to; nil records nothing.
+    /// The recorder; nil records nothing.
     public var recorder: SessionRecorder?
-    /// Follows interfaces and addresses that come and go; nil keeps to the plans.
+    /// Follows interfaces and addresses that appear and disappear; nil keeps to the plans.
     public var planner: PathPlanner?
 
-    /// Over the paths that are given, and no others.
+    /// Uses the given paths and no others.
     public init(
         identity: ClientIdentity, plans: [PathPlan], policy: PolicySpecification = .learned()
     ) {
@@ -33,10 +33,10 @@ public struct ClientOptions: Sendable {
         self.policy = policy
     }
 
-    /// Over the paths that a planner finds on this host, now and whenever interfaces change.
+    /// Uses the paths that a planner finds on this host, now and whenever interfaces change.
     ///
-    /// - Throws: `noPath` when it finds none now, `learning` when the policy names a path that is not
-    ///   among them, `network` when the system does not list its interfaces.
+    /// - Throws: `noPath` if it finds none now, `learning` if the policy names a path that is not
+    ///   among them, `network` if the system does not list its interfaces.
     public init(
         identity: ClientIdentity, planner: PathPlanner, policy: PolicySpecification = .learned()
     ) throws(SessionError) {
@@ -57,17 +57,17 @@ public struct ClientOptions: Sendable {
         self.planner = planner
     }
 
-    /// Over all usable interfaces of this host; to a server on this host, over one path for each
-    /// of its addresses.
+    /// Uses all usable interfaces of this host, or, for a server on this host, one path to each of
+    /// its addresses.
     ///
-    /// Waits for the name server where a name has to be asked for.
+    /// Waits for the name server if a name has to be resolved.
     ///
     /// - Parameters:
-    ///   - key: of this side.
+    ///   - key: this side's key.
     ///   - server: the key that the server has to prove.
     ///   - addresses: of the server, as HOST:PORT; HOST is a name or an address.
     ///   - policy: chooses the path of every message and of every burst of stream data.
-    /// - Throws: `network` for a name without an address, `noPath` when no interface can be used.
+    /// - Throws: `network` for a name without an address, `noPath` if no interface can be used.
     public init(
         key: PrivateKey, server: PublicKey, to addresses: [String],
         policy: PolicySpecification = .learned()
@@ -81,7 +81,7 @@ public struct ClientOptions: Sendable {
         try self.init(key: key, server: server, to: remotes, policy: policy)
     }
 
-    /// The same to addresses that are known, `Server.localAddresses` for example.
+    /// The same for known addresses, for example `Server.localAddresses`.
     public init(
         key: PrivateKey, server: PublicKey, to addresses: [SocketAddress],
         policy: PolicySpecification = .learned()

@@ -3,13 +3,13 @@ import PathNetwork
 internal import PathTelemetry
 public import PathTransport
 
-/// A server for applications: waits for clients that are let in, and hands over their sessions.
+/// A server for applications: it waits for allowed clients, and hands over their sessions.
 ///
 ///     let server = try Server(key: key, clients: [client], listen: ["0.0.0.0:4433"])
 ///     for await session in server.sessions { serve(session) }
 public final class Server: Sendable {
     private let driver: ServerDriver
-    /// Each client that has proved itself, in turn; ends with `close`.
+    /// The sessions of authenticated clients, in turn; ends with `close`.
     ///
     /// For one task.
     public let sessions: AsyncStream<Session>
@@ -21,11 +21,11 @@ public final class Server: Sendable {
     /// - Parameters:
     ///   - configuration: keys, clients, policy and limits.
     ///   - addresses: to listen on; with port 0 the system chooses one, see `localAddresses`.
-    ///   - model: what the policy starts from, unless the configuration has one.
-    ///   - recorder: records every client as a session of its own; nil records nothing.
-    ///   - seed: of all sessions' draws; nil draws one from the system's random source.
-    /// - Throws: `network` when an address cannot be listened on; `learning` when the model cannot be
-    ///   used; `crypto` when libcrypto fails.
+    ///   - model: the model that the policy starts from, unless the configuration has one.
+    ///   - recorder: records every client as a session; nil records nothing.
+    ///   - seed: of all sessions' draws; nil takes one from the system's random source.
+    /// - Throws: `network` if an address cannot be listened on; `learning` if the model cannot be
+    ///   used; `crypto` if libcrypto fails.
     public init(
         _ configuration: ServerConfiguration, listen addresses: [SocketAddress],
         model: StartingModel = .shipped, recorder: SessionRecorder? = nil, seed: UInt64? = nil
@@ -40,7 +40,7 @@ public final class Server: Sendable {
         configuration.connection.seed = seed ?? UInt64.random(in: .min ... .max)
         let policy = configuration.policy
         let ring = recorder?.makeRing()
-        // Whatever comes first of a client makes its session, records before events too.
+        // The first record or event of a client creates its session.
         let core: @Sendable (ServedConnection) -> SessionCore = { served in
             let (session, isNew) = clients.withLock { known in
                 if let session = known[served.id] { return (session, false) }
@@ -75,11 +75,11 @@ public final class Server: Sendable {
     /// Listens on all addresses given, for clients without pre-shared keys.
     ///
     /// - Parameters:
-    ///   - key: of this side.
-    ///   - clients: the keys of those that are let in.
+    ///   - key: this side's key.
+    ///   - clients: the keys of allowed clients.
     ///   - addresses: HOST:PORT each; with port 0 the system chooses one, see `localAddresses`.
     ///   - policy: chooses the paths of what this side sends.
-    /// - Throws: `network` when an address cannot be listened on; `crypto` when libcrypto fails.
+    /// - Throws: `network` if an address cannot be listened on; `crypto` if libcrypto fails.
     public convenience init(
         key: PrivateKey, clients: [PublicKey], listen addresses: [String],
         policy: PolicySpecification = .learned()
@@ -100,7 +100,7 @@ public final class Server: Sendable {
     public var localAddresses: [SocketAddress] { driver.localAddresses }
     public var statistics: ServerStatistics { driver.statistics }
 
-    /// Tells all clients that it is over, and stops.
+    /// Closes all connections, and stops.
     public func close() async {
         driver.close()
         for _ in 0..<300 where clients.withLock({ !$0.isEmpty }) {
@@ -108,7 +108,7 @@ public final class Server: Sendable {
         }
         finishSessions()
         driver.stop()
-        // A client that did not say goodbye in time: nobody will tell its tasks any more.
+        // No event ends the tasks of clients that did not close in time, so they are ended here.
         for session in clients.withLock({ Array($0.values) }) { session.core.end(.local) }
     }
 }

@@ -1,14 +1,14 @@
 public import PathLearning
 
-/// The model that `learned` starts from when no other is given: models/default.safetensors, which
-/// is part of the binary.
+/// The model that `learned` starts from by default: models/default.safetensors, which is part of
+/// the binary.
 public enum ShippedModel {
-    /// Where it is in the source, for errors and tables.
+    /// Its path in the source, for errors and tables.
     public static let name = "models/default.safetensors"
 
-    /// Reads it.
+    /// Reads the model.
     ///
-    /// - Throws: `LearningError` when it is of another feature schema than this build.
+    /// - Throws: `LearningError` if its feature schema is not that of this build.
     public static func load() throws(LearningError) -> Model {
         do throws(ModelProblem) {
             return try Model(bytes: PackageResources.default_safetensors)
@@ -20,11 +20,11 @@ public enum ShippedModel {
 
 /// The model that a policy starts from.
 public enum StartingModel: Sendable {
-    /// The one that ships with the library for `learned`; for other policies none.
+    /// The library's own for `learned`; none for other policies.
     case shipped
-    /// One of the caller's: `.given(try Model.load("model.safetensors"))`.
+    /// The caller's: `.given(try Model.load("model.safetensors"))`.
     case given(Model)
-    /// None: the policy knows only what it learns in the session.
+    /// None, so that the policy knows only what it learns in the session.
     case untrained
 
     /// The model for a policy; nil for none.

@@ -1,8 +1,8 @@
 internal import PathTelemetry
 internal import PathTransport
 
-/// Turns a connection's events into a session's, on the driver's thread, and keeps the first changes
-/// of paths and models for whoever asks.
+/// Turns a connection's events into a session's, on the driver's thread, and keeps the first
+/// changes of paths and models.
 final class EventJournal: Sendable {
     private static let limit = 1000
     private struct State {
@@ -19,7 +19,7 @@ final class EventJournal: Sendable {
     }
     private let state = Guarded(State())
 
-    /// Takes an event; what the application hears of it, nil for what it hears otherwise or not.
+    /// Takes an event; returns the application's event, nil if it gets none or another one.
     func note(_ event: ConnectionEvent) -> SessionEvent? {
         switch event {
         case .pathChanged(let path, let from, let to, let cause, let time):

@@ -1,15 +1,15 @@
 public import PathTelemetry
 public import PathTransport
 
-/// Everything a user may want to know of a session at one moment.
+/// The status of a session at one moment, for users.
 public struct SessionStatus: Sendable {
     public var paths: [PathStatusReport]
     public var statistics: ConnectionStatistics
     public var policy: String
     public var modelHash: UInt64
-    /// Of every draw of the session.
+    /// Seed of every draw of the session.
     public var seed: UInt64
-    /// Since the session began.
+    /// Time since the session began.
     public var elapsed: Duration
     public var reason: CloseReason?
     public var changes: [PathChangeReport] = []

@@ -2,7 +2,7 @@ internal import Histogram
 public import PathTelemetry
 public import PathTransport
 
-/// What one path does, for tables and JSON.
+/// The status of one path, for tables and JSON.
 public struct PathStatusReport: Sendable {
     public var path: PathID
     public var name: String
@@ -40,16 +40,16 @@ public struct PathChangeReport: Sendable {
     public var from: PathState
     public var to: PathState
     public var cause: PathChange
-    /// Since the session began.
+    /// Time since the session began.
     public var after: Duration
 }
 
-/// Another model that the policy was offered, for reports.
+/// A new model that was offered to the policy, for reports.
 public struct ModelChangeReport: Sendable {
-    /// Hash of the model that the policy goes on with; nil when what was offered is not used.
+    /// Hash of the model that the policy continues with; nil if the offered one is not used.
     public var modelHash: UInt64?
-    /// Why it is not used.
+    /// Why the offered model is not used.
     public var refusal: String?
-    /// Since the session began.
+    /// Time since the session began.
     public var after: Duration
 }

@@ -1,12 +1,12 @@
 internal import PathTransport
 internal import Synchronization
 
-/// Lets tasks wait for what a driver's thread reports.
+/// Lets tasks wait for events of a driver's thread.
 ///
-/// A signal that comes before its waiter is kept, so that none is missed; every waiter checks its
-/// condition again.
+/// A signal that comes before its waiter is kept, so that none is missed; every waiter rechecks its
+/// condition.
 final class EventHub: Sendable {
-    /// What can be waited for.
+    /// An event that tasks can wait for.
     enum Signal: Hashable, Sendable {
         case established
         case readable(StreamID)
@@ -15,7 +15,7 @@ final class EventHub: Sendable {
         case opened
         case message
 
-        /// The stream that it is about, if it is about one.
+        /// The stream of the signal, if it has one.
         var stream: StreamID? {
             switch self {
             case .readable(let stream), .writable(let stream), .delivered(let stream): stream
@@ -23,7 +23,7 @@ final class EventHub: Sendable {
             }
         }
 
-        /// What stays true once it has happened, for every later waiter.
+        /// Whether the signal stays true for every later waiter.
         var isLasting: Bool {
             switch self {
             case .established, .delivered: true
@@ -40,12 +40,12 @@ final class EventHub: Sendable {
     private struct State {
         var waiting: [Signal: [Waiter]] = [:]
         var pending: Set<Signal> = []
-        /// Streams that somebody holds: signals of others have no waiter to be kept for.
+        /// Streams with an owner; signals of others have no waiter and are not kept.
         var streams: Set<StreamID> = []
         var reason: CloseReason?
         var next = 0
 
-        /// Whether a signal came before; one that does not last is used up.
+        /// Whether a signal came before; removes it unless it is lasting.
         mutating func take(_ signal: Signal) -> Bool {
             signal.isLasting ? pending.contains(signal) : pending.remove(signal) != nil
         }
@@ -86,7 +86,7 @@ final class EventHub: Sendable {
         for waiter in waiters { waiter.continuation.resume() }
     }
 
-    /// Ends every wait, now and from now on.
+    /// Ends every wait, now and later.
     func end(_ reason: CloseReason) {
         let waiters = state.withLock { state in
             state.reason = state.reason ?? reason
@@ -97,7 +97,7 @@ final class EventHub: Sendable {
         for waiter in waiters { waiter.continuation.resume() }
     }
 
-    /// Returns after the signal, at once when it came before or the connection has ended, and when
+    /// Returns after the signal, at once if it came before or the connection has ended, and when
     /// the task is cancelled.
     func wait(for signal: Signal) async {
         let number = state.withLock { state in
@@ -107,7 +107,7 @@ final class EventHub: Sendable {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let isOver = state.withLock { state in
-                    // A task that is cancelled after this finds its waiter below.
+                    // If the task is cancelled after this, its handler below finds the waiter.
                     if Task.isCancelled || state.reason != nil || state.take(signal) {
                         return true
                     }
@@ -129,10 +129,10 @@ final class EventHub: Sendable {
         }
     }
 
-    /// From now on signals of the stream are kept for whoever waits for them later.
+    /// From now on, signals of the stream are kept for later waiters.
     func hold(_ stream: StreamID) { state.withLock { _ = $0.streams.insert(stream) } }
 
-    /// Nobody holds the stream any more.
+    /// Notes that the stream has no owner any more.
     func forget(_ stream: StreamID) {
         state.withLock { state in
             state.streams.remove(stream)

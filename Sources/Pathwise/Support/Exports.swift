@@ -1,5 +1,5 @@
-// What the public interface of Pathwise is made of, so that `import Pathwise` is enough. Of each room
-// only what applications need: the rooms themselves stay out of their sight.
+// The types of Pathwise's public interface, so that `import Pathwise` is enough. Each room exports
+// only what applications need, and the rooms themselves stay hidden.
 
 // Addresses, keys, options and figures of a connection.
 @_exported public import struct PathTransport.ClientIdentity
@@ -24,7 +24,7 @@
 @_exported public import struct PathTransport.StreamID
 @_exported public import struct PathTransport.TransportParameters
 
-// Paths: where they run, what they cost, what is known of them.
+// Paths: their addresses, prices and measurements.
 @_exported public import struct PathNetwork.InterfaceAddress
 @_exported public import enum PathNetwork.NetworkError
 @_exported public import struct PathNetwork.NetworkInterface
@@ -39,7 +39,7 @@
 @_exported public import struct PathTelemetry.PathTraits
 @_exported public import struct PathTelemetry.TimeDelta
 
-// Policies: those that ship, and those of an application.
+// Policies of the library and of applications.
 @_exported public import struct PathLearning.ActionDistribution
 @_exported public import struct PathLearning.Candidate
 @_exported public import struct PathLearning.Cost

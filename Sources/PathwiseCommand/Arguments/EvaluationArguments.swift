@@ -27,7 +27,7 @@ enum EstimatorArgument {
             + "to have it chosen"
     }
 
-    /// The estimators with a line each, for help texts.
+    /// The estimators for help texts, one per line.
     static var catalogue: String {
         let kinds = EstimatorDescriptor.catalogue
         let width = kinds.map(\.name.count).max() ?? 0

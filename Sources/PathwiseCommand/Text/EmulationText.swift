@@ -6,7 +6,7 @@ import PathTransport
 
 /// The output of `emulate`.
 enum EmulationText {
-    /// The options of a link with a line each, for help texts.
+    /// The options of a link for help texts, one per line.
     static var forms: String {
         let forms = LinkSpecification.forms
         let widest = forms.reduce(0) { max($0, $1.form.count) }

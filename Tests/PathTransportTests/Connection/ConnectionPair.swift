@@ -3,12 +3,12 @@ import PathTelemetry
 @testable import PathLearning
 @testable import PathTransport
 
-/// A client and a server in one process, in virtual time: what one sends, the other has at once, or
-/// after the delay that a test gives each path.
+/// A client and a server in one process, in virtual time: packets arrive at once, or after the
+/// delay that a test gives each path.
 ///
-/// It is the only such harness of these tests. Whole links, with rates, queues and faults, are
-/// `World`'s, in the room above; what happens before there are keys, with one datagram at a time and
-/// any number of clients, is `HandshakeBench`'s.
+/// These tests have no other such harness. `World`, in the room above, has whole links with rates,
+/// queues and faults; `HandshakeBench` has the handshake, with one datagram at a time and any
+/// number of clients.
 struct ConnectionPair: ~Copyable {
     /// One way of a path, by its number and the time since the start.
     typealias Delay = (Int, TimeDelta) -> TimeDelta
@@ -102,7 +102,7 @@ struct ConnectionPair: ~Copyable {
         return true
     }
 
-    /// Hands the datagrams over, or puts them on their way.
+    /// Delivers the datagrams, or delays them.
     private mutating func carry(_ sent: Transmit, toServer: Bool) {
         var offset = 0
         while offset < sent.length {
@@ -122,7 +122,7 @@ struct ConnectionPair: ~Copyable {
         }
     }
 
-    /// Hands over what has been on its way long enough.
+    /// Delivers the datagrams whose delay is over.
     private mutating func arrive() {
         while let index = inFlight.firstIndex(where: { $0.at <= now }) {
             var datagram = inFlight.remove(at: index)

@@ -6,9 +6,10 @@ import Testing
 
 @testable import Pathwise
 
-/// What a session tells of its paths and its end, and how waits for it end.
+/// Tests a session's events about its paths and its end, and the ends of its waits.
 @Suite(.serialized, .timeLimit(.minutes(1))) struct EventTests {
-    /// A path whose network is cut is told as out of service, and messages go on over the other.
+    /// A path whose network is cut is reported as out of service, and messages continue on the
+    /// other.
     @Test func aDeadPathIsTold() async throws {
         let pair = try SessionPair()
         let relay = try Relay(to: pair.server.localAddresses[1].port)
@@ -51,8 +52,8 @@ import Testing
         await pair.server.close()
     }
 
-    /// The last event of every listener says how the session ended, on both sides; who asks later
-    /// hears that alone.
+    /// The last event of every listener says how the session ended, on both sides; a later listener
+    /// gets only that event.
     @Test func theEndIsTheLastEvent() async throws {
         let pair = try SessionPair()
         let serving = Task {
@@ -92,7 +93,7 @@ import Testing
 
     // MARK: cancellation
 
-    /// Every wait ends when its task is cancelled, and the session works on.
+    /// Every wait ends when its task is cancelled, and the session continues.
     @Test func cancellingEndsEveryWait() async throws {
         let pair = try SessionPair()
         let answering = pair.answer()
@@ -129,7 +130,7 @@ import Testing
         await answering.value
     }
 
-    /// A handshake that nobody answers ends with its task, long before its own time is over.
+    /// A handshake that nobody answers ends with its task, long before its own time-out.
     @Test func connectingCanBeCancelled() async throws {
         let pair = try SessionPair()
         let relay = try Relay(to: pair.server.localAddresses[0].port)
@@ -147,7 +148,7 @@ import Testing
         await pair.server.close()
     }
 
-    /// Who waits for the handshake or for a delivery a second time is not left waiting.
+    /// A second wait for the handshake or for a delivery returns too.
     @Test func whatHasHappenedIsNotWaitedFor() async throws {
         let pair = try SessionPair()
         let answering = pair.answer()
@@ -166,7 +167,7 @@ import Testing
         await answering.value
     }
 
-    /// A write that can go on is no delivery.
+    /// A write that can continue is not a delivery.
     @Test func aWritableStreamIsNotDelivered() async throws {
         let hub = EventHub()
         let stream = StreamID(rawValue: 4)

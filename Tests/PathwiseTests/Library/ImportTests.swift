@@ -1,7 +1,7 @@
 import Pathwise
 import Testing
 
-/// A policy of a program that uses the library, and knows nothing but its public names.
+/// A policy of a program that uses only the library's public names.
 private struct CheapestPolicy: Policy {
     static let descriptor = PolicyDescriptor("cheapest", "the cheapest path with room") {
         CheapestPolicy()
@@ -26,7 +26,7 @@ private struct CheapestPolicy: Policy {
     }
 }
 
-/// `import Pathwise` is enough: this file imports nothing else of the package.
+/// Tests that `import Pathwise` is enough: this file imports nothing else of the package.
 @Suite(.serialized, .timeLimit(.minutes(1))) struct ImportTests {
     /// Both sides send messages, answer messages, and read the status, over two paths.
     @Test func oneImportIsEnough() async throws {
@@ -58,7 +58,7 @@ private struct CheapestPolicy: Policy {
         try await answering.value
     }
 
-    /// A policy of the program's own decides, and the status shows it.
+    /// The program's own policy decides, and the status shows it.
     @Test func aPolicyOfTheProgramDecides() async throws {
         let key = try PrivateKey.generate()
         let clientKey = try PrivateKey.generate()

@@ -6,15 +6,15 @@ import Testing
 
 /// Messages and streams in both directions, over real sockets.
 @Suite(.serialized, .timeLimit(.minutes(1))) struct MessageTests {
-    /// The bytes of a message of one side: no two are alike.
+    /// The bytes of a message of one side, all different.
     private static func bytes(_ number: Int, of side: UInt8) -> [UInt8] {
-        // From none to several packets.
+        // From zero to several packets.
         let length = number % 7 == 0 ? number * 40 : number * 3 % 1000
         return [side, UInt8(number & 255), UInt8(number >> 8)]
             + (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ number) }
     }
 
-    /// Sends all messages of a side, and takes as many of the other.
+    /// Sends all messages of a side, and receives as many of the other.
     private static func exchange(
         _ session: Session, _ side: UInt8, _ count: Int
     ) async throws -> [Message] {
@@ -64,8 +64,8 @@ import Testing
         await pair.server.close()
     }
 
-    /// What was not delivered within its deadline is told as lost and never arrives; what comes
-    /// after it does, and is told as delivered.
+    /// A message that was not delivered within its deadline is reported as lost and never arrives;
+    /// later ones arrive and are reported as delivered.
     @Test func aMessagePastItsDeadlineIsLost() async throws {
         let pair = try SessionPair()
         let relay = try Relay(to: pair.server.localAddresses[0].port)
@@ -109,7 +109,7 @@ import Testing
         return "no more events"
     }
 
-    /// A server opens a stream as a client does, and both read to its end.
+    /// A server opens a stream like a client, and both read to its end.
     @Test func bothSidesOpenStreams() async throws {
         let pair = try SessionPair()
         let text = Array("who opened it does not matter".utf8)

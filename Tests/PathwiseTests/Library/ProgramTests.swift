@@ -1,6 +1,6 @@
 import Testing
 
-/// The program that the documents show is the one that is built and run.
+/// Tests that the program in the documents is the one that is built and run.
 @Suite(.timeLimit(.minutes(1))) struct ProgramTests {
     private static func text(_ name: String) throws -> String {
         let folders = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(4)

@@ -2,7 +2,7 @@ import Glibc
 import PathTelemetry
 import Synchronization
 
-/// A UDP relay on loopback in front of a server: the network of one path, which a test can cut.
+/// A UDP relay on loopback in front of a server, as the network of one path, which a test can cut.
 final class Relay: Sendable {
     private let isCut = Atomic<Bool>(false)
     let port: UInt16
@@ -23,20 +23,20 @@ final class Relay: Sendable {
         }
         guard isBound else { throw Failure() }
         port = UInt16(bigEndian: own.sin_port)
-        // A wait that ends, so that the thread sees when it is over.
+        // The wait has a time-out, so that the thread sees the end.
         var limit = timeval(tv_sec: 0, tv_usec: 50_000)
         setsockopt(
             descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        // A thread of its own: it blocks, and tasks have few threads.
+        // A separate thread, because it blocks, and tasks have few threads.
         try WorkerThread(named: "relay") { [self] in
             run(descriptor, to: Relay.loopback(server))
         }.detach()
     }
 
-    /// Lets nothing through from now on.
+    /// Drops everything from now on.
     func cut() { isCut.store(true, ordering: .relaxed) }
 
-    /// Lets everything through again.
+    /// Forwards everything again.
     func heal() { isCut.store(false, ordering: .relaxed) }
 
     func stop() { isOver.store(true, ordering: .relaxed) }
@@ -74,10 +74,10 @@ final class Relay: Sendable {
     }
 }
 
-/// What was waited for did not come.
+/// The awaited event did not come.
 struct TooLate: Error {}
 
-/// Waits no longer than the limit, and then cancels what is waited for.
+/// Waits no longer than the limit, and then cancels the operation.
 func within<Value: Sendable>(
     _ limit: Duration, _ body: @escaping @Sendable () async throws -> Value
 ) async throws -> Value {

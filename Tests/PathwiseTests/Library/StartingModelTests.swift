@@ -4,9 +4,9 @@ import PathTransport
 import Pathwise
 import Testing
 
-/// Which model a session starts from.
+/// Tests which model a session starts from.
 @Suite(.serialized, .timeLimit(.minutes(1))) struct StartingModelTests {
-    /// `learned` has the shipped model on both sides without being given one, or none if so asked.
+    /// `learned` has the shipped model on both sides by default, or none if requested.
     @Test func learnedFindsTheShippedModel() async throws {
         let shipped = try ShippedModel.load().hash
         #expect(shipped != 0)

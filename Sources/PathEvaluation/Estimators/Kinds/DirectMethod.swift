@@ -1,5 +1,5 @@
 extension EstimatorDescriptor {
-    /// The direct method: as biased as the model.
+    /// The direct method, which is as biased as the model.
     static let dm = EstimatorDescriptor(
         "dm", "mean of d, what the reward model expects: as biased as the model",
         needs: .model,

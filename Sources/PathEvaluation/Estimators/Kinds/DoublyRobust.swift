@@ -1,6 +1,6 @@
 /// The direct method, corrected by weighted residuals of the model.
 extension EstimatorDescriptor {
-    /// Unbiased when the propensities or the model are right.
+    /// Unbiased if the propensities or the model are right.
     static let dr = EstimatorDescriptor(
         "dr", "doubly robust: mean of d + w (r - q)",
         source: "Dudik 2014", needs: .model,

@@ -1,7 +1,7 @@
-/// Means of weighted rewards: unbiased with plain weights, and with less variance and some bias when
-/// large weights are made smaller.
+/// Means of weighted rewards. They are unbiased with plain weights, and have less variance but some
+/// bias when large weights are reduced.
 extension EstimatorDescriptor {
-    /// Inverse propensity score: the variance is that of the weights.
+    /// Inverse propensity score, whose variance is that of the weights.
     static let ips = EstimatorDescriptor(
         "ips", "mean of w r: unbiased, with the variance of the weights",
         intervals: [.likelihood, .sequences],

@@ -11,7 +11,7 @@ extension EstimatorDescriptor {
 extension OffPolicySums {
     /// The influence of a row is (d - mean d) + w (e - c) / mean w, with c = sum w e / sum w.
     ///
-    /// Rewards that are all the same leave nothing to estimate: their value is that reward.
+    /// If all rewards are equal, the value is that reward.
     fileprivate func selfNormalisedDoublyRobust(_ estimator: Estimator) -> Estimate {
         if count > 0, leastReward == greatestReward {
             return Estimate(

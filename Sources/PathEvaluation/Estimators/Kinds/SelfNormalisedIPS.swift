@@ -1,7 +1,7 @@
 import DenseMath
 
 extension EstimatorDescriptor {
-    /// Self-normalised IPS: a little biased, and never outside the rewards seen.
+    /// Self-normalised IPS, which is slightly biased and always within the range of rewards.
     static let snips = EstimatorDescriptor(
         "snips", "sum of w r over sum of w: a little biased, steadier than ips",
         source: "Swaminathan 2015",

@@ -1,4 +1,4 @@
-/// DR whose large weights are made smaller: less variance, and as much bias as the model has there.
+/// DR with reduced large weights, which has less variance, and the model's bias there.
 extension EstimatorDescriptor {
     static let drClip = EstimatorDescriptor(
         "dr-clip", "dr with weights no larger than a number",

@@ -71,8 +71,8 @@ public enum ConnectionEvent: Sendable {
     case messageReceived
     /// The peer has all of a message of this side.
     case messageDelivered(number: UInt64)
-    /// A message of this side was given up: not delivered within its deadline, or lost where it
-    /// tolerates loss.
+    /// A message of this side was lost: it was not delivered within its deadline, or it tolerates
+    /// loss and a part was lost.
     case messageExpired(number: UInt64)
     case keysChanged(generation: Int, at: Instant)
     /// The guard of the learned policy demoted or restored its models.

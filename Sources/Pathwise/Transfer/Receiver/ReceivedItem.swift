@@ -3,7 +3,7 @@ public import PathTransport
 
 /// The outcome of one received item.
 public struct ReceivedItem: Sendable {
-    /// What became of the item.
+    /// The outcome of the item.
     public enum Outcome: String, Sendable {
         /// It is on the disk under its name.
         case stored
@@ -12,7 +12,7 @@ public struct ReceivedItem: Sendable {
         case failed
     }
 
-    /// What the item is.
+    /// The kind of the item.
     public enum Kind: String, Sendable {
         case file, pipe, link
         case directory = "folder"

@@ -1,6 +1,6 @@
 /// One thing to send.
 public struct OutgoingItem: Sendable {
-    /// What the item is.
+    /// The kind of the item.
     public enum Kind: String, Sendable {
         case file, pipe, link
         case directory = "folder"

@@ -1,6 +1,6 @@
 /// The outcome of one sent item.
 public struct SentItem: Sendable {
-    /// What became of the item.
+    /// The outcome of the item.
     public enum Outcome: String, Sendable {
         /// The receiver has it on its disk.
         case stored
