@@ -35,8 +35,9 @@ FILTER ?=
 # `make build` and `make test` do not overwrite each other's files.
 TEST_FLAGS := -c release -Xswiftc -enable-testing --scratch-path .build-tests
 
-# The examples use what the tests have built.
-EXAMPLE_FLAGS := -c release -Xswiftc -enable-testing --scratch-path $(CURDIR)/.build-tests
+# The examples are another package, so SwiftPM cannot share a folder with the tests. A debug build is
+# the fastest one.
+EXAMPLE_FLAGS := --package-path Examples --scratch-path $(CURDIR)/.build-examples
 
 # The command includes the Swift runtime: it starts a fifth faster, and runs where Swift is not
 # installed.
@@ -86,12 +87,11 @@ check: lint test
 lint:
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/learning Examples/Package.swift Examples/Sources
 
-# Both use what `make test` has built, and build it first where it is missing.
 examples: setup
-	swift build -j $(JOBS) --package-path Examples $(EXAMPLE_FLAGS)
-	Examples/check.sh "$$(swift build --package-path Examples $(EXAMPLE_FLAGS) --show-bin-path)"
+	swift build -j $(JOBS) $(EXAMPLE_FLAGS)
+	Examples/check.sh "$$(swift build $(EXAMPLE_FLAGS) --show-bin-path)"
 
-# The modules that the library is made of have to be found, those of C too.
+# The documentation is extracted from the modules that `make test` has built, or builds them first.
 docs: setup
 	swift build -j $(JOBS) $(TEST_FLAGS) --target Pathwise
 	rm -rf .build-docs
@@ -118,4 +118,4 @@ format:
 	swift format --in-place --parallel --recursive Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/learning Examples/Package.swift Examples/Sources
 
 clean:
-	rm -rf .build .build-tests Benchmarks/.build
+	rm -rf .build .build-tests .build-examples .build-docs Benchmarks/.build
