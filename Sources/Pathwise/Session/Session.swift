@@ -100,7 +100,7 @@ public final class Session: Sendable {
     /// enough.
     ///
     /// Undelivered data may be lost: wait for its delivery first. A cancelled task can close a
-    /// session too; cancellation does not shorten this wait of at most half a second.
+    /// session too; cancellation does not shorten this wait of at most a second.
     public func close() async {
         link.with { connection, now in connection.close(now: now) }
         await Task { [link] in
