@@ -97,14 +97,9 @@ struct SessionPair {
 
     /// All bytes of a stream.
     static func read(_ stream: SessionStream) async throws -> [UInt8] {
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65_536, alignment: 1)
-        defer { buffer.deallocate() }
         var content: [UInt8] = []
-        while true {
-            let count = try await stream.read(into: buffer)
-            if count == 0 { return content }
-            content.append(contentsOf: buffer[..<count])
-        }
+        while case let bytes = try await stream.read(), !bytes.isEmpty { content += bytes }
+        return content
     }
 
     /// Sends bytes over a session and takes the answer.

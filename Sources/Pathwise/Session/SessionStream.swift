@@ -92,6 +92,17 @@ public final class SessionStream: Sendable {
         return 0
     }
 
+    /// Reads the bytes that have arrived, at least one and at most `count`; none at the end of the
+    /// stream.
+    ///
+    /// - Throws: `SessionError`, or `CancellationError` if nothing has arrived.
+    public func read(atMost count: Int = 65_536) async throws -> [UInt8] {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: max(1, count), alignment: 1)
+        defer { buffer.deallocate() }
+        return Array(buffer.prefix(try await read(into: buffer)))
+    }
+
     /// Returns when the peer has all bytes and the end of the stream, or asks to stop.
     ///
     /// - Throws: `SessionError.ended` if the session ended with an error, or `CancellationError`.
