@@ -29,8 +29,8 @@ public struct PolicyEvaluation: Sendable {
         let leftOut = analysis.options.estimators.filter { $0.kind.needs.contains(.certainPolicy) }
         if !analysis.isDeterministic, let estimator = leftOut.first {
             notes.append(
-                "\(estimator.kind) is left out: it takes a policy for the action it most probably takes, and "
-                    + "this one takes that with a probability of "
+                "\(estimator.kind) is left out: it assumes that a policy always takes its most "
+                    + "probable action, and this one takes it with a probability of "
                     + "\(Verdict.percent(diagnostics.greatestProbability)) on average")
         }
     }

@@ -63,11 +63,11 @@ public enum ModelProblem: Error, Equatable, Sendable, CustomStringConvertible {
         case .truncated(let expected, let actual):
             "truncated: \(actual) bytes of \(expected); copy it again from its source"
         case .oversized(let what, let size, let limit):
-            "\(what) of \(size) exceeds the limit of \(limit); this is no model of pathwise"
+            "\(what) of \(size) exceeds the limit of \(limit); this is not a model of pathwise"
         case .malformed(let reason):
             "not a valid safetensors file: \(reason); write it again with \"pathwise train\""
         case .notAModel(let reason):
-            "safetensors, but no pathwise model: \(reason); make one with \"pathwise train\""
+            "safetensors, but not a pathwise model: \(reason); make one with \"pathwise train\""
         case .wrongSchema(let expected, let actual):
             "made for feature schema \(actual), this program has \(expected); "
                 + "train again with this version"

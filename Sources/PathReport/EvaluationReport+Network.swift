@@ -44,11 +44,11 @@ extension EvaluationReport {
             let times =
                 share.isFinite
                 ? "\(NumberText.short(share, digits: 2)) times as often as" : "unlike"
-            return "Warning: by its value \(warning.policy) is ahead of \(warning.other), but it "
+            return "Warning: \(warning.policy) has a better value than \(warning.other), but it "
                 + "is late \(times) \(warning.other) "
                 + "(\(EvaluationReport.percent(warning.lateShare)) of the bursts against "
                 + "\(EvaluationReport.percent(warning.otherLateShare))). A late burst costs "
-                + "\(NumberText.short(warning.lateness)) in the value; set what it costs you by "
+                + "\(NumberText.short(warning.lateness)) in the value; set your own cost by "
                 + "--lateness."
         }
     }

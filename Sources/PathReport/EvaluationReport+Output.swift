@@ -153,7 +153,7 @@ extension EvaluationReport {
         if let model {
             if !(model.scatter > 0) {
                 remarks.append(
-                    "The rewards do not vary: how good the reward model is cannot be said.")
+                    "The rewards do not vary, so the reward model cannot be assessed.")
             } else if model.explained < 0 {
                 remarks.append(
                     "The reward model predicts decisions it was not fitted on worse than their mean"
@@ -194,7 +194,7 @@ extension EvaluationReport {
             + "(\(NumberText.percent(facts.effectiveShare))), mean weight "
             + "\(NumberText.fixed(facts.meanWeight, 3)), largest "
             + "\(NumberText.short(facts.largestWeight, digits: 4)) with "
-            + "\(NumberText.percent(facts.largestWeightShare)) of all, least propensity "
+            + "\(NumberText.percent(facts.largestWeightShare)) of all, lowest propensity "
             + "\(NumberText.short(facts.smallestPropensity)), unsupported "
             + "\(NumberText.percent(facts.unsupportedShare))."
     }

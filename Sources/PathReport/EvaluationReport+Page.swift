@@ -48,7 +48,7 @@ extension EvaluationReport {
                 svg: figure(palette: palette),
                 caption: "\(preferred.text.uppercased()) with "
                     + "\(NumberText.short(options.confidence * 100)) % intervals; the dashed line "
-                    + "is what was recorded. Further right is better."))
+                    + "is the recorded value. Further right is better."))
         blocks.append(.table(table()))
         blocks.append(.table(gains()))
         blocks += remarks.map { .paragraph($0) }
@@ -75,7 +75,7 @@ extension EvaluationReport {
             y: Axis(rewardLabel, covering: all), series: series, palette: palette)
         return .figure(
             svg: plot.svg(),
-            caption: "Each policy's value in stretches of the log, in its order.")
+            caption: "Each policy's value over consecutive parts of the log.")
     }
 
     private func blocks(of policy: PolicyEvaluation) -> [HTMLPage.Block] {
@@ -85,8 +85,8 @@ extension EvaluationReport {
             .paragraph(outcomes(of: policy)),
             .figure(
                 svg: weights(facts),
-                caption: "How many decisions have which weight; the further right, the fewer "
-                    + "decisions the estimate rests on."),
+                caption: "Distribution of the weights; the further right, the fewer decisions "
+                    + "determine the estimate."),
             .table(slices(of: policy)),
         ]
         if !facts.actionFits.isEmpty {
@@ -101,7 +101,7 @@ extension EvaluationReport {
                 EvaluationReport.signed(item.influence),
             ])
         }
-        blocks.append(.paragraph("The rows that move the estimate most, and by how much:"))
+        blocks.append(.paragraph("The rows that change the estimate most, and by how much:"))
         blocks.append(.table(rows))
         return blocks
     }

@@ -54,7 +54,7 @@ public struct TrainingOptions: Sendable, Equatable {
         guard !kinds.isEmpty else { throw .options("name at least one kind of model") }
         guard holdout >= 0, holdout <= 0.9 else {
             throw .options(
-                "a holdout of \(holdout) is not usable: at most 0.9, else nothing trains")
+                "a holdout of \(holdout) is not usable: give at most 0.9")
         }
         guard !lambdas.isEmpty, lambdas.allSatisfy({ $0 > 0 && $0.isFinite }) else {
             throw .options("penalties must be above zero")

@@ -30,8 +30,8 @@ struct PathwiseCommand: AsyncParsableCommand {
               pathwise receive --listen 127.0.0.1:7000 --key bob.key --allow ALICES_PUBLIC_KEY
               pathwise send FILE --to 127.0.0.1:7000 --key alice.key --peer BOBS_PUBLIC_KEY
 
-            Reports go to standard output (--json: one object; receive: one a line), progress and
-            errors to standard error. Exit codes are those of sysexits(3), 130 after Ctrl-C.
+            Reports go to standard output (with --json as one object; receive prints one per line),
+            progress and errors to standard error. Exit codes follow sysexits(3); 130 after Ctrl-C.
             """,
         version: PathwiseVersion.text,
         groupedSubcommands: [

@@ -50,7 +50,7 @@ struct OutputFileTests {
         // The target cannot be created, so the error names it.
         let target = ", a symbolic link to '\(scratch.file("none/file"))'"
         for (name, link, reason) in [
-            ("one", "", "lead in a circle"), ("deep", target, "make its folder first"),
+            ("one", "", "form a loop"), ("deep", target, "make its folder first"),
         ] {
             do throws(CommandFailure) {
                 _ = try OutputFile(scratch.file(name))

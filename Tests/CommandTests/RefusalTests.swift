@@ -193,7 +193,7 @@ struct RefusalTests {
         }
         try expect(
             ["trace", "info", scratch.path], 65,
-            "'\(scratch.path)' is not a trace: it is no regular file; name a file written by "
+            "'\(scratch.path)' is not a trace: it is not a regular file; name a file written by "
                 + "--record")
     }
 
@@ -217,19 +217,19 @@ struct RefusalTests {
         let end = "; see 'pathwise evaluate --help'"
         try expect(
             ["evaluate", "--log", "l.csv", "--estimator", "dr-clip=-3"], 64,
-            "The value 'dr-clip=-3' \(option)the number is the largest weight; write dr-clip=10 or "
-                + "so, or dr-clip to have it chosen" + end)
+            "The value 'dr-clip=-3' \(option)the number is the largest weight; write dr-clip=10, "
+                + "or dr-clip to let --tune choose it" + end)
         try expect(
             ["evaluate", "--log", "l.csv", "--estimator", "sg-dr=3"], 64,
-            "The value 'sg-dr=3' \(option)the number is the correction, in 0 ... 1; write sg-dr=0.1 "
-                + "or so, or sg-dr to have it chosen" + end)
+            "The value 'sg-dr=3' \(option)the number is the correction, in 0 ... 1; write "
+                + "sg-dr=0.1, or sg-dr to let --tune choose it" + end)
         try expect(
             ["evaluate", "--log", "l.csv", "--estimator", "snips=2"], 64,
             "The value 'snips=2' \(option)snips takes no number; write snips" + end)
         try expect(
             ["evaluate", "--log", "l.csv", "--reward-range", "3..1"], 64,
-            "The value '3..1' is invalid for '--reward-range <low..high>': write the least and the "
-                + "greatest reward, as 0..1" + end)
+            "The value '3..1' is invalid for '--reward-range <low..high>': write the lowest and the "
+                + "highest reward, as 0..1" + end)
     }
 
     @Test func commandLines() throws {

@@ -92,7 +92,7 @@ struct TraceTests {
         #expect(refused.status == 65)
         #expect(
             refused.errorLine
-                == "pathwise: cannot import '\(file)', line 2: 'x' is no millisecond")
+                == "pathwise: cannot import '\(file)', line 2: 'x' is not a number of milliseconds")
     }
 
     @Test func exportOfASessionThatIsNotThere() throws {

@@ -38,23 +38,23 @@ import Testing
             (header, "'F': has no usable rows"),
             (
                 "reward,pscore,pi_e_0\n1,1,1\n",
-                "'F', column action: is missing; needed are "
-                    + "action, reward, pscore, pi_e_0 and on"
+                "'F', column action: is missing; required are "
+                    + "action, reward, pscore and pi_e_0.."
             ),
             (
                 "action,reward,pscore,pi_e_0,pi_e_2\n",
-                "'F', column pi_e_1: is missing; needed are "
-                    + "action, reward, pscore, pi_e_0 and on"
+                "'F', column pi_e_1: is missing; required are "
+                    + "action, reward, pscore and pi_e_0.."
             ),
-            ("action,reward,pscore,pi_e_0,pi_e_0\n", "'F', column pi_e_0: is there twice"),
+            ("action,reward,pscore,pi_e_0,pi_e_0\n", "'F', column pi_e_0: occurs twice"),
             (
                 header + good + "0,nan,0.5,0.25,0.75\n",
-                "'F', row 2, column reward: 'nan' is no finite number"
+                "'F', row 2, column reward: 'nan' is not a finite number"
             ),
             (header + good + "0,,0.5,0.25,0.75\n", "'F', row 2, column reward: is empty"),
             (
                 header + good + "0,inf,0.5,0.25,0.75\n",
-                "'F', row 2, column reward: 'inf' is no finite number"
+                "'F', row 2, column reward: 'inf' is not a finite number"
             ),
             (
                 header + "0,1,0,0.25,0.75\n",
@@ -62,15 +62,15 @@ import Testing
             ),
             (
                 header + "0,1,1.5,0.25,0.75\n",
-                "'F', row 1, column pscore: 1.5 is no probability above 0 and up to 1"
+                "'F', row 1, column pscore: 1.5 is not a probability above 0 and up to 1"
             ),
             (
                 header + "2,1,0.5,0.25,0.75\n",
-                "'F', row 1, column action: 2.0 is none of the actions 0 to 1"
+                "'F', row 1, column action: 2.0 is not one of the actions 0 to 1"
             ),
             (
                 header + "0.5,1,0.5,0.25,0.75\n",
-                "'F', row 1, column action: 0.5 is none of the actions 0 to 1"
+                "'F', row 1, column action: 0.5 is not one of the actions 0 to 1"
             ),
             (
                 header + "0,1,0.5,0.25,0.5\n",
@@ -78,7 +78,7 @@ import Testing
             ),
             (
                 header + "0,1,0.5,-0.25,1.25\n",
-                "'F', row 1, column pi_e_0: -0.25 is no probability"
+                "'F', row 1, column pi_e_0: -0.25 is not a probability"
             ),
             (
                 header + good + "0,1,0.5\n",
@@ -87,7 +87,7 @@ import Testing
             (header + "0,1,0.5,0.25,0.75,9\n", "'F', row 1: has more than its 5 fields"),
             (
                 "\u{1}\u{2}\n",
-                "'F': its first line is no text; give a CSV file with a line of "
+                "'F': its first line is not text; give a CSV file with a line of "
                     + "column names"
             ),
         ]
@@ -183,7 +183,7 @@ import Testing
         for row in 0..<60 { text += "0,\(row % 3 == 0 ? 1 : 0),0.9,0,1\n" }
         let policy = try LogEvaluation().evaluate(try LogReader.read(try write(text))).policies[0]
         #expect(policy.verdict.level == .doNotTrust)
-        #expect(policy.verdict.reasons.contains { $0.hasPrefix("the policy never does what") })
+        #expect(policy.verdict.reasons.contains { $0.hasPrefix("the policy never chooses") })
         #expect(!policy.verdict.reasons.contains { $0.contains("wrong") })
         for (estimate, interval) in policy.estimates {
             #expect(interval.low <= 0 && interval.high >= 1, "\(estimate.estimator)")

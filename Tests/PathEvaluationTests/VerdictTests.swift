@@ -58,7 +58,7 @@ import Testing
         #expect(Verdict(some).level == .weak)
         #expect(
             Verdict(some).reasons
-                == ["5 % of what the policy does was never possible in the log"])
+                == ["5 % of the policy's choices were never possible in the log"])
         let much = facts([Double](repeating: 0.5, count: 1000), unsupported: 0.5)
         #expect(Verdict(much).level == .doNotTrust)
     }
@@ -80,7 +80,7 @@ import Testing
         let open = Verdict(facts(less)).reasons
         #expect(
             open == [
-                "the mean weight is 0.7, not 1: the log never did some of what the policy does, or "
+                "the mean weight is 0.7, not 1: the log never took some of the policy's actions, or "
                     + "the recorded propensities are too large"
             ])
         #expect(
@@ -92,8 +92,8 @@ import Testing
         #expect(
             none.reasons == [
                 "the effective sample size is only 0 of 50 decisions",
-                "the policy never does what the log did (agreement 0 %), so the log says nothing "
-                    + "of it",
+                "the policy never chooses a logged action (agreement 0 %), so the log says nothing "
+                    + "about it",
             ])
     }
 
@@ -131,11 +131,11 @@ import Testing
             return level
         }
         let even = [Double](repeating: 1, count: walk.count)
-        let sentence = "decisions resemble their neighbours (correlation 0.9"
+        let sentence = "decisions are autocorrelated (0.9"
         let byTime = Verdict(facts(even, rewards: walk))
         #expect(
             byTime.reasons.contains {
-                $0.hasPrefix(sentence) && $0.hasSuffix("intervals are made of stretches of time")
+                $0.hasPrefix(sentence) && $0.hasSuffix("intervals use batch means")
             })
         let verdict = Verdict(facts(even, rewards: walk, interval: .normal))
         #expect(verdict.level == .weak)

@@ -61,7 +61,7 @@ import Testing
         #expect(report.verdicts.count == 1)
         #expect(
             report.verdicts[0].contains(
-                "25 % of what the policy does was never possible in the log"))
+                "25 % of the policy's choices were never possible in the log"))
         #expect(report.outcomes(of: report.policies[0]).contains("p95 1.75"))
     }
 
@@ -93,7 +93,7 @@ import Testing
         let page = HTMLPage(title: "t", blocks: report.blocks(palette: Palette(["steady"]))).html()
         for part in [
             "do not trust", "Estimated reward by policy", "Values over time", "Weights",
-            "path 1", "rows that move the estimate",
+            "path 1", "rows that change the estimate",
         ] {
             #expect(page.contains(part), "\(part)")
         }

@@ -68,7 +68,7 @@ import Testing
         ("rate@SECONDS=5", "rate@SECONDS=5"), ("rate=", "0 for unlimited or 0.001"),
         ("rate=-1", "0 for unlimited or 0.001"), ("rate=nan", "Mbit/s"), ("rate=inf", "Mbit/s"),
         ("rate=1e9", "1000000.0 Mbit/s"), ("rate=5,rate@1=0", "down= makes a stop"),
-        ("rate=5,rate@2=3,rate@1=4", "rising order"), ("rate@1=4", "needs a rate="),
+        ("rate=5,rate@2=3,rate@1=4", "ascending order"), ("rate@1=4", "needs a rate="),
         ("queue=5x", "150000b"), ("queue=-5", "150000b"), ("queue=+5", "150000b"),
         ("queue=b", "150000b"), ("queue=99999999999999999999", "150000b"),
         ("queue=1000001p", "1000p"), ("delay=600001", "600000.0 milliseconds"),

@@ -257,15 +257,16 @@ private let hasShared = access(shared + "/traces", R_OK) == 0
     }
 
     @Test(arguments: [
-        ("", "the file is empty"), ("1\n2\nx\n", "line 3: 'x' is no millisecond"),
+        ("", "the file is empty"), ("1\n2\nx\n", "line 3: 'x' is not a number of milliseconds"),
         ("5\n4\n", "line 2: 4 ms follows 5 ms"), ("1\n9000000000000\n", "more than an hour after"),
-        ("99999999999999999999\n", "is no millisecond"), ("a,b\n1,2\n", "say what it is with"),
+        ("99999999999999999999\n", "is not a number of milliseconds"),
+        ("a,b\n1,2\n", "say what it is with"),
         ("rtt_ms\n1\n", "the header has no time"), ("rtt_ms,time_s\n1\n", "line 2: 1 columns"),
-        ("rtt_ms,time_s\nx,1\n", "line 2: the RTT 'x'"), ("rtt_ms,time_s\n1,nan\n", "no number"),
+        ("rtt_ms,time_s\nx,1\n", "line 2: the RTT 'x'"), ("rtt_ms,time_s\n1,nan\n", "not a number"),
         ("rtt_ms,time_s\n-1,1\n", "the RTT '-1'"), ("rtt_ms,time_s\n1,5\n1,4\n", "goes back"),
         ("rtt_ms,time_s\n1,1e300\n", "out of range"), ("rtt_ms,time_s\n", "the file has no row"),
         ("rtt_ms,time_s\n\"1,2\n", "a quote has no end"),
-        ("rtt_ms,time\n1,2026-13-01 00:00:00\n", "no date of ISO 8601"),
+        ("rtt_ms,time\n1,2026-13-01 00:00:00\n", "not an ISO 8601 date"),
         ("PING x (192.0.2.1)\n64 bytes from x: icmp_seq=1 time=3 ms\n", "'ping -D'"),
         ("PING x (192.0.2.1)\n\n", "no answer of a ping"),
         ("[12] 64 bytes from x: icmp_seq=1 time=x ms\n", "line 1: the answer has no time"),
@@ -280,10 +281,10 @@ private let hasShared = access(shared + "/traces", R_OK) == 0
             "all its intervals are marked as omitted"
         ),
         ("1\n3000000\n6000000\n900\n", "times must not go back"),
-        ("{\"intervals\": [", "no valid JSON"), ("{}", "no 'intervals'"),
+        ("{\"intervals\": [", "not valid JSON"), ("{}", "no 'intervals'"),
         ("{\"intervals\": 3}", "no 'intervals'"),
         ("{\"intervals\": [3]}", "interval 0 has no 'sum'"),
-        ("{\"intervals\": [{\"sum\": {\"end\": \"a\"}}]}", "a 'sum.end' that is no such number"),
+        ("{\"intervals\": [{\"sum\": {\"end\": \"a\"}}]}", "an invalid 'sum.end'"),
         ("{\"error\": \"unable to connect\"}", "unable to connect"),
     ])
     func whatIsMalformedIsNamed(text: String, reason: String) throws {

@@ -58,12 +58,12 @@ extension DemoSummary {
             .heading("The stream of messages"),
             .figure(
                 svg: distribution,
-                caption: "Which share of all messages had arrived within which time; further left "
+                caption: "Share of all messages that arrived within a time; further left "
                     + "and higher is better. A curve that ends below 100 % dropped messages at "
                     + "their deadline of \(NumberText.time(scenario.deadline.seconds))."),
             .figure(
                 svg: overTime,
-                caption: "Lower is better: how many messages had arrived after "
+                caption: "Lower is better: the number of messages that arrived after "
                     + "\(NumberText.time(scenario.deadline.seconds)) or not at all. dsl is at "
                     + "1.5 Mbit/s from \(NumberText.short(0.15 * scenario.seconds)) to "
                     + "\(NumberText.short(0.4 * scenario.seconds)) s, cable is dead from "
@@ -92,7 +92,7 @@ extension DemoSummary {
                 try figures.add(trace, session: session, label: run.policy)
             }
         }
-        var blocks: [HTMLPage.Block] = [.heading("Which path carried what")]
+        var blocks: [HTMLPage.Block] = [.heading("Bytes by path")]
         let fileStart = NumberText.short(scenario.fileStart)
         for (label, svg) in figures.sharePlots(palette: palette) {
             blocks.append(
@@ -136,17 +136,17 @@ extension DemoSummary {
                 blocks.append(
                     .figure(
                         svg: try TraceFigures.rttPlot(trace, session: session, palette: palette),
-                        caption: "What the learned policy had to find out: the round trips of the "
-                            + "paths during its run."))
+                        caption: "The round trips of the paths during the run of the learned "
+                            + "policy, which it had to learn."))
             }
         }
         blocks.append(.heading("Other policies, estimated on the learned policy's recording"))
         blocks.append(
             .paragraph(
-                "Without sending again: what each policy would have earned at the recorded "
+                "Estimated from the recording alone: the value of each policy at the recorded "
                     + "decisions. The value is minus the cost (log of the delivery time in "
                     + "seconds, and 1 if late), so higher is better. A verdict says whether the "
-                    + "recording has enough of what that policy would do."))
+                    + "recording has enough of that policy's choices."))
         blocks += evaluation.blocks(palette: palette)
         return blocks
     }

@@ -63,18 +63,18 @@ extension DemoSummary {
     var whatWasSent: String {
         "Each policy sent a stream of \(NumberText.count(scenario.messageCount)) messages "
             + "(\(scenario.messageRate) a second of \(NumberText.count(scenario.messageBytes)) B, "
-            + "of use for \(NumberText.time(scenario.deadline.seconds))) and then a file of "
-            + "\(NumberText.bytes(Double(scenario.fileBytes))), over the same three emulated "
+            + "with a deadline of \(NumberText.time(scenario.deadline.seconds))) and then a file "
+            + "of \(NumberText.bytes(Double(scenario.fileBytes))), over the same three emulated "
             + "paths, seed \(scenario.seed). All files arrived with the right SHA-256."
     }
 
     /// What the columns of the table mean.
     public static let columns =
-        "file, goodput: the file's transfer. p50, p95, p99: within what time that share of the "
-        + "messages was delivered. longest gap: without any message arriving. late: messages "
-        + "delivered after their deadline, or dropped at it (never)."
-        + " extra bytes: sent beyond the data "
-        + "that arrived (headers, acknowledgements, repeats). failovers: times a path was given up."
+        "file, goodput: the file's transfer. p50, p95, p99: the time within which that share of "
+        + "the messages was delivered. longest gap: the longest time without a message. late: "
+        + "messages delivered after their deadline, or dropped at it (never). extra bytes: those "
+        + "sent beyond the data that arrived (headers, acknowledgements, retransmissions). "
+        + "failovers: how often a path failed."
 
     /// Describes the training in one sentence.
     public var trained: String {
@@ -84,7 +84,7 @@ extension DemoSummary {
             + "decisions of \(training.policies.joined(separator: " and ")): error of predicted "
             + "log delivery time \(factor(fit.crossValidated)) on held-out blocks, "
             + "\(factor(fit.heuristic)) for the heuristic alone. The learned policy "
-            + "started from it and went on learning."
+            + "started from it and continued to learn."
     }
 
     /// The whole report as text.
@@ -102,7 +102,7 @@ extension DemoSummary {
         text += "\n"
         text += shareTable.text(styled: styled) + "\n"
         text += title("Training") + wrapped(trained) + "\n"
-        text += title("What others would have done on the learned policy's recording")
+        text += title("Other policies, estimated on the learned policy's recording")
         if let network = evaluation.networkTable() {
             text += network.text(styled: styled) + "\n"
         }

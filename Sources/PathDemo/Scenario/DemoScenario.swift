@@ -59,7 +59,7 @@ public struct DemoScenario: Sendable {
                     + "down=\(time(away.0))-\(time(away.1));"
                     + "\(time(awayAgain.0))-\(time(awayAgain.1))",
                 "fails: 25 Mbit/s, 18 ms, dead for \(NumberText.short(away.1 - away.0)) s from "
-                    + "half-way of the stream, and for 2 s of the file"),
+                    + "the middle of the stream, and for 2 s of the file"),
         ]
     }
 

@@ -20,7 +20,7 @@ public struct Gate: Hashable, Sendable {
         self.margin = margin
         if interval.low > margin {
             decision = verdict.level == .doNotTrust ? .hold : .deploy
-            if decision == .hold { reason = "the estimate is not to be trusted" }
+            if decision == .hold { reason = "the estimate cannot be trusted" }
         } else if interval.high < 0 {
             decision = .reject
         } else {

@@ -97,7 +97,7 @@ extension PolicyAnalysis {
         var wider = estimate
         wider.standardError = errorByTime(estimate)
         var interval = wider.normal(confidence: confidence)
-        interval.method += ", widened by stretches of time"
+        interval.method += ", widened by batch means"
         return interval
     }
 
@@ -124,7 +124,7 @@ extension PolicyAnalysis {
         guard let weightedRange else {
             return Interval(
                 range.lowerBound, range.upperBound,
-                method: "the range of rewards: the policy never does what the log did")
+                method: "the range of rewards: the policy never chooses a logged action")
         }
         var reward = weightedRange.least
         var isConstant = weightedRange.least == weightedRange.greatest
@@ -137,8 +137,8 @@ extension PolicyAnalysis {
         guard isConstant else { return nil }
         // This is 1 - alpha^(1/n) without loss of precision.
         let share = min(1, largest * -expm1(log(1 - confidence) / Double(count)))
-        var method = "no narrower than \(count) equal rewards allow"
-        if !isKnown { method += ", rewards in the range seen" }
+        var method = "no narrower than for \(count) equal rewards"
+        if !isKnown { method += ", rewards in the observed range" }
         return Interval(
             reward - share * max(0, reward - range.lowerBound),
             reward + share * max(0, range.upperBound - reward), method: method)
@@ -194,8 +194,8 @@ extension PolicyAnalysis {
         return Interval(
             reward - share * max(0, reward - range.lowerBound),
             reward + share * max(0, range.upperBound - reward),
-            method: "no narrower than \(sums.count) equal rewards allow"
-                + (isKnown ? "" : ", rewards in the range seen"))
+            method: "no narrower than for \(sums.count) equal rewards"
+                + (isKnown ? "" : ", rewards in the observed range"))
     }
 
     // MARK: Helpers
@@ -239,7 +239,7 @@ extension PolicyAnalysis {
         let largest = estimate.lambda ?? options.largestWeight ?? .infinity
         var interval = CressieRead(sums, largestWeight: largest)
             .interval(rewards: range, confidence: confidence)
-        if !isKnown { interval.method += ", rewards in the range seen" }
+        if !isKnown { interval.method += ", rewards in the observed range" }
         return interval
     }
 
@@ -261,7 +261,7 @@ extension PolicyAnalysis {
             : FiniteSample.maurerPontil(moments, range: range, confidence: confidence)
         if !isKnown || options.largestWeight == nil {
             interval.method += ", largest weight \(Verdict.rounded(largest))"
-            if !isKnown { interval.method += ", rewards in the range seen" }
+            if !isKnown { interval.method += ", rewards in the observed range" }
         }
         return interval
     }
@@ -289,7 +289,7 @@ extension PolicyAnalysis {
             }
         interval.low = range.lowerBound + interval.low * width
         interval.high = range.lowerBound + interval.high * width
-        if !isKnown { interval.method += ", rewards in the range seen" }
+        if !isKnown { interval.method += ", rewards in the observed range" }
         return interval
     }
 
@@ -405,7 +405,7 @@ extension PolicyAnalysis {
             interval = Interval(
                 middle - ratio * (middle - interval.low),
                 middle + ratio * (interval.high - middle),
-                method: interval.method + ", widened by stretches of time")
+                method: interval.method + ", widened by batch means")
         }
         return interval
     }

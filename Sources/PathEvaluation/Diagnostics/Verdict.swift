@@ -53,7 +53,7 @@ public struct Verdict: Hashable, Sendable {
         if facts.unsupportedShare > Limit.weakUnsupported {
             note(
                 facts.unsupportedShare > Limit.unsupported ? .doNotTrust : .weak,
-                "\(Verdict.percent(facts.unsupportedShare)) of what the policy does was never "
+                "\(Verdict.percent(facts.unsupportedShare)) of the policy's choices were never "
                     + "possible in the log")
         }
         judgeMeanWeight(facts)
@@ -69,8 +69,8 @@ public struct Verdict: Hashable, Sendable {
             if facts.unsupportedShare < Limit.unsupported {
                 note(
                     .doNotTrust,
-                    "the policy never does what the log did (agreement 0 %), so the log says "
-                        + "nothing of it")
+                    "the policy never chooses a logged action (agreement 0 %), so the log says "
+                        + "nothing about it")
             }
             return
         }
@@ -82,12 +82,12 @@ public struct Verdict: Hashable, Sendable {
             } else {
                 note(
                     .doNotTrust,
-                    text + ": the log never did some of what the policy does, or the recorded "
+                    text + ": the log never took some of the policy's actions, or the recorded "
                         + "propensities are too large")
             }
         }
         if mean < Limit.leastSeen, Double(facts.count) >= Limit.least {
-            note(.doNotTrust, text + ": most of what the policy would do has not been seen")
+            note(.doNotTrust, text + ": most of the policy's choices are not in the log")
         }
     }
 
@@ -112,7 +112,7 @@ public struct Verdict: Hashable, Sendable {
         {
             note(
                 .doNotTrust,
-                "what the policy prefers was so rare in the log that \(facts.count) decisions are "
+                "the policy's choices were so rare in the log that \(facts.count) decisions are "
                     + "worth \(Verdict.rounded(implied))")
         }
         // With few decisions each one has a large share.
@@ -131,23 +131,21 @@ public struct Verdict: Hashable, Sendable {
             && facts.autocorrelation * Double(facts.count).squareRoot() > Limit.deviations
         if facts.isDependent || isCorrelated {
             let text =
-                "decisions resemble their neighbours (correlation "
-                + "\(Verdict.rounded(facts.autocorrelation))): "
+                "decisions are autocorrelated (\(Verdict.rounded(facts.autocorrelation))): "
             if facts.areIntervalsByTime {
-                note(.trust, text + "intervals are made of stretches of time")
+                note(.trust, text + "intervals use batch means")
             } else {
                 note(
                     .weak,
-                    text + "intervals for independent ones are too narrow, use auto, batch-means "
-                        + "or block-bootstrap")
+                    text + "intervals for independent decisions are too narrow, so use auto, "
+                        + "batch-means or block-bootstrap")
             }
         }
         if facts.leastReward == facts.greatestReward, !facts.isRangeKnown {
             note(
                 .weak,
                 (facts.count == 1 ? "there is one reward" : "all rewards are the same")
-                    + " and nothing tells what others are possible: give "
-                    + "--reward-range")
+                    + " and the range of possible rewards is unknown: give --reward-range")
         }
         if facts.drift.magnitude > Limit.drift {
             note(
@@ -162,8 +160,8 @@ public struct Verdict: Hashable, Sendable {
         if let load = facts.ownLoad, load > Limit.ownLoad {
             note(
                 .weak,
-                "\(Verdict.percent(load)) of the load on the paths was ours: another policy would "
-                    + "have met other paths")
+                "\(Verdict.percent(load)) of the load on the paths was the recorded traffic: "
+                    + "another policy would have changed the paths")
         }
     }
 

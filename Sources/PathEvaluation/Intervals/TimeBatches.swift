@@ -127,7 +127,7 @@ struct TimeBatches: Sendable {
         return (
             Interval(
                 center - width, center + width,
-                method: "batch means, \(parts.count) stretches, t"), error
+                method: "batch means, \(parts.count) batches, t"), error
         )
     }
 
@@ -183,7 +183,7 @@ struct TimeBatches: Sendable {
         }
         return PoissonBootstrap.percentiles(
             values, confidence: confidence,
-            method: "block bootstrap, \(parts.count) stretches, percentile")
+            method: "block bootstrap, \(parts.count) blocks, percentile")
     }
 
     /// Sums over time in about `count` batches.

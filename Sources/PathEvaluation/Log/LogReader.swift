@@ -141,7 +141,7 @@ public struct LogReader {
         guard bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 }) else {
             throw .log(
                 path: path, row: nil, column: nil,
-                problem: "its first line is no text; give a CSV file with a line of column names")
+                problem: "its first line is not text; give a CSV file with a line of column names")
         }
         names = bytes.split(separator: 0x2c, omittingEmptySubsequences: false).map { field in
             let text = String(decoding: field, as: UTF8.self)
@@ -156,7 +156,7 @@ public struct LogReader {
             var role = LogReader.role(name)
             if case .other = role {
             } else if !seen.insert(name).inserted {
-                throw .log(path: path, row: nil, column: name, problem: "is there twice")
+                throw .log(path: path, row: nil, column: name, problem: "occurs twice")
             }
             switch role {
             case .evaluated(let index): counts.evaluated = max(counts.evaluated, index + 1)
@@ -179,7 +179,7 @@ public struct LogReader {
         for name in needed where !seen.contains(name) {
             throw .log(
                 path: path, row: nil, column: name,
-                problem: "is missing; needed are action, reward, pscore, pi_e_0 and on")
+                problem: "is missing; required are action, reward, pscore and pi_e_0..")
         }
         guard max(counts.logging, counts.expected) <= actions else {
             throw .log(
@@ -298,7 +298,7 @@ public struct LogReader {
         if let value = NumberParser.double(field), value.isFinite { return value }
         if let value = LogReader.trimmed(field) { return value }
         let text = String(decoding: field.prefix(40), as: UTF8.self)
-        throw refusal(column, field.isEmpty ? "is empty" : "'\(text)' is no finite number")
+        throw refusal(column, field.isEmpty ? "is empty" : "'\(text)' is not a finite number")
     }
 
     /// Parses the number between spaces or quotes.
@@ -318,14 +318,14 @@ public struct LogReader {
         let (action, propensity) = (fields[0], fields[2])
         guard action >= 0, action < Double(log.actionCount), action == action.rounded() else {
             throw refusal(
-                name: "action", "\(action) is none of the actions 0 to \(log.actionCount - 1)")
+                name: "action", "\(action) is not one of the actions 0 to \(log.actionCount - 1)")
         }
         guard propensity > 0, propensity <= 1 + LogReader.rounding else {
             throw refusal(
                 name: "pscore",
                 propensity == 0
                     ? "is 0: the logged action had no probability"
-                    : "\(propensity) is no probability above 0 and up to 1")
+                    : "\(propensity) is not a probability above 0 and up to 1")
         }
         guard propensity >= EvaluationLimit.propensity else {
             throw refusal(
@@ -372,7 +372,7 @@ public struct LogReader {
             guard fields[index] >= 0, fields[index] <= 1 + LogReader.rounding else {
                 throw refusal(
                     name: "\(prefix)\(index - row.lowerBound)",
-                    "\(fields[index]) is no probability")
+                    "\(fields[index]) is not a probability")
             }
             sum += fields[index]
         }

@@ -133,6 +133,6 @@ struct NetworkSums: Sendable {
         return Interval(
             late > 0 ? SpecialFunctions.betaQuantile(tail, late, timely + 1) : 0,
             timely > 0 ? SpecialFunctions.betaQuantile(1 - tail, late + 1, timely) : 1,
-            method: factor > 1 ? method + ", by stretches of time" : method)
+            method: factor > 1 ? method + ", widened by batch means" : method)
     }
 }

@@ -34,7 +34,7 @@ public struct TraceEvaluation {
             comparison = policies.firstIndex { $0.label == baseline }
             guard comparison != nil else {
                 throw .unavailable(
-                    "the baseline '\(baseline)' is none of the policies; give it by --policy too")
+                    "the baseline '\(baseline)' is not one of the policies; add it by --policy")
             }
         }
         let sources = traces.map { TraceSource(reader: $0) }

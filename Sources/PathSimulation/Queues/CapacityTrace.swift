@@ -37,10 +37,10 @@ public struct CapacityTrace: Sendable, Hashable {
         func finish() throws(SimulationError) {
             guard digits > 0 else { return }
             guard value >= UInt64(last) else {
-                throw invalid("time \(value) after \(last); times must not fall")
+                throw invalid("time \(value) after \(last); times must not decrease")
             }
             guard times.count < LinkBounds.traceOpportunities else {
-                throw invalid("more than \(LinkBounds.traceOpportunities) lines; cut it")
+                throw invalid("more than \(LinkBounds.traceOpportunities) lines; shorten it")
             }
             last = UInt32(truncatingIfNeeded: value)
             times.append(last)
@@ -51,7 +51,7 @@ public struct CapacityTrace: Sendable, Hashable {
         for byte in text {
             switch byte {
             case UInt8(ascii: "0")...UInt8(ascii: "9"):
-                guard !blankAfterNumber else { throw invalid("one number a line") }
+                guard !blankAfterNumber else { throw invalid("write one number per line") }
                 value = value &* 10 &+ UInt64(byte &- UInt8(ascii: "0"))
                 digits += 1
                 guard value <= UInt64(UInt32.max), digits <= 10 else {

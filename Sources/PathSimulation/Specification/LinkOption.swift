@@ -53,7 +53,7 @@ struct LinkOption: Sendable {
             let megabits = try text.rate(text.value, zero: "0 for unlimited or ")
             return { $0.rateMegabits = megabits }
         },
-        LinkOption("rate@S=MBPS", "new rate from S seconds on; repeat with rising S") {
+        LinkOption("rate@S=MBPS", "new rate from S seconds on; repeat with ascending S") {
             (text) throws(SimulationError) in
             let step = LinkParameters.RateStep(
                 at: try text.time(text.key.dropFirst("rate@".count)),
@@ -95,7 +95,7 @@ extension LinkParameters {
         if let last = rateSteps.last, step.at <= last.at {
             throw .invalidOption(
                 key: "rate@\(step.at.seconds)", value: "\(step.megabits)",
-                mend: "rate changes must come in rising order of time")
+                mend: "rate changes must be in ascending order of time")
         }
         guard rateSteps.count < LinkBounds.steps else {
             throw .invalidOption(

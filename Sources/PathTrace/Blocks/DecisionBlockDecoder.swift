@@ -33,7 +33,7 @@ struct DecisionBlockDecoder: ~Copyable {
         var reader = try BlockReader(checked: data)
         let magic = try reader.take(UInt32.self)
         guard magic == DecisionBlockFormat.magic else {
-            throw BlockFault("is no block of decisions of a known layout")
+            throw BlockFault("is not a block of decisions of a known layout")
         }
         let features = Int(try reader.take(UInt32.self))
         guard features == FeatureVector.count else {

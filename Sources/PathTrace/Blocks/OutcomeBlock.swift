@@ -212,7 +212,7 @@ struct OutcomeStore {
         switch try reader.take(UInt32.self) {
         case OutcomeStore.magic: hasBytes = true
         case OutcomeStore.firstMagic: hasBytes = false
-        default: throw BlockFault("is no block of outcomes of a known layout")
+        default: throw BlockFault("is not a block of outcomes of a known layout")
         }
         let positions = Int(try reader.take(UInt32.self))
         guard positions <= limit else {

@@ -68,7 +68,7 @@ struct IperfFile {
             isBound
             ? try database.integer("SELECT json_valid(text) FROM input", while: "reading JSON") : 0
         guard isJSON == 1 else {
-            throw .importRefused(path: file, line: 0, what: "it is no valid JSON")
+            throw .importRefused(path: file, line: 0, what: "it is not valid JSON")
         }
         let intervals = try database.integer(
             """
@@ -167,7 +167,7 @@ struct IperfFile {
             sqlite3_column_type(row.handle, column))
         let value = row.double(column)
         guard isNumber, value >= 0, value < limit else {
-            throw refusal("\(place) has a '\(name)' that is no such number")
+            throw refusal("\(place) has an invalid '\(name)'")
         }
         return value
     }

@@ -35,7 +35,7 @@ enum MahimahiFile {
             let text = line.split(separator: " ")
             if text.isEmpty { continue }
             guard text.count == 1, let time = Int64(text[0]), time >= 0 else {
-                throw lines.refusal("'\(line.prefix(40))' is no millisecond")
+                throw lines.refusal("'\(line.prefix(40))' is not a number of milliseconds")
             }
             guard time >= last else {
                 throw lines.refusal("\(time) ms follows \(last) ms; times must not go back")

@@ -72,8 +72,8 @@ enum PingFile {
             }
             guard let value = line.number(row[time]) else {
                 throw lines.refusal(
-                    "the time '\(row[time].prefix(40))' is no number"
-                        + (isUnix && start == nil ? " and no date of ISO 8601" : ""))
+                    "the time '\(row[time].prefix(40))' is not a number"
+                        + (isUnix && start == nil ? " and not an ISO 8601 date" : ""))
             }
             // Whole seconds and the fraction are converted separately: a double has a resolution of
             // 256 ns for nanoseconds since 1970.
@@ -86,7 +86,7 @@ enum PingFile {
                 Int64(whole) * 1_000_000_000 + Int64(((scaled - whole) * 1e9).rounded())
             if let start {
                 guard let base = line.number(row[start]), base.magnitude < 9e12 else {
-                    throw lines.refusal("the start '\(row[start].prefix(40))' is no number")
+                    throw lines.refusal("the start '\(row[start].prefix(40))' is not a number")
                 }
                 nanoseconds =
                     nanoseconds.addingReportingOverflow(Int64((base * 1e6).rounded()))
@@ -144,7 +144,7 @@ enum PingFile {
                 continue
             }
             guard let rtt = columns.line.number(field), rtt >= 0, rtt < PingSeries.limit else {
-                throw lines.refusal("the RTT '\(field.prefix(40))' is no time")
+                throw lines.refusal("the RTT '\(field.prefix(40))' is not a time")
             }
             try body(
                 series.answered(

@@ -76,7 +76,7 @@ enum PingText {
         if rest.first == "[", let end = rest.firstIndex(of: "]") {
             let field = rest[rest.index(after: rest.startIndex)..<end]
             guard let time = nanoseconds(field) else {
-                throw lines.refusal("the time '\(field.prefix(40))' is no number of seconds")
+                throw lines.refusal("the time '\(field.prefix(40))' is not a number of seconds")
             }
             stamp = time
             rest = rest[rest.index(after: end)...]

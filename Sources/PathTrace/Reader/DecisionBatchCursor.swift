@@ -70,7 +70,7 @@ public struct DecisionBatchCursor: ~Copyable {
         }
         do throws(BlockFault) {
             guard takesOrphans || statement.int(6) != 0 else {
-                throw BlockFault("belongs to no session that is there")
+                throw BlockFault("belongs to a missing session")
             }
             try decoder.decode(
                 statement.blob(5), session: SessionID(rawValue: UInt32(session)), into: &batch)

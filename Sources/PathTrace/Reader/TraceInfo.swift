@@ -99,7 +99,7 @@ extension TraceReader {
                 WHERE NOT EXISTS (SELECT 1 FROM sessions s WHERE s.id = b.id >> 40)
             """, while: "matching the decisions with the sessions")
         if lost > 0 {
-            sentences.append("\(lost) blocks of decisions belong to sessions that are not there")
+            sentences.append("\(lost) blocks of decisions belong to missing sessions")
         }
         for (table, what) in [
             ("outcome_blocks", "blocks of outcomes"), ("decision_rows", "blocks of rows for SQL"),
@@ -110,7 +110,7 @@ extension TraceReader {
                     WHERE NOT EXISTS (SELECT 1 FROM decision_blocks WHERE id = block)
                 """, while: "matching '\(table)' with the decisions")
             if number > 0 {
-                sentences.append("\(number) \(what) belong to decisions that are not there")
+                sentences.append("\(number) \(what) belong to missing decisions")
             }
         }
         return sentences

@@ -41,7 +41,7 @@ public final class TraceReader {
             throw .cannotOpen(path: path, reason: String(cString: strerror(errno)))
         }
         guard status.st_mode & S_IFMT == S_IFREG else {
-            throw .notATrace(path: path, reason: "it is no regular file")
+            throw .notATrace(path: path, reason: "it is not a regular file")
         }
         guard status.st_size > 0 else {
             throw .notATrace(path: path, reason: "the file is empty")

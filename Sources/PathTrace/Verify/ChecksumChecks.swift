@@ -21,7 +21,7 @@ enum ChecksumChecks {
             check(CheckedTable.ofSessions, names, session, &report)
         }
         for number in present.keys.sorted() {
-            report.add(.checksum, "of session \(number), which is not there")
+            report.add(.checksum, "of session \(number), which is missing")
         }
         var tables = [(CheckedTable.strays, "decision")]
         if try reader.database.integer(

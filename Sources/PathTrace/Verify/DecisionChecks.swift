@@ -10,7 +10,7 @@ enum DecisionChecks {
         for index in 0..<record.candidates.count {
             let candidate = record.candidates[index]
             if paths.contains(candidate.path) {
-                issues.append((.candidates, "path \(candidate.path.rawValue) stands twice"))
+                issues.append((.candidates, "path \(candidate.path.rawValue) occurs twice"))
             }
             paths.formUnion(PathSet(candidate.path))
             for feature in 0..<FeatureVector.count
@@ -42,7 +42,7 @@ enum DecisionChecks {
             sum += probability
             let action = decision.distribution.action(index)
             if !action.isSubset(of: paths) {
-                issues.append((.action, "action \(index) uses a path that is no candidate"))
+                issues.append((.action, "action \(index) uses a path that is not a candidate"))
             }
             for other in 0..<index where decision.distribution.action(other) == action {
                 issues.append((.action, "actions \(other) and \(index) are the same"))

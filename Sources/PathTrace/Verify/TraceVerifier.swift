@@ -88,7 +88,7 @@ public struct TraceVerifier {
         try ChecksumChecks.check(reader, sessions: known, &report)
         for path in paths {
             if !known.contains(path.session) {
-                report.add(.path, session: path.session, "a path of a session that is not there")
+                report.add(.path, session: path.session, "a path of a missing session")
             }
             if let removed = path.removed, removed < path.info.added {
                 report.add(
@@ -139,7 +139,7 @@ public struct TraceVerifier {
                 previous = nil
                 if !known.contains(session) {
                     report.add(
-                        .session, session: session, "decisions of a session that is not there")
+                        .session, session: session, "decisions of a missing session")
                 }
             }
             rows.begin()
@@ -226,7 +226,7 @@ public struct TraceVerifier {
             var last: [Place: Instant] = [:]
             try reader.forEachSample { session, sample in
                 if !known.contains(session) {
-                    report.add(.sample, session: session, "of a session that is not there")
+                    report.add(.sample, session: session, "of a missing session")
                 }
                 let place = Place(session: session, path: sample.snapshot.path)
                 if let before = last[place], sample.time < before {
@@ -238,7 +238,7 @@ public struct TraceVerifier {
             }
             try reader.forEachEvent { session, event in
                 if !known.contains(session) {
-                    report.add(.event, session: session, "of a session that is not there")
+                    report.add(.event, session: session, "of a missing session")
                 }
             }
         } catch {

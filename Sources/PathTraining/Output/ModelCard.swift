@@ -28,7 +28,7 @@ public enum ModelCard {
     }
 
     private static func purpose(_ result: TrainingResult) -> String {
-        var text = "## What it is for\n\n"
+        var text = "## Purpose\n\n"
         if result.model.residual != nil {
             text += "- `ridge` corrects the heuristic's prediction of a burst's delivery time on a "
             text += "path: it predicts the logarithm of time over prediction, plus one where the "
@@ -42,17 +42,17 @@ public enum ModelCard {
         if let neural = result.model.neural {
             let widths = neural.layers.layers.map { String($0.outputs) }
             text += "- `neural-linear` predicts the same as `ridge` by a network of layers "
-            text += widths.joined(separator: ", ") + " whose last layer is linear and goes on "
-            text += "learning online.\n"
+            text += widths.joined(separator: ", ") + " whose last layer is linear and also "
+            text += "learns online.\n"
         }
-        text += "\nSend or evaluate with it: `--policy \"FILE\"`. It is a starting point: the "
-        text += "sender goes on learning from what it sees.\n\n"
+        text += "\nSend or evaluate with it: `--policy \"FILE\"`. A sender starts from it and "
+        text += "continues to learn.\n\n"
         return text
     }
 
     private static func data(_ result: TrainingResult) -> String {
         let counts = result.counts
-        var text = "## What it was trained on\n\n"
+        var text = "## Training data\n\n"
         text += "| trace | fingerprint | sessions | decisions | seconds | policies |\n"
         text += "|---|---|---|---|---|---|\n"
         for source in result.sources {
@@ -70,7 +70,7 @@ public enum ModelCard {
     }
 
     private static func metrics(_ result: TrainingResult) -> String {
-        var text = "## How well it predicts\n\n"
+        var text = "## Accuracy\n\n"
         if let fit = result.residual {
             text += "Root mean square error of log delivery, penalty \(fit.head.lambda):\n\n"
             text += "| | heuristic alone | ridge |\n|---|---|---|\n"
@@ -115,7 +115,8 @@ public enum ModelCard {
 
     private static func features(_ result: TrainingResult) -> String {
         guard !result.importances.isEmpty, let head = result.residual?.head else { return "" }
-        var text = "## What matters\n\nGrowth of the squared error without a feature, with a 95 % "
+        var text = "## Importance of features\n\n"
+        text += "Growth of the squared error without a feature, with a 95 % "
         text += "interval over segments of time:\n\n| feature | weight | growth |\n|---|---|---|\n"
         for importance in result.importances.sorted(by: { $0.growth > $1.growth }).prefix(10) {
             text += "| \(FeatureSchema.current.names[importance.feature]) | "
@@ -142,11 +143,11 @@ public enum ModelCard {
 
     private static func limits(_ result: TrainingResult) -> String {
         var text = "## Limits\n\n"
-        text += "- It knows the kinds of paths and loads of the traces above and no others.\n"
+        text += "- It was trained only on the paths and loads of the traces above.\n"
         text += "- Errors are on recordings of the policies named there; another policy loads the "
         text += "paths differently and sees other errors.\n"
-        text += "- A burst that was never answered counts at its deadline: how much later it would "
-        text += "have come is not known.\n"
+        text += "- A burst without an answer counts with its deadline, because its delivery time "
+        text += "is unknown.\n"
         if result.counts.late < 100, result.model.late != nil {
             text += "- Only \(result.counts.late) decisions were late: P(late) is uncertain.\n"
         }

@@ -69,7 +69,7 @@ struct SessionRecording: Sendable {
                 time: time, kind: .note, text: "starts to learn again: \(reason.name)")
         case .modelReplaced(let hash, let time):
             entry = TraceEvent(
-                time: time, kind: .model, text: "goes on with model \(StableHash.text(hash))")
+                time: time, kind: .model, text: "continues with model \(StableHash.text(hash))")
         case .modelRefused(let reason, let time):
             entry = TraceEvent(time: time, kind: .model, text: "refused: \(reason)")
         default: return

@@ -23,8 +23,8 @@ enum EstimatorArgument {
             return "there is no such estimator; use \(names) or all"
         }
         guard let number = known.number else { return "\(name) takes no number; write \(name)" }
-        return "the number is \(number.meaning); write \(name)=\(number.example) or so, or \(name) "
-            + "to have it chosen"
+        return "the number is \(number.meaning); write \(name)=\(number.example), or \(name) "
+            + "to let --tune choose it"
     }
 
     /// The estimators for help texts, one per line.
@@ -52,7 +52,7 @@ enum RewardRangeArgument {
         guard let dots = text.firstRange(of: ".."), let low = Double(text[..<dots.lowerBound]),
             let high = Double(text[dots.upperBound...]), low < high, low >= -1e100, high <= 1e100
         else {
-            throw CommandFailure("write the least and the greatest reward, as 0..1", .usage)
+            throw CommandFailure("write the lowest and the highest reward, as 0..1", .usage)
         }
         return low...high
     }

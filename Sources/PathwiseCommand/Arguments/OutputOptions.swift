@@ -25,8 +25,8 @@ struct OutputOptions: ParsableArguments {
 struct LogOptions: ParsableArguments {
     @Flag(
         help: """
-            Print a JSON object on a line of its own for each item, and a last one about all, \
-            instead of text.
+            Print a line with a JSON object for each item, and a last one as a summary, instead \
+            of text.
             """)
     var json = false
 }

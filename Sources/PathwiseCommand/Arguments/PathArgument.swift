@@ -34,7 +34,7 @@ struct PathArgument: Equatable {
         if let arrow = place.firstIndex(of: ">") {
             let remote = String(place[place.index(after: arrow)...])
             guard remote.contains(":") else {
-                throw SyntaxProblem("after '>' stands HOST:PORT, not '\(remote)'")
+                throw SyntaxProblem("after '>' write HOST:PORT, not '\(remote)'")
             }
             self.remote = remote
             place = place[..<arrow]
@@ -71,7 +71,7 @@ struct PathArgument: Equatable {
         let scoped = text.contains(":") ? try? Resolver.resolve("[\(text)]", defaultPort: 0) : nil
         if let address = SocketAddress(parsing: text, defaultPort: 0) ?? scoped?.first {
             guard address.port == 0 else {
-                throw SyntaxProblem("the local address '\(text)' stands without a port")
+                throw SyntaxProblem("the local address '\(text)' must have no port")
             }
             return .address(address)
         }
@@ -113,7 +113,7 @@ struct PathArgument: Equatable {
             }
             traits.kind = kind
         case "backup":
-            guard pair.count == 1 else { throw SyntaxProblem("'backup' stands without a value") }
+            guard pair.count == 1 else { throw SyntaxProblem("'backup' takes no value") }
             traits.isBackup = true
         default:
             throw SyntaxProblem(

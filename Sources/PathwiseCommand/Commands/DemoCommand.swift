@@ -5,12 +5,13 @@ import PathReport
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
-        abstract: "Learned path choice against fixed rules, over emulated paths on this machine.",
+        abstract: "Compare learned path choice with fixed rules, over emulated paths.",
         discussion: """
-            Three unlike paths are emulated on loopback: one bloated, one lossy in bursts, one that
-            fails half-way. A stream of messages and a file of 20 MB go over them with min-rtt, with
-            round-robin and with the learned policy. All is recorded; a model is trained on the
-            first two recordings and evaluated on the third. Takes half a minute, no privileges.
+            Three different paths are emulated on loopback: one is bloated, one loses packets in
+            bursts, and one fails half-way. The demo sends a stream of messages and a file of 20 MB
+            over them with min-rtt, with round-robin and with the learned policy. It trains a model
+            on the recordings of the first two and evaluates it on that of the third. It takes half
+            a minute and needs no privileges.
 
             Examples:
               pathwise demo
@@ -23,13 +24,13 @@ struct DemoCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Where to write a page with plots; else report.html beside the traces.",
+            "The page with plots to write (default: report.html beside the traces).",
             valueName: "file.html"))
     var report: String?
 
     @Option(
         help: ArgumentHelp(
-            "Keep traces, model and report there; else in a temporary directory.", valueName: "dir")
+            "The folder of traces, model and report (default: a temporary one).", valueName: "dir")
     )
     var directory: String?
 

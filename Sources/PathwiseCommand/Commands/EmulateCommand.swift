@@ -10,10 +10,11 @@ struct EmulateCommand: AsyncParsableCommand {
         commandName: "emulate",
         abstract: "Emulate links between a sender and a receiver, without privileges.",
         discussion: """
-            Each link gets a local UDP port; what comes in there goes to --to as the link delivers
-            it, and answers go the way back. Give the printed --path options to the sender.
+            Each link gets a local UDP port. Packets to that port are sent to --to as the link
+            delivers them, and answers return the same way. Give the printed --path options to the
+            sender.
 
-            A link is KEY=VALUE joined by commas; f and r before a key set one direction only:
+            A link is a list of KEY=VALUE; f or r before a key sets one direction only:
             \(EmulationText.forms)
 
             Examples:
@@ -37,7 +38,7 @@ struct EmulateCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Where the first link listens, the next ones on the ports after it; with port 0 the "
+            "The address of the first link; the next ones use the ports after it. With port 0 the "
                 + "system chooses.", valueName: "addr:port"))
     var listen = "127.0.0.1:0"
 
@@ -47,7 +48,7 @@ struct EmulateCommand: AsyncParsableCommand {
     var seed: UInt64 = 1
 
     @Option(
-        help: ArgumentHelp("Stop after this time; else with Ctrl-C.", valueName: "time"),
+        help: ArgumentHelp("Stop after this time (default: run until Ctrl-C).", valueName: "time"),
         transform: { try TimeDelta(secondsArgument: $0) })
     var seconds: TimeDelta?
 

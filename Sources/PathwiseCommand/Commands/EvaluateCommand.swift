@@ -9,20 +9,20 @@ struct EvaluateCommand: ParsableCommand {
         commandName: "evaluate",
         abstract: "Estimate from recordings what other policies would have achieved.",
         discussion: """
-            Each policy gets a verdict first: trust, weak or do not trust, and why. For traces a
-            table in units of the network follows: the share of late bursts with its interval,
-            delivery times, the cost of the bytes and how far the policy agrees with the log. Then
-            come values with intervals, and the paired difference to what was recorded.
+            Each policy first gets a verdict with its reasons: trust, weak or do not trust. For
+            traces a table in units of the network follows: the share of late bursts with its
+            interval, delivery times, the cost of the bytes and how often the policy agrees with
+            the log. Then come values with intervals, and the paired difference to the recording.
 
-            On traces the value of a decision is minus its cost: the logarithm of the delivery
-            time, --lateness for being late, and --price times what the bytes cost. 0.1 more is
-            about ten percent faster. Record with a policy that explores (lin-ucb, weighted), else there is nothing to learn about
-            the actions not taken.
+            On traces the value of a decision is minus its cost, which is the logarithm of the
+            delivery time, plus --lateness if it is late, plus --price times the cost of its bytes.
+            A value 0.1 higher is about ten percent faster. Record with a policy that explores
+            (lin-ucb, weighted): a log says nothing about actions that it never took.
 
             --log reads any logged bandit data: CSV with the columns action, reward, pscore and
-            pi_e_0 and on, where there are any also pi_b_0.., q_hat_0.., x0.. (docs/formats.md).
+            pi_e_0.., and optionally pi_b_0.., q_hat_0.., x0.. (docs/formats.md).
 
-            Policies, besides 'logged' (the one that recorded) and model files:
+            Policies, besides 'logged' (the policy of the recording) and model files:
             \(PolicyArgument.catalogue)
 
             Estimators, where w is the weight of a decision, r its reward, and q and d what a model
@@ -61,12 +61,12 @@ struct EvaluateCommand: ParsableCommand {
     @Option(
         name: .customLong("estimator"),
         help: ArgumentHelp(
-            "An estimator, or all; repeat for more. Without a number it is chosen by --tune.",
+            "An estimator, or all; repeat for more. --tune chooses a parameter that is not given.",
             valueName: "name[=lambda]"),
         transform: { try EstimatorArgument(parsing: $0) })
     var estimators: [EstimatorArgument] = []
 
-    @Option(help: "How an estimator's number is chosen where none is given.")
+    @Option(help: "How to choose an estimator's parameter that is not given.")
     var tune = Tuning.Method.slope
 
     @Option(help: "The kind of interval.")
@@ -79,13 +79,13 @@ struct EvaluateCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The range of possible rewards (default: 0..1 if all are in it, else as seen).",
+            "The range of possible rewards (default: 0..1 if it has all, else as observed).",
             valueName: "low..high"),
         transform: { try RewardRangeArgument.range($0) })
     var rewardRange: ClosedRange<Double>?
 
     @Option(
-        help: ArgumentHelp("The largest weight possible, where it is known.", valueName: "weight"))
+        help: ArgumentHelp("The largest possible weight, if known.", valueName: "weight"))
     var largestWeight: Double?
 
     @Option(help: ArgumentHelp("Resamples of the bootstraps.", valueName: "count"))
@@ -96,37 +96,37 @@ struct EvaluateCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Also compare with this one of the policies, paired.", valueName: "policy"))
+            "Also compare with this one of the policies, paired by decision.", valueName: "policy"))
     var baseline: String?
 
     @Option(
         help: ArgumentHelp(
-            "What a late burst costs in the value, in logarithms of delivery time (default: 1).",
+            "Cost of a late burst in the value, in logarithms of delivery time (default: 1).",
             valueName: "weight"))
     var lateness: Double?
 
     @Option(
         help: ArgumentHelp(
-            "What one unit of your currency costs in the value (default: 1000).",
+            "Cost of one unit of your currency in the value (default: 1000).",
             valueName: "weight"))
     var price: Double?
 
-    @Flag(help: "Say deploy, hold or reject, by an interval that holds whenever you look.")
+    @Flag(help: "Decide deploy, hold or reject, by a confidence sequence.")
     var gate = false
 
     @Option(
         help: ArgumentHelp(
-            "The smallest gain that --gate deploys a policy for: a share of the delivery time, or of "
+            "The smallest gain for which --gate deploys: a share of the delivery time, or of "
                 + "the recorded mean of --log (default: 0.01).", valueName: "share"))
     var margin: Double?
 
-    @Flag(help: "Exit with 65 when a verdict is 'do not trust'.")
+    @Flag(help: "Exit with 65 if a verdict is 'do not trust'.")
     var strict = false
 
-    @Flag(help: "Leave out rows of --log that make no sense, and count them.")
+    @Flag(help: "Leave out invalid rows of --log, and count them.")
     var skipRefused = false
 
-    @Flag(help: "Let learning policies learn from the log as it goes, as a live sender does.")
+    @Flag(help: "Let learning policies learn along the log, like a live sender.")
     var online = false
 
     @Option(help: ArgumentHelp("Also write a page with plots.", valueName: "file.html"))
@@ -197,12 +197,12 @@ struct EvaluateCommand: ParsableCommand {
             }
             guard lateness == nil, price == nil else {
                 throw CommandFailure(
-                    "--lateness and --price weigh what happened to bursts of traces; --log brings "
-                        + "its rewards with it", .usage)
+                    "--lateness and --price weigh the outcomes of traces; a --log "
+                        + "has its own rewards", .usage)
             }
             guard policies.isEmpty, baseline == nil, !online else {
                 throw CommandFailure(
-                    "--log brings its policy, pi_e, with it; leave out --policy, --baseline and "
+                    "a --log has its own policy, pi_e; leave out --policy, --baseline and "
                         + "--online", .usage)
             }
         } else {
@@ -216,7 +216,7 @@ struct EvaluateCommand: ParsableCommand {
             }
             guard !skipRefused else {
                 throw CommandFailure(
-                    "--skip-refused is for --log; of traces refused rows are always left out",
+                    "--skip-refused is for --log; refused rows of traces are always left out",
                     .usage)
             }
         }
@@ -256,7 +256,7 @@ struct EvaluateCommand: ParsableCommand {
         where estimator.kind.needs.contains(.model) {
             throw CommandFailure(
                 "no reward model could be fitted to \(report.evaluated) decisions, so "
-                    + "\(estimator) is not to be had; record more, or use --estimator snips",
+                    + "\(estimator) is not available; record more, or use --estimator snips",
                 .dataError)
         }
     }

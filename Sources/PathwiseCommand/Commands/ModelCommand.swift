@@ -4,7 +4,7 @@ import PathLearning
 struct ModelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "model",
-        abstract: "Look into model files.",
+        abstract: "Show and check model files.",
         discussion: """
             Examples:
               pathwise model info model.safetensors
@@ -16,10 +16,10 @@ struct ModelCommand: ParsableCommand {
     struct Info: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "info",
-            abstract: "Say what a model is, what it was trained on and what it learned.",
+            abstract: "Show what a model is, what it was trained on and what it learned.",
             discussion: """
-                Weights are in units of log delivery time a unit of the scaled feature: 0.1 is
-                about ten percent longer than the heuristic predicts.
+                A weight is log delivery time per unit of the scaled feature: 0.1 is about ten
+                percent longer than the heuristic predicts.
 
                 Example:
                   pathwise model info model.safetensors
@@ -44,10 +44,10 @@ struct ModelCommand: ParsableCommand {
     struct Verify: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "verify",
-            abstract: "Check that model files are whole and fit this program.",
+            abstract: "Check that model files are complete and valid for this program.",
             discussion: """
                 Reads each file as a sender would, and tries its heads on features over their whole
-                range. The exit code is 65 when one of them is refused.
+                range. The exit code is 65 if one of them is refused.
 
                 Example:
                   pathwise model verify model.safetensors

@@ -6,30 +6,30 @@ struct ReceiveCommand: AsyncParsableCommand {
         commandName: "receive",
         abstract: "Receive files, directories or a stream.",
         discussion: """
-            Only clients whose public keys are given with --allow are let in. Each item is written
-            beside its place under a name of its own, read back, compared with the sender's
-            SHA-256, put on the disk, and then gets its name: only then is the sender told that it
-            is stored. A large item that was cut off goes on where it was when it is sent again.
+            Only clients whose public keys are given with --allow can connect. Each item is
+            written to a temporary file in its destination folder, read back, compared with the
+            sender's SHA-256, synchronised to the disk, and renamed: only then is the sender told
+            that it is stored. Sending a large item again resumes an interrupted transfer.
             A line is printed for each item: time, client, outcome, kind, bytes, rate, SHA-256,
-            place; folders and links without figures.
+            place; folders and links have no figures.
 
-            Where items go, by --output:
+            Where items are stored, by --output:
               a folder             below it, under the senders' names
-              NAME/                the same; the folder is made if it is not there
-              NAME, not there yet  a single file becomes NAME; of several items, or of a folder,
-                                   a folder NAME is made
+              NAME/                the same; the folder is created if missing
+              NAME, if missing     a single file becomes NAME; several items, or a folder, go into
+                                   a new folder NAME
               NAME, a file         a single file, by --on-conflict; several items are refused
-              -                    standard output, one item after the other; a client that
-                                   breaks off in the middle of one ends the receiver
+              -                    standard output, one item after the other; the receiver ends if
+                                   a client breaks off in the middle of one
 
-            When the name of a file or link is taken, by --on-conflict:
-              rename               the item becomes the first free one of NAME.1, NAME.2, ...
+            If the name of a file or link exists, by --on-conflict:
+              rename               the item gets the first free name of NAME.1, NAME.2, ...
               refuse               the item is not stored, and its sender is told
-              replace              the item takes the place of a file or link, never of a folder
+              replace              the item replaces a file or link, never a folder
             The same content with the same time under the same name is no conflict. A folder is
-            merged with the one that is there; it never takes the place of a file or link.
+            merged with an existing one; it never replaces a file or link.
 
-            Exit codes: 74 when some items were not stored, and the log names them; 69 when a
+            The exit code is 74 if some items were not stored, and the log names them; 69 if a
             client was lost; 130 and 143 after Ctrl-C and SIGTERM.
 
             Examples:
@@ -59,18 +59,18 @@ struct ReceiveCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "What becomes of an item whose name is taken.",
+            "What to do with an item whose name exists.",
             valueName: "rule"))
     var onConflict = ConflictChoice.rename
 
     @Flag(
         help: """
-            Do not wait for the disk: faster, and a loss of power may take items that were \
-            reported as stored.
+            Do not wait for the disk: this is faster, but a power failure may lose items that \
+            were reported as stored.
             """)
     var noSync = false
 
-    @Flag(help: "End after the first client; others are told to come again.")
+    @Flag(help: "End after the first client; others are told to try again.")
     var once = false
 
     @OptionGroup var format: LogOptions

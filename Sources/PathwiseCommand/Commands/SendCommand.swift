@@ -9,31 +9,31 @@ struct SendCommand: AsyncParsableCommand {
         commandName: "send",
         abstract: "Send files, directories or standard input over all paths.",
         discussion: """
-            Without --path every usable interface is a path; paths come and go with their
-            interfaces. Those of --exclude-interface are left out, and so are those of containers
-            and virtual machines:
+            Without --path every usable interface is a path; paths appear and disappear with their
+            interfaces. Interfaces of --exclude-interface are left out, and so are those of
+            containers and virtual machines:
               \(PathPlanner.containerInterfaces.joined(separator: " "))
             A path tries each address of the server that its interface may reach until one
             answers. [fe80::1%eth0]:7000 is a server on the link of eth0.
 
-            The receiver confirms each item with its SHA-256 when it is on its disk.
-            What it has already is not sent again: after a break, send the same again.
+            The receiver confirms each item with its SHA-256 when it is on its disk. Bytes that it
+            already has are not sent again: after an interruption, send the same items again.
 
-            Of a folder everything is sent with its permissions and times: files, folders, and
-            links as links. Pipes, sockets and devices in it, and files that a receiver has not
-            finished, are named and left out. A file that grows is sent with the size that it had
-            at first; one that shrinks fails. One item that fails does not keep the others.
+            A folder is sent with all its files, folders and links (as links), their permissions
+            and times. Pipes, sockets and devices in it, and unfinished files of a receiver, are
+            reported and left out. A file that grows is sent with its first size; one that shrinks
+            fails. A failed item does not stop the others.
 
-            Exit codes: 74 when some items were not sent, and the end names each; with one item
-            alone the code of its failure. With --json the object is printed however it ends: the
-            items with their fates, and under "error" what the last line says and its exit code.
+            The exit code is 74 if some items were not sent, and the last lines name each; a
+            single item gives the code of its failure. With --json the object is always printed,
+            with the outcomes of all items, and under "error" the last line and its exit code.
 
             A path is \(PathArgument.form)
 
             Policies, for --policy:
             \(PolicyArgument.catalogue)
-              FILE.safetensors, the learned policy starting from a trained model; a file put in
-              its place, or SIGHUP, makes a running sender go on from the new one
+              FILE.safetensors    the learned policy, started from a trained model; a running
+                                  sender loads a new model when the file is replaced, or on SIGHUP
 
             Examples:
               pathwise send film.mkv --to server:7000 --key alice.key --peer BOBS_PUBLIC_KEY
@@ -61,14 +61,14 @@ struct SendCommand: AsyncParsableCommand {
     @OptionGroup var interfaces: InterfaceOptions
 
     @Option(
-        help: ArgumentHelp("How paths are chosen: a name or a model file.", valueName: "policy"))
+        help: ArgumentHelp("The policy: a name or a model file.", valueName: "policy"))
     var policy = "learned"
 
     // A number with a sign is parsed as a wrong value and not as another option.
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Seed of the policy's random choices (default: drawn from the system).",
+            "Seed of the policy's random choices (default: from the system).",
             valueName: "number"), transform: SeedArgument.seed)
     var seed: UInt64?
 

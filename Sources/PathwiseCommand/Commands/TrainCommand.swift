@@ -11,21 +11,21 @@ struct TrainCommand: ParsableCommand {
         abstract: "Train a model from recorded traces.",
         discussion: """
             Reads traces of any size in constant memory. The end of every session is held out to
-            measure the model; the file holds the model that was measured, and a page about it
-            (FILE.md) is written beside it. Send with it: --policy MODEL.
+            measure the model. The model file holds the measured model, and FILE.md beside it has
+            its figures. To send with it, give --policy FILE.
 
             Kinds, one or several:
               ridge          how much longer deliveries take than the heuristic predicts (default)
-              late           the probability of missing the deadline, calibrated on what is held out
-              neural-linear  ridge by a network whose last layer goes on learning online
+              late           the probability of missing the deadline, calibrated on held-out data
+              neural-linear  the same as ridge, by a network whose last layer also learns online
 
-            The sender uses the ridge head, and the late head where that has no Fourier features.
-            The neural-linear head, Fourier features and calibrated thresholds are trained and
-            measured; the sender does not use them.
+            The sender uses the ridge head, and the late head if it has no Fourier features. The
+            neural-linear head, Fourier features and calibrated thresholds are trained and
+            measured, but the sender does not use them.
 
             Objectives:
-              regression     fit the outcomes of what was chosen
-              ips, dr        learn which path to take, from inverse propensities or doubly robust
+              regression     fit the outcomes of the chosen paths
+              ips, dr        learn which path to choose, by inverse propensities or doubly robust
 
             Examples:
               pathwise train monday.trace tuesday.trace --output model.safetensors
@@ -42,7 +42,7 @@ struct TrainCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The model file to write; an older one is replaced.", valueName: "model"))
+            "The model file to write; an existing one is replaced.", valueName: "model"))
     var output: String?
 
     @Option(help: ArgumentHelp("What to train; repeat for several.", valueName: "kind"))
@@ -50,23 +50,23 @@ struct TrainCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The penalty; repeat to choose among several by cross-validation. Without it, of "
-                + "0.1 to 1000.", valueName: "number"))
+            "The penalty; repeat to choose among several by cross-validation (default: 0.1 "
+                + "to 1000).", valueName: "number"))
     var lambda: [Double] = []
 
     @Option(
         help: ArgumentHelp(
-            "Share of each session, from its end, that measures and does not train (default: 0.2).",
+            "Share of each session, at its end, that is held out to measure (default: 0.2).",
             valueName: "share"),
         transform: { try ShareArgument.share($0) })
     var holdout = 0.2
 
-    @Option(help: ArgumentHelp("What the residual is fitted to.", valueName: "objective"))
+    @Option(help: ArgumentHelp("The target of the residual.", valueName: "objective"))
     var objective = TrainingOptions.Objective.regression
 
     @Option(
         help: ArgumentHelp(
-            "What a decision counts: uniform, or inverse-propensity as if all choices had been "
+            "Weights of decisions: uniform, or inverse-propensity as if all choices had been "
                 + "equally likely.", valueName: "weights"))
     var weights = TrainingOptions.Weighting.uniform
 
@@ -77,7 +77,7 @@ struct TrainCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Widths of the network's layers, commas between.", valueName: "widths"),
+            "Widths of the network's layers, separated by commas.", valueName: "widths"),
         transform: { try HiddenArgument.widths($0) })
     var hidden = [32, 16]
 
@@ -87,7 +87,7 @@ struct TrainCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Write the sums that ridge needs, to be merged elsewhere.", valueName: "file"))
+            "Write the statistics for ridge to a file, for --merge.", valueName: "file"))
     var statistics: String?
 
     @Flag(help: "Train from files of --statistics instead of traces.")
@@ -138,7 +138,7 @@ struct TrainCommand: ParsableCommand {
             var options = TrainingOptions()
             guard holdout <= 0.9 else {
                 throw CommandFailure(
-                    "--holdout \(holdout): at most 0.9, else nothing trains", .usage)
+                    "--holdout \(holdout): give at most 0.9", .usage)
             }
             guard lambda.allSatisfy({ $0 > 0 && $0.isFinite }) else {
                 throw CommandFailure("--lambda: give numbers above zero", .usage)

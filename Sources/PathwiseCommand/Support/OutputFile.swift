@@ -118,7 +118,7 @@ struct OutputFile: ~Copyable {
             case ENOSPC, EDQUOT: "; free some space"
             case EILSEQ:
                 "; a symbolic link leads to a name that is not UTF-8: name that file itself"
-            case ELOOP: "; its symbolic links lead in a circle"
+            case ELOOP: "; its symbolic links form a loop"
             case EISDIR: "; name a file, not a folder"
             default: ""
             }

@@ -60,8 +60,8 @@ enum EmulationText {
         }
         var text = "\n" + table.text()
         text += "\n\(NumberText.time(status.elapsed.seconds))"
-        if status.refused > 0 { text += ", \(status.refused) refused for want of room" }
-        if status.unsent > 0 { text += ", \(status.unsent) not taken by this host" }
+        if status.refused > 0 { text += ", \(status.refused) refused for lack of room" }
+        if status.unsent > 0 { text += ", \(status.unsent) not sent by this host" }
         if status.overrun > 0 { text += ", \(status.overrun) overrun: this host is too slow" }
         return text + "\n"
     }

@@ -18,7 +18,7 @@ struct ExplanationText {
     var summary: String {
         var table = TextTable([
             TextTable.Column("path", .left), TextTable.Column("taken", .left),
-            TextTable.Column("score"), TextTable.Column("moved most by", .left),
+            TextTable.Column("score"), TextTable.Column("changed most by", .left),
         ])
         for item in explanations {
             let terms = item.terms.map {
@@ -30,7 +30,7 @@ struct ExplanationText {
                 NumberText.short(item.score, digits: 5), terms.joined(separator: ", "),
             ])
         }
-        return "\(policy) prefers the path with the least score.\n\n" + table.text()
+        return "\(policy) prefers the path with the lowest score.\n\n" + table.text()
     }
 
     var json: JSONValue {

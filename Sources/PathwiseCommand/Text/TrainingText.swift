@@ -75,9 +75,9 @@ enum TrainingText {
 
     private static func policy(_ result: TrainingResult) -> String {
         guard let value = result.value else { return "" }
-        var text = "\nalways its cheapest path, held out: cost "
+        var text = "\nalways choosing its cheapest path, held out: cost "
         text += "\(NumberText.fixed(value.change, 4)) +- "
-        text += "\(NumberText.fixed(value.changeMargin, 4)) against what was recorded "
+        text += "\(NumberText.fixed(value.changeMargin, 4)) against the recording "
         text += "(doubly robust, 95 %; log of seconds)\n"
         return text
     }

@@ -89,7 +89,7 @@ enum SessionSummary {
     static func modelLines(_ status: SessionStatus) -> [String] {
         status.modelChanges.prefix(20).map { change in
             "  at \(NumberText.fixed(TimeDelta(change.after).seconds, 3)) s: "
-                + (change.modelHash.map { "the policy goes on with model \(StableHash.text($0))" }
+                + (change.modelHash.map { "the policy continues with model \(StableHash.text($0))" }
                     ?? "model refused: \(change.refusal ?? "")")
         }
     }

@@ -11,7 +11,7 @@ struct TransferOptions: ParsableArguments {
         help: ArgumentHelp("This side's private key.", valueName: "file"))
     var key: String
 
-    @Option(help: ArgumentHelp("A pre-shared key that both sides have.", valueName: "file"))
+    @Option(help: ArgumentHelp("The pre-shared key of both sides.", valueName: "file"))
     var psk: String?
 
     @Option(
@@ -21,7 +21,7 @@ struct TransferOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Give the peer up after this long without a sign of life (default 10s).",
+            "End the connection after this time without a packet from the peer (default: 10s).",
             valueName: "time"))
     var idleTimeout: String?
 
@@ -115,8 +115,9 @@ enum PeerKeyArgument {
 struct InterfaceOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "An interface to leave out, with * and ? as in file names; repeat for each. "
-                + "Those of containers are left out unless --path names them.", valueName: "name"))
+            "An interface to leave out; * and ? match as in file names; repeat for each. "
+                + "Interfaces of containers are left out unless --path names them.",
+            valueName: "name"))
     var excludeInterface: [String] = []
 
     /// The names, checked.
@@ -168,7 +169,7 @@ struct InterfaceOptions: ParsableArguments {
         case .address(let address):
             (rule.remote.map { [$0] } ?? planner.remotes).contains { $0.family == address.family }
                 ? "no interface has the address \(address.host)"
-                : "no address of the server is of the kind of \(address.host)"
+                : "the server has no address of the family of \(address.host)"
         case .any: "the server has no address"
         }
     }

@@ -102,10 +102,10 @@ struct ModelReloadTests {
 
         let (hash2, hash3) = (StableHash(second).value, StableHash(third).value)
         let texts = events()
-        #expect(texts[0] == "goes on with model \(StableHash.text(hash2))")
+        #expect(texts[0] == "continues with model \(StableHash.text(hash2))")
         #expect(texts[1].hasPrefix("refused: model \(model): "))
         #expect(texts[2].hasPrefix("refused: model \(model): ") && texts[2].contains("schema"))
-        #expect(texts[3] == "goes on with model \(StableHash.text(hash3))")
+        #expect(texts[3] == "continues with model \(StableHash.text(hash3))")
         let json = try JSONReading(run)
         #expect(try json.count("model_changes") == 4)
         #expect(try json.text("model_changes", 0, "model_hash") == StableHash.text(hash2))

@@ -56,9 +56,9 @@ struct DamagedTraceTests {
         Damage(
             sql: "INSERT INTO decision_blocks SELECT id + (8 << 40), count, last_number, first_ns, "
                 + "last_ns, data FROM decision_blocks WHERE id = 1 << 40",
-            info: .warned("belong to sessions that are not there"),
-            export: .refused("session 9"), events: .warned("belong to sessions that are not there"),
-            evaluate: .refused("session 9"), train: .warned("belong to sessions that are not there")
+            info: .warned("belong to missing sessions"),
+            export: .refused("session 9"), events: .warned("belong to missing sessions"),
+            evaluate: .refused("session 9"), train: .warned("belong to missing sessions")
         ),
         // Values that only a checksum covers, which every reader of the table reports.
         Damage(
@@ -78,11 +78,11 @@ struct DamagedTraceTests {
         // Damage that no reader of decisions meets.
         Damage(
             sql: "DELETE FROM decision_blocks WHERE id > 1 << 40",
-            info: .warned("belong to decisions that are not there"),
-            export: .warned("belong to decisions that are not there"),
-            events: .warned("belong to decisions that are not there"),
-            evaluate: .warned("belong to decisions that are not there"),
-            train: .warned("belong to decisions that are not there")),
+            info: .warned("belong to missing decisions"),
+            export: .warned("belong to missing decisions"),
+            events: .warned("belong to missing decisions"),
+            evaluate: .warned("belong to missing decisions"),
+            train: .warned("belong to missing decisions")),
         Damage(
             sql: "UPDATE decision_rows SET rows = '[]' WHERE block = 1 << 40", info: .silent,
             export: .silent, events: .silent, evaluate: .silent, train: .silent),

@@ -189,7 +189,7 @@ import Testing
             "a (no interface has the address 203.0.113.1)")
         try refused(
             ["send", source, "--to", "127.0.0.1:9", "--path", "a=::1"] + base, 69,
-            "a (no address of the server is of the kind of ::1)")
+            "a (the server has no address of the family of ::1)")
         try refused(["send", "", "--to", "127.0.0.1:9"] + base, 64, "is empty; name a file")
         try refused(
             ["send", source, "--to", "127.0.0.1:9", "--seed", "-1"] + base, 64,

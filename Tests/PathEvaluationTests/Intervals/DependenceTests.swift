@@ -66,12 +66,12 @@ import Testing
         #expect(analysis.isDependent)
         // The direct method has no variance here: the model predicts one number.
         for (estimate, interval) in analysis.estimates where estimate.estimator.kind != .dm {
-            #expect(interval.method.contains("stretches"))
+            #expect(interval.method.contains("batch"))
             // The error is that of the interval: two of them on each side, by Student's t.
             let width = (interval.high - interval.low) / 2
             #expect((1.9...2.4).contains(width / estimate.standardError))
         }
-        #expect(analysis.gainInterval.method.contains("stretches"))
+        #expect(analysis.gainInterval.method.contains("batch"))
         let ratio = try #require(analysis.errorRatio)
         let clipped = Estimate(
             estimator: Estimator(.ipsClip, lambda: 2), value: 1, standardError: 0.01, count: 4000)

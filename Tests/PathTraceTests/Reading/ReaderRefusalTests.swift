@@ -24,7 +24,7 @@ import Testing
         #expect(refusal(path) == .notATrace(path: path, reason: "not a SQLite database"))
         #expect(
             refusal(scratch.path)
-                == .notATrace(path: scratch.path, reason: "it is no regular file"))
+                == .notATrace(path: scratch.path, reason: "it is not a regular file"))
         unlink(path)
         try edit(path, "CREATE TABLE x (y)")
         #expect(

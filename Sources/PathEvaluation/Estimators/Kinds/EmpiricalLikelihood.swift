@@ -2,10 +2,10 @@ extension EstimatorDescriptor {
     /// Empirical likelihood under the constraint that weights have mean one; `CressieRead` has the
     /// mathematics.
     static let cressieRead = EstimatorDescriptor(
-        "cressie-read", "empirical likelihood, knowing that weights have mean one",
+        "cressie-read", "empirical likelihood with weights constrained to mean one",
         source: "Karampatziakis 2020",
         number: EstimatorNumber(
-            "the largest weight possible, above 1", example: "10",
+            "the largest possible weight, above 1", example: "10",
             range: 1.0.nextUp...Double.greatestFiniteMagnitude, grid: [], choice: .free),
         intervals: [.likelihood, .naturallyLikelihood],
         .sums { sums, estimator in

@@ -3,7 +3,7 @@ import DenseMath
 extension EstimatorDescriptor {
     /// Self-normalised IPS, which is slightly biased and always within the range of rewards.
     static let snips = EstimatorDescriptor(
-        "snips", "sum of w r over sum of w: a little biased, steadier than ips",
+        "snips", "sum of w r over sum of w: slightly biased, less variance than ips",
         source: "Swaminathan 2015",
         intervals: [.ratio, .likelihood, .sequences],
         .sums { sums, estimator in sums.selfNormalised(estimator) },

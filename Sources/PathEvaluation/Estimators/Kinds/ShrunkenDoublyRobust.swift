@@ -15,7 +15,7 @@ extension EstimatorDescriptor {
         "dr-os", "dr with the weights lambda w / (w^2 + lambda)",
         source: "Su 2020", needs: .model,
         number: EstimatorNumber(
-            "the strength of shrinkage, less is more", example: "10",
+            "the strength of shrinkage; lower shrinks more", example: "10",
             range: EstimatorNumber.anySize, grid: EstimatorNumber.weights),
         .scores { Score(.shrink($0), .residual) })
 

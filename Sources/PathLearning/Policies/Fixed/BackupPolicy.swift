@@ -79,7 +79,7 @@ struct BackupPolicy: Policy {
 
 extension BackupPolicy {
     static let descriptor = PolicyDescriptor(
-        "backup", "the first path that works, back after a hold-down",
+        "backup", "the first working path, which returns after a hold-down",
         settings: BackupSettings()
     ) { settings, _ throws(LearningError) in
         BackupPolicy(settings: settings)

@@ -50,7 +50,7 @@ struct ReinjectPolicy: Policy {
 
 extension ReinjectPolicy {
     static let descriptor = PolicyDescriptor(
-        "reinject", "min-rtt, and what is unanswered too long goes again elsewhere",
+        "reinject", "min-rtt, and long unanswered data is resent on other paths",
         source: "XLINK 2021",
         settings: ReinjectSettings(),
         needs: { settings in PolicyNeeds().with { $0.reinjection = settings.age } }

@@ -100,7 +100,7 @@ struct SteadyPolicy: Policy {
 
 extension SteadyPolicy {
     static let descriptor = PolicyDescriptor(
-        "steady", "lowest RTT, aware of silence, moves only for a clear gain"
+        "steady", "lowest RTT, avoids silent paths, switches only for a clear gain"
     ) { SteadyPolicy() }
 }
 

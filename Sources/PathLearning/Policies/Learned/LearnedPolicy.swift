@@ -162,7 +162,7 @@ struct LearnedPolicy: Policy {
 
 extension LearnedPolicy {
     static let descriptor = PolicyDescriptor(
-        "learned", "learns times and risks, explores what is safe, guarded (the default)",
+        "learned", "learns delivery times and risks, explores safely, with a guard (the default)",
         settings: LearnedSettings(),
         needs: { _ in
             PolicyNeeds().with {

@@ -1,15 +1,15 @@
 /// The policies that learn a linear model of the cost, one for each rule of exploration.
 enum LinearBanditRules {
     static let epsilonGreedy = describe(
-        .epsilonGreedy, "linear model, best but for a share of chance", source: "Sutton, Barto")
+        .epsilonGreedy, "linear model, sometimes a random path", source: "Sutton, Barto")
     static let softmax = describe(
         .softmax, "linear model, better paths exponentially more often", source: "Boltzmann")
     static let discountedLinUCB = describe(
-        .discountedLinUCB, "lin-ucb that forgets, and starts again after a change",
+        .discountedLinUCB, "lin-ucb that forgets, and restarts after a change",
         source: "Russac 2019")
     static let slidingLinUCB = PolicyDescriptor(
         LinearBanditSettings.Rule.slidingLinUCB.rawValue,
-        "lin-ucb on the last seconds alone", source: "Cheung 2019",
+        "lin-ucb on the last seconds only", source: "Cheung 2019",
         settings: LinearBanditSettings(.slidingLinUCB), needs: needs
     ) { settings, materials throws(LearningError) in
         LinearBandit(

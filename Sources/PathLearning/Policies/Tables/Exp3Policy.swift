@@ -112,7 +112,7 @@ struct Exp3Policy: Policy {
 
 extension Exp3Policy {
     static let descriptor = PolicyDescriptor(
-        "exp3", "exponential weights on paths, for worlds against us",
+        "exp3", "exponential weights on paths, for adversarial networks",
         source: "Auer 2002",
         settings: ExponentialSettings()
     ) { settings, _ throws(LearningError) in

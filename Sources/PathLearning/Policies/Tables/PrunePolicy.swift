@@ -131,7 +131,7 @@ struct PrunePolicy: Policy {
 
 extension PrunePolicy {
     static let descriptor = PolicyDescriptor(
-        "prune", "leaves out paths that are surely worse, UCB among the others",
+        "prune", "drops paths that are clearly worse, UCB among the rest",
         source: "Via 2016, Pytheas 2017",
         settings: PruneSettings()
     ) { settings, materials throws(LearningError) in

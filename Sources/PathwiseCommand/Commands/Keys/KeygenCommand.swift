@@ -18,7 +18,7 @@ struct KeygenCommand: ParsableCommand {
     @Flag(help: "Make a pre-shared key instead, a second secret for both sides.")
     var psk = false
 
-    @Argument(help: "The file to make; an existing one is never overwritten.")
+    @Argument(help: "The file to create; an existing one is never overwritten.")
     var file: String?
 
     func run() throws {

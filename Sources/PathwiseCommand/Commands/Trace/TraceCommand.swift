@@ -5,7 +5,7 @@ import PathTrace
 struct TraceCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "trace",
-        abstract: "Look into recordings, check, merge, export and import them.",
+        abstract: "Show, check, merge, export and import recordings.",
         discussion: """
             Examples:
               pathwise trace info run.trace
@@ -21,7 +21,7 @@ struct TraceCommand: ParsableCommand {
     struct Info: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "info",
-            abstract: "Say what a trace holds: sessions, paths, decisions, drops.",
+            abstract: "Show what a trace holds: sessions, paths, decisions, drops.",
             discussion: """
                 Examples:
                   pathwise trace info run.trace
@@ -49,9 +49,9 @@ struct TraceCommand: ParsableCommand {
     struct Verify: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "verify",
-            abstract: "Check that a trace agrees with itself.",
+            abstract: "Check that a trace is valid and consistent.",
             discussion: """
-                Exit code 0 for a sound trace, 65 for one with contradictions.
+                The exit code is 0 for a sound trace, 65 for one with contradictions.
 
                 Example:
                   pathwise trace verify run.trace

@@ -8,12 +8,12 @@ extension TraceCommand {
     struct Explain: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "explain",
-            abstract: "Say why a policy prefers which path in one decision.",
+            abstract: "Explain which path a policy prefers in one decision, and why.",
             discussion: """
-                Shows each path's score, which the policy minimises, and the three inputs that move
-                it most: by how much the score changes when that input alone is put to its mean over
-                the paths. A learning policy explains itself as its model is, without what it would
-                have learned since the connection began.
+                Shows each path's score, which the policy minimises, and the three inputs that
+                change it most: the change of the score if only that input is set to its mean over
+                the paths. A learning policy uses its initial model, without what it would have
+                learned during the connection.
 
                 Examples:
                   pathwise trace explain run.trace --decision 1200 --policy steady

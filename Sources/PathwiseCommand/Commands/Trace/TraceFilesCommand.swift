@@ -10,7 +10,7 @@ extension TraceCommand {
             commandName: "merge",
             abstract: "Copy the sessions of several traces into a new one.",
             discussion: """
-                Sessions are numbered anew, in the order of the traces; nothing else changes.
+                Sessions are renumbered in the order of the traces; nothing else changes.
 
                 Example:
                   pathwise trace merge monday.trace tuesday.trace --output week.trace
@@ -65,19 +65,19 @@ extension TraceCommand {
         @Argument(help: "The trace.")
         var trace: String
 
-        @Option(help: "What to write: one row a decision, candidate, session and so on.")
+        @Option(help: "What to write: one row for each decision, candidate, session and so on.")
         var table = TraceExportTable.decisions
 
         @Option(help: "The format.")
         var format = TraceExportFormat.csv
 
-        @Option(help: "Only the session of this number.")
+        @Option(help: "Only the session with this number.")
         var session: UInt32?
 
         @Option(
             help: ArgumentHelp(
                 "The file to write, or - for standard output; an existing file is replaced, and a "
-                    + "symbolic link is written through.",
+                    + "symbolic link is followed.",
                 valueName: "file"))
         var output = "-"
 
@@ -116,10 +116,10 @@ extension TraceCommand {
             commandName: "import",
             abstract: "Make a trace of measured links: Mahimahi, pings, iperf3 JSON.",
             discussion: """
-                Each file becomes a path of one session, its measurements path samples: capacity \
-                as delivery rate, pings as RTT. What a file holds is found out from its beginning. \
-                An iperf3 test of both directions becomes two paths; intervals that iperf3 omitted \
-                are left out.
+                Each file becomes a path of one session, and its measurements become path samples: \
+                capacity as delivery rate, pings as RTT. The format of a file is detected from its \
+                first line. An iperf3 test of both directions becomes two paths; intervals that \
+                iperf3 omitted are left out.
 
                 Examples:
                   pathwise trace import lte.down dsl.down --output links.trace
@@ -136,18 +136,18 @@ extension TraceCommand {
         @Option(help: ArgumentHelp("The new trace; it must not exist.", valueName: "file"))
         var output: String
 
-        @Option(help: "What the files hold, if that is not to be found out.")
+        @Option(help: "The format of the files, instead of detecting it.")
         var format: TraceImportFormat?
 
         @Option(
             help: ArgumentHelp(
-                "The path's name, once for each file in their order (default: the file's).",
+                "The path's name, once for each file, in order (default: the file's name).",
                 valueName: "name"))
         var name: [String] = []
 
         @Option(
             help: ArgumentHelp(
-                "Over how long Mahimahi's opportunities are counted (default: 100ms).",
+                "Interval over which Mahimahi's opportunities are counted (default: 100ms).",
                 valueName: "time"),
             transform: { try TimeDelta(argument: $0) })
         var interval = TimeDelta.milliseconds(100)
@@ -160,7 +160,7 @@ extension TraceCommand {
             }
             guard name.count <= files.count else {
                 throw CommandFailure(
-                    "\(name.count) names for \(files.count) files; give one --name a file", .usage)
+                    "\(name.count) names for \(files.count) files; give one for each", .usage)
             }
             let sources = files.enumerated().map { index, file in
                 TraceImporter.Source(
