@@ -14,8 +14,7 @@ extension Connection {
     /// The next stream that the peer opened.
     public mutating func acceptStream() -> StreamID? { session.streams.accept() }
 
-    /// Takes as many bytes to send as fit; the event `streamWritable` reports when there is room
-    /// again.
+    /// Takes as many bytes to send as fit; the event `streamWritable` reports new room.
     public mutating func write(
         _ stream: StreamID, _ bytes: UnsafeRawBufferPointer
     ) throws(StreamError) -> Int {

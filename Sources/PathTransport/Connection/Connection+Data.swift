@@ -83,8 +83,7 @@ extension Connection {
 
     /// Discounts old evidence of all paths before it is read.
     ///
-    /// The times follow from the decisions alone, so that a run is the same whether or not it is
-    /// observed.
+    /// The times follow from the decisions alone, so that observing a run does not change it.
     private mutating func fadeEvidence(now: Instant) {
         guard now >= nextFadingAt else { return }
         nextFadingAt = now + .milliseconds(100)
@@ -195,8 +194,7 @@ extension Connection {
         }
     }
 
-    /// Assigns a packet that retransmits lost or moved data to the decisions that the data belongs
-    /// to.
+    /// Assigns a packet that retransmits lost or moved data to the decisions of the data.
     mutating func noteRepair(_ packet: borrowing SentPacket, _ index: Int) {
         guard session.engine.followsBytes else { return }
         let pieces = packet.pieces

@@ -36,8 +36,7 @@ extension Connection {
     private mutating func completeMessageBurst(now: Instant) {
         guard let burst = messageBurst else { return }
         messageBurst = nil
-        // The rest of a message that expired is never sent. The rest of one whose path went away is
-        // another burst.
+        // The rest of an expired message is never sent; that of a lost path is another burst.
         let isCut = !burst.isWhole && session.messages.head(now: now)?.number != burst.number
         session.engine.handleComplete(burst.decision, isCut: isCut, now: now)
     }

@@ -98,8 +98,7 @@ extension Connection {
 
     /// Takes a fault that the system reported for a path: it triggers a probe and proves nothing.
     ///
-    /// - Parameter datagramLimit: the largest UDP payload that the route carries, if a datagram was
-    ///   too large.
+    /// - Parameter datagramLimit: the route's largest UDP payload, if a datagram was too large.
     public mutating func handleSocketFault(
         _ path: PathID, datagramLimit: Int?, now: Instant
     ) {

@@ -48,8 +48,7 @@ extension Connection {
                     DataHeader.length..<DataHeader.length + length]))
         while let frame = try? reader.next() {
             if case .close = frame {
-                // The peer repeats its close frame until it gets our answer, which may still be
-                // unsent.
+                // The peer repeats its close frame until it gets our answer.
                 if case .peer = closeReason { return }
                 phase = .closed
                 return
@@ -175,8 +174,7 @@ extension Connection {
                 if frame.isAckEliciting { isAckEliciting = true }
                 if case .ping = frame { wantsAnswerHere = true }
                 if case .pathChallenge = frame, isServer, paths[index].state == .closed {
-                    // The client revived the path. Late packets of its earlier life carry no
-                    // challenge.
+                    // The client revived the path: late packets of its earlier life have none.
                     revive(
                         index, traits: PathTraits(), socket: paths[index].socket,
                         remote: paths[index].remote,

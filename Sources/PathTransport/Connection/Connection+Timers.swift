@@ -36,8 +36,7 @@ extension Connection {
         return .distantFuture
     }
 
-    /// Queues data that is unacknowledged for too long on other paths, once, if the policy
-    /// re-injects.
+    /// Queues data that is unacknowledged for too long on other paths, if the policy re-injects.
     private mutating func reinjectOverdue(now: Instant) {
         guard let age = needs.reinjection, now >= nextReinjectionAt else { return }
         let limit = age.age(fastest: session.fastestRTT)
@@ -58,8 +57,7 @@ extension Connection {
     private func pathTimeout(_ index: Int, now: Instant) -> Instant {
         guard paths[index].isAlive else { return .distantFuture }
         var next = Instant.distantFuture
-        // A challenge that cannot be sent now must not wake the caller; only an event can change
-        // that.
+        // A challenge that cannot be sent until an event comes must not wake the caller.
         let maySend = paths[index].amplificationRoom >= 100
         if !paths[index].validation.isValidated, maySend {
             next = min(next, paths[index].validation.nextAttemptAt)
@@ -78,8 +76,7 @@ extension Connection {
         min(configuration.parameters.idleTimeout, peerParameters?.idleTimeout ?? .infinite)
     }
 
-    /// Does everything that is due: losses, probes, silence, deadlines, time-outs of the
-    /// connection.
+    /// Does everything that is due: losses, probes, silence, deadlines, time-outs.
     public mutating func handleTimeout(now: Instant) {
         switch phase {
         case .closed: return
@@ -186,8 +183,7 @@ extension Connection {
         }
     }
 
-    /// Sends the close frame on every path, repeatedly until it is answered, since it is not
-    /// acknowledged.
+    /// Sends the close frame, which is not acknowledged, on every path until it is answered.
     private mutating func repeatClose(now: Instant) {
         for index in paths.indices where paths[index].isAlive { closing.framesDue |= 1 << index }
         closing.handleRepeated(fastest: session.fastestRTT, now: now)

@@ -167,8 +167,7 @@ extension Connection {
         var packet = begin(index, buffer, limit: paths[index].mtu.current, now: now)
         appendAcks(&packet, all: true, now: now)
         appendControl(&packet, index, now: now)
-        // Acknowledgements are not acknowledged, so a ping now and then reveals a path that drops
-        // them.
+        // Nobody acknowledges acknowledgements: a ping now and then reveals a path that drops them.
         let interval = max(paths[index].recovery.rtt.smoothed, .milliseconds(20))
         if now - lastAckPingAt >= interval {
             lastAckPingAt = now

@@ -62,14 +62,12 @@ public struct Connection: ~Copyable {
     /// When `pollTransmit` last had nothing to send.
     var lastEmptyPollAt = Instant.zero
     var nextReinjectionAt = Instant.zero
-    /// Server only: the address of the first message, which the first packet under the keys
-    /// validates.
+    /// Server only: the address of the first message; the first packet under the keys validates it.
     var handshakeRemote: SocketAddress?
 
     /// Makes a client's connection; add its paths, then poll.
     ///
-    /// - Parameter stamp: the wall clock, above the stamp of every earlier connection of this
-    ///   process.
+    /// - Parameter stamp: the wall clock, above the stamps of this process's earlier connections.
     ///
     /// Errors: `backend` when libcrypto fails.
     public init(
@@ -86,11 +84,9 @@ public struct Connection: ~Copyable {
         self.handshake = consume handshake
     }
 
-    /// Makes a server's connection; `ServerEndpoint` does so at the first packet under the client's
-    /// keys.
+    /// Makes a server's connection; `ServerEndpoint` does so at the first packet under the keys.
     ///
-    /// - Parameter provesAddress: the answer went to one address alone, so a packet from there
-    ///   validates it.
+    /// - Parameter provesAddress: only one address got the answer, so a packet validates it.
     init(
         server accepted: AcceptedInitiation, provesAddress: Bool,
         configuration: ConnectionConfiguration, selector: PathSelector, now: Instant
