@@ -9,7 +9,7 @@ public struct Candidate: Sendable {
     /// Smoothed RTT and its variation, seconds.
     public var smoothedRTT: Double
     public var rttVariation: Double
-    /// Age of the oldest unacknowledged packet, seconds; zero if there is none.
+    /// Age of the oldest unacknowledged packet, seconds; zero if none exists.
     public var unansweredAge: Double
     /// Share of packets lost over the last 5 s, 0...1.
     public var lossRate: Double

@@ -39,7 +39,7 @@ public struct GroupSums: Sendable {
 struct Groups: Sendable {
     private(set) var names: [String] = []
     private(set) var sums: [GroupSums] = []
-    /// The index of the group of each small key, which nearly all keys are; -1 if there is none
+    /// The index of the group of each small key, which nearly all keys are; -1 if none exists
     /// yet.
     private var near = [Int16](repeating: -1, count: 64)
     private var places: [Int: Int] = [:]

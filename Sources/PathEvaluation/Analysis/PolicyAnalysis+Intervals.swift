@@ -3,7 +3,7 @@ import Glibc
 /// Estimates with the requested interval.
 extension PolicyAnalysis {
     /// The requested estimates, each with its interval; those that need a model are left out if
-    /// there is none.
+    /// none exists.
     public var estimates: [(estimate: Estimate, interval: Interval)] {
         options.estimators.compactMap { estimator in
             if estimator.kind.needs.contains(.certainPolicy), !isDeterministic { return nil }

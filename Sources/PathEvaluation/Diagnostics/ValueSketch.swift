@@ -199,7 +199,7 @@ public struct ValueSketch: Sendable {
             return probabilities.map { _ in (.nan, .nan, .nan) }
         }
         /// The least number at or below which this share of the total weight lies, with the sum of
-        /// squares up to there; nil if there is none.
+        /// squares up to there; nil if none exists.
         func place(_ share: Double) -> (value: Double, squares: Double)? {
             var (sum, below) = (0.0, 0.0)
             for item in items {

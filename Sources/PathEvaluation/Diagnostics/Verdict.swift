@@ -19,7 +19,7 @@ public struct Verdict: Hashable, Sendable {
     }
 
     public private(set) var level = Level.trust
-    /// One sentence for each problem; empty if there is none.
+    /// One sentence for each problem; empty if none exists.
     public private(set) var reasons: [String] = []
 
     private mutating func note(_ level: Level, _ reason: String) {

@@ -47,7 +47,7 @@ public struct EstimatorDescriptor: Sendable {
         self.fromTotals = fromTotals
     }
 
-    /// The estimator with a name; nil if there is none.
+    /// The estimator with a name; nil if none exists.
     public static func named(_ name: String) -> EstimatorDescriptor? {
         catalogue.first { $0.name == name }
     }

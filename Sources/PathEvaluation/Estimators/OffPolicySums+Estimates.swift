@@ -5,7 +5,7 @@ extension OffPolicySums {
     /// One estimator's value over the added rows, with its standard error.
     ///
     /// - Parameter tuning: how lambda is chosen if none is given.
-    /// - Returns: nil if its scores were not kept, or if it needs a model and there is none.
+    /// - Returns: nil if its scores were not kept, or if it needs a model and none exists.
     public func estimate(_ estimator: Estimator, tuning: Tuning = Tuning()) -> Estimate? {
         let kind = estimator.kind
         if kind.needs.contains(.model), !hasModel { return nil }

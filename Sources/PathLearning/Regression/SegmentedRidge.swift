@@ -203,7 +203,7 @@ public struct SegmentedFit: Sendable, Equatable {
     public let heuristic: Double
     /// Error of predicting the mean.
     public let mean: Double
-    /// Errors on the held-out part; nil if there is none.
+    /// Errors on the held-out part; nil if none exists.
     public let heldOut: HeldOut?
     /// Reciprocal condition number of the normal equations.
     public let reciprocalCondition: Double

@@ -10,7 +10,7 @@ public struct PolicyDescriptor<Settings: PolicySettings>: Sendable {
     public let name: String
     /// One line of help.
     public let summary: String
-    /// The paper or program that it comes from, with its year; empty if there is none.
+    /// The paper or program that it comes from, with its year; empty if none exists.
     public let source: String
     /// The default parameters.
     public let settings: Settings
@@ -69,7 +69,7 @@ extension PolicyDescriptor where Settings == NoSettings {
 public struct PolicyDescription: Sendable {
     public let name: String
     public let summary: String
-    /// The paper or program, with its year; empty if there is none.
+    /// The paper or program, with its year; empty if none exists.
     public let source: String
     let specify: @Sendable (_ parameters: String) throws(LearningError) -> PolicySpecification
 }

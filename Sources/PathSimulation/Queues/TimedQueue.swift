@@ -25,13 +25,13 @@ struct TimedQueue: Sendable {
 
     var count: Int { ringCount &+ heap.count }
 
-    /// Time of the first entry; `Int64.max` if there is none.
+    /// Time of the first entry; `Int64.max` if none exists.
     var firstDue: Int64 {
         let due = ringCount > 0 ? ring[head].due : Int64.max
         return heap.isEmpty ? due : min(due, heap[0].due)
     }
 
-    /// Size of the first entry in the ring; zero if there is none.
+    /// Size of the first entry in the ring; zero if none exists.
     var firstBytes: Int { ringCount > 0 ? Int(ring[head].bytes) : 0 }
 
     mutating func push(due: Int64, token: Int, bytes: Int, tag: UInt8) {

@@ -158,7 +158,7 @@ struct IperfFile {
         .importRefused(path: file, line: 0, what: what)
     }
 
-    /// Reads a number from zero up to a limit; nil if there is none.
+    /// Reads a number from zero up to a limit; nil if none exists.
     private func number(
         _ row: Statement, _ column: Int32, _ place: String, _ name: String, below limit: Double
     ) throws(TraceError) -> Double? {

@@ -50,7 +50,7 @@ public struct DecisionBatch: Sendable {
     /// The features of the chosen candidate, `FeatureVector.count` numbers per decision; zeros
     /// where `chosenCandidates` is -1.
     public internal(set) var chosenFeatures: [Double] = []
-    /// The heuristic's prediction for the chosen candidate, seconds; NaN if there is none.
+    /// The heuristic's prediction for the chosen candidate, seconds; NaN if none exists.
     public internal(set) var chosenPredictions: [Double] = []
 
     // MARK: One row per candidate

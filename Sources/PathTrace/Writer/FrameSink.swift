@@ -106,7 +106,7 @@ final class FrameSink {
     /// When the transaction began.
     var transactionTime: Int64 { transactionSince ?? 0 }
 
-    /// When the transaction reaches `age`; nil if there is none.
+    /// When the transaction reaches `age`; nil if none exists.
     func due(after age: Int64) -> Int64? { transactionSince.map { $0 &+ age } }
 
     func beginIfNeeded() throws(TraceError) {

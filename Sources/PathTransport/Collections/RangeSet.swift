@@ -180,7 +180,7 @@ struct RangeSet: Sendable {
         return Place(entry: entry, slot: entry < directory.count ? directory[entry].start : 0)
     }
 
-    /// The place of the first range that ends above `number`; past the end if there is none.
+    /// The place of the first range that ends above `number`; past the end if none exists.
     private func firstPlace(endingAbove number: UInt64) -> Place {
         var low = 0
         var high = directory.count

@@ -11,7 +11,7 @@ struct DeadlineHeap: Sendable {
         heap.reserveCapacity(slots)
     }
 
-    /// The earliest deadline; `distantFuture` if there is none.
+    /// The earliest deadline; `distantFuture` if none exists.
     var earliest: Instant { heap.first?.deadline ?? .distantFuture }
 
     /// Adds a slot; one that never expires is left out.

@@ -130,7 +130,7 @@ struct MessageReceiver: ~Copyable {
 
     // MARK: Application
 
-    /// Bytes of the message that `deliver` would return; nil if there is none.
+    /// Bytes of the message that `deliver` would return; nil if none exists.
     var nextLength: Int? { ready.first.map { slots[$0].total } }
 
     /// Moves a complete message into a buffer of at least `nextLength` bytes.

@@ -49,7 +49,7 @@ struct SentPacket {
     var isMTUProbe = false
     var frameCount: UInt8 = 0
     var frames: InlineArray<4, SentFrame> = InlineArray(repeating: .none)
-    /// The decision that put it on this path; `noDecision` if there is none.
+    /// The decision that put it on this path; `noDecision` if none exists.
     var decision: UInt64 = SentPacket.noDecision
     var delivery = DeliveryState(
         delivered: 0, lost: 0, deliveredTime: .zero, firstSentTime: .zero, receivedTime: nil,

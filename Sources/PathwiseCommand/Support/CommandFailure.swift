@@ -58,7 +58,7 @@ struct CommandFailure: Error, CustomStringConvertible {
         if case .cannotOpen = error { status = .cannotCreate }
     }
 
-    /// The failure as JSON; null if there is none.
+    /// The failure as JSON; null if none exists.
     static func json(_ failure: CommandFailure?) -> JSONValue {
         guard let failure else { return .null }
         let message =

@@ -53,7 +53,7 @@ struct PeekabooPolicy: Policy {
     /// A decision to wait whose burst was not sent yet, and its time.
     private var pending: UInt64 = 0
     private var pendingSince = Instant.zero
-    /// The number of the decision's context; zero if there is none.
+    /// The number of the decision's context; zero if none exists.
     private(set) var memo: UInt64 = 0
     private var isBlocked = false
 

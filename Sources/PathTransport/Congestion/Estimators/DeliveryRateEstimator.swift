@@ -27,7 +27,7 @@ struct RateSample: Sendable {
     var rate = 0.0
     /// The time over which the rate was taken.
     var interval = TimeDelta.zero
-    /// From sending to acknowledging the packet the sample is based on; zero if there is none.
+    /// From sending to acknowledging the packet the sample is based on; zero if none exists.
     var rtt = TimeDelta.zero
     /// Whether the sampled packets were sent while the sender lacked data; the rate is then only a
     /// lower bound.
