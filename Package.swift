@@ -89,6 +89,12 @@ let package = Package(
             // A link to models/: it is in the binary, so a command has it in any folder.
             resources: [.embedInCode("default.safetensors")]),
         .target(
+            name: "PathForward",
+            dependencies: [
+                "CLinuxUDP", "Pathwise", "PathTelemetry", "PathLearning", "PathTransport",
+                "PathTrace", "PathNetwork",
+            ]),
+        .target(
             name: "PathDemo",
             dependencies: [
                 "Pathwise", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
@@ -100,7 +106,7 @@ let package = Package(
             dependencies: [
                 "Pathwise", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
                 "PathSimulation", "PathEvaluation", "PathTraining", "PathReport", "PathNetwork",
-                "PathEmulation", "PathDemo", argumentParser,
+                "PathEmulation", "PathForward", "PathDemo", argumentParser,
             ]),
 
         // Tests: one target a room, and one that holds the sources to the rules.
@@ -165,6 +171,12 @@ let package = Package(
             dependencies: [
                 "Pathwise", "PathNetwork", "PathTransport", "PathTrace", "PathLearning",
                 "PathTelemetry", "CSQLite",
+            ]),
+        .testTarget(
+            name: "PathForwardTests",
+            dependencies: [
+                "PathForward", "Pathwise", "PathNetwork", "PathTransport", "PathTrace",
+                "PathLearning", "PathTelemetry", "CLinuxUDP",
             ]),
         .testTarget(
             name: "PathNetworkTests",

@@ -19,6 +19,27 @@ public enum Resolver {
         return try lookUp(host).map { $0.with(port: port) }
     }
 
+    /// The addresses of a host: a name, or an address without brackets.
+    ///
+    /// - Throws: `NetworkError.malformedName` or `.unresolved`.
+    public static func resolve(
+        host: String, port: UInt16
+    ) throws(NetworkError) -> [SocketAddress] {
+        if let address = SocketAddress(parsing: host, defaultPort: port) {
+            return [address.with(port: port)]
+        }
+        guard isHost(host) else { throw .malformedName(host) }
+        return try lookUp(host).map { $0.with(port: port) }
+    }
+
+    /// Whether a text can be the name of a host, or its address without brackets.
+    ///
+    /// A domain name has at most 253 characters (RFC 1035, section 2.3.4).
+    public static func isHost(_ text: String) -> Bool {
+        !text.isEmpty && text.utf8.count <= 253
+            && !text.utf8.contains(where: { $0 <= 32 || $0 == 127 })
+    }
+
     /// The addresses of a server, given as in `resolve`, that paths to it may use.
     ///
     /// For a name of this host it is only the first one: 127.0.0.1 and ::1 are one path.
@@ -27,8 +48,9 @@ public enum Resolver {
         return found.allSatisfy(\.isLoopback) ? Array(found.prefix(1)) : found
     }
 
-    private static func split(
-        _ text: String, defaultPort: UInt16?
+    /// Splits `HOST:PORT`, without looking a name up; an address loses its brackets.
+    public static func split(
+        _ text: String, defaultPort: UInt16? = nil
     ) throws(NetworkError) -> (host: String, port: UInt16) {
         var host = Substring(text)
         var port = defaultPort
@@ -45,10 +67,7 @@ public enum Resolver {
         } else if host.contains(where: { ":[]".contains($0) }) {
             throw .malformedName(text)
         }
-        // A domain name has at most 253 characters (RFC 1035, section 2.3.4).
-        guard let port, !host.isEmpty, host.utf8.count <= 253,
-            !host.utf8.contains(where: { $0 <= 32 || $0 == 127 })
-        else { throw .malformedName(text) }
+        guard let port, isHost(String(host)) else { throw .malformedName(text) }
         return (String(host), port)
     }
 

@@ -8,7 +8,7 @@ enum House {
         "CKernels",
         "DenseMath", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
         "PathSimulation", "PathEvaluation", "PathTraining", "PathReport", "PathNetwork",
-        "PathEmulation", "Pathwise", "PathDemo", "PathwiseCommand",
+        "PathEmulation", "Pathwise", "PathForward", "PathDemo", "PathwiseCommand",
     ]
 
     /// Modules of the system and the toolchain that every room may import.
@@ -45,7 +45,7 @@ enum House {
     /// Rooms in which a guessable number would help an attacker: numbers there come from the
     /// system's random source.
     static let secretRooms: Set<String> = [
-        "PathTransport", "PathNetwork", "PathEmulation", "Pathwise",
+        "PathTransport", "PathNetwork", "PathEmulation", "Pathwise", "PathForward",
     ]
 
     /// Files of those rooms that draw from the seeded generator nevertheless, and why.
@@ -155,6 +155,6 @@ enum House {
         ("isNumber || $0 == \".\")", "PathTelemetry/Text/ArgumentText.swift", "quantities"),
         ("\"kbit\"", "PathwiseCommand/Arguments/Quantities.swift", "units of rates"),
         ("\"kib\"", "PathwiseCommand/Arguments/Quantities.swift", "units of sizes"),
-        ("\"min\"", "PathwiseCommand/Arguments/Quantities.swift", "units of times"),
+        ("\"min\"", "PathTelemetry/Text/ArgumentText.swift", "units of times"),
     ]
 }

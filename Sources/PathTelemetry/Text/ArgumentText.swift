@@ -8,6 +8,13 @@ public enum ArgumentText {
         }
         return value
     }
+
+    /// The seconds of a time: a number and `us`, `ms`, `s`, `min` or `h`; nil for anything else.
+    public static func seconds(_ text: String) -> Double? {
+        let units = ["us": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600]
+        guard let quantity = Quantity(text), let unit = units[quantity.unit] else { return nil }
+        return quantity.number * unit
+    }
 }
 
 /// A number and its unit, as users write it: `150ms`, `20mbit`, `64KiB`.

@@ -10,11 +10,10 @@ struct SyntaxProblem: Error, Equatable, CustomStringConvertible {
 /// Times: a number and `us`, `ms`, `s`, `min` or `h`.
 extension TimeDelta {
     init(argument text: String) throws(SyntaxProblem) {
-        let units = ["us": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600]
-        guard let quantity = Quantity(text), let unit = units[quantity.unit] else {
+        guard let seconds = ArgumentText.seconds(text) else {
             throw SyntaxProblem("write a time as 150ms, 2s, 1.5min or 1h")
         }
-        try self.init(checked: quantity.number * unit)
+        try self.init(checked: seconds)
     }
 
     /// For options whose name says seconds, a plain number is allowed.

@@ -1,5 +1,6 @@
 import PathDemo
 import PathEvaluation
+import PathForward
 import PathLearning
 import PathNetwork
 import PathReport
@@ -37,6 +38,7 @@ struct CommandFailure: Error, CustomStringConvertible {
         case let error as DemoError: self.init(error.description, ExitStatus(error))
         case let error as EvaluationError: self.init(error.description, ExitStatus(error))
         case let error as FileError: self.init(error.description, ExitStatus(error))
+        case let error as ForwardError: self.init(error.description, ExitStatus(error))
         case let error as LearningError: self.init(error.description, ExitStatus(error))
         case let error as ModelProblem: self.init(error.description, ExitStatus(error))
         case let error as NetworkError: self.init(error.description, ExitStatus(error))

@@ -1,5 +1,6 @@
 import PathDemo
 import PathEvaluation
+import PathForward
 import PathLearning
 import PathNetwork
 import PathSimulation
@@ -26,6 +27,14 @@ extension ExitStatus {
         case .peerRefused, .authenticationFailed, .weakPublicKey, .presharedKeyMissing:
             self = .noPermission
         case .backend, .outOfOrder, .nonceExhausted: self = .software
+        }
+    }
+
+    init(_ error: ForwardError) {
+        switch error {
+        case .malformedTarget, .malformedForward, .malformedRule: self = .usage
+        case .listen(_, let error): self = ExitStatus(error)
+        case .malformedOpening: self = .protocolError
         }
     }
 

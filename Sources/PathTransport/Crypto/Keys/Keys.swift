@@ -22,7 +22,7 @@ public struct PublicKey: Hashable, Sendable {
     }
 
     /// The 32 bytes.
-    var rawBytes: [UInt8] { bytes.array }
+    public var rawBytes: [UInt8] { bytes.array }
     /// 44 characters.
     public var base64: String { Base64.encode(bytes.array) }
 

@@ -1,0 +1,81 @@
+public import PathTelemetry
+
+/// How a flow shares the session with others.
+public enum FlowClass: UInt8, Sendable, CaseIterable {
+    /// A person waits for each answer: terminals, games, calls.
+    case interactive
+    /// Steady media: video, audio.
+    case media
+    /// Everything else, which takes the capacity that is left.
+    case bulk
+
+    /// The word used in options, tables and JSON.
+    public var name: String {
+        switch self {
+        case .interactive: "interactive"
+        case .media: "media"
+        case .bulk: "bulk"
+        }
+    }
+}
+
+/// What one forward asks of the transport, for both directions of its flows.
+public struct FlowOptions: Hashable, Sendable {
+    /// Time within which a datagram is useful; 1 us to 1 h.
+    ///
+    /// A second covers one loss and its repair on a slow path. Later the inner protocol has sent
+    /// the datagram again, and its first copy would only take room from newer ones.
+    var deadline: TimeDelta
+    var flowClass: FlowClass
+    /// How long a datagram may be held until its predecessors came, at most 10 s; nil hands each
+    /// over as it arrives.
+    var ordered: TimeDelta?
+
+    /// The bounds of `deadline`.
+    public static let deadlines = TimeDelta.microseconds(1)...TimeDelta.seconds(3600)
+    /// The bounds of `ordered`.
+    public static let holds = TimeDelta.microseconds(1)...TimeDelta.seconds(10)
+
+    public init(
+        deadline: TimeDelta = .seconds(1), flowClass: FlowClass = .bulk,
+        ordered: TimeDelta? = nil
+    ) {
+        self.deadline = deadline
+        self.flowClass = flowClass
+        self.ordered = ordered
+    }
+
+    /// Sets one option from its text, as in `deadline=120ms`.
+    ///
+    /// - Returns: what is wrong and what to write instead; nil if the option was set.
+    public mutating func set(_ name: Substring, to value: Substring) -> String? {
+        switch name {
+        case "deadline":
+            guard let time = FlowOptions.time(value, within: FlowOptions.deadlines) else {
+                return "write deadline=120ms, with a time up to 1h"
+            }
+            deadline = time
+        case "class":
+            guard let known = FlowClass.allCases.first(where: { $0.name == value }) else {
+                return "write class=interactive, class=media or class=bulk"
+            }
+            flowClass = known
+        case "ordered":
+            guard let time = FlowOptions.time(value, within: FlowOptions.holds) else {
+                return "write ordered=50ms, with a time up to 10s"
+            }
+            ordered = time
+        default:
+            return "the options are deadline=TIME, class=NAME and ordered=TIME"
+        }
+        return nil
+    }
+
+    private static func time(
+        _ text: Substring, within bounds: ClosedRange<TimeDelta>
+    ) -> TimeDelta? {
+        guard let seconds = ArgumentText.seconds(String(text)), seconds <= 1e8 else { return nil }
+        let time = TimeDelta(seconds: seconds)
+        return bounds.contains(time) ? time : nil
+    }
+}

@@ -1,0 +1,68 @@
+internal import PathNetwork
+public import PathTransport
+
+/// What a peer may have this side connect to, and listen on.
+public struct ForwardRules: Hashable, Sendable {
+    /// Targets of connections and datagrams.
+    var connecting: [AllowRule]
+    /// Addresses that the peer may have this side listen on.
+    var listening: [AllowRule]
+
+    /// By default a peer reaches this host's loopback only, and listens there from port 1024 on.
+    public init(
+        connecting: [AllowRule] = AllowRule.loopback(0...65_535),
+        listening: [AllowRule] = AllowRule.loopback(1024...65_535)
+    ) {
+        self.connecting = connecting
+        self.listening = listening
+    }
+
+    /// Rules that allow nothing.
+    public static let none = ForwardRules(connecting: [], listening: [])
+
+    /// Whether a connection or datagrams to this address are allowed; may look up the names of
+    /// rules, so it can block.
+    func allowConnecting(to address: SocketAddress) -> Bool {
+        address.port != 0 && ForwardRules.allow(address, connecting)
+    }
+
+    /// Whether a listener on this address is allowed; it can block, as `allowConnecting`.
+    ///
+    /// Port 0, which the system chooses, needs the port 32768.
+    func allowListening(on address: SocketAddress) -> Bool {
+        let wanted = address.port == 0 ? address.with(port: 32_768) : address
+        // An unspecified address listens on all others, so only a rule for all hosts allows it.
+        if wanted.isUnspecified {
+            return listening.contains {
+                $0.coversAllHosts(of: wanted.family) && $0.ports.contains(wanted.port)
+            }
+        }
+        return ForwardRules.allow(wanted, listening)
+    }
+
+    private static func allow(_ address: SocketAddress, _ rules: [AllowRule]) -> Bool {
+        rules.contains { rule in
+            rule.allows(address) { (try? Resolver.resolve(host: $0, port: address.port)) ?? [] }
+        }
+    }
+}
+
+extension AllowRule {
+    /// Rules for the loopback addresses of both families.
+    public static func loopback(_ ports: ClosedRange<UInt16>) -> [AllowRule] {
+        [
+            AllowRule(.network(SocketAddress(ipv4: 0x7f00_0000, port: 0), bits: 8), ports),
+            AllowRule(
+                .network(SocketAddress(ipv6High: 0, low: 1, port: 0), bits: 128), ports),
+        ]
+    }
+
+    /// Whether every address of the family is allowed.
+    func coversAllHosts(of family: SocketAddress.Family) -> Bool {
+        switch hosts {
+        case .all: true
+        case .network(let network, let bits): bits == 0 && network.family == family
+        case .name: false
+        }
+    }
+}
