@@ -26,6 +26,8 @@ int clu_poller_change(int poller, clu_change change, int fd, uint32_t interest, 
         event.events |= EPOLLIN;
     if (interest & CLU_WRITABLE)
         event.events |= EPOLLOUT;
+    if (interest & CLU_EDGE)
+        event.events |= EPOLLET;
     return epoll_ctl(poller, operations[change], fd, &event) ? -errno : 0;
 }
 

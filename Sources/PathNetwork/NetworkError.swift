@@ -17,6 +17,9 @@ public enum NetworkError: Error, Hashable, Sendable {
     public enum Operation: String, Hashable, Sendable {
         case openSocket = "open a UDP socket for"
         case setOption = "set an option of the socket for"
+        case openStream = "open a TCP socket for"
+        case listen = "listen on"
+        case connect = "connect to"
         case bind = "bind to"
         case bindToInterface = "bind to interface"
         case readAddress = "read the bound address of"
@@ -57,11 +60,13 @@ extension NetworkError: CustomStringConvertible {
         switch (operation, code) {
         case (.bind, EADDRINUSE):
             "choose another port, or stop the program that uses it ('ss -ulpn' names it)"
-        case (.bind, EADDRNOTAVAIL):
+        case (.listen, EADDRINUSE):
+            "choose another port, or stop the program that uses it ('ss -tlpn' names it)"
+        case (.bind, EADDRNOTAVAIL), (.listen, EADDRNOTAVAIL):
             "no interface of this host has that address; 'ip address' lists those there are"
-        case (.bind, EACCES):
+        case (.bind, EACCES), (.listen, EACCES):
             "ports below 1024 need CAP_NET_BIND_SERVICE; choose a higher port"
-        case (.bind, EINVAL):
+        case (.bind, EINVAL), (.listen, EINVAL):
             "a link-local address needs its interface: write [fe80::1%2]:5000, with its index"
         case (.bindToInterface, EPERM):
             "that needs CAP_NET_RAW; run with it, or bind by the interface's address instead"

@@ -4,7 +4,7 @@ internal import Synchronization
 
 /// Waits for sockets, a deadline, or a call of another thread: epoll with nanosecond time-outs.
 ///
-/// It is level-triggered: unread data is reported again. Only one thread may use it, except for the
+/// It is level-triggered, unless `edge` is asked for: unread data is reported again. Only one thread may use it, except for the
 /// `Waker`.
 public struct Poller: ~Copyable, Sendable {
     /// The events to wait for; faults are always reported.
@@ -14,6 +14,8 @@ public struct Poller: ~Copyable, Sendable {
 
         public static let readable = Interest(rawValue: 1)
         public static let writable = Interest(rawValue: 2)
+        /// Events are told once, when they happen, and not as long as they last.
+        public static let edge = Interest(rawValue: 8)
     }
 
     /// The events of one descriptor.
@@ -22,8 +24,8 @@ public struct Poller: ~Copyable, Sendable {
         public let token: UInt64
         let ready: UInt32
 
-        var isReadable: Bool { ready & UInt32(CLU_READABLE) != 0 }
-        var isWritable: Bool { ready & UInt32(CLU_WRITABLE) != 0 }
+        public var isReadable: Bool { ready & UInt32(CLU_READABLE) != 0 }
+        public var isWritable: Bool { ready & UInt32(CLU_WRITABLE) != 0 }
         /// The error queue has an entry, or the descriptor is broken.
         public var hasFault: Bool { ready & UInt32(CLU_FAULT) != 0 }
     }
@@ -74,7 +76,7 @@ public struct Poller: ~Copyable, Sendable {
     }
 
     /// Changes what is waited for.
-    func modify(
+    public func modify(
         _ descriptor: Int32, token: UInt64, interest: Interest
     ) throws(NetworkError) {
         precondition(token != Poller.wakeToken, "the largest token is taken")

@@ -2,8 +2,8 @@
 #define PATHWISE_CLINUXUDP_H
 
 /*
- * Linux UDP calls that Swift cannot make itself: control messages, multi-message calls, the error
- * queue, netlink. There is no policy here: each function packs arguments and makes one or two
+ * Linux socket calls that Swift cannot make itself: control messages, multi-message calls, the error
+ * queue, netlink, TCP. There is no policy here: each function packs arguments and makes one or two
  * system calls.
  *
  * Functions that return int or ssize_t return -errno on failure.
@@ -92,9 +92,28 @@ typedef struct {
 /* Pops the error queue; returns 1 if there was an entry, 0 if it is empty. */
 int clu_pop_fault(int fd, clu_fault *fault);
 
+/* ---- TCP: tcp.c ---- */
+
+/* Opens a TCP socket, non-blocking, closed on exec. */
+int clu_tcp_socket(int family);
+int clu_tcp_reuse_address(int fd);
+int clu_tcp_listen(int fd, int backlog);
+int clu_tcp_accept(int fd, clu_address *remote);
+/* TCP_NODELAY; SO_KEEPALIVE after 120 s, four times in 30 s each. */
+int clu_tcp_tune(int fd);
+ssize_t clu_tcp_read(int fd, void *bytes, size_t count);
+ssize_t clu_tcp_write(int fd, const void *bytes, size_t count);
+/* Ends the sending half. */
+int clu_tcp_finish(int fd);
+/* The pending error as -errno; 0 if there is none. */
+int clu_tcp_error(int fd);
+/* Lets close() send a reset and drop what is unsent. */
+int clu_tcp_reset_on_close(int fd);
+
 /* ---- waiting: poll.c ---- */
 
-enum { CLU_READABLE = 1, CLU_WRITABLE = 2, CLU_FAULT = 4 };
+/* CLU_EDGE: events are told once, when they happen. */
+enum { CLU_READABLE = 1, CLU_WRITABLE = 2, CLU_FAULT = 4, CLU_EDGE = 8 };
 typedef struct {
     uint64_t token;
     uint32_t ready;

@@ -20,6 +20,11 @@ public struct ForwardRules: Hashable, Sendable {
     /// Rules that allow nothing.
     public static let none = ForwardRules(connecting: [], listening: [])
 
+    /// Whether a check may have to look a name up.
+    var hasNames: Bool {
+        connecting.contains { if case .name = $0.hosts { true } else { false } }
+    }
+
     /// Whether a connection or datagrams to this address are allowed; may look up the names of
     /// rules, so it can block.
     func allowConnecting(to address: SocketAddress) -> Bool {

@@ -22,6 +22,12 @@ extension Connection {
         return try session.streams.write(stream, bytes)
     }
 
+    /// How many bytes `write` would take now; if none, `streamWritable` reports new room.
+    public mutating func room(of stream: StreamID) throws(StreamError) -> Int {
+        guard closeReason == nil else { return 0 }
+        return try session.streams.room(of: stream)
+    }
+
     /// Ends the stream after the bytes written so far.
     public mutating func finish(_ stream: StreamID) throws(StreamError) {
         try session.streams.finish(stream)

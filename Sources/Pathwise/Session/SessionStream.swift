@@ -5,10 +5,10 @@ internal import Synchronization
 /// One stream of a session, for one reading and one writing task.
 public final class SessionStream: Sendable {
     public let id: StreamID
-    private let hub: EventHub
-    private let link: SessionLink
+    let hub: EventHub
+    let link: SessionLink
     /// Whether everything has been read, so that further reads return zero bytes.
-    private let isAtEnd = Atomic<Bool>(false)
+    let isAtEnd = Atomic<Bool>(false)
 
     init(id: StreamID, hub: EventHub, link: SessionLink) {
         self.id = id

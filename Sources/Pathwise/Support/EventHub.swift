@@ -42,6 +42,8 @@ final class EventHub: Sendable {
         var pending: Set<Signal> = []
         /// Streams with an owner; signals of others have no waiter and are not kept.
         var streams: Set<StreamID> = []
+        /// Who is told at once what happens to a stream; nobody waits for such a stream.
+        var observers: [StreamID: @Sendable (SessionStream.News) -> Void] = [:]
         var reason: CloseReason?
         var next = 0
 
@@ -60,11 +62,15 @@ final class EventHub: Sendable {
         switch event {
         case .established: signal(.established)
         case .streamReadable(let stream):
+            if tell(stream, .changed) { return }
             signal(.readable(stream))
             signal(.opened)
-        case .streamReset(let stream, _): signal(.readable(stream))
-        case .streamWritable(let stream): signal(.writable(stream))
+        case .streamReset(let stream, _):
+            if !tell(stream, .changed) { signal(.readable(stream)) }
+        case .streamWritable(let stream):
+            if !tell(stream, .changed) { signal(.writable(stream)) }
         case .streamStopped(let stream, _):
+            if tell(stream, .stopped) { return }
             signal(.writable(stream))
             signal(.delivered(stream))
         case .streamDelivered(let stream): signal(.delivered(stream))
@@ -74,6 +80,13 @@ final class EventHub: Sendable {
             .policyGuard, .modelReplaced, .modelRefused:
             break
         }
+    }
+
+    /// Tells the observer of a stream; false if it has none.
+    private func tell(_ stream: StreamID, _ news: SessionStream.News) -> Bool {
+        guard let observer = state.withLock({ $0.observers[stream] }) else { return false }
+        observer(news)
+        return true
     }
 
     private func signal(_ signal: Signal) {
@@ -88,13 +101,15 @@ final class EventHub: Sendable {
 
     /// Ends every wait, now and later.
     func end(_ reason: CloseReason) {
-        let waiters = state.withLock { state in
+        let (waiters, observers) = state.withLock { state in
             state.reason = state.reason ?? reason
-            let all = state.waiting.values.flatMap { $0 }
+            let all = (state.waiting.values.flatMap { $0 }, Array(state.observers.values))
             state.waiting.removeAll()
+            state.observers.removeAll()
             return all
         }
         for waiter in waiters { waiter.continuation.resume() }
+        for observer in observers { observer(.ended) }
     }
 
     /// Returns after the signal, at once if it came before or the connection has ended, and when
@@ -132,10 +147,22 @@ final class EventHub: Sendable {
     /// From now on, signals of the stream are kept for later waiters.
     func hold(_ stream: StreamID) { state.withLock { _ = $0.streams.insert(stream) } }
 
+    /// Tells an observer of everything that happens to the stream from now on.
+    func observe(
+        _ stream: StreamID, _ observer: @escaping @Sendable (SessionStream.News) -> Void
+    ) {
+        let hasEnded = state.withLock { state in
+            if state.reason == nil { state.observers[stream] = observer }
+            return state.reason != nil
+        }
+        if hasEnded { observer(.ended) }
+    }
+
     /// Notes that the stream has no owner any more.
     func forget(_ stream: StreamID) {
         state.withLock { state in
             state.streams.remove(stream)
+            state.observers[stream] = nil
             for signal in [Signal.readable(stream), .writable(stream), .delivered(stream)] {
                 state.pending.remove(signal)
             }

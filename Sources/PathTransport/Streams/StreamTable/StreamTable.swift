@@ -163,6 +163,15 @@ struct StreamTable: ~Copyable {
         return count
     }
 
+    /// How many bytes `write` would take; if none, the event `writable` reports when there is room.
+    mutating func room(of id: StreamID) throws(StreamError) -> Int {
+        let slot = try known(id, sends: true)
+        if slot.send.isEnded { throw .streamState(id) }
+        let room = slot.send.writableBytes
+        if room == 0 { slot.wantsRoom = true }
+        return room
+    }
+
     /// Ends the sending half after the bytes written so far.
     mutating func finish(_ id: StreamID) throws(StreamError) {
         let slot = try known(id, sends: true)

@@ -19,9 +19,14 @@ final class TransferReader: @unchecked Sendable {
     /// Room for large items.
     static let largeCapacity = 1 << 18
 
-    init(_ stream: SessionStream) {
+    /// - Parameter prefix: bytes of the stream that were read already, at most 16,384.
+    init(_ stream: SessionStream, prefix: [UInt8] = []) {
         self.stream = stream
-        buffer = .allocate(byteCount: TransferReader.initialCapacity, alignment: 64)
+        buffer = .allocate(
+            byteCount: max(TransferReader.initialCapacity, prefix.count), alignment: 64)
+        buffer.copyBytes(from: prefix)
+        end = prefix.count
+        received = UInt64(prefix.count)
     }
 
     deinit { buffer.deallocate() }
@@ -101,7 +106,7 @@ final class TransferReader: @unchecked Sendable {
     /// The header of an item; nil if the stream was reset before any byte of it.
     func header() async throws -> TransferHeader? {
         do {
-            guard try await fill() else { return nil }
+            if start == end, !(try await fill()) { return nil }
         } catch SessionError.stream {
             return nil
         }

@@ -63,16 +63,17 @@ public final class ItemStore: Sendable {
     ///
     /// - Parameters:
     ///   - stream: of the item alone.
+    ///   - prefix: bytes of the stream that were read already, to find out what it is.
     ///   - client: the key of the sender.
     ///   - turn: from `nextTurn`, in the order of the streams.
     ///   - progress: called with the number of bytes stored since the last call.
     /// - Returns: its outcome; nil if the sender reset the stream before the header was complete.
     public func receive(
-        _ stream: SessionStream, from client: PublicKey, turn: Int,
+        _ stream: SessionStream, prefix: [UInt8] = [], from client: PublicKey, turn: Int,
         progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) async -> ReceivedItem? {
         var item = ReceivedItem(client: client)
-        let reader = TransferReader(stream)
+        let reader = TransferReader(stream, prefix: prefix)
         let start = MonotonicClock.now()
         var isFormer = false
         do {

@@ -1,0 +1,160 @@
+internal import Glibc
+internal import PathNetwork
+internal import PathTelemetry
+internal import PathTransport
+public import Pathwise
+internal import Synchronization
+
+/// Serves the forwards of one peer over one session, within rules and an allowance.
+///
+///     let service = ForwardService(session, on: loop, rules: rules, allowance: allowance)
+///     await service.run { stream, bytes in ... }     // until the session ends
+///
+/// `run` takes the streams that the peer opens, and hands those to its closure that are no
+/// forwards. *Any thread.*
+public final class ForwardService: Sendable {
+    private let session: Session
+    private let loop: FlowLoop
+    private let rules: ForwardRules
+    private let allowance: Allowance
+    private let ledger = FlowLedger()
+    private let listeners = Mutex<Int>(0)
+    /// Listeners that one peer may have at once.
+    private static let listenerLimit = 64
+
+    /// - Parameters:
+    ///   - session: of the peer.
+    ///   - loop: serves the sockets; one loop serves many sessions.
+    ///   - rules: what the peer may connect to and listen on.
+    ///   - allowance: of the peer, shared by all its sessions.
+    public init(
+        _ session: Session, on loop: FlowLoop, rules: ForwardRules, allowance: Allowance
+    ) {
+        self.session = session
+        self.loop = loop
+        self.rules = rules
+        self.allowance = allowance
+    }
+
+    /// Serves the peer's streams until the session ends or the task is cancelled.
+    ///
+    /// - Parameter otherwise: takes a stream that is no forward, with the bytes that were read of
+    ///   it, and the stream of an `enrol` opening with all its bytes.
+    public func run(
+        otherwise: @escaping @Sendable (SessionStream, [UInt8]) async -> Void
+    ) async {
+        await withDiscardingTaskGroup { group in
+            while let stream = await session.acceptStream() {
+                group.addTask { [self] in
+                    do {
+                        switch try await FirstBytes.read(from: stream) {
+                        case .other(let bytes): await otherwise(stream, bytes)
+                        case .opening(let opening, let rest):
+                            if case .enrol = opening {
+                                await otherwise(stream, opening.encoded() + rest)
+                            } else {
+                                await serve(stream, opening, rest: rest)
+                            }
+                        }
+                    } catch let error as ForwardError {
+                        TargetFlow.answer(stream, ForwardResult(.malformed, "\(error)"))
+                    } catch {
+                        stream.cancel(code: PumpedFlow.brokenCode)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Serves a stream whose opening was read.
+    ///
+    /// - Parameter rest: the bytes that followed the opening.
+    public func serve(_ stream: SessionStream, _ opening: Opening, rest: [UInt8]) async {
+        guard !allowance.isExhausted else {
+            return TargetFlow.answer(
+                stream, ForwardResult(.limitReached, "the allowance of bytes is used up"))
+        }
+        switch opening {
+        case .connect(let target, let options): connect(stream, target, options, rest)
+        case .listen(.tcp, let address, let options): await listen(stream, address, options)
+        case .listen(.udp, _, _), .datagrams, .accepted, .enrol:
+            TargetFlow.answer(
+                stream, ForwardResult(.malformed, "openings of this kind are not served here"))
+        }
+    }
+
+    private func connect(
+        _ stream: SessionStream, _ target: ForwardTarget, _ options: FlowOptions, _ rest: [UInt8]
+    ) {
+        let record = FlowRecord(
+            .tcp, source: "peer", target: "\(target)", flowClass: options.flowClass)
+        guard ledger.begin(record, limit: allowance.limits.flows) else {
+            let text = "\(allowance.limits.flows) connections are open"
+            return TargetFlow.answer(stream, ForwardResult(.limitReached, text))
+        }
+        loop.run { [self] loop in
+            TargetFlow(
+                target: target, rules: rules, early: rest, allowance: allowance, record: record,
+                ledger: ledger
+            ).start(stream, loop)
+        }
+    }
+
+    private func listen(
+        _ stream: SessionStream, _ place: ForwardTarget, _ options: FlowOptions
+    ) async {
+        guard let address = place.address else {
+            return TargetFlow.answer(
+                stream, ForwardResult(.malformed, "\(place) is no address to listen on"))
+        }
+        let rules = rules
+        let isAllowed = await withCheckedContinuation { continuation in
+            let isAsked = NameLookup.shared.ask {
+                continuation.resume(returning: rules.allowListening(on: address))
+            }
+            if !isAsked { continuation.resume(returning: false) }
+        }
+        guard isAllowed else {
+            return TargetFlow.answer(
+                stream, ForwardResult(.denied, "the rules do not allow to listen on \(address)"))
+        }
+        let isWithin = listeners.withLock { count in
+            guard count < ForwardService.listenerLimit else { return false }
+            count += 1
+            return true
+        }
+        guard isWithin else {
+            let text = "\(ForwardService.listenerLimit) listeners are open"
+            return TargetFlow.answer(stream, ForwardResult(.limitReached, text))
+        }
+        do throws(NetworkError) {
+            let listener = LoopBox(
+                try ReverseListener(
+                    on: address, for: session, lease: stream, options: options, ledger: ledger,
+                    allowance: allowance,
+                    onEnd: { [weak self] in self?.listeners.withLock { $0 -= 1 } }))
+            loop.run { listener.value.start($0) }
+        } catch {
+            listeners.withLock { $0 -= 1 }
+            TargetFlow.answer(stream, ForwardService.result(of: error))
+        }
+    }
+
+    private static func result(of error: NetworkError) -> ForwardResult {
+        let code: ForwardResult.Code =
+            switch error.code {
+            case EADDRINUSE: .addressInUse
+            case EACCES, EPERM: .denied
+            case EADDRNOTAVAIL: .unreachable
+            default: .limitReached
+            }
+        return ForwardResult(code, "\(error)")
+    }
+
+    // MARK: status
+
+    /// The open flows of this session.
+    public func flows() -> [FlowStatus] { ledger.flows }
+    /// All flows of this session.
+    public var totals: FlowTotals { ledger.totals }
+}

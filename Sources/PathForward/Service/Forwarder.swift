@@ -1,0 +1,138 @@
+internal import PathNetwork
+internal import PathTelemetry
+internal import PathTransport
+public import Pathwise
+internal import Synchronization
+
+/// The forwards of a client: local listeners that stay, and the sessions that come and go.
+///
+///     let forwarder = try Forwarder(specs)          // binds every listener, or throws
+///     for await session in persistent.sessions {
+///         forwarder.attach(session)                  // flows use it from now on
+///         ...                                        // until the session has ended:
+///         forwarder.detach()
+///     }
+///     forwarder.close()
+///
+/// TCP flows end with their session: a session that ends resets their sockets. New connections
+/// wait up to five seconds for the next session, and are reset after that. *Any thread.*
+public final class Forwarder: Sendable {
+    private let loop: FlowLoop
+    private let seat = SessionSeat()
+    private let local: [TCPForward]
+    private let reverse: [ReverseForward]
+    private let specs: [ForwardSpec]
+    private let tasks = Mutex<[Task<Void, Never>]>([])
+
+    /// Listens for all forwards of this side.
+    ///
+    /// - Throws: `ForwardError.listen` for the first address that cannot be listened on; nothing
+    ///   listens then.
+    public init(_ specs: [ForwardSpec]) throws(ForwardError) {
+        let loop: FlowLoop
+        do throws(NetworkError) {
+            loop = try FlowLoop()
+        } catch {
+            throw .listen(forward: specs.first?.text ?? "", error)
+        }
+        var local: [TCPForward] = []
+        do throws(ForwardError) {
+            for spec in specs where !spec.isReverse && spec.kind != .udp {
+                local.append(try TCPForward(spec, seat: seat, relays: nil, loop: loop))
+            }
+        } catch {
+            loop.stop()
+            throw error
+        }
+        reverse = specs.filter(\.isReverse).map { ReverseForward($0) }
+        self.loop = loop
+        self.local = local
+        self.specs = specs
+    }
+
+    /// Uses a session for all flows from now on.
+    public func attach(_ session: Session) {
+        seat.set(session)
+        for forward in local { forward.attach() }
+        var begun = reverse.map { forward in Task { await forward.run(session) } }
+        if !reverse.isEmpty {
+            begun.append(Task { await self.takeStreams(of: session) })
+        }
+        replaceTasks(begun)
+    }
+
+    /// Stops using the session; new connections are held back for a while.
+    ///
+    /// Flows of the session end with it, not with this call.
+    public func detach() {
+        seat.set(nil)
+        for forward in local { forward.detach() }
+        replaceTasks([])
+    }
+
+    /// Stops listening, and breaks all flows.
+    public func close() {
+        detach()
+        loop.stop()
+    }
+
+    private func replaceTasks(_ begun: [Task<Void, Never>]) {
+        let former = tasks.withLock { tasks in
+            let former = tasks
+            tasks = begun
+            return former
+        }
+        for task in former { task.cancel() }
+    }
+
+    /// Connects what the peer's listeners accepted.
+    private func takeStreams(of session: Session) async {
+        await withDiscardingTaskGroup { group in
+            while let stream = await session.acceptStream() {
+                group.addTask { await self.take(stream) }
+            }
+        }
+    }
+
+    private func take(_ stream: SessionStream) async {
+        let first = try? await FirstBytes.read(from: stream)
+        guard case .opening(.accepted(let lease, let source, _), let rest) = first,
+            let forward = reverse.first(where: { $0.holds(lease) }),
+            let target = forward.spec.target
+        else {
+            return TargetFlow.answer(stream, ForwardResult(.malformed, "no such listener"))
+        }
+        let record = FlowRecord(
+            .tcp, source: "\(source)", target: "\(target)",
+            flowClass: forward.spec.options.flowClass)
+        forward.ledger.begin(record)
+        loop.run { loop in
+            TargetFlow(
+                target: target, rules: nil, early: rest, allowance: nil, record: record,
+                ledger: forward.ledger
+            ).start(stream, loop)
+        }
+    }
+
+    // MARK: status
+
+    /// All forwards in the order in which they were given.
+    public var forwards: [ForwardStatus] {
+        specs.map { spec in
+            if let forward = reverse.first(where: { $0.spec == spec }) {
+                return ForwardStatus(
+                    spec: spec, state: forward.current, totals: forward.ledger.totals)
+            }
+            let forward = local.first { $0.spec == spec }
+            return ForwardStatus(
+                spec: spec,
+                state: forward.map { .listening(at: "\($0.localAddress)") } ?? .waiting,
+                totals: forward?.ledger.totals ?? FlowTotals())
+        }
+    }
+
+    /// The open flows of all forwards.
+    public func flows() -> [FlowStatus] {
+        local.flatMap { $0.ledger.flows } + reverse.flatMap { $0.ledger.flows }
+    }
+}

@@ -1,0 +1,143 @@
+internal import PathNetwork
+internal import PathTelemetry
+internal import PathTransport
+internal import Pathwise
+
+/// A connection that this side accepted: its stream begins with an opening, and the peer's answer
+/// comes before the first byte for the application.
+///
+/// Bytes of the application follow the opening at once, so that a connection costs no round trip
+/// more than a direct one. *Loop's thread.*
+final class LocalFlow: PumpedFlow {
+    private let session: Session
+    private let opening: Opening
+    /// Answers the application before the first byte; nil tells it by a reset only.
+    private let proxy: Proxy?
+    /// What has arrived of the peer's answer; nil when it was read.
+    private var answer: [UInt8]? = []
+
+    /// How an application that used a proxy learns of the answer.
+    enum Proxy {
+        case socks, http
+
+        func reply(_ result: ForwardResult) -> [UInt8] {
+            switch (self, result.code) {
+            case (.socks, .ok):
+                SocksDialog.reply(.succeeded, bound: SocketAddress(parsing: result.text))
+            case (.socks, let code): SocksDialog.reply(SocksDialog.Code(code))
+            case (.http, .ok): ConnectDialog.established
+            case (.http, let code):
+                ConnectDialog.answer(ConnectDialog.Status(code), LocalFlow.words(result))
+            }
+        }
+    }
+
+    init(
+        session: Session, opening: Opening, proxy: Proxy?, record: FlowRecord, ledger: FlowLedger
+    ) {
+        self.session = session
+        self.opening = opening
+        self.proxy = proxy
+        super.init(record: record, ledger: ledger)
+    }
+
+    /// Opens the stream and joins the loop; a connection for which there is no stream is refused.
+    ///
+    /// - Parameter early: bytes of the application that were read already.
+    func start(
+        _ socket: consuming TCPSocket, early: [UInt8] = [], allowance: Allowance?,
+        _ loop: FlowLoop
+    ) {
+        ledger.begin(record)
+        loop.add(self)
+        let descriptor = socket.descriptor
+        guard let stream = try? session.openStream(), loop.watch(descriptor, for: self) else {
+            let reply = proxy?.reply(
+                ForwardResult(.limitReached, "the session takes no more connections now"))
+            return refuse(socket, reply, loop)
+        }
+        observe(stream, loop)
+        var pump = Pump(socket: socket, stream: stream, record: record, allowance: allowance)
+        pump.send(opening.encoded(), isPayload: false)
+        pump.send(early)
+        self.pump = consume pump
+    }
+
+    private func refuse(
+        _ socket: consuming TCPSocket, _ reply: [UInt8]?, _ loop: FlowLoop
+    ) {
+        finish(loop, hasFailed: true)
+        if let reply {
+            Farewell(socket).start(reply, loop)
+        } else {
+            socket.resetOnClose()
+        }
+    }
+
+    override func takeTurn(_ loop: FlowLoop) {
+        if isStopped { return breakFlow(loop, hasFailed: answer != nil) }
+        if answer != nil, !readAnswer(loop) { return }
+        runPump(loop)
+    }
+
+    /// Reads the peer's answer, and sends what the application has meanwhile.
+    ///
+    /// - Returns: whether the answer was read and allows the connection.
+    private func readAnswer(_ loop: FlowLoop) -> Bool {
+        guard let stream, var bytes = answer else { return false }
+        reading: while true {
+            switch stream.readAvailable(into: loop.scratch) {
+            case .bytes(let count): bytes += loop.scratch[..<count]
+            case .nothing: break reading
+            case .end where !bytes.isEmpty: break reading
+            case .end, .broken:
+                fail(ForwardResult(.malformed, "the peer ended the connection"), loop)
+                return false
+            }
+            if bytes.count >= FlowLoop.pieceLength { break }
+        }
+        do throws(ForwardError) {
+            guard let (result, length) = try ForwardResult.read(bytes) else {
+                answer = bytes
+                if let state = pump?.runUp(loop.scratch, now: loop.now), state != .done {
+                    settle(state, loop)
+                }
+                return false
+            }
+            guard result.code == .ok else {
+                fail(result, loop)
+                return false
+            }
+            answer = nil
+            if let proxy { pump?.prepend(proxy.reply(result)) }
+            pump?.prepend(bytes[length...])
+            record.countReceived(bytes.count - length)
+            return true
+        } catch {
+            fail(ForwardResult(.malformed, "\(error)"), loop)
+            return false
+        }
+    }
+
+    private func fail(_ result: ForwardResult, _ loop: FlowLoop) {
+        guard let proxy else { return breakFlow(loop, hasFailed: true) }
+        stream?.cancel(code: PumpedFlow.brokenCode)
+        if let pump = pump.take() {
+            Farewell(pump.endPumping()).start(proxy.reply(result), loop)
+        }
+        finish(loop, hasFailed: true)
+    }
+
+    /// The reason in words, for the body of an HTTP answer.
+    private static func words(_ result: ForwardResult) -> String {
+        if !result.text.isEmpty { return result.text }
+        return switch result.code {
+        case .denied: "the other side's rules do not allow this target"
+        case .refused: "the target refuses connections"
+        case .unreachable: "no route leads to the target"
+        case .timedOut: "the target does not answer"
+        case .nameNotFound: "the target's name has no address"
+        default: "the target could not be reached"
+        }
+    }
+}

@@ -1,0 +1,95 @@
+internal import PathNetwork
+internal import PathTelemetry
+internal import Pathwise
+
+/// A member of the loop with a socket and a stream, and what both ends of a flow share.
+///
+/// *Loop's thread.*
+class PumpedFlow: LoopMember {
+    /// The code of RESET_STREAM and STOP_SENDING for a connection that was broken.
+    static let brokenCode: UInt64 = 1
+
+    final let record: FlowRecord
+    final let ledger: FlowLedger
+    /// Moves the bytes, once there is a stream and a connection.
+    final var pump: Pump?
+    final var stream: SessionStream?
+    private(set) final var isOver = false
+    /// Whether the peer stopped the stream, or the session has ended.
+    final var isStopped = false
+
+    init(record: FlowRecord, ledger: FlowLedger) {
+        self.record = record
+        self.ledger = ledger
+    }
+
+    /// Sends news of the stream to this member, from now on.
+    final func observe(_ stream: SessionStream, _ loop: FlowLoop) {
+        self.stream = stream
+        let token = token
+        stream.observe { [weak loop] news in
+            switch news {
+            case .changed: loop?.tell(token, .changed)
+            case .stopped: loop?.tell(token, .stopped)
+            case .ended: loop?.tell(token, .ended)
+            }
+        }
+    }
+
+    override final func note(_ news: FlowLoop.News) {
+        switch news {
+        case .changed: break
+        case .stopped, .ended: isStopped = true
+        }
+    }
+
+    override func note(readable: Bool, writable: Bool, fault: Bool) {
+        pump?.note(readable: readable, writable: writable)
+        if fault, pump?.isSocketBroken == true { isStopped = true }
+    }
+
+    /// Moves what can be moved; ends the flow when it is over.
+    final func runPump(_ loop: FlowLoop) {
+        if isStopped { return breakFlow(loop) }
+        guard let state = pump?.run(loop.scratch, now: loop.now) else { return }
+        settle(state, loop)
+    }
+
+    /// Does what the state of the pump asks for.
+    final func settle(_ state: Pump.State, _ loop: FlowLoop) {
+        switch state {
+        case .waiting: setDeadline(.distantFuture, loop)
+        case .busy: loop.schedule(self)
+        case .paused: setDeadline(loop.now + pause, loop)
+        case .done: finish(loop)
+        case .broken: breakFlow(loop)
+        }
+    }
+
+    /// How long to wait for more of the allowance.
+    var pause: TimeDelta { .milliseconds(10) }
+
+    /// Ends the flow in order: what was written is still delivered.
+    final func finish(_ loop: FlowLoop, hasFailed: Bool = false) {
+        guard !isOver else { return }
+        isOver = true
+        ledger.end(record, hasFailed: hasFailed)
+        loop.remove(self)
+        pump = nil
+        stream = nil
+        handleEnd()
+    }
+
+    /// Breaks the socket (RST) and the stream.
+    final func breakFlow(_ loop: FlowLoop, hasFailed: Bool = false) {
+        guard !isOver else { return }
+        pump?.breakSocket()
+        stream?.cancel(code: PumpedFlow.brokenCode)
+        finish(loop, hasFailed: hasFailed)
+    }
+
+    /// Called once, when the flow is over.
+    func handleEnd() {}
+
+    override final func abandon(_ loop: FlowLoop) { breakFlow(loop) }
+}
