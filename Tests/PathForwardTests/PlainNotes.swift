@@ -7,6 +7,7 @@ final class PlainNotes: Sendable {
     private let notes = Mutex<Set<String>>([])
 
     func note(_ text: String) { notes.withLock { _ = $0.insert(text) } }
+    var all: Set<String> { notes.withLock { $0 } }
     func has(_ text: String) -> Bool { notes.withLock { $0.contains(text) } }
 }
 

@@ -105,7 +105,7 @@ import Testing
             socket.resetOnClose()
         }
         let text = "reset of application: \(PlainSocket.Arrival.failed(ECONNRESET))"
-        #expect(await eventually { PlainNotes.shared.has(text) })
+        #expect(await eventually { PlainNotes.shared.has(text) }, "\(PlainNotes.shared.all)")
         #expect(await eventually { pair.service.flows().isEmpty && pair.forwarder.flows().isEmpty })
         await pair.close()
     }

@@ -1,7 +1,7 @@
-public import Pathwise
+package import Pathwise
 
 /// What a stream of the peer turned out to be.
-public enum FirstBytes: Sendable {
+package enum FirstBytes: Sendable {
     /// A forwarding stream, and what followed its opening.
     case opening(Opening, rest: [UInt8])
     /// Something else, for example an item of a transfer: the bytes that were read.
@@ -11,7 +11,7 @@ public enum FirstBytes: Sendable {
     ///
     /// - Throws: `ForwardError.malformedOpening` for a forwarding stream with a broken opening;
     ///   `SessionError` or `CancellationError` as `SessionStream.read`.
-    public static func read(from stream: SessionStream) async throws -> FirstBytes {
+    package static func read(from stream: SessionStream) async throws -> FirstBytes {
         var bytes: [UInt8] = []
         while true {
             if !bytes.prefix(4).elementsEqual(Opening.magic.prefix(bytes.count)) {

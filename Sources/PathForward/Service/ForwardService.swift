@@ -2,7 +2,7 @@ internal import Glibc
 internal import PathNetwork
 internal import PathTelemetry
 internal import PathTransport
-public import Pathwise
+package import Pathwise
 internal import Synchronization
 
 /// Serves the forwards of one peer over one session, within rules and an allowance.
@@ -12,7 +12,7 @@ internal import Synchronization
 ///
 /// `run` takes the streams that the peer opens, and hands those to its closure that are no
 /// forwards. *Any thread.*
-public final class ForwardService: Sendable {
+package final class ForwardService: Sendable {
     private let session: Session
     private let loop: FlowLoop
     private let rules: ForwardRules
@@ -27,7 +27,7 @@ public final class ForwardService: Sendable {
     ///   - loop: serves the sockets; one loop serves many sessions.
     ///   - rules: what the peer may connect to and listen on.
     ///   - allowance: of the peer, shared by all its sessions.
-    public init(
+    package init(
         _ session: Session, on loop: FlowLoop, rules: ForwardRules, allowance: Allowance
     ) {
         self.session = session
@@ -40,7 +40,7 @@ public final class ForwardService: Sendable {
     ///
     /// - Parameter otherwise: takes a stream that is no forward, with the bytes that were read of
     ///   it, and the stream of an `enrol` opening with all its bytes.
-    public func run(
+    package func run(
         otherwise: @escaping @Sendable (SessionStream, [UInt8]) async -> Void
     ) async {
         await withDiscardingTaskGroup { group in
@@ -69,7 +69,7 @@ public final class ForwardService: Sendable {
     /// Serves a stream whose opening was read.
     ///
     /// - Parameter rest: the bytes that followed the opening.
-    public func serve(_ stream: SessionStream, _ opening: Opening, rest: [UInt8]) async {
+    package func serve(_ stream: SessionStream, _ opening: Opening, rest: [UInt8]) async {
         guard !allowance.isExhausted else {
             return TargetFlow.answer(
                 stream, ForwardResult(.limitReached, "the allowance of bytes is used up"))
@@ -154,7 +154,7 @@ public final class ForwardService: Sendable {
     // MARK: status
 
     /// The open flows of this session.
-    public func flows() -> [FlowStatus] { ledger.flows }
+    package func flows() -> [FlowStatus] { ledger.flows }
     /// All flows of this session.
-    public var totals: FlowTotals { ledger.totals }
+    package var totals: FlowTotals { ledger.totals }
 }

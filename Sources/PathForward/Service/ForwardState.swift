@@ -1,5 +1,5 @@
 /// Where a forward listens now.
-public enum ForwardState: Hashable, Sendable {
+package enum ForwardState: Hashable, Sendable {
     /// There is no session, or the peer has not answered yet.
     case waiting
     /// Connections or datagrams are taken at this address.
@@ -9,8 +9,8 @@ public enum ForwardState: Hashable, Sendable {
 }
 
 /// One forward, for status.
-public struct ForwardStatus: Sendable {
-    public let spec: ForwardSpec
-    public let state: ForwardState
-    public let totals: FlowTotals
+package struct ForwardStatus: Sendable {
+    package let spec: ForwardSpec
+    package let state: ForwardState
+    package let totals: FlowTotals
 }

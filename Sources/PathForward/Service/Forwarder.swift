@@ -1,7 +1,7 @@
 internal import PathNetwork
 internal import PathTelemetry
 internal import PathTransport
-public import Pathwise
+package import Pathwise
 internal import Synchronization
 
 /// The forwards of a client: local listeners that stay, and the sessions that come and go.
@@ -16,7 +16,7 @@ internal import Synchronization
 ///
 /// TCP flows end with their session: a session that ends resets their sockets. New connections
 /// wait up to five seconds for the next session, and are reset after that. *Any thread.*
-public final class Forwarder: Sendable {
+package final class Forwarder: Sendable {
     private let loop: FlowLoop
     private let seat = SessionSeat()
     private let local: [TCPForward]
@@ -28,7 +28,7 @@ public final class Forwarder: Sendable {
     ///
     /// - Throws: `ForwardError.listen` for the first address that cannot be listened on; nothing
     ///   listens then.
-    public init(_ specs: [ForwardSpec]) throws(ForwardError) {
+    package init(_ specs: [ForwardSpec]) throws(ForwardError) {
         let loop: FlowLoop
         do throws(NetworkError) {
             loop = try FlowLoop()
@@ -51,7 +51,7 @@ public final class Forwarder: Sendable {
     }
 
     /// Uses a session for all flows from now on.
-    public func attach(_ session: Session) {
+    package func attach(_ session: Session) {
         seat.set(session)
         for forward in local { forward.attach() }
         var begun = reverse.map { forward in Task { await forward.run(session) } }
@@ -64,14 +64,14 @@ public final class Forwarder: Sendable {
     /// Stops using the session; new connections are held back for a while.
     ///
     /// Flows of the session end with it, not with this call.
-    public func detach() {
+    package func detach() {
         seat.set(nil)
         for forward in local { forward.detach() }
         replaceTasks([])
     }
 
     /// Stops listening, and breaks all flows.
-    public func close() {
+    package func close() {
         detach()
         loop.stop()
     }
@@ -117,7 +117,7 @@ public final class Forwarder: Sendable {
     // MARK: status
 
     /// All forwards in the order in which they were given.
-    public var forwards: [ForwardStatus] {
+    package var forwards: [ForwardStatus] {
         specs.map { spec in
             if let forward = reverse.first(where: { $0.spec == spec }) {
                 return ForwardStatus(
@@ -132,7 +132,7 @@ public final class Forwarder: Sendable {
     }
 
     /// The open flows of all forwards.
-    public func flows() -> [FlowStatus] {
+    package func flows() -> [FlowStatus] {
         local.flatMap { $0.ledger.flows } + reverse.flatMap { $0.ledger.flows }
     }
 }

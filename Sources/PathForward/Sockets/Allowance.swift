@@ -1,16 +1,16 @@
-public import PathTelemetry
+package import PathTelemetry
 internal import Synchronization
 
 /// What one client may use of a service.
-public struct ClientLimits: Hashable, Sendable {
+package struct ClientLimits: Hashable, Sendable {
     /// Flows at once.
-    public var flows: Int
+    package var flows: Int
     /// Payload of all flows in both directions, bytes per second; nil for no limit.
-    public var bytesPerSecond: Double?
+    package var bytesPerSecond: Double?
     /// Payload of all flows in both directions, bytes; nil for no limit.
-    public var byteCap: UInt64?
+    package var byteCap: UInt64?
 
-    public init(flows: Int = 4096, bytesPerSecond: Double? = nil, byteCap: UInt64? = nil) {
+    package init(flows: Int = 4096, bytesPerSecond: Double? = nil, byteCap: UInt64? = nil) {
         self.flows = flows
         self.bytesPerSecond = bytesPerSecond
         self.byteCap = byteCap
@@ -20,7 +20,7 @@ public struct ClientLimits: Hashable, Sendable {
 /// The payload that one client may still move: a token bucket and a cap.
 ///
 /// All sessions of a client share one, so that a new session brings no new allowance. *Any thread.*
-public final class Allowance: Sendable {
+package final class Allowance: Sendable {
     private struct State {
         /// Tokens, bytes; below zero after a datagram that was larger than what was left.
         var tokens: Double
@@ -28,24 +28,24 @@ public final class Allowance: Sendable {
         var used: UInt64 = 0
     }
 
-    public let limits: ClientLimits
+    package let limits: ClientLimits
     private let state: Mutex<State>
     /// The bucket holds what the rate gives in this time, and one piece at least.
     private static let depth = 0.1
 
-    public init(_ limits: ClientLimits, now: Instant) {
+    package init(_ limits: ClientLimits, now: Instant) {
         self.limits = limits
         state = Mutex(State(tokens: 0, filledAt: now))
     }
 
     /// The payload so far, bytes.
-    public var used: UInt64 { state.withLock { $0.used } }
+    package var used: UInt64 { state.withLock { $0.used } }
 
     /// Whether the cap is used up.
-    public var isExhausted: Bool { limits.byteCap.map { used >= $0 } ?? false }
+    package var isExhausted: Bool { limits.byteCap.map { used >= $0 } ?? false }
 
     /// How many of `wanted` bytes may be moved now; `spend` has to follow.
-    public func grant(_ wanted: Int, now: Instant) -> Int {
+    package func grant(_ wanted: Int, now: Instant) -> Int {
         guard limits.bytesPerSecond != nil || limits.byteCap != nil else { return wanted }
         return state.withLock { state in
             var granted = wanted
@@ -64,7 +64,7 @@ public final class Allowance: Sendable {
     }
 
     /// Counts payload that was moved.
-    public func spend(_ bytes: Int) {
+    package func spend(_ bytes: Int) {
         state.withLock { state in
             state.used += UInt64(max(0, bytes))
             if limits.bytesPerSecond != nil { state.tokens -= Double(bytes) }
@@ -72,7 +72,7 @@ public final class Allowance: Sendable {
     }
 
     /// How long until some bytes may be moved again, if `grant` gave none.
-    public var pause: TimeDelta {
+    package var pause: TimeDelta {
         guard let rate = limits.bytesPerSecond, rate > 0 else { return .seconds(1) }
         // A fifth of the bucket, so that small pieces do not wake a thread each.
         return TimeDelta(seconds: min(1, max(0.002, min(Allowance.depth / 5, 16_384 / rate))))

@@ -1,42 +1,42 @@
-public import PathTelemetry
+package import PathTelemetry
 internal import PathNetwork
 internal import Synchronization
 
 /// One flow, for status.
-public struct FlowStatus: Sendable {
+package struct FlowStatus: Sendable {
     /// What carries the flow.
-    public enum Kind: String, Sendable {
+    package enum Kind: String, Sendable {
         case tcp, udp, socks, http
     }
 
-    public let kind: Kind
+    package let kind: Kind
     /// Who opened it: the address of the application, or of the peer's application.
-    public let source: String
+    package let source: String
     /// Where it leads, once that is known.
-    public let target: String
-    public let flowClass: FlowClass
+    package let target: String
+    package let flowClass: FlowClass
     /// Payload into the session, bytes.
-    public let sentBytes: UInt64
+    package let sentBytes: UInt64
     /// Payload out of the session, bytes.
-    public let receivedBytes: UInt64
-    public let since: Instant
+    package let receivedBytes: UInt64
+    package let since: Instant
 }
 
 /// All flows of a forward or a service since it began.
-public struct FlowTotals: Hashable, Sendable {
+package struct FlowTotals: Hashable, Sendable {
     /// How many are open.
-    public var open = 0
+    package var open = 0
     /// How many were opened.
-    public var flows: UInt64 = 0
+    package var flows: UInt64 = 0
     /// How many failed before any byte: denied, refused, or without an answer.
-    public var failed: UInt64 = 0
+    package var failed: UInt64 = 0
     /// Payload into the session, bytes; of ended flows too.
-    public var sentBytes: UInt64 = 0
+    package var sentBytes: UInt64 = 0
     /// Payload out of the session, bytes; of ended flows too.
-    public var receivedBytes: UInt64 = 0
+    package var receivedBytes: UInt64 = 0
 
     /// Adds the totals of another forward.
-    public mutating func add(_ other: FlowTotals) {
+    package mutating func add(_ other: FlowTotals) {
         open += other.open
         flows += other.flows
         failed += other.failed

@@ -1,4 +1,4 @@
-public import PathNetwork
+package import PathNetwork
 internal import PathTelemetry
 internal import Synchronization
 
@@ -7,7 +7,7 @@ internal import Synchronization
 ///
 /// *Any thread*: `run`, `tell`, `stop`. *Loop's thread*: the rest, from its members. A member lives
 /// as long as it is in the loop.
-public final class FlowLoop: @unchecked Sendable {
+package final class FlowLoop: @unchecked Sendable {
     /// What may be told to a member from another thread.
     struct Note: Sendable {
         let token: UInt64
@@ -49,7 +49,7 @@ public final class FlowLoop: @unchecked Sendable {
     /// Starts the thread.
     ///
     /// - Throws: `NetworkError.system` if descriptors or threads are used up.
-    public init(named name: String = "pathwise-flows") throws(NetworkError) {
+    package init(named name: String = "pathwise-flows") throws(NetworkError) {
         poller = try Poller()
         waker = poller.waker
         do throws(WorkerThread.Refusal) {
@@ -76,7 +76,7 @@ public final class FlowLoop: @unchecked Sendable {
     }
 
     /// Ends the thread after the work that was given to it; open sockets are reset.
-    public func stop() {
+    package func stop() {
         inbox.withLock { $0.isStopping = true }
         waker.wake()
     }

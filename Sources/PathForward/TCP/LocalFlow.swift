@@ -75,8 +75,11 @@ final class LocalFlow: PumpedFlow {
     }
 
     override func takeTurn(_ loop: FlowLoop) {
-        if isStopped { return breakFlow(loop, hasFailed: answer != nil) }
-        if answer != nil, !readAnswer(loop) { return }
+        // A peer that refuses also stops the stream; its answer says why, so it is read first.
+        if answer != nil, !readAnswer(loop) {
+            if isStopped { breakFlow(loop, hasFailed: true) }
+            return
+        }
         runPump(loop)
     }
 
@@ -122,10 +125,9 @@ final class LocalFlow: PumpedFlow {
     private func fail(_ result: ForwardResult, _ loop: FlowLoop) {
         guard let proxy else { return breakFlow(loop, hasFailed: true) }
         stream?.cancel(code: PumpedFlow.brokenCode)
-        if let pump = pump.take() {
-            Farewell(pump.endPumping()).start(proxy.reply(result), loop)
-        }
+        let pump = pump.take()
         finish(loop, hasFailed: true)
+        if let pump { Farewell(pump.endPumping()).start(proxy.reply(result), loop) }
     }
 
     /// The reason in words, for the body of an HTTP answer.

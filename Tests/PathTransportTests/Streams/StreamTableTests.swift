@@ -219,6 +219,20 @@ import Testing
         #expect(table.lateBytes == 100 && table.count == 0)
     }
 
+    /// A reset right behind the last byte read must not look like the end of the stream.
+    @Test func aResetIsNoEnd() throws {
+        var table = StreamTable(isServer: true, configuration: small)
+        let id = StreamID(rawValue: 0)
+        try feed(&table, id, 0..<100)
+        var bytes = [UInt8](repeating: 0, count: 200)
+        let first = try bytes.withUnsafeMutableBytes { try table.read(id, into: $0) }
+        #expect(first.count == 100 && !first.isFinished)
+        try table.handleReset(id, StreamReset(code: 5, finalSize: 100))
+        #expect(throws: StreamError.unknownStream(id)) {
+            try bytes.withUnsafeMutableBytes { try table.read(id, into: $0) }
+        }
+    }
+
     @Test func stopIsAnsweredByAReset() throws {
         var pair = TablePair(seed: 3, configuration: small)
         let id = try pair.client.open()

@@ -187,10 +187,12 @@ struct StreamTable: ~Copyable {
     /// Reads bytes in order.
     ///
     /// - Returns: how many bytes, and whether the stream ended with them; it may be removed then.
+    /// - Throws: `unknownStream` after a reset of the peer, which is no end in order.
     mutating func read(
         _ id: StreamID, into buffer: UnsafeMutableRawBufferPointer
     ) throws(StreamError) -> (count: Int, isFinished: Bool) {
         let slot = try known(id, sends: false)
+        if slot.receive.resetCode != nil { throw .unknownStream(id) }
         let count = slot.receive.read(into: buffer)
         flow.handleConsumed(UInt64(count))
         if slot.receive.isWindowUpdateDue { tell(slot, .maxStreamData) }
