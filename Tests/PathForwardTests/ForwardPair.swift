@@ -28,7 +28,7 @@ final class ForwardPair: Sendable {
         clientKey = try PrivateKey.generate()
         var configuration = ServerConfiguration(
             key: key, clients: [clientKey.publicKey: PresharedKey?.none], policy: .minRTT)
-        configuration.connection.parameters.maximumStreams = 8192
+        configuration.connection.prepareForForwards()
         configure(&configuration.connection)
         let server = try Server(configuration, listen: [.loopback(port: 0)])
         let serverLoop = try FlowLoop()
@@ -59,7 +59,7 @@ final class ForwardPair: Sendable {
         var options = ClientOptions(
             identity: ClientIdentity(key: clientKey, peer: key.publicKey),
             plans: [PathPlan(name: "lo", remote: server.localAddresses[0])], policy: .minRTT)
-        options.connection.parameters.maximumStreams = 8192
+        options.connection.prepareForForwards()
         configure(&options.connection)
         session = try await Session.connect(options)
         forwarder.attach(session)

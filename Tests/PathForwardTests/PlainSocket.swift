@@ -143,7 +143,7 @@ final class PlainServer: Sendable {
     /// Answers every connection with what it received.
     static func echo() throws -> PlainServer {
         try PlainServer { socket in
-            while case .bytes(let bytes) = socket.read() {
+            while case .bytes(let bytes) = socket.read(atMost: 4096) {
                 if !socket.write(bytes) { return }
             }
             socket.finish()

@@ -174,12 +174,7 @@ import Testing
         try await connections(300)
     }
 
-    @Test(.enabled(if: getenv("PATHWISE_BENCH") != nil, "a measurement: PATHWISE_BENCH=1"))
-    func twoThousandConnectionsAtOnce() async throws {
-        try await connections(2000)
-    }
-
-    private func connections(_ count: Int) async throws {
+    func connections(_ count: Int) async throws {
         let target = try PlainServer.echo()
         let pair = try await ForwardPair(["tcp:0=127.0.0.1:\(target.port)"])
         let port = try pair.port()
@@ -212,9 +207,7 @@ import Testing
             while !PlainNotes.shared.has("read on") { usleep(5000) }
             PlainNotes.shared.note("read \(socket.readAll().bytes.count)")
         }
-        let pair = try await ForwardPair(["tcp:0=127.0.0.1:\(target.port)"]) {
-            $0.parameters.maximumStreamData = 256 << 10
-        }
+        let pair = try await ForwardPair(["tcp:0=127.0.0.1:\(target.port)"])
         let port = try pair.port()
         let before = ResidentMemory.bytes
         let taken = try await blocking {
@@ -242,6 +235,34 @@ import Testing
         // Kernel buffers of two connections, the stream's window and what the sender holds.
         #expect(taken < 40 << 20)
         #expect(await eventually { PlainNotes.shared.has("read \(taken)") })
+        await pair.close()
+    }
+
+    /// Forty downloads that nobody reads, far more than a stream's window each: others go on.
+    @Test func stuckConnectionsDoNotStopOthers() async throws {
+        let flood = try PlainServer { socket in
+            let piece = [UInt8](repeating: 1, count: 1 << 20)
+            for _ in 0..<8 where !socket.write(piece) { return }
+        }
+        let echo = try PlainServer.echo()
+        let pair = try await ForwardPair(
+            ["tcp:0=127.0.0.1:\(flood.port)", "tcp:0=127.0.0.1:\(echo.port)"])
+        let (port, other) = (try pair.port(0), try pair.port(1))
+        let stuck = try await blocking { (0..<40).compactMap { _ in PlainSocket.connect(port) } }
+        #expect(stuck.count == 40)
+        #expect(await eventually { flood.accepted == 40 })
+        // All windows are full now, or will be while the other connection runs.
+        let content = TCPFlowTests.content(1 << 20, seed: 4)
+        let received = try await blocking {
+            let socket = try #require(PlainSocket.connect(other))
+            try WorkerThread(named: "test-sender") {
+                socket.write(content)
+                socket.finish()
+            }.detach()
+            return socket.readAll()
+        }
+        #expect(received.bytes == content && received.end == .end)
+        for socket in stuck { socket.resetOnClose() }
         await pair.close()
     }
 

@@ -31,7 +31,9 @@ struct Session: ~Copyable, SentFrameSink {
         var streams = StreamConfiguration()
         streams.sendCapacity = configuration.streamSendCapacity
         streams.streamWindow = min(parameters.maximumStreamData, streams.maximumStreamWindow)
-        streams.connectionWindow = min(parameters.maximumData, streams.maximumConnectionWindow)
+        streams.connectionWindow = min(parameters.maximumData, 1 << 30)
+        streams.maximumConnectionWindow = max(
+            streams.maximumConnectionWindow, streams.connectionWindow)
         streams.maximumBidirectional = parameters.maximumStreams
         streams.maximumUnidirectional = parameters.maximumStreams
         self.streams = StreamTable(isServer: isServer, configuration: streams)
