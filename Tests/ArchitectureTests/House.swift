@@ -107,8 +107,6 @@ enum House {
         "PathTransport.halfOpenLimit": "a setting, as above",
         "PathTransport.handshakesBeforeCookies": "a setting, as above",
         "PathTransport.handshakesPerAddress": "a setting, as above",
-        "PathTransport.maximumData": "a setting, as above",
-        "PathTransport.maximumStreamData": "a setting, as above",
         "PathTransport.maximumAckDelay": "a setting, as above",
         "PathTransport.maximumMessage": "a setting, as above",
         "PathTransport.maximumPathName": "a setting, as above",
