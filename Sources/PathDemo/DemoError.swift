@@ -68,14 +68,14 @@ extension DemoError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .file(let operation, let path, let code):
-            let mend =
+            let fix =
                 switch code {
                 case ENOSPC, EDQUOT: "; free some space, or choose another place with --directory"
                 case EACCES, EPERM, EROFS: "; choose a directory that you may write to"
                 case ENOENT, ENOTDIR: "; make the directory above it first"
                 default: ""
                 }
-            return "cannot \(operation) '\(path)': \(String(cString: strerror(code)))\(mend)"
+            return "cannot \(operation) '\(path)': \(String(cString: strerror(code)))\(fix)"
         case .damaged(let policy, let what):
             return "the run with \(policy) is damaged (\(what)); run again, and report this"
         case .interrupted: return "interrupted"

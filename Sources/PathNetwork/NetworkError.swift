@@ -43,8 +43,8 @@ extension NetworkError: CustomStringConvertible {
         switch self {
         case .system(let operation, let target, let code):
             let problem = "cannot \(operation.rawValue) \(target): \(NetworkError.text(of: code))"
-            guard let mend = NetworkError.mend(operation, code) else { return problem }
-            return "\(problem); \(mend)"
+            guard let fix = NetworkError.fix(operation, code) else { return problem }
+            return "\(problem); \(fix)"
         case .unresolved(let name, let reason):
             return "cannot find an address for \(name): \(reason); "
                 + "check the spelling and the name server, or give the address itself"
@@ -52,18 +52,18 @@ extension NetworkError: CustomStringConvertible {
             return "'\(text)' is not HOST:PORT; "
                 + "write example.net:5000, 192.0.2.1:5000 or [2001:db8::1]:5000"
         case .malformedInterface(let name):
-            return "'\(name)' cannot be the name of an interface; 'ip link' lists those there are"
+            return "'\(name)' cannot be the name of an interface; 'ip link' lists the interfaces"
         }
     }
 
-    private static func mend(_ operation: Operation, _ code: Int32) -> String? {
+    private static func fix(_ operation: Operation, _ code: Int32) -> String? {
         switch (operation, code) {
         case (.bind, EADDRINUSE):
             "choose another port, or stop the program that uses it ('ss -ulpn' names it)"
         case (.listen, EADDRINUSE):
             "choose another port, or stop the program that uses it ('ss -tlpn' names it)"
         case (.bind, EADDRNOTAVAIL), (.listen, EADDRNOTAVAIL):
-            "no interface of this host has that address; 'ip address' lists those there are"
+            "no interface of this host has that address; 'ip address' lists the addresses"
         case (.bind, EACCES), (.listen, EACCES):
             "ports below 1024 need CAP_NET_BIND_SERVICE; choose a higher port"
         case (.bind, EINVAL), (.listen, EINVAL):
@@ -71,7 +71,7 @@ extension NetworkError: CustomStringConvertible {
         case (.bindToInterface, EPERM):
             "that needs CAP_NET_RAW; run with it, or bind by the interface's address instead"
         case (.bindToInterface, ENODEV):
-            "there is no such interface; 'ip link' lists those there are"
+            "there is no such interface; 'ip link' lists the interfaces"
         case (.openSocket, EAFNOSUPPORT):
             "this host has that address family switched off; use the other one"
         case (_, EMFILE), (_, ENFILE):

@@ -4,16 +4,16 @@
 public enum SimulationError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The option key does not exist.
     case unknownOption(key: String, value: String)
-    /// The key is known but its value is not allowed; `mend` says which values are.
-    case invalidOption(key: String, value: String, mend: String)
+    /// The key is known but its value is not allowed; `fix` says which values are.
+    case invalidOption(key: String, value: String, fix: String)
     /// The options are valid alone but contradict each other.
-    case conflictingOptions(keys: String, mend: String)
+    case conflictingOptions(keys: String, fix: String)
     /// The file could not be opened or read; `reason` is the system's text.
     case unreadableFile(path: String, reason: String)
     /// The file is not a Mahimahi trace; `line` counts from one.
-    case invalidTrace(path: String, line: Int, mend: String)
+    case invalidTrace(path: String, line: Int, fix: String)
     /// A line of the scenario file is invalid; `line` counts from one.
-    case invalidScenario(file: String, line: Int, mend: String)
+    case invalidScenario(file: String, line: Int, fix: String)
     /// The file has no scenario of that name.
     case unknownScenario(name: String, file: String, known: [String])
 
@@ -23,16 +23,16 @@ public enum SimulationError: Error, Hashable, Sendable, CustomStringConvertible 
             return "link option '\(clipped(key))=\(clipped(value))': no such key; use one of "
                 + LinkOption.all.map { String($0.key) }.joined(separator: ", ") + ", name, mtu"
                 + " (prefix f or r sets one direction only)"
-        case .invalidOption(let key, let value, let mend):
-            return "link option '\(clipped(key))=\(clipped(value))': \(mend)"
-        case .conflictingOptions(let keys, let mend):
-            return "link options \(keys): \(mend)"
+        case .invalidOption(let key, let value, let fix):
+            return "link option '\(clipped(key))=\(clipped(value))': \(fix)"
+        case .conflictingOptions(let keys, let fix):
+            return "link options \(keys): \(fix)"
         case .unreadableFile(let path, let reason):
             return "cannot read '\(clipped(path))': \(reason); check the name and the permissions"
-        case .invalidTrace(let path, let line, let mend):
-            return "trace '\(clipped(path))', line \(line): \(mend)"
-        case .invalidScenario(let file, let line, let mend):
-            return "scenario file '\(clipped(file))', line \(line): \(mend)"
+        case .invalidTrace(let path, let line, let fix):
+            return "trace '\(clipped(path))', line \(line): \(fix)"
+        case .invalidScenario(let file, let line, let fix):
+            return "scenario file '\(clipped(file))', line \(line): \(fix)"
         case .unknownScenario(let name, let file, let known):
             let listed = known.prefix(40).map(clipped).joined(separator: ", ")
             return "no scenario '\(clipped(name))' in '\(clipped(file))'; it has " + listed

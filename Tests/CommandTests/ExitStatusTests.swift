@@ -133,12 +133,12 @@ struct ExitStatusTests {
                 decisions: 0, forced: 0, withoutOutcome: 0, refused: 0), 65
         ),
         (SimulationError.unknownOption(key: "k", value: "v"), 64),
-        (SimulationError.invalidOption(key: "k", value: "v", mend: "m"), 64),
-        (SimulationError.conflictingOptions(keys: "k", mend: "m"), 64),
+        (SimulationError.invalidOption(key: "k", value: "v", fix: "m"), 64),
+        (SimulationError.conflictingOptions(keys: "k", fix: "m"), 64),
         (SimulationError.unknownScenario(name: "n", file: "f", known: []), 64),
         (SimulationError.unreadableFile(path: "p", reason: "r"), 66),
-        (SimulationError.invalidTrace(path: "p", line: 1, mend: "m"), 65),
-        (SimulationError.invalidScenario(file: "f", line: 1, mend: "m"), 65),
+        (SimulationError.invalidTrace(path: "p", line: 1, fix: "m"), 65),
+        (SimulationError.invalidScenario(file: "f", line: 1, fix: "m"), 65),
         (SyntaxProblem("s"), 64), (CommandFailure("c", .configuration), 78),
         (CancellationError(), 130),
     ]

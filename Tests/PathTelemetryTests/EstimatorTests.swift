@@ -146,15 +146,6 @@ private func at(_ milliseconds: Int64) -> Instant { .zero + .milliseconds(millis
         #expect(estimator.lastReply == at(5))
     }
 
-    @Test func sendRateIsBytesOfAboutASecond() {
-        var estimator = PathEstimator()
-        for step in 0..<1000 as Range<Int64> {
-            estimator.handleSent(bytes: 1000, now: at(step * 10))
-        }
-        // 1000 B every 10 ms: the geometric sum of e^-0.01.
-        #expect((estimator.sendRate - 1000 / (1 - exp(-0.01))).magnitude < 30)
-    }
-
     @Test func timeThatGoesBackAndAbsurdValuesDoNoHarm() {
         var random = SeededGenerator(seed: 11)
         var estimator = PathEstimator()
@@ -162,14 +153,13 @@ private func at(_ milliseconds: Int64) -> Instant { .zero + .milliseconds(millis
         for _ in 0..<20_000 {
             let now = Instant(nanoseconds: Int64(bitPattern: random.next()))
             let raw = TimeDelta(nanoseconds: Int64(bitPattern: random.next()))
-            switch random.next() % 5 {
+            switch random.next() % 4 {
             case 0:
                 estimator.handleAck(
                     rtt: raw, rawOneWayDelay: raw, bytes: Int(truncatingIfNeeded: random.next()),
                     deliveryRate: Double(bitPattern: random.next()), now: now)
             case 1: estimator.handleLoss(packets: Int.max, longestRun: .min, now: now)
             case 2: estimator.handleDelivered(packets: .max, now: now)
-            case 3: estimator.handleSent(bytes: .max, now: now)
             default: estimator.tick(now)
             }
             let shares = 0...1.0 ~= estimator.lossShareLong && 0...1.0 ~= estimator.lossShareShort

@@ -1,6 +1,6 @@
-public import PathLearning
+internal import PathLearning
 import PathTelemetry
-public import PathTrace
+internal import PathTrace
 
 /// Replays a policy over the decisions of one session in their order.
 ///

@@ -1,4 +1,4 @@
-public import DenseMath
+internal import DenseMath
 import Glibc
 
 /// Fits a logistic regression by Newton's method, in passes over streamed rows.

@@ -1,6 +1,6 @@
 import CKernels
 import DenseMath
-public import PathTelemetry
+internal import PathTelemetry
 
 /// Optimistic linear regression on the error of the heuristic, with weights shared by all paths.
 ///

@@ -41,12 +41,18 @@ enum SafeSet {
         (1 &<< UInt32(candidates.count)) &- 1
     }
 
+    /// The candidates whose reply is overdue.
+    ///
+    /// - Parameter each: called with the position of every candidate and whether it is overdue.
     @inline(__always)
-    static func overdue(_ candidates: Span<Candidate>) -> UInt32 {
+    static func overdue(
+        _ candidates: Span<Candidate>, each: (Int, Bool) -> Void = { _, _ in }
+    ) -> UInt32 {
         var overdue: UInt32 = 0
         for index in 0..<candidates.count {
             let isOverdue = SteadyPolicy.isSuspicious(candidates[index])
             overdue |= (isOverdue ? 1 : 0) &<< UInt32(index)
+            each(index, isOverdue)
         }
         return overdue
     }

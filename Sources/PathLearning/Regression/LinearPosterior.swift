@@ -1,4 +1,4 @@
-public import DenseMath
+internal import DenseMath
 
 /// Bayesian linear regression that learns online and discounts old observations.
 ///

@@ -13,7 +13,7 @@ struct Outages: LinkFault {
             guard fault.spans.count + spans.count <= LinkBounds.steps else {
                 throw .invalidOption(
                     key: "down", value: "...",
-                    mend: "at most \(LinkBounds.steps) outages; S-E/PERIOD repeats one")
+                    fix: "at most \(LinkBounds.steps) outages; S-E/PERIOD repeats one")
             }
             fault.spans += spans
         }

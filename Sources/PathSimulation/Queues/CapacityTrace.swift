@@ -31,8 +31,8 @@ public struct CapacityTrace: Sendable, Hashable {
         var value: UInt64 = 0
         var digits = 0
         var last: UInt32 = 0
-        func invalid(_ mend: String) -> SimulationError {
-            .invalidTrace(path: name, line: line, mend: mend)
+        func invalid(_ fix: String) -> SimulationError {
+            .invalidTrace(path: name, line: line, fix: fix)
         }
         func finish() throws(SimulationError) {
             guard digits > 0 else { return }

@@ -95,12 +95,12 @@ extension LinkParameters {
         if let last = rateSteps.last, step.at <= last.at {
             throw .invalidOption(
                 key: "rate@\(step.at.seconds)", value: "\(step.megabits)",
-                mend: "rate changes must be in ascending order of time")
+                fix: "rate changes must be in ascending order of time")
         }
         guard rateSteps.count < LinkBounds.steps else {
             throw .invalidOption(
                 key: "rate@\(step.at.seconds)", value: "\(step.megabits)",
-                mend: "at most \(LinkBounds.steps) rate changes; use trace=FILE for more")
+                fix: "at most \(LinkBounds.steps) rate changes; use trace=FILE for more")
         }
         rateSteps.append(step)
     }

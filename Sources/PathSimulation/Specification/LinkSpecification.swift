@@ -43,17 +43,17 @@ public struct LinkSpecification: Sendable, Hashable {
         guard text.utf8.count <= LinkBounds.optionText else {
             throw .conflictingOptions(
                 keys: "'\(clipped(text))'",
-                mend: "longer than \(LinkBounds.optionText) bytes; put rates into a trace file")
+                fix: "longer than \(LinkBounds.optionText) bytes; put rates into a trace file")
         }
         let options = text.split(separator: ",")
         guard !options.isEmpty else {
             throw .conflictingOptions(
-                keys: "''", mend: "give at least one, as rate=20,rtt=20 (rate=0 for no limit)")
+                keys: "''", fix: "give at least one, as rate=20,rtt=20 (rate=0 for no limit)")
         }
         for option in options {
             guard let equals = option.firstIndex(of: "=") else {
                 throw .invalidOption(
-                    key: String(option), value: "", mend: "no '='; write KEY=VALUE joined by ','")
+                    key: String(option), value: "", fix: "no '='; write KEY=VALUE joined by ','")
             }
             try set(
                 key: option[..<equals], value: option[option.index(after: equals)...],
@@ -72,14 +72,14 @@ public struct LinkSpecification: Sendable, Hashable {
             guard let bytes = Int(value), LinkBounds.packet.contains(bytes) else {
                 throw .invalidOption(
                     key: "mtu", value: String(value),
-                    mend: "use \(LinkBounds.packet.lowerBound) to \(LinkBounds.packet.upperBound)")
+                    fix: "use \(LinkBounds.packet.lowerBound) to \(LinkBounds.packet.upperBound)")
             }
             forward.maximumPacket = bytes
             backward.maximumPacket = bytes
         } else if key == "a" || key == "b" {
             throw .invalidOption(
                 key: String(key), value: String(value),
-                mend: "a simulated path has no addresses; leave it out")
+                fix: "a simulated path has no addresses; leave it out")
         } else if let option = LinkOption.named(key) {
             let set = try option.parse(OptionText(key: key, value: value, folder: folder))
             try set(&forward)
@@ -98,7 +98,7 @@ public struct LinkSpecification: Sendable, Hashable {
     private static func checkedName(_ text: Substring) throws(SimulationError) -> String {
         guard PlainName.allows(text) else {
             throw .invalidOption(
-                key: "name", value: String(text), mend: "use 1 to 32 of a-z A-Z 0-9 - _ .")
+                key: "name", value: String(text), fix: "use 1 to 32 of a-z A-Z 0-9 - _ .")
         }
         return String(text)
     }
@@ -106,11 +106,11 @@ public struct LinkSpecification: Sendable, Hashable {
     private func check(_ link: LinkParameters, _ direction: String) throws(SimulationError) {
         if !link.rateSteps.isEmpty, link.rateMegabits == 0 || link.trace != nil {
             throw .conflictingOptions(
-                keys: "rate@ (\(direction))", mend: "needs a rate= above 0 and no trace=")
+                keys: "rate@ (\(direction))", fix: "needs a rate= above 0 and no trace=")
         }
         if link.isNetem, link.trace != nil {
             throw .conflictingOptions(
-                keys: "netem=1 and trace= (\(direction))", mend: "leave one of them out")
+                keys: "netem=1 and trace= (\(direction))", fix: "leave one of them out")
         }
     }
 }

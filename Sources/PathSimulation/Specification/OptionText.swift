@@ -7,8 +7,8 @@ struct OptionText {
     /// Where relative file names start; empty is the current folder.
     var folder = ""
 
-    func invalid(_ mend: String) -> SimulationError {
-        .invalidOption(key: String(key), value: String(value), mend: mend)
+    func invalid(_ fix: String) -> SimulationError {
+        .invalidOption(key: String(key), value: String(value), fix: fix)
     }
 
     private func number(

@@ -57,7 +57,7 @@ public struct ScenarioFile: Sendable, Hashable {
             guard names.insert(scenario.name).inserted else {
                 throw .invalidScenario(
                     file: file, line: number,
-                    mend: "the name '\(clipped(scenario.name))' is there already; choose another")
+                    fix: "the name '\(clipped(scenario.name))' is there already; choose another")
             }
             scenarios.append(scenario)
         }
@@ -80,8 +80,8 @@ public struct ScenarioFile: Sendable, Hashable {
     ) throws(SimulationError) -> Scenario {
         let fields = line.split(separator: "|", maxSplits: 3, omittingEmptySubsequences: false)
             .map { String(trimmed($0)) }
-        func invalid(_ mend: String) -> SimulationError {
-            .invalidScenario(file: file, line: number, mend: mend)
+        func invalid(_ fix: String) -> SimulationError {
+            .invalidScenario(file: file, line: number, fix: fix)
         }
         guard fields.count >= 3 else { throw invalid("use: name | path options | sum | comment") }
         guard !fields[0].isEmpty, !fields[0].contains(" ") else {

@@ -26,24 +26,12 @@ public struct PathEstimator: Sendable {
     private var lossShort = DecayingShare()
     private var lossLong = DecayingShare()
 
-    private var sentTime: Instant?
-    private var sentBytes = 0.0
-
     /// The values that a decision reads.
     public private(set) var evidence = PathEvidence()
 
     public init() {}
 
     // MARK: Handle
-
-    /// Takes bytes that were sent on the path.
-    public mutating func handleSent(bytes: Int, now: Instant) {
-        if let sentTime {
-            sentBytes *= decayFactor(now - sentTime, timeConstant: PathEstimator.slow)
-        }
-        sentTime = now
-        sentBytes += Double(max(0, bytes))
-    }
 
     /// Takes an acknowledgement.
     ///
@@ -115,7 +103,6 @@ public struct PathEstimator: Sendable {
         publishAverages()
         decayLoss(to: now)
         publishLoss()
-        handleSent(bytes: 0, now: now)
     }
 
     private mutating func publishAverages() {
@@ -193,7 +180,4 @@ public struct PathEstimator: Sendable {
     var lossShareShort: Double { evidence.lossShort }
     /// Share of packets lost over about the last 5 s.
     var lossShareLong: Double { evidence.lossLong }
-
-    /// The sender's own load over about the last second, bytes per second.
-    var sendRate: Double { sentBytes / PathEstimator.slow }
 }

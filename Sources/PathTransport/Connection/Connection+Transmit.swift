@@ -39,7 +39,7 @@ extension Connection {
             handshake?.writeInitiation(
                 path: path, pathCount: alive.count, to: buffer, now: now) == true
         else { return nil }
-        paths[index].noteSent(datagrams: 1, bytes: InitiationPacket.length, now: now)
+        paths[index].noteSent(datagrams: 1, bytes: InitiationPacket.length)
         return transmit(index, length: InitiationPacket.length, segment: InitiationPacket.length)
     }
 
@@ -240,7 +240,7 @@ extension Connection {
         packet.sent.bytes = Int32(truncatingIfNeeded: length)
         paths[index].recovery.handleSent(packet.sent, now: now)
         if packet.sent.isAckEliciting { paths[index].lastAskedAt = now }
-        paths[index].noteSent(datagrams: 1, bytes: length, now: now)
+        paths[index].noteSent(datagrams: 1, bytes: length)
         return length
     }
 

@@ -47,10 +47,9 @@ extension Path {
     }
 
     /// Counts datagrams that were sent.
-    mutating func noteSent(datagrams: Int, bytes: Int, now: Instant) {
+    mutating func noteSent(datagrams: Int, bytes: Int) {
         statistics.packetsSent += UInt64(datagrams)
         statistics.bytesSent += UInt64(bytes)
-        estimator.handleSent(bytes: bytes, now: now)
         if !validation.isValidated { validation.bytesSent += bytes }
     }
 

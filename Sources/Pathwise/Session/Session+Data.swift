@@ -18,15 +18,16 @@ extension Session {
     ///
     /// - Parameters:
     ///   - bytes: of the message, which may be empty.
-    ///   - deadline: from now; nil for none.
+    ///   - deadline: from now, above zero; nil for none.
     ///   - isReliable: whether lost parts are retransmitted within the deadline; if not, the first
     ///     loss ends the message.
     /// - Returns: its number, which events use.
-    /// - Throws: `ended`, or `stream` with `messageSize` or `messageQueueFull`.
+    /// - Throws: `deadline`, `ended`, or `stream` with `messageSize` or `messageQueueFull`.
     @discardableResult
     public func sendMessage(
         _ bytes: [UInt8], deadline: Duration? = nil, isReliable: Bool = true
     ) throws(SessionError) -> UInt64 {
+        if let deadline, deadline <= .zero { throw .deadline(deadline) }
         try checkOpen()
         do throws(StreamError) {
             return try link.with { (connection, now) throws(StreamError) in
@@ -66,7 +67,7 @@ extension Session {
 
     /// Opens a stream that both sides can write to; the peer sees it with its first bytes.
     ///
-    /// - Throws: `ended`, or `stream` with `streamLimit` if the peer allows no more now.
+    /// - Throws: `deadline`, `ended`, or `stream` with `streamLimit` if the peer allows no more now.
     public func openStream() throws(SessionError) -> SessionStream {
         try checkOpen()
         do throws(StreamError) {

@@ -10,6 +10,10 @@ public enum SessionError: Error, Sendable {
     case network(NetworkError)
     /// None of these interfaces of this host leads to the server.
     case noPath([NetworkInterface])
+    /// No address was given: of the server, or to listen on.
+    case noAddress
+    /// A message cannot arrive by a deadline that has passed.
+    case deadline(Duration)
     case crypto(CryptoError)
     /// The policy or its model cannot be used.
     case learning(LearningError)
@@ -44,6 +48,9 @@ extension SessionError: CustomStringConvertible {
                 + (interfaces.isEmpty
                     ? "none" : interfaces.map(\.name).joined(separator: ", "))
                 + "); connect one, or give the paths to use"
+        case .noAddress: "no address was given; give at least one, as HOST:PORT"
+        case .deadline(let deadline):
+            "a message with a deadline of \(deadline) can only be late; give one above zero"
         case .crypto(let error): "\(error)"
         case .learning(let error): "\(error)"
         case .stream(let error): "\(error)"
@@ -59,7 +66,7 @@ extension SessionError: CustomStringConvertible {
         case .local: "the connection was closed by this side"
         case .peer(let code, let reason):
             code == 0
-                ? "the peer closed the connection before all was done"
+                ? "the peer closed the connection"
                 : "the peer closed the connection with code \(code)"
                     + (reason.isEmpty ? "" : ": \(EscapedText(reason))")
         case .idleTimeout:
@@ -70,8 +77,8 @@ extension SessionError: CustomStringConvertible {
                 + "firewalls let UDP through"
         case .refused(let reason): SessionError.text(of: reason)
         case .handshakeFailed:
-            "the server's answer does not fit its key or the pre-shared key; check --peer and "
-                + "--psk on this side, and the key and --psk of the server"
+            "the server's answer does not fit its key or the pre-shared key; check the server's "
+                + "public key and the pre-shared key on this side, and the keys of the server"
         case .protocolViolation(let text):
             "the peer broke the protocol (\(text)); use the same version on both sides"
         case .cryptography(let text): "cryptography failed: \(text)"
@@ -81,10 +88,10 @@ extension SessionError: CustomStringConvertible {
     private static func text(of reason: RefusalReason) -> String {
         switch reason {
         case .wrongServerKey:
-            "the server has another key than --peer says; "
+            "the server has another key than the one given; "
                 + "get its public key with 'pathwise pubkey' there"
         case .unknownClient:
-            "the server does not allow this client's key; add its public key there with --allow"
+            "the server does not allow this client's key; add its public key to the clients there"
         case .version: "the server speaks another protocol version; update the older side"
         case .busy:
             "the server was busy the whole time: it has all the connections it takes; "
@@ -92,7 +99,7 @@ extension SessionError: CustomStringConvertible {
         case .cipherSuite: "the server does not take this cipher suite; choose another"
         case .presharedKey:
             "the pre-shared key is not the one that the server has for this client; "
-                + "give both sides the same --psk file"
+                + "give both sides the same one"
         }
     }
 }

@@ -35,7 +35,7 @@ public struct ClientOptions: Sendable {
 
     /// Uses the paths that a planner finds on this host, now and whenever interfaces change.
     ///
-    /// - Throws: `noPath` if it finds none now, `learning` if the policy names a path that is not
+    /// - Throws: `noAddress` without an address of the server, `noPath` if it finds none now, `learning` if the policy names a path that is not
     ///   among them, `network` if the system does not list its interfaces.
     public init(
         identity: ClientIdentity, planner: PathPlanner, policy: PolicySpecification = .learned()
@@ -45,6 +45,9 @@ public struct ClientOptions: Sendable {
             interfaces = try InterfaceWatcher.list(includingLoopback: true)
         } catch {
             throw .network(error)
+        }
+        guard !planner.remotes.isEmpty || planner.rules.contains(where: { $0.remote != nil }) else {
+            throw .noAddress
         }
         plans = planner.plans(interfaces)
         guard !plans.isEmpty else { throw .noPath(interfaces) }

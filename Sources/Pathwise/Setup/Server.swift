@@ -24,12 +24,13 @@ public final class Server: Sendable {
     ///   - model: the model that the policy starts from, unless the configuration has one.
     ///   - recorder: records every client as a session; nil records nothing.
     ///   - seed: of all sessions' draws; nil takes one from the system's random source.
-    /// - Throws: `network` if an address cannot be listened on; `learning` if the model cannot be
+    /// - Throws: `noAddress` without one, `network` if an address cannot be listened on; `learning` if the model cannot be
     ///   used; `crypto` if libcrypto fails.
     public init(
         _ configuration: ServerConfiguration, listen addresses: [SocketAddress],
         model: StartingModel = .shipped, recorder: SessionRecorder? = nil, seed: UInt64? = nil
     ) throws(SessionError) {
+        guard !addresses.isEmpty else { throw .noAddress }
         let (sessions, continuation) = AsyncStream<Session>.makeStream()
         let clients = Guarded<[Int: Session]>([:])
         self.clients = clients

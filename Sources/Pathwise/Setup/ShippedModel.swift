@@ -1,6 +1,6 @@
 public import PathLearning
 
-/// The model that `learned` starts from by default: models/default.safetensors, which is part of
+/// The model that policies with the need `shippedModel` start from by default: models/default.safetensors, which is part of
 /// the binary.
 public enum ShippedModel {
     /// Its path in the source, for errors and tables.
@@ -20,7 +20,7 @@ public enum ShippedModel {
 
 /// The model that a policy starts from.
 public enum StartingModel: Sendable {
-    /// The library's own for `learned`; none for other policies.
+    /// The library's own for policies that need it, as `learned` does; none for others.
     case shipped
     /// The caller's: `.given(try Model.load("model.safetensors"))`.
     case given(Model)
@@ -31,7 +31,7 @@ public enum StartingModel: Sendable {
     public func load(for policy: PolicySpecification) throws(LearningError) -> Model? {
         switch self {
         case .shipped:
-            try policy.name == PolicySpecification.learned().name ? ShippedModel.load() : nil
+            try policy.needs.shippedModel ? ShippedModel.load() : nil
         case .given(let model): model
         case .untrained: nil
         }

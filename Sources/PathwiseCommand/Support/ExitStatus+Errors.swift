@@ -127,6 +127,7 @@ extension ExitStatus {
         case .ended(let reason): self = ExitStatus(reason)
         case .network(let error): self = ExitStatus(error)
         case .noPath: self = .unavailable
+        case .noAddress, .deadline: self = .usage
         case .crypto(let error): self = ExitStatus(error)
         case .learning(let error): self = ExitStatus(error)
         case .stream(let error): self = ExitStatus(error)

@@ -38,7 +38,7 @@ extension SendJob {
             lines.append(
                 (isComplete
                     ? "sent \(stored)"
-                    : "handed over \(SessionSummary.bytes(handedOver)), \(stored) of stored items,")
+                    : "sent \(SessionSummary.bytes(handedOver)), of which \(stored) are stored,")
                     + " in \(NumberText.fixed(seconds, 2)) s: "
                     + "\(SessionSummary.rate(goodput)), policy \(status.policy), "
                     + NumberText.counted(Int(clamping: status.statistics.failovers), "failover"))

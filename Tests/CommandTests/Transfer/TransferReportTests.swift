@@ -175,8 +175,8 @@ import Testing
             #expect(!received.errors.contains("complete"), "\(received.errors)")
             let said =
                 isAlone
-                ? "handed over 6 B, 0 B of stored items,"
-                : "handed over 40.0 kB, 40.0 kB of stored items,"
+                ? "sent 6 B, of which 0 B are stored,"
+                : "sent 40.0 kB, of which 40.0 kB are stored,"
             #expect(sent.output.contains(said), "\(sent.output)")
             #expect(sent.output.contains("0 failovers"))
         }

@@ -1,6 +1,6 @@
 import CKernels
 import DenseMath
-public import PathTelemetry
+internal import PathTelemetry
 
 /// Parameters of falcon.
 public struct FalconSettings: PolicySettings {

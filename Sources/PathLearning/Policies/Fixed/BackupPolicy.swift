@@ -1,4 +1,4 @@
-public import PathTelemetry
+internal import PathTelemetry
 
 /// Parameters of backup.
 public struct BackupSettings: PolicySettings {

@@ -1,4 +1,4 @@
-public import PathTelemetry
+internal import PathTelemetry
 
 /// Parameters of ecf.
 public struct ECFSettings: PolicySettings {

@@ -1,4 +1,4 @@
-public import PathTelemetry
+internal import PathTelemetry
 
 /// Uses the paths in turn and skips those without room.
 struct RoundRobinPolicy: Policy {

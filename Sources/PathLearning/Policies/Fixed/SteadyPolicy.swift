@@ -1,4 +1,4 @@
-public import PathTelemetry
+internal import PathTelemetry
 
 /// Age-aware min-RTT with hysteresis: the fallback, and the baseline that a learned policy must not
 /// be materially worse than.

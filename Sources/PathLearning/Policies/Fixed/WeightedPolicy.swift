@@ -1,5 +1,5 @@
 import Glibc
-public import PathTelemetry
+internal import PathTelemetry
 
 /// The source of the weights of `weighted`.
 public struct WeightedSettings: PolicySettings {

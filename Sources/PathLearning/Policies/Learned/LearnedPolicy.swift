@@ -1,6 +1,6 @@
 import CKernels
 import Glibc
-public import PathTelemetry
+internal import PathTelemetry
 
 /// The default policy: it starts as the heuristic or a trained model and learns online under a
 /// guard.
@@ -167,6 +167,7 @@ extension LearnedPolicy {
         needs: { _ in
             PolicyNeeds().with {
                 $0.model = true
+                $0.shippedModel = true
                 $0.forcedFeedback = true
             }
         }

@@ -37,19 +37,17 @@ struct LearnedScorer: Sendable {
     mutating func evaluate(
         _ candidates: Span<Candidate>, burst: BurstContext, in memory: UnsafeMutablePointer<Double>
     ) -> LearnedEvaluation {
+        // Before the kernel, so that the processor works on both at once.
+        let estimates = memory + 3 * PathID.limit
+        let overdue = SafeSet.overdue(candidates) { index, isOverdue in
+            estimates[index] = SteadyPolicy.estimate(candidates[index], isOverdue: isOverdue)
+        }
         let perPrice = cost.price(bytes: burst.bytes, pricePerGB: 1)
         let current = burst.currentPath?.index ?? -1
         let isFinite = candidates.withKernel { first, step, count in
             ck_learned_costs(
                 terms, perPrice, current, weights, FeatureSchema.count, stride, first, step, count,
                 memory) != 0
-        }
-        let estimates = memory + 3 * PathID.limit
-        var overdue: UInt32 = 0
-        for index in 0..<candidates.count {
-            let isOverdue = SteadyPolicy.isSuspicious(candidates[index])
-            overdue |= (isOverdue ? 1 : 0) &<< UInt32(index)
-            estimates[index] = SteadyPolicy.estimate(candidates[index], isOverdue: isOverdue)
         }
         return LearnedEvaluation(rows: memory, overdue: overdue, isFinite: isFinite ?? false)
     }

@@ -1,6 +1,6 @@
 import DenseMath
 import Glibc
-public import PathTelemetry
+internal import PathTelemetry
 
 /// Parameters of peekaboo.
 public struct PeekabooSettings: PolicySettings {

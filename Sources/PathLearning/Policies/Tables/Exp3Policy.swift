@@ -1,5 +1,5 @@
 import Glibc
-public import PathTelemetry
+internal import PathTelemetry
 
 /// Parameters of exp3 and exp4.
 public struct ExponentialSettings: PolicySettings {

@@ -1,5 +1,5 @@
 import Glibc
-public import PathTelemetry
+internal import PathTelemetry
 
 /// Exponential weights on experts: fixed policies give advice, and experts whose advice costs less
 /// are followed more often.

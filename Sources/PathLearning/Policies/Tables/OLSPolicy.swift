@@ -1,5 +1,5 @@
 import Glibc
-public import PathTelemetry
+internal import PathTelemetry
 
 /// Parameters of ols.
 public struct OLSSettings: PolicySettings {

@@ -1,4 +1,4 @@
-public import PathTelemetry
+internal import PathTelemetry
 
 /// The MAC that a first handshake message carries, so that a server drops other datagrams cheaply.
 ///

@@ -1,4 +1,4 @@
-public import PathTelemetry
+internal import PathTelemetry
 
 /// When a client made a first message, by its own clock: nanoseconds since 1970, UTC.
 ///

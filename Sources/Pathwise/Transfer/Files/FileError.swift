@@ -46,7 +46,7 @@ extension FileError: CustomStringConvertible {
             case ENOTDIR, ELOOP: "a link or a file stands where a folder has to be; move it away"
             case ENAMETOOLONG: "the file system takes no name of that length"
             case EMFILE, ENFILE: "raise the limit of open files (ulimit -n)"
-            case EPIPE: "what reads it has gone"
+            case EPIPE: "the program that reads it has ended"
             case EBADF: "it is closed; open it, or name a file"
             default: "see the system's message"
             }
