@@ -67,4 +67,32 @@ struct FlowBenchmark {
     @Test func twoThousandConnectionsAtOnce() async throws {
         try await TCPFlowTests().connections(2000)
     }
+
+    /// The difference to the same connections without a forward, whose threads and buffers are of
+    /// the test.
+    @Test func memoryOfAnIdleConnection() async throws {
+        let target = try PlainServer.echo()
+        let pair = try await ForwardPair(["tcp:0=127.0.0.1:\(target.port)"])
+        let port = try pair.port()
+        let (direct, used, idle) = try await blocking {
+            func open(_ port: UInt16) -> [PlainSocket] {
+                let sockets = (0..<2000).compactMap { _ in PlainSocket.connect(port) }
+                for socket in sockets { socket.write([UInt8](repeating: 1, count: 2000)) }
+                for socket in sockets { #expect(socket.read(exactly: 2000).count == 2000) }
+                return sockets
+            }
+            let before = ResidentMemory.bytes
+            let plain = open(target.port)
+            let direct = ResidentMemory.bytes
+            let forwarded = open(port)
+            let used = ResidentMemory.bytes
+            sleep(6)
+            let idle = ResidentMemory.bytes
+            #expect(plain.count + forwarded.count == 4000)
+            return (direct - before, used - direct, idle - direct)
+        }
+        print("resident memory of a connection, both sides together:")
+        print("  used \((used - direct) / 2000) bytes, idle \((idle - direct) / 2000) bytes")
+        await pair.close()
+    }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import PathNetwork
 import PathTelemetry
 import PathTransport
 import Pathwise
@@ -73,6 +74,45 @@ import Testing
         let totals = pair.forwarder.forwards[0].totals
         #expect(totals.flows == 3 && totals.failed == 3 && totals.open == 0)
         await pair.close()
+    }
+
+    /// Clients that say nothing, or stop half-way, are dropped; the usual time is 30 seconds.
+    @Test func slowClientsOfAProxyAreDropped() async throws {
+        let loop = try FlowLoop()
+        defer { loop.stop() }
+        for (text, first) in [
+            ("socks:0", [5, 1]), ("http:0", Array("CONNECT a".utf8)), ("http:0", []),
+        ] {
+            let forward = try TCPForward(
+                try ForwardSpec(parsing: text), seat: SessionSeat(), relays: nil, loop: loop,
+                patience: .milliseconds(100))
+            forward.attach()
+            let (port, start) = (forward.localAddress.port, MonotonicClock.now())
+            let end = try await blocking {
+                let socket = try #require(PlainSocket.connect(port))
+                socket.write(first)
+                return socket.readAll()
+            }
+            #expect(end.bytes == [] && end.end == .end)
+            #expect(MonotonicClock.now() - start >= .milliseconds(100))
+        }
+    }
+
+    /// Without a session a proxy says so; a plain forward resets.
+    @Test func aProxyWithoutASessionSaysSo() async throws {
+        let loop = try FlowLoop()
+        defer { loop.stop() }
+        let forward = try TCPForward(
+            try ForwardSpec(parsing: "http:0"), seat: SessionSeat(), relays: nil, loop: loop)
+        forward.attach()
+        let port = forward.localAddress.port
+        let answer = try await blocking {
+            let socket = try #require(PlainSocket.connect(port))
+            socket.write("CONNECT a:1 HTTP/1.1\r\n\r\n")
+            return socket.readAll().bytes
+        }
+        let text = String(decoding: answer, as: UTF8.self)
+        #expect(text.hasPrefix("HTTP/1.1 502 ") && text.hasSuffix("there is no session now\n"))
     }
 
     @Test func httpReachesATarget() async throws {

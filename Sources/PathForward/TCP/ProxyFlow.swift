@@ -39,7 +39,7 @@ final class ProxyFlow: LoopMember {
     /// Joins the loop.
     func start(_ loop: FlowLoop) {
         loop.add(self)
-        setDeadline(loop.now + ProxyFlow.patience, loop)
+        setDeadline(loop.now + forward.patience, loop)
         if let descriptor = socket?.descriptor, !loop.watch(descriptor, for: self) { end(loop) }
     }
 

@@ -15,6 +15,11 @@ class PumpedFlow: LoopMember {
     final var pump: Pump?
     final var stream: SessionStream?
     private(set) final var isOver = false
+    /// The payload of both directions at the last look, and whether the stream may hold memory.
+    private final var movedBytes: UInt64 = 0
+    private final var holdsMemory = true
+    /// After this time without payload the memory is given back.
+    private static let idleSeconds: Int64 = 3
     /// Whether the peer stopped the stream, or the session has ended.
     final var isStopped = false
 
@@ -58,12 +63,27 @@ class PumpedFlow: LoopMember {
     /// Does what the state of the pump asks for.
     final func settle(_ state: Pump.State, _ loop: FlowLoop) {
         switch state {
-        case .waiting: setDeadline(.distantFuture, loop)
+        case .waiting: rest(loop)
         case .busy: loop.schedule(self)
         case .paused: setDeadline(loop.now + pause, loop)
         case .done: finish(loop)
         case .broken: breakFlow(loop)
         }
+    }
+
+    /// Waits; a flow that has been idle for some seconds gives its stream's memory back.
+    private func rest(_ loop: FlowLoop) {
+        let bytes = record.sentBytes &+ record.receivedBytes
+        if bytes != movedBytes {
+            movedBytes = bytes
+            holdsMemory = true
+        } else if holdsMemory, loop.now >= deadline {
+            holdsMemory = stream?.releaseIdleMemory() == false
+        }
+        // Whole seconds, so that many flows are looked at together.
+        let seconds = loop.now.nanoseconds / 1_000_000_000 + PumpedFlow.idleSeconds
+        setDeadline(
+            holdsMemory ? Instant(nanoseconds: seconds * 1_000_000_000) : .distantFuture, loop)
     }
 
     /// How long to wait for more of the allowance.

@@ -28,6 +28,8 @@ final class TCPForward: Sendable {
     private let seat: SessionSeat
     private let relays: RelayOpener?
     private let loop: FlowLoop
+    /// How long a proxy's client may take to say where it wants to go.
+    let patience: TimeDelta
     /// Used on the loop's thread only.
     nonisolated(unsafe) private weak var listener: TCPListener?
 
@@ -35,7 +37,8 @@ final class TCPForward: Sendable {
     ///
     /// - Throws: `listen` if the address cannot be listened on.
     init(
-        _ spec: ForwardSpec, seat: SessionSeat, relays: RelayOpener?, loop: FlowLoop
+        _ spec: ForwardSpec, seat: SessionSeat, relays: RelayOpener?, loop: FlowLoop,
+        patience: TimeDelta = ProxyFlow.patience
     ) throws(ForwardError) {
         guard let address = spec.listen.address else {
             throw .malformedForward(spec.text, "what listens is an address")
@@ -50,6 +53,7 @@ final class TCPForward: Sendable {
         self.seat = seat
         self.relays = relays
         self.loop = loop
+        self.patience = patience
         let local = socket.localAddress ?? address
         localAddress = local
         let listener = TCPListener(

@@ -28,6 +28,13 @@ extension Connection {
         return try session.streams.room(of: stream)
     }
 
+    /// Frees the memory of a stream in which nothing is under way; the next bytes allocate it again.
+    ///
+    /// - Returns: whether it holds none any more.
+    public mutating func releaseIdleMemory(of stream: StreamID) -> Bool {
+        session.streams.releaseIdleMemory(of: stream)
+    }
+
     /// Ends the stream after the bytes written so far.
     public mutating func finish(_ stream: StreamID) throws(StreamError) {
         try session.streams.finish(stream)

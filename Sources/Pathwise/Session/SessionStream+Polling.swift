@@ -60,6 +60,13 @@ extension SessionStream {
         }
     }
 
+    /// Frees the stream's memory if nothing is under way; the next bytes allocate it again.
+    ///
+    /// - Returns: whether it holds none any more.
+    package func releaseIdleMemory() -> Bool {
+        link.with { connection, _ in connection.releaseIdleMemory(of: id) }
+    }
+
     /// How many bytes the stream takes now; if none, news tells when it takes more.
     ///
     /// - Returns: nil if the stream or the session is over.

@@ -233,6 +233,24 @@ import Testing
         }
     }
 
+    /// Memory goes back when nothing is under way, and the stream goes on after that.
+    @Test func idleStreamsHoldNoMemory() throws {
+        var table = StreamTable(isServer: true, configuration: small)
+        let id = StreamID(rawValue: 0)
+        try feed(&table, id, 0..<100)
+        let written = [UInt8](repeating: 3, count: 100)
+        for _ in 0..<2 {
+            #expect(try written.withUnsafeBytes { try table.write(id, $0) } == 100)
+            let frame = try #require(table.nextChunk(limit: 5000))
+            #expect(!table.releaseIdleMemory(of: id))
+            table.handleAcked(frame)
+            var bytes = [UInt8](repeating: 0, count: 200)
+            #expect(try bytes.withUnsafeMutableBytes { try table.read(id, into: $0) }.count == 100)
+            #expect(table.releaseIdleMemory(of: id))
+            try feed(&table, id, 100..<200)
+        }
+    }
+
     @Test func stopIsAnsweredByAReset() throws {
         var pair = TablePair(seed: 3, configuration: small)
         let id = try pair.client.open()

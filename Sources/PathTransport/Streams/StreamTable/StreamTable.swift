@@ -172,6 +172,14 @@ struct StreamTable: ~Copyable {
         return room
     }
 
+    /// Frees the memory of both halves as far as they hold nothing; false if one still holds bytes.
+    func releaseIdleMemory(of id: StreamID) -> Bool {
+        guard let slot = slot(id) else { return true }
+        slot.send.releaseIdleMemory()
+        slot.receive.releaseIdleMemory()
+        return slot.send.memoryBytes == 0 && slot.receive.memoryBytes == 0
+    }
+
     /// Ends the sending half after the bytes written so far.
     mutating func finish(_ id: StreamID) throws(StreamError) {
         let slot = try known(id, sends: true)
