@@ -15,7 +15,7 @@
 typedef union {
     struct cmsghdr header;
     char room[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo)) +
-              CMSG_SPACE(sizeof(struct timespec)) + CMSG_SPACE(sizeof(int))];
+              CMSG_SPACE(sizeof(struct timespec)) + 2 * CMSG_SPACE(sizeof(int))];
 } control;
 
 struct clu_receiver {
@@ -37,7 +37,7 @@ static void prepare(clu_receiver *receiver, unsigned i)
     message->msg_flags = 0;
 }
 
-clu_receiver *clu_receiver_create(void *bytes, size_t stride, unsigned messages)
+clu_receiver *clu_receiver_create(void *bytes, size_t stride, size_t headroom, unsigned messages)
 {
     clu_receiver *receiver = calloc(1, sizeof *receiver);
     if (!receiver)
@@ -52,7 +52,8 @@ clu_receiver *clu_receiver_create(void *bytes, size_t stride, unsigned messages)
         return NULL;
     }
     for (unsigned i = 0; i < messages; i++) {
-        receiver->vectors[i] = (struct iovec){ (char *)bytes + i * stride, stride };
+        receiver->vectors[i] = (struct iovec){ (char *)bytes + i * stride + headroom,
+                                               stride - headroom };
         receiver->headers[i].msg_hdr.msg_iov = &receiver->vectors[i];
         receiver->headers[i].msg_hdr.msg_iovlen = 1;
         prepare(receiver, i);
@@ -93,6 +94,12 @@ static void read_control(struct msghdr *message, clu_received *out)
             memcpy(&info, CMSG_DATA(c), sizeof info);
             clu_from_in6(&info.ipi6_addr, &out->local);
             out->interface = info.ipi6_ifindex;
+        } else if (c->cmsg_level == SOL_IP && c->cmsg_type == IP_TOS) {
+            memcpy(&out->traffic_class, CMSG_DATA(c), 1);
+        } else if (c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_TCLASS) {
+            int value;
+            memcpy(&value, CMSG_DATA(c), sizeof value);
+            out->traffic_class = (uint8_t)value;
         }
     }
 }

@@ -13,7 +13,8 @@ enum { MAX_MESSAGES = 64 };
 
 typedef union {
     struct cmsghdr header;
-    char room[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t))];
+    char room[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t)) +
+              CMSG_SPACE(sizeof(int))];
 } control;
 
 static void add(struct msghdr *message, int level, int type, const void *data, size_t length)
@@ -32,9 +33,20 @@ static int address_message(struct msghdr *message, const clu_route *route,
                            struct sockaddr_storage *name, control *room)
 {
     *message = (struct msghdr){ .msg_name = name, .msg_control = room };
-    message->msg_namelen = clu_to_sockaddr(&route->to, route->socket_family, name);
-    if (!message->msg_namelen)
-        return -EAFNOSUPPORT;
+    if (route->to.family) {
+        message->msg_namelen = clu_to_sockaddr(&route->to, route->socket_family, name);
+        if (!message->msg_namelen)
+            return -EAFNOSUPPORT;
+    } else {
+        message->msg_name = NULL;
+    }
+    if (route->traffic_class) {
+        int value = route->traffic_class;
+        if (route->socket_family == 4)
+            add(message, SOL_IP, IP_TOS, &value, sizeof value);
+        else
+            add(message, SOL_IPV6, IPV6_TCLASS, &value, sizeof value);
+    }
     if (route->from.family || route->interface) {
         if (route->from.family && route->from.family != route->to.family)
             return -EAFNOSUPPORT;

@@ -67,6 +67,10 @@ static const struct { int level, name; } options[] = {
     [CLU_PACKET_INFO_6] = { SOL_IPV6, IPV6_RECVPKTINFO },
     [CLU_MTU_4] = { SOL_IP, IP_MTU },
     [CLU_MTU_6] = { SOL_IPV6, IPV6_MTU },
+    [CLU_FRAGMENT_4] = { SOL_IP, IP_MTU_DISCOVER },
+    [CLU_FRAGMENT_6] = { SOL_IPV6, IPV6_MTU_DISCOVER },
+    [CLU_TRAFFIC_CLASS_4] = { SOL_IP, IP_RECVTOS },
+    [CLU_TRAFFIC_CLASS_6] = { SOL_IPV6, IPV6_RECVTCLASS },
 };
 
 int clu_set_option(int fd, clu_option option, int value)
@@ -75,6 +79,10 @@ int clu_set_option(int fd, clu_option option, int value)
         value = value ? IP_PMTUDISC_PROBE : IP_PMTUDISC_WANT;
     if (option == CLU_PROBE_MTU_6)
         value = value ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_WANT;
+    if (option == CLU_FRAGMENT_4)
+        value = value ? IP_PMTUDISC_DONT : IP_PMTUDISC_WANT;
+    if (option == CLU_FRAGMENT_6)
+        value = value ? IPV6_PMTUDISC_DONT : IPV6_PMTUDISC_WANT;
     return setsockopt(fd, options[option].level, options[option].name, &value, sizeof value)
         ? -errno : 0;
 }

@@ -68,6 +68,8 @@ extension NetworkError: CustomStringConvertible {
             "ports below 1024 need CAP_NET_BIND_SERVICE; choose a higher port"
         case (.bind, EINVAL), (.listen, EINVAL):
             "a link-local address needs its interface: write [fe80::1%2]:5000, with its index"
+        case (.connect, ENETUNREACH), (.connect, EHOSTUNREACH):
+            "this host has no route to it; 'ip route' lists those there are"
         case (.bindToInterface, EPERM):
             "that needs CAP_NET_RAW; run with it, or bind by the interface's address instead"
         case (.bindToInterface, ENODEV):

@@ -37,7 +37,9 @@ typedef enum {
     CLU_REUSE_PORT, CLU_TIMESTAMPS, CLU_GRO, CLU_V6_ONLY,
     CLU_PROBE_MTU_4, CLU_PROBE_MTU_6,   /* IP_PMTUDISC_PROBE: don't fragment, ignore the cache */
     CLU_RECEIVE_ERRORS_4, CLU_RECEIVE_ERRORS_6, CLU_PACKET_INFO_4, CLU_PACKET_INFO_6,
-    CLU_MTU_4, CLU_MTU_6                /* MTU of a connected socket's route; read-only */
+    CLU_MTU_4, CLU_MTU_6,               /* MTU of a connected socket's route; read-only */
+    CLU_FRAGMENT_4, CLU_FRAGMENT_6,     /* IP_PMTUDISC_DONT: large datagrams are fragmented */
+    CLU_TRAFFIC_CLASS_4, CLU_TRAFFIC_CLASS_6    /* report the traffic class of what arrives */
 } clu_option;
 int clu_set_option(int fd, clu_option option, int value);
 int clu_get_option(int fd, clu_option option, int *value);
@@ -52,9 +54,10 @@ int clu_receive_drops(int fd, uint32_t *drops);
  * socket_family is the family of the socket: an IPv6 socket sends to mapped IPv4 addresses.
  */
 typedef struct {
-    clu_address to, from;
+    clu_address to, from;           /* to.family 0: where the socket is connected to */
     uint32_t interface;
     int socket_family;
+    uint8_t traffic_class;          /* DSCP and ECN */
 } clu_route;
 
 /* One sendmsg; with 0 < segment < count as one UDP_SEGMENT batch. Returns the bytes sent. */
@@ -72,12 +75,16 @@ typedef struct {
     uint32_t length;
     uint32_t segment;               /* bytes of each joined datagram (GRO); the last may be less */
     uint32_t truncated;
+    uint8_t traffic_class;          /* DSCP and ECN; 0 if the socket was not asked for it */
 } clu_received;
 
 /* The message headers of a recvmmsg, kept between calls. */
 typedef struct clu_receiver clu_receiver;
-/* Message i is received into bytes[i * stride ..< (i + 1) * stride]; the caller owns the bytes. */
-clu_receiver *clu_receiver_create(void *bytes, size_t stride, unsigned messages);
+/*
+ * Message i is received into bytes[i * stride + headroom ..< (i + 1) * stride]; the caller owns the
+ * bytes.
+ */
+clu_receiver *clu_receiver_create(void *bytes, size_t stride, size_t headroom, unsigned messages);
 void clu_receiver_destroy(clu_receiver *receiver);
 /* One non-blocking recvmmsg. Returns the number of messages, which `out` describes. */
 int clu_receive(clu_receiver *receiver, int fd, clu_received *out);

@@ -14,6 +14,7 @@ public import PathTransport
 public struct ReceiveBatch: ~Copyable, @unchecked Sendable {
     private let bytes: UnsafeMutableRawBufferPointer
     private let stride: Int
+    private let headroom: Int
     private let headers: OpaquePointer
     private let received: UnsafeMutablePointer<clu_received>
     private var stamps = ReceiveStampConverter()
@@ -28,15 +29,20 @@ public struct ReceiveBatch: ~Copyable, @unchecked Sendable {
 
     /// Allocates buffers for `capacity` messages (1 to 64) of `messageBytes` each (at most 65,536,
     /// the size of the longest joined message).
+    ///
+    /// - Parameter headroom: bytes before each message that the caller may write into.
     /// - Throws: `NetworkError.system` if memory is missing.
-    public init(capacity: Int = 16, messageBytes: Int = 65_536) throws(NetworkError) {
+    public init(
+        capacity: Int = 16, messageBytes: Int = 65_536, headroom: Int = 0
+    ) throws(NetworkError) {
         let capacity = min(max(capacity, 1), 64)
-        let stride = min(max(messageBytes, 64), 65_536)
+        let headroom = min(max(headroom, 0), 4_096)
+        let stride = min(max(messageBytes, 64), 65_536) + headroom
         let bytes = UnsafeMutableRawBufferPointer.allocate(
             byteCount: capacity * stride, alignment: 4_096)
         guard
             let headers = unsafe clu_receiver_create(
-                bytes.baseAddress, stride, UInt32(truncatingIfNeeded: capacity))
+                bytes.baseAddress, stride, headroom, UInt32(truncatingIfNeeded: capacity))
         else {
             unsafe bytes.deallocate()
             throw .system(.allocate, target: "receiving", code: ENOMEM)
@@ -46,6 +52,7 @@ public struct ReceiveBatch: ~Copyable, @unchecked Sendable {
         unsafe self.bytes = bytes
         unsafe self.headers = headers
         self.stride = stride
+        self.headroom = headroom
         self.capacity = capacity
     }
 
@@ -77,11 +84,12 @@ public struct ReceiveBatch: ~Copyable, @unchecked Sendable {
     public mutating func message(_ index: Int) -> ReceivedMessage {
         precondition(index >= 0 && index < count, "the batch has \(count) messages")
         let entry = unsafe received[index]
-        let start = index &* stride
-        let length = min(Int(entry.length), stride)
+        let start = index &* stride &+ headroom
+        let length = min(Int(entry.length), stride &- headroom)
         let stamp = stamps.instant(realtime: entry.realtime, now: receivedAt)
         return unsafe ReceivedMessage(
             bytes: UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start &+ length]),
+            headroom: headroom, trafficClass: entry.traffic_class,
             segmentSize: max(1, Int(entry.segment)),
             remote: SocketAddress(entry.remote) ?? .any(.ipv4, port: 0),
             local: SocketAddress(entry.local)?.with(port: port),
@@ -109,6 +117,10 @@ public struct ReceiveBatch: ~Copyable, @unchecked Sendable {
 public struct ReceivedMessage {
     /// All bytes: consecutive datagrams of `segmentSize`; the last may be shorter.
     public let bytes: UnsafeMutableRawBufferPointer
+    /// How many bytes before the first one belong to the batch, for a header.
+    let headroom: Int
+    /// DSCP and ECN, one byte; zero if the socket does not report it.
+    public let trafficClass: UInt8
     /// Bytes of each datagram except the last; positive.
     public let segmentSize: Int
     /// The sender's address.
@@ -125,6 +137,13 @@ public struct ReceivedMessage {
     public let receivedAt: Instant
     /// Whether bytes at the end were truncated because the buffer was too small.
     public let isTruncated: Bool
+
+    /// The message with `count` bytes before it, at most the headroom of the batch.
+    public func bytes(withHeader count: Int) -> UnsafeMutableRawBufferPointer {
+        precondition(count >= 0 && count <= headroom, "the headroom is \(headroom) bytes")
+        let base = unsafe bytes.baseAddress.map { unsafe $0 - count }
+        return unsafe UnsafeMutableRawBufferPointer(start: base, count: bytes.count &+ count)
+    }
 
     /// How many datagrams there are; an empty datagram is one.
     public var segmentCount: Int {

@@ -40,7 +40,7 @@ extension UDPSocket {
         let segment = segmentSize > 0 && segmentSize < bytes.count ? segmentSize : bytes.count
         var route = clu_route(
             to: clu_address(destination), from: source.map(clu_address.init) ?? clu_address(),
-            interface: interface, socket_family: socketFamily)
+            interface: interface, socket_family: socketFamily, traffic_class: 0)
         // The kernel would refuse it as an invalid argument.
         if socketFamily == 6, destination.family == .ipv4, !carriesBothFamilies {
             return .unreachable(EAFNOSUPPORT)

@@ -77,6 +77,17 @@ extension Connection {
         return message
     }
 
+    /// Bytes of the message that `receiveMessage` would return; nil if none has arrived.
+    public var nextMessageLength: Int? { session.receivedMessages.nextLength }
+
+    /// Moves the next message that arrived completely into a buffer of `nextMessageLength` bytes or
+    /// more, and returns its length.
+    public mutating func receiveMessage(into buffer: UnsafeMutableRawBufferPointer) -> Int? {
+        guard let message = session.receivedMessages.deliver(into: buffer) else { return nil }
+        news.statistics.messagesReceived += 1
+        return message.length
+    }
+
     // MARK: another model
 
     /// Switches to another model between two decisions; an event reports it.
@@ -111,6 +122,8 @@ extension Connection {
 
     /// The next event.
     public mutating func pollEvent() -> ConnectionEvent? {
+        // Some messages expire while they are polled, between two timers.
+        reportMessages()
         if let event = news.events.popFirst() { return event }
         guard let event = session.streams.nextEvent() else { return nil }
         return switch event {

@@ -41,8 +41,9 @@ struct MessageChunk: Hashable, Sendable {
 
 /// Bounds on messages that both ends agree on.
 enum MessageLimits {
-    /// Most bytes of one message.
-    static let size = 60_000
+    /// Most bytes of one message: a UDP datagram of any size over IPv4 (65,507 bytes) and the header
+    /// that a forwarder puts before it, in the largest buffer of `MessageBuffers`.
+    static let size = 65_536
     /// The range of numbers within which a receiver recognises duplicates; a power of two.
     ///
     /// A sender has no outstanding message further below its newest.

@@ -34,6 +34,8 @@ struct MessageSender: ~Copyable {
     private var outcomes = FIFO<MessageOutcome>()
     let maximumCount: Int
     let maximumBytes: Int
+    /// Most bytes of one message that the peer accepts.
+    var sizeLimit = MessageLimits.size
     /// Bytes of the messages held.
     private(set) var queuedBytes = 0
     private(set) var retransmittedBytes: UInt64 = 0
@@ -60,12 +62,12 @@ struct MessageSender: ~Copyable {
     /// Takes a message.
     ///
     /// - Returns: its number.
-    /// - Throws: `messageSize` above 60,000 bytes, `messageQueueFull`.
+    /// - Throws: `messageSize` above `sizeLimit`, `messageQueueFull`.
     mutating func enqueue(
         _ bytes: UnsafeRawBufferPointer, options: MessageOptions, now: Instant
     ) throws(StreamError) -> UInt64 {
-        guard bytes.count <= MessageLimits.size else {
-            throw .messageSize(bytes: bytes.count, limit: MessageLimits.size)
+        guard bytes.count <= sizeLimit else {
+            throw .messageSize(bytes: bytes.count, limit: sizeLimit)
         }
         expire(now: now)
         guard let slot = free.last, bytes.count <= maximumBytes - queuedBytes,

@@ -18,7 +18,7 @@ public struct TransportParameters: Equatable, Sendable {
     /// Largest datagram (UDP payload) that the sender of the parameter accepts.
     public var maximumDatagram: Int = 9000
     /// Largest message that the sender of the parameter accepts, bytes.
-    public var maximumMessage: Int = 60_000
+    public var maximumMessage: Int = 65_536
     /// Longest name of a path that the sender of the parameter accepts, bytes; zero for none.
     public var maximumPathName: Int = 64
 

@@ -11,7 +11,7 @@ public struct Message: Sendable {
 extension Session {
     // MARK: messages
 
-    /// Queues a message of at most 60,000 bytes for delivery within its deadline.
+    /// Queues a message of at most 65,536 bytes for delivery within its deadline.
     ///
     /// It is lost if the deadline passes first: `events` reports it, and the message is not sent
     /// any more.
@@ -44,6 +44,59 @@ extension Session {
         }
     }
 
+    /// Queues several messages at once, as `sendMessage` does one.
+    ///
+    /// - Parameter numbers: is replaced by the number of each message, or nil for one that was not
+    ///   taken because the queue is full or the message too large.
+    /// - Throws: `ended`.
+    public func sendMessages(
+        _ messages: [UnsafeRawBufferPointer], deadline: Duration, numbers: inout [UInt64?]
+    ) throws(SessionError) {
+        numbers.removeAll(keepingCapacity: true)
+        try checkOpen()
+        link.with { connection, now in
+            let options = MessageOptions(deadline: now + TimeDelta(deadline))
+            for message in messages {
+                numbers.append(try? connection.sendMessage(message, options: options, now: now))
+            }
+        }
+    }
+
+    /// Waits for messages of the peer, and moves as many as fit into a buffer, one after the other.
+    ///
+    /// It takes messages away from `messages`: use one of the two, in one task.
+    ///
+    /// - Parameters:
+    ///   - buffer: of 65,536 bytes at least, the size of the largest message.
+    ///   - lengths: is replaced by the length of each message in the buffer.
+    /// - Returns: false if the session has ended, or the task is cancelled.
+    public func receiveMessages(
+        into buffer: UnsafeMutableRawBufferPointer, lengths: inout [Int]
+    ) async -> Bool {
+        lengths.removeAll(keepingCapacity: true)
+        while true {
+            let hasEnded = hub.reason != nil
+            link.with { connection, _ in
+                var used = 0
+                while let length = connection.nextMessageLength, length <= buffer.count - used,
+                    let taken = connection.receiveMessage(
+                        into: UnsafeMutableRawBufferPointer(rebasing: buffer[used...]))
+                {
+                    used += taken
+                    lengths.append(taken)
+                }
+            }
+            if !lengths.isEmpty { return true }
+            if hasEnded || Task.isCancelled { return false }
+            await hub.wait(for: .message)
+        }
+    }
+
+    /// The numbers of messages of this side that were lost, from now on; see `messageLost`.
+    ///
+    /// It ends with the session. If nobody reads it, it keeps the newest 4096.
+    public var lostMessages: AsyncStream<UInt64> { core.feed.losses() }
+
     /// The messages of the peer, each once, as soon as it is complete; ends with the session.
     ///
     /// For one task: if several read, each message goes to one of them.
@@ -73,6 +126,27 @@ extension Session {
         do throws(StreamError) {
             let id = try link.with { (connection, _) throws(StreamError) in
                 try connection.openStream()
+            }
+            return SessionStream(id: id, hub: hub, link: link)
+        } catch {
+            throw .stream(error)
+        }
+    }
+
+    /// Opens a stream and writes its first bytes without waiting; the peer sees it at once.
+    ///
+    /// - Parameter bytes: at most 16 KiB.
+    /// - Throws: `ended`, or `stream` with `streamLimit` if the peer allows no more now.
+    public func openStream(writing bytes: [UInt8]) throws(SessionError) -> SessionStream {
+        precondition(bytes.count <= 16_384, "the first bytes have to fit the stream's buffer")
+        try checkOpen()
+        do throws(StreamError) {
+            let id = try link.with { (connection, _) throws(StreamError) in
+                let id = try connection.openStream()
+                _ = try bytes.span.withUnsafeBytes { (raw) throws(StreamError) in
+                    try connection.write(id, raw)
+                }
+                return id
             }
             return SessionStream(id: id, hub: hub, link: link)
         } catch {

@@ -25,6 +25,8 @@ final class EventFeed: Sendable {
 
     private struct State {
         var listeners: [Int: AsyncStream<SessionEvent>.Continuation] = [:]
+        /// Listeners to lost messages only.
+        var lossListeners: [Int: AsyncStream<UInt64>.Continuation] = [:]
         var next = 0
         var reason: CloseReason?
     }
@@ -50,9 +52,35 @@ final class EventFeed: Sendable {
         return events
     }
 
+    /// The numbers of lost messages from now on, without the cost of other events.
+    func losses() -> AsyncStream<UInt64> {
+        let (losses, listener) = AsyncStream<UInt64>.makeStream(
+            bufferingPolicy: .bufferingNewest(EventFeed.limit))
+        let (number, hasEnded) = state.withLock { state in
+            state.next += 1
+            if state.reason == nil { state.lossListeners[state.next] = listener }
+            return (state.next, state.reason != nil)
+        }
+        if hasEnded {
+            listener.finish()
+        } else {
+            listener.onTermination = { [weak self] _ in
+                _ = self?.state.withLock { $0.lossListeners.removeValue(forKey: number) }
+            }
+        }
+        return losses
+    }
+
+    private func sendLoss(_ number: UInt64) {
+        let lossListeners = state.withLock { Array($0.lossListeners.values) }
+        for listener in lossListeners { listener.yield(number) }
+    }
+
     /// Sends an event; after the end it sends none.
     func send(_ event: SessionEvent) {
+        if case .messageLost(let number) = event { sendLoss(number) }
         var isLast = false
+        var lossListeners: [AsyncStream<UInt64>.Continuation] = []
         let listeners = state.withLock { state in
             guard state.reason == nil else { return [AsyncStream<SessionEvent>.Continuation]() }
             let listeners = Array(state.listeners.values)
@@ -60,9 +88,12 @@ final class EventFeed: Sendable {
                 isLast = true
                 state.reason = reason
                 state.listeners.removeAll()
+                lossListeners = Array(state.lossListeners.values)
+                state.lossListeners.removeAll()
             }
             return listeners
         }
+        for listener in lossListeners { listener.finish() }
         // Without the lock, because the end of a sequence takes it.
         for listener in listeners {
             listener.yield(event)

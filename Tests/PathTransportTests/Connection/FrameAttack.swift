@@ -220,7 +220,7 @@ struct FrameAttack {
         let number = chance(400) ? near(MessageLimits.number) : message - min(message, back)
         // All fragments of a message say the same of its size, but for the odd one.
         let size = number &* 0x9e37_79b9_7f4a_7c15 >> 40
-        let total = chance(400) ? near(60_000) : size % (size % 5 == 0 ? 60_001 : 900)
+        let total = chance(400) ? near(65_536) : size % (size % 5 == 0 ? 65_537 : 900)
         let most = min(total, 400)
         let length = chance(400) ? near(total) : most == 0 ? 0 : 1 + generator.next() % most
         let room = total - min(total, length)

@@ -133,8 +133,8 @@ import Testing
 
     @Test func queueIsBounded() throws {
         var sender = MessageSender(maximumCount: 3, maximumBytes: 1000)
-        #expect(throws: StreamError.messageSize(bytes: 60_001, limit: 60_000)) {
-            try enqueue([UInt8](repeating: 0, count: 60_001), &sender)
+        #expect(throws: StreamError.messageSize(bytes: 65_537, limit: 65_536)) {
+            try enqueue([UInt8](repeating: 0, count: 65_537), &sender)
         }
         _ = try enqueue([UInt8](repeating: 0, count: 600), &sender)
         #expect(throws: StreamError.messageQueueFull(messages: 1, bytes: 600)) {
@@ -214,8 +214,8 @@ import Testing
                 try take(UInt64(number), offset, total, part, &receiver)
             }
         }
-        #expect(throws: StreamError.messageSize(bytes: 60_001, limit: 60_000)) {
-            try take(5, 0, 60_001, part, &receiver)
+        #expect(throws: StreamError.messageSize(bytes: 65_537, limit: 65_536)) {
+            try take(5, 0, 65_537, part, &receiver)
         }
         #expect(throws: StreamError.malformedMessage(number: 6)) {
             try take(6, 0, 20, [], &receiver)

@@ -47,6 +47,7 @@ struct Session: ~Copyable, SentFrameSink {
             PeerStreamLimits(
                 maxData: peer.maximumData, maxStreamData: peer.maximumStreamData,
                 maxBidirectional: peer.maximumStreams, maxUnidirectional: peer.maximumStreams))
+        messages.sizeLimit = min(MessageLimits.size, peer.maximumMessage)
     }
 
     /// Whether there is data that a path with room could carry.
