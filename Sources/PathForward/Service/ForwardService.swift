@@ -18,6 +18,7 @@ package final class ForwardService: Sendable {
     private let rules: ForwardRules
     private let allowance: Allowance
     private let ledger = FlowLedger()
+    private let router: DatagramRouter
     private let listeners = Mutex<Int>(0)
     /// Listeners that one peer may have at once.
     private static let listenerLimit = 64
@@ -34,6 +35,7 @@ package final class ForwardService: Sendable {
         self.loop = loop
         self.rules = rules
         self.allowance = allowance
+        router = DatagramRouter(session, allowance: allowance)
     }
 
     /// Serves the peer's streams until the session ends or the task is cancelled.
@@ -77,7 +79,12 @@ package final class ForwardService: Sendable {
         switch opening {
         case .connect(let target, let options): connect(stream, target, options, rest)
         case .listen(.tcp, let address, let options): await listen(stream, address, options)
-        case .listen(.udp, _, _), .datagrams, .accepted, .enrol:
+        case .listen(.udp, let address, let options):
+            await listenForDatagrams(stream, address, options)
+        case .datagrams(.target(let target), let options):
+            await serveDatagrams(stream, target, options)
+        case .datagrams(.any, let options): await serveDatagrams(stream, nil, options)
+        case .datagrams(.lease, _), .accepted, .enrol:
             TargetFlow.answer(
                 stream, ForwardResult(.malformed, "openings of this kind are not served here"))
         }
@@ -100,33 +107,38 @@ package final class ForwardService: Sendable {
         }
     }
 
+    private func serveDatagrams(
+        _ stream: SessionStream, _ target: ForwardTarget?, _ options: FlowOptions
+    ) async {
+        await router.serve(
+            stream, to: target, options: options, rules: rules,
+            limits: DatagramLimits(flowsOfSession: allowance.limits.flows))
+    }
+
+    private func listenForDatagrams(
+        _ stream: SessionStream, _ place: ForwardTarget, _ options: FlowOptions
+    ) async {
+        guard let address = await admitListener(stream, place) else { return }
+        defer { listeners.withLock { $0 -= 1 } }
+        do throws(NetworkError) {
+            let listener = try DatagramListener(
+                listen: address, destination: .lease(stream.id.rawValue), options: options,
+                limits: DatagramLimits(flowsOfListener: min(1024, allowance.limits.flows)))
+            listener.attach(router)
+            let text = "\(listener.localAddress)"
+            try? await stream.write(ForwardResult(.ok, text).encoded())
+            await DatagramRouter.drain(stream)
+            listener.close()
+            stream.cancel(code: 0)
+        } catch {
+            TargetFlow.answer(stream, ForwardService.result(of: error))
+        }
+    }
+
     private func listen(
         _ stream: SessionStream, _ place: ForwardTarget, _ options: FlowOptions
     ) async {
-        guard let address = place.address else {
-            return TargetFlow.answer(
-                stream, ForwardResult(.malformed, "\(place) is no address to listen on"))
-        }
-        let rules = rules
-        let isAllowed = await withCheckedContinuation { continuation in
-            let isAsked = NameLookup.shared.ask {
-                continuation.resume(returning: rules.allowListening(on: address))
-            }
-            if !isAsked { continuation.resume(returning: false) }
-        }
-        guard isAllowed else {
-            return TargetFlow.answer(
-                stream, ForwardResult(.denied, "the rules do not allow to listen on \(address)"))
-        }
-        let isWithin = listeners.withLock { count in
-            guard count < ForwardService.listenerLimit else { return false }
-            count += 1
-            return true
-        }
-        guard isWithin else {
-            let text = "\(ForwardService.listenerLimit) listeners are open"
-            return TargetFlow.answer(stream, ForwardResult(.limitReached, text))
-        }
+        guard let address = await admitListener(stream, place) else { return }
         do throws(NetworkError) {
             let listener = LoopBox(
                 try ReverseListener(
@@ -138,6 +150,40 @@ package final class ForwardService: Sendable {
             listeners.withLock { $0 -= 1 }
             TargetFlow.answer(stream, ForwardService.result(of: error))
         }
+    }
+
+    /// The address to listen on, and a place among the listeners; answers a refusal itself.
+    private func admitListener(
+        _ stream: SessionStream, _ place: ForwardTarget
+    ) async -> SocketAddress? {
+        guard let address = place.address else {
+            TargetFlow.answer(
+                stream, ForwardResult(.malformed, "\(place) is no address to listen on"))
+            return nil
+        }
+        let rules = rules
+        let isAllowed = await withCheckedContinuation { continuation in
+            let isAsked = NameLookup.shared.ask {
+                continuation.resume(returning: rules.allowListening(on: address))
+            }
+            if !isAsked { continuation.resume(returning: false) }
+        }
+        guard isAllowed else {
+            TargetFlow.answer(
+                stream, ForwardResult(.denied, "the rules do not allow to listen on \(address)"))
+            return nil
+        }
+        let isWithin = listeners.withLock { count in
+            guard count < ForwardService.listenerLimit else { return false }
+            count += 1
+            return true
+        }
+        guard isWithin else {
+            let text = "\(ForwardService.listenerLimit) listeners are open"
+            TargetFlow.answer(stream, ForwardResult(.limitReached, text))
+            return nil
+        }
+        return address
     }
 
     private static func result(of error: NetworkError) -> ForwardResult {
@@ -154,7 +200,11 @@ package final class ForwardService: Sendable {
     // MARK: status
 
     /// The open flows of this session.
-    package func flows() -> [FlowStatus] { ledger.flows }
+    package func flows() -> [FlowStatus] { ledger.flows + router.servedFlows }
     /// All flows of this session.
-    package var totals: FlowTotals { ledger.totals }
+    package var totals: FlowTotals {
+        var totals = ledger.totals
+        totals.add(router.servedTotals)
+        return totals
+    }
 }

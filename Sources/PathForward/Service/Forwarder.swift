@@ -15,11 +15,13 @@ internal import Synchronization
 ///     forwarder.close()
 ///
 /// TCP flows end with their session: a session that ends resets their sockets. New connections
-/// wait up to five seconds for the next session, and are reset after that. *Any thread.*
+/// wait up to five seconds for the next session, and are reset after that. Flows of datagrams go on
+/// in the next session; what comes between two is dropped. *Any thread.*
 package final class Forwarder: Sendable {
     private let loop: FlowLoop
     private let seat = SessionSeat()
     private let local: [TCPForward]
+    private let datagrams: DatagramForwards
     private let reverse: [ReverseForward]
     private let specs: [ForwardSpec]
     private let tasks = Mutex<[Task<Void, Never>]>([])
@@ -36,14 +38,28 @@ package final class Forwarder: Sendable {
             throw .listen(forward: specs.first?.text ?? "", error)
         }
         var local: [TCPForward] = []
+        let datagrams: DatagramForwards
         do throws(ForwardError) {
-            for spec in specs where !spec.isReverse && spec.kind != .udp {
-                local.append(try TCPForward(spec, seat: seat, relays: nil, loop: loop))
-            }
+            datagrams = try DatagramForwards(specs)
         } catch {
             loop.stop()
             throw error
         }
+        do throws(ForwardError) {
+            for spec in specs where !spec.isReverse && spec.kind != .udp {
+                local.append(
+                    try TCPForward(
+                        spec, seat: seat,
+                        relays: {
+                            datagrams.openRelay(local: $0, client: $1, options: spec.options)
+                        }, loop: loop))
+            }
+        } catch {
+            datagrams.close()
+            loop.stop()
+            throw error
+        }
+        self.datagrams = datagrams
         reverse = specs.filter(\.isReverse).map { ReverseForward($0) }
         self.loop = loop
         self.local = local
@@ -54,9 +70,10 @@ package final class Forwarder: Sendable {
     package func attach(_ session: Session) {
         seat.set(session)
         for forward in local { forward.attach() }
+        let router = datagrams.attach(session)
         var begun = reverse.map { forward in Task { await forward.run(session) } }
         if !reverse.isEmpty {
-            begun.append(Task { await self.takeStreams(of: session) })
+            begun.append(Task { await self.takeStreams(of: session, router) })
         }
         replaceTasks(begun)
     }
@@ -67,12 +84,14 @@ package final class Forwarder: Sendable {
     package func detach() {
         seat.set(nil)
         for forward in local { forward.detach() }
+        datagrams.detach()
         replaceTasks([])
     }
 
     /// Stops listening, and breaks all flows.
     package func close() {
         detach()
+        datagrams.close()
         loop.stop()
     }
 
@@ -86,18 +105,24 @@ package final class Forwarder: Sendable {
     }
 
     /// Connects what the peer's listeners accepted.
-    private func takeStreams(of session: Session) async {
+    private func takeStreams(of session: Session, _ router: DatagramRouter) async {
         await withDiscardingTaskGroup { group in
             while let stream = await session.acceptStream() {
-                group.addTask { await self.take(stream) }
+                group.addTask { await self.take(stream, router) }
             }
         }
     }
 
-    private func take(_ stream: SessionStream) async {
+    private func take(_ stream: SessionStream, _ router: DatagramRouter) async {
         let first = try? await FirstBytes.read(from: stream)
+        if case .opening(.datagrams(.lease(let lease, _), let options), _) = first,
+            let forward = reverse.first(where: { $0.spec.kind == .udp && $0.holds(lease) }),
+            let target = forward.spec.target
+        {
+            return await router.serve(stream, to: target, options: options, rules: nil)
+        }
         guard case .opening(.accepted(let lease, let source, _), let rest) = first,
-            let forward = reverse.first(where: { $0.holds(lease) }),
+            let forward = reverse.first(where: { $0.spec.kind != .udp && $0.holds(lease) }),
             let target = forward.spec.target
         else {
             return TargetFlow.answer(stream, ForwardResult(.malformed, "no such listener"))
@@ -123,6 +148,11 @@ package final class Forwarder: Sendable {
                 return ForwardStatus(
                     spec: spec, state: forward.current, totals: forward.ledger.totals)
             }
+            if let listener = datagrams.listener(of: spec) {
+                return ForwardStatus(
+                    spec: spec, state: .listening(at: "\(listener.localAddress)"),
+                    totals: listener.totals)
+            }
             let forward = local.first { $0.spec == spec }
             return ForwardStatus(
                 spec: spec,
@@ -134,5 +164,6 @@ package final class Forwarder: Sendable {
     /// The open flows of all forwards.
     package func flows() -> [FlowStatus] {
         local.flatMap { $0.ledger.flows } + reverse.flatMap { $0.ledger.flows }
+            + datagrams.flows()
     }
 }

@@ -20,6 +20,8 @@ package struct FlowStatus: Sendable {
     /// Payload out of the session, bytes.
     package let receivedBytes: UInt64
     package let since: Instant
+    /// What became of the datagrams; nil for connections.
+    package var datagrams: DatagramCounters?
 }
 
 /// All flows of a forward or a service since it began.
@@ -34,6 +36,8 @@ package struct FlowTotals: Hashable, Sendable {
     package var sentBytes: UInt64 = 0
     /// Payload out of the session, bytes; of ended flows too.
     package var receivedBytes: UInt64 = 0
+    /// What became of datagrams; of ended flows too.
+    package var datagrams = DatagramCounters()
 
     /// Adds the totals of another forward.
     package mutating func add(_ other: FlowTotals) {
@@ -42,6 +46,14 @@ package struct FlowTotals: Hashable, Sendable {
         failed += other.failed
         sentBytes += other.sentBytes
         receivedBytes += other.receivedBytes
+        datagrams += other.datagrams
+    }
+
+    /// Adds the counters of flows of datagrams.
+    mutating func add(_ counters: DatagramCounters) {
+        sentBytes += counters.bytesSent
+        receivedBytes += counters.bytesReceived
+        datagrams += counters
     }
 }
 

@@ -1,0 +1,104 @@
+import Glibc
+import PathNetwork
+import PathTelemetry
+import PathTransport
+import Pathwise
+
+extension DatagramRouter {
+    /// Serves a flow of datagrams that the peer opened, and returns when it has ended.
+    ///
+    /// The caller has read the opening. This answers it, and ends the stream.
+    ///
+    /// - Parameters:
+    ///   - stream: of the opening; its number is the flow's.
+    ///   - target: where the datagrams go; nil lets each name its own.
+    ///   - rules: what the peer may reach; nil if this side chose the target itself.
+    func serve(
+        _ stream: SessionStream, to target: ForwardTarget?, options: FlowOptions,
+        rules: ForwardRules?, limits: DatagramLimits = DatagramLimits()
+    ) async {
+        if let target {
+            await serve(stream, target, options, rules, limits)
+        } else {
+            await serveAny(stream, options, rules, limits)
+        }
+        stream.cancel(code: 0)
+    }
+
+    private func serve(
+        _ stream: SessionStream, _ target: ForwardTarget, _ options: FlowOptions,
+        _ rules: ForwardRules?, _ limits: DatagramLimits
+    ) async {
+        let address: SocketAddress
+        switch await TargetCheck.address(of: target, rules: rules) {
+        case .success(let found): address = found
+        case .failure(let refusal):
+            await DatagramRouter.answer(stream, refusal.result)
+            return
+        }
+        let socket: TargetSocket
+        do throws(NetworkError) {
+            socket = try TargetSocket(address, options: options, router: self, limits: limits)
+        } catch {
+            let isShort = error.code == EMFILE || error.code == ENFILE
+            await DatagramRouter.answer(
+                stream, ForwardResult(isShort ? .limitReached : .unreachable, "\(error)"))
+            return
+        }
+        await run(socket.flow, stream, limits, answer: ForwardResult(.ok, "\(address)"))
+        socket.close()
+    }
+
+    private func serveAny(
+        _ stream: SessionStream, _ options: FlowOptions, _ rules: ForwardRules?,
+        _ limits: DatagramLimits
+    ) async {
+        let targets: OpenTargets
+        do throws(NetworkError) {
+            targets = try OpenTargets(options: options, router: self, limits: limits) { host in
+                let target =
+                    switch host {
+                    case .address(let address): ForwardTarget(address)
+                    case .name(let name): name
+                    }
+                return try? await TargetCheck.address(of: target, rules: rules).get()
+            }
+        } catch {
+            await DatagramRouter.answer(stream, ForwardResult(.limitReached, "\(error)"))
+            return
+        }
+        let flow = targets.begin(now: MonotonicClock.now())
+        await run(flow, stream, limits, answer: ForwardResult(.ok))
+        targets.close()
+    }
+
+    /// Answers, and lets the flow live until the peer ends the stream or it is idle for too long.
+    private func run(
+        _ flow: DatagramFlow, _ stream: SessionStream, _ limits: DatagramLimits,
+        answer: ForwardResult
+    ) async {
+        let number = stream.id.rawValue
+        let watch = Task { await DatagramRouter.drain(stream) }
+        flow.begin(number, stream) { watch }
+        if adopt(number, flow, limit: limits.flowsOfSession, now: MonotonicClock.now()) {
+            try? await stream.write(answer.encoded())
+            await withTaskCancellationHandler {
+                await watch.value
+            } onCancel: {
+                watch.cancel()
+            }
+            forget(number)
+        } else {
+            let text = "\(limits.flowsOfSession) flows of datagrams are open"
+            await DatagramRouter.answer(stream, ForwardResult(.limitReached, text))
+        }
+        flow.end(number)
+    }
+
+    /// Answers with a refusal, and waits until the peer knows.
+    private static func answer(_ stream: SessionStream, _ refusal: ForwardResult) async {
+        try? await stream.write(refusal.encoded())
+        try? stream.finish()
+        await drain(stream)
+    }
+}

@@ -1,0 +1,41 @@
+import PathNetwork
+import PathTransport
+
+/// Looks a target of datagrams up and holds its addresses against the rules, which may block.
+enum TargetCheck {
+    /// Why a target is not used.
+    struct Refusal: Error {
+        var result: ForwardResult
+    }
+
+    /// The first address of a target that the rules allow; without rules the first one.
+    static func address(
+        of target: ForwardTarget, rules: ForwardRules?
+    ) async -> Result<SocketAddress, Refusal> {
+        await withCheckedContinuation { continuation in
+            let isAsked = NameLookup.shared.ask {
+                continuation.resume(returning: lookUp(target, rules: rules))
+            }
+            if !isAsked {
+                let result = ForwardResult(.limitReached, "too many names are being looked up")
+                continuation.resume(returning: .failure(Refusal(result: result)))
+            }
+        }
+    }
+
+    private static func lookUp(
+        _ target: ForwardTarget, rules: ForwardRules?
+    ) -> Result<SocketAddress, Refusal> {
+        let addresses: [SocketAddress]
+        do throws(NetworkError) {
+            addresses = try Resolver.resolve(host: target.host, port: target.port)
+        } catch {
+            return .failure(Refusal(result: ForwardResult(.nameNotFound, "\(error)")))
+        }
+        if let address = addresses.first(where: { rules?.allowConnecting(to: $0) ?? true }) {
+            return .success(address)
+        }
+        let text = "the rules do not allow datagrams to \(target)"
+        return .failure(Refusal(result: ForwardResult(.denied, text)))
+    }
+}
