@@ -161,8 +161,9 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "CSQLite", "DenseMath", "PathwiseCommand", "Pathwise", "PathDemo", "PathNetwork",
-                "PathTrace", "PathTransport", "PathSimulation", "PathEvaluation", "PathTraining",
+                "CSQLite", "DenseMath", "PathwiseCommand", "Pathwise", "PathForward", "PathDemo",
+                "PathNetwork", "PathTrace", "PathTransport", "PathSimulation", "PathEvaluation",
+                "PathTraining",
                 "PathReport", "PathLearning", "PathTelemetry",
             ],
             exclude: ["Golden"]),

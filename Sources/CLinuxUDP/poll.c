@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "clinuxudp.h"
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -90,6 +91,11 @@ int clu_timer_slack(uint64_t nanoseconds)
     return prctl(PR_SET_TIMERSLACK, (unsigned long)nanoseconds, 0, 0, 0) ? -errno : 0;
 }
 
+int clu_return_blocks(int bytes)
+{
+    return mallopt(M_MMAP_THRESHOLD, bytes) ? 0 : -EINVAL;
+}
+
 static int64_t read_clock(clockid_t clock)
 {
     struct timespec time;
@@ -99,3 +105,4 @@ static int64_t read_clock(clockid_t clock)
 
 int64_t clu_monotonic(void) { return read_clock(CLOCK_MONOTONIC); }
 int64_t clu_realtime(void) { return read_clock(CLOCK_REALTIME); }
+int64_t clu_boottime(void) { return read_clock(CLOCK_BOOTTIME); }

@@ -93,3 +93,24 @@ struct WallClockDistance {
         return offset
     }
 }
+
+/// Notices that the host slept: CLOCK_BOOTTIME counts that time, and CLOCK_MONOTONIC does not.
+struct SleepWatch {
+    /// Reading the two clocks may take some time in between.
+    private static let least: Int64 = 500_000_000
+    private var distance: Int64?
+
+    /// How long the host slept since the last call; nil if it did not.
+    mutating func measure() -> TimeDelta? {
+        let monotonic = clu_monotonic()
+        return measure(monotonic: monotonic, boot: clu_boottime())
+    }
+
+    /// The same with given readings, nanoseconds.
+    mutating func measure(monotonic: Int64, boot: Int64) -> TimeDelta? {
+        let found = boot &- monotonic
+        defer { distance = found }
+        guard let distance, found &- distance >= SleepWatch.least else { return nil }
+        return TimeDelta(nanoseconds: found &- distance)
+    }
+}

@@ -37,7 +37,8 @@ public enum LinkKind: UInt8, Sendable, CaseIterable {
     case unknown, wired, wifi, cellular, starlink
 }
 
-/// The user's settings of a path; constant while the path exists.
+/// The user's settings of a path; constant while the path exists, except whether it is held in
+/// reserve.
 public struct PathTraits: Hashable, Sendable {
     /// Share wanted by the `weighted` policy, relative to the other paths.
     ///

@@ -77,7 +77,8 @@ struct ExitStatusTests {
         (StreamError.messageSize(bytes: 2, limit: 1), 70),
         (StreamError.messageQueueFull(messages: 1, bytes: 1), 75),
         (SessionError.ended(.peer(code: 1, reason: "r")), 69), (SessionError.ended(.local), 0),
-        (SessionError.ended(.idleTimeout), 69), (SessionError.ended(.handshakeTimeout), 69),
+        (SessionError.ended(.idleTimeout), 69), (SessionError.ended(.forgotten), 69),
+        (SessionError.ended(.handshakeTimeout), 69),
         (SessionError.ended(.refused(.wrongServerKey)), 77),
         (SessionError.ended(.refused(.unknownClient)), 77),
         (SessionError.ended(.refused(.presharedKey)), 77),
@@ -97,6 +98,20 @@ struct ExitStatusTests {
         (FileError(.open, "f", code: ENOENT), 66), (FileError(.read, "f", code: EIO), 74),
         (FileError(.list, "f", code: EACCES), 66), (FileError(.create, "f", code: EACCES), 73),
         (FileError(.write, "f", code: ENOSPC), 74), (FileError(.rename, "f", code: EROFS), 73),
+    ]
+
+    /// Errors of folders, tokens and profiles.
+    private static let state: [(any Error, Int32)] = [
+        (StateError.noHome, 78), (StateError.exposed(path: "p", mode: 0o755), 78),
+        (StateError.malformed(file: "f", line: 1, "m"), 78), (StateError.inUse("p"), 69),
+        (StateError.file(FileError(.open, "f", code: ENOENT)), 66),
+        (StateError.file(FileError(.write, "f", code: ENOSPC)), 74),
+        (StateError.crypto(.weakPublicKey), 77), (StateError.token("t"), 65),
+        (StateError.tokenExpired, 77), (StateError.badName("/"), 64),
+        (StateError.profileExists(name: "n", path: "p"), 73),
+        (StateError.noProfile(name: nil, known: []), 64),
+        (StateError.noProfile(name: "n", known: ["m"]), 66),
+        (StateError.severalProfiles(["a", "b"]), 64),
     ]
 
     /// Errors of one item's transfer.
@@ -161,7 +176,7 @@ struct ExitStatusTests {
         #expect(CommandFailure(refused).status == .noPermission)
         let all =
             Self.trace + Self.learning + Self.network + Self.session + Self.transfer + Self.offline
-            + Self.demo
+            + Self.demo + Self.state
         for (error, status) in all {
             let failure = CommandFailure(error)
             #expect(failure.status.rawValue == status, "\(error)")

@@ -14,10 +14,12 @@ struct HelpTests {
     }
 
     @Test(arguments: [
-        "", "demo", "send", "receive", "keygen", "pubkey", "train", "evaluate", "emulate", "trace",
+        "", "demo", "serve", "invite", "join", "forward", "send", "receive", "keygen", "pubkey",
+        "train",
+        "evaluate", "emulate", "trace",
         "trace info", "trace explain", "trace export", "trace verify", "trace merge",
         "trace import", "model",
-        "model info", "model verify",
+        "model info", "model verify", "status", "doctor",
     ])
     func help(command: String) throws {
         let words = command.split(separator: " ").map(String.init)

@@ -12,6 +12,13 @@ struct JSONReading {
         value = parsed
     }
 
+    /// The whole of standard output must be one array.
+    init(list run: Finished) throws {
+        let parsed = try JSONSerialization.jsonObject(with: Data(run.output.utf8))
+        try #require(parsed is [Any], "no array: \(run.output) \(run.errors)")
+        value = parsed
+    }
+
     func number(_ path: Any...) throws -> Double {
         try #require((find(path) as? NSNumber)?.doubleValue, "no number at \(path)")
     }
@@ -19,6 +26,9 @@ struct JSONReading {
     func text(_ path: Any...) throws -> String {
         try #require(find(path) as? String, "no text at \(path)")
     }
+
+    /// Nil for anything but a text.
+    func optionalText(_ path: Any...) -> String? { find(path) as? String }
 
     func bool(_ path: Any...) throws -> Bool {
         try #require(find(path) as? Bool)

@@ -99,7 +99,7 @@ struct RefusalTests {
             ["emulate", "--to", "127.0.0.1:9", "--listen", "203.0.113.1:0", "--link", "rate=5"],
             69,
             "cannot bind to 203.0.113.1:0: Cannot assign requested address; no interface of this "
-                + "host has that address; 'ip address' lists those there are")
+                + "host has that address; 'ip address' lists the addresses")
     }
 
     @Test func portInUse() throws {

@@ -16,12 +16,13 @@ final class ForwardPair: Sendable {
     let serverLoop: FlowLoop
     private let serving: Task<Void, Never>
     private let services = Mutex<[ForwardService]>([])
+    private let options: ClientOptions
     let key: PrivateKey
     let clientKey: PrivateKey
 
     init(
         _ forwards: [String], reverse: [String] = [], rules: ForwardRules = ForwardRules(),
-        limits: ClientLimits = ClientLimits(),
+        limits: ClientLimits = ClientLimits(), store: ItemStore? = nil,
         configure: (inout ConnectionConfiguration) -> Void = { _ in }
     ) async throws {
         key = try PrivateKey.generate()
@@ -48,6 +49,12 @@ final class ForwardPair: Sendable {
                     continuation.yield(service)
                     group.addTask {
                         await service.run { stream, bytes in
+                            if let store {
+                                _ = await store.receive(
+                                    stream, prefix: bytes, from: session.peerKey,
+                                    turn: store.nextTurn())
+                                return
+                            }
                             try? await stream.write(Array("other:".utf8) + bytes)
                             try? stream.finish()
                             try? await stream.waitUntilDelivered()
@@ -61,11 +68,15 @@ final class ForwardPair: Sendable {
             plans: [PathPlan(name: "lo", remote: server.localAddresses[0])], policy: .minRTT)
         options.connection.prepareForForwards()
         configure(&options.connection)
+        self.options = options
         session = try await Session.connect(options)
         forwarder.attach(session)
         var iterator = begun.makeAsyncIterator()
         if let service = await iterator.next() { services.withLock { $0.append(service) } }
     }
+
+    /// Another session of the same client.
+    func connect() async throws -> Session { try await Session.connect(options) }
 
     /// The service of the first session.
     var service: ForwardService { services.withLock { $0[0] } }

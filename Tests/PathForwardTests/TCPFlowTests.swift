@@ -201,6 +201,34 @@ import Testing
         await pair.close()
     }
 
+    /// Listeners outlive a session: a connection made in between waits for the next one.
+    @Test func connectionsWaitForTheNextSession() async throws {
+        let target = try PlainServer.echo()
+        let pair = try await ForwardPair(["tcp:0=127.0.0.1:\(target.port)"])
+        let port = try pair.port()
+        let first = try await blocking {
+            let socket = try #require(PlainSocket.connect(port))
+            socket.write("one")
+            #expect(socket.read(exactly: 3) == Array("one".utf8))
+            return socket
+        }
+        pair.forwarder.detach()
+        await pair.session.close()
+        let (lost, waiting) = try await blocking {
+            let waiting = try #require(PlainSocket.connect(port))
+            waiting.write("two")
+            waiting.finish()
+            return (first.readAll().end, waiting)
+        }
+        #expect(lost == .failed(ECONNRESET) && target.accepted == 1)
+        let next = try await pair.connect()
+        pair.forwarder.attach(next)
+        let answer = try await blocking { waiting.readAll() }
+        #expect(answer.bytes == Array("two".utf8) && answer.end == .end)
+        await next.close()
+        await pair.close()
+    }
+
     /// A target that does not read stops the application, and only so much is buffered between.
     @Test func aStuckTargetStopsTheSender() async throws {
         let target = try PlainServer { socket in

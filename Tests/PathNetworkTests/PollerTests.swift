@@ -6,6 +6,20 @@ import Testing
 @testable import PathTelemetry
 
 struct PollerTests {
+    /// The clock that counts sleep runs ahead of the other one by the time slept.
+    @Test func sleepIsMeasuredOnce() {
+        var watch = SleepWatch()
+        let second: Int64 = 1_000_000_000
+        #expect(watch.measure(monotonic: 10 * second, boot: 12 * second) == nil)
+        #expect(watch.measure(monotonic: 11 * second, boot: 13 * second + 1000) == nil)
+        #expect(
+            watch.measure(monotonic: 12 * second, boot: 314 * second + 1000) == .seconds(300))
+        #expect(watch.measure(monotonic: 13 * second, boot: 315 * second) == nil)
+        var real = SleepWatch()
+        _ = real.measure()
+        #expect(real.measure() == nil)
+    }
+
     @Test func deadlineIsWaitedFor() throws {
         let poller = try Poller()
         var events = Poller.Events()

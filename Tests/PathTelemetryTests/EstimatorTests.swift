@@ -146,6 +146,25 @@ private func at(_ milliseconds: Int64) -> Instant { .zero + .milliseconds(millis
         #expect(estimator.lastReply == at(5))
     }
 
+    /// A sample outside what the estimate allows by more than a second shows a jump; one within
+    /// does not, however long the queue.
+    @Test func aJumpContradictsTheEstimate() {
+        var offset = ClockOffset()
+        #expect(!offset.isContradicted(byRaw: .seconds(900), rtt: .milliseconds(20)))
+        var estimator = PathEstimator()
+        estimator.handleAck(
+            rtt: .milliseconds(20), rawOneWayDelay: .milliseconds(500_010), bytes: 1,
+            deliveryRate: nil, now: .zero + .seconds(1))
+        offset.update(path: PathID(0), from: estimator.evidence)
+        #expect(!offset.isContradicted(byRaw: .milliseconds(500_015), rtt: .milliseconds(20)))
+        #expect(!offset.isContradicted(byRaw: .milliseconds(505_000), rtt: .milliseconds(5000)))
+        #expect(offset.isContradicted(byRaw: .milliseconds(505_000), rtt: .milliseconds(20)))
+        #expect(offset.isContradicted(byRaw: .milliseconds(498_000), rtt: .milliseconds(20)))
+        estimator.forgetOneWayDelays()
+        #expect(estimator.rawDelay == nil && estimator.rawDelayMinimum == nil)
+        #expect(estimator.minRTT == .milliseconds(20) && estimator.delayExcess < 0.001)
+    }
+
     @Test func timeThatGoesBackAndAbsurdValuesDoNoHarm() {
         var random = SeededGenerator(seed: 11)
         var estimator = PathEstimator()

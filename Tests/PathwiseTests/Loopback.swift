@@ -15,6 +15,8 @@ final class Folders {
         path = mkdtemp(&template).map { String(cString: $0) } ?? "/tmp"
     }
 
+    func file(_ name: String) -> String { path + "/" + name }
+
     deinit {
         if path.hasPrefix("/tmp/pathwise-library-") { Folders.remove(path) }
     }

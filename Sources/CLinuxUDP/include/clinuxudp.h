@@ -136,8 +136,11 @@ int clu_wake(int fd);
 int clu_wake_clear(int fd);
 /* Lets timers of the calling thread fire this late at most; the default is 50 us. */
 int clu_timer_slack(uint64_t nanoseconds);
+/* Lets the C library give blocks of at least so many bytes back to the system when they are freed. */
+int clu_return_blocks(int bytes);
 int64_t clu_monotonic(void);
 int64_t clu_realtime(void);
+int64_t clu_boottime(void);
 
 /* ---- interfaces: netlink.c ---- */
 
@@ -162,5 +165,20 @@ typedef struct {
  */
 int clu_list_interfaces(clu_interface *out, int capacity);
 int clu_list_addresses(clu_interface_address *out, int capacity);
+
+/* ---- the host: host.c ---- */
+
+typedef struct {
+    clu_address gateway;            /* family 0 if the destination is on the link */
+    uint32_t interface;
+} clu_found_route;
+/*
+ * The route that the kernel would take to an address, from a source (family 0 for any) and through
+ * an interface (0 for any).
+ */
+int clu_find_route(const clu_address *to, const clu_address *from, uint32_t through,
+                   clu_found_route *out);
+/* Whether the clock follows a time server; 0 or 1. */
+int clu_clock_is_synchronised(void);
 
 #endif

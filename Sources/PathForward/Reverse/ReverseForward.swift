@@ -24,8 +24,19 @@ final class ReverseForward: Sendable {
     /// Whether connections with this lease belong here.
     func holds(_ lease: UInt64) -> Bool { state.withLock { $0.lease == lease } }
 
+    /// Time until the next attempt when the address is in use, perhaps by an earlier session whose
+    /// process was killed.
+    private static let pause = Duration.seconds(5)
+
     /// Asks the peer to listen, and holds the lease until the session or the task ends.
     func run(_ session: Session) async {
+        while await runOnce(session) {
+            guard (try? await Task.sleep(for: ReverseForward.pause)) != nil else { return }
+        }
+    }
+
+    /// Returns whether another attempt may succeed.
+    private func runOnce(_ session: Session) async -> Bool {
         do {
             let stream = try session.openStream()
             state.withLock { state in
@@ -38,7 +49,8 @@ final class ReverseForward: Sendable {
                 Opening.listen(transport, on: spec.listen, spec.options).encoded())
             let result = try await ReverseForward.result(of: stream)
             guard result.code == .ok else {
-                return end(.refused(result))
+                end(.refused(result))
+                return result.code == .addressInUse
             }
             state.withLock { $0.state = .listening(at: result.text) }
             // The lease is over when the peer ends the stream, or the session.
@@ -47,6 +59,7 @@ final class ReverseForward: Sendable {
         } catch {
             end(.waiting)
         }
+        return false
     }
 
     private static func result(of stream: SessionStream) async throws -> ForwardResult {

@@ -1,3 +1,4 @@
+internal import CLinuxUDP
 package import PathNetwork
 internal import PathTelemetry
 internal import Synchronization
@@ -50,6 +51,7 @@ package final class FlowLoop: @unchecked Sendable {
     ///
     /// - Throws: `NetworkError.system` if descriptors or threads are used up.
     package init(named name: String = "pathwise-flows") throws(NetworkError) {
+        FlowLoop.returnBuffers()
         poller = try Poller()
         waker = poller.waker
         do throws(WorkerThread.Refusal) {
@@ -60,6 +62,12 @@ package final class FlowLoop: @unchecked Sendable {
     }
 
     deinit { scratch.deallocate() }
+
+    /// Lets the C library give buffers of streams back to the system when they are freed.
+    ///
+    /// In its heap they leave holes: after five rounds of 2,000 connections a process had 190 MB
+    /// instead of 41, and more after each round (glibc 2.36).
+    private static func returnBuffers() { _ = clu_return_blocks(Int32(pieceLength)) }
 
     // MARK: any thread
 

@@ -26,7 +26,7 @@ public struct FlowOptions: Hashable, Sendable {
     /// A second covers one loss and its repair on a slow path. Later the inner protocol has sent
     /// the datagram again, and its first copy would only take room from newer ones.
     var deadline: TimeDelta
-    var flowClass: FlowClass
+    public internal(set) var flowClass: FlowClass
     /// How long a datagram may be held until its predecessors came, at most 10 s; nil hands each
     /// over as it arrives.
     var ordered: TimeDelta?

@@ -4,9 +4,9 @@ public import PathTransport
 /// What a peer may have this side connect to, and listen on.
 public struct ForwardRules: Hashable, Sendable {
     /// Targets of connections and datagrams.
-    var connecting: [AllowRule]
+    public var connecting: [AllowRule]
     /// Addresses that the peer may have this side listen on.
-    var listening: [AllowRule]
+    public var listening: [AllowRule]
 
     /// By default a peer reaches this host's loopback only, and listens there from port 1024 on.
     public init(

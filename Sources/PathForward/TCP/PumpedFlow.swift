@@ -1,5 +1,6 @@
 internal import PathNetwork
 internal import PathTelemetry
+internal import PathTransport
 internal import Pathwise
 
 /// A member of the loop with a socket and a stream, and what both ends of a flow share.
@@ -31,6 +32,7 @@ class PumpedFlow: LoopMember {
     /// Sends news of the stream to this member, from now on.
     final func observe(_ stream: SessionStream, _ loop: FlowLoop) {
         self.stream = stream
+        stream.setPriority(record.flowClass.priority)
         let token = token
         stream.observe { [weak loop] news in
             switch news {
@@ -112,4 +114,15 @@ class PumpedFlow: LoopMember {
     func handleEnd() {}
 
     override final func abandon(_ loop: FlowLoop) { breakFlow(loop) }
+}
+
+extension FlowClass {
+    /// The class of the stream that carries such a flow.
+    fileprivate var priority: StreamPriority {
+        switch self {
+        case .interactive: .interactive
+        case .media: .media
+        case .bulk: .bulk
+        }
+    }
 }

@@ -17,6 +17,8 @@ public final class ClientDriver: @unchecked Sendable {
     /// Used only on the driver's thread.
     private var ready = Poller.Events()
     private var attempts: [PathID: PathAttempt] = [:]
+    /// Paths whose user put them into reserve, or back into use, by name.
+    private var standby: [String: Bool] = [:]
     private var isStopping = false
     private let planner: PathPlanner?
     private var watcher: InterfaceWatcher?
@@ -28,6 +30,11 @@ public final class ClientDriver: @unchecked Sendable {
     /// When the connection next has something to do, apart from samples for a recording.
     private var connectionDue = Instant.zero
     private var wallClock = WallClockDistance()
+    private var sleepWatch = SleepWatch()
+    /// The paths that should exist, and when to try again to open those that could not be.
+    private var wanted: [PathPlan]
+    private var retryAt = Instant.distantFuture
+    private static let retryInterval = TimeDelta.seconds(1)
 
     /// Opens the sockets and starts the thread; the handshake begins at once.
     ///
@@ -49,6 +56,7 @@ public final class ClientDriver: @unchecked Sendable {
         self.onRecord = onRecord
         socketOptions = options
         self.planner = planner
+        wanted = plans
         if planner != nil {
             let watcher = try InterfaceWatcher(includingLoopback: true)
             try self.poller.add(watcher.descriptor, token: SocketSet.watcherToken)
@@ -60,6 +68,7 @@ public final class ClientDriver: @unchecked Sendable {
                 _ = try open(plan)
             } catch {
                 failure = failure ?? error
+                retryAt = MonotonicClock.now() + ClientDriver.retryInterval
             }
         }
         if attempts.isEmpty, let failure { throw failure }
@@ -91,6 +100,13 @@ public final class ClientDriver: @unchecked Sendable {
         return body(connection, MonotonicClock.now())
     }
 
+    /// The address of a path's socket; nil if there is no such path.
+    public func localAddress(of path: PathID) -> SocketAddress? {
+        lock.lock()
+        defer { lock.unlock() }
+        return connection.endpoint(of: path).flatMap { sockets.localAddress(of: $0.socket) }
+    }
+
     /// Opens a socket for a plan and adds its path.
     ///
     /// - Returns: the path's number; nil if the connection accepts no more.
@@ -111,6 +127,19 @@ public final class ClientDriver: @unchecked Sendable {
             waker.wake()
         }
         close(path)
+    }
+
+    /// Makes the path of a name standby or active again, now and whenever it is opened again.
+    public func setStandby(_ name: String, _ isStandby: Bool) {
+        lock.lock()
+        defer {
+            lock.unlock()
+            waker.wake()
+        }
+        standby[name] = isStandby
+        for (path, attempt) in attempts where attempt.plan.name == name {
+            connection.setStandby(path, isStandby, now: MonotonicClock.now())
+        }
     }
 
     /// Ends the thread at once; without an earlier `Connection.close` the peer is not told.
@@ -145,12 +174,14 @@ public final class ClientDriver: @unchecked Sendable {
     private func open(
         _ attempt: PathAttempt, as path: PathID? = nil
     ) throws(NetworkError) -> PathID? {
+        var traits = attempt.plan.traits
+        traits.isBackup = standby[attempt.plan.name] ?? traits.isBackup
         let socket = try openSocket(attempt.plan.interface, attempt.way)
         let remote = attempt.way.remote
         let limit = sockets.datagramLimit(of: socket, to: remote)
         guard
             let path = connection.addPath(
-                path, name: attempt.plan.name, traits: attempt.plan.traits, socket: socket,
+                path, name: attempt.plan.name, traits: traits, socket: socket,
                 local: sockets.localAddress(of: socket), remote: remote,
                 datagramLimit: limit, now: MonotonicClock.now())
         else {
@@ -191,7 +222,7 @@ public final class ClientDriver: @unchecked Sendable {
         guard let planner, let changes = try? watcher?.readChanges(), !changes.isEmpty,
             let interfaces = watcher?.interfaces
         else { return }
-        let wanted = planner.plans(interfaces)
+        wanted = planner.plans(interfaces)
         for path in attempts.keys {
             guard let plan = wanted.first(where: { attempts[path]?.fits($0) == true }) else {
                 close(path)
@@ -199,8 +230,17 @@ public final class ClientDriver: @unchecked Sendable {
             }
             attempts[path]?.adopt(plan)
         }
+        let now = MonotonicClock.now()
+        openMissing(now: now)
+        connection.probePaths(includingWorking: sleepWatch.measure() != nil, now: now)
+    }
+
+    /// Opens the wanted paths that do not exist; what fails is tried again a second later, since an
+    /// address may not be usable at once.
+    private func openMissing(now: Instant) {
+        retryAt = .distantFuture
         for plan in wanted where !attempts.values.contains(where: { $0.plan == plan }) {
-            _ = try? open(plan)
+            if (try? open(plan)) == nil { retryAt = now + ClientDriver.retryInterval }
         }
     }
 
@@ -229,9 +269,18 @@ public final class ClientDriver: @unchecked Sendable {
             if let attempt = attempts[path], (try? open(attempt, as: path)) != nil { return }
         }
         attempts[path] = nil
+        retryAt = now + ClientDriver.retryInterval
     }
 
+    /// Works until the end, and then gives the addresses free, however long this object lives.
     private func run() {
+        runRounds()
+        lock.lock()
+        sockets.removeAll()
+        lock.unlock()
+    }
+
+    private func runRounds() {
         Poller.setTimerSlack(.microseconds(1))
         while true {
             lock.lockAsDriver()
@@ -262,7 +311,12 @@ public final class ClientDriver: @unchecked Sendable {
             connection.drainRecords(onRecord)
         }
         if ready.count > 0 || ready.wasWoken || connectionDue <= now {
-            if let distance = wallClock.measure(now: now) { connection.setUTCOffset(distance) }
+            if let distance = wallClock.measure(now: now) {
+                connection.setUTCOffset(distance)
+                if sleepWatch.measure() != nil {
+                    connection.probePaths(includingWorking: true, now: now)
+                }
+            }
             guard let due = work() else { return nil }
             connectionDue = due
         }
@@ -286,6 +340,7 @@ public final class ClientDriver: @unchecked Sendable {
             },
             fault: { fault, socket in handle(fault, socket, now) })
         now = MonotonicClock.now()
+        if retryAt <= now { openMissing(now: now) }
         if connection.pollTimeout(now: now) <= now { connection.handleTimeout(now: now) }
         while let transmit = unsafe connection.pollTransmit(
             into: sockets.transmitBuffer, now: now)
@@ -296,7 +351,8 @@ public final class ClientDriver: @unchecked Sendable {
         let nextWay = tryOtherWays(now: now)
         connection.drainRecords(onRecord)
         while let event = connection.pollEvent() { pendingEvents.append(event) }
-        return connection.isClosed ? nil : min(nextWay, connection.pollTimeout(now: now))
+        let due = min(min(nextWay, retryAt), connection.pollTimeout(now: now))
+        return connection.isClosed ? nil : due
     }
 
     private func path(of socket: Int) -> PathID? {

@@ -65,6 +65,11 @@ public struct PathPlanner: Sendable {
         }.map(\.name)
     }
 
+    /// Whether an interface leads to containers or virtual machines of this host, by its name.
+    public static func leadsToContainers(_ interface: NetworkInterface) -> Bool {
+        containerInterfaces.contains { unsafe fnmatch($0, interface.name, 0) == 0 }
+    }
+
     private func isExcluded(_ interface: NetworkInterface) -> Bool {
         excluded.contains { unsafe fnmatch($0, interface.name, 0) == 0 }
     }

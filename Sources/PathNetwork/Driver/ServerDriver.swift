@@ -18,8 +18,9 @@ public final class ServerDriver: @unchecked Sendable {
     private let poller: Poller
     /// Used only on the driver's thread.
     private var ready = Poller.Events()
-    private var served: [ObjectIdentifier: ServedConnection] = [:]
+    private var clients: [ServedConnection] = []
     private var isStopping = false
+    private var hasEnded = false
     private let waker: Waker
     private let onEvent: EventHandler
     private let onRecord: RecordHandler
@@ -29,6 +30,8 @@ public final class ServerDriver: @unchecked Sendable {
     private var nextID = 0
     /// When a connection next has something to do, apart from samples for a recording.
     private var connectionsDue = Instant.zero
+    /// When the next sample for a recording is due.
+    private var samplesDue = Instant.distantFuture
     private var wallClock = WallClockDistance()
     private var utcOffset = TimeDelta.zero
     public let localAddresses: [SocketAddress]
@@ -82,7 +85,8 @@ public final class ServerDriver: @unchecked Sendable {
             waker.wake()
         }
         let now = MonotonicClock.now()
-        return try served.box.with { (connection: inout Connection) throws(Failure) in
+        unsafe served.box.due = .zero
+        return try unsafe served.box.with { (connection: inout Connection) throws(Failure) in
             try body(&connection, now)
         }
     }
@@ -96,10 +100,33 @@ public final class ServerDriver: @unchecked Sendable {
     /// Closes all connections; events report when each has ended.
     public func close() {
         lock.lock()
-        let now = MonotonicClock.now()
-        for box in endpoint.boxes { box.with { $0.close(now: now) } }
+        close(endpoint.boxes)
         lock.unlock()
         waker.wake()
+    }
+
+    /// Allows these clients from now on, and no others; connections of clients that are not
+    /// allowed any more, or have another pre-shared key, are closed.
+    public func setClients(_ clients: [PublicKey: PresharedKey?]) {
+        lock.lock()
+        close(endpoint.setClients(clients))
+        lock.unlock()
+        waker.wake()
+    }
+
+    private func close(_ boxes: [ConnectionBox]) {
+        let now = MonotonicClock.now()
+        for box in boxes {
+            box.with { $0.close(now: now) }
+            box.due = .zero
+        }
+    }
+
+    /// Whether the thread has ended, so that nothing listens any more.
+    public var isOver: Bool {
+        lock.lock()
+        defer { lock.unlock() }
+        return hasEnded
     }
 
     /// Ends the thread at once; clients are not told.
@@ -112,7 +139,16 @@ public final class ServerDriver: @unchecked Sendable {
 
     // MARK: the driver's thread
 
+    /// Works until the end, and then gives the addresses free, however long this object lives.
     private func run() {
+        runRounds()
+        lock.lock()
+        sockets.removeAll()
+        hasEnded = true
+        lock.unlock()
+    }
+
+    private func runRounds() {
         Poller.setTimerSlack(.microseconds(1))
         while true {
             lock.lockAsDriver()
@@ -139,63 +175,75 @@ public final class ServerDriver: @unchecked Sendable {
     /// run.
     private func round() -> Instant {
         let now = MonotonicClock.now()
-        if isRecording { takeSamples(now) }
+        if samplesDue <= now { takeSamples(now) }
         if ready.count > 0 || ready.wasWoken || connectionsDue <= now {
             if let distance = wallClock.measure(now: now) { utcOffset = distance }
             connectionsDue = work()
         }
-        guard isRecording else { return connectionsDue }
-        var next = connectionsDue
-        for box in endpoint.boxes { next = min(next, box.with { $0.sampleTimeout }) }
-        return next
+        return min(connectionsDue, samplesDue)
     }
 
     private var isRecording: Bool { endpoint.configuration.connection.isRecording }
 
     private func takeSamples(_ now: Instant) {
-        for box in endpoint.boxes {
-            guard let served = served[ObjectIdentifier(box)] else { continue }
-            box.with { core in
-                guard core.sampleTimeout <= now else { return }
-                core.takeSamples(now: now)
-                core.drainRecords { onRecord(served, $0) }
+        samplesDue = .distantFuture
+        for served in clients {
+            unsafe served.box.with { core in
+                if core.sampleTimeout <= now {
+                    core.takeSamples(now: now)
+                    core.drainRecords { onRecord(served, $0) }
+                }
+                samplesDue = min(samplesDue, core.sampleTimeout)
             }
         }
     }
 
+    /// Takes what has arrived, and polls the connections that are due: those that got something,
+    /// were used by the application, or have a timer that is over.
+    ///
+    /// Others cost a comparison, so that hundreds of idle clients do not delay a busy one.
     private func work() -> Instant {
         var now = MonotonicClock.now()
         unsafe sockets.receive(
             ready,
             datagram: { bytes, message, socket in
-                _ = unsafe endpoint.handleDatagram(
+                let box = unsafe endpoint.handleDatagram(
                     bytes, from: message.remote, to: takesMany[socket] ? message.local : nil,
                     socket: socket, receivedAt: message.receivedAt, now: now)
+                box?.due = .zero
             },
             fault: { _, _ in })
         while let reply = unsafe endpoint.pollReply(into: sockets.transmitBuffer) {
             _ = sockets.send(reply)
         }
         endpoint.handleTimeout(now: now)
+        for box in endpoint.takeNewConnections() {
+            let facts = box.with { SessionFacts(of: $0) }
+            clients.append(ServedConnection(id: nextID, facts: facts, box: box, driver: self))
+            nextID += 1
+        }
         var next = endpoint.pollTimeout()
-        for box in endpoint.boxes {
-            now = MonotonicClock.now()
-            let due = serve(box, now)
-            if let due { next = min(next, due) }
+        var index = 0
+        while index < clients.count {
+            let served = clients[index]
+            if unsafe served.box.due <= now {
+                now = MonotonicClock.now()
+                guard let due = serve(served, now) else {
+                    clients.swapAt(index, clients.count - 1)
+                    clients.removeLast()
+                    continue
+                }
+                unsafe served.box.due = due
+            }
+            next = unsafe min(next, served.box.due)
+            index += 1
         }
         return next
     }
 
     /// Processes one connection; returns when it is due again, or nil when it has ended.
-    private func serve(_ box: ConnectionBox, _ start: Instant) -> Instant? {
-        let key = ObjectIdentifier(box)
-        if served[key] == nil {
-            let facts = box.with { SessionFacts(of: $0) }
-            served[key] = ServedConnection(id: nextID, facts: facts, box: box, driver: self)
-            nextID += 1
-        }
-        let connection = served[key]
-        let due: Instant? = box.with { core in
+    private func serve(_ served: ServedConnection, _ start: Instant) -> Instant? {
+        let due: Instant? = unsafe served.box.with { core in
             var now = start
             core.setUTCOffset(utcOffset)
             if core.pollTimeout(now: now) <= now { core.handleTimeout(now: now) }
@@ -205,20 +253,18 @@ public final class ServerDriver: @unchecked Sendable {
                 }
                 now = MonotonicClock.now()
             }
-            if let connection {
-                core.drainRecords { onRecord(connection, $0) }
-                // The end is the last event of a connection.
-                while !connection.hasEnded, let event = core.pollEvent() {
-                    pendingEvents.append((connection, event))
-                    if case .closed = event { connection.hasEnded = true }
-                }
+            core.drainRecords { onRecord(served, $0) }
+            // The end is the last event of a connection.
+            while unsafe !served.hasEnded, let event = core.pollEvent() {
+                pendingEvents.append((served, event))
+                if case .closed = event { unsafe served.hasEnded = true }
             }
+            if isRecording { samplesDue = min(samplesDue, core.sampleTimeout) }
             return core.isClosed ? nil : core.pollTimeout(now: now)
         }
         if due == nil {
-            endpoint.remove(box)
-            served[key] = nil
-            if let connection { gone.append(connection) }
+            unsafe endpoint.remove(served.box)
+            gone.append(served)
         }
         return due
     }

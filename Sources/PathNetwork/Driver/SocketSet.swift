@@ -50,6 +50,9 @@ struct SocketSet: ~Copyable {
         slots[number] = nil
     }
 
+    /// Closes all sockets.
+    mutating func removeAll() { slots.removeAll() }
+
     func localAddress(of number: Int) -> SocketAddress? {
         slots.indices.contains(number) ? slots[number]?.socket.localAddress : nil
     }

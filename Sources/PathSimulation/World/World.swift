@@ -48,7 +48,7 @@ public struct World<Application: WorldApplication>: ~Copyable {
     public private(set) var server: ServerEndpoint
     public var application: Application
     /// Offset of the server's clock.
-    let serverClockOffset: TimeDelta
+    private(set) var serverClockOffset: TimeDelta
     /// Datagrams delivered to either end.
     public private(set) var datagramsDelivered = 0
     /// UDP payload bytes that the server sent, and those that reached it.
@@ -143,6 +143,17 @@ public struct World<Application: WorldApplication>: ~Copyable {
             deliver()
             timers()
         }
+    }
+
+    /// Lets the server's clock jump ahead, as if the client had slept for that time.
+    mutating func jumpServer(by jump: TimeDelta) {
+        serverClockOffset = serverClockOffset + max(.zero, jump)
+    }
+
+    /// Lets the client's clock jump ahead, as if the server had slept for that time.
+    mutating func jumpClient(by jump: TimeDelta) {
+        now = now + max(.zero, jump)
+        serverClockOffset = serverClockOffset - max(.zero, jump)
     }
 
     /// Takes the samples of a recording before the next event, which they do not affect.

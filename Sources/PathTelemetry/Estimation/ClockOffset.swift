@@ -30,6 +30,25 @@ public struct ClockOffset: Sendable {
         solve()
     }
 
+    /// A sample that contradicts the estimate by more than this shows that a clock jumped, or that
+    /// a host slept while the other's clock went on.
+    ///
+    /// Long queues that empty contradict it by less.
+    private static let jump = TimeDelta.seconds(1)
+
+    /// Whether a clock has jumped since the estimate was made.
+    ///
+    /// A packet arrives after it was sent and before its acknowledgement, so the offset lies
+    /// between `raw - rtt` and `raw`.
+    ///
+    /// - Parameters:
+    ///   - raw: a packet's raw one-way delay.
+    ///   - rtt: time from sending the packet to its acknowledgement.
+    public func isContradicted(byRaw raw: TimeDelta, rtt: TimeDelta) -> Bool {
+        guard let estimate else { return false }
+        return estimate > raw + ClockOffset.jump || estimate < raw - rtt - ClockOffset.jump
+    }
+
     /// Drops a removed path.
     public mutating func remove(path: PathID) {
         guard path.index < PathID.limit else { return }

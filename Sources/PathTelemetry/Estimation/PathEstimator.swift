@@ -72,6 +72,15 @@ public struct PathEstimator: Sendable {
         publishAverages()
     }
 
+    /// Drops all one-way delays, because one of the two clocks has jumped.
+    public mutating func forgetOneWayDelays() {
+        delayFast = DecayingMean()
+        delayWindow = SlidingMinimum()
+        delayOrigin = .zero
+        evidence.rawDelay = nil
+        publishAverages()
+    }
+
     /// Takes packets that were declared lost.
     ///
     /// - Parameters:

@@ -4,8 +4,9 @@
 /// at most `capacity` of them. The first `reserve` allocates storage; it doubles as needed up to
 /// the given maximum, and `release` frees it.
 struct ByteRing: ~Copyable {
-    /// Storage of a ring at its first use, unless its maximum is less.
-    static let initialCapacity = 65_536
+    /// Least storage of a ring that holds anything; it grows at least fourfold up to the second size.
+    static let initialCapacity = 4096
+    private static let smallCapacity = 65_536
 
     /// The address that the allocator returned, and the first cache-line boundary in it.
     ///
@@ -36,8 +37,9 @@ struct ByteRing: ~Copyable {
     mutating func reserve(_ needed: Int, keeping held: Range<UInt64>) -> Bool {
         if needed <= capacity { return true }
         guard needed <= maximumCapacity else { return false }
-        let grown = max(
-            min(ByteRing.initialCapacity, maximumCapacity), ByteRing.powerOfTwo(atLeast: needed))
+        let least = max(
+            ByteRing.initialCapacity, min(capacity &* 4, ByteRing.smallCapacity))
+        let grown = max(min(least, maximumCapacity), ByteRing.powerOfTwo(atLeast: needed))
         let room = UnsafeMutableRawPointer.allocate(
             byteCount: grown &+ ByteRing.cacheLine, alignment: 16)
         let fresh = unsafe room.alignedUp(toMultipleOf: ByteRing.cacheLine)

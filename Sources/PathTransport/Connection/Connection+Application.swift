@@ -35,6 +35,15 @@ extension Connection {
         session.streams.releaseIdleMemory(of: stream)
     }
 
+    /// Sets how urgent the stream's data is; it is `bulk` at first.
+    ///
+    /// It concerns what this side sends, from the next packet on.
+    public mutating func setPriority(
+        _ priority: StreamPriority, of stream: StreamID
+    ) throws(StreamError) {
+        try session.streams.setPriority(priority, of: stream)
+    }
+
     /// Ends the stream after the bytes written so far.
     public mutating func finish(_ stream: StreamID) throws(StreamError) {
         try session.streams.finish(stream)

@@ -3,19 +3,50 @@ import PathTelemetry
 
 extension Connection {
     /// Sends messages first, then retransmissions, then copies and new stream data.
+    ///
+    /// Messages that never end do not starve streams: after 128 KiB of messages while stream data
+    /// waits, a sixteenth of the bytes are the streams'.
     mutating func pollData(
         into buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Transmit? {
-        if session.messages.count > 0, let sent = pollMessages(into: buffer, now: now) {
-            return sent
+        if session.messages.count > 0 {
+            if streamDebt >= Connection.longestDebt, let sent = pollStreams(into: buffer, now: now)
+            {
+                return sent
+            }
+            if let sent = pollMessages(into: buffer, now: now) {
+                let waits = session.streams.hasRetransmissions || session.streams.hasNew
+                streamDebt = waits ? streamDebt &+ sent.length : 0
+                return sent
+            }
         }
+        let hasNew = session.streams.hasNew
+        if let sent = pollStreams(into: buffer, now: now) { return sent }
+        if !hasNew { noteAppLimited(now: now) }
+        return nil
+    }
+
+    /// Bytes of messages after which waiting stream data gets its share, and what each byte of it
+    /// pays back.
+    private static let longestDebt = 128 << 10
+    private static let debtPaid = 16
+
+    private mutating func pollStreams(
+        into buffer: UnsafeMutableRawBufferPointer, now: Instant
+    ) -> Transmit? {
+        guard let sent = pollStreamData(into: buffer, now: now) else { return nil }
+        streamDebt = max(0, streamDebt &- sent.length &* Connection.debtPaid)
+        return sent
+    }
+
+    private mutating func pollStreamData(
+        into buffer: UnsafeMutableRawBufferPointer, now: Instant
+    ) -> Transmit? {
         if session.streams.hasRetransmissions, let sent = pollRepairs(into: buffer, now: now) {
             return sent
         }
         if let sent = pollCopies(into: buffer, now: now) { return sent }
-        if session.streams.hasNew { return pollNewData(into: buffer, now: now) }
-        noteAppLimited(now: now)
-        return nil
+        return session.streams.hasNew ? pollNewData(into: buffer, now: now) : nil
     }
 
     /// Window and pacer allow more than there is to send, so rate samples are lower bounds.

@@ -96,6 +96,29 @@ extension Connection {
         session.clock.remove(path: path)
     }
 
+    /// Probes paths at once, because this host slept or its network changed.
+    ///
+    /// - Parameter includingWorking: false leaves out paths that are in service.
+    public mutating func probePaths(includingWorking: Bool, now: Instant) {
+        for index in paths.indices where includingWorking || !paths[index].isUsable {
+            paths[index].hurry(now: now)
+        }
+    }
+
+    /// Makes a path standby, as its trait `isBackup` does, or active again, and tells the peer.
+    ///
+    /// Only a client calls this; a path that is added later has the traits that it is given.
+    public mutating func setStandby(_ path: PathID, _ isStandby: Bool, now: Instant) {
+        guard !isServer, let index = index(of: path), paths[index].isAlive,
+            paths[index].traits.isBackup != isStandby
+        else { return }
+        paths[index].traits.isBackup = isStandby
+        paths[index].statusToSend = paths[index].ownStatus
+        if paths[index].isUsable {
+            paths.change(index, to: paths[index].workingState, .ownRequest, now, &news)
+        }
+    }
+
     /// Takes a fault that the system reported for a path: it triggers a probe and proves nothing.
     ///
     /// - Parameter datagramLimit: the route's largest UDP payload, if a datagram was too large.

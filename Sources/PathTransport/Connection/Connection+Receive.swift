@@ -26,6 +26,10 @@ extension Connection {
                 now: now)
         } else if handshake != nil {
             handleHandshake(readable, from: remote, socket: socket, now: now)
+        } else if readable.first == HandshakeKind.reset, let token = peerParameters?.resetToken,
+            !isServer, ResetPacket.isValid(readable, index: remoteIndex, token: token)
+        {
+            finish(.forgotten, now: now)
         }
     }
 
@@ -97,7 +101,7 @@ extension Connection {
         guard header.receiver == localIndex, protection != nil else { return }
         var known = index(of: header.path)
         if let index = known, !paths[index].received.isNew(header.packetNumber) {
-            paths[index].statistics.replayed += 1
+            paths[index].noteDuplicate(bytes: bytes.count)
             news.statistics.replayedPackets += 1
             return
         }
@@ -125,6 +129,7 @@ extension Connection {
             known = paths.count - 1
         }
         guard let index = known else { return }
+        noticeStall(now: now)
         lastReceivedAt = now
         noteArrival(
             index, bytes: bytes.count, number: header.packetNumber, from: remote, to: local,
@@ -251,6 +256,7 @@ extension Connection {
         }
         if paths[index].noteLosses(result, now: now) { lastLossPath = paths[index].id }
         guard result.ackedPackets > 0 || result.spuriousLosses > 0 else { return }
+        noticeClockJump(result)
         paths[index].noteAcknowledged(result, clock: session.clock, now: now)
         reportMessages()
         paths.takeOver(&session)
@@ -259,5 +265,16 @@ extension Connection {
         paths.watchSilence(
             probedEach: configuration.failedProbeInterval, now: now, &session, &news)
         learnOutcomes(now: now)
+    }
+
+    /// Starts the estimates of one-way delays anew if one of the two clocks has jumped, for example
+    /// because a host slept; the old ones would make every delay wrong by minutes.
+    private mutating func noticeClockJump(_ result: AckResult) {
+        guard let rtt = result.rttSample, let raw = result.rawDelay,
+            session.clock.isContradicted(byRaw: raw, rtt: rtt)
+        else { return }
+        news.statistics.clockJumps += 1
+        session.clock = ClockOffset()
+        for other in paths.indices { paths[other].estimator.forgetOneWayDelays() }
     }
 }

@@ -12,7 +12,7 @@ extension Connection {
         case .handshaking: return handshakeTimeout
         case .established: break
         }
-        var next = lastReceivedAt + idleTimeout
+        var next = idleDeadline
         next = min(next, session.engine.timeout)
         next = min(next, session.messages.nextExpiry)
         next = min(next, session.receivedMessages.nextExpiry)
@@ -72,7 +72,9 @@ extension Connection {
         return next
     }
 
-    var idleTimeout: TimeDelta {
+    /// The connection ends when nothing has arrived for this long: the lower value of both sides,
+    /// once they know each other.
+    public var idleTimeout: TimeDelta {
         min(configuration.parameters.idleTimeout, peerParameters?.idleTimeout ?? .infinite)
     }
 
@@ -92,7 +94,8 @@ extension Connection {
             return
         case .established: break
         }
-        if now >= lastReceivedAt + idleTimeout {
+        noticeStall(now: now)
+        if now >= idleDeadline {
             finish(.idleTimeout, now: now)
             return
         }
@@ -106,7 +109,30 @@ extension Connection {
         expireMessages(now: now)
         learnOutcomes(now: now)
         paths.takeOver(&session)
+        session.streams.freeIdleMemory(now: now)
         changeKeysIfDue(now: now)
+    }
+
+    private var idleDeadline: Instant { max(lastReceivedAt + idleTimeout, graceUntil) }
+
+    /// Being called so much later than `pollTimeout` said means that this host stood still: it
+    /// slept, the process was stopped, or the clock jumped.
+    private static let stall = TimeDelta.seconds(1)
+    /// How long a connection lives at least after a stall, for the peer's answer.
+    private static let grace = TimeDelta.seconds(5)
+
+    /// Notices that this host stood still, and asks on all paths what works now.
+    ///
+    /// It could not hear the peer meanwhile, so neither the idle time-out nor the silence of paths
+    /// count that time, and answers to earlier packets are no samples of the round trip.
+    mutating func noticeStall(now: Instant) {
+        guard lastEmptyPollAt > .zero, now - lastEmptyPollAt > Connection.stall,
+            now - pollTimeout(now: lastEmptyPollAt) > Connection.stall
+        else { return }
+        lastEmptyPollAt = now
+        graceUntil = now + min(idleTimeout, Connection.grace)
+        for index in paths.indices { paths[index].handleStall(now: now) }
+        probePaths(includingWorking: true, now: now)
     }
 
     private mutating func checkHandshake(now: Instant) {

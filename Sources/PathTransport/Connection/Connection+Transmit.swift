@@ -15,6 +15,7 @@ extension Connection {
         case .closing: return pollClose(into: buffer, now: now)
         case .established: break
         }
+        noticeStall(now: now)
         if let transmit = pollPathControl(into: buffer, now: now) { return transmit }
         if let transmit = pollAcknowledgement(into: buffer, now: now) { return transmit }
         if let transmit = pollData(into: buffer, now: now) { return transmit }
@@ -100,7 +101,9 @@ extension Connection {
                 finish(.cryptography("no random bytes for a path challenge"), now: now)
                 return nil
             }
-            paths[index].validation.handleChallengeSent(token, now: now)
+            let longest = ProbeBudget.longest(
+                paths[index], othersWork: paths.hasOtherUsable(than: index))
+            paths[index].validation.handleChallengeSent(token, longest: longest, now: now)
             packet.challenge(token)
         }
         // RFC 9000, section 8.2.1: the path has to carry full datagrams.
@@ -119,7 +122,10 @@ extension Connection {
         guard asks || answers else { return nil }
         if isFailedProbe {
             paths[index].recovery.settle(now: now, sink: &session)
-            paths[index].nextProbeAt = now + configuration.failedProbeInterval
+            paths[index].nextProbeAt =
+                now
+                + probes.interval(
+                    failed: paths[index], othersWork: paths.hasOtherUsable(than: index), now: now)
         }
         var packet = begin(index, buffer, limit: PathMTU.base, now: now)
         if paths[index].received.owesAck || !isFailedProbe {
@@ -139,7 +145,8 @@ extension Connection {
     /// When an idle path is next probed, so that its estimates stay fresh and its NAT entry lives.
     func keepaliveDue(_ index: Int) -> Instant {
         let isBusy = session.lastDataAt.map { lastReceivedAt - $0 < .seconds(2) } ?? false
-        return probes.due(paths[index], isBusy: isBusy, idleTimeout: idleTimeout)
+        return probes.due(
+            paths[index], isBusy: isBusy, hasActive: paths.hasActive, idleTimeout: idleTimeout)
     }
 
     private mutating func pollMTUProbe(

@@ -50,12 +50,17 @@ public struct Connection: ~Copyable {
     var closeReason: CloseReason?
     var closing = Closing()
     var statusSequence: UInt64 = 0
-    var lastReceivedAt: Instant
+    /// When the latest authentic packet came.
+    public internal(set) var lastReceivedAt: Instant
+    /// The connection does not end by the idle time-out before; docs/protocol.md, section 5.
+    var graceUntil = Instant.zero
     var lastAppLimitedAt: Instant?
     /// When old evidence of the paths is next discounted.
     var nextFadingAt = Instant.zero
     var probes: ProbeBudget
     var messageBurst: MessageBurst?
+    /// Bytes of messages that were sent before waiting stream data; `pollData` bounds it.
+    var streamDebt = 0
     /// The path of the latest loss; its data is retransmitted elsewhere if possible.
     var lastLossPath: PathID?
     var lastAckPingAt: Instant
@@ -103,10 +108,9 @@ public struct Connection: ~Copyable {
             local: accepted.local, datagramLimit: configuration.parameters.maximumDatagram, now: now
         )
         paths[0].validation.bytesReceived += InitiationPacket.length
-        paths[0].validation.bytesSent += accepted.responseLength
         paths[0].noteReceived(bytes: InitiationPacket.length)
-        paths[0].statistics.packetsSent += 1
-        paths[0].statistics.bytesSent += UInt64(max(0, accepted.responseLength))
+        paths[0].validation.bytesSent += accepted.responseLength
+        paths[0].noteAnswered(bytes: max(0, accepted.responseLength))
     }
 
     private init(

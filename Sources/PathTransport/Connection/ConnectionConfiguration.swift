@@ -57,6 +57,8 @@ public struct ConnectionStatistics: Sendable {
     public var forgedPackets: UInt64 = 0
     public var replayedPackets: UInt64 = 0
     public var keyChanges = 0
+    /// How often the clock of a host jumped or stood still.
+    var clockJumps = 0
 
     public init() {}
 }

@@ -59,6 +59,8 @@ struct HalfOpenTable {
     private var order = FIFO<UInt32>()
 
     var count: Int { byIndex.count }
+    /// All of them, in no order.
+    var entries: [HalfOpen] { Array(byIndex.values) }
 
     subscript(index: UInt32) -> HalfOpen? { byIndex[index] }
 

@@ -135,9 +135,11 @@ extension ServerEndpoint {
             return false
         }
         noise.setPresharedKey(key)
-        let answer = try noise.writeMessage(payload: configuration.connection.parameters.encoded())
-        let secrets = try noise.split()
         let index = try freeIndex()
+        var parameters = configuration.connection.parameters
+        parameters.resetToken = try mint.token(of: index)
+        let answer = try noise.writeMessage(payload: parameters.encoded())
+        let secrets = try noise.split()
         let response = ResponsePacket.encode(receiver: packet.sender, sender: index, noise: answer)
         // The client takes a place only now, after it has proved its keys.
         if !hasFreePlace, let oldest = replaceable(now: now) { forget(oldest) }
@@ -178,6 +180,7 @@ extension ServerEndpoint {
                     configuration: setup, selector: selector, now: now),
                 initiation: entry.identity)
             connections[index] = box
+            newConnections.append(box)
             return box
         } catch {
             // A policy that cannot be set up was refused before the server started.
@@ -185,6 +188,17 @@ extension ServerEndpoint {
             statistics.dropped += 1
             return nil
         }
+    }
+
+    /// Tells a client whose connection is not known here that it is over, with fewer bytes than the
+    /// packet had.
+    mutating func answerUnknown(
+        _ header: DataHeader, bytes: Int, _ origin: Origin, now: Instant
+    ) {
+        guard bytes > ResetPacket.length, resets.add(now: now) <= ServerEndpoint.resetLimit,
+            let token = try? mint.token(of: header.receiver)
+        else { return }
+        reply(ResetPacket.encode(index: header.receiver, token: token), origin)
     }
 
     mutating func forget(_ entry: HalfOpen) {

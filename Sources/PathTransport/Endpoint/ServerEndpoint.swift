@@ -6,6 +6,9 @@ public final class ConnectionBox {
     var connection: Connection
     /// The identity of the client's first message, to recognise its repetition.
     let initiation: InitiationIdentity
+    /// When its driver has to poll it next, for the driver's use; zero at first and after a
+    /// datagram or a call of the application.
+    public var due = Instant.zero
 
     init(_ connection: consuming Connection, initiation: InitiationIdentity) {
         self.connection = connection
@@ -48,11 +51,15 @@ public struct ServerEndpoint: ~Copyable {
     }
 
     static let replyLimit = 256
+    /// The most resets a second, so that strangers cannot cost much.
+    static let resetLimit = 128
 
-    public let configuration: ServerConfiguration
+    public internal(set) var configuration: ServerConfiguration
     public internal(set) var statistics = ServerStatistics()
     /// The connections, by the index that clients put into their packets.
     var connections: [UInt32: ConnectionBox] = [:]
+    /// Connections that began since `takeNewConnections`.
+    var newConnections: [ConnectionBox] = []
     /// The index of every client, half-open or not, by its first message, so that a repeated
     /// message does not make a second connection.
     var initiations: [InitiationIdentity: UInt32] = [:]
@@ -61,6 +68,8 @@ public struct ServerEndpoint: ~Copyable {
     var replies = FIFO<Reply>()
     let mac: HandshakeMAC
     let cookies: CookieJar
+    let mint: ResetMint
+    var resets = SecondCounter()
     var load = SecondCounter()
     var limiter: AddressLimiter
     var policySeeds: SeededGenerator
@@ -74,10 +83,12 @@ public struct ServerEndpoint: ~Copyable {
     ) throws(CryptoError) {
         let mac = try HandshakeMAC(responder: configuration.key.publicKey)
         let cookies = try CookieJar()
+        let mint = try ResetMint(configuration.key)
         let salt = try Crypto.randomNumber(UInt64.self)
         self.configuration = configuration
         self.mac = mac
         self.cookies = cookies
+        self.mint = mint
         limiter = AddressLimiter(salt: salt)
         stamps = StampLedger(floor: startedAt)
         policySeeds = SeededGenerator(seed: configuration.connection.seed)
@@ -105,10 +116,37 @@ public struct ServerEndpoint: ~Copyable {
         var box = connections[header.receiver]
         if box == nil, let entry = halfOpen[header.receiver] {
             box = confirm(entry, UnsafeRawBufferPointer(bytes), header, now: now)
+        } else if box == nil {
+            answerUnknown(
+                header, bytes: bytes.count,
+                Origin(remote: remote, local: local, socket: socket), now: now)
         }
         box?.connection.handleDatagram(
             bytes, from: remote, to: local, socket: socket, receivedAt: receivedAt, now: now)
         return box
+    }
+
+    /// The connections that began since the last call.
+    public mutating func takeNewConnections() -> [ConnectionBox] {
+        guard !newConnections.isEmpty else { return [] }
+        defer { newConnections = [] }
+        return newConnections
+    }
+
+    /// Allows these clients from now on, and no others.
+    ///
+    /// A client that stays with the same pre-shared key notices nothing.
+    ///
+    /// - Returns: the connections of the other clients, which the caller has to close.
+    public mutating func setClients(_ clients: [PublicKey: PresharedKey?]) -> [ConnectionBox] {
+        let former = configuration.clients
+        configuration.clients = clients
+        func isKept(_ client: PublicKey) -> Bool {
+            guard let new = clients[client], let old = former[client] else { return false }
+            return PresharedKey.areSame(new, old)
+        }
+        for entry in halfOpen.entries where !isKept(entry.accepted.clientKey) { forget(entry) }
+        return connections.values.filter { !isKept($0.connection.peerKey) }
     }
 
     /// Drops clients that have not used their keys in time.

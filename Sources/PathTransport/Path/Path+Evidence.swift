@@ -21,10 +21,7 @@ extension Path {
             mtu.handleProbeAcknowledged(size, now: now)
             recovery.handleMaximumPacketSize(mtu.current, now: now)
         }
-        var raw: TimeDelta?
-        if let time = result.largestReceiveTime, let sent = result.largestSentAt {
-            raw = Instant(nanoseconds: Int64(truncatingIfNeeded: time &* 1000)) - sent
-        }
+        let raw = result.rawDelay
         estimator.handleAck(
             rtt: result.rttSample ?? .zero, rawOneWayDelay: raw, bytes: result.ackedBytes,
             deliveryRate: result.isRateAppLimited ? nil : result.deliveryRate, now: now)
@@ -50,12 +47,27 @@ extension Path {
     mutating func noteSent(datagrams: Int, bytes: Int) {
         statistics.packetsSent += UInt64(datagrams)
         statistics.bytesSent += UInt64(bytes)
+        statistics.ipBytesSent += UInt64(bytes + datagrams * remote.family.headerBytes)
         if !validation.isValidated { validation.bytesSent += bytes }
+    }
+
+    /// Counts the answer to the first message, which was sent before the path existed.
+    mutating func noteAnswered(bytes: Int) {
+        statistics.packetsSent += 1
+        statistics.bytesSent += UInt64(bytes)
+        statistics.ipBytesSent += UInt64(bytes + remote.family.headerBytes)
     }
 
     /// Counts an authentic packet.
     mutating func noteReceived(bytes: Int) {
         statistics.packetsReceived += 1
         statistics.bytesReceived += UInt64(bytes)
+        statistics.ipBytesReceived += UInt64(bytes + remote.family.headerBytes)
+    }
+
+    /// Counts a packet that was received before.
+    mutating func noteDuplicate(bytes: Int) {
+        statistics.replayed += 1
+        statistics.ipBytesReceived += UInt64(bytes + remote.family.headerBytes)
     }
 }

@@ -7,6 +7,10 @@ public struct PathStatistics: Sendable {
     public var bytesSent: UInt64 = 0
     public var packetsReceived: UInt64 = 0
     public var bytesReceived: UInt64 = 0
+    /// The same bytes with IP and UDP headers, as an interface counts them; packets that arrived
+    /// twice count twice.
+    var ipBytesSent: UInt64 = 0
+    var ipBytesReceived: UInt64 = 0
     public var packetsLost: UInt64 = 0
     /// Packets declared lost and acknowledged later.
     var spuriousLosses: UInt64 = 0
@@ -56,6 +60,8 @@ struct Path: ~Copyable {
     var lastReceivedAt: Instant?
     /// Latest proof that packets on this path arrive: an acknowledgement or an answered challenge.
     private(set) var lastReplyAt: Instant?
+    /// When this host last began to listen again after it had stood still.
+    private var awakeSince = Instant.zero
     /// When replies resumed after the latest pause.
     private var repliesSince = Instant.zero
     var probeDue = false
@@ -176,16 +182,35 @@ struct Path: ~Copyable {
     /// there: the path still works, but so slowly that the stream waits for it.
     var staleLimit: TimeDelta { max(.milliseconds(150), recovery.rtt.minimum * Int64(3)) }
 
-    /// Time since the oldest unanswered packet was sent or the last reply came, whichever is less.
-    func silence(now: Instant) -> TimeDelta? {
+    /// When the oldest unanswered packet was sent or the last reply came, whichever is later.
+    var silentSince: Instant? {
         guard let oldest = recovery.oldestUnanswered else { return nil }
-        return now - max(oldest, lastReplyAt ?? .zero)
+        return max(max(oldest, lastReplyAt ?? .zero), awakeSince)
+    }
+
+    /// How long the peer has not answered.
+    func silence(now: Instant) -> TimeDelta? { silentSince.map { now - $0 } }
+
+    /// This host stood still: nothing before counts as silence or as a round trip.
+    mutating func handleStall(now: Instant) {
+        awakeSince = now
+        recovery.handleStall(now: now)
     }
 
     /// Queues a copy; a path far slower than the others drops its oldest.
     mutating func addCopy(_ copy: FrameCopy) {
         if copies.count >= FrameCopy.queueLimit { _ = copies.popFirst() }
         copies.append(copy)
+    }
+
+    /// Makes a probe due, whatever the intervals are.
+    mutating func hurry(now: Instant) {
+        validation.hurry(now: now)
+        switch state {
+        case .active, .standby, .suspect, .probing: probeDue = true
+        case .failed: nextProbeAt = now
+        case .validating, .closed: break
+        }
     }
 
     func snapshot(now: Instant) -> PathSnapshot {
@@ -216,9 +241,17 @@ struct Path: ~Copyable {
         return min(recovery.windowRoom, max(budget, mtu.current))
     }
 
+    /// Whether the path was given data in the last seconds.
+    private func carriesData(now: Instant) -> Bool {
+        lastPayloadAt.map { now - $0 < .seconds(10) } ?? false
+    }
+
     /// Whether the path may send an MTU probe, if one is due.
+    ///
+    /// An idle path is not searched again: two dozen probes every ten minutes would be up to 19 MB
+    /// a day.
     func takesMTUProbe(now: Instant) -> Bool {
-        isUsable && validation.isValidated
+        isUsable && validation.isValidated && (!mtu.isRaising || carriesData(now: now))
             && recovery.windowRoom >= mtu.probeSize(now: now) ?? 0
     }
 
@@ -262,6 +295,8 @@ struct FrameCopy {
 struct PathValidation {
     static let retryInterval = TimeDelta.milliseconds(250)
     static let attemptLimit = 8
+    /// Attempts after which the interval grows beyond a second.
+    static let eagerAttempts = 30
 
     private(set) var isValidated = false
     /// Server only: whether little may be sent, since the address may not have asked for it.
@@ -275,11 +310,25 @@ struct PathValidation {
     /// Whether a challenge has to be sent now.
     func isDue(now: Instant) -> Bool { !isValidated && now >= nextAttemptAt }
 
-    mutating func handleChallengeSent(_ token: UInt64, now: Instant) {
+    /// - Parameter longest: the interval that is not exceeded after many attempts.
+    mutating func handleChallengeSent(_ token: UInt64, longest: TimeDelta, now: Instant) {
         self.token = token
         attempts += 1
         let backoff = Int64(1) << Int64(min(attempts - 1, 2))
-        nextAttemptAt = now + PathValidation.retryInterval * backoff
+        var interval = PathValidation.retryInterval * backoff
+        if attempts > PathValidation.eagerAttempts {
+            interval = max(
+                interval,
+                min(.seconds(Int64(attempts - PathValidation.eagerAttempts)), longest))
+        }
+        nextAttemptAt = now + interval
+    }
+
+    /// Makes the next attempt due, and further ones as frequent as at first.
+    mutating func hurry(now: Instant) {
+        guard !isValidated else { return }
+        attempts = 0
+        nextAttemptAt = now
     }
 
     /// Takes an answer; returns whether it fits the latest challenge.

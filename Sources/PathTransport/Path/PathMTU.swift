@@ -24,6 +24,8 @@ struct PathMTU {
     private var failures = 0
     private var nextProbeAt = Instant.zero
     private var triesCeiling = true
+    /// Whether the size is known, and later probes ask only whether the path carries more by now.
+    private(set) var isRaising = false
 
     init(ceiling: Int) {
         self.ceiling = max(PathMTU.base, ceiling)
@@ -87,6 +89,7 @@ struct PathMTU {
         probed = nil
         guard count >= PathMTU.blackHoleTimeouts, current > PathMTU.base else { return }
         failing = current
+        isRaising = false
         current = PathMTU.base
         triesCeiling = false
         failures = 0
@@ -97,6 +100,7 @@ struct PathMTU {
         let isSettled = failing - current <= PathMTU.tolerance
         guard isSettled, current < ceiling else { return }
         failing = ceiling + 1
+        isRaising = true
         nextProbeAt = now + PathMTU.raiseInterval
     }
 }

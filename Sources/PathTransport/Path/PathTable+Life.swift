@@ -39,7 +39,20 @@ extension PathTable {
         self[index].recovery.reinject(now: now, sink: &session)
         self[index].probeDue = true
         self[index].statistics.failovers += 1
+        probeReserve(now: now)
         news.statistics.failovers += 1
+    }
+
+    /// Asks on standby paths at once when no active path is left: they were asked rarely, and the
+    /// peer may not reach them before it hears from this side.
+    private mutating func probeReserve(now: Instant) {
+        for index in indices where self[index].state == .active { return }
+        for index in indices
+        where self[index].state == .standby
+            && now - self[index].lastAskedAt > ProbeBudget.reserveAge
+        {
+            self[index].probeDue = true
+        }
     }
 
     /// Marks a path as failed after too long a silence: everything in flight is declared lost.

@@ -23,7 +23,7 @@ extension PathTable {
     }
 
     /// Whether an active, validated path exists.
-    private var hasActive: Bool {
+    var hasActive: Bool {
         for index in indices
         where self[index].state == .active && self[index].validation.isValidated {
             return true
@@ -134,8 +134,7 @@ extension PathTable {
     func silenceTimeout(now: Instant) -> Instant {
         var earliest = Instant.distantFuture
         for index in indices {
-            guard let oldest = self[index].recovery.oldestUnanswered else { continue }
-            let start = max(oldest, self[index].lastReplyAt ?? .zero)
+            guard let start = self[index].silentSince else { continue }
             switch self[index].state {
             case .active, .standby:
                 // A path past its limit while all are silent changes only after an acknowledgement

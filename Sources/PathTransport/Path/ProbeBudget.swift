@@ -15,6 +15,13 @@ struct ProbeBudget {
     private let idleInterval: TimeDelta
     private let meteredInterval: TimeDelta
     private let keepaliveInterval: TimeDelta
+    private let failedInterval: TimeDelta
+    /// Interval of probes of a metered standby path while another path works.
+    private static let reserveInterval = TimeDelta.seconds(60)
+    /// A standby path that was asked longer ago is asked again when it is needed.
+    static let reserveAge = TimeDelta.seconds(5)
+    /// How much longer a path has been silent than the interval of its probes.
+    private static let patience: Int64 = 50
     /// When application data was last sent.
     private var lastPayloadAt: Instant?
     /// Bytes of data that have not been used to pay for probes yet.
@@ -25,6 +32,7 @@ struct ProbeBudget {
         idleInterval = configuration.idleProbeInterval
         meteredInterval = configuration.meteredProbeInterval
         keepaliveInterval = configuration.keepaliveInterval
+        failedInterval = configuration.failedProbeInterval
     }
 
     /// Notes that application data was sent.
@@ -45,6 +53,25 @@ struct ProbeBudget {
         return path.lastAskedAt + quickInterval <= lastPayloadAt + .seconds(1)
     }
 
+    /// The interval of probes of a failed path: a fiftieth of the time since it failed, within
+    /// bounds, so that an outage is found to be over within about a fiftieth of its length.
+    ///
+    /// - Parameter othersWork: another path is in service.
+    func interval(failed path: borrowing Path, othersWork: Bool, now: Instant) -> TimeDelta {
+        let age = now - path.stateChangedAt
+        return max(
+            failedInterval,
+            min(age / ProbeBudget.patience, ProbeBudget.longest(path, othersWork: othersWork)))
+    }
+
+    /// The longest interval between two attempts to reach the peer over a path that does not work.
+    static func longest(_ path: borrowing Path, othersWork: Bool) -> TimeDelta {
+        if path.traits.pricePerGB > 0 || path.peerStatus == .standby {
+            return .seconds(othersWork ? 60 : 5)
+        }
+        return .seconds(othersWork ? 2 : 1)
+    }
+
     /// When a path that carries nothing is next probed.
     ///
     /// It counts from the latest ack-eliciting packet, since acknowledgements are not answered and
@@ -52,10 +79,22 @@ struct ProbeBudget {
     ///
     /// - Parameters:
     ///   - isBusy: data flows in either direction.
+    ///   - hasActive: a path in use works, so a standby path is not needed.
     ///   - idleTimeout: time after which an idle connection ends.
-    func due(_ path: borrowing Path, isBusy: Bool, idleTimeout: TimeDelta) -> Instant {
+    func due(
+        _ path: borrowing Path, isBusy: Bool, hasActive: Bool, idleTimeout: TimeDelta
+    ) -> Instant {
         let asked = path.lastAskedAt
         if isQuick(path) { return asked + quickInterval }
+        if path.state == .standby, hasActive {
+            if path.traits.pricePerGB > 0 {
+                return asked + max(ProbeBudget.reserveInterval, keepaliveInterval)
+            }
+            // A server asks when the client does, which knows the price of the path.
+            if path.peerStatus == .standby, path.lastHeardAskingAt <= asked {
+                return asked + ProbeBudget.reserveInterval * Int64(2)
+            }
+        }
         guard isBusy else { return asked + min(keepaliveInterval, idleTimeout / 3) }
         // A side that only receives probes as often as the peer, which knows the price of the path.
         let isLeft = lastPayloadAt == nil && path.lastHeardAskingAt <= asked

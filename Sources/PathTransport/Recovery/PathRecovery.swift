@@ -24,6 +24,11 @@ struct AckResult {
     /// Send time and receiver's stamp of that packet.
     var largestSentAt: Instant?
     var largestReceiveTime: UInt64?
+    /// Raw one-way delay of that packet: it contains the offset of the two clocks.
+    var rawDelay: TimeDelta? {
+        guard let time = largestReceiveTime, let sent = largestSentAt else { return nil }
+        return Instant(nanoseconds: Int64(truncatingIfNeeded: time &* 1000)) - sent
+    }
     var deliveryRate = 0.0
     var isRateAppLimited = false
     var mtuProbeAcknowledged: Int?
@@ -61,6 +66,8 @@ struct PathRecovery: ~Copyable {
     private var reorderingQuarters: Int64 = 0
     /// Packets below this number are not in flight.
     private var firstInFlight: UInt64 = 0
+    /// Packets sent before are no samples of round trip and rate: this host stood still meanwhile.
+    private var sampledSince = Instant.zero
     /// Longest time by which the peer delays an acknowledgement.
     var peerAckDelay = TimeDelta.milliseconds(5)
     private var maximumPacketSize: Int
@@ -181,8 +188,10 @@ struct PathRecovery: ~Copyable {
             if let received, let sent = frame.sendTime, sent >= received {
                 delay = .microseconds(Int64(clamping: sent - received))
             }
-            rtt.update(sample: sample, ackDelay: delay, maxAckDelay: peerAckDelay, now: now)
-            result.rttSample = sample
+            if newest.sentAt >= sampledSince {
+                rtt.update(sample: sample, ackDelay: delay, maxAckDelay: peerAckDelay, now: now)
+                result.rttSample = sample
+            }
             result.largestSentAt = newest.sentAt
             result.largestReceiveTime = received
         }
@@ -238,7 +247,7 @@ struct PathRecovery: ~Copyable {
         result.ackedBytes += bytes
         if packet.isMTUProbe { result.mtuProbeAcknowledged = bytes }
         let received = receiveTime(of: number, frame)
-        if packet.isBare {
+        if packet.isBare || packet.sentAt < sampledSince {
             rate.handleBareAcked(bytes: bytes)
         } else {
             rate.handleAcked(
@@ -390,6 +399,12 @@ struct PathRecovery: ~Copyable {
         }
         firstInFlight = packets.next
         lossTime = .distantFuture
+    }
+
+    /// This host stood still until now.
+    mutating func handleStall(now: Instant) {
+        sampledSince = now
+        rate.handleStall(now: now)
     }
 
     mutating func handleRestored(now: Instant) {

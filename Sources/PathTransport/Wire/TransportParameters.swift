@@ -21,6 +21,8 @@ public struct TransportParameters: Equatable, Sendable {
     public var maximumMessage: Int = 65_536
     /// Longest name of a path that the sender of the parameter accepts, bytes; zero for none.
     public var maximumPathName: Int = 64
+    /// Proves later that the server has forgotten the connection; only a server has one.
+    var resetToken: ResetToken?
 
     public init() {}
 
@@ -33,24 +35,41 @@ public struct TransportParameters: Equatable, Sendable {
         static let maximumDatagram: UInt64 = 6
         static let maximumMessage: UInt64 = 7
         static let maximumPathName: UInt64 = 8
+        static let resetTokenHigh: UInt64 = 9
+        static let resetTokenLow: UInt64 = 10
     }
 
+    /// What a peer means that leaves a number out; part of the protocol, so it never changes.
+    private enum Omitted {
+        static let maximumData: UInt64 = 16 << 20
+        static let maximumStreamData: UInt64 = 16 << 20
+        static let maximumStreams: UInt64 = 64
+        static let maximumMessage: UInt64 = 65_536
+    }
+
+    /// The numbers in `Omitted` are left out if they have that value.
     func encoded() -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: 128) { buffer, count in
             var writer = ByteWriter(UnsafeMutableRawBufferPointer(buffer))
-            let pairs: InlineArray<8, (UInt64, UInt64)> = [
-                (Number.maximumData, maximumData),
-                (Number.maximumStreamData, maximumStreamData),
-                (Number.maximumStreams, maximumStreams),
-                (Number.idleTimeout, UInt64(max(0, idleTimeout.microseconds))),
-                (Number.maximumAckDelay, UInt64(max(0, maximumAckDelay.microseconds))),
-                (Number.maximumDatagram, UInt64(max(0, maximumDatagram))),
-                (Number.maximumMessage, UInt64(max(0, maximumMessage))),
-                (Number.maximumPathName, UInt64(max(0, maximumPathName))),
-            ]
-            for index in pairs.indices {
-                writer.varint(pairs[index].0)
-                writer.varint(pairs[index].1)
+            func write(_ number: UInt64, _ value: UInt64, unless omitted: UInt64? = nil) {
+                guard value != omitted else { return }
+                writer.varint(number)
+                writer.varint(value)
+            }
+            write(Number.maximumData, maximumData, unless: Omitted.maximumData)
+            write(
+                Number.maximumStreamData, maximumStreamData, unless: Omitted.maximumStreamData)
+            write(Number.maximumStreams, maximumStreams, unless: Omitted.maximumStreams)
+            write(Number.idleTimeout, UInt64(max(0, idleTimeout.microseconds)))
+            write(Number.maximumAckDelay, UInt64(max(0, maximumAckDelay.microseconds)))
+            write(Number.maximumDatagram, UInt64(max(0, maximumDatagram)))
+            write(
+                Number.maximumMessage, UInt64(max(0, maximumMessage)),
+                unless: Omitted.maximumMessage)
+            write(Number.maximumPathName, UInt64(max(0, maximumPathName)))
+            if let resetToken {
+                write(Number.resetTokenHigh, resetToken.high)
+                write(Number.resetTokenLow, resetToken.low)
             }
             count = writer.offset
         }
@@ -59,8 +78,13 @@ public struct TransportParameters: Equatable, Sendable {
     /// Nil when a value is outside what any version allows.
     init?(_ bytes: UnsafeRawBufferPointer) {
         self.init()
+        maximumData = Omitted.maximumData
+        maximumStreamData = Omitted.maximumStreamData
+        maximumStreams = Omitted.maximumStreams
+        maximumMessage = Int(Omitted.maximumMessage)
         // A peer that omits the parameter does not support names.
         maximumPathName = 0
+        var token: (high: UInt64, low: UInt64) = (0, 0)
         var reader = ByteReader(bytes)
         while !reader.isAtEnd {
             guard let number = reader.varint(), let value = reader.varint() else { return nil }
@@ -84,8 +108,11 @@ public struct TransportParameters: Equatable, Sendable {
                 maximumMessage = Int(value)
             case Number.maximumPathName:
                 maximumPathName = Int(clamping: min(value, 255))
+            case Number.resetTokenHigh: token.high = value
+            case Number.resetTokenLow: token.low = value
             default: break
             }
         }
+        resetToken = ResetToken(high: token.high, low: token.low)
     }
 }

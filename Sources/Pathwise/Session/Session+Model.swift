@@ -1,4 +1,3 @@
-internal import Glibc
 public import PathLearning
 internal import PathTransport
 
@@ -54,24 +53,5 @@ extension Session {
         } catch {
             link.with { connection, now in connection.refuseModel("\(error)", now: now) }
         }
-    }
-}
-
-/// Distinguishes one state of a file from another; all zero if there is no file.
-private struct FileStamp: Equatable {
-    private var device: UInt = 0
-    private var number: UInt = 0
-    private var size = 0
-    private var seconds = 0
-    private var nanoseconds = 0
-
-    init(_ path: String) {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return }
-        device = UInt(status.st_dev)
-        number = UInt(status.st_ino)
-        size = Int(status.st_size)
-        seconds = Int(status.st_mtim.tv_sec)
-        nanoseconds = Int(status.st_mtim.tv_nsec)
     }
 }

@@ -116,14 +116,31 @@ public final class Session: Sendable {
     /// Why the session ended, if it did.
     public var closeReason: CloseReason? { hub.reason }
 
+    /// Returns when the session has ended, and why; nil if the task is cancelled before.
+    public func waitUntilEnded() async -> CloseReason? {
+        await hub.wait(for: .ended)
+        return hub.reason
+    }
+
     /// The events from now on, for `for await`; the last one is `closed`.
     ///
     /// Each call returns its own sequence. A sequence that is not read keeps the newest 4096
     /// events.
     public var events: AsyncStream<SessionEvent> { core.feed.events() }
 
+    /// Makes the paths of a name standby, so that they are used only when no other one works, or
+    /// active again; the peer is told.
+    ///
+    /// For clients; a server's paths follow their client. It holds for the session, also when a path
+    /// goes and returns with its interface.
+    public func setStandby(name: String, _ isStandby: Bool) { link.setStandby(name, isStandby) }
+
     /// The current status of the session, for users.
     public func status() -> SessionStatus {
-        link.read { connection, now in core.status(of: connection, now: now) }
+        var status = link.read { connection, now in core.status(of: connection, now: now) }
+        for index in status.paths.indices {
+            status.paths[index].local = link.localAddress(of: status.paths[index].path)?.description
+        }
+        return status
     }
 }

@@ -72,6 +72,8 @@ extension SessionError: CustomStringConvertible {
         case .idleTimeout:
             "the peer stopped answering on every path; "
                 + "check that it still runs, and the network in between"
+        case .forgotten:
+            "the server was restarted and does not know this connection any more; connect again"
         case .handshakeTimeout:
             "no answer from the server; check its address and port, that it runs, and that "
                 + "firewalls let UDP through"

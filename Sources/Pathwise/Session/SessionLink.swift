@@ -17,6 +17,22 @@ enum SessionLink: Sendable {
         }
     }
 
+    /// The address of a path's socket; nil on a server, whose sockets have all clients.
+    func localAddress(of path: PathID) -> SocketAddress? {
+        switch self {
+        case .client(let driver): driver.localAddress(of: path)
+        case .server: nil
+        }
+    }
+
+    /// Makes a client's path standby or active again.
+    func setStandby(_ name: String, _ isStandby: Bool) {
+        switch self {
+        case .client(let driver): driver.setStandby(name, isStandby)
+        case .server: break
+        }
+    }
+
     /// Like `with`, for reading only.
     func read<Result>(_ body: (borrowing Connection, Instant) -> Result) -> Result {
         switch self {

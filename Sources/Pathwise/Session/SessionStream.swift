@@ -65,6 +65,14 @@ public final class SessionStream: Sendable {
         try await write(UnsafeRawBufferPointer(copy))
     }
 
+    /// Sets how urgent this side's bytes are compared with those of other streams; it is `bulk` at
+    /// first.
+    public func setPriority(_ priority: StreamPriority) {
+        try? with { (connection) throws(StreamError) in
+            try connection.setPriority(priority, of: id)
+        }
+    }
+
     /// Ends the stream after the written bytes.
     public func finish() throws(SessionError) {
         try with { (connection) throws(StreamError) in try connection.finish(id) }

@@ -101,7 +101,12 @@ public final class Server: Sendable {
     public var localAddresses: [SocketAddress] { driver.localAddresses }
     public var statistics: ServerStatistics { driver.statistics }
 
-    /// Closes all connections, and stops.
+    /// Allows these clients from now on, and no others.
+    ///
+    /// Sessions of clients that are not allowed any more, or have another pre-shared key, end.
+    public func setClients(_ clients: [PublicKey: PresharedKey?]) { driver.setClients(clients) }
+
+    /// Closes all connections, stops, and gives the addresses free.
     public func close() async {
         driver.close()
         for _ in 0..<300 where clients.withLock({ !$0.isEmpty }) {
@@ -109,6 +114,8 @@ public final class Server: Sendable {
         }
         finishSessions()
         driver.stop()
+        // The addresses are free when this returns.
+        for _ in 0..<500 where !driver.isOver { try? await Task.sleep(for: .milliseconds(2)) }
         // No event ends the tasks of clients that did not close in time, so they are ended here.
         for session in clients.withLock({ Array($0.values) }) { session.core.end(.local) }
     }

@@ -11,6 +11,10 @@ public struct SessionStatus: Sendable {
     public var seed: UInt64
     /// Time since the session began.
     public var elapsed: Duration
+    /// The session ends when nothing has arrived for this long: the lower value of both sides.
+    public var idleTimeout: Duration
+    /// Time since the latest packet of the peer.
+    public var silence: Duration
     public var reason: CloseReason?
     public var changes: [PathChangeReport] = []
     public var modelChanges: [ModelChangeReport] = []
@@ -37,6 +41,8 @@ public struct SessionStatus: Sendable {
         modelHash = connection.modelHash
         seed = connection.configuration.seed
         elapsed = (now - connection.startedAt).duration
+        idleTimeout = connection.idleTimeout.duration
+        silence = (now - connection.lastReceivedAt).duration
         reason = connection.reason
     }
 

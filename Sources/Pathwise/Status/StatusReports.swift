@@ -6,6 +6,8 @@ public import PathTransport
 public struct PathStatusReport: Sendable {
     public var path: PathID
     public var name: String
+    /// The address of this side with its port; nil if it is not known.
+    public var local: String?
     public var remote: String
     public var snapshot: PathSnapshot
     public var statistics: PathStatistics

@@ -14,12 +14,14 @@ final class EventHub: Sendable {
         case delivered(StreamID)
         case opened
         case message
+        /// Only the end of the connection ends such a wait.
+        case ended
 
         /// The stream of the signal, if it has one.
         var stream: StreamID? {
             switch self {
             case .readable(let stream), .writable(let stream), .delivered(let stream): stream
-            case .established, .opened, .message: nil
+            case .established, .opened, .message, .ended: nil
             }
         }
 
@@ -27,7 +29,7 @@ final class EventHub: Sendable {
         var isLasting: Bool {
             switch self {
             case .established, .delivered: true
-            case .readable, .writable, .opened, .message: false
+            case .readable, .writable, .opened, .message, .ended: false
             }
         }
     }

@@ -22,6 +22,7 @@
 @_exported public import struct PathTransport.SocketAddress
 @_exported public import enum PathTransport.StreamError
 @_exported public import struct PathTransport.StreamID
+@_exported public import enum PathTransport.StreamPriority
 @_exported public import struct PathTransport.TransportParameters
 
 // Paths: their addresses, prices and measurements.

@@ -2,9 +2,11 @@ import Glibc
 import PathNetwork
 import PathTelemetry
 import PathTransport
+import Pathwise
 
 /// The value of `--path` for one path:
-/// `NAME=INTERFACE|ADDRESS[>REMOTE][,weight=W][,price=PER_GB][,limit=RATE][,kind=K][,backup]`.
+/// `NAME=INTERFACE|ADDRESS[>REMOTE][,weight=W][,price=PER_GB][,limit=RATE][,cap=SIZE/PERIOD]`
+/// `[,kind=K][,backup]`.
 struct PathArgument: Equatable {
     /// The interface or address from which the path leaves this host.
     enum Source: Equatable {
@@ -15,14 +17,16 @@ struct PathArgument: Equatable {
 
     /// The form in one line, for help texts.
     static let form =
-        "NAME=INTERFACE|ADDRESS[>HOST:PORT][,weight=W][,price=PER_GB][,limit=RATE][,kind=KIND]"
-        + "[,backup]"
+        "NAME=INTERFACE|ADDRESS[>HOST:PORT][,weight=W][,price=PER_GB][,limit=RATE]"
+        + "[,cap=SIZE/PERIOD][,kind=KIND][,backup]"
 
     var name: String
     var source: Source
     /// The server's address only for this path, as HOST:PORT; nil means those of `--to`.
     var remote: String?
     var traits = PathTraits()
+    /// The bytes after which the path becomes standby; nil without a limit.
+    var cap: ByteCap?
 
     init(parsing text: String) throws(SyntaxProblem) {
         let parts = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
@@ -106,6 +110,7 @@ struct PathArgument: Equatable {
             } catch {
                 throw SyntaxProblem("limit=\(value): \(error.description)")
             }
+        case "cap": cap = try ByteCap(argument: value)
         case "kind":
             guard let kind = LinkKind.allCases.first(where: { "\($0)" == value }) else {
                 let known = LinkKind.allCases.map { "\($0)" }.joined(separator: ", ")
@@ -117,7 +122,7 @@ struct PathArgument: Equatable {
             traits.isBackup = true
         default:
             throw SyntaxProblem(
-                "'\(option)' is not known; give weight=, price=, limit=, kind= or backup")
+                "'\(option)' is not known; give weight=, price=, limit=, cap=, kind= or backup")
         }
     }
 

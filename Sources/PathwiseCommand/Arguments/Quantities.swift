@@ -1,4 +1,5 @@
 import PathTelemetry
+import Pathwise
 
 /// Why an argument is invalid, and what to write instead.
 struct SyntaxProblem: Error, Equatable, CustomStringConvertible {
@@ -70,6 +71,25 @@ enum SizeArgument {
         let size = (quantity.number * unit).rounded()
         guard size <= 9e15 else { throw SyntaxProblem("at most 9000TB") }
         return Int(size)
+    }
+}
+
+/// Caps: a size and `/day`, `/week` or `/month`, which is the default.
+extension ByteCap {
+    init(argument text: String) throws(SyntaxProblem) {
+        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+            .map(String.init)
+        let period = parts.count > 1 ? Period(rawValue: parts[1]) : .month
+        guard let period, let quantity = Quantity(parts[0]), !quantity.unit.isEmpty else {
+            throw SyntaxProblem(
+                "cap=\(text): write a size and day, week or month, as 50GB/month or 500MB/day")
+        }
+        let size: Int
+        do throws(SyntaxProblem) { size = try SizeArgument.bytes(parts[0]) } catch {
+            throw SyntaxProblem("cap=\(text): \(error.description)")
+        }
+        guard size > 0 else { throw SyntaxProblem("cap=\(text): give a size above zero") }
+        self.init(bytes: UInt64(size), period: period)
     }
 }
 

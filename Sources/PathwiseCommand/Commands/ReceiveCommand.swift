@@ -48,6 +48,9 @@ struct ReceiveCommand: AsyncParsableCommand {
             "A client's public key, or a file with it; repeat for each.", valueName: "key"))
     var allow: [String]
 
+    @Option(help: ArgumentHelp("This side's private key.", valueName: "file"))
+    var key: String
+
     @OptionGroup var transfer: TransferOptions
 
     @Option(

@@ -36,6 +36,7 @@ struct SendCommand: AsyncParsableCommand {
                                   sender loads a new model when the file is replaced, or on SIGHUP
 
             Examples:
+              pathwise send film.mkv --server studio       a server that was joined
               pathwise send film.mkv --to server:7000 --key alice.key --peer BOBS_PUBLIC_KEY
               tar c . | pathwise send - --to server:7000 --key alice.key --peer bob.pub
               pathwise send data/ --to 192.0.2.1:7000 --to 198.51.100.1:7000 --key alice.key \\
@@ -46,12 +47,7 @@ struct SendCommand: AsyncParsableCommand {
     @Argument(help: "A file, a directory, or - for standard input.")
     var inputs: [String]
 
-    @Option(
-        help: ArgumentHelp("The server; repeat for each of its addresses.", valueName: "host:port"))
-    var to: [String]
-
-    @Option(help: ArgumentHelp("The server's public key, or a file with it.", valueName: "key"))
-    var peer: String
+    @OptionGroup var server: ServerOptions
 
     @OptionGroup var transfer: TransferOptions
 

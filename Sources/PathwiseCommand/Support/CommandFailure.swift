@@ -42,15 +42,31 @@ struct CommandFailure: Error, CustomStringConvertible {
         case let error as LearningError: self.init(error.description, ExitStatus(error))
         case let error as ModelProblem: self.init(error.description, ExitStatus(error))
         case let error as NetworkError: self.init(error.description, ExitStatus(error))
-        case let error as SessionError: self.init(error.description, ExitStatus(error))
+        case let error as SessionError:
+            self.init(error.description + CommandFailure.hint(error), ExitStatus(error))
         case let error as SimulationError: self.init(error.description, ExitStatus(error))
+        case let error as StateError: self.init(error.description, ExitStatus(error))
+        case let error as StatusError: self.init(error.description, ExitStatus(error))
         case let error as StreamError: self.init(error.description, ExitStatus(error))
         case let error as SyntaxProblem: self.init(error.description, .usage)
         case let error as TraceError: self.init(error.description, ExitStatus(error))
         case let error as TransferError: self.init(error.description, ExitStatus(error))
         case let error as TrainingError: self.init(error.description, ExitStatus(error))
+        case let error as UsageError: self.init(error.description, ExitStatus(error))
         case is CancellationError: self.init("", .interrupted)
         default: self.init("\(error)", .software)
+        }
+    }
+
+    /// The options of the command that an error of the library is about.
+    private static func hint(_ error: SessionError) -> String {
+        switch error {
+        case .ended(.refused(.unknownClient)):
+            " ('receive --allow', or 'join' with a token of 'invite')"
+        case .ended(.refused(.wrongServerKey)): " (--peer is this side's)"
+        case .ended(.refused(.presharedKey)): " (--psk)"
+        case .ended(.handshakeFailed): " (--peer and --psk)"
+        default: ""
         }
     }
 

@@ -106,6 +106,21 @@ extension ExitStatus {
         }
     }
 
+    init(_ error: StatusError) {
+        switch error {
+        case .system(_, _, let code): self = ExitStatus(socket: code)
+        case .unsafeFolder, .tooLong: self = .configuration
+        case .noAnswer: self = .temporary
+        }
+    }
+
+    init(_ error: UsageError) {
+        switch error {
+        case .system(_, _, let code): self = ExitStatus(writing: code)
+        case .malformed: self = .dataError
+        }
+    }
+
     init(_ error: StreamError) {
         switch error {
         case .flowControl, .finalSize, .tooManyRanges, .streamLimit, .malformedMessage:
@@ -119,6 +134,20 @@ extension ExitStatus {
         switch error.operation {
         case .create, .write, .rename, .synchronize: self = ExitStatus(writing: error.code)
         case .open, .read, .list: self = ExitStatus(reading: error.code)
+        }
+    }
+
+    init(_ error: StateError) {
+        switch error {
+        case .noHome, .exposed, .malformed: self = .configuration
+        case .inUse: self = .unavailable
+        case .file(let error): self = ExitStatus(error)
+        case .crypto(let error): self = ExitStatus(error)
+        case .token: self = .dataError
+        case .tokenExpired: self = .noPermission
+        case .badName, .severalProfiles: self = .usage
+        case .noProfile(let name, _): self = name == nil ? .usage : .noInput
+        case .profileExists: self = .cannotCreate
         }
     }
 
@@ -162,7 +191,7 @@ extension ExitStatus {
     init(_ reason: CloseReason) {
         switch reason {
         case .local: self = .success
-        case .peer, .idleTimeout, .handshakeTimeout: self = .unavailable
+        case .peer, .idleTimeout, .forgotten, .handshakeTimeout: self = .unavailable
         case .refused(.busy): self = .temporary
         case .refused(.version): self = .unavailable
         case .refused(.wrongServerKey), .refused(.unknownClient), .refused(.cipherSuite),

@@ -49,7 +49,7 @@ struct ReceiveJob {
     private init(_ command: ReceiveCommand) throws {
         self.command = command
         let place = try ReceiveJob.place(command.output)
-        let key = try command.transfer.privateKey()
+        let key = try KeyFile.readPrivateKey(from: command.key)
         var options = StoreOptions(
             place: place, secret: try key.derivedBytes(for: "pathwise unfinished items"))
         options.onConflict = command.onConflict.rule
@@ -72,7 +72,7 @@ struct ReceiveJob {
     }
 
     /// Checks that the output is writable before clients may send.
-    private static func place(_ output: String) throws -> ReceivePlace {
+    static func place(_ output: String) throws -> ReceivePlace {
         if output == "-" { return .standardOutput }
         guard !output.isEmpty else {
             throw CommandFailure("--output is empty; name a file or a folder", .usage)
@@ -178,7 +178,7 @@ struct ReceiveJob {
         await withDiscardingTaskGroup { group in
             for await stream in session.streams {
                 group.addTask {
-                    _ = await store.refuse(
+                    _ = await ItemStore.refuse(
                         stream, from: key, reason: .temporary,
                         "it takes one client (--once), and another one came first; "
                             + "send again when it listens again")

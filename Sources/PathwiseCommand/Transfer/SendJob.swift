@@ -11,6 +11,8 @@ struct SendJob {
     private let options: ClientOptions
     /// The model file to watch while data flows; nil if the policy was given by its name.
     private let modelFile: String?
+    /// Counts the bytes of paths with a cap; nil if none has one.
+    private let meter: UsageMeter?
 
     /// The most items not begun that are named when a run fails.
     private static let mostUnsent = 10_000
@@ -57,21 +59,20 @@ struct SendJob {
         }
         let policy = try PolicyArgument(parsing: command.policy)
         if case .model(let file) = policy { modelFile = file } else { modelFile = nil }
-        options = try SendJob.options(command, policy)
+        let paths = try PathArgument.parse(command.path)
+        options = try SendJob.options(command, policy, paths)
+        meter = try PathArgument.meter(paths, state: command.server.state.state)
     }
 
     private static func options(
-        _ command: SendCommand, _ policy: PolicyArgument
+        _ command: SendCommand, _ policy: PolicyArgument, _ paths: [PathArgument]
     ) throws -> ClientOptions {
-        let key = try command.transfer.privateKey()
-        let peer = try PeerKeyArgument.parse(command.peer, option: "--peer")
-        guard !command.to.isEmpty else { throw CommandFailure("give --to HOST:PORT", .usage) }
+        let (identity, remotes) = try command.server.resolved(
+            presharedKey: try command.transfer.presharedKey())
         let planner = PathPlanner(
-            remotes: try command.to.flatMap { try AddressArgument.server($0) },
-            rules: try rules(command.path), excluded: try command.interfaces.excluded())
+            remotes: remotes, rules: try paths.map { try $0.rule() },
+            excluded: try command.interfaces.excluded())
         let (specification, model, _) = try policy.load()
-        let identity = ClientIdentity(
-            key: key, peer: peer, presharedKey: try command.transfer.presharedKey())
         var options: ClientOptions
         do throws(SessionError) {
             options = try ClientOptions(
@@ -87,31 +88,6 @@ struct SendJob {
         return options
     }
 
-    private static func rules(_ texts: [String]) throws -> [PathPlanner.Rule] {
-        let paths = try texts.map { text in
-            do throws(SyntaxProblem) {
-                return try PathArgument(parsing: text)
-            } catch {
-                throw CommandFailure("--path '\(text)': \(error)", .usage)
-            }
-        }
-        do throws(SyntaxProblem) {
-            try PathArgument.check(paths)
-        } catch {
-            throw CommandFailure("--path: \(error)", .usage)
-        }
-        return try paths.map { path in
-            let remote = try path.remote.map { try AddressArgument.resolve($0, option: "--path") }
-            let source: PathPlanner.Source =
-                switch path.source {
-                case .interface(let name): .interface(name)
-                case .address(let address): .address(address)
-                }
-            return PathPlanner.Rule(
-                name: path.name, source: source, remote: remote, traits: path.traits)
-        }
-    }
-
     // MARK: run
 
     private func run(_ session: Session) async throws {
@@ -122,6 +98,9 @@ struct SendJob {
         }
         defer { follower?.cancel() }
         let counter = TransferCounter()
+        let offered = offerStatus(of: session, counter)
+        defer { offered.close() }
+        meter?.follow(session)
         let results = SendResults(json: command.output.json)
         let display = Task { await showProgress(session, counter) }
         let feed = ItemFeed(inputs)
@@ -135,6 +114,7 @@ struct SendJob {
             cause = error
         }
         let status = session.status()
+        await meter?.close()
         if cause == nil { await session.close() }
         display.cancel()
         await display.value
@@ -156,6 +136,19 @@ struct SendJob {
         }
         if let failure { throw failure }
         try results.check()
+    }
+
+    /// Lets `pathwise status` show this run.
+    private func offerStatus(of session: Session, _ counter: TransferCounter) -> StatusFeed {
+        let feed = StatusFeed(command: "send", name: command.server.server)
+        let target = NumberText.counted(inputs.count, "item")
+        _ = feed.add(session)
+        feed.setMeter(meter)
+        feed.setFlows {
+            [FlowReport(kind: "files", target: target, open: 1, bytesSent: counter.bytes)]
+        }
+        feed.open(state: command.server.state.state)
+        return feed
     }
 
     /// Reports a wait: in the progress display if it is shown, else on standard error.

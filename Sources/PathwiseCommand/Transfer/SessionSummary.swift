@@ -96,7 +96,8 @@ enum SessionSummary {
 
     private static func isNotable(_ change: PathChangeReport) -> Bool {
         switch change.cause {
-        case .silent, .probeTimeout, .gaveUp, .restored, .removed, .socketError: true
+        case .silent, .probeTimeout, .gaveUp, .restored, .removed, .socketError, .ownRequest:
+            true
         case .added, .validated, .answered, .peerRequest: false
         }
     }

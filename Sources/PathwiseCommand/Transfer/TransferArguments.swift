@@ -7,10 +7,6 @@ import Pathwise
 
 /// The common options of `send` and `receive`.
 struct TransferOptions: ParsableArguments {
-    @Option(
-        help: ArgumentHelp("This side's private key.", valueName: "file"))
-    var key: String
-
     @Option(help: ArgumentHelp("The pre-shared key of both sides.", valueName: "file"))
     var psk: String?
 
@@ -21,7 +17,8 @@ struct TransferOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "End the connection after this time without a packet from the peer (default: 10s).",
+            "End the connection after this time without a packet from the peer (default: 10s). "
+                + "The lower value of both sides counts.",
             valueName: "time"))
     var idleTimeout: String?
 
@@ -30,24 +27,35 @@ struct TransferOptions: ParsableArguments {
             "Congestion control: model-based (default) or cubic.", valueName: "name"))
     var congestion: String?
 
-    func privateKey() throws -> PrivateKey { try KeyFile.readPrivateKey(from: key) }
-
     func presharedKey() throws -> PresharedKey? {
         try psk.map { try KeyFile.readPresharedKey(from: $0) }
     }
 
     func connection() throws -> ConnectionConfiguration {
+        try ConnectionArgument.configuration(
+            idleTimeout: idleTimeout, option: "--idle-timeout", congestion: congestion)
+    }
+
+    func recorder() throws -> SessionRecorder? { try ConnectionArgument.recorder(record) }
+}
+
+/// Settings of connections from options.
+enum ConnectionArgument {
+    /// - Parameter option: the name of the option with the time, for errors.
+    static func configuration(
+        idleTimeout: String?, option: String, congestion: String?
+    ) throws -> ConnectionConfiguration {
         var configuration = ConnectionConfiguration()
         if let text = idleTimeout {
             let time: TimeDelta
             do {
                 time = try TimeDelta(argument: text)
             } catch {
-                throw CommandFailure("--idle-timeout '\(text)': \(error)", .usage)
+                throw CommandFailure("\(option) '\(text)': \(error)", .usage)
             }
             guard time >= .milliseconds(500), time <= .seconds(3600) else {
                 throw CommandFailure(
-                    "--idle-timeout '\(text)' is out of range; give 500ms to 1h", .usage)
+                    "\(option) '\(text)' is out of range; give 500ms to 1h", .usage)
             }
             configuration.parameters.idleTimeout = time
         }
@@ -62,7 +70,7 @@ struct TransferOptions: ParsableArguments {
     }
 
     /// Opens the trace if one is requested.
-    func recorder() throws -> SessionRecorder? {
+    static func recorder(_ record: String?) throws -> SessionRecorder? {
         guard let record else { return nil }
         do {
             return try SessionRecorder(path: record, command: CommandLine.arguments.joinedSafely)

@@ -80,11 +80,11 @@ enum TransferText {
         return item.duration > .zero ? Double(moved) / item.duration.seconds : 0
     }
 
-    /// The time of day in UTC, as RFC 3339 writes it.
-    static func time() -> String {
-        var now = Glibc.time(nil)
+    /// A time in UTC, as RFC 3339 writes it; now unless another is given.
+    static func time(_ seconds: Int = Glibc.time(nil)) -> String {
+        var moment = seconds
         var parts = tm()
-        gmtime_r(&now, &parts)
+        gmtime_r(&moment, &parts)
         var text = [CChar](repeating: 0, count: 32)
         let count = strftime(&text, text.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
         return String(decoding: text[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)

@@ -87,7 +87,7 @@ struct DatagramFlowTests {
 
     /// A flow ends on both sides when it is idle; the next datagram begins another.
     @Test func idleFlowsEnd() async throws {
-        let pair = try await DatagramPair(limits: DatagramLimits(idle: .seconds(2)))
+        let pair = try await DatagramPair(limits: DatagramLimits(idle: .seconds(8)))
         let echo = try Echo()
         let listener = try pair.listener(.target(echo.target), options: DatagramFlowTests.patient)
         let program = try Program()

@@ -56,7 +56,7 @@ final class Program: Sendable {
     /// Sends a datagram and waits for one answer, on a thread of its own.
     func ask(
         _ bytes: [UInt8], _ remote: SocketAddress, trafficClass: UInt8 = 0,
-        patience: TimeDelta = .seconds(8)
+        patience: TimeDelta = .seconds(60)
     ) async throws -> Received? {
         try await blocking { [self] in
             _ = send(bytes, to: remote, trafficClass: trafficClass)
@@ -211,9 +211,9 @@ final class DatagramPair: Sendable {
     }
 }
 
-/// Waits up to eight seconds until a condition holds.
+/// Waits up to thirty seconds until a condition holds.
 func soon(_ condition: () -> Bool) async -> Bool {
-    for _ in 0..<2000 {
+    for _ in 0..<7500 {
         if condition() { return true }
         try? await Task.sleep(for: .milliseconds(4))
     }

@@ -236,17 +236,26 @@ import Testing
     /// Memory goes back when nothing is under way, and the stream goes on after that.
     @Test func idleStreamsHoldNoMemory() throws {
         var table = StreamTable(isServer: true, configuration: small)
+        table.handlePeerLimits(
+            PeerStreamLimits(
+                maxData: 100_000, maxStreamData: 100_000, maxBidirectional: 4, maxUnidirectional: 4)
+        )
         let id = StreamID(rawValue: 0)
         try feed(&table, id, 0..<100)
         let written = [UInt8](repeating: 3, count: 100)
         for _ in 0..<2 {
-            #expect(try written.withUnsafeBytes { try table.write(id, $0) } == 100)
-            let frame = try #require(table.nextChunk(limit: 5000))
-            #expect(!table.releaseIdleMemory(of: id))
+            let count = try written.withUnsafeBytes { try table.write(id, $0) }
+            #expect(count == 100)
+            let sent = table.nextChunk(limit: 5000)
+            let frame = try #require(sent)
+            let early = table.releaseIdleMemory(of: id)
+            #expect(!early)
             table.handleAcked(frame)
             var bytes = [UInt8](repeating: 0, count: 200)
-            #expect(try bytes.withUnsafeMutableBytes { try table.read(id, into: $0) }.count == 100)
-            #expect(table.releaseIdleMemory(of: id))
+            let read = try bytes.withUnsafeMutableBytes { try table.read(id, into: $0) }
+            #expect(read.count == 100)
+            let released = table.releaseIdleMemory(of: id)
+            #expect(released)
             try feed(&table, id, 100..<200)
         }
     }

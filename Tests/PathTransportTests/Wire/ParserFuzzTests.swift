@@ -95,11 +95,13 @@ import Testing
                 path: PathID(2), suite: 1, sender: 77, noise: Fuzz.bytes(200, &generator), to: $0)
         }
         #expect(isWritten)
+        let token = try ResetMint(PrivateKey.generate()).token(of: 7)
         let seeds: [[UInt8]] = [
             initiation,
             ResponsePacket.encode(receiver: 1, sender: 2, noise: Fuzz.bytes(90, &generator)),
             RetryPacket.encode(receiver: 1, cookie: Fuzz.bytes(16, &generator)),
             RefusalPacket.encode(receiver: 1, reason: .busy), TransportParameters().encoded(),
+            ResetPacket.encode(index: 7, token: token),
         ]
         var accepted = 0
         for index in 0..<Fuzz.count(40_000) {
@@ -125,6 +127,7 @@ import Testing
                 }
                 if RefusalPacket.parse(bytes) != nil { accepted += 1 }
                 if StalePacket(bytes) != nil { accepted += 1 }
+                if ResetPacket.isValid(bytes, index: 7, token: token) { accepted += 1 }
                 if let parameters = TransportParameters(bytes) {
                     accepted += 1
                     precondition(parameters.maximumStreams <= 1 << 20)
@@ -148,8 +151,11 @@ import Testing
         parameters.maximumAckDelay = .microseconds(750)
         parameters.maximumDatagram = 1472
         parameters.maximumMessage = 100
+        parameters.resetToken = ResetToken(high: 1 << 61 | 5, low: 1 << 61 | 1 << 40)
         let read = parameters.encoded().withUnsafeBytes { TransportParameters($0) }
-        #expect(read == parameters)
+        #expect(read == parameters && read?.resetToken?.low == 1 << 61 | 1 << 40)
+        let usual = TransportParameters().encoded()
+        #expect(usual.withUnsafeBytes { TransportParameters($0) } == TransportParameters())
         // Numbers of later versions are skipped.
         let longer = parameters.encoded() + [0x3f, 0x05]
         #expect(longer.withUnsafeBytes { TransportParameters($0) } == parameters)

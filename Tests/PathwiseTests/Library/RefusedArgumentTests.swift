@@ -6,31 +6,33 @@ import Testing
 struct RefusedArgumentTests {
     @Test func aServerNeedsAnAddress() throws {
         #expect {
-            _ = try Server(key: PrivateKey.random(), clients: [], listen: [String]())
+            _ = try Server(key: PrivateKey.generate(), clients: [], listen: [String]())
         } throws: {
             "\($0)" == "no address was given; give at least one, as HOST:PORT"
         }
     }
 
     @Test func aClientNeedsAnAddress() throws {
-        let server = try PrivateKey.random().publicKey
+        let server = try PrivateKey.generate().publicKey
         #expect {
-            _ = try ClientOptions(key: PrivateKey.random(), server: server, to: [String]())
+            _ = try ClientOptions(key: PrivateKey.generate(), server: server, to: [String]())
         } throws: {
             "\($0)" == "no address was given; give at least one, as HOST:PORT"
         }
     }
 
     @Test func aDeadlineLiesAhead() async throws {
-        let pair = try await SessionPair()
+        let pair = try SessionPair()
+        let session = try await Session.connect(pair.options())
         for deadline in [Duration.zero, .milliseconds(-5)] {
             #expect {
-                try pair.client.sendMessage([1], deadline: deadline)
+                try session.sendMessage([1], deadline: deadline)
             } throws: {
                 if case SessionError.deadline(deadline) = $0 { true } else { false }
             }
         }
-        try pair.client.sendMessage([1], deadline: .seconds(1))
-        await pair.close()
+        try session.sendMessage([1], deadline: .seconds(1))
+        await session.close()
+        await pair.server.close()
     }
 }

@@ -7,11 +7,15 @@ final class Relay: Sendable {
     private let isCut = Atomic<Bool>(false)
     let port: UInt16
     private let isOver = Atomic<Bool>(false)
+    /// Ports of the present server and of the one before.
+    private let target: Atomic<UInt16>
+    private let former = Atomic<UInt16>(0)
 
     struct Failure: Error {}
 
     /// - Parameter server: port of the server on 127.0.0.1.
     init(to server: UInt16) throws {
+        target = Atomic(server)
         let descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
         guard descriptor >= 0 else { throw Failure() }
         var own = Relay.loopback(0)
@@ -29,7 +33,7 @@ final class Relay: Sendable {
             descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         // A separate thread, because it blocks, and tasks have few threads.
         try WorkerThread(named: "relay") { [self] in
-            run(descriptor, to: Relay.loopback(server))
+            run(descriptor)
         }.detach()
     }
 
@@ -38,6 +42,11 @@ final class Relay: Sendable {
 
     /// Forwards everything again.
     func heal() { isCut.store(false, ordering: .relaxed) }
+
+    /// Leads to another server from now on, as if it had taken the address of the present one.
+    func lead(to server: UInt16) {
+        former.store(target.exchange(server, ordering: .relaxed), ordering: .relaxed)
+    }
 
     func stop() { isOver.store(true, ordering: .relaxed) }
 
@@ -49,9 +58,9 @@ final class Relay: Sendable {
         return address
     }
 
-    private func run(_ descriptor: Int32, to server: sockaddr_in) {
+    private func run(_ descriptor: Int32) {
         defer { close(descriptor) }
-        var client = server
+        var client = Relay.loopback(0)
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while !isOver.load(ordering: .relaxed) {
             var from = sockaddr_in()
@@ -62,9 +71,12 @@ final class Relay: Sendable {
                 }
             }
             guard count > 0, !isCut.load(ordering: .relaxed) else { continue }
-            let isAnswer = from.sin_port == server.sin_port
+            let port = UInt16(bigEndian: from.sin_port)
+            guard port != former.load(ordering: .relaxed) else { continue }
+            let server = self.target.load(ordering: .relaxed)
+            let isAnswer = port == server
             if !isAnswer { client = from }
-            var target = isAnswer ? client : server
+            var target = isAnswer ? client : Relay.loopback(server)
             _ = withUnsafePointer(to: &target) {
                 $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                     sendto(descriptor, buffer, count, 0, $0, size)

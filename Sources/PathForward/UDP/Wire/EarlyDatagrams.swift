@@ -3,7 +3,7 @@ import PathTelemetry
 /// Datagrams of flows whose opening has not been read yet, in the order they came.
 ///
 /// A message may overtake the stream that opens its flow. Bounds: 64 datagrams a flow, 64 flows,
-/// 256 kB, 2 seconds.
+/// 256 kB, 10 seconds.
 struct EarlyDatagrams {
     /// One message, after `DatagramFlow.prefix` bytes.
     struct Held {
@@ -14,7 +14,7 @@ struct EarlyDatagrams {
     static let perFlow = 64
     static let flows = 64
     static let maximumBytes = 256 << 10
-    static let patience = TimeDelta.seconds(2)
+    static let patience = TimeDelta.seconds(10)
 
     private var held: [UInt64: [Held]] = [:]
     private(set) var bytes = 0

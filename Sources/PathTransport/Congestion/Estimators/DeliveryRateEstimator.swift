@@ -55,6 +55,9 @@ struct RateSample: Sendable {
 /// known: ACKs travel on any path here, so their arrival times are compressed and stretched by
 /// what that other path does. Without timestamps it is the time between ACKs, as in the draft.
 struct DeliveryRateEstimator: Sendable {
+    /// An interval of the receiver's clock that is longer than possible by this is not believed.
+    private static let clockSlack = TimeDelta.seconds(1)
+
     private(set) var delivered = 0
     private(set) var lost = 0
     private var deliveredTime = Instant.zero
@@ -90,6 +93,13 @@ struct DeliveryRateEstimator: Sendable {
             delivered: delivered, lost: lost, deliveredTime: deliveredTime,
             firstSentTime: firstSentTime, receivedTime: receivedTime,
             bytesInFlight: max(bytesInFlight, 0) &+ bytes, isAppLimited: isAppLimited)
+    }
+
+    /// Begins a new flight, because this host stood still until now.
+    mutating func handleStall(now: Instant) {
+        firstSentTime = now
+        deliveredTime = now
+        receivedTime = nil
     }
 
     /// Records one newly acknowledged packet.
@@ -165,7 +175,10 @@ struct DeliveryRateEstimator: Sendable {
 
         let sendInterval = basisSentTime - state.firstSentTime
         var receiveInterval = deliveredTime - state.deliveredTime
-        if let end = received, let start = state.receivedTime, end > start {
+        // Both lie between the sending of the first packet and now, unless a clock jumped.
+        if let end = received, let start = state.receivedTime, end > start,
+            end - start <= now - state.firstSentTime + DeliveryRateEstimator.clockSlack
+        {
             receiveInterval = end - start
         }
         sample.interval = max(max(sendInterval, receiveInterval), minimumRTT)

@@ -9,6 +9,8 @@ public enum CloseReason: Hashable, Sendable {
     case peer(code: UInt64, reason: String)
     /// Nothing authentic arrived for the idle time-out.
     case idleTimeout
+    /// The server does not know the connection any more, usually because it was restarted.
+    case forgotten
     /// The handshake was not answered in time.
     case handshakeTimeout
     /// The server refuses this client.
@@ -33,7 +35,7 @@ public enum CloseReason: Hashable, Sendable {
 /// Why a path changed its state.
 public enum PathChange: UInt8, Sendable, CaseIterable {
     case added, validated, silent, probeTimeout, answered, restored, gaveUp, removed, peerRequest
-    case socketError
+    case socketError, ownRequest
 
     /// The word used in tables, JSON and traces.
     public var name: String {
@@ -48,6 +50,7 @@ public enum PathChange: UInt8, Sendable, CaseIterable {
         case .removed: "removed"
         case .peerRequest: "peer request"
         case .socketError: "socket error"
+        case .ownRequest: "own request"
         }
     }
 }

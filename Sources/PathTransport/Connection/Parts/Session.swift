@@ -182,8 +182,10 @@ struct Session: ~Copyable, SentFrameSink {
         var arrival = now
         if let receiveTime {
             let received = Instant(nanoseconds: Int64(truncatingIfNeeded: receiveTime &* 1000))
-            let delay = clock.delay(ofRaw: received - packet.sentAt)
-            arrival = min(now, packet.sentAt + TimeDelta(seconds: delay))
+            let raw = received - packet.sentAt
+            if !clock.isContradicted(byRaw: raw, rtt: now - packet.sentAt) {
+                arrival = min(now, packet.sentAt + TimeDelta(seconds: clock.delay(ofRaw: raw)))
+            }
         }
         if isFollowed {
             engine.handleAcknowledged(packet.decision, arrival: arrival, now: now)

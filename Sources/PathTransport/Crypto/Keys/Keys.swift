@@ -100,7 +100,7 @@ public struct PrivateKey: Sendable {
     }
 
     /// The secret itself; the caller wipes it.
-    var secretBytes: [UInt8] {
+    package var secretBytes: [UInt8] {
         get throws(CryptoError) { try handle.secret().array }
     }
 
@@ -187,6 +187,18 @@ public struct PresharedKey: Sendable {
         guard var bytes = Base64.decode(base64.utf8) else { return nil }
         defer { Crypto.wipe(&bytes) }
         self.init(bytes)
+    }
+
+    /// Whether two clients' keys are the same, or both have none; timing reveals no byte of them.
+    static func areSame(_ first: PresharedKey?, _ second: PresharedKey?) -> Bool {
+        guard let first, let second else { return first == nil && second == nil }
+        return unsafe first.secret.withBytes { first in
+            unsafe second.secret.withBytes { second in
+                let left = unsafe UnsafeRawBufferPointer(start: first, count: length)
+                let right = unsafe UnsafeRawBufferPointer(start: second, count: length)
+                return unsafe Crypto.equal(left.bytes, right.bytes)
+            }
+        }
     }
 
     /// The secret itself as 44 characters, for key files only.

@@ -21,6 +21,8 @@ final class StreamSlot {
     }
 
     let id: StreamID
+    /// The class of its data.
+    @exclusivity(unchecked) var priority = StreamPriority.bulk
     /// Which halves exist on this side.
     let sends: Bool
     let receives: Bool
@@ -33,6 +35,10 @@ final class StreamSlot {
     @exclusivity(unchecked) var isQueuedForEvents = false
     @exclusivity(unchecked) var controls: Notices = []
     @exclusivity(unchecked) var events: Notices = []
+    /// Whether the table's list of streams with memory has it, and the bytes of both directions when
+    /// the table last looked.
+    @exclusivity(unchecked) var isHolding = false
+    var movedBytes: UInt64 = 0
     /// Whether a write was cut short, so that the application waits for room.
     @exclusivity(unchecked) var wantsRoom = false
     /// The codes in STOP_SENDING of the peer and of the application.

@@ -21,6 +21,7 @@ extension StreamTable {
         let wasComplete = slot.receive.isComplete
         let progress = try unsafe slot.receive.handle(offset: offset, data: data, isFinal: isFinal)
         flow.handleReceived(progress.growth)
+        noteHolding(slot)
         if slot.receive.isStopped {
             flow.handleConsumed(progress.growth)
             removeIfDone(slot)

@@ -11,12 +11,9 @@ extension StreamTable {
     mutating func nextRetransmission(limit: Int) -> StreamFrame? {
         while let slot = retransmitting.first {
             let chunk = slot.send.nextRetransmission(limit: limit)
-            if slot.send.hasRetransmissions {
-                retransmitting.rotate()
-            } else {
-                slot.isQueuedForRetransmission = false
-                _ = retransmitting.popFirst()
-            }
+            let hasMore = slot.send.hasRetransmissions
+            retransmitting.advance(chunk?.length, keeps: hasMore)
+            if !hasMore { slot.isQueuedForRetransmission = false }
             if let chunk { return StreamFrame(id: slot.id, chunk: chunk) }
             if slot.isQueuedForRetransmission { return nil }
         }
@@ -27,11 +24,10 @@ extension StreamTable {
     mutating func nextNew(limit: Int) -> StreamFrame? {
         while let slot = fresh.first {
             let chunk = slot.send.nextNew(limit: limit, credit: flow.credit)
-            if slot.send.hasNew {
-                fresh.rotate()
-            } else {
+            let hasMore = slot.send.hasNew
+            fresh.advance(chunk?.length, keeps: hasMore)
+            if !hasMore {
                 slot.isQueuedForNew = false
-                _ = fresh.popFirst()
                 reportBlocked(slot)
             }
             if let chunk {
@@ -64,19 +60,26 @@ extension StreamTable {
         return flow.credit > 0 || slot.send.peekNewBytes == 0
     }
 
+    /// The most streams that count for the size of a burst; thousands may wait with a byte each.
+    private static let burstStreams = 256
+
     /// Bytes that can be sent now, counted up to a limit, for the size of a burst.
     func sendableBytes(upTo limit: Int) -> Int {
         var again: UInt64 = 0
         var new: UInt64 = 0
         let most = UInt64(max(0, limit))
         var index = 0
-        while again < most, let slot = retransmitting[index] {
+        while again < most, index < StreamTable.burstStreams,
+            let slot = retransmitting[index]
+        {
             again &+= slot.send.retransmissionBytes
             index &+= 1
         }
         index = 0
         let allowed = min(most, flow.credit)
-        while new < allowed, let slot = fresh[index] {
+        while new < allowed, index < StreamTable.burstStreams,
+            let slot = fresh[index]
+        {
             new &+= slot.send.peekNewBytes
             index &+= 1
         }

@@ -1,7 +1,10 @@
+internal import PathTelemetry
+
 /// All streams of a connection: their limits, the order of sending, and pending notices.
 ///
-/// Streams take turns piece by piece; lost data is sent before new data. For one bulk stream each
-/// call costs O(1). A stream leaves the table when both halves are done.
+/// Streams take turns piece by piece, within the shares of their classes; lost data is sent before
+/// new data. Each call costs O(1), however many streams there are. A stream leaves the table when
+/// both halves are done; the buffers of idle ones are freed.
 ///
 /// *Application*: `open`, `accept`, `write`, `finish`, `reset`, `read`, `stop`, `nextEvent`.
 /// *Handle*: `handle...`. *Poll*: `nextControl`, then `nextChunk` with `copy`, until nil.
@@ -31,10 +34,16 @@ struct StreamTable: ~Copyable {
     var local: [Kind]
     var remote: [Kind]
     var accepted = FIFO<StreamID>()
-    var retransmitting = FIFO<StreamSlot>()
-    var fresh = FIFO<StreamSlot>()
+    var retransmitting = ClassQueue()
+    var fresh = ClassQueue()
     var controlling = FIFO<StreamSlot>()
     var telling = FIFO<StreamSlot>()
+    /// Streams whose buffers may have memory.
+    var holding = FIFO<StreamID>()
+    /// When `freeIdleMemory` next looks at some of them.
+    private var nextFreeing = Instant.zero
+    private static let freeingInterval = TimeDelta.milliseconds(500)
+    private static let freeingBatch = 256
     var isMaxDataDue = false
     /// Bytes that arrived for streams that had ended.
     var lateBytes: UInt64 = 0
@@ -158,6 +167,7 @@ struct StreamTable: ~Copyable {
         let slot = try known(id, sends: true)
         if slot.send.isEnded { throw .streamState(id) }
         let count = slot.send.write(bytes)
+        noteHolding(slot)
         if count < bytes.count { slot.wantsRoom = true }
         queueForNew(slot)
         return count
@@ -178,6 +188,11 @@ struct StreamTable: ~Copyable {
         slot.send.releaseIdleMemory()
         slot.receive.releaseIdleMemory()
         return slot.send.memoryBytes == 0 && slot.receive.memoryBytes == 0
+    }
+
+    /// Sets the class of the stream's data.
+    mutating func setPriority(_ priority: StreamPriority, of id: StreamID) throws(StreamError) {
+        try known(id, sends: true).priority = priority
     }
 
     /// Ends the sending half after the bytes written so far.
@@ -241,6 +256,37 @@ struct StreamTable: ~Copyable {
             _ = telling.popFirst()
         }
         return nil
+    }
+
+    // MARK: Memory
+
+    /// Notes that a buffer of the stream may have memory now.
+    mutating func noteHolding(_ slot: StreamSlot) {
+        if slot.isHolding { return }
+        slot.isHolding = true
+        holding.append(slot.id)
+    }
+
+    /// Frees the buffers of streams that hold nothing and were not used since the call before; looks
+    /// at a bounded number of them, and at most twice a second.
+    mutating func freeIdleMemory(now: Instant) {
+        guard !holding.isEmpty, now >= nextFreeing else { return }
+        nextFreeing = now + StreamTable.freeingInterval
+        var left = StreamTable.freeingBatch
+        for _ in 0..<holding.count {
+            guard left > 0, let id = holding.popFirst() else { return }
+            // Streams that have ended are not in the table any more, and hold nothing.
+            guard let slot = slots[id] else { continue }
+            left -= 1
+            let moved = slot.send.writtenOffset &+ slot.receive.highestOffset
+            if moved == slot.movedBytes {
+                slot.send.releaseIdleMemory()
+                slot.receive.releaseIdleMemory()
+            }
+            slot.movedBytes = moved
+            let isFree = slot.send.memoryBytes == 0 && slot.receive.memoryBytes == 0
+            if isFree { slot.isHolding = false } else { holding.append(id) }
+        }
     }
 
     private mutating func known(

@@ -1,6 +1,6 @@
 import PathTelemetry
 
-/// The datagrams that are exchanged before there are keys.
+/// The datagrams that are exchanged without keys.
 ///
 /// docs/protocol.md, section 2.
 enum HandshakeKind {
@@ -9,6 +9,7 @@ enum HandshakeKind {
     static let retry: UInt8 = 0x03
     static let refusal: UInt8 = 0x04
     static let stale: UInt8 = 0x05
+    static let reset: UInt8 = 0x06
 }
 
 /// Why a server refuses a client.

@@ -1,7 +1,7 @@
 import Glibc
 import PathTransport
 
-/// Reads keys from standard input.
+/// Reads keys and tokens from standard input.
 enum StandardInput {
     /// Reads a private key as `keygen` prints it.
     static func privateKey() throws(CommandFailure) -> PrivateKey {
@@ -28,6 +28,16 @@ enum StandardInput {
                     + "pipe the file of 'pathwise keygen' into it", .dataError)
         }
         return key
+    }
+
+    /// Reads one line, of at most 16,384 bytes.
+    static func line() throws(CommandFailure) -> String {
+        guard let line = readLine(), line.utf8.count <= 16_384 else {
+            throw CommandFailure(
+                "standard input does not hold a token; pipe the line that begins with pathwise1-",
+                .dataError)
+        }
+        return line
     }
 
     private static func wipe(_ bytes: inout [UInt8]) {

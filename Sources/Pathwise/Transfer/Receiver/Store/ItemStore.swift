@@ -97,7 +97,7 @@ public final class ItemStore: Sendable {
             if case TransferError.otherVersion = error { isFormer = true }
         }
         item.duration = MonotonicClock.now() - start
-        let isAnswered = await answer(item, stream, isFormer: isFormer)
+        let isAnswered = await ItemStore.answer(item, stream, isFormer: isFormer)
         if item.outcome == .failed {
             // A caller that then ends the connection must not do so before the reason is delivered.
             if isAnswered { try? await stream.waitUntilDelivered() }
@@ -108,11 +108,14 @@ public final class ItemStore: Sendable {
     }
 
     /// Refuses an item without reading its content.
-    public func refuse(
-        _ stream: SessionStream, from client: PublicKey, reason: TransferReason, _ text: String
+    ///
+    /// - Parameter prefix: bytes of the stream that were read already.
+    public static func refuse(
+        _ stream: SessionStream, prefix: [UInt8] = [], from client: PublicKey,
+        reason: TransferReason, _ text: String
     ) async -> ReceivedItem? {
         var item = ReceivedItem(client: client)
-        guard let header = try? await TransferReader(stream).header() else {
+        guard let header = try? await TransferReader(stream, prefix: prefix).header() else {
             stream.cancel(code: ItemStore.stopCode)
             return nil
         }
@@ -127,7 +130,7 @@ public final class ItemStore: Sendable {
     /// Sends the result of an item; a sender that continues to send a failed one is stopped.
     ///
     /// - Returns: false if the stream is closed for answers.
-    private func answer(
+    private static func answer(
         _ item: ReceivedItem, _ stream: SessionStream, isFormer: Bool
     ) async -> Bool {
         let outcome: TransferResult.Outcome =

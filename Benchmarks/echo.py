@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""Small TCP and UDP peers for Benchmarks/forward.sh.
+
+    echo.py serve HOST:PORT            echo of both, until it is ended
+    echo.py time tcp|udp HOST:PORT     median of 2,000 round trips of one byte, microseconds
+    echo.py sink HOST:PORT             reads everything; answers each connection with its goodput
+    echo.py push HOST:PORT SECONDS     writes for that time and prints the sink's answer
+"""
+import socket
+import sys
+import threading
+import time
+
+
+def place(text):
+    host, port = text.rsplit(":", 1)
+    return host, int(port)
+
+
+def each(connection, work):
+    with connection:
+        try:
+            work(connection)
+        except OSError:
+            pass
+
+
+def listen(address, work):
+    server = socket.create_server(address, backlog=4096)
+    while True:
+        connection, _ = server.accept()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        threading.Thread(target=each, args=(connection, work), daemon=True).start()
+
+
+def echo_tcp(connection):
+    while data := connection.recv(65536):
+        connection.sendall(data)
+
+
+def serve(address):
+    def datagrams():
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        udp.bind(address)
+        while True:
+            data, source = udp.recvfrom(65535)
+            udp.sendto(data, source)
+
+    threading.Thread(target=datagrams, daemon=True).start()
+    listen(address, echo_tcp)
+
+
+def measure(kind, address):
+    if kind == "tcp":
+        peer = socket.create_connection(address)
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    else:
+        peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        peer.connect(address)
+    peer.settimeout(1)
+    times = []
+    for number in range(2200):
+        start = time.perf_counter()
+        peer.send(b"x")
+        if peer.recv(64) != b"x":
+            raise SystemExit("another answer than what was sent")
+        if number >= 200:
+            times.append(time.perf_counter() - start)
+        time.sleep(0.0002)
+    times.sort()
+    print(f"{times[len(times) // 2] * 1e6:.0f} us")
+
+
+def count(connection):
+    total, first, marks = 0, None, []
+    while data := connection.recv(1 << 20):
+        now = time.monotonic()
+        first = first or now
+        total += len(data)
+        marks.append((now - first, total))
+    # The first two seconds are the start, as in the testbed's own figures.
+    early = max((t for at, t in marks if at <= 2), default=0)
+    seconds = marks[-1][0] - 2 if marks else 1
+    gap = max((b[0] - a[0] for a, b in zip(marks, marks[1:])), default=0)
+    rate = (total - early) * 8 / max(seconds, 0.1) / 1e6
+    connection.sendall(f"{rate:.2f} Mbit/s, longest gap {gap * 1000:.0f} ms".encode())
+
+
+def push(address, seconds):
+    peer = socket.create_connection(address)
+    data = bytes(1 << 17)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        peer.sendall(data)
+    peer.shutdown(socket.SHUT_WR)
+    print(peer.recv(200).decode())
+
+
+command, arguments = sys.argv[1], sys.argv[2:]
+if command == "serve":
+    serve(place(arguments[0]))
+elif command == "time":
+    measure(arguments[0], place(arguments[1]))
+elif command == "sink":
+    listen(place(arguments[0]), count)
+elif command == "push":
+    push(place(arguments[0]), float(arguments[1]))
+else:
+    raise SystemExit(__doc__)

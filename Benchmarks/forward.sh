@@ -1,0 +1,404 @@
+#!/bin/bash
+# Real programs through `pathwise forward`, between two network namespaces that this script makes and
+# removes. Prints figures without judging them. Needs root, and the programs that each line names
+# (Debian's packages); a measurement whose program is missing is skipped by name.
+#
+#   Benchmarks/forward.sh                   run all
+#   Benchmarks/forward.sh curl              100 MB from nginx over two paths: SHA-256    curl, nginx
+#   Benchmarks/forward.sh iperf             TCP and UDP in both directions               iperf3
+#   Benchmarks/forward.sh wireguard         a tunnel over udp:, MTU 1420: ping, TCP      wireguard-go, wg
+#   Benchmarks/forward.sh ssh               100 MB by scp: SHA-256                       sshd, scp
+#   Benchmarks/forward.sh srt [SCENARIO]    6 Mbit/s for 30 s: packets that SRT dropped  srt-live-transmit
+#   Benchmarks/forward.sh dns               names through SOCKS UDP                      dig, dnsmasq
+#   Benchmarks/forward.sh websocket         held for 5 minutes through 30 s of outage    python3
+#   Benchmarks/forward.sh wrk               2,000 connections at once                    wrk, nginx
+#   Benchmarks/forward.sh latency           a round trip of 1 byte, against loopback     python3
+#   Benchmarks/forward.sh restart           the server killed and started again          python3
+#   Benchmarks/forward.sh bulk [SCENARIO]   TCP for 15 s beside `send`                   the testbed
+#
+# PATHWISE names another binary. srt and bulk use the emulated links of ../shared/testbed if it is
+# there (SCENARIO S1 to S6), else plain links.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. Benchmarks/workspace.sh forward
+[ "$(id -u)" = 0 ] || { echo "forward.sh: needs root for network namespaces" >&2; exit 77; }
+here=$PWD/Benchmarks
+testbed=$(readlink -f ../shared/testbed/testbed 2>/dev/null || true)
+client=pwf$$-a server=pwf$$-b
+links=none
+
+# ---- network ----
+
+remove_network() {
+    case $links in
+    plain) ip netns delete "$client" 2>/dev/null || true; ip netns delete "$server" 2>/dev/null || true ;;
+    emulated) "$testbed" down > /dev/null 2>&1 || true ;;
+    esac
+    links=none
+}
+at_exit() { stop_all; remove_network; }
+trap 'at_exit; finish' EXIT
+
+# plain_network: two links without limits.
+plain_network() {
+    remove_network
+    links=plain
+    ip netns add "$client"; ip netns add "$server"
+    ip -n "$client" link set lo up; ip -n "$server" link set lo up
+    for n in 1 2; do
+        ip -n "$client" link add "p$n" type veth peer name "p$n" netns "$server"
+        ip -n "$client" addr add "10.66.$n.1/24" dev "p$n"
+        ip -n "$server" addr add "10.66.$n.2/24" dev "p$n"
+        ip -n "$client" link set "p$n" up; ip -n "$server" link set "p$n" up
+    done
+    addresses=(10.66.1.2 10.66.2.2)
+    a() { ip netns exec "$client" "$@"; }
+    b() { ip netns exec "$server" "$@"; }
+}
+
+# network [SCENARIO]: emulated links, or plain ones.
+network() {
+    if [ -z "${1:-}" ] || [ ! -x "$testbed" ]; then plain_network; return; fi
+    remove_network
+    links=emulated
+    export TESTBED_ID=${TESTBED_ID:-9}
+    "$testbed" down > /dev/null 2>&1 || true
+    "$testbed" up "$1" 1 > /dev/null
+    mapfile -t addresses < <("$testbed" addr | awk '$1 ~ /^[0-9]+$/ { print $3 }')
+    a() { "$testbed" a "$@"; }
+    b() { "$testbed" b "$@"; }
+}
+
+# ---- processes ----
+
+running=()
+stop_all() {
+    for process in "${running[@]:-}"; do
+        [ -n "$process" ] && kill "$process" 2>/dev/null && wait "$process" 2>/dev/null || true
+    done
+    running=()
+}
+# run NAME COMMAND...: in the background; its output goes to $work/NAME.log.
+run() {
+    local name=$1
+    shift
+    "$@" > "$work/$name.log" 2>&1 &
+    running+=($!)
+    eval "${name}_pid=$!"
+}
+# await SECONDS COMMAND...: until the command succeeds.
+await() {
+    local tries=$(($1 * 20))
+    shift
+    for _ in $(seq "$tries"); do "$@" > /dev/null 2>&1 && return; sleep 0.05; done
+    echo "forward.sh: gave up waiting for: $*" >&2
+    return 1
+}
+logged() { grep -q "$2" "$work/$1.log"; }
+has() {
+    for program in "$@"; do
+        command -v "$program" > /dev/null && continue
+        echo "skipped: $program is not installed"
+        return 1
+    done
+}
+same() { [ "$1" = "$2" ] && echo same || echo DIFFERENT; }
+sum() { sha256sum "$1" | cut -d' ' -f1; }
+
+# serve [OPTIONS]: the server, and the client's profile.
+serve() {
+    rm -rf "$work/server.d" "$work/client.d"
+    local listen=() public=()
+    for address in "${addresses[@]}"; do
+        listen+=(--listen "$address:7000"); public+=(--public "$address:7000")
+    done
+    serve_command=(b "$PATHWISE" serve --state "$work/server.d" "${listen[@]}" "${public[@]}" "$@")
+    run serve "${serve_command[@]}"
+    await 10 logged serve "pathwise join"
+    a "$PATHWISE" join "$(sed -n 's/^ *pathwise join //p' "$work/serve.log" | tail -n 1)" \
+        --state "$work/client.d" --name server > "$work/join.log" 2>&1
+}
+# forward ARGUMENTS: starts the client and waits until it is connected.
+forward() {
+    run forward a "$PATHWISE" forward --state "$work/client.d" "$@"
+    await 10 logged forward "connected over"
+}
+
+serve_folder() {
+    mkdir -p "$work/www"
+    cat > "$work/nginx.conf" <<CONF
+worker_processes 1; pid $work/nginx.pid; error_log $work/nginx.error; daemon off;
+events { worker_connections 4096; }
+http { access_log off; sendfile on; keepalive_requests 1000000; client_body_temp_path $work/t1;
+  proxy_temp_path $work/t2; fastcgi_temp_path $work/t3; uwsgi_temp_path $work/t4; scgi_temp_path $work/t5;
+  server { listen 127.0.0.1:8080 backlog=4096; root $work/www; } }
+CONF
+    chmod 755 "$work" "$work/www"
+    run nginx b nginx -c "$work/nginx.conf"
+    await 10 b curl -s -o /dev/null http://127.0.0.1:8080/
+}
+
+# ---- measurements ----
+
+measure_curl() {
+    has curl nginx || return 0
+    plain_network; serve; serve_folder
+    head -c 100000000 /dev/urandom > "$work/www/file"
+    forward tcp:8080 socks:1080 http:3128
+    local want; want=$(sum "$work/www/file")
+    for way in "http://127.0.0.1:8080/file" \
+        "--socks5-hostname 127.0.0.1:1080 http://localhost:8080/file" \
+        "--proxytunnel --proxy http://127.0.0.1:3128 http://127.0.0.1:8080/file"; do
+        # shellcheck disable=SC2086
+        a curl -sS -o "$work/got" -w '%{time_total}' $way > "$work/curl.time"
+        echo "curl ${way%% *}: 100 MB in $(cat "$work/curl.time") s, bytes $(same "$want" "$(sum "$work/got")")"
+    done
+    "$PATHWISE" status --state "$work/client.d" > /dev/null 2>&1 || true
+    stop_all
+}
+
+measure_iperf() {
+    has iperf3 python3 || return 0
+    plain_network; serve
+    run iperf b iperf3 -s -B 127.0.0.1
+    forward tcp:5201 udp:5201
+    sleep 0.5
+    for way in "" "-R" "-u -b 50M -l 1200" "-u -b 50M -l 1200 -R"; do
+        # shellcheck disable=SC2086
+        a iperf3 -c 127.0.0.1 -t 5 -J $way > "$work/iperf.json" || true
+        python3 - "$work/iperf.json" "$way" <<'PY'
+import json, sys
+end = json.load(open(sys.argv[1])).get("end", {})
+way = sys.argv[2] or "TCP to the server"
+if "sum_received" in end and "-u" not in way:
+    print(f"iperf3 {way}: {end['sum_received']['bits_per_second'] / 1e6:.0f} Mbit/s")
+elif "sum" in end:
+    s = end["sum"]
+    print(f"iperf3 {way}: {s['bits_per_second'] / 1e6:.1f} Mbit/s, lost {s['lost_packets']} of {s['packets']}")
+else:
+    print(f"iperf3 {way}: no result")
+PY
+    done
+    stop_all
+}
+
+measure_wireguard() {
+    has wireguard-go wg ping iperf3 python3 || return 0
+    plain_network; serve
+    forward udp:51820
+    # The control sockets of both name spaces are in one folder, so the names differ.
+    local side other
+    for side in a b; do
+        (umask 077; wg genkey > "$work/wg.$side")
+        wg pubkey < "$work/wg.$side" > "$work/wg.$side.pub"
+        rm -f "/var/run/wireguard/pwf$side.sock"
+        run "wireguard_$side" "$side" env WG_PROCESS_FOREGROUND=1 wireguard-go -f "pwf$side"
+        await 10 "$side" ip link show "pwf$side"
+        await 10 wg show "pwf$side"
+    done
+    for side in a b; do
+        other=$([ $side = a ] && echo b || echo a)
+        # shellcheck disable=SC2046
+        "$side" wg set "pwf$side" $([ $side = b ] && echo listen-port 51820) \
+            private-key "$work/wg.$side" peer "$(cat "$work/wg.$other.pub")" \
+            allowed-ips 10.67.0.0/24 $([ $side = a ] && echo endpoint 127.0.0.1:51820)
+        "$side" ip addr add "10.67.0.$([ $side = a ] && echo 1 || echo 2)/24" dev "pwf$side"
+        "$side" ip link set "pwf$side" mtu 1420 up
+    done
+    await 10 a ping -c 1 -W 1 10.67.0.2
+    echo "WireGuard over forward udp: $(a ping -c 50 -i 0.02 -s 1392 -M do 10.67.0.2 | tail -n 2 | tr '\n' ' ')"
+    run iperf b iperf3 -s -B 10.67.0.2
+    sleep 0.5
+    a iperf3 -c 10.67.0.2 -t 5 -J > "$work/iperf.json" || true
+    python3 -c "import json,sys; print('TCP inside WireGuard: %.0f Mbit/s' % (json.load(open(sys.argv[1]))['end']['sum_received']['bits_per_second'] / 1e6))" "$work/iperf.json"
+    stop_all
+}
+
+measure_ssh() {
+    has /usr/sbin/sshd scp ssh-keygen || return 0
+    plain_network; serve
+    ssh-keygen -q -t ed25519 -N '' -f "$work/host"; ssh-keygen -q -t ed25519 -N '' -f "$work/user"
+    mkdir -p /run/sshd
+    run sshd b /usr/sbin/sshd -D -e -p 2200 -h "$work/host" -o ListenAddress=127.0.0.1 \
+        -o AuthorizedKeysFile="$work/user.pub" -o StrictModes=no -o PidFile=none -o UsePAM=no
+    forward tcp:2200
+    head -c 100000000 /dev/urandom > "$work/file"
+    local start; start=$(date +%s.%N)
+    await 10 a ssh-keyscan -p 2200 127.0.0.1
+    start=$(date +%s.%N)
+    a scp -q -P 2200 -i "$work/user" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
+        -o LogLevel=ERROR "$work/file" "root@127.0.0.1:$work/copied"
+    echo "scp: 100 MB in $(awk -v s="$start" -v e="$(date +%s.%N)" 'BEGIN { printf "%.2f", e - s }') s," \
+        "bytes $(same "$(sum "$work/file")" "$(sum "$work/copied")")"
+    stop_all
+}
+
+# The drops of SRT at the receiver, as its statistics count them.
+srt_drops() {
+    python3 - "$1" <<'PY'
+import json, sys
+received = dropped = 0
+for line in open(sys.argv[1]):
+    line = line.strip().rstrip(",")
+    if not line.startswith("{"): continue
+    try: recv = json.loads(line).get("recv", {})
+    except ValueError: continue
+    received += recv.get("packets", 0); dropped += recv.get("packetsDropped", 0)
+print(f"{received} packets, {dropped} dropped")
+PY
+}
+
+# feed ADDRESS: 6 Mbit/s of MPEG-TS-sized datagrams for 30 s.
+feed() {
+    python3 - "$1" <<'PY'
+import os, socket, sys, time
+host, port = sys.argv[1].split(":")
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+data, start, n = os.urandom(1316), time.monotonic(), 0
+gap = 1316 * 8 / 6e6
+while n * gap < 30:
+    s.sendto(data, (host, int(port))); n += 1
+    wait = start + n * gap - time.monotonic()
+    if wait > 0: time.sleep(wait)
+PY
+}
+
+srt_run() { # LABEL TARGET
+    run srt_in b srt-live-transmit -q -s 500 -pf json -statsout "$work/srt.json" \
+        "srt://$3:10080?mode=listener&latency=120" "udp://127.0.0.1:10099"
+    run srt_out a srt-live-transmit -q "udp://127.0.0.1:9500?mode=listener" \
+        "srt://$2?mode=caller&latency=120"
+    sleep 1
+    a bash -c "$(declare -f feed); feed 127.0.0.1:9500"
+    sleep 1
+    kill "$srt_out_pid" "$srt_in_pid" 2>/dev/null || true
+    wait "$srt_out_pid" "$srt_in_pid" 2>/dev/null || true
+    echo "SRT 6 Mbit/s, latency 120 ms, ${links_name}, $1: $(srt_drops "$work/srt.json")"
+    rm -f "$work/srt.json"
+}
+
+measure_srt() {
+    has srt-live-transmit python3 || return 0
+    for scenario in ${1:-S3 S6}; do
+        network "$scenario"
+        links_name=$([ $links = emulated ] && echo "$scenario" || echo "plain links")
+        serve
+        forward udp:9000=127.0.0.1:10080,deadline=120ms,class=media
+        [ $links = emulated ] && "$testbed" zero
+        srt_run "through forward udp" 127.0.0.1:9000 127.0.0.1
+        for index in "${!addresses[@]}"; do
+            [ $links = emulated ] && "$testbed" zero
+            srt_run "path $((index + 1)) alone" "${addresses[$index]}:10080" 0.0.0.0
+        done
+        stop_all
+    done
+}
+
+measure_dns() {
+    has dig dnsmasq python3 || return 0
+    plain_network; serve
+    run dnsmasq b dnsmasq -k -C /dev/null -p 5353 --listen-address=127.0.0.1 --bind-interfaces \
+        --no-resolv --address=/pathwise.test/192.0.2.77 --pid-file="$work/dnsmasq.pid"
+    forward socks:1080 udp:5300=127.0.0.1:5353
+    sleep 0.3
+    echo "dig through udp: $(a dig +short +tries=1 -p 5300 @127.0.0.1 www.pathwise.test)"
+    a python3 - <<'PY'
+import socket, struct
+# RFC 1928: no authentication, UDP ASSOCIATE; a query of RFC 1035 to 127.0.0.1:5353 at the server.
+tcp = socket.create_connection(("127.0.0.1", 1080)); tcp.settimeout(5)
+tcp.sendall(b"\x05\x01\x00"); assert tcp.recv(2) == b"\x05\x00"
+tcp.sendall(b"\x05\x03\x00\x01\x00\x00\x00\x00\x00\x00")
+reply = tcp.recv(64); assert reply[1] == 0, reply
+relay = (socket.inet_ntoa(reply[4:8]), struct.unpack(">H", reply[8:10])[0])
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); udp.settimeout(5)
+name = b"".join(bytes([len(p)]) + p for p in (b"socks", b"pathwise", b"test")) + b"\x00"
+query = struct.pack(">HHHHHH", 77, 0x0100, 1, 0, 0, 0) + name + struct.pack(">HH", 1, 1)
+udp.sendto(b"\x00\x00\x00\x01" + socket.inet_aton("127.0.0.1") + struct.pack(">H", 5353) + query, relay)
+answer = udp.recv(2048)[10:]
+print("DNS through SOCKS UDP:", socket.inet_ntoa(answer[-4:]), "id", struct.unpack(">H", answer[:2])[0])
+PY
+    stop_all
+}
+
+measure_websocket() {
+    has python3 || return 0
+    plain_network; serve
+    run websocket b python3 "$here/websocket.py" serve 127.0.0.1:8765
+    forward tcp:8765
+    sleep 0.5
+    (sleep 60; for n in 1 2; do ip -n "$client" link set "p$n" down; done
+     sleep 30; for n in 1 2; do ip -n "$client" link set "p$n" up; done) &
+    running+=($!)
+    a python3 "$here/websocket.py" hold 127.0.0.1:8765 "${SECONDS_HELD:-300}"
+    stop_all
+}
+
+memory() { awk '/VmRSS/ { print $2 }' "/proc/$(pgrep -P "$1" -x pathwise || echo "$1")/status"; }
+
+measure_wrk() {
+    has wrk nginx || return 0
+    ulimit -n "$(ulimit -Hn)"
+    plain_network; serve; serve_folder
+    head -c 1000 /dev/urandom > "$work/www/small"
+    forward tcp:8080
+    a wrk -t 2 -c 2000 -d 15s --latency http://127.0.0.1:8080/small > "$work/wrk.log"
+    echo "wrk, 2,000 connections: $(grep -E 'Requests/sec' "$work/wrk.log" | tr -s ' ')," \
+        "$(grep -E 'Socket errors' "$work/wrk.log" || echo 'no socket errors')," \
+        "p50 $(awk '/ 50%/ { print $2 }' "$work/wrk.log"), p99 $(awk '/ 99%/ { print $2 }' "$work/wrk.log")"
+    stop_all
+}
+
+measure_latency() {
+    has python3 || return 0
+    plain_network; serve
+    run echo b python3 "$here/echo.py" serve 127.0.0.1:7777
+    forward tcp:7778=127.0.0.1:7777 udp:7779=127.0.0.1:7777
+    run echo_near a python3 "$here/echo.py" serve 127.0.0.1:7777
+    sleep 0.5
+    for round in 1 2 3; do
+        echo "round trip of 1 byte, round $round: loopback $(a python3 "$here/echo.py" time tcp 127.0.0.1:7777)," \
+            "tcp: $(a python3 "$here/echo.py" time tcp 127.0.0.1:7778)," \
+            "udp loopback $(a python3 "$here/echo.py" time udp 127.0.0.1:7777)," \
+            "udp: $(a python3 "$here/echo.py" time udp 127.0.0.1:7779)"
+    done
+    stop_all
+}
+
+measure_restart() {
+    has python3 || return 0
+    plain_network; serve
+    run echo b python3 "$here/echo.py" serve 127.0.0.1:7777
+    forward tcp:7778=127.0.0.1:7777 udp:7779=127.0.0.1:7777
+    sleep 0.5
+    a python3 "$here/echo.py" time udp 127.0.0.1:7779
+    kill -9 "$(pgrep -P "$serve_pid" -x pathwise || echo "$serve_pid")"
+    sleep 1
+    local start; start=$(date +%s.%N)
+    run serve "${serve_command[@]}"
+    await 60 a python3 "$here/echo.py" time udp 127.0.0.1:7779
+    echo "server killed and started again: UDP flow answers" \
+        "$(awk -v s="$start" -v e="$(date +%s.%N)" 'BEGIN { printf "%.1f", e - s }') s after the start;" \
+        "TCP: $(a python3 "$here/echo.py" time tcp 127.0.0.1:7778)"
+    stop_all
+}
+
+measure_bulk() {
+    has python3 || return 0
+    for scenario in ${1:-S1 S2 S3 S4}; do
+        network "$scenario"
+        serve --output "$work/in"
+        forward tcp:5201
+        run sink b python3 "$here/echo.py" sink 127.0.0.1:5201
+        sleep 0.5
+        [ $links = emulated ] && "$testbed" zero
+        echo "bulk $scenario, forward tcp: $(a python3 "$here/echo.py" push 127.0.0.1:5201 15)"
+        stop_all
+    done
+}
+
+what=${1:-all}
+case $what in
+all) for one in curl iperf ssh srt dns wrk latency restart bulk wireguard websocket; do "measure_$one"; done ;;
+curl | iperf | wireguard | ssh | srt | dns | websocket | wrk | latency | restart | bulk) "measure_$what" "${2:-}" ;;
+*) sed -n '2,22p' "$0"; exit 64 ;;
+esac

@@ -1,0 +1,198 @@
+internal import PathTelemetry
+
+/// A path's cap was reached, or a new period has begun, or counting failed.
+public enum UsageChange: Hashable, Sendable {
+    /// The path has carried its cap: it becomes standby until the period ends.
+    case reached(CapUse)
+    /// A new period has begun, so the path is active again.
+    case renewed(CapUse)
+    /// Bytes are counted in memory only, because the file cannot be written.
+    case notStored(path: String, UsageError)
+}
+
+extension UsageChange: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .reached(let use):
+            "path \(use.path) has reached its cap (\(use)): it is standby until \(use.renews)"
+        case .renewed(let use): "path \(use.path) is active again: \(use)"
+        case .notStored(let path, let error): "bytes of path \(path) are not stored: \(error)"
+        }
+    }
+}
+
+/// Counts the bytes of paths with caps, from the counters of one session after another.
+///
+/// The order: `take` whenever counters were read, `flush` at the end. The time is an argument.
+struct UsageCounter {
+    /// Bytes and time after which counts are written to the file.
+    static let flushBytes: UInt64 = 256_000
+    static let flushInterval = TimeDelta.seconds(10)
+
+    private struct Entry {
+        let cap: ByteCap
+        let file: UsageFile
+        /// What the file had when it was last read.
+        var days: [LocalDay: UsageFile.Count] = [:]
+        var day: LocalDay
+        /// Bytes of `day` that are not in the file yet.
+        var pending = UsageFile.Count()
+        var flushedAt: Instant
+        var isReached = false
+        /// Whether a path of that name was made standby because of the cap.
+        var isHeld = false
+        /// The problem that was reported.
+        var problem: UsageError?
+
+        func used(on today: LocalDay) -> UInt64 {
+            let period = today.period(cap.period)
+            let stored = days.reduce(UInt64(0)) { sum, day in
+                period.contains(day.key) ? UsageFile.Count.sum(sum, day.value.total) : sum
+            }
+            return period.contains(day) ? UsageFile.Count.sum(stored, pending.total) : stored
+        }
+
+        mutating func add(_ more: UsageFile.Count) {
+            pending.sent = UsageFile.Count.sum(pending.sent, more.sent)
+            pending.received = UsageFile.Count.sum(pending.received, more.received)
+        }
+
+        /// Writes what is pending, and reads what other processes have added.
+        mutating func flush(now: Instant) throws(UsageError) {
+            flushedAt = now
+            days = try file.add(pending, on: day)
+            pending = UsageFile.Count()
+        }
+    }
+
+    private var entries: [String: Entry] = [:]
+    /// The counters of each path of the session when they were last read.
+    private var last: [PathID: PathCounters] = [:]
+    /// Bytes of all paths with caps that were taken.
+    private(set) var counted: UInt64 = 0
+
+    /// Reads the files.
+    ///
+    /// - Parameters:
+    ///   - caps: by names of paths.
+    ///   - folder: exists.
+    init(
+        _ caps: [String: ByteCap], folder: String, today: LocalDay, now: Instant
+    ) throws(UsageError) {
+        for (name, cap) in caps {
+            var entry = Entry(
+                cap: cap, file: UsageFile(path: "\(folder)/\(name)"), day: today, flushedAt: now)
+            try entry.flush(now: now)
+            entries[name] = entry
+        }
+    }
+
+    /// Begins to read another session, whose counters start from zero.
+    mutating func beginSession() {
+        last = [:]
+        for name in entries.keys { entries[name]?.isHeld = false }
+    }
+
+    /// The use of every cap, by name.
+    func uses(on today: LocalDay) -> [CapUse] {
+        entries.sorted { $0.key < $1.key }.map { use($0.key, $0.value, today) }
+    }
+
+    private func use(_ name: String, _ entry: Entry, _ today: LocalDay) -> CapUse {
+        CapUse(
+            path: name, cap: entry.cap, used: entry.used(on: today),
+            renews: today.period(entry.cap.period).upperBound.description)
+    }
+
+    /// Takes the counters of all paths; returns what changed.
+    mutating func take(
+        _ counters: [PathCounters], today: LocalDay, now: Instant
+    ) -> [UsageChange] {
+        var changes: [UsageChange] = []
+        for path in counters {
+            let former = last.updateValue(path, forKey: path.path)
+            guard entries[path.name] != nil else { continue }
+            // A path that was added again counts from zero.
+            let isSame = former.map {
+                $0.wireBytesSent <= path.wireBytesSent
+                    && $0.wireBytesReceived <= path.wireBytesReceived
+            }
+            let base = isSame == true ? former : nil
+            let sent = path.wireBytesSent - (base?.wireBytesSent ?? 0)
+            let received = path.wireBytesReceived - (base?.wireBytesReceived ?? 0)
+            changes += count(UsageFile.Count(sent: sent, received: received), path.name, today, now)
+        }
+        for name in entries.keys { changes += look(name, today, now) }
+        return changes
+    }
+
+    private mutating func count(
+        _ more: UsageFile.Count, _ name: String, _ today: LocalDay, _ now: Instant
+    ) -> [UsageChange] {
+        var changes: [UsageChange] = []
+        if entries[name]?.day != today {
+            changes += flush(name, now: now)
+            // What could not be written is counted today.
+            entries[name]?.day = today
+        }
+        entries[name]?.add(more)
+        counted &+= more.total
+        return changes
+    }
+
+    /// Writes if it is time, and compares with the cap.
+    private mutating func look(
+        _ name: String, _ today: LocalDay, _ now: Instant
+    ) -> [UsageChange] {
+        guard let entry = entries[name] else { return [] }
+        var changes: [UsageChange] = []
+        if entry.problem == nil && entry.pending.total >= UsageCounter.flushBytes
+            || now - entry.flushedAt >= UsageCounter.flushInterval
+        {
+            changes += flush(name, now: now)
+        }
+        guard let current = entries[name] else { return changes }
+        let use = use(name, current, today)
+        if use.isReached != current.isReached {
+            entries[name]?.isReached = use.isReached
+            changes.append(use.isReached ? .reached(use) : .renewed(use))
+        }
+        return changes
+    }
+
+    private mutating func flush(_ name: String, now: Instant) -> [UsageChange] {
+        guard var entry = entries.removeValue(forKey: name) else { return [] }
+        defer { entries[name] = entry }
+        do throws(UsageError) {
+            try entry.flush(now: now)
+            entry.problem = nil
+            return []
+        } catch {
+            guard entry.problem != error else { return [] }
+            entry.problem = error
+            return [.notStored(path: name, error)]
+        }
+    }
+
+    /// Writes what is pending.
+    mutating func flush(now: Instant) -> [UsageChange] {
+        entries.keys.sorted().flatMap { flush($0, now: now) }
+    }
+
+    /// The paths that should be standby and are active, or the reverse.
+    mutating func wishes(for counters: [PathCounters]) -> [(name: String, isStandby: Bool)] {
+        var wishes: [(name: String, isStandby: Bool)] = []
+        for path in counters {
+            guard let entry = entries[path.name] else { continue }
+            if entry.isReached, path.state == .active {
+                wishes.append((path.name, true))
+            } else if !entry.isReached, entry.isHeld {
+                wishes.append((path.name, false))
+            } else {
+                continue
+            }
+            entries[path.name]?.isHeld = entry.isReached
+        }
+        return wishes
+    }
+}

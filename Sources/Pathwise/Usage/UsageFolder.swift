@@ -1,0 +1,40 @@
+internal import Glibc
+
+/// The folder of the files that count the bytes of paths with caps.
+public enum UsageFolder {
+    /// `usage` in the state folder; nil if the environment names none.
+    ///
+    /// - Parameter state: the state folder; nil means that of this user.
+    public static func path(state: String?) -> String? {
+        (state ?? StatePath.standard).map { $0 + "/usage" }
+    }
+}
+
+/// Where a user's state is.
+enum StatePath {
+    /// `$XDG_CONFIG_HOME/pathwise` or `~/.config/pathwise`; nil if the environment names neither.
+    static var standard: String? {
+        if let folder = variable("XDG_CONFIG_HOME") { return folder + "/pathwise" }
+        return variable("HOME").map { $0 + "/.config/pathwise" }
+    }
+
+    /// An environment variable with an absolute path.
+    static func variable(_ name: String) -> String? {
+        getenv(name).map { String(cString: $0) }.flatMap { $0.hasPrefix("/") ? $0 : nil }
+    }
+
+    /// Makes a folder and those above it, for this user only; returns errno, or 0.
+    static func make(_ path: String) -> Int32 {
+        var part = ""
+        for name in path.split(separator: "/") {
+            part += (path.hasPrefix("/") || !part.isEmpty ? "/" : "") + name
+            var information = stat()
+            if mkdir(part, 0o700) == 0 || errno == EEXIST { continue }
+            let code = errno
+            guard stat(part, &information) == 0, information.st_mode & S_IFMT == S_IFDIR else {
+                return code
+            }
+        }
+        return 0
+    }
+}

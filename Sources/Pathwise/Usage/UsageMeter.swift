@@ -1,0 +1,122 @@
+internal import PathNetwork
+internal import PathTelemetry
+
+/// Counts the bytes of paths with caps across sessions, processes and restarts, and makes a path
+/// standby while its cap is reached.
+///
+/// Call `follow` with each session of the program in turn, and `close` at the end. Counts are
+/// written after 256 kB or 10 s; a process that is killed loses no more than that, as the counters
+/// are read after each 256 kB at rates up to 400 Mbit/s, and every 5 ms above.
+public final class UsageMeter: Sendable {
+    private struct State {
+        var counter: UsageCounter
+        var session: Session?
+    }
+
+    private let state: Guarded<State>
+    private let clock: LocalClock
+    private let onChange: @Sendable (UsageChange) -> Void
+    private let work = Guarded<Task<Void, Never>?>(nil)
+
+    /// Reads what was used, and makes the folder of counts if there is none.
+    ///
+    /// - Parameters:
+    ///   - caps: by names of paths.
+    ///   - folder: for one file for each path; it is made if there is none.
+    ///   - onChange: is told when a cap is reached or renewed, or counts cannot be stored; it is
+    ///     called from the meter's task.
+    /// - Throws: `UsageError` for a folder or a file that cannot be used.
+    public convenience init(
+        caps: [String: ByteCap], folder: String,
+        onChange: @escaping @Sendable (UsageChange) -> Void
+    ) throws(UsageError) {
+        try self.init(caps, folder, .system, onChange)
+    }
+
+    init(
+        _ caps: [String: ByteCap], _ folder: String, _ clock: LocalClock,
+        _ onChange: @escaping @Sendable (UsageChange) -> Void
+    ) throws(UsageError) {
+        let code = StatePath.make(folder)
+        guard code == 0 else { throw .system(operation: "create", path: folder, code: code) }
+        state = Guarded(
+            State(
+                counter: try UsageCounter(
+                    caps, folder: folder, today: clock.today, now: MonotonicClock.now())))
+        self.clock = clock
+        self.onChange = onChange
+    }
+
+    /// Counts the bytes of this session from now on, after those of the former one.
+    public func follow(_ session: Session) {
+        read()
+        state.withLock { state in
+            state.session = session
+            state.counter.beginSession()
+        }
+        work.withLock { work in
+            if work == nil { work = Task.detached { [weak self] in await UsageMeter.run(self) } }
+        }
+        // A path whose cap is reached must not carry data until the next reading.
+        let events = session.events
+        Task { [weak self] in
+            for await case .pathChanged(let change) in events where change.to == .active {
+                self?.read()
+            }
+        }
+    }
+
+    /// How much of each cap is used.
+    public var uses: [CapUse] {
+        let today = clock.today
+        return state.withLock { $0.counter.uses(on: today) }
+    }
+
+    /// Counts the last bytes and writes them; the session goes on without being counted.
+    public func close() async {
+        let task = work.withLock { work in
+            defer { work = nil }
+            return work
+        }
+        task?.cancel()
+        await task?.value
+        read()
+        state.withLock { state in
+            state.session = nil
+            return state.counter.flush(now: MonotonicClock.now())
+        }.forEach { onChange($0) }
+    }
+
+    // MARK: work
+
+    private static func run(_ meter: @autoclosure () -> UsageMeter?) async {
+        var pause = Duration.milliseconds(100)
+        while !Task.isCancelled, let bytes = meter()?.read() {
+            // The next reading should come after half of what is written at once.
+            let wanted = Double(UsageCounter.flushBytes) / 2
+            let step = bytes > 0 ? wanted / Double(bytes) : 2
+            pause = min(max(pause * min(2, step), .milliseconds(5)), .milliseconds(200))
+            try? await Task.sleep(for: pause)
+        }
+    }
+
+    /// Reads the session's counters; returns the bytes since the reading before.
+    @discardableResult
+    private func read() -> UInt64 {
+        let session = state.withLock { $0.session }
+        guard let session else { return 0 }
+        let counters = session.counters()
+        let today = clock.today
+        let (changes, bytes, standby) = state.withLock { state in
+            guard state.session === session else {
+                return ([UsageChange](), UInt64(0), [(String, Bool)]())
+            }
+            let before = state.counter.counted
+            let changes = state.counter.take(counters, today: today, now: MonotonicClock.now())
+            return (changes, state.counter.counted &- before, state.counter.wishes(for: counters))
+        }
+        for (name, isStandby) in standby { session.setStandby(name: name, isStandby) }
+        changes.forEach { onChange($0) }
+        return bytes
+    }
+}

@@ -1,0 +1,102 @@
+import ArgumentParser
+import PathForward
+import PathNetwork
+
+struct ForwardCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "forward",
+        abstract: "Carry the traffic of other programs over all paths.",
+        discussion: """
+            Programs connect to local ports, and 'pathwise serve' connects to their targets. All
+            forwards share one session. It is kept while all paths are down (--hold), and made again
+            when the server was restarted; until then UDP flows wait, and TCP flows are reset.
+
+            A forward is one of:
+              tcp:PORT                       the same port at the server's loopback
+              udp:PORT                       the same for datagrams, for example WireGuard's
+              tcp:[ADDR:]PORT=HOST:PORT      a target that the server connects to
+              udp:[ADDR:]PORT=HOST:PORT
+              socks:[ADDR:]PORT              a SOCKS5 proxy, with UDP
+              http:[ADDR:]PORT               a proxy for HTTP CONNECT
+            It listens on 127.0.0.1 unless ADDR says otherwise. With --reverse the server listens,
+            and this side connects to HOST:PORT. The server allows its own loopback as a target;
+            'pathwise serve --forward-allow' allows more.
+
+            Each forward may have options after it, and --deadline, --class and --ordered give the
+            defaults for all of the command:
+              deadline=TIME                  a datagram that is later than this is dropped (1s)
+              class=interactive|media|bulk   which flows come first (bulk)
+              ordered=TIME                   how long a datagram waits for those before it; for
+                                             programs that take reordering for loss
+
+            A path is \(PathArgument.form)
+
+            Examples:
+              pathwise join TOKEN
+              pathwise forward udp:51820
+              pathwise forward udp:9000=studio:10080,deadline=120ms,class=media
+              pathwise forward tcp:8443=10.0.0.5:443 socks:1080 http:3128
+              pathwise forward --reverse tcp:2222=localhost:22
+            """
+    )
+
+    @Argument(help: ArgumentHelp("What to forward.", valueName: "forward"))
+    var forwards: [String]
+
+    @Flag(help: "The server listens, and this side connects to the targets.")
+    var reverse = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Drop datagrams that are later than this (default: 1s).", valueName: "time"))
+    var deadline: String?
+
+    @Option(
+        name: .customLong("class"),
+        help: ArgumentHelp(
+            "Which flows come first: interactive, media or bulk (default).", valueName: "name"))
+    var flowClass: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Hand over datagrams in order, and wait this long for a missing one.",
+            valueName: "time"))
+    var ordered: String?
+
+    @OptionGroup var server: ServerOptions
+
+    @Option(help: ArgumentHelp("The pre-shared key of both sides.", valueName: "file"))
+    var psk: String?
+
+    @Option(help: ArgumentHelp("A path to use; repeat for each.", valueName: "spec"))
+    var path: [String] = []
+
+    @OptionGroup var interfaces: InterfaceOptions
+
+    @Option(
+        help: ArgumentHelp("The policy: a name or a model file.", valueName: "policy"))
+    var policy = "learned"
+
+    @Option(
+        help: ArgumentHelp(
+            "Record decisions and outcomes to a new trace file.", valueName: "trace"))
+    var record: String?
+
+    @Option(
+        name: [.customLong("hold"), .customLong("idle-timeout")],
+        help: ArgumentHelp(
+            "Keep the session for this time without a packet from the server, 500ms to 1h. The "
+                + "lower value of both sides counts.", valueName: "time"))
+    var hold = "10min"
+
+    @Option(
+        help: ArgumentHelp(
+            "Congestion control: model-based (default) or cubic.", valueName: "name"))
+    var congestion: String?
+
+    @OptionGroup var format: LogOptions
+
+    func run() async throws {
+        try await ForwardJob.run(self)
+    }
+}

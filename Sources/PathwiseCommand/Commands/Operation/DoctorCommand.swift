@@ -1,0 +1,85 @@
+import ArgumentParser
+import PathNetwork
+import PathTelemetry
+import PathTransport
+import Pathwise
+
+struct DoctorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor",
+        abstract: "Check this host and its paths, and say how to fix what is wrong.",
+        discussion: """
+            It checks interfaces, routes of each address, rp_filter, MTU, IPv6, socket buffers,
+            offloads, clocks, privileges and limits. With --to it asks the server over every path,
+            without a key, whether UDP arrives in both directions, and tells the MTU that routers
+            report. With --key and --peer as well it makes a session, and tells its round trips and
+            the size of packets that pass.
+
+            Each finding is ok, a note, or a problem, and says why it matters and which command
+            changes it. Nothing is changed. The exit code is 0 without problems, else 69. With
+            --json it prints an array (docs/formats.md).
+
+            Which kind of NAT is on the way, and whether ECN marks pass, is not checked: servers do
+            not tell what they see.
+
+            Examples:
+              pathwise doctor
+              pathwise doctor --to server:7000
+              pathwise doctor --to server:7000 --key alice.key --peer BOBS_PUBLIC_KEY --json
+            """
+    )
+
+    @Option(
+        help: ArgumentHelp(
+            "The server to ask; repeat for each of its addresses.", valueName: "host:port"))
+    var to: [String] = []
+
+    @Option(help: ArgumentHelp("This side's private key, to make a session.", valueName: "file"))
+    var key: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The server's public key, or a file with it, to make a session.", valueName: "key"))
+    var peer: String?
+
+    @OptionGroup var interfaces: InterfaceOptions
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        guard (key == nil) == (peer == nil), key == nil || !to.isEmpty else {
+            throw ValidationError("give --to, --key and --peer together, or only --to")
+        }
+    }
+
+    func run() async throws {
+        let remotes = try to.flatMap { try AddressArgument.server($0) }
+        let planner = PathPlanner(remotes: remotes, excluded: try interfaces.excluded())
+        let identity = try clientIdentity()
+        let facts = try HostFacts.ofThisHost()
+        var findings = PathChecks.findings(
+            facts, to: remotes.isEmpty ? PathChecks.internet : remotes)
+        findings += SystemChecks.findings(facts)
+        if !remotes.isEmpty {
+            let plans = planner.plans(try InterfaceWatcher.list(includingLoopback: true))
+            findings += try ServerChecks.findings(plans, facts.links)
+            if let identity, !plans.isEmpty {
+                findings += await ServerChecks.session(
+                    ClientOptions(identity: identity, plans: plans, policy: .minRTT))
+            }
+        }
+        let report = DoctorReport(findings: findings)
+        try output.print {
+            report.text
+        } json: {
+            report.json
+        }
+        if report.count(.problem) > 0 { throw ExitCode(ExitStatus.unavailable.rawValue) }
+    }
+
+    private func clientIdentity() throws -> ClientIdentity? {
+        guard let key, let peer else { return nil }
+        return ClientIdentity(
+            key: try KeyFile.readPrivateKey(from: key),
+            peer: try PeerKeyArgument.parse(peer, option: "--peer"))
+    }
+}

@@ -1,0 +1,59 @@
+import ArgumentParser
+import PathReport
+import Pathwise
+
+struct InviteCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "invite",
+        abstract: "Make a token with which a client can join this server.",
+        discussion: """
+            Run it on the server, for the folder that 'pathwise serve' uses; a running server takes
+            the token at once. A token is good for one client until it expires.
+
+            Examples:
+              pathwise invite
+              pathwise invite van --token-lifetime 1h --public vpn.example:7000
+            """
+    )
+
+    @Argument(help: "The client's name (default: the client chooses).")
+    var name: String?
+
+    @Option(
+        name: .customLong("public"),
+        help: ArgumentHelp(
+            "Where clients reach the server; repeat for each address (default: as the running "
+                + "server says).", valueName: "host:port"))
+    var publicAddress: [String] = []
+
+    @Option(
+        help: ArgumentHelp("How long the token is good, 1s to 90 days.", valueName: "time"))
+    var tokenLifetime = "24h"
+
+    @OptionGroup var state: StateOptions
+
+    @OptionGroup var output: OutputOptions
+
+    func run() throws {
+        StandardStreams.ignoreBrokenPipes()
+        try Console.standardOutput.checkIsOpen(
+            for: "and the token goes there; open it, or send it to a file")
+        let lifetime = try InviteText.lifetime(tokenLifetime)
+        let given = try PublicAddresses.given(publicAddress)
+        let server = try ServerState(state.folder(creates: false))
+        guard let addresses = try given ?? PublicAddresses.saved(in: server.folder) else {
+            throw CommandFailure(
+                "the server of \(server.folder.path) has not said where it listens; start it, or "
+                    + "give --public HOST:PORT", .noInput)
+        }
+        let (line, token) = try server.invite(
+            name: name, addresses: addresses, lifetime: lifetime)
+        try output.print(
+            text: {
+                "one client can join until "
+                    + "\(TransferText.time(Int(clamping: token.expires))), at "
+                    + "\(addresses.list.joined(separator: ", ")) (\(addresses.hint)); there run:\n\n"
+                    + "  pathwise join \(line)\n"
+            }, json: { .object(InviteText.members(line, token)) })
+    }
+}

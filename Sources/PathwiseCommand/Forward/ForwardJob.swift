@@ -1,0 +1,165 @@
+import PathForward
+import PathLearning
+import PathNetwork
+import PathTelemetry
+import PathTransport
+import Pathwise
+
+/// One run of `forward`: it listens, and keeps a session to the server until it is interrupted.
+struct ForwardJob {
+    private let setup: Setup
+    private let forwarder: Forwarder
+    private let modelFile: String?
+    private let meter: UsageMeter?
+    private let log: ForwardLog
+    private let feed: StatusFeed
+
+    /// What every session is made from.
+    private struct Setup: Sendable {
+        var command: ForwardCommand
+        var identity: ClientIdentity
+        /// Addresses of the server when this process began.
+        var remotes: [SocketAddress]
+        var rules: [PathPlanner.Rule]
+        var excluded: [String]
+        var policy: PolicySpecification
+        var model: Model?
+        var connection: ConnectionConfiguration
+        var recorder: SessionRecorder?
+
+        /// The options of one attempt, with the server's present addresses.
+        func options() throws(SessionError) -> ClientOptions {
+            // A name that cannot be resolved now keeps its former addresses.
+            let known = try? command.server.resolved(presharedKey: identity.presharedKey).remotes
+            let planner = PathPlanner(
+                remotes: known ?? remotes, rules: rules, excluded: excluded)
+            var options = try ClientOptions(identity: identity, planner: planner, policy: policy)
+            options.model = model.map { .given($0) } ?? .untrained
+            options.connection = connection
+            options.recorder = recorder
+            return options
+        }
+    }
+
+    static func run(_ command: ForwardCommand) async throws {
+        StandardStreams.ignoreBrokenPipes()
+        try Console.standardOutput.checkIsOpen(
+            for: "and the log goes there; open it, or send it to a file")
+        DescriptorLimit.raise()
+        let job = try ForwardJob(command)
+        try await job.run()
+    }
+
+    private init(_ command: ForwardCommand) throws {
+        let specs = try ForwardJob.specs(command)
+        let shared = try command.psk.map { try KeyFile.readPresharedKey(from: $0) }
+        let (identity, remotes) = try command.server.resolved(presharedKey: shared)
+        let paths = try PathArgument.parse(command.path)
+        let policy = try PolicyArgument(parsing: command.policy)
+        if case .model(let file) = policy { modelFile = file } else { modelFile = nil }
+        let (specification, model, _) = try policy.load()
+        var connection = try ConnectionArgument.configuration(
+            idleTimeout: command.hold, option: "--hold", congestion: command.congestion)
+        connection.prepareForForwards()
+        meter = try PathArgument.meter(paths, state: command.server.state.state)
+        setup = Setup(
+            command: command, identity: identity, remotes: remotes,
+            rules: try paths.map { try $0.rule() },
+            excluded: try command.interfaces.excluded(), policy: specification, model: model,
+            connection: connection,
+            // Last of all, because it makes a file.
+            recorder: nil)
+        forwarder = try Forwarder(specs)
+        log = ForwardLog(json: command.format.json)
+        feed = StatusFeed(command: "forward", name: command.server.server)
+    }
+
+    /// The forwards of the command line, with the defaults of its options.
+    private static func specs(_ command: ForwardCommand) throws -> [ForwardSpec] {
+        guard !command.forwards.isEmpty else {
+            throw CommandFailure("nothing to forward; name a port, as udp:51820", .usage)
+        }
+        var defaults = FlowOptions()
+        let given = [
+            ("deadline", command.deadline), ("class", command.flowClass),
+            ("ordered", command.ordered),
+        ]
+        for (name, value) in given {
+            guard let value else { continue }
+            if let problem = defaults.set(Substring(name), to: Substring(value)) {
+                throw CommandFailure("--\(name) '\(value)': \(problem)", .usage)
+            }
+        }
+        return try command.forwards.map { text in
+            do throws(ForwardError) {
+                return try ForwardSpec(
+                    parsing: text, defaults: defaults, isReverse: command.reverse)
+            } catch {
+                throw CommandFailure("\(error)", .usage)
+            }
+        }
+    }
+
+    // MARK: run
+
+    private func run() async throws {
+        var setup = setup
+        do {
+            setup.recorder = try ConnectionArgument.recorder(setup.command.record)
+        } catch {
+            forwarder.close()
+            throw error
+        }
+        let recorder = setup.recorder
+        let persistent = PersistentSession { [setup] () throws(SessionError) in
+            try setup.options()
+        }
+        Interruption.whenInterrupted { _ in Task { await persistent.close() } }
+        offerStatus(of: persistent)
+        log.listening(forwarder.forwards)
+        let reporting = Task { [log] in
+            for await status in persistent.changes { log.changed(status) }
+        }
+        for await session in persistent.sessions { await use(session) }
+        forwarder.close()
+        await meter?.close()
+        await reporting.value
+        feed.close()
+        if let recorder {
+            recorder.end()
+            do throws(TraceError) { try recorder.close() } catch {
+                throw CommandFailure(recording: error)
+            }
+        }
+        if let failure = log.failure { throw failure }
+        if let signal = Interruption.signal { throw CommandFailure.interrupted(by: signal) }
+    }
+
+    /// Forwards over a session until it has ended.
+    private func use(_ session: Session) async {
+        let number = feed.add(session)
+        meter?.follow(session)
+        let follower = modelFile.map { file in
+            HangUp.install()
+            return Task { await session.followModel(file, requests: { HangUp.requests }) }
+        }
+        log.connected(session)
+        forwarder.attach(session)
+        let watch = Task { [log, forwarder] in await log.follow(forwarder) }
+        _ = await session.waitUntilEnded()
+        forwarder.detach()
+        watch.cancel()
+        follower?.cancel()
+        feed.remove(number)
+        if log.failure != nil { await session.close() }
+    }
+
+    /// Lets `pathwise status` show this run.
+    private func offerStatus(of persistent: PersistentSession) {
+        feed.setMeter(meter)
+        feed.setLink { persistent.status }
+        let forwarder = forwarder
+        feed.setFlows { forwarder.forwards.map { FlowReport($0) } }
+        feed.open(state: setup.command.server.state.state)
+    }
+}

@@ -1,0 +1,87 @@
+import PathForward
+import PathReport
+import PathTelemetry
+import Pathwise
+
+/// The log of `forward` on standard output: a line, or an object with `--json`, for each event.
+///
+/// *Any thread.*
+struct ForwardLog: Sendable {
+    private let lines: EventLog
+
+    init(json: Bool) { lines = EventLog(json: json) }
+
+    /// Why the log cannot be written; nil if it can.
+    var failure: CommandFailure? { lines.failure }
+
+    /// The addresses at which programs can connect now.
+    func listening(_ forwards: [ForwardStatus]) {
+        for forward in forwards {
+            guard case .listening(let address) = forward.state else { continue }
+            listening(forward, at: address)
+        }
+    }
+
+    private func listening(_ forward: ForwardStatus, at address: String) {
+        let spec = forward.spec
+        let place = spec.isReverse ? "the server listens on \(address)" : "listening on \(address)"
+        let goal = spec.target.map { " for \($0)" } ?? ""
+        lines.write(
+            "listening",
+            [
+                ("forward", .string(spec.text)), ("address", .string(address)),
+                ("kind", .string(spec.kind.rawValue)), ("reverse", .bool(spec.isReverse)),
+                ("target", spec.target.map { .string("\($0)") } ?? .null),
+            ], text: "\(spec.kind): \(place)\(goal)")
+    }
+
+    func connected(_ session: Session) {
+        let status = session.status()
+        let paths = status.paths.map(\.name)
+        lines.write(
+            "connected",
+            [
+                ("server_key", .string(session.peerKey.base64)),
+                ("paths", .array(paths.map { .string($0) })),
+                ("policy", .string(status.policy)),
+            ],
+            text: "connected over \(NumberText.counted(paths.count, "path")) "
+                + "(\(paths.joined(separator: ", "))), policy \(status.policy)")
+    }
+
+    /// Says that there is no session, and when the next attempt comes.
+    func changed(_ status: PersistentStatus) {
+        guard case .waiting(let pause) = status.phase else { return }
+        let reason = status.lastError.map { "\($0)" } ?? "the session ended"
+        let seconds = TimeDelta(pause).seconds
+        lines.write(
+            "waiting",
+            [
+                ("reason", .string(reason)), ("attempts", .count(status.attempts)),
+                ("seconds", .number(seconds)),
+            ], text: "\(reason); the next attempt is in \(NumberText.fixed(seconds, 1)) s")
+    }
+
+    /// Reports how the server answers the reverse forwards, until the task is cancelled.
+    func follow(_ forwarder: Forwarder) async {
+        var known = forwarder.forwards.map { $0.spec.isReverse ? .waiting : $0.state }
+        while !Task.isCancelled {
+            for (index, forward) in forwarder.forwards.enumerated()
+            where known.indices.contains(index) && known[index] != forward.state {
+                known[index] = forward.state
+                switch forward.state {
+                case .waiting: break
+                case .listening(let address): listening(forward, at: address)
+                case .refused(let result): refused(forward, "\(result)")
+                }
+            }
+            try? await Task.sleep(for: .milliseconds(100))
+        }
+    }
+
+    private func refused(_ forward: ForwardStatus, _ reason: String) {
+        lines.write(
+            "refused", [("forward", .string(forward.spec.text)), ("reason", .string(reason))],
+            text: "the server does not listen for \(forward.spec.text): \(reason)")
+    }
+}

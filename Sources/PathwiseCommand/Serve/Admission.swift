@@ -1,0 +1,120 @@
+import PathTransport
+import Pathwise
+import Synchronization
+
+/// Who may connect to a running server: its clients, and the keys of tokens that were not used yet.
+///
+/// The state folder has the truth; this is what was last read from it. *Any thread.*
+final class Admission: Sendable {
+    /// Who a key belongs to.
+    enum Role {
+        case client(ServedClient)
+        /// Somebody with a token: may enrol, and do nothing else.
+        case newcomer
+    }
+
+    private struct State {
+        var clients: [PublicKey: ServedClient] = [:]
+        /// What the file of clients said when it was last read.
+        var content: [UInt8] = []
+        var tokens: [PublicKey: PendingTokens.Entry] = [:]
+        /// Used tokens whose clients wait for the answer; the file does not have them any more.
+        var answering: Set<PublicKey> = []
+    }
+
+    private let state: Mutex<State>
+    private let folder: StateFolder
+    private let serverKey: PublicKey
+
+    /// Reads both files.
+    init(_ folder: StateFolder, serverKey: PublicKey) throws {
+        self.folder = folder
+        self.serverKey = serverKey
+        state = Mutex(State())
+        _ = try reload()
+    }
+
+    /// Reads both files again.
+    ///
+    /// - Returns: whether the file of clients has changed, and whose lines have changed or are gone.
+    /// - Throws: if one of them is wrong; then nothing changes.
+    func reload() throws -> (hasChanged: Bool, changed: [PublicKey]) {
+        let file = try ClientsFile(folder)
+        let tokens = try PendingTokens(folder).entries
+        return state.withLock { state in
+            let hasChanged = state.content != file.content
+            let former = state.clients
+            state.content = file.content
+            state.clients = Dictionary(
+                file.clients.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+            state.tokens = Dictionary(
+                tokens.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+            let changed = former.values.filter { state.clients[$0.key]?.words != $0.words }
+            return (hasChanged, changed.map(\.key))
+        }
+    }
+
+    /// The keys that may connect now, each with its pre-shared key.
+    func keys(now: UInt64) -> [PublicKey: PresharedKey?] {
+        state.withLock { state in
+            var keys: [PublicKey: PresharedKey?] = [:]
+            for key in state.answering { keys[key] = .some(nil) }
+            for (key, token) in state.tokens where token.expires > now { keys[key] = .some(nil) }
+            for (key, client) in state.clients { keys[key] = .some(client.presharedKey) }
+            return keys
+        }
+    }
+
+    /// Who a connected peer is; nil if it is not allowed any more.
+    func role(of key: PublicKey) -> Role? {
+        state.withLock { state in
+            if let client = state.clients[key] { return .client(client) }
+            return state.tokens[key] != nil || state.answering.contains(key) ? .newcomer : nil
+        }
+    }
+
+    var clientCount: Int { state.withLock { $0.clients.count } }
+    /// Tokens that were not used yet and have not expired.
+    func tokenCount(now: UInt64) -> Int {
+        state.withLock { state in state.tokens.values.count { $0.expires > now } }
+    }
+
+    /// Forgets tokens that have expired; returns whether there were any.
+    func dropExpired(now: UInt64) -> Bool {
+        state.withLock { state in
+            let count = state.tokens.count
+            state.tokens = state.tokens.filter { $0.value.expires > now }
+            return state.tokens.count < count
+        }
+    }
+
+    /// Uses a token: adds a client to the file, and removes the token from its own.
+    ///
+    /// The token goes first, so that a server that is killed in between never has one that can be
+    /// used again.
+    /// - Parameters:
+    ///   - token: the key that the newcomer connected with, allowed until `answered`.
+    ///   - key: the key that it will have.
+    ///   - name: that it asks for.
+    /// - Returns: the name that it gets; nil if the token was used or has expired.
+    /// - Throws: if a file cannot be read or written.
+    func enrol(
+        token: PublicKey, as key: PublicKey, name: String, now: UInt64
+    ) throws -> String? {
+        let given = try folder.changing { () -> String? in
+            let file = try ClientsFile(folder)
+            guard key != serverKey, !file.clients.contains(where: { $0.key == key }),
+                let entry = try PendingTokens.take(token, from: folder, now: now)
+            else { return nil }
+            let (content, given) = file.adding(key, name: entry.name ?? name)
+            try folder.write(content, to: ClientsFile.fileName)
+            return given
+        }
+        if given != nil { state.withLock { _ = $0.answering.insert(token) } }
+        _ = try reload()
+        return given
+    }
+
+    /// Ends what a used token is still allowed.
+    func answered(_ token: PublicKey) { state.withLock { _ = $0.answering.remove(token) } }
+}

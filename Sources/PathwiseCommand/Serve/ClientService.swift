@@ -1,0 +1,54 @@
+import PathForward
+import PathNetwork
+import PathTransport
+import Pathwise
+import Synchronization
+
+/// Serves the streams of one client's session, told apart by their first bytes: forwards and items.
+struct ClientService {
+    let client: ServedClient
+    let forwards: ForwardService
+    /// Nil if no items are taken.
+    let store: ItemStore?
+    let log: ServeLog
+
+    /// Returns when the session has ended.
+    func run() async {
+        await forwards.run { stream, first in await take(stream, first) }
+    }
+
+    /// Takes a stream that is no forward.
+    private func take(_ stream: SessionStream, _ first: [UInt8]) async {
+        guard !first.starts(with: Opening.magic) else {
+            let answer = ForwardResult(.malformed, "this client has joined already").encoded()
+            try? await stream.write(answer)
+            try? stream.finish()
+            return
+        }
+        guard let store else {
+            _ = await ItemStore.refuse(
+                stream, prefix: first, from: client.key, reason: .cannotCreate,
+                "this server takes no files; start it with --output FOLDER")
+            return
+        }
+        let turn = store.nextTurn()
+        let item = await store.receive(stream, prefix: first, from: client.key, turn: turn)
+        if let item { log.item(item, client: client.name) }
+    }
+}
+
+/// The allowance of each client, which all its sessions share, also later ones.
+final class AllowanceTable: Sendable {
+    private let table = Mutex<[PublicKey: Allowance]>([:])
+
+    /// The client's allowance; a new one if its limits have changed.
+    func allowance(of client: ServedClient) -> Allowance {
+        let limits = ClientLimits(bytesPerSecond: client.rate, byteCap: client.cap)
+        return table.withLock { table in
+            if let known = table[client.key], known.limits == limits { return known }
+            let new = Allowance(limits, now: MonotonicClock.now())
+            table[client.key] = new
+            return new
+        }
+    }
+}

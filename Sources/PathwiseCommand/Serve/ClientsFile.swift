@@ -1,0 +1,154 @@
+import PathForward
+import PathTelemetry
+import PathTransport
+import Pathwise
+
+/// What a client may connect to and listen on; nil where nothing is said.
+struct ClientRules: Sendable {
+    var connecting: [AllowRule]?
+    var listening: [AllowRule]?
+
+    /// These rules, completed by those for everybody and then by the default.
+    func completed(by general: ClientRules) -> ForwardRules {
+        let standard = ForwardRules()
+        return ForwardRules(
+            connecting: connecting ?? general.connecting ?? standard.connecting,
+            listening: listening ?? general.listening ?? standard.listening)
+    }
+}
+
+/// A client of a server, as its line in the file `clients` says.
+struct ServedClient: Sendable {
+    var name: String
+    var key: PublicKey
+    /// All words of its line, to notice a change.
+    var words: [String]
+    var presharedKey: PresharedKey?
+    /// What its line says about targets and listeners.
+    var rules = ClientRules()
+    /// Bytes per second of its forwards, both ways together; nil for no limit.
+    var rate: Double?
+    /// Bytes of its forwards, both ways together, until the server ends; nil for no limit.
+    var cap: UInt64?
+}
+
+/// The file `clients` of the state folder: a line for each client, which a person can edit.
+///
+/// docs/formats.md, "State folder".
+struct ClientsFile {
+    static let fileName = "clients"
+    /// The first content of the file.
+    static let template = """
+        # The clients of this server, one a line: NAME PUBLIC-KEY, then what differs for it:
+        #   allow=HOST:PORT    it may connect to this, instead of --forward-allow; repeat for more
+        #   listen=ADDR:PORT   it may listen on this, instead of --reverse-allow; repeat for more
+        #   rate=20mbit        limit of its forwards, both ways together
+        #   cap=50GB           its forwards end after so many bytes, until the server starts again
+        #   psk=KEY            its pre-shared key, from 'pathwise keygen --psk'
+        # 'pathwise join' adds a line. A running server takes changes at once.
+
+        """
+    private static let limit = 10_000
+
+    let clients: [ServedClient]
+    let content: [UInt8]
+
+    /// Reads the file; without one there are no clients.
+    init(_ folder: StateFolder) throws {
+        let content = try folder.read(ClientsFile.fileName) ?? Array(ClientsFile.template.utf8)
+        try self.init(content, file: folder.file(ClientsFile.fileName))
+    }
+
+    init(_ content: [UInt8], file: String) throws(StateError) {
+        self.content = content
+        var clients: [ServedClient] = []
+        var names: Set<String> = []
+        var keys: Set<PublicKey> = []
+        for line in StateLines(content, file: file) {
+            guard line.words.count >= 2 else {
+                throw line.problem("a client has a name and a public key; write both")
+            }
+            let client = try ClientsFile.client(line)
+            guard names.insert(client.name).inserted else {
+                throw line.problem(
+                    "a second client is called '\(client.name)'; choose another name")
+            }
+            guard keys.insert(client.key).inserted else {
+                throw line.problem("a client above has the same key; remove one of the two lines")
+            }
+            guard clients.count < ClientsFile.limit else {
+                throw line.problem("there are more than \(ClientsFile.limit) clients; remove some")
+            }
+            clients.append(client)
+        }
+        self.clients = clients
+    }
+
+    private static func client(_ line: StateLines.Line) throws(StateError) -> ServedClient {
+        var client = ServedClient(
+            name: try line.name(line.words[0]), key: try line.publicKey(line.words[1]),
+            words: line.words)
+        for word in line.words.dropFirst(2) {
+            let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let value = parts.count == 2 ? String(parts[1]) : ""
+            switch parts[0] {
+            case "allow":
+                client.rules.connecting =
+                    (client.rules.connecting ?? []) + [try rule(value, line)]
+            case "listen":
+                client.rules.listening = (client.rules.listening ?? []) + [try rule(value, line)]
+            case "rate":
+                do throws(SyntaxProblem) {
+                    client.rate = try RateArgument.bytesPerSecond(value)
+                } catch {
+                    throw line.problem("rate= \(line.shown(value)): \(error)")
+                }
+            case "cap":
+                do throws(SyntaxProblem) {
+                    client.cap = UInt64(try SizeArgument.bytes(value))
+                } catch {
+                    throw line.problem("cap= \(line.shown(value)): \(error)")
+                }
+            case "psk":
+                guard let key = PresharedKey(base64: value) else {
+                    throw line.problem(
+                        "psk= needs the 44 characters that 'pathwise keygen --psk' prints")
+                }
+                client.presharedKey = key
+            default:
+                throw line.problem(
+                    "\(line.shown(word)) is not known; write allow=, listen=, rate=, cap= or "
+                        + "psk=")
+            }
+        }
+        return client
+    }
+
+    private static func rule(
+        _ text: String, _ line: StateLines.Line
+    ) throws(StateError) -> AllowRule {
+        do throws(ForwardError) { return try AllowRule(parsing: text) } catch {
+            guard text.utf8.count < 40 else {
+                throw line.problem(
+                    "\(line.shown(text)) is not a rule; write HOST:PORT or NETWORK:PORTS")
+            }
+            throw line.problem("\(error)")
+        }
+    }
+
+    /// The file with one more client, whose name is changed if it is taken.
+    func adding(_ key: PublicKey, name wanted: String) -> (content: [UInt8], name: String) {
+        let taken = Set(clients.map(\.name))
+        var name = wanted
+        var number = 2
+        while taken.contains(name) {
+            let suffix = "-\(number)"
+            name = wanted.prefix(32 - suffix.count) + suffix
+            number += 1
+        }
+        var content = content
+        if let last = content.last, last != UInt8(ascii: "\n") { content.append(10) }
+        content += Array("\(name) \(key.base64)\n".utf8)
+        return (content, name)
+    }
+}

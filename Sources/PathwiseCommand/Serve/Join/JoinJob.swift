@@ -1,0 +1,146 @@
+import Glibc
+import PathReport
+import PathTransport
+import Pathwise
+
+/// One run of `join`: enrol with a token, keep the profile, and check that it works.
+struct JoinJob {
+    private let token: JoinToken
+    /// Of the profile.
+    private let name: String
+    private let clientName: String
+    private let state: StateFolder
+
+    static func run(_ command: JoinCommand) async throws {
+        StandardStreams.ignoreBrokenPipes()
+        try Console.standardOutput.checkIsOpen()
+        let job = try JoinJob(command)
+        let key = try PrivateKey.generate()
+        let given = try await job.enrol(key)
+        let profile = try ClientProfile(
+            name: job.name, server: job.token.server, addresses: job.token.addresses, key: key)
+        // From here on the key must not be lost: the token is used.
+        try profile.save(in: job.state)
+        try await job.check(profile)
+        try command.output.print(
+            text: { job.report(given) },
+            json: {
+                .object([
+                    ("server", .string(job.name)), ("client", .string(given)),
+                    ("client_key", .string(key.publicKey.base64)),
+                    ("server_key", .string(job.token.server.base64)),
+                    ("addresses", .array(job.token.addresses.map { .string($0) })),
+                    ("profile", .string(job.path)),
+                ])
+            })
+    }
+
+    private init(_ command: JoinCommand) throws {
+        let text = command.token == "-" ? try StandardInput.line() : command.token
+        token = try JoinToken(parsing: text)
+        guard token.expires > InviteText.now() else { throw StateError.tokenExpired }
+        name = try JoinJob.name(command.name, of: token)
+        if let given = command.as {
+            guard InviteText.plainName(given, or: "") == given else {
+                throw CommandFailure(
+                    "--as '\(given)' cannot be a name; it has 1 to 32 of a-z A-Z 0-9 - _", .usage)
+            }
+            clientName = given
+        } else {
+            clientName = InviteText.hostName(or: "client")
+        }
+        state = try command.state.folder(creates: true)
+        if !command.force, try ClientProfile.exists(name, in: state) {
+            throw StateError.profileExists(name: name, path: path)
+        }
+    }
+
+    private var path: String { ClientProfile.path(of: name, in: state) }
+
+    /// The profile's name: the user's, the server's own, or the host in its first address.
+    private static func name(_ given: String?, of token: JoinToken) throws -> String {
+        let name: String
+        if let given {
+            name = given
+        } else if !token.name.isEmpty {
+            name = token.name
+        } else {
+            let host = token.addresses.first?.prefix { $0 != ":" && $0 != "[" } ?? ""
+            let isName = host.contains(where: \.isLetter)
+            name = isName ? InviteText.plainName(String(host), or: "server") : "server"
+        }
+        // Checked before anything is sent.
+        _ = try ClientProfile(
+            name: name, server: token.server, addresses: token.addresses, key: token.enrolment)
+        return name
+    }
+
+    /// Connects with the token's key and asks for `key` to be added; returns this client's name.
+    private func enrol(_ key: PrivateKey) async throws -> String {
+        let session: Session
+        do {
+            session = try await connect(token.enrolment)
+        } catch SessionError.ended(let reason) {
+            throw problem(reason)
+        }
+        Interruption.whenInterrupted { _ in Task { await session.close() } }
+        do {
+            let given = try await Enrolment.request(
+                session, key: key.publicKey, name: clientName)
+            await session.close()
+            return given
+        } catch {
+            await session.close()
+            if let signal = Interruption.signal { throw CommandFailure.interrupted(by: signal) }
+            throw error
+        }
+    }
+
+    private func connect(_ key: PrivateKey) async throws -> Session {
+        let remotes = try ClientProfile.resolve(token.addresses)
+        return try await Session.connect(
+            ClientOptions(key: key, server: token.server, to: remotes, policy: .minRTT))
+    }
+
+    private func problem(_ reason: CloseReason) -> CommandFailure {
+        let addresses = token.addresses.joined(separator: ", ")
+        return switch reason {
+        case .refused(.wrongServerKey):
+            CommandFailure(
+                "the token is of another server: the one at \(addresses) has another key; "
+                    + "make a token there with 'pathwise invite'", .noPermission)
+        case .refused(.unknownClient):
+            CommandFailure(
+                "the server does not take this token: it was used already, or was withdrawn; "
+                    + "make another there with 'pathwise invite'", .noPermission)
+        case .handshakeTimeout:
+            CommandFailure(
+                "no answer from \(addresses); check that 'pathwise serve' runs there, and that "
+                    + "firewalls let UDP through", .unavailable)
+        default: CommandFailure(SessionError.ended(reason))
+        }
+    }
+
+    /// Connects with the new key, as later commands do.
+    private func check(_ profile: ClientProfile) async throws {
+        do {
+            let session = try await Session.connect(profile.options(policy: .minRTT))
+            await session.close()
+        } catch {
+            let failure = CommandFailure(error)
+            throw CommandFailure(
+                "the server took this client, and the keys are in \(path), but connecting with "
+                    + "them failed: \(failure.message)", failure.status)
+        }
+    }
+
+    private func report(_ given: String) -> String {
+        """
+        joined \(name) as \(given); the keys are in \(path)
+
+        next:
+          pathwise send FILE --server \(name)
+
+        """
+    }
+}

@@ -1,0 +1,119 @@
+import PathForward
+import PathReport
+import PathTelemetry
+import PathTransport
+import Pathwise
+
+/// The log of a server on standard output: a line, or an object with `--json`, for each event.
+///
+/// *Any thread.*
+struct ServeLog: Sendable {
+    private let lines: EventLog
+
+    init(json: Bool) { lines = EventLog(json: json) }
+
+    /// Why the log cannot be written; nil if it can.
+    var failure: CommandFailure? { lines.failure }
+
+    // MARK: events
+
+    func listening(on addresses: [SocketAddress], key: PublicKey) {
+        let list = addresses.map(\.description)
+        write(
+            "listening",
+            [
+                ("addresses", .array(list.map { .string($0) })),
+                ("public_key", .string(key.base64)),
+            ], text: "listening on \(list.joined(separator: ", "))")
+    }
+
+    /// A token that was made, and the addresses that are in it.
+    func invited(_ line: String, _ token: JoinToken, hint: String) {
+        let addresses = token.addresses.joined(separator: ", ")
+        write(
+            "token", InviteText.members(line, token),
+            text: "one client can join until \(TransferText.time(Int(clamping: token.expires))), "
+                + "at \(addresses) (\(hint)); there run:\n\n  pathwise join \(line)\n")
+    }
+
+    func note(_ text: String) { write("note", [("text", .string(text))], text: text) }
+
+    func problem(_ text: String) {
+        write("problem", [("text", .string(text))], text: "problem: \(text)")
+    }
+
+    func reloaded(clients: Int) {
+        write(
+            "clients", [("count", .count(clients))],
+            text: "\(NumberText.counted(clients, "client")) may connect now")
+    }
+
+    func enrolled(_ name: String, _ key: PublicKey) {
+        write(name, key, "enrolled", [], text: "enrolled with a token")
+    }
+
+    func refusedEnrolment(from remote: String, _ reason: String) {
+        write(
+            "refused", [("remote", .string(remote)), ("reason", .string(reason))],
+            text: "enrolment from \(remote) refused: \(reason)")
+    }
+
+    func joined(_ name: String, _ session: Session) {
+        let remote = session.status().paths.first?.remote ?? ""
+        write(
+            name, session.peerKey, "joined", [("remote", .string(remote))],
+            text: "joined from \(remote)")
+    }
+
+    func left(_ name: String, _ session: Session, _ forwards: FlowTotals) {
+        let status = session.status()
+        let sent = status.paths.reduce(0) { $0 &+ $1.statistics.bytesSent }
+        let received = status.paths.reduce(0) { $0 &+ $1.statistics.bytesReceived }
+        let seconds = TimeDelta(status.elapsed).seconds
+        let reason = ServeLog.reason(status.reason)
+        write(
+            name, session.peerKey, "left",
+            [
+                ("seconds", .number(seconds)), ("reason", .string(reason)),
+                ("forwarded_flows", .int(Int64(clamping: forwards.flows))),
+                ("forwarded_bytes_sent", .int(Int64(clamping: forwards.sentBytes))),
+                ("forwarded_bytes_received", .int(Int64(clamping: forwards.receivedBytes))),
+            ]
+                + SessionSummary.json(status),
+            text:
+                "left after \(NumberText.fixed(seconds, 1)) s, sent \(SessionSummary.bytes(sent)), "
+                + "received \(SessionSummary.bytes(received)), "
+                + "\(NumberText.counted(Int(clamping: forwards.flows), "flow")), "
+                + "\(NumberText.counted(status.paths.count, "path")): \(reason)")
+    }
+
+    private static func reason(_ reason: CloseReason?) -> String {
+        switch reason {
+        case nil, .local?: "this server ended it"
+        case .peer(0, _)?: "the client ended it"
+        case let reason?: SessionError.ended(reason).description
+        }
+    }
+
+    func item(_ item: ReceivedItem, client: String) {
+        lines.print(
+            lines.printsJSON
+                ? TransferText.json(item, client: client).text()
+                : TransferText.line(item, client: client))
+    }
+
+    // MARK: lines
+
+    private func write(
+        _ name: String, _ key: PublicKey, _ event: String,
+        _ members: [(key: String, value: JSONValue)], text: String
+    ) {
+        write(
+            event, [("client", .string(name)), ("client_key", .string(key.base64))] + members,
+            text: "\(name)  \(text)")
+    }
+
+    private func write(
+        _ event: String, _ members: [(key: String, value: JSONValue)], text: String
+    ) { lines.write(event, members, text: text) }
+}

@@ -1,0 +1,88 @@
+import Glibc
+import PathForward
+import PathNetwork
+import PathTransport
+import Pathwise
+
+/// What a server needs before it starts, made from its command line and its state folder.
+struct ServeSetup {
+    /// The port if `--listen` names none.
+    static let port: UInt16 = 7000
+    /// Connections at once, of clients and of those that enrol.
+    private static let connections = 1024
+
+    let state: ServerState
+    /// Held until the server ends, so that it is the only one of the folder.
+    let lock: StateLock
+    let admission: Admission
+    let configuration: ServerConfiguration
+    let addresses: [SocketAddress]
+    let publicAddresses: PublicAddresses?
+    let lifetime: UInt64
+    /// For clients whose lines say nothing else.
+    let rules: ClientRules
+    /// Stores the files of clients; nil if none are taken.
+    let store: ItemStore?
+
+    init(_ command: ServeCommand) throws {
+        lifetime = try InviteText.lifetime(command.tokenLifetime)
+        publicAddresses = try PublicAddresses.given(command.publicAddress)
+        let connecting = try command.forwardAllow.map {
+            try ServeSetup.rule($0, "--forward-allow")
+        }
+        let listening = try command.reverseAllow.map {
+            try ServeSetup.rule($0, "--reverse-allow")
+        }
+        rules = ClientRules(
+            connecting: connecting.isEmpty ? nil : connecting,
+            listening: listening.isEmpty ? nil : listening)
+        var connection = try ConnectionArgument.configuration(
+            idleTimeout: command.hold, option: "--hold", congestion: command.congestion)
+        connection.prepareForForwards()
+        let (policy, model, _) = try PolicyArgument(parsing: command.policy).load()
+        addresses = try ServeSetup.listen(command.listen)
+        let place = try command.output.map { try ServeSetup.place($0) }
+
+        let folder = try command.state.folder(creates: true)
+        lock = try folder.lockForServer()
+        let state = try ServerState.opened(folder)
+        self.state = state
+        admission = try Admission(folder, serverKey: state.key.publicKey)
+        store = try place.map { place in
+            var options = StoreOptions(
+                place: place,
+                secret: try state.key.derivedBytes(for: "pathwise unfinished items"))
+            options.onConflict = command.onConflict.rule
+            options.synchronizes = !command.noSync
+            return try ItemStore(options)
+        }
+        var configuration = ServerConfiguration(
+            key: state.key, clients: admission.keys(now: InviteText.now()), policy: policy)
+        configuration.model = model
+        configuration.connection = connection
+        configuration.connectionLimit = ServeSetup.connections
+        self.configuration = configuration
+    }
+
+    private static func rule(_ text: String, _ option: String) throws -> AllowRule {
+        do throws(ForwardError) { return try AllowRule(parsing: text) } catch {
+            throw CommandFailure("\(option): \(error)", .usage)
+        }
+    }
+
+    private static func listen(_ texts: [String]) throws -> [SocketAddress] {
+        guard texts.isEmpty else {
+            return try texts.map { try AddressArgument.resolve($0, option: "--listen") }
+        }
+        // A kernel without IPv6 has no such file, and no such sockets.
+        let hasIPv6 = access("/proc/net/if_inet6", F_OK) == 0
+        return [.any(.ipv4, port: port)] + (hasIPv6 ? [.any(.ipv6, port: port)] : [])
+    }
+
+    private static func place(_ output: String) throws -> ReceivePlace {
+        guard output != "-", !output.isEmpty else {
+            throw CommandFailure("--output '\(output)': name a folder", .usage)
+        }
+        return try ReceiveJob.place(output.hasSuffix("/") ? output : output + "/")
+    }
+}

@@ -1,0 +1,126 @@
+import PathForward
+import PathReport
+import PathTelemetry
+
+/// One forward, listener or transfer of a process, as its status shows it.
+struct FlowReport: Sendable {
+    /// What it is: `udp`, `tcp`, `socks`, `http`, with `reverse` before it, or `files`.
+    var kind: String
+    /// Class of traffic: `interactive`, `media`, `bulk`; nil if it has none.
+    var trafficClass: String?
+    /// For example `127.0.0.1:8443=10.0.0.5:443`; unique with the kind and the client.
+    var target: String
+    /// The client it belongs to, for a server.
+    var client: String?
+    /// Why it does not listen; nil if it does.
+    var state: String?
+    /// Connections, or local sources, that are open now.
+    var open = 0
+    /// Bytes of the application in both directions since it began.
+    var bytesSent: UInt64 = 0
+    var bytesReceived: UInt64 = 0
+    /// Messages with a deadline: how many were sent, and how many of them were late or lost.
+    var messages: UInt64 = 0
+    var lateMessages: UInt64 = 0
+
+    /// What tells it from the others of its process.
+    var key: String { "\(kind) \(target) \(client ?? "")" }
+
+    /// The share of messages that were late or lost; nil without messages.
+    var lateShare: Double? { messages == 0 ? nil : Double(lateMessages) / Double(messages) }
+
+    func json(_ rates: Rates?) -> JSONValue {
+        .object([
+            ("kind", .string(kind)),
+            ("class", trafficClass.map { .string($0) } ?? .null),
+            ("target", .string(target)),
+            ("client", client.map { .string($0) } ?? .null),
+            ("state", state.map { .string($0) } ?? .null),
+            ("open", .count(open)),
+            ("bytes_sent", .int(Int64(clamping: bytesSent))),
+            ("bytes_received", .int(Int64(clamping: bytesReceived))),
+            ("sent_bits_per_second", .optional(rates.map { $0.sent * 8 })),
+            ("received_bits_per_second", .optional(rates.map { $0.received * 8 })),
+            ("messages", .int(Int64(clamping: messages))),
+            ("late_messages", .int(Int64(clamping: lateMessages))),
+            ("late_share", .optional(lateShare)),
+        ])
+    }
+}
+
+extension FlowReport {
+    /// A forward of this side.
+    init(_ forward: ForwardStatus) {
+        let spec = forward.spec
+        self.init(
+            kind: (spec.isReverse ? "reverse " : "") + spec.kind.rawValue,
+            trafficClass: spec.options.flowClass.name, target: "")
+        var place = spec.listen.description
+        switch forward.state {
+        case .listening(let address): place = address
+        case .waiting: state = "waiting for the peer"
+        case .refused(let result): state = "refused: \(result.text)"
+        }
+        target = [place, spec.target?.description].compactMap { $0 }.joined(separator: "=")
+        take(forward.totals)
+    }
+
+    /// All forwards that a server serves in one session of a client.
+    init(client: String, session number: Int, _ totals: FlowTotals) {
+        self.init(kind: "forwards", target: "session \(number)", client: client)
+        take(totals)
+    }
+
+    private mutating func take(_ totals: FlowTotals) {
+        open = totals.open
+        bytesSent = totals.sentBytes
+        bytesReceived = totals.receivedBytes
+        messages = totals.datagrams.datagramsSent
+        lateMessages = totals.datagrams.expired
+    }
+}
+
+/// Rates over the last two seconds, bytes per second.
+struct Rates: Sendable, Equatable {
+    var sent: Double
+    var received: Double
+}
+
+/// Counters of many things at the last few moments, from which rates are computed.
+struct RateWindow: Sendable {
+    /// The time over which rates are computed.
+    static let span = TimeDelta.seconds(2)
+
+    private struct Sample: Sendable {
+        var time: Instant
+        var sent: UInt64
+        var received: UInt64
+    }
+    private var samples: [String: [Sample]] = [:]
+
+    /// Takes counters, about once a second.
+    mutating func add(_ key: String, sent: UInt64, received: UInt64, at time: Instant) {
+        var kept = samples[key] ?? []
+        kept.append(Sample(time: time, sent: sent, received: received))
+        // One older than the span is kept, so that the rate is over at least that time.
+        while kept.count > 2, time - kept[1].time >= RateWindow.span { kept.removeFirst() }
+        samples[key] = kept
+    }
+
+    /// Forgets what was not added at the given time.
+    mutating func keepOnly(addedAt time: Instant) {
+        samples = samples.filter { $0.value.last?.time == time }
+    }
+
+    /// The rates up to the given counters; nil if the time was too short, or counters began anew.
+    func rates(_ key: String, sent: UInt64, received: UInt64, at time: Instant) -> Rates? {
+        guard let first = samples[key]?.first(where: { time - $0.time <= .seconds(4) }),
+            sent >= first.sent, received >= first.received
+        else { return nil }
+        let span = (time - first.time).seconds
+        guard span >= 0.2 else { return nil }
+        return Rates(
+            sent: Double(sent - first.sent) / span,
+            received: Double(received - first.received) / span)
+    }
+}

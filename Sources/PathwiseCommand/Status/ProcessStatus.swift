@@ -1,0 +1,213 @@
+import Glibc
+import PathReport
+import PathTelemetry
+import Pathwise
+
+/// What a process answers to `pathwise status`.
+///
+/// Rates and bytes of paths have the headers of IP and UDP, unless a name says payload.
+struct ProcessStatus: Sendable {
+    /// One path of a session.
+    struct Path: Sendable {
+        var report: PathStatusReport
+        var counters: PathCounters
+        var rates: Rates?
+        /// Nil without a cap.
+        var use: CapUse?
+    }
+
+    /// A session with one peer.
+    struct Peer: Sendable {
+        /// The name of the client, or of the server's profile.
+        var name: String?
+        /// Its public key.
+        var key: String
+        var status: SessionStatus
+        var paths: [Path]
+
+        /// The share of decisions with an outcome after their deadline.
+        var lateShare: Double? {
+            let statistics = status.statistics
+            return statistics.decisions == 0
+                ? nil : Double(statistics.lateOutcomes) / Double(statistics.decisions)
+        }
+    }
+
+    var command: String
+    var name: String?
+    /// Since its start.
+    var running: TimeDelta
+    /// The connection that a client keeps; nil for others.
+    var link: PersistentStatus?
+    var peers: [Peer]
+    var flows: [(FlowReport, Rates?)]
+
+    // MARK: JSON
+
+    var json: JSONValue {
+        .object([
+            ("version", .string(PathwiseVersion.text)),
+            ("command", .string(command)),
+            ("name", name.map { .string($0) } ?? .null),
+            ("process", .int(Int64(getpid()))),
+            ("running_seconds", .number(running.seconds)),
+            ("connection", link.map(ProcessStatus.json) ?? .null),
+            ("sessions", .array(peers.map(ProcessStatus.json))),
+            ("flows", .array(flows.map { $0.0.json($0.1) })),
+        ])
+    }
+
+    private static func json(_ link: PersistentStatus) -> JSONValue {
+        .object([
+            ("state", .string(name(of: link.phase))),
+            ("seconds", .number(age(of: link).seconds)),
+            ("attempts", .count(link.attempts)),
+            ("sessions", .count(link.sessions)),
+            ("refused", .bool(link.isRefused)),
+            ("last_error", link.lastError.map { .string("\($0)") } ?? .null),
+        ])
+    }
+
+    private static func name(of phase: PersistentStatus.Phase) -> String {
+        switch phase {
+        case .connecting: "connecting"
+        case .waiting: "waiting"
+        case .connected: "connected"
+        case .closed: "closed"
+        }
+    }
+
+    /// How long there has been a session, or none.
+    private static func age(of link: PersistentStatus) -> TimeDelta {
+        TimeDelta(link.since.duration(to: .now))
+    }
+
+    private static func json(_ peer: Peer) -> JSONValue {
+        let statistics = peer.status.statistics
+        return .object([
+            ("name", peer.name.map { .string($0) } ?? .null),
+            ("key", .string(peer.key)),
+            ("seconds", .number(TimeDelta(peer.status.elapsed).seconds)),
+            ("idle_timeout_seconds", .number(TimeDelta(peer.status.idleTimeout).seconds)),
+            ("policy", .string(peer.status.policy)),
+            ("decisions", .int(Int64(clamping: statistics.decisions))),
+            ("late_outcomes", .int(Int64(clamping: statistics.lateOutcomes))),
+            ("late_share", .optional(peer.lateShare)),
+            ("messages_sent", .int(Int64(clamping: statistics.messagesSent))),
+            ("messages_received", .int(Int64(clamping: statistics.messagesReceived))),
+            ("messages_expired", .int(Int64(clamping: statistics.messagesExpired))),
+            ("paths", .array(peer.paths.map(json))),
+        ])
+    }
+
+    private static func json(_ path: Path) -> JSONValue {
+        let counters = path.counters
+        let traits = path.report.snapshot.traits
+        return .object([
+            ("name", .string(counters.name)),
+            ("state", .string(counters.state.name)),
+            ("local", path.report.local.map { .string($0) } ?? .null),
+            ("remote", .string(path.report.remote)),
+            ("sent_bits_per_second", .optional(path.rates.map { $0.sent * 8 })),
+            ("received_bits_per_second", .optional(path.rates.map { $0.received * 8 })),
+            ("bytes_sent", .int(Int64(clamping: counters.wireBytesSent))),
+            ("bytes_received", .int(Int64(clamping: counters.wireBytesReceived))),
+            ("payload_bytes_sent", .int(Int64(clamping: counters.bytesSent))),
+            ("payload_bytes_received", .int(Int64(clamping: counters.bytesReceived))),
+            ("packets_sent", .int(Int64(clamping: counters.packetsSent))),
+            ("packets_received", .int(Int64(clamping: counters.packetsReceived))),
+            ("packets_lost", .int(Int64(clamping: counters.packetsLost))),
+            ("loss_share", .number(SessionSummary.lossShare(path.report))),
+            ("smoothed_rtt_ms", .number(path.report.snapshot.smoothedRTT.milliseconds)),
+            ("maximum_datagram", .count(path.report.maximumDatagram)),
+            ("price_per_gb", .number(traits.pricePerGB)),
+            ("cap", path.use.map(json) ?? .null),
+        ])
+    }
+
+    private static func json(_ use: CapUse) -> JSONValue {
+        .object([
+            ("bytes", .int(Int64(clamping: use.cap.bytes))),
+            ("period", .string(use.cap.period.rawValue)),
+            ("used_bytes", .int(Int64(clamping: use.used))),
+            ("is_reached", .bool(use.isReached)),
+            ("renews", .string(use.renews)),
+        ])
+    }
+
+    // MARK: text
+
+    /// Tables, with lines that end with a newline.
+    var text: String {
+        let title = [command, name].compactMap { $0 }.joined(separator: " ")
+        var text =
+            "\(title) (process \(getpid())), running for \(NumberText.time(running.seconds))\n"
+        if let link { text += ProcessStatus.text(link) }
+        for peer in peers { text += ProcessStatus.text(peer) }
+        if peers.isEmpty, link == nil { text += "no session\n" }
+        if !flows.isEmpty { text += "\n" + flowTable }
+        return text
+    }
+
+    private static func text(_ link: PersistentStatus) -> String {
+        var text = "\(name(of: link.phase)) for \(NumberText.time(age(of: link).seconds))"
+        if link.phase != .connected {
+            text = "\(text), " + NumberText.counted(link.attempts, "attempt")
+            if let error = link.lastError { text += "; the latest problem: \(error)" }
+        }
+        return text + "\n"
+    }
+
+    private static func text(_ peer: Peer) -> String {
+        let age = NumberText.time(TimeDelta(peer.status.elapsed).seconds)
+        var text =
+            "\n\(peer.name ?? "peer") \(peer.key.prefix(8)): session of \(age), policy "
+            + peer.status.policy
+        if let late = peer.lateShare { text += ", \(SessionSummary.percent(late)) late" }
+        var table = TextTable([
+            TextTable.Column("path", .left), TextTable.Column("state", .left),
+            TextTable.Column("from", .left), TextTable.Column("to", .left),
+            TextTable.Column("sends"), TextTable.Column("receives"), TextTable.Column("sent"),
+            TextTable.Column("received"), TextTable.Column("RTT"), TextTable.Column("loss"),
+            TextTable.Column("price"), TextTable.Column("used", .left),
+        ])
+        for path in peer.paths {
+            let price = path.report.snapshot.traits.pricePerGB
+            table.add([
+                path.counters.name, path.counters.state.name, path.report.local ?? "-",
+                path.report.remote, rate(path.rates?.sent), rate(path.rates?.received),
+                SessionSummary.bytes(path.counters.wireBytesSent),
+                SessionSummary.bytes(path.counters.wireBytesReceived),
+                SessionSummary.milliseconds(path.report.snapshot.smoothedRTT),
+                SessionSummary.percent(SessionSummary.lossShare(path.report)),
+                price == 0 ? "-" : NumberText.short(price), path.use?.description ?? "-",
+            ])
+        }
+        return text + "\n" + table.text()
+    }
+
+    private var flowTable: String {
+        var table = TextTable([
+            TextTable.Column("flow", .left), TextTable.Column("class", .left),
+            TextTable.Column("target", .left), TextTable.Column("client", .left),
+            TextTable.Column("state", .left),
+            TextTable.Column("open"), TextTable.Column("sends"), TextTable.Column("receives"),
+            TextTable.Column("sent"), TextTable.Column("received"), TextTable.Column("late"),
+        ])
+        for (flow, rates) in flows {
+            table.add([
+                flow.kind, flow.trafficClass ?? "-", flow.target, flow.client ?? "-",
+                flow.state ?? "-",
+                "\(flow.open)", ProcessStatus.rate(rates?.sent),
+                ProcessStatus.rate(rates?.received), SessionSummary.bytes(flow.bytesSent),
+                SessionSummary.bytes(flow.bytesReceived),
+                flow.lateShare.map { SessionSummary.percent($0) } ?? "-",
+            ])
+        }
+        return table.text()
+    }
+
+    private static func rate(_ bytesPerSecond: Double?) -> String {
+        bytesPerSecond.map { SessionSummary.rate($0) } ?? "-"
+    }
+}

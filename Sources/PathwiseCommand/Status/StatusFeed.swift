@@ -1,0 +1,158 @@
+import PathNetwork
+import PathReport
+import PathTelemetry
+import Pathwise
+import Synchronization
+
+/// The status of this process, for `pathwise status`: what runs in it, and its socket.
+///
+/// *Any thread* may call everything. What is not set does not appear in the status.
+final class StatusFeed: Sendable {
+    private struct State {
+        var sessions: [(number: Int, name: String?, session: Session)] = []
+        var nextNumber = 0
+        var rates = RateWindow()
+        var socket: StatusSocket?
+        var flows: @Sendable () -> [FlowReport] = { [] }
+        var meter: UsageMeter?
+        var link: (@Sendable () -> PersistentStatus)?
+    }
+
+    let command: String
+    /// What the user calls the process: the name of its server; nil without one.
+    let name: String?
+    private let start = MonotonicClock.now()
+    private let state = Mutex(State())
+
+    init(command: String, name: String? = nil) {
+        self.command = command
+        self.name = name
+    }
+
+    /// Opens the socket; if that fails, the process runs on without it and says why.
+    ///
+    /// Nothing happens if the environment names no folder for it.
+    func open(state folder: String? = nil) {
+        guard let place = StatusFolder.path(state: folder) else { return }
+        do {
+            let socket = try StatusSocket(
+                folder: place, command: command, name: name, tick: { [weak self] in self?.tick() },
+                answer: { [weak self] in self?.answer(to: $0) ?? [] })
+            state.withLock { $0.socket = socket }
+        } catch {
+            try? Console.standardError.write(
+                "pathwise: 'pathwise status' will not show this process: "
+                    + "\(CommandFailure(error).message)\n")
+        }
+    }
+
+    /// Closes the socket.
+    func close() {
+        state.withLock { state in
+            defer { state.socket = nil }
+            return state.socket
+        }?.close()
+    }
+
+    // MARK: contents
+
+    /// Shows a session until `remove`.
+    ///
+    /// - Parameter name: of its peer, for the user.
+    func add(_ session: Session, name: String? = nil) -> Int {
+        state.withLock { state in
+            state.nextNumber += 1
+            state.sessions.append((state.nextNumber, name, session))
+            return state.nextNumber
+        }
+    }
+
+    func remove(_ number: Int) {
+        state.withLock { state in state.sessions.removeAll { $0.number == number } }
+    }
+
+    /// Shows the forwards or transfers that a closure lists; it is called for each answer.
+    func setFlows(_ flows: @escaping @Sendable () -> [FlowReport]) {
+        state.withLock { $0.flows = flows }
+    }
+
+    /// Shows whether a connection is kept, for how long, and the latest error.
+    func setLink(_ link: @escaping @Sendable () -> PersistentStatus) {
+        state.withLock { $0.link = link }
+    }
+
+    /// Shows what is used of the caps of paths.
+    func setMeter(_ meter: UsageMeter?) { state.withLock { $0.meter = meter } }
+
+    // MARK: the socket's thread
+
+    private func tick() {
+        let (sessions, flows) = state.withLock { ($0.sessions, $0.flows) }
+        let counters = sessions.map { ($0.number, $0.session.counters()) }
+        let list = flows()
+        let now = MonotonicClock.now()
+        state.withLock { state in
+            for (number, paths) in counters {
+                for path in paths {
+                    state.rates.add(
+                        StatusFeed.key(number, path), sent: path.wireBytesSent,
+                        received: path.wireBytesReceived, at: now)
+                }
+            }
+            for flow in list {
+                state.rates.add(
+                    flow.key, sent: flow.bytesSent, received: flow.bytesReceived, at: now)
+            }
+            state.rates.keepOnly(addedAt: now)
+        }
+    }
+
+    private static func key(_ session: Int, _ path: PathCounters) -> String {
+        "\(session)/\(path.path.rawValue)"
+    }
+
+    private func answer(to request: StatusRequest) -> [UInt8] {
+        let status = status()
+        switch request {
+        case .json: return Array(status.json.text().utf8)
+        case .text: return Array(status.text.utf8)
+        }
+    }
+
+    /// The status now.
+    func status() -> ProcessStatus {
+        let (sessions, flows, meter, link, rates) = state.withLock {
+            ($0.sessions, $0.flows, $0.meter, $0.link, $0.rates)
+        }
+        let list = flows()
+        let uses = meter?.uses ?? []
+        let reports = sessions.map { entry in
+            let status = entry.session.status()
+            let counters = entry.session.counters()
+            let now = MonotonicClock.now()
+            let paths = status.paths.compactMap { report in
+                counters.first { $0.path == report.path }.map { counters in
+                    ProcessStatus.Path(
+                        report: report, counters: counters,
+                        rates: rates.rates(
+                            StatusFeed.key(entry.number, counters),
+                            sent: counters.wireBytesSent, received: counters.wireBytesReceived,
+                            at: now),
+                        use: uses.first { $0.path == report.name })
+                }
+            }
+            return ProcessStatus.Peer(
+                name: entry.name, key: entry.session.peerKey.base64, status: status, paths: paths)
+        }
+        let now = MonotonicClock.now()
+        return ProcessStatus(
+            command: command, name: name, running: now - start, link: link?(), peers: reports,
+            flows: list.map { flow in
+                (
+                    flow,
+                    rates.rates(
+                        flow.key, sent: flow.bytesSent, received: flow.bytesReceived, at: now)
+                )
+            })
+    }
+}

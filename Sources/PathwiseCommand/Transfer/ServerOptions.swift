@@ -1,0 +1,79 @@
+import ArgumentParser
+import PathTransport
+import Pathwise
+
+/// The options that say which server a client connects to, and who the client is.
+struct ServerOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "A server that this host has joined (default: the only one). It stands for --to, "
+                + "--peer and --key.", valueName: "name"))
+    var server: String?
+
+    @Option(
+        help: ArgumentHelp("The server; repeat for each of its addresses.", valueName: "host:port"))
+    var to: [String] = []
+
+    @Option(help: ArgumentHelp("The server's public key, or a file with it.", valueName: "key"))
+    var peer: String?
+
+    @Option(help: ArgumentHelp("This side's private key.", valueName: "file"))
+    var key: String?
+
+    @OptionGroup var state: StateOptions
+
+    /// The keys of both sides and the server's addresses.
+    ///
+    /// - Parameter presharedKey: of `--psk`, instead of the one that was joined with.
+    func resolved(
+        presharedKey: PresharedKey?
+    ) throws -> (identity: ClientIdentity, remotes: [SocketAddress]) {
+        guard server == nil, peer != nil || key != nil else {
+            return try joined(presharedKey)
+        }
+        guard let key else {
+            throw CommandFailure("give this side's private key with --key FILE", .usage)
+        }
+        let own = try KeyFile.readPrivateKey(from: key)
+        guard let peer else {
+            throw CommandFailure("give the server's public key with --peer KEY", .usage)
+        }
+        let server = try PeerKeyArgument.parse(peer, option: "--peer")
+        guard !to.isEmpty else { throw CommandFailure("give --to HOST:PORT", .usage) }
+        let remotes = try to.flatMap { try AddressArgument.server($0) }
+        return (ClientIdentity(key: own, peer: server, presharedKey: presharedKey), remotes)
+    }
+
+    private func joined(
+        _ presharedKey: PresharedKey?
+    ) throws -> (identity: ClientIdentity, remotes: [SocketAddress]) {
+        guard peer == nil, key == nil else {
+            throw CommandFailure(
+                "--server stands for --peer and --key; leave those out, or leave out --server",
+                .usage)
+        }
+        var profile = try ClientProfile.load(server, from: state.folder(creates: false))
+        if let presharedKey { profile.presharedKey = presharedKey }
+        let remotes = try to.flatMap { try AddressArgument.server($0) }
+        return (profile.identity, remotes.isEmpty ? try profile.remotes() : remotes)
+    }
+}
+
+/// `--state`: the folder with the keys and lists of `serve` and `join`.
+struct StateOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The folder of keys and lists (default: ~/.config/pathwise).", valueName: "folder"))
+    var state: String?
+
+    /// - Parameter creates: makes the folder if it does not exist.
+    func folder(creates: Bool) throws -> StateFolder {
+        if let state {
+            guard !state.isEmpty else {
+                throw CommandFailure("--state is empty; name a folder", .usage)
+            }
+            return try StateFolder(state, creates: creates)
+        }
+        return try StateFolder.standard(creates: creates)
+    }
+}

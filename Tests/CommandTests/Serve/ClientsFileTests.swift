@@ -1,0 +1,123 @@
+import Glibc
+import PathForward
+import PathTelemetry
+import PathTransport
+import Testing
+
+@testable import Pathwise
+@testable import PathwiseCommand
+
+/// The file of a server's clients, and seeded mutants of all files of the state folder.
+struct ClientsFileTests {
+    private let key: String
+
+    init() throws { key = try PrivateKey.generate().publicKey.base64 }
+
+    private func read(_ text: String) throws -> [ServedClient] {
+        try ClientsFile(Array(text.utf8), file: "/s/clients").clients
+    }
+
+    @Test func aLineHasRules() throws {
+        let shared = try PresharedKey.generate()
+        let other = try PrivateKey.generate().publicKey.base64
+        let clients = try read(
+            """
+            # people
+            van \(key) allow=10.0.0.0/8:443 allow=studio:* rate=20mbit cap=50GB  # LTE
+            home\t\(other)  psk=\(shared.base64) listen=0.0.0.0:8080\r
+
+            """)
+        #expect(clients.map(\.name) == ["van", "home"])
+        #expect(clients[0].rules.connecting?.map(\.description) == ["10.0.0.0/8:443", "studio:*"])
+        #expect(clients[0].rules.listening == nil)
+        #expect(clients[0].rate == 2.5e6)
+        #expect(clients[0].cap == 50_000_000_000)
+        #expect(clients[0].presharedKey == nil)
+        #expect(clients[1].rules.connecting == nil)
+        #expect(clients[1].rules.listening?.map(\.description) == ["0.0.0.0:8080"])
+        #expect(clients[1].presharedKey?.base64 == shared.base64)
+    }
+
+    @Test(arguments: [
+        ("van", "line 1: a client has a name and a public key; write both"),
+        ("van nokey", "line 1: 'nokey' is not a public key; "),
+        ("\nva/n KEY", "line 2: 'va/n' cannot be a name; write 1 to 32 of a-z"),
+        ("van KEY\nvan KEY", "line 2: a second client is called 'van'; choose another name"),
+        ("van KEY rate=fast", "line 1: rate= 'fast': write a rate as 500kbit"),
+        ("van KEY cap=1x", "line 1: cap= '1x': write a size as 1500"),
+        ("van KEY allow=nowhere", "line 1: 'nowhere' is not a rule; write HOST:PORT"),
+        ("van KEY psk=x", "line 1: psk= needs the 44 characters"),
+        ("van KEY admin", "line 1: 'admin' is not known; write allow=, listen=, rate=, cap="),
+    ])
+    func aBadLineIsNamed(text: String, problem: String) throws {
+        let error = #expect(throws: StateError.self) {
+            try read(text.replacing("KEY", with: key))
+        }
+        #expect(error.map { "\($0)".contains("/s/clients, \(problem)") } == true, "\(text)")
+    }
+
+    @Test func aClientIsAddedAtTheEnd() throws {
+        let text = "# mine\nvan \(key)   rate=1mbit # keep this"
+        let file = try ClientsFile(Array(text.utf8), file: "f")
+        let new = try PrivateKey.generate().publicKey
+        let (content, name) = file.adding(new, name: "van")
+        #expect(name == "van-2")
+        #expect(String(decoding: content, as: UTF8.self) == "\(text)\nvan-2 \(new.base64)\n")
+        let long = String(repeating: "a", count: 32)
+        let full = try ClientsFile(Array("\(long) \(key)\n".utf8), file: "f")
+        #expect(full.adding(new, name: long).name == String(repeating: "a", count: 30) + "-2")
+        // The first content has no client, and takes one.
+        let empty = try ClientsFile(Array(ClientsFile.template.utf8), file: "f")
+        #expect(empty.clients.isEmpty)
+        #expect(try ClientsFile(empty.adding(new, name: "a").content, file: "f").clients.count == 1)
+    }
+
+    @Test func namesOfHosts() {
+        #expect(InviteText.plainName("van.example.org", or: "x") == "van")
+        #expect(InviteText.plainName("my van", or: "x") == "my-van")
+        #expect(InviteText.plainName("", or: "x") == "x")
+        #expect(InviteText.plainName("...", or: "x") == "x")
+        #expect(InviteText.plainName(String(repeating: "ü", count: 99), or: "x").utf8.count == 32)
+    }
+
+    /// Each mutant is read, or refused with the file and the line; PATHWISE_FUZZ sets their number.
+    @Test func mutants() throws {
+        let secret = try PrivateKey.generate().base64
+        let files = [
+            "van \(key) allow=10.0.0.0/8:443 rate=20mbit cap=50GB psk=\(secret)\n# a\nb \(secret)\n",
+            "\(key) expires=1764500000 name=van\n\(secret) expires=1\n",
+            "server \(key)\naddress 192.0.2.1:7000\naddress [::1]:1\nkey \(secret)\npsk \(secret)\n",
+        ]
+        let words = [
+            "=", " ", "\n", "#", "allow=", "listen=*:*", "rate=", "cap=", "psk=", "expires=",
+            "name=", "server ", "address ", "key ", key, secret, "\0", "\u{1b}[2J",
+        ]
+        let count = getenv("PATHWISE_FUZZ").flatMap { Int(String(cString: $0)) } ?? 6_000
+        var accepted = 0
+        for index in 0..<count {
+            var mutator = TextMutator(words: words, seed: UInt64(index) &* 77 &+ 3)
+            let mutant = mutator.mutant(of: files[index % 3])
+            do {
+                switch index % 3 {
+                case 0:
+                    let clients = try ClientsFile(mutant, file: "/s/f").clients
+                    #expect(Set(clients.map(\.name)).count == clients.count)
+                    #expect(clients.allSatisfy { ($0.rate ?? 1).isFinite })
+                case 1: _ = try PendingTokens(mutant, file: "/s/f")
+                default:
+                    let profile = try ClientProfile(mutant, name: "s", file: "/s/f")
+                    #expect((1...16).contains(profile.addresses.count))
+                }
+                accepted += 1
+            } catch {
+                let text = CommandFailure(error)
+                #expect(text.status == .configuration, "mutant \(index): \(text.message)")
+                #expect(text.message.hasPrefix("/s/f, line "), "mutant \(index): \(text.message)")
+                #expect(text.message.utf8.count < 600, "mutant \(index)")
+                #expect(!text.message.utf8.contains { $0 < 32 }, "mutant \(index)")
+                #expect(!text.message.contains(secret), "mutant \(index)")
+            }
+        }
+        #expect(accepted > count / 50 && accepted < count)
+    }
+}

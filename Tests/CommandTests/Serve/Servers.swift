@@ -1,0 +1,86 @@
+import Glibc
+import Testing
+
+/// A running `pathwise serve` with a state folder of its own, and hosts that join it.
+final class RunningServer {
+    let folder: Scratch
+    let process: Pathwise
+    let address: String
+
+    /// - Parameters:
+    ///   - folder: of an earlier server, to start it again.
+    ///   - address: to listen on; port 0 lets the system choose.
+    init(
+        _ more: [String] = [], in folder: Scratch = Scratch(), address: String = "127.0.0.1:0"
+    ) throws {
+        self.folder = folder
+        let process = try Pathwise(
+            ["serve", "--state", folder.file("server"), "--listen", address, "--policy", "min-rtt"]
+                + more)
+        self.process = process
+        var found: String?
+        _ = eventually {
+            found = RunningServer.address(in: process.output)
+            return found != nil || process.hasEnded
+        }
+        self.address = try #require(found, "it does not listen: \(process.errorText)")
+    }
+
+    deinit {
+        if !process.hasEnded { kill(process.process, SIGKILL) }
+        _ = process.wait()
+    }
+
+    private static func address(in log: String) -> String? {
+        let mark = log.contains("\"addresses\":[\"") ? "\"addresses\":[\"" : "listening on "
+        guard let start = log.firstRange(of: mark) else { return nil }
+        let rest = log[start.upperBound...]
+        guard let end = rest.firstIndex(where: { $0 == "\n" || $0 == "\"" || $0 == "," }) else {
+            return nil
+        }
+        return String(rest[..<end])
+    }
+
+    var log: String { process.output }
+    var state: String { folder.file("server") }
+    /// The file of clients.
+    var clients: String { text(of: state + "/clients") }
+
+    /// Waits for a text in the log.
+    func says(_ text: String) -> Bool { eventually { process.output.contains(text) } }
+
+    /// The token in the log of a first start.
+    func firstToken() throws -> String {
+        #expect(says("pathwise1-"))
+        return try #require(RunningServer.token(in: process.output))
+    }
+
+    /// A token of `invite`, which the server knows when this returns.
+    func invite(_ more: String...) throws -> String {
+        let run = try Pathwise(["invite", "--state", state] + more).wait()
+        #expect(run.status == 0, "\(run.errors)")
+        // It looks at its files four times a second, and reads those that have come to rest.
+        usleep(700_000)
+        return try #require(RunningServer.token(in: run.output))
+    }
+
+    static func token(in text: String) -> String? {
+        text.split(whereSeparator: \.isWhitespace).first { $0.hasPrefix("pathwise1-") }
+            .map(String.init)
+    }
+
+    /// Joins as a host with its own folder.
+    func join(_ token: String, host: String, _ more: String...) throws -> Finished {
+        try Pathwise(["join", token, "--state", folder.file(host), "--as", host] + more).wait()
+    }
+
+    /// Sends a file as a host that has joined.
+    func send(_ file: String, from host: String, _ more: String...) throws -> Finished {
+        try Pathwise(["send", file, "--state", folder.file(host)] + more).wait()
+    }
+
+    func end(_ signal: Int32 = SIGTERM) -> Finished {
+        kill(process.process, signal)
+        return process.wait()
+    }
+}

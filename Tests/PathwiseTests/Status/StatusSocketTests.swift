@@ -1,0 +1,150 @@
+import Glibc
+import PathTelemetry
+import Synchronization
+import Testing
+
+@testable import Pathwise
+
+/// The socket on which a process tells its status, and those who ask badly.
+@Suite(.serialized, .timeLimit(.minutes(1))) struct StatusSocketTests {
+    private let folder = Folders()
+    private var place: String { folder.file("run/pathwise") }
+
+    private func open(_ answer: String = "{}") throws -> StatusSocket {
+        try StatusSocket(
+            folder: place, command: "send", name: "home-1", tick: {},
+            answer: { request in Array("\(request) \(answer)".utf8) })
+    }
+
+    private func only() throws -> StatusProcess {
+        let all = StatusFolder.processes(in: place)
+        #expect(all.count == 1)
+        return try #require(all.first)
+    }
+
+    @Test func asksAndAnswers() throws {
+        let socket = try open()
+        let process = try only()
+        #expect(process.command == "send" && process.name == "home-1")
+        #expect(process.process == getpid())
+        for word in ["send", "home-1", "\(getpid())"] { #expect(process.matches(word)) }
+        #expect(!process.matches("home"))
+        #expect(try process.ask(.json) == Array("json {}\n".utf8))
+        #expect(try process.ask(.text) == Array("text {}\n".utf8))
+        socket.close()
+        #expect(StatusFolder.processes(in: place).isEmpty)
+        #expect(try process.ask(.json) == nil)
+    }
+
+    /// An answer that is larger than the socket's buffers arrives whole.
+    @Test func aLongAnswer() throws {
+        let socket = try open(String(repeating: "x", count: 5_000_000))
+        defer { socket.close() }
+        #expect(try only().ask(.json)?.count == 5_000_006)
+    }
+
+    @Test func onlyThisUserMayAsk() throws {
+        let socket = try open()
+        defer { socket.close() }
+        var information = stat()
+        #expect(stat(place, &information) == 0 && information.st_mode & 0o777 == 0o700)
+        let file = "\(place)/\(StatusProcess.file(command: "send", name: "home-1"))"
+        #expect(stat(file, &information) == 0 && information.st_mode & 0o777 == 0o600)
+        chmod(place, 0o755)
+        #expect(throws: StatusError.unsafeFolder(place)) {
+            try StatusSocket(folder: place, command: "serve", tick: {}, answer: { _ in [] })
+        }
+    }
+
+    /// Clients that say nothing, too much, or nonsense do not keep others from their answer.
+    @Test func badClients() throws {
+        let socket = try open()
+        defer { socket.close() }
+        let process = try only()
+        let silent = try (0..<7).map { _ in try UnixSocket.connect(process.path) }
+        defer { for descriptor in silent { close(descriptor) } }
+        for words in ["", "status\n", "json", String(repeating: "j", count: 10_000)] {
+            let descriptor = try UnixSocket.connect(process.path)
+            _ = send(descriptor, words, words.utf8.count, Int32(MSG_NOSIGNAL))
+            shutdown(descriptor, Int32(SHUT_WR))
+            var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            #expect(poll(&wait, 1, 1500) == 1, "cut off at once: \(words.prefix(8))")
+            var byte: UInt8 = 0
+            #expect(recv(descriptor, &byte, 1, 0) <= 0)
+            close(descriptor)
+            #expect(try process.ask(.json) == Array("json {}\n".utf8))
+        }
+        // The silent ones are cut off after two seconds.
+        var wait = pollfd(fd: silent[0], events: Int16(POLLIN), revents: 0)
+        #expect(poll(&wait, 1, 4000) == 1)
+        var byte: UInt8 = 0
+        #expect(recv(silent[0], &byte, 1, 0) == 0)
+    }
+
+    /// More silent clients than are served at once delay an answer, but only for two seconds.
+    @Test func manySilentClients() throws {
+        let socket = try open()
+        defer { socket.close() }
+        let process = try only()
+        let silent = try (0..<8).map { _ in try UnixSocket.connect(process.path) }
+        defer { for descriptor in silent { close(descriptor) } }
+        // The first may give up just before the eight are cut off.
+        var answer: [UInt8]?
+        for _ in 0..<2 where answer == nil { answer = try? process.ask(.json) }
+        #expect(answer == Array("json {}\n".utf8))
+    }
+
+    @Test func ticksComeEachSecond() async throws {
+        let socket = try StatusSocket(
+            folder: place, command: "send",
+            tick: { Counter.ticks.add(1, ordering: .relaxed) }, answer: { _ in [] })
+        try await Task.sleep(for: .milliseconds(1_300))
+        socket.close()
+        #expect(Counter.ticks.load(ordering: .relaxed) == 2)
+    }
+
+    private enum Counter { static let ticks = Atomic<Int>(0) }
+
+    /// Sockets of killed processes are no processes, and the next start removes them.
+    @Test func socketsOfKilledProcesses() throws {
+        try StatusFolder.make(place)
+        // A socket that nobody listens on any more.
+        let stale = "\(place)/forward-99999999.sock"
+        close(try UnixSocket.listen(stale))
+        let unfinished = "\(place)/.99999999.new"
+        close(try UnixSocket.listen(unfinished))
+        write(Array("x".utf8), to: "\(place)/notes.txt")
+        #expect(try only().ask(.json) == nil)
+        let socket = try open()
+        defer { socket.close() }
+        #expect(try only().command == "send")
+        #expect(access(stale, F_OK) != 0 && access(unfinished, F_OK) != 0)
+        #expect(access("\(place)/notes.txt", F_OK) == 0)
+    }
+
+    @Test func namesOfSockets() {
+        func parsed(_ file: String) -> String? {
+            StatusProcess(folder: "/x", file: file).map { "\($0.command)|\($0.name)|\($0.process)" }
+        }
+        #expect(parsed("serve-12.sock") == "serve||12")
+        #expect(parsed("forward-my-home-12.sock") == "forward|my-home|12")
+        for file in [
+            "serve.sock", "serve-.sock", "serve-0.sock", "serve--5.sock", ".serve-1.sock",
+            "serve-12", "-12.sock", "se\u{1b}rve-12.sock", "serve-99999999999.sock",
+        ] {
+            #expect(parsed(file) == nil, "\(file)")
+        }
+    }
+
+    @Test func aNameThatIsTooLong() throws {
+        let long = folder.file(String(repeating: "d", count: 120))
+        #expect(throws: StatusError.self) {
+            try StatusSocket(folder: long, command: "send", tick: {}, answer: { _ in [] })
+        }
+        do {
+            _ = try StatusSocket(folder: long, command: "send", tick: {}, answer: { _ in [] })
+        } catch {
+            #expect("\(error)".contains("is too long for the name of a socket (107 bytes)"))
+        }
+    }
+}
