@@ -3,6 +3,7 @@
 
     echo.py serve HOST:PORT            echo of both, until it is ended
     echo.py time tcp|udp HOST:PORT     median of 2,000 round trips of one byte, microseconds
+    echo.py idle HOST:PORT COUNT       that many connections that have carried a byte, for a minute
     echo.py sink HOST:PORT             reads everything; answers each connection with its goodput
     echo.py push HOST:PORT SECONDS     writes for that time and prints the sink's answer
 """
@@ -96,11 +97,26 @@ def push(address, seconds):
     print(peer.recv(200).decode())
 
 
+def idle(address, count):
+    peers = []
+    for _ in range(count):
+        peer = socket.create_connection(address)
+        peer.send(b"x")
+        peers.append(peer)
+    for peer in peers:
+        if peer.recv(1) != b"x":
+            raise SystemExit("a connection without an answer")
+    print(f"{count} open", flush=True)
+    time.sleep(60)
+
+
 command, arguments = sys.argv[1], sys.argv[2:]
 if command == "serve":
     serve(place(arguments[0]))
 elif command == "time":
     measure(arguments[0], place(arguments[1]))
+elif command == "idle":
+    idle(place(arguments[0]), int(arguments[1]))
 elif command == "sink":
     listen(place(arguments[0]), count)
 elif command == "push":

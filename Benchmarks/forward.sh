@@ -14,7 +14,8 @@
 #   Benchmarks/forward.sh wrk               2,000 connections at once                    wrk, nginx
 #   Benchmarks/forward.sh latency           a round trip of 1 byte, against loopback     python3
 #   Benchmarks/forward.sh restart           the server killed and started again          python3
-#   Benchmarks/forward.sh bulk [SCENARIO]   TCP for 15 s beside `send`                   the testbed
+#   Benchmarks/forward.sh bulk [SCENARIO]   TCP for 15 s: rate, longest gap               python3
+#   Benchmarks/forward.sh soak              10 minutes of random faults (SOAK=SECONDS)   python3
 #
 # PATHWISE names another binary. srt and bulk use the emulated links of ../shared/testbed if it is
 # there (SCENARIO S1 to S6), else plain links.
@@ -24,8 +25,9 @@ cd "$(dirname "$0")/.."
 [ "$(id -u)" = 0 ] || { echo "forward.sh: needs root for network namespaces" >&2; exit 77; }
 here=$PWD/Benchmarks
 testbed=$(readlink -f ../shared/testbed/testbed 2>/dev/null || true)
-client=pwf$$-a server=pwf$$-b
 links=none
+a() { ip netns exec "$client" "$@"; }
+b() { ip netns exec "$server" "$@"; }
 
 # ---- network ----
 
@@ -43,6 +45,7 @@ trap 'at_exit; finish' EXIT
 plain_network() {
     remove_network
     links=plain
+    client=pwf$$-a server=pwf$$-b
     ip netns add "$client"; ip netns add "$server"
     ip -n "$client" link set lo up; ip -n "$server" link set lo up
     for n in 1 2; do
@@ -52,8 +55,6 @@ plain_network() {
         ip -n "$client" link set "p$n" up; ip -n "$server" link set "p$n" up
     done
     addresses=(10.66.1.2 10.66.2.2)
-    a() { ip netns exec "$client" "$@"; }
-    b() { ip netns exec "$server" "$@"; }
 }
 
 # network [SCENARIO]: emulated links, or plain ones.
@@ -64,9 +65,8 @@ network() {
     export TESTBED_ID=${TESTBED_ID:-9}
     "$testbed" down > /dev/null 2>&1 || true
     "$testbed" up "$1" 1 > /dev/null
-    mapfile -t addresses < <("$testbed" addr | awk '$1 ~ /^[0-9]+$/ { print $3 }')
-    a() { "$testbed" a "$@"; }
-    b() { "$testbed" b "$@"; }
+    mapfile -t addresses < <("$testbed" addr | awk '$1 ~ /^p[0-9]+$/ { print $3 }')
+    client=tb$TESTBED_ID-a server=tb$TESTBED_ID-b
 }
 
 # ---- processes ----
@@ -78,20 +78,24 @@ stop_all() {
     done
     running=()
 }
-# run NAME COMMAND...: in the background; its output goes to $work/NAME.log.
+# run NAME a|b COMMAND...: in the background at one side; its output goes to $work/NAME.log. The
+# process that the shell knows becomes the command itself, so that it can be ended.
 run() {
-    local name=$1
-    shift
-    "$@" > "$work/$name.log" 2>&1 &
+    local name=$1 side=$client
+    [ "$2" = b ] && side=$server
+    shift 2
+    ip netns exec "$side" "$@" > "$work/$name.log" 2>&1 &
     running+=($!)
     eval "${name}_pid=$!"
 }
+stop_one() { local pid="${1}_pid"; kill "${!pid}"; wait "${!pid}" 2>/dev/null || true; }
 # await SECONDS COMMAND...: until the command succeeds.
 await() {
     local tries=$(($1 * 20))
     shift
     for _ in $(seq "$tries"); do "$@" > /dev/null 2>&1 && return; sleep 0.05; done
     echo "forward.sh: gave up waiting for: $*" >&2
+    tail -n 5 "$work"/*.log >&2
     return 1
 }
 logged() { grep -q "$2" "$work/$1.log"; }
@@ -333,7 +337,7 @@ measure_websocket() {
     stop_all
 }
 
-memory() { awk '/VmRSS/ { print $2 }' "/proc/$(pgrep -P "$1" -x pathwise || echo "$1")/status"; }
+memory() { awk '/VmRSS/ { print $2 }' "/proc/$1/status"; }
 
 measure_wrk() {
     has wrk nginx || return 0
@@ -341,10 +345,22 @@ measure_wrk() {
     plain_network; serve; serve_folder
     head -c 1000 /dev/urandom > "$work/www/small"
     forward tcp:8080
+    local before_a before_b
     a wrk -t 2 -c 2000 -d 15s --latency http://127.0.0.1:8080/small > "$work/wrk.log"
     echo "wrk, 2,000 connections: $(grep -E 'Requests/sec' "$work/wrk.log" | tr -s ' ')," \
         "$(grep -E 'Socket errors' "$work/wrk.log" || echo 'no socket errors')," \
         "p50 $(awk '/ 50%/ { print $2 }' "$work/wrk.log"), p99 $(awk '/ 99%/ { print $2 }' "$work/wrk.log")"
+    # Idle connections: each has carried a byte both ways.
+    run echo b python3 "$here/echo.py" serve 127.0.0.1:7777
+    stop_one forward
+    forward tcp:7778=127.0.0.1:7777
+    sleep 1
+    before_a=$(memory "$forward_pid"); before_b=$(memory "$serve_pid")
+    run idle a python3 "$here/echo.py" idle 127.0.0.1:7778 2000
+    await 60 logged idle "2000 open"
+    sleep 8
+    echo "2,000 idle connections: $((($(memory "$forward_pid") - before_a) / 2000)) kB each at the client," \
+        "$((($(memory "$serve_pid") - before_b) / 2000)) kB at the server"
     stop_all
 }
 
@@ -371,7 +387,8 @@ measure_restart() {
     forward tcp:7778=127.0.0.1:7777 udp:7779=127.0.0.1:7777
     sleep 0.5
     a python3 "$here/echo.py" time udp 127.0.0.1:7779
-    kill -9 "$(pgrep -P "$serve_pid" -x pathwise || echo "$serve_pid")"
+    kill -9 "$serve_pid"
+    wait "$serve_pid" 2>/dev/null || true
     sleep 1
     local start; start=$(date +%s.%N)
     run serve "${serve_command[@]}"
@@ -396,9 +413,55 @@ measure_bulk() {
     done
 }
 
+descriptors() { ls "/proc/$1/fd" | wc -l; }
+
+# One random fault: a link down, both down, another address, the client's process stopped.
+fault() {
+    local n=$((RANDOM % 2 + 1)) long=$((RANDOM % 8 + 2))
+    case $((RANDOM % 4)) in
+    0) ip -n "$client" link set "p$n" down; sleep "$long"; ip -n "$client" link set "p$n" up ;;
+    1) for n in 1 2; do ip -n "$server" link set "p$n" down; done
+       sleep "$long"
+       for n in 1 2; do ip -n "$server" link set "p$n" up; done ;;
+    2) host=$((host % 200 + 3))
+       ip -n "$client" addr flush dev "p$n"
+       ip -n "$client" addr add "10.66.$n.$host/24" dev "p$n" ;;
+    3) kill -STOP "$forward_pid"; sleep "$long"; kill -CONT "$forward_pid" ;;
+    esac
+}
+
+measure_soak() {
+    has python3 || return 0
+    local seconds=${SOAK:-600} host=2 start=$SECONDS early_a=0 early_b=0 faults=0
+    RANDOM=13
+    plain_network; serve
+    run echo b python3 "$here/echo.py" serve 127.0.0.1:7777
+    forward tcp:7778=127.0.0.1:7777 udp:7779=127.0.0.1:7777
+    sleep 1
+    run soak a python3 "$here/soak.py" 127.0.0.1:7778 127.0.0.1:7779 "$seconds"
+    start=$SECONDS
+    while [ $((SECONDS - start)) -lt $((seconds - 15)) ]; do
+        sleep $((RANDOM % 8 + 2))
+        fault
+        faults=$((faults + 1))
+        if [ "$early_a" = 0 ] && [ $((SECONDS - start)) -ge $((seconds / 5)) ]; then
+            early_a=$(memory "$forward_pid"); early_b=$(memory "$serve_pid")
+        fi
+    done
+    local late_a late_b fds_a fds_b
+    late_a=$(memory "$forward_pid"); late_b=$(memory "$serve_pid")
+    fds_a=$(descriptors "$forward_pid"); fds_b=$(descriptors "$serve_pid")
+    wait "$soak_pid" || true
+    sleep 3
+    echo "soak of $seconds s, $faults faults: $(cat "$work/soak.log");" \
+        "resident memory after a fifth and at the end: client $early_a and $late_a kB, server $early_b and $late_b kB;" \
+        "descriptors during and after: client $fds_a and $(descriptors "$forward_pid"), server $fds_b and $(descriptors "$serve_pid")"
+    stop_all
+}
+
 what=${1:-all}
 case $what in
-all) for one in curl iperf ssh srt dns wrk latency restart bulk wireguard websocket; do "measure_$one"; done ;;
-curl | iperf | wireguard | ssh | srt | dns | websocket | wrk | latency | restart | bulk) "measure_$what" "${2:-}" ;;
+all) for one in curl iperf ssh srt dns wrk latency restart bulk wireguard websocket soak; do "measure_$one"; done ;;
+curl | iperf | wireguard | ssh | srt | dns | websocket | wrk | latency | restart | bulk | soak) "measure_$what" "${2:-}" ;;
 *) sed -n '2,22p' "$0"; exit 64 ;;
 esac
