@@ -30,6 +30,7 @@ struct ForwardCommand: AsyncParsableCommand {
                                              programs that take reordering for loss
 
             A path is \(PathArgument.form)
+            At its cap a path becomes standby: it carries data only while no other path works.
 
             Examples:
               pathwise join TOKEN

@@ -29,6 +29,7 @@ struct SendCommand: AsyncParsableCommand {
             with the outcomes of all items, and under "error" the last line and its exit code.
 
             A path is \(PathArgument.form)
+            At its cap a path becomes standby: it carries data only while no other path works.
 
             Policies, for --policy:
             \(PolicyArgument.catalogue)

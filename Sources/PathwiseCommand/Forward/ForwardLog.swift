@@ -72,14 +72,19 @@ struct ForwardLog: Sendable {
                 switch forward.state {
                 case .waiting: break
                 case .listening(let address): listening(forward, at: address)
-                case .refused(let result): refused(forward, "\(result)")
+                case .refused(let result): refused(forward, result)
                 }
             }
             try? await Task.sleep(for: .milliseconds(100))
         }
     }
 
-    private func refused(_ forward: ForwardStatus, _ reason: String) {
+    private func refused(_ forward: ForwardStatus, _ result: ForwardResult) {
+        // A client that was killed finds its own earlier listener there for about 20 seconds.
+        let retries = result.code == .addressInUse
+        let reason =
+            (result.text.isEmpty ? "\(result.code)" : result.text)
+            + (retries ? "; it is asked again every 5 s" : "")
         lines.write(
             "refused", [("forward", .string(forward.spec.text)), ("reason", .string(reason))],
             text: "the server does not listen for \(forward.spec.text): \(reason)")

@@ -23,7 +23,7 @@ struct JoinJob {
         try profile.save(in: job.state)
         try await job.check(profile)
         try command.output.print(
-            text: { job.report(given) },
+            text: { job.report(given, folder: command.state.state) },
             json: {
                 .object([
                     ("server", .string(job.name)), ("client", .string(given)),
@@ -134,13 +134,16 @@ struct JoinJob {
         }
     }
 
-    private func report(_ given: String) -> String {
-        """
-        joined \(name) as \(given); the keys are in \(path)
+    /// - Parameter folder: of `--state`; nil if it was not given.
+    private func report(_ given: String, folder: String?) -> String {
+        let options = "--server \(name)" + (folder.map { " --state \($0)" } ?? "")
+        return """
+            joined \(name) as \(given); the keys are in \(path)
 
-        next:
-          pathwise send FILE --server \(name)
+            next, for example:
+              pathwise forward tcp:8080 \(options)
+              pathwise send FILE \(options)
 
-        """
+            """
     }
 }
