@@ -78,7 +78,9 @@ public struct ClientProfile: Sendable {
 
     /// Reads a profile.
     ///
-    /// - Parameter name: nil means the only one.
+    /// - Parameters:
+    ///   - name: nil means the only one.
+    ///   - state: the folder that has it.
     /// - Throws: `noProfile`, `severalProfiles`, `exposed` if others may read its key, `malformed`,
     ///   `file`.
     public static func load(

@@ -63,7 +63,12 @@ public struct PendingTokens: Sendable {
     /// Makes a token and adds it to the file; expired ones are removed.
     ///
     /// - Parameters:
+    ///   - folder: of the server.
+    ///   - server: its public key.
+    ///   - serverName: what clients call it.
+    ///   - addresses: at which clients reach it, HOST:PORT.
     ///   - name: that the client gets; nil lets it choose.
+    ///   - expires: when it is refused, seconds since 1970.
     ///   - now: seconds since 1970.
     /// - Throws: `StateError`.
     public static func add(

@@ -16,7 +16,9 @@ public struct StateFolder: Sendable {
 
     /// Uses a folder.
     ///
-    /// - Parameter creates: makes it, with mode 0700, if it does not exist; else it is empty.
+    /// - Parameters:
+    ///   - path: of the folder.
+    ///   - creates: makes it, with mode 0700, if it does not exist; else it is empty.
     /// - Throws: `exposed` if others may use it; `file` if it cannot be created.
     public init(_ path: String, creates: Bool = true) throws(StateError) {
         self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path

@@ -21,7 +21,9 @@ public struct StateLines: Sequence, IteratorProtocol {
     private var rest: ArraySlice<UInt8>
     private var number = 0
 
-    /// - Parameter file: the path for errors.
+    /// - Parameters:
+    ///   - content: of the file.
+    ///   - file: the path for errors.
     public init(_ content: [UInt8], file: String) {
         self.file = file
         rest = content[...]

@@ -46,8 +46,11 @@ extension Session {
 
     /// Queues several messages at once, as `sendMessage` does one.
     ///
-    /// - Parameter numbers: is replaced by the number of each message, or nil for one that was not
-    ///   taken because the queue is full or the message too large.
+    /// - Parameters:
+    ///   - messages: their bytes, copied before this returns.
+    ///   - deadline: from now, of all of them.
+    ///   - numbers: is replaced by the number of each message, or nil for one that was not taken
+    ///     because the queue is full or the message too large.
     /// - Throws: `ended`.
     public func sendMessages(
         _ messages: [UnsafeRawBufferPointer], deadline: Duration, numbers: inout [UInt64?]

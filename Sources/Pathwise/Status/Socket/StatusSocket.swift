@@ -14,6 +14,8 @@ public final class StatusSocket: Sendable {
     /// Opens the socket `COMMAND-NAME-PROCESS.sock` in the folder, which is made if it is missing.
     ///
     /// - Parameters:
+    ///   - folder: of the sockets of this user.
+    ///   - command: of this process, for example `send`.
     ///   - name: what the user calls this process, as its server's name; nil for none.
     ///   - tick: is called once a second on the socket's thread, for rates.
     ///   - answer: makes an answer, on the same thread; the end of the line is added.

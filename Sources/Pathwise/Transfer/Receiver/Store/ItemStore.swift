@@ -109,7 +109,12 @@ public final class ItemStore: Sendable {
 
     /// Refuses an item without reading its content.
     ///
-    /// - Parameter prefix: bytes of the stream that were read already.
+    /// - Parameters:
+    ///   - stream: of the item.
+    ///   - prefix: bytes of the stream that were read already.
+    ///   - client: the key of the sender.
+    ///   - reason: the kind of the refusal.
+    ///   - text: what the sender is told.
     public static func refuse(
         _ stream: SessionStream, prefix: [UInt8] = [], from client: PublicKey,
         reason: TransferReason, _ text: String
