@@ -364,11 +364,16 @@ measure_wrk() {
     stop_all
 }
 
-measure_latency() {
-    has python3 || return 0
+# An echo at the server, forwarded to tcp 7778 and udp 7779 of the client.
+forward_echo() {
     plain_network; serve
     run echo b python3 "$here/echo.py" serve 127.0.0.1:7777
     forward tcp:7778=127.0.0.1:7777 udp:7779=127.0.0.1:7777
+}
+
+measure_latency() {
+    has python3 || return 0
+    forward_echo
     run echo_near a python3 "$here/echo.py" serve 127.0.0.1:7777
     sleep 0.5
     for round in 1 2 3; do
@@ -382,9 +387,7 @@ measure_latency() {
 
 measure_restart() {
     has python3 || return 0
-    plain_network; serve
-    run echo b python3 "$here/echo.py" serve 127.0.0.1:7777
-    forward tcp:7778=127.0.0.1:7777 udp:7779=127.0.0.1:7777
+    forward_echo
     sleep 0.5
     a python3 "$here/echo.py" time udp 127.0.0.1:7779
     kill -9 "$serve_pid"
@@ -434,9 +437,7 @@ measure_soak() {
     has python3 || return 0
     local seconds=${SOAK:-600} host=2 start=$SECONDS early_a=0 early_b=0 faults=0
     RANDOM=13
-    plain_network; serve
-    run echo b python3 "$here/echo.py" serve 127.0.0.1:7777
-    forward tcp:7778=127.0.0.1:7777 udp:7779=127.0.0.1:7777
+    forward_echo
     sleep 1
     run soak a python3 "$here/soak.py" 127.0.0.1:7778 127.0.0.1:7779 "$seconds"
     start=$SECONDS

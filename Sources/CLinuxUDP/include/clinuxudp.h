@@ -112,7 +112,7 @@ ssize_t clu_tcp_read(int fd, void *bytes, size_t count);
 ssize_t clu_tcp_write(int fd, const void *bytes, size_t count);
 /* Ends the sending half. */
 int clu_tcp_finish(int fd);
-/* The pending error as -errno; 0 if there is none. */
+/* The pending error as -errno; 0 without one. */
 int clu_tcp_error(int fd);
 /* Lets close() send a reset and drop what is unsent. */
 int clu_tcp_reset_on_close(int fd);
