@@ -41,17 +41,8 @@ public struct StateFolder: Sendable {
     ///
     /// - Throws: `noHome` if the environment names neither; else as `init(_:)`.
     public static func standard(creates: Bool = true) throws(StateError) -> StateFolder {
-        // The specification of XDG says that relative paths are ignored.
-        if let base = variable("XDG_CONFIG_HOME"), base.hasPrefix("/") {
-            return try StateFolder(base + "/pathwise", creates: creates)
-        }
-        guard let home = variable("HOME"), home.hasPrefix("/") else { throw .noHome }
-        return try StateFolder(home + "/.config/pathwise", creates: creates)
-    }
-
-    private static func variable(_ name: String) -> String? {
-        guard let value = getenv(name), value.pointee != 0 else { return nil }
-        return String(cString: value)
+        guard let path = StatePath.standard else { throw .noHome }
+        return try StateFolder(path, creates: creates)
     }
 
     /// Makes a folder and those above it.

@@ -18,7 +18,7 @@ enum StatePath {
         return variable("HOME").map { $0 + "/.config/pathwise" }
     }
 
-    /// An environment variable with an absolute path.
+    /// An environment variable with an absolute path; XDG says that others are ignored.
     static func variable(_ name: String) -> String? {
         getenv(name).map { String(cString: $0) }.flatMap { $0.hasPrefix("/") ? $0 : nil }
     }
