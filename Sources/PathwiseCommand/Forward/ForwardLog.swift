@@ -64,6 +64,8 @@ struct ForwardLog: Sendable {
 
     /// Reports how the server answers the reverse forwards, until the task is cancelled.
     func follow(_ forwarder: Forwarder) async {
+        // The addresses of this side's listeners do not change.
+        guard forwarder.forwards.contains(where: \.spec.isReverse) else { return }
         var known = forwarder.forwards.map { $0.spec.isReverse ? .waiting : $0.state }
         while !Task.isCancelled {
             for (index, forward) in forwarder.forwards.enumerated()
