@@ -21,10 +21,10 @@ extension ForwardError: CustomStringConvertible {
         case .malformedTarget(let text):
             "'\(EscapedText(text))' is not HOST:PORT; "
                 + "write example.net:443, 192.0.2.1:443 or [2001:db8::1]:443"
-        case .malformedForward(let text, let mend):
-            "'\(EscapedText(text))' is not a forward; \(mend)"
-        case .malformedRule(let text, let mend):
-            "'\(EscapedText(text))' is not a rule; \(mend)"
+        case .malformedForward(let text, let fix):
+            "'\(EscapedText(text))' is not a forward; \(fix)"
+        case .malformedRule(let text, let fix):
+            "'\(EscapedText(text))' is not a rule; \(fix)"
         case .listen(let forward, let error): "forward \(EscapedText(forward)): \(error)"
         case .malformedOpening(let what):
             "the peer does not keep to the forwarding protocol (\(EscapedText(what))); "

@@ -44,10 +44,10 @@ import Testing
         ("udp:5,deadline=2h", "deadline=120ms"), ("udp:5,ordered=11s", "ordered=50ms"),
         ("udp:5,colour=red", "the options are"), ("tcp:5=[::1:1", "the target is"),
     ])
-    func malformedForwardsSayWhatToWrite(text: String, mend: String) {
+    func malformedForwardsSayWhatToWrite(text: String, fix: String) {
         let error = #expect(throws: ForwardError.self) { try ForwardSpec(parsing: text) }
         let words = error.map { "\($0)" } ?? ""
-        #expect(words.contains(mend) && words.contains("'\(text)'"), "\(words)")
+        #expect(words.contains(fix) && words.contains("'\(text)'"), "\(words)")
     }
 
     @Test func proxiesDoNotListenAtThePeer() throws {

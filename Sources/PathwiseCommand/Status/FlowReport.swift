@@ -112,7 +112,7 @@ struct RateWindow: Sendable {
         samples = samples.filter { $0.value.last?.time == time }
     }
 
-    /// The rates up to the given counters; nil if the time was too short, or counters began anew.
+    /// The rates up to the given counters; nil if the time was too short, or the counters started again from zero.
     func rates(_ key: String, sent: UInt64, received: UInt64, at time: Instant) -> Rates? {
         guard let first = samples[key]?.first(where: { time - $0.time <= .seconds(4) }),
             sent >= first.sent, received >= first.received
