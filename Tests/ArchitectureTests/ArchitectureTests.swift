@@ -89,6 +89,17 @@ struct ArchitectureTests {
         }
     }
 
+    /// The connection only calls its parts in order; what grows is moved to one of them.
+    @Test func connectionStaysSmall() throws {
+        let files = try tree.files("Sources/PathTransport/Connection", endings: ["swift"])
+            .filter { $0.path.hasSuffix("/Connection.swift") || $0.path.contains("/Connection+") }
+        let lines = files.reduce(0) {
+            $0 + $1.source.split(separator: "\n", omittingEmptySubsequences: false).count - 1
+        }
+        #expect(files.count >= 8)
+        #expect(lines <= House.longestConnection, "\(lines) lines")
+    }
+
     @Test func nothingLongStandsTwice() throws {
         let files = try tree.files("Sources", endings: ["swift", "c", "h"])
             .map { (path: $0.path, source: $0.source) }

@@ -123,6 +123,8 @@ enum House {
 
     /// The most lines of a file.
     static let longestFile = 600
+    /// The most lines of `Connection` and its extensions together.
+    static let longestConnection = 1500
 
     /// A run of this many equal lines counts as repeated code.
     static let longestRepetition = 20

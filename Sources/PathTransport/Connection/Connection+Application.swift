@@ -132,7 +132,7 @@ extension Connection {
     /// The next event.
     public mutating func pollEvent() -> ConnectionEvent? {
         // Some messages expire while they are polled, between two timers.
-        reportMessages()
+        session.reportMessages(&news)
         if let event = news.events.popFirst() { return event }
         guard let event = session.streams.nextEvent() else { return nil }
         return switch event {

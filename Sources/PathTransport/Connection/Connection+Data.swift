@@ -3,39 +3,34 @@ import PathTelemetry
 
 extension Connection {
     /// Sends messages first, then retransmissions, then copies and new stream data.
-    ///
-    /// Messages that never end do not starve streams: after 128 KiB of messages while stream data
-    /// waits, a sixteenth of the bytes are the streams'.
     mutating func pollData(
         into buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Transmit? {
         if session.messages.count > 0 {
-            if streamDebt >= Connection.longestDebt, let sent = pollStreams(into: buffer, now: now)
-            {
+            if share.isOwed, let sent = pollStreams(into: buffer, now: now) {
                 return sent
             }
             if let sent = pollMessages(into: buffer, now: now) {
-                let waits = session.streams.hasRetransmissions || session.streams.hasNew
-                streamDebt = waits ? streamDebt &+ sent.length : 0
+                share.noteMessages(
+                    bytes: sent.length,
+                    streamsWait: session.streams.hasRetransmissions || session.streams.hasNew)
                 return sent
             }
         }
         let hasNew = session.streams.hasNew
         if let sent = pollStreams(into: buffer, now: now) { return sent }
-        if !hasNew { noteAppLimited(now: now) }
+        if !hasNew {
+            lastAppLimitedAt = now
+            paths.handleAppLimited()
+        }
         return nil
     }
-
-    /// Bytes of messages after which waiting stream data gets its share, and what each byte of it
-    /// pays back.
-    private static let longestDebt = 128 << 10
-    private static let debtPaid = 16
 
     private mutating func pollStreams(
         into buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Transmit? {
         guard let sent = pollStreamData(into: buffer, now: now) else { return nil }
-        streamDebt = max(0, streamDebt &- sent.length &* Connection.debtPaid)
+        share.noteStreams(bytes: sent.length)
         return sent
     }
 
@@ -47,15 +42,6 @@ extension Connection {
         }
         if let sent = pollCopies(into: buffer, now: now) { return sent }
         return session.streams.hasNew ? pollNewData(into: buffer, now: now) : nil
-    }
-
-    /// Window and pacer allow more than there is to send, so rate samples are lower bounds.
-    private mutating func noteAppLimited(now: Instant) {
-        lastAppLimitedAt = now
-        for index in paths.indices where paths[index].isUsable {
-            paths[index].recovery.rate.handleAppLimited(
-                bytesInFlight: paths[index].recovery.bytesInFlight)
-        }
     }
 
     // MARK: new stream data: the policy decides
@@ -87,7 +73,7 @@ extension Connection {
     mutating func decide(
         bytes: Int, deadline: TimeDelta, trafficClass: TrafficClass, now: Instant
     ) -> (index: Int, dispatch: Dispatch)? {
-        fadeEvidence(now: now)
+        paths.fadeEvidence(now: now)
         session.engine.begin(
             bytes: bytes, deadline: deadline, trafficClass: trafficClass, now: now)
         for index in paths.indices where paths.takesData(index) {
@@ -110,15 +96,6 @@ extension Connection {
         news.statistics.decisions += 1
         if dispatch.isForced { news.statistics.forcedDecisions += 1 }
         return (index, dispatch)
-    }
-
-    /// Discounts old evidence of all paths before it is read.
-    ///
-    /// The times follow from the decisions alone, so that observing a run does not change it.
-    private mutating func fadeEvidence(now: Instant) {
-        guard now >= nextFadingAt else { return }
-        nextFadingAt = now + .milliseconds(100)
-        for index in paths.indices where paths[index].isAlive { paths[index].estimator.tick(now) }
     }
 
     // MARK: retransmissions, on the path that delivers first and did not lose the data
@@ -203,34 +180,14 @@ extension Connection {
             guard length > 0 else { break }
             if bytes > 0 { notePayload(index, bytes: length, now: now) }
             if isOfBurst {
-                noteSent(packet.sent, index)
+                session.noteSent(packet.sent, path: paths[index].id)
             } else if isRepair {
-                noteRepair(packet.sent, index)
+                session.noteRepair(packet.sent, path: paths[index].id)
             }
             batch.add(length)
         }
         return batch.length > 0
             ? transmit(index, length: batch.length, segment: min(batch.size, batch.length)) : nil
-    }
-
-    /// Assigns a packet of a burst to its decision.
-    mutating func noteSent(_ packet: borrowing SentPacket, _ index: Int) {
-        session.engine.handleSent(
-            packet.decision, path: paths[index].id, bytes: Int(packet.bytes),
-            isFollowed: !packet.isByBytes)
-        guard packet.isByBytes else { return }
-        for frame in 0..<Int(packet.frameCount) {
-            guard let piece = packet.frames[frame].piece else { continue }
-            session.engine.follow(piece, of: packet.decision)
-        }
-    }
-
-    /// Assigns a packet that retransmits lost or moved data to the decisions of the data.
-    mutating func noteRepair(_ packet: borrowing SentPacket, _ index: Int) {
-        guard session.engine.followsBytes else { return }
-        let pieces = packet.pieces
-        session.engine.handleRepairSent(
-            pieces.span, path: paths[index].id, bytes: Int(packet.bytes))
     }
 
     /// Notes that application data was sent, and credits the probes that it pays for.

@@ -66,9 +66,9 @@ extension Connection {
             guard length > 0 else { break }
             notePayload(index, bytes: length, now: now)
             if burst == nil {
-                noteRepair(packet.sent, index)
+                session.noteRepair(packet.sent, path: paths[index].id)
             } else {
-                noteSent(packet.sent, index)
+                session.noteSent(packet.sent, path: paths[index].id)
                 if chunk.offset + chunk.length >= chunk.total { messageBurst?.isWhole = true }
             }
             batch.add(length)
@@ -86,26 +86,6 @@ extension Connection {
         while let path = remaining.popFirst() {
             guard let other = index(of: path) else { continue }
             paths[other].addCopy(FrameCopy(frame: frame, decision: decision))
-        }
-    }
-
-    /// Drops messages that are past their deadline, and reports them.
-    mutating func expireMessages(now: Instant) {
-        session.messages.expire(now: now)
-        session.receivedMessages.expire(now: now)
-        reportMessages()
-    }
-
-    /// Reports the fate of this side's messages.
-    mutating func reportMessages() {
-        while let outcome = session.messages.nextOutcome() {
-            switch outcome {
-            case .delivered(let number):
-                news.events.append(.messageDelivered(number: number))
-            case .expired(let number, _, _), .lost(let number):
-                news.statistics.messagesExpired += 1
-                news.events.append(.messageExpired(number: number))
-            }
         }
     }
 }

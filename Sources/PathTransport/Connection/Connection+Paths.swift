@@ -20,10 +20,9 @@ extension Connection {
         local: SocketAddress? = nil, remote: SocketAddress, datagramLimit: Int, now: Instant
     ) -> PathID? {
         guard !isServer, closeReason == nil else { return nil }
-        let free = (0..<PathID.limit).map { PathID($0) }.first { candidate in
-            index(of: candidate).map { !paths[$0].isAlive } ?? true
+        guard let number = path ?? paths.firstFreeNumber, number.rawValue < PathID.limit else {
+            return nil
         }
-        guard let number = path ?? free, number.rawValue < PathID.limit else { return nil }
         if let index = index(of: number) {
             guard !paths[index].isAlive else { return nil }
             revive(

@@ -46,19 +46,15 @@ extension Connection {
         paths[index].received.record(
             header.packetNumber, isAckEliciting: false, stamp: 0, receivedAt: now, now: now,
             wantsAckAtOnce: false)
-        var reader = FrameReader(
-            UnsafeRawBufferPointer(
-                rebasing: UnsafeRawBufferPointer(bytes)[
-                    DataHeader.length..<DataHeader.length + length]))
-        while let frame = try? reader.next() {
-            if case .close = frame {
-                // The peer repeats its close frame until it gets our answer.
-                if case .peer = closeReason { return }
-                phase = .closed
-                return
-            }
+        let payload = UnsafeRawBufferPointer(
+            rebasing: UnsafeRawBufferPointer(bytes)[DataHeader.length..<DataHeader.length + length])
+        guard FrameReader.containsClose(payload) else {
+            closing.answer(on: index)
+            return
         }
-        closing.answer(on: index)
+        // The peer repeats its close frame until it gets our answer.
+        if case .peer = closeReason { return }
+        phase = .closed
     }
 
     // MARK: handshake
@@ -156,13 +152,7 @@ extension Connection {
         guard isServer else { return }
         let isNewest = paths[index].received.isEmpty || number > paths[index].received.largest
         if paths[index].remote != remote, isNewest {
-            // RFC 9000, section 9.3: little is sent to the new address before it answers.
-            paths[index].remote = remote
-            paths[index].socket = socket
-            paths[index].local = local
-            paths[index].validation = PathValidation()
-            paths[index].validation.isLimited = true
-            paths[index].hasMoved = true
+            paths[index].follow(to: remote, socket: socket, local: local)
         }
         paths[index].validation.bytesReceived += bytes
     }
@@ -256,25 +246,14 @@ extension Connection {
         }
         if paths[index].noteLosses(result, now: now) { lastLossPath = paths[index].id }
         guard result.ackedPackets > 0 || result.spuriousLosses > 0 else { return }
-        noticeClockJump(result)
+        if paths.noticeClockJump(result, &session.clock) { news.statistics.clockJumps += 1 }
         paths[index].noteAcknowledged(result, clock: session.clock, now: now)
-        reportMessages()
+        session.reportMessages(&news)
         paths.takeOver(&session)
         paths[index].updateAckFrequency()
         paths.handleReply(index, now: now, &news)
         paths.watchSilence(
             probedEach: configuration.failedProbeInterval, now: now, &session, &news)
-        learnOutcomes(now: now)
-    }
-
-    /// Starts the estimates of one-way delays anew if one of the two clocks has jumped, for example
-    /// because a host slept; the old ones would make every delay wrong by minutes.
-    private mutating func noticeClockJump(_ result: AckResult) {
-        guard let rtt = result.rttSample, let raw = result.rawDelay,
-            session.clock.isContradicted(byRaw: raw, rtt: rtt)
-        else { return }
-        news.statistics.clockJumps += 1
-        session.clock = ClockOffset()
-        for other in paths.indices { paths[other].estimator.forgetOneWayDelays() }
+        session.reportOutcomes(&news)
     }
 }

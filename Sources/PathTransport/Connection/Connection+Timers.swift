@@ -17,7 +17,10 @@ extension Connection {
         next = min(next, session.messages.nextExpiry)
         next = min(next, session.receivedMessages.nextExpiry)
         next = min(next, paths.silenceTimeout(now: now))
-        for index in paths.indices { next = min(next, pathTimeout(index, now: now)) }
+        for index in paths.indices {
+            next = min(next, paths[index].timeout(now: now))
+            if paths[index].keepsAlive { next = min(next, keepaliveDue(index)) }
+        }
         next = min(next, paths.acknowledgementTimeout(now: now))
         let departure = paths.departure(wantsToSend: session.wantsToSend, now: now)
         // A caller that just found nothing to send need not be woken at once.
@@ -28,12 +31,7 @@ extension Connection {
 
     /// When a policy that re-injects next looks for data that is unacknowledged for too long.
     private var reinjectionTimeout: Instant {
-        guard needs.reinjection != nil else { return .distantFuture }
-        for index in paths.indices
-        where paths[index].isUsable && paths[index].recovery.bytesInFlight > 0 {
-            return nextReinjectionAt
-        }
-        return .distantFuture
+        needs.reinjection != nil && paths.hasDataInFlight ? nextReinjectionAt : .distantFuture
     }
 
     /// Queues data that is unacknowledged for too long on other paths, if the policy re-injects.
@@ -41,10 +39,7 @@ extension Connection {
         guard let age = needs.reinjection, now >= nextReinjectionAt else { return }
         let limit = age.age(fastest: session.fastestRTT)
         nextReinjectionAt = now + max(limit / 4, .milliseconds(5))
-        for index in paths.indices where paths[index].isUsable && paths.hasOtherUsable(than: index)
-        {
-            paths[index].recovery.reinject(now: now, sentBy: now - limit, sink: &session)
-        }
+        paths.reinject(olderThan: limit, now: now, &session)
     }
 
     private var handshakeTimeout: Instant {
@@ -52,24 +47,6 @@ extension Connection {
         case .some(let handshake): handshake.timeout
         case .none: lastReceivedAt + configuration.handshakeTimeout
         }
-    }
-
-    private func pathTimeout(_ index: Int, now: Instant) -> Instant {
-        guard paths[index].isAlive else { return .distantFuture }
-        var next = Instant.distantFuture
-        // A challenge that cannot be sent until an event comes must not wake the caller.
-        let maySend = paths[index].amplificationRoom >= 100
-        if !paths[index].validation.isValidated, maySend {
-            next = min(next, paths[index].validation.nextAttemptAt)
-        }
-        switch paths[index].state {
-        case .failed: if maySend { next = min(next, paths[index].nextProbeAt) }
-        case .closed: break
-        default: next = min(next, paths[index].recovery.timeout)
-        }
-        if paths[index].isUsable, maySend { next = min(next, keepaliveDue(index)) }
-        if paths[index].takesMTUProbe(now: now) { next = min(next, paths[index].mtu.timeout) }
-        return next
     }
 
     /// The connection ends when nothing has arrived for this long: the lower value of both sides,
@@ -90,7 +67,7 @@ extension Connection {
             }
             return
         case .handshaking:
-            checkHandshake(now: now)
+            if let failure = handshake?.failure(now: now) { finish(failure, now: now) }
             return
         case .established: break
         }
@@ -105,61 +82,31 @@ extension Connection {
         reinjectOverdue(now: now)
         paths.watchSilence(
             probedEach: configuration.failedProbeInterval, now: now, &session, &news)
-        closeOverdue(now: now)
-        expireMessages(now: now)
-        learnOutcomes(now: now)
+        if session.engine.timeout <= now {
+            // Decisions whose acknowledgement is overdue are closed.
+            session.engine.handleTimeout(now: now, grace: paths.answerTimes)
+        }
+        session.expireMessages(now: now, &news)
+        session.reportOutcomes(&news)
         paths.takeOver(&session)
         session.streams.freeIdleMemory(now: now)
-        changeKeysIfDue(now: now)
+        if protection?.wantsChange(now: now) == true { changeKeys(now: now) }
     }
 
     private var idleDeadline: Instant { max(lastReceivedAt + idleTimeout, graceUntil) }
-
-    /// Being called so much later than `pollTimeout` said means that this host stood still: it
-    /// slept, the process was stopped, or the clock jumped.
-    private static let stall = TimeDelta.seconds(1)
-    /// How long a connection lives at least after a stall, for the peer's answer.
-    private static let grace = TimeDelta.seconds(5)
 
     /// Notices that this host stood still, and asks on all paths what works now.
     ///
     /// It could not hear the peer meanwhile, so neither the idle time-out nor the silence of paths
     /// count that time, and answers to earlier packets are no samples of the round trip.
     mutating func noticeStall(now: Instant) {
-        guard lastEmptyPollAt > .zero, now - lastEmptyPollAt > Connection.stall,
-            now - pollTimeout(now: lastEmptyPollAt) > Connection.stall
+        guard lastEmptyPollAt > .zero, Stall.isOne(now - lastEmptyPollAt),
+            Stall.isOne(now - pollTimeout(now: lastEmptyPollAt))
         else { return }
         lastEmptyPollAt = now
-        graceUntil = now + min(idleTimeout, Connection.grace)
+        graceUntil = now + min(idleTimeout, Stall.grace)
         for index in paths.indices { paths[index].handleStall(now: now) }
         probePaths(includingWorking: true, now: now)
-    }
-
-    private mutating func checkHandshake(now: Instant) {
-        guard let due = handshake?.refusalDeadline, let deadline = handshake?.deadline,
-            now >= min(due, deadline)
-        else { return }
-        if let refusal = handshake?.refusal {
-            finish(.refused(refusal), now: now)
-        } else {
-            let isWrong = handshake?.sawWrongAnswer ?? false
-            finish(isWrong ? .handshakeFailed : .handshakeTimeout, now: now)
-        }
-    }
-
-    /// Closes decisions whose acknowledgement is overdue.
-    private mutating func closeOverdue(now: Instant) {
-        guard session.engine.timeout <= now else { return }
-        session.engine.handleTimeout(now: now, grace: paths.answerTimes)
-    }
-
-    private mutating func changeKeysIfDue(now: Instant) {
-        let isDue =
-            switch protection {
-            case .some(let protection): protection.wantsChange(now: now)
-            case .none: false
-            }
-        if isDue { changeKeys(now: now) }
     }
 
     /// Starts to encrypt with new keys; the peer follows.
@@ -177,15 +124,6 @@ extension Connection {
         } catch {
             finish(.cryptography("\(error)"), now: now)
         }
-    }
-
-    /// Passes new outcomes, from which the policy has learned, to the recorder.
-    mutating func learnOutcomes(now: Instant) {
-        while let outcome = session.engine.pollOutcome() {
-            if outcome.isLate { news.statistics.lateOutcomes += 1 }
-            if news.journal.isOpen { news.journal.append(.outcome(outcome)) }
-        }
-        while let event = session.engine.pollEvent() { news.events.append(.policyGuard(event)) }
     }
 
     // MARK: the end

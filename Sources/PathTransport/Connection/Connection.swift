@@ -55,12 +55,9 @@ public struct Connection: ~Copyable {
     /// The connection does not end by the idle time-out before; docs/protocol.md, section 5.
     var graceUntil = Instant.zero
     var lastAppLimitedAt: Instant?
-    /// When old evidence of the paths is next discounted.
-    var nextFadingAt = Instant.zero
     var probes: ProbeBudget
     var messageBurst: MessageBurst?
-    /// Bytes of messages that were sent before waiting stream data; `pollData` bounds it.
-    var streamDebt = 0
+    var share = StreamShare()
     /// The path of the latest loss; its data is retransmitted elsewhere if possible.
     var lastLossPath: PathID?
     var lastAckPingAt: Instant
@@ -107,10 +104,8 @@ public struct Connection: ~Copyable {
             accepted.path, traits: PathTraits(), socket: accepted.socket, remote: accepted.remote,
             local: accepted.local, datagramLimit: configuration.parameters.maximumDatagram, now: now
         )
-        paths[0].validation.bytesReceived += InitiationPacket.length
-        paths[0].noteReceived(bytes: InitiationPacket.length)
-        paths[0].validation.bytesSent += accepted.responseLength
-        paths[0].noteAnswered(bytes: max(0, accepted.responseLength))
+        paths[0].noteHandshake(
+            received: InitiationPacket.length, answered: max(0, accepted.responseLength))
     }
 
     private init(

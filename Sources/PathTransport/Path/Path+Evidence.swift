@@ -51,11 +51,14 @@ extension Path {
         if !validation.isValidated { validation.bytesSent += bytes }
     }
 
-    /// Counts the answer to the first message, which was sent before the path existed.
-    mutating func noteAnswered(bytes: Int) {
+    /// Counts the first message and its answer, which were exchanged before the path existed.
+    mutating func noteHandshake(received: Int, answered: Int) {
+        validation.bytesReceived += received
+        noteReceived(bytes: received)
+        validation.bytesSent += answered
         statistics.packetsSent += 1
-        statistics.bytesSent += UInt64(bytes)
-        statistics.ipBytesSent += UInt64(bytes + remote.family.headerBytes)
+        statistics.bytesSent += UInt64(answered)
+        statistics.ipBytesSent += UInt64(answered + remote.family.headerBytes)
     }
 
     /// Counts an authentic packet.

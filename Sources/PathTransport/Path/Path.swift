@@ -203,16 +203,6 @@ struct Path: ~Copyable {
         copies.append(copy)
     }
 
-    /// Makes a probe due, whatever the intervals are.
-    mutating func hurry(now: Instant) {
-        validation.hurry(now: now)
-        switch state {
-        case .active, .standby, .suspect, .probing: probeDue = true
-        case .failed: nextProbeAt = now
-        case .validating, .closed: break
-        }
-    }
-
     func snapshot(now: Instant) -> PathSnapshot {
         var snapshot = PathSnapshot(path: id, state: state, traits: traits)
         snapshot.smoothedRTT = recovery.rtt.smoothed
@@ -258,29 +248,6 @@ struct Path: ~Copyable {
     /// Whether the congestion window allows another packet.
     var hasWindow: Bool {
         !recovery.packets.isFull && recovery.windowRoom >= PathMTU.base
-    }
-
-    /// Revives a removed path under its number.
-    ///
-    /// All estimates start over, but packet numbers continue, so that no nonce is used twice, and
-    /// so does the replay window.
-    mutating func revive(
-        traits: PathTraits, socket: Int, remote: SocketAddress, datagramLimit: Int,
-        algorithm: CongestionAlgorithm, initialWindowPackets: Int, now: Instant
-    ) {
-        var fresh = Path(
-            id: id, traits: traits, socket: socket, remote: remote, datagramLimit: datagramLimit,
-            algorithm: algorithm, initialWindowPackets: initialWindowPackets, now: now)
-        fresh.recovery.continueNumbers(of: recovery)
-        fresh.received = received
-        fresh.statistics = statistics
-        fresh.delays = delays
-        fresh.peerStatusSequence = peerStatusSequence
-        fresh.nameSequence = nameSequence
-        fresh.name = name
-        fresh.local = local
-        fresh.state = .closed
-        self = fresh
     }
 }
 

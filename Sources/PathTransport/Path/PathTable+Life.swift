@@ -133,6 +133,13 @@ extension PathTable {
         }
     }
 
+    /// Queues data that is unacknowledged for longer than `age` on other paths.
+    mutating func reinject(olderThan age: TimeDelta, now: Instant, _ session: inout Session) {
+        for index in indices where self[index].isUsable && hasOtherUsable(than: index) {
+            self[index].recovery.reinject(now: now, sentBy: now - age, sink: &session)
+        }
+    }
+
     /// Runs loss detection and probe time-outs of one path; returns whether packets were lost.
     mutating func handleTimeout(
         _ index: Int, now: Instant, _ session: inout Session, _ news: inout ConnectionNews

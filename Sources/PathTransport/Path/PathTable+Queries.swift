@@ -8,6 +8,15 @@ extension PathTable {
         return nil
     }
 
+    /// The first number that no path has, or whose path was removed.
+    var firstFreeNumber: PathID? {
+        for number in 0..<PathID.limit {
+            guard let index = index(of: PathID(number)) else { return PathID(number) }
+            if !self[index].isAlive { return PathID(number) }
+        }
+        return nil
+    }
+
     // MARK: who may carry what
 
     /// Whether data may be given to the path: it works, its address is validated, and it is not
@@ -96,6 +105,14 @@ extension PathTable {
             fastest = min(fastest, self[index].recovery.rtt.smoothed)
         }
         return fastest
+    }
+
+    /// Whether a path in use has unacknowledged data.
+    var hasDataInFlight: Bool {
+        for index in indices where self[index].isUsable && self[index].recovery.bytesInFlight > 0 {
+            return true
+        }
+        return false
     }
 
     // MARK: who answers

@@ -9,6 +9,8 @@ struct PathTable: ~Copyable {
     private(set) var count = 0
     /// The only path that may carry data, if the policy is bound to one.
     let boundPath: PathID?
+    /// When old evidence is next discounted.
+    var nextFadingAt = Instant.zero
 
     init(boundPath: PathID?) {
         self.boundPath = boundPath
@@ -41,6 +43,40 @@ struct PathTable: ~Copyable {
         precondition(count < PathID.limit, "more paths than there are numbers")
         (base + count).initialize(to: path)
         count += 1
+    }
+}
+
+/// Updates of all paths.
+extension PathTable {
+    /// Discards the estimates of one-way delays if one of the two clocks has jumped, for example
+    /// because a host slept; the old ones would make every delay wrong by minutes.
+    ///
+    /// - Returns: whether it has.
+    mutating func noticeClockJump(_ result: AckResult, _ clock: inout ClockOffset) -> Bool {
+        guard let rtt = result.rttSample, let raw = result.rawDelay,
+            clock.isContradicted(byRaw: raw, rtt: rtt)
+        else { return false }
+        clock = ClockOffset()
+        for index in indices { self[index].estimator.forgetOneWayDelays() }
+        return true
+    }
+
+    /// Discounts old evidence before it is read.
+    ///
+    /// The times follow from the decisions alone, so that observing a run does not change it.
+    mutating func fadeEvidence(now: Instant) {
+        guard now >= nextFadingAt else { return }
+        nextFadingAt = now + .milliseconds(100)
+        for index in indices where self[index].isAlive { self[index].estimator.tick(now) }
+    }
+
+    /// Notes that window and pacer allow more than there is to send, so that rate samples are lower
+    /// bounds.
+    mutating func handleAppLimited() {
+        for index in indices where self[index].isUsable {
+            self[index].recovery.rate.handleAppLimited(
+                bytesInFlight: self[index].recovery.bytesInFlight)
+        }
     }
 }
 

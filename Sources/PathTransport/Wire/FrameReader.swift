@@ -13,6 +13,15 @@ struct FrameReader {
 
     init(_ payload: UnsafeRawBufferPointer) { reader = ByteReader(payload) }
 
+    /// Whether the frames before the first malformed one include the end of the connection.
+    static func containsClose(_ payload: UnsafeRawBufferPointer) -> Bool {
+        var frames = FrameReader(payload)
+        while let frame = try? frames.next() {
+            if case .close = frame { return true }
+        }
+        return false
+    }
+
     /// The next frame, nil at the end of the payload.
     mutating func next() throws(FrameError) -> Frame? {
         guard let kind = reader.byte() else { return nil }

@@ -145,7 +145,7 @@ struct DatagramFlowTests {
     @Test func deniedTargetGetsNothing() async throws {
         let pair = try await DatagramPair(rules: .none)
         let echo = try Echo()
-        let listener = try pair.listener(.target(echo.target))
+        let listener = try pair.listener(.target(echo.target), options: DatagramFlowTests.patient)
         let program = try Program()
         #expect(program.send([1], to: listener.localAddress))
         #expect(await soon { listener.refusal != nil })
@@ -163,7 +163,7 @@ struct DatagramFlowTests {
     @Test func nameWithoutAnAddressIsToldTo() async throws {
         let pair = try await DatagramPair()
         let target = try #require(ForwardTarget(host: "nowhere..invalid", port: 9))
-        let listener = try pair.listener(.target(target))
+        let listener = try pair.listener(.target(target), options: DatagramFlowTests.patient)
         #expect(try Program().send([1], to: listener.localAddress))
         #expect(await soon { listener.refusal != nil })
         #expect(listener.refusal?.code == .nameNotFound)

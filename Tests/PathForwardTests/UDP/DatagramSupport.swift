@@ -136,7 +136,12 @@ final class DatagramPair: Sendable {
         // The server sees the session when the client's first data packet arrives.
         var iterator = server.sessions.makeAsyncIterator()
         guard let other = await iterator.next() else { throw CancellationError() }
-        let pair = (client: DatagramRouter(session), server: DatagramRouter(other))
+        // A busy machine may serve the stream of an opening long after its first datagram came.
+        let patience = TimeDelta.seconds(240)
+        let pair = (
+            client: DatagramRouter(session, patience: patience),
+            server: DatagramRouter(other, patience: patience)
+        )
         routers.withLock { $0.append(pair) }
         let (rules, limits) = (rules, limits)
         let task = Task {
@@ -211,9 +216,9 @@ final class DatagramPair: Sendable {
     }
 }
 
-/// Waits up to thirty seconds until a condition holds.
+/// Waits up to two minutes until a condition holds.
 func soon(_ condition: () -> Bool) async -> Bool {
-    for _ in 0..<7500 {
+    for _ in 0..<30_000 {
         if condition() { return true }
         try? await Task.sleep(for: .milliseconds(4))
     }

@@ -24,7 +24,7 @@ final class DatagramRouter: Sendable {
         var served: Set<UInt64> = []
         /// Of flows that the peer had opened.
         var past = FlowTotals()
-        var early = EarlyDatagrams()
+        var early: EarlyDatagrams
         /// Messages that are no datagrams, or whose header is malformed.
         var malformed: UInt64 = 0
         var hasEnded = false
@@ -33,16 +33,22 @@ final class DatagramRouter: Sendable {
     let session: Session
     /// Of the peer; nil for no limit.
     private let allowance: Allowance?
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     /// The flow of each message sent, by its number modulo `remembered`.
     private let owners = Mutex<[UInt64]>([])
 
     /// Begins to read the messages of a session.
     ///
-    /// - Parameter allowance: of the peer; what it does not grant is dropped, in both directions.
-    init(_ session: Session, allowance: Allowance? = nil) {
+    /// - Parameters:
+    ///   - allowance: of the peer; what it does not grant is dropped, in both directions.
+    ///   - patience: how long datagrams wait for the opening of their flow.
+    init(
+        _ session: Session, allowance: Allowance? = nil,
+        patience: TimeDelta = EarlyDatagrams.patience
+    ) {
         self.session = session
         self.allowance = allowance
+        state = Mutex(State(early: EarlyDatagrams(patience: patience)))
         // Before anything is sent, so that no loss is missed.
         let losses = session.lostMessages
         Task { await self.read() }

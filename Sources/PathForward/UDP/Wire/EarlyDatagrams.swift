@@ -3,7 +3,7 @@ import PathTelemetry
 /// Datagrams of flows whose opening has not been read yet, in the order they came.
 ///
 /// A message may overtake the stream that opens its flow. Bounds: 64 datagrams a flow, 64 flows,
-/// 256 kB, 10 seconds.
+/// 256 kB, and a time.
 struct EarlyDatagrams {
     /// One message, after `DatagramFlow.prefix` bytes.
     struct Held {
@@ -14,12 +14,17 @@ struct EarlyDatagrams {
     static let perFlow = 64
     static let flows = 64
     static let maximumBytes = 256 << 10
+    /// How long a message waits for its opening if nothing else is said.
     static let patience = TimeDelta.seconds(10)
+
+    private let patience: TimeDelta
 
     private var held: [UInt64: [Held]] = [:]
     private(set) var bytes = 0
     /// Datagrams that were not kept, or whose flow was not opened in time.
     private(set) var dropped: UInt64 = 0
+
+    init(patience: TimeDelta = EarlyDatagrams.patience) { self.patience = patience }
 
     /// How many flows wait for their opening.
     var flowCount: Int { held.count }
@@ -46,7 +51,7 @@ struct EarlyDatagrams {
     mutating func take(_ flow: UInt64, now: Instant) -> [Held] {
         guard let found = held.removeValue(forKey: flow) else { return [] }
         bytes -= found.reduce(0) { $0 + $1.bytes.count }
-        let kept = found.filter { now - $0.at <= EarlyDatagrams.patience }
+        let kept = found.filter { now - $0.at <= patience }
         dropped += UInt64(found.count - kept.count)
         return kept
     }
@@ -54,7 +59,7 @@ struct EarlyDatagrams {
     /// Drops the messages of flows whose first one has waited too long.
     mutating func expire(now: Instant) {
         for (flow, messages) in held {
-            guard let first = messages.first, now - first.at > EarlyDatagrams.patience else {
+            guard let first = messages.first, now - first.at > patience else {
                 continue
             }
             held[flow] = nil

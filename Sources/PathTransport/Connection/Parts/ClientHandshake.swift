@@ -82,6 +82,13 @@ struct ClientHandshake: ~Copyable {
 
     var suite: CipherSuite { identity.suite }
     var timeout: Instant { min(min(nextAttemptAt, deadline), refusalDeadline) }
+    /// Why the handshake has failed for good; nil while it may still succeed.
+    func failure(now: Instant) -> CloseReason? {
+        guard now >= min(refusalDeadline, deadline) else { return nil }
+        if let refusal { return .refused(refusal) }
+        return sawWrongAnswer ? .handshakeFailed : .handshakeTimeout
+    }
+
     /// When a refusal, or an answer that does not fit, is accepted as final.
     var refusalDeadline: Instant {
         min(refusedAt, wrongAnswerAt) + ClientHandshake.refusalPatience
