@@ -101,6 +101,7 @@ docs: setup
 	    $$(find Sources .build-tests/checkouts -name module.modulemap -printf '-I %h ') \
 	    $$(find "$$built"/*.build -maxdepth 1 -name module.modulemap -printf '-I %h ') \
 	    -target "$$(basename "$$(dirname "$$built")")" -minimum-access-level public \
+	    -experimental-allowed-reexported-modules=PathTransport,PathTelemetry,PathLearning,PathNetwork,PathTrace \
 	    -skip-synthesized-members -output-dir .build-docs/symbols
 	docc convert Sources/Pathwise/Pathwise.docc --additional-symbol-graph-dir .build-docs/symbols \
 	    --warnings-as-errors --output-path .build-docs/Pathwise.doccarchive

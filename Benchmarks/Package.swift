@@ -26,6 +26,11 @@ let package = Package(
             name: "PathwiseBenchmarks",
             dependencies: [.product(name: "PathwiseRooms", package: "pathwise")],
             swiftSettings: settings),
+        // Used by forward.sh.
+        .executableTarget(
+            name: "MessageLatency",
+            dependencies: [.product(name: "Pathwise", package: "pathwise")],
+            swiftSettings: settings),
         // Used by transfers.sh.
         .executableTarget(
             name: "HandshakeFlood",

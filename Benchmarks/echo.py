@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Small TCP and UDP peers for Benchmarks/forward.sh.
+"""Small TCP and UDP peers for Benchmarks/forward.sh and survive.sh.
 
     echo.py serve HOST:PORT            echo of both, until it is ended
     echo.py time tcp|udp HOST:PORT     median of 2,000 round trips of one byte, microseconds

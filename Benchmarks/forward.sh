@@ -10,123 +10,17 @@
 #   Benchmarks/forward.sh ssh               100 MB by scp: SHA-256                       sshd, scp
 #   Benchmarks/forward.sh srt [SCENARIO]    6 Mbit/s for 30 s: packets that SRT dropped  srt-live-transmit
 #   Benchmarks/forward.sh dns               names through SOCKS UDP                      dig, dnsmasq
-#   Benchmarks/forward.sh websocket         held for 5 minutes through 30 s of outage    python3
 #   Benchmarks/forward.sh wrk               2,000 connections at once                    wrk, nginx
 #   Benchmarks/forward.sh latency           a round trip of 1 byte, against loopback     python3
-#   Benchmarks/forward.sh restart           the server killed and started again          python3
+#   Benchmarks/forward.sh messages [SCENARIO] 200 messages a second: one-way delay       `make -C Benchmarks messages`
 #   Benchmarks/forward.sh bulk [SCENARIO]   TCP for 15 s: rate, longest gap               python3
-#   Benchmarks/forward.sh soak              10 minutes of random faults (SOAK=SECONDS)   python3
 #
-# PATHWISE names another binary. srt and bulk use the emulated links of ../shared/testbed if it is
+# What sessions survive is measured by survive.sh. PATHWISE names another binary. srt, messages and bulk use the emulated links of ../shared/testbed if it is
 # there (SCENARIO S1 to S6), else plain links.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . Benchmarks/workspace.sh forward
-[ "$(id -u)" = 0 ] || { echo "forward.sh: needs root for network namespaces" >&2; exit 77; }
-here=$PWD/Benchmarks
-testbed=$(readlink -f ../shared/testbed/testbed 2>/dev/null || true)
-links=none
-a() { ip netns exec "$client" "$@"; }
-b() { ip netns exec "$server" "$@"; }
-
-# ---- network ----
-
-remove_network() {
-    case $links in
-    plain) ip netns delete "$client" 2>/dev/null || true; ip netns delete "$server" 2>/dev/null || true ;;
-    emulated) "$testbed" down > /dev/null 2>&1 || true ;;
-    esac
-    links=none
-}
-at_exit() { stop_all; remove_network; }
-trap 'at_exit; finish' EXIT
-
-# plain_network: two links without limits.
-plain_network() {
-    remove_network
-    links=plain
-    client=pwf$$-a server=pwf$$-b
-    ip netns add "$client"; ip netns add "$server"
-    ip -n "$client" link set lo up; ip -n "$server" link set lo up
-    for n in 1 2; do
-        ip -n "$client" link add "p$n" type veth peer name "p$n" netns "$server"
-        ip -n "$client" addr add "10.66.$n.1/24" dev "p$n"
-        ip -n "$server" addr add "10.66.$n.2/24" dev "p$n"
-        ip -n "$client" link set "p$n" up; ip -n "$server" link set "p$n" up
-    done
-    addresses=(10.66.1.2 10.66.2.2)
-}
-
-# network [SCENARIO]: emulated links, or plain ones.
-network() {
-    if [ -z "${1:-}" ] || [ ! -x "$testbed" ]; then plain_network; return; fi
-    remove_network
-    links=emulated
-    export TESTBED_ID=${TESTBED_ID:-9}
-    "$testbed" down > /dev/null 2>&1 || true
-    "$testbed" up "$1" 1 > /dev/null
-    mapfile -t addresses < <("$testbed" addr | awk '$1 ~ /^p[0-9]+$/ { print $3 }')
-    client=tb$TESTBED_ID-a server=tb$TESTBED_ID-b
-}
-
-# ---- processes ----
-
-running=()
-stop_all() {
-    for process in "${running[@]:-}"; do
-        [ -n "$process" ] && kill "$process" 2>/dev/null && wait "$process" 2>/dev/null || true
-    done
-    running=()
-}
-# run NAME a|b COMMAND...: in the background at one side; its output goes to $work/NAME.log. The
-# process that the shell knows becomes the command itself, so that it can be ended.
-run() {
-    local name=$1 side=$client
-    [ "$2" = b ] && side=$server
-    shift 2
-    ip netns exec "$side" "$@" > "$work/$name.log" 2>&1 &
-    running+=($!)
-    eval "${name}_pid=$!"
-}
-stop_one() { local pid="${1}_pid"; kill "${!pid}"; wait "${!pid}" 2>/dev/null || true; }
-# await SECONDS COMMAND...: until the command succeeds.
-await() {
-    local tries=$(($1 * 20))
-    shift
-    for _ in $(seq "$tries"); do "$@" > /dev/null 2>&1 && return; sleep 0.05; done
-    echo "forward.sh: gave up waiting for: $*" >&2
-    tail -n 5 "$work"/*.log >&2
-    return 1
-}
-logged() { grep -q "$2" "$work/$1.log"; }
-has() {
-    for program in "$@"; do
-        command -v "$program" > /dev/null && continue
-        echo "skipped: $program is not installed"
-        return 1
-    done
-}
-same() { [ "$1" = "$2" ] && echo same || echo DIFFERENT; }
-sum() { sha256sum "$1" | cut -d' ' -f1; }
-
-# serve [OPTIONS]: the server, and the client's profile.
-serve() {
-    rm -rf "$work/server.d" "$work/client.d"
-    local listen=() public=()
-    for address in "${addresses[@]}"; do
-        listen+=(--listen "$address:7000"); public+=(--public "$address:7000")
-    done
-    serve_command=(b "$PATHWISE" serve --state "$work/server.d" "${listen[@]}" "${public[@]}" "$@")
-    run serve "${serve_command[@]}"
-    await 10 logged serve "pathwise join"
-    a "$PATHWISE" join "$(sed -n 's/^ *pathwise join //p' "$work/serve.log" | tail -n 1)" \
-        --state "$work/client.d" --name server > "$work/join.log" 2>&1
-}
-# forward ARGUMENTS: starts the client and waits until it is connected.
-forward() {
-    run forward a "$PATHWISE" forward --state "$work/client.d" "$@"
-    await 10 logged forward "connected over"
-}
+. Benchmarks/networks.sh
 
 serve_folder() {
     mkdir -p "$work/www"
@@ -324,21 +218,6 @@ PY
     stop_all
 }
 
-measure_websocket() {
-    has python3 || return 0
-    plain_network; serve
-    run websocket b python3 "$here/websocket.py" serve 127.0.0.1:8765
-    forward tcp:8765
-    sleep 0.5
-    (sleep 60; for n in 1 2; do ip -n "$client" link set "p$n" down; done
-     sleep 30; for n in 1 2; do ip -n "$client" link set "p$n" up; done) &
-    running+=($!)
-    a python3 "$here/websocket.py" hold 127.0.0.1:8765 "${SECONDS_HELD:-300}"
-    stop_all
-}
-
-memory() { awk '/VmRSS/ { print $2 }' "/proc/$1/status"; }
-
 measure_wrk() {
     has wrk nginx || return 0
     ulimit -n "$(ulimit -Hn)"
@@ -364,13 +243,6 @@ measure_wrk() {
     stop_all
 }
 
-# An echo at the server, forwarded to tcp 7778 and udp 7779 of the client.
-forward_echo() {
-    plain_network; serve
-    run echo b python3 "$here/echo.py" serve 127.0.0.1:7777
-    forward tcp:7778=127.0.0.1:7777 udp:7779=127.0.0.1:7777
-}
-
 measure_latency() {
     has python3 || return 0
     forward_echo
@@ -382,23 +254,6 @@ measure_latency() {
             "udp loopback $(a python3 "$here/echo.py" time udp 127.0.0.1:7777)," \
             "udp: $(a python3 "$here/echo.py" time udp 127.0.0.1:7779)"
     done
-    stop_all
-}
-
-measure_restart() {
-    has python3 || return 0
-    forward_echo
-    sleep 0.5
-    a python3 "$here/echo.py" time udp 127.0.0.1:7779
-    kill -9 "$serve_pid"
-    wait "$serve_pid" 2>/dev/null || true
-    sleep 1
-    local start; start=$(date +%s.%N)
-    run serve "${serve_command[@]}"
-    await 60 a python3 "$here/echo.py" time udp 127.0.0.1:7779
-    echo "server killed and started again: UDP flow answers" \
-        "$(awk -v s="$start" -v e="$(date +%s.%N)" 'BEGIN { printf "%.1f", e - s }') s after the start;" \
-        "TCP: $(a python3 "$here/echo.py" time tcp 127.0.0.1:7778)"
     stop_all
 }
 
@@ -416,53 +271,41 @@ measure_bulk() {
     done
 }
 
-descriptors() { ls "/proc/$1/fd" | wc -l; }
-
-# One random fault: a link down, both down, another address, the client's process stopped.
-fault() {
-    local n=$((RANDOM % 2 + 1)) long=$((RANDOM % 8 + 2))
-    case $((RANDOM % 4)) in
-    0) ip -n "$client" link set "p$n" down; sleep "$long"; ip -n "$client" link set "p$n" up ;;
-    1) for n in 1 2; do ip -n "$server" link set "p$n" down; done
-       sleep "$long"
-       for n in 1 2; do ip -n "$server" link set "p$n" up; done ;;
-    2) host=$((host % 200 + 3))
-       ip -n "$client" addr flush dev "p$n"
-       ip -n "$client" addr add "10.66.$n.$host/24" dev "p$n" ;;
-    3) kill -STOP "$forward_pid"; sleep "$long"; kill -CONT "$forward_pid" ;;
-    esac
-}
-
-measure_soak() {
-    has python3 || return 0
-    local seconds=${SOAK:-600} host=2 start=$SECONDS early_a=0 early_b=0 faults=0
-    RANDOM=13
-    forward_echo
-    sleep 1
-    run soak a python3 "$here/soak.py" 127.0.0.1:7778 127.0.0.1:7779 "$seconds"
-    start=$SECONDS
-    while [ $((SECONDS - start)) -lt $((seconds - 15)) ]; do
-        sleep $((RANDOM % 8 + 2))
-        fault
-        faults=$((faults + 1))
-        if [ "$early_a" = 0 ] && [ $((SECONDS - start)) -ge $((seconds / 5)) ]; then
-            early_a=$(memory "$forward_pid"); early_b=$(memory "$serve_pid")
-        fi
+# Messages of 1200 bytes each 4.8 ms, from program to program: through the library, then as datagrams
+# through forward udp:.
+measure_messages() {
+    local relay=Benchmarks/.build/release/MessageLatency traffic
+    traffic=$(dirname "$testbed")/build/traffic
+    [ -x "$testbed" ] && [ -x "$traffic" ] || { echo "skipped: no emulated links in ../shared/testbed"; return 0; }
+    [ -x "$relay" ] || { echo "skipped: make -C Benchmarks messages"; return 0; }
+    local listen keys near far
+    mapfile -t keys < <("$relay" keys)
+    read -r -a near <<< "${keys[0]}"; read -r -a far <<< "${keys[1]}"
+    for scenario in ${1:-S1 S2 S3 S4}; do
+        network "$scenario"
+        listen=("${addresses[@]/%/:7000}")
+        run receiver b "$relay" receive "${far[0]}" "${near[1]}" "${listen[@]}"
+        await 10 logged receiver ready
+        "$testbed" zero
+        a "$relay" send "${near[0]}" "${far[1]}" 25 "${listen[@]}" > "$work/sent.log"
+        wait "$receiver_pid" || true
+        echo "messages $scenario, library: $(cat "$work/sent.log"), $(tail -n 1 "$work/receiver.log")"
+        stop_all
+        serve
+        forward udp:6000=127.0.0.1:5201,deadline=500ms
+        run receiver b "$traffic" recv --proto udp --host 127.0.0.1 --port 5201 --deadline 100 --quiet 3
+        sleep 0.5
+        "$testbed" zero
+        a "$traffic" msg --proto udp --host 127.0.0.1 --port 6000 --seconds 25 > "$work/sent.log"
+        wait "$receiver_pid" || true
+        echo "messages $scenario, forward udp: $(cat "$work/receiver.log")"
+        stop_all
     done
-    local late_a late_b fds_a fds_b
-    late_a=$(memory "$forward_pid"); late_b=$(memory "$serve_pid")
-    fds_a=$(descriptors "$forward_pid"); fds_b=$(descriptors "$serve_pid")
-    wait "$soak_pid" || true
-    sleep 3
-    echo "soak of $seconds s, $faults faults: $(cat "$work/soak.log");" \
-        "resident memory after a fifth and at the end: client $early_a and $late_a kB, server $early_b and $late_b kB;" \
-        "descriptors during and after: client $fds_a and $(descriptors "$forward_pid"), server $fds_b and $(descriptors "$serve_pid")"
-    stop_all
 }
 
 what=${1:-all}
 case $what in
-all) for one in curl iperf ssh srt dns wrk latency restart bulk wireguard websocket soak; do "measure_$one"; done ;;
-curl | iperf | wireguard | ssh | srt | dns | websocket | wrk | latency | restart | bulk | soak) "measure_$what" "${2:-}" ;;
-*) sed -n '2,22p' "$0"; exit 64 ;;
+all) for one in curl iperf ssh srt dns wrk latency messages bulk wireguard; do "measure_$one"; done ;;
+curl | iperf | wireguard | ssh | srt | dns | wrk | latency | messages | bulk) "measure_$what" "${2:-}" ;;
+*) sed -n '2,20p' "$0"; exit 64 ;;
 esac

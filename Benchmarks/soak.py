@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Traffic for the soak of Benchmarks/forward.sh: every byte that comes back is compared.
+"""Traffic for Benchmarks/survive.sh: every byte that comes back is compared.
 
-    soak.py TCP_ECHO UDP_ECHO SECONDS     200 connections with numbered lines, one bulk connection with
-                                          a counting pattern, 50 datagrams a second
+    soak.py TCP_ECHO UDP_ECHO SECONDS [COUNT]   COUNT (200) connections with numbered lines, one bulk
+                                                connection with a counting pattern, 50 datagrams a second
 """
 import socket
 import struct
@@ -27,8 +27,8 @@ def exactly(peer, count):
 
 
 class Soak:
-    def __init__(self, tcp, udp, seconds):
-        self.tcp, self.udp, self.end = tcp, udp, time.monotonic() + seconds
+    def __init__(self, tcp, udp, seconds, count):
+        self.tcp, self.udp, self.end, self.count = tcp, udp, time.monotonic() + seconds, count
         self.lock = threading.Lock()
         self.lines, self.bulk, self.sent, self.answered, self.gap = 0, 0, 0, 0, 0.0
         self.faults = []
@@ -102,15 +102,15 @@ class Soak:
 
     def run(self):
         works = [("stream", self.stream), ("datagrams", self.datagrams)]
-        works += [(f"connection {n}", lambda n=n: self.talk(n)) for n in range(200)]
+        works += [(f"connection {n}", lambda n=n: self.talk(n)) for n in range(self.count)]
         threads = [threading.Thread(target=self.guarded, args=work) for work in works]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        print(f"{self.lines} lines over 200 connections, {self.bulk / 1e6:.0f} MB of bulk, "
+        print(f"{self.lines} lines over {self.count} connections, {self.bulk / 1e6:.0f} MB of bulk, "
               f"{self.answered} of {self.sent} datagrams answered, longest wait of a line {self.gap:.1f} s, "
               f"faults: {len(self.faults)} {self.faults[:3]}")
 
 
-Soak(place(sys.argv[1]), place(sys.argv[2]), float(sys.argv[3])).run()
+Soak(place(sys.argv[1]), place(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]) if len(sys.argv) > 4 else 200).run()

@@ -5,7 +5,7 @@ internal import Pathwise
 
 /// Listens for a peer that asked for it, as long as the stream of its opening lives.
 ///
-/// Accepted connections become streams that this side opens. *Loop's thread.*
+/// Accepted connections become streams that this side opens. *Loop's turn.*
 final class ReverseListener: LoopMember {
     private let session: Session
     private let stream: SessionStream

@@ -3,11 +3,13 @@ package import PathNetwork
 internal import PathTelemetry
 internal import Synchronization
 
-/// The thread that serves the TCP sockets of a forwarder or a service: one epoll instance, edge
-/// triggered.
+/// Serves the TCP sockets of a forwarder or a service: one epoll instance, edge triggered, and a
+/// thread.
 ///
-/// *Any thread*: `run`, `tell`, `stop`. *Loop's thread*: the rest, from its members. A member lives
-/// as long as it is in the loop.
+/// *Any thread*: `run`, `tell`, `stop`. *Loop's turn*: the rest, from its members. The turn is the
+/// thread's own, unless it only waits and another thread has news for a member: to wake it takes
+/// longer than what is usually to be done, so that thread takes the turn. A member lives as long as
+/// it is in the loop.
 package final class FlowLoop: @unchecked Sendable {
     /// What may be told to a member from another thread.
     struct Note: Sendable {
@@ -34,6 +36,8 @@ package final class FlowLoop: @unchecked Sendable {
     private let poller: Poller
     private let waker: Waker
     private let inbox = Mutex(Inbox())
+    /// Held during the loop's turn; it guards what is used in it.
+    private let turn = Mutex(())
     /// Memory for bytes under way: a flow keeps bytes of its own only while a socket or a stream is
     /// full.
     let scratch = UnsafeMutableRawBufferPointer.allocate(
@@ -45,7 +49,13 @@ package final class FlowLoop: @unchecked Sendable {
     private var nextToken: UInt64 = 0
     /// No later than the first deadline of a member.
     private var nextDeadline = Instant.distantFuture
+    /// Until when the thread waits unless it is woken.
+    private var waitsUntil = Instant.zero
+    /// When another thread last took the turn.
+    private var takenAt = Instant.zero
     private(set) var now = MonotonicClock.now()
+    /// News that come faster than this are for the loop's thread: it works beside the teller then.
+    private static let pause = TimeDelta.microseconds(100)
 
     /// Starts the thread.
     ///
@@ -79,8 +89,31 @@ package final class FlowLoop: @unchecked Sendable {
 
     /// Tells a member what happened.
     func tell(_ token: UInt64, _ news: News) {
+        if news == .changed, let isEnough = takeTurn(token) {
+            if !isEnough { waker.wake() }
+            return
+        }
         inbox.withLock { $0.notes.append(Note(token: token, news: news)) }
         waker.wake()
+    }
+
+    /// Gives a member a turn on the calling thread, if the loop only waits.
+    ///
+    /// - Returns: whether the loop's thread need not look sooner than it will; nil if the loop has
+    ///   other things to do.
+    private func takeTurn(_ token: UInt64) -> Bool? {
+        turn.withLockIfAvailable { _ -> Bool? in
+            let isIdle = inbox.withLock { $0.notes.isEmpty && $0.work.isEmpty && !$0.isStopping }
+            let moment = MonotonicClock.now()
+            guard isIdle, due.isEmpty, moment - takenAt > FlowLoop.pause else { return nil }
+            now = moment
+            if let member = members[token] {
+                member.note(.changed)
+                member.takeTurn(self)
+            }
+            takenAt = MonotonicClock.now()
+            return due.isEmpty && nextDeadline >= waitsUntil
+        } ?? nil
     }
 
     /// Ends the thread after the work that was given to it; open sockets are reset.
@@ -89,7 +122,7 @@ package final class FlowLoop: @unchecked Sendable {
         waker.wake()
     }
 
-    // MARK: the loop's thread
+    // MARK: the loop's turn
 
     /// Takes a member in and gives it its first turn.
     func add(_ member: LoopMember) {
@@ -135,25 +168,35 @@ package final class FlowLoop: @unchecked Sendable {
 
     private func serve() {
         while true {
-            now = MonotonicClock.now()
-            let (notes, work, isStopping) = inbox.withLock { inbox in
-                let taken = (inbox.notes, inbox.work, inbox.isStopping)
-                inbox.notes.removeAll(keepingCapacity: inbox.notes.count < 1024)
-                inbox.work.removeAll()
-                return taken
-            }
-            for item in work { item(self) }
-            for index in 0..<ready.count { handle(ready[index]) }
-            for note in notes { handle(note) }
-            if isStopping { return end() }
-            if now >= nextDeadline { handleDeadlines() }
-            takeTurns()
+            guard let deadline = turn.withLock({ _ in round() }) else { return }
             do throws(NetworkError) {
-                try poller.wait(until: due.isEmpty ? nextDeadline : now, into: &ready)
+                try poller.wait(until: deadline, into: &ready)
             } catch {
-                return end()
+                return turn.withLock { _ in end() }
             }
         }
+    }
+
+    /// Does what there is to do; returns until when to wait then, nil at the end.
+    private func round() -> Instant? {
+        now = MonotonicClock.now()
+        let (notes, work, isStopping) = inbox.withLock { inbox in
+            let taken = (inbox.notes, inbox.work, inbox.isStopping)
+            inbox.notes.removeAll(keepingCapacity: inbox.notes.count < 1024)
+            inbox.work.removeAll()
+            return taken
+        }
+        for item in work { item(self) }
+        for index in 0..<ready.count { handle(ready[index]) }
+        for note in notes { handle(note) }
+        if isStopping {
+            end()
+            return nil
+        }
+        if now >= nextDeadline { handleDeadlines() }
+        takeTurns()
+        waitsUntil = due.isEmpty ? nextDeadline : now
+        return waitsUntil
     }
 
     private func handle(_ event: Poller.Event) {
@@ -201,7 +244,7 @@ package final class FlowLoop: @unchecked Sendable {
 
 /// Something that a loop serves: a listener, or a connection in one of its phases.
 ///
-/// It is used on the loop's thread only.
+/// It is used in the loop's turn only.
 class LoopMember {
     /// Its number in the loop, set by `FlowLoop.add`.
     fileprivate(set) final var token: UInt64 = 0

@@ -4,7 +4,7 @@ internal import PathTelemetry
 /// Sends a last answer and closes, but not before the application had time to read it.
 ///
 /// Closing while bytes of the application are unread would send a reset, which may overtake the
-/// answer (RFC 9112, section 9.6). *Loop's thread.*
+/// answer (RFC 9112, section 9.6). *Loop's turn.*
 final class Farewell: LoopMember {
     private static let patience = TimeDelta.seconds(2)
     private let socket: TCPSocket

@@ -7,7 +7,7 @@ internal import Pathwise
 /// comes before the first byte for the application.
 ///
 /// Bytes of the application follow the opening at once, so that a connection costs no round trip
-/// more than a direct one. *Loop's thread.*
+/// more than a direct one. *Loop's turn.*
 final class LocalFlow: PumpedFlow {
     private let session: Session
     private let opening: Opening

@@ -5,7 +5,7 @@ internal import Pathwise
 
 /// A connection to a proxy's port until it has said where it wants to go.
 ///
-/// *Loop's thread.*
+/// *Loop's turn.*
 ///
 /// It has 30 seconds for that, and then becomes a `LocalFlow`.
 final class ProxyFlow: LoopMember {

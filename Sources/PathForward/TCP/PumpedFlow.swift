@@ -5,7 +5,7 @@ internal import Pathwise
 
 /// A member of the loop with a socket and a stream, and what both ends of a flow share.
 ///
-/// *Loop's thread.*
+/// *Loop's turn.*
 class PumpedFlow: LoopMember {
     /// The code of RESET_STREAM and STOP_SENDING for a connection that was broken.
     static let brokenCode: UInt64 = 1

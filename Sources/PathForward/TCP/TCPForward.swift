@@ -13,7 +13,7 @@ struct DatagramRelay: Sendable {
 
 /// A `tcp`, `socks` or `http` forward that listens on this side.
 ///
-/// *Any thread*: `attach`, `detach`, `ledger`. *Loop's thread*: the rest.
+/// *Any thread*: `attach`, `detach`, `ledger`. *Loop's turn*: the rest.
 final class TCPForward: Sendable {
     /// How long connections wait for the next session before they are refused.
     static let hold = TimeDelta.seconds(5)

@@ -4,7 +4,7 @@ internal import PathTransport
 
 /// Accepts connections for a forward.
 ///
-/// *Loop's thread.*
+/// *Loop's turn.*
 final class TCPListener: LoopMember {
     /// What to do with connections now.
     enum Gate {

@@ -6,7 +6,7 @@ internal import Pathwise
 
 /// A stream that the peer opened, and the connection that this side makes for it.
 ///
-/// It answers the opening when the connection is made or has failed. *Loop's thread.*
+/// It answers the opening when the connection is made or has failed. *Loop's turn.*
 final class TargetFlow: PumpedFlow {
     /// Time for the name and all addresses together.
     static let patience = TimeDelta.seconds(10)

@@ -29,6 +29,8 @@ public final class ClientDriver: @unchecked Sendable {
     private var pendingEvents: [ConnectionEvent] = []
     /// When the connection next has something to do, apart from samples for a recording.
     private var connectionDue = Instant.zero
+    /// Until when the thread waits unless it is woken.
+    private var waitsUntil = Instant.zero
     private var wallClock = WallClockDistance()
     private var sleepWatch = SleepWatch()
     /// The paths that should exist, and when to try again to open those that could not be.
@@ -81,14 +83,16 @@ public final class ClientDriver: @unchecked Sendable {
 
     // MARK: any thread
 
-    /// Lends the connection to the caller, then lets the driver process the effects.
+    /// Lends the connection to the caller, then sends what may be sent at once on the caller's
+    /// thread, because to wake another takes longer; the driver does the rest.
     public func with<Result, Failure: Error>(
         _ body: (inout Connection, Instant) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         lock.lock()
         defer {
+            let isEnough = sendPromptly()
             lock.unlock()
-            waker.wake()
+            if !isEnough { waker.wake() }
         }
         return try body(&connection, MonotonicClock.now())
     }
@@ -148,6 +152,26 @@ public final class ClientDriver: @unchecked Sendable {
         isStopping = true
         lock.unlock()
         waker.wake()
+    }
+
+    /// Sends a few datagrams after a change of the connection, with the lock held.
+    ///
+    /// - Returns: whether the driver's thread need not look at the connection sooner than it will.
+    private func sendPromptly() -> Bool {
+        var now = MonotonicClock.now()
+        var left = SocketSet.promptSends
+        while left > 0,
+            let transmit = unsafe connection.pollTransmit(into: sockets.transmitBuffer, now: now)
+        {
+            left -= 1
+            if let trouble = sockets.send(transmit) { report(trouble, transmit, now) }
+            now = MonotonicClock.now()
+        }
+        guard left > 0, !connection.isClosed else { return false }
+        connection.drainRecords(onRecord)
+        while let event = connection.pollEvent() { pendingEvents.append(event) }
+        connectionDue = min(connectionDue, connection.pollTimeout(now: now))
+        return pendingEvents.isEmpty && connectionDue >= waitsUntil
     }
 
     // MARK: the driver's thread
@@ -285,6 +309,7 @@ public final class ClientDriver: @unchecked Sendable {
         while true {
             lock.lockAsDriver()
             let deadline = isStopping ? nil : round()
+            waitsUntil = deadline ?? .zero
             let events = pendingEvents
             pendingEvents.removeAll(keepingCapacity: true)
             lock.unlock()

@@ -30,6 +30,8 @@ public final class ServerDriver: @unchecked Sendable {
     private var nextID = 0
     /// When a connection next has something to do, apart from samples for a recording.
     private var connectionsDue = Instant.zero
+    /// Until when the thread waits unless it is woken.
+    private var waitsUntil = Instant.zero
     /// When the next sample for a recording is due.
     private var samplesDue = Instant.distantFuture
     private var wallClock = WallClockDistance()
@@ -74,21 +76,32 @@ public final class ServerDriver: @unchecked Sendable {
 
     // MARK: any thread
 
-    /// Lends a connection to the caller, then lets the driver process the effects.
+    /// Lends a connection to the caller, then sends what may be sent at once on the caller's
+    /// thread, because to wake another takes longer; the driver does the rest.
     func with<Result, Failure: Error>(
         _ served: ServedConnection,
         _ body: (inout Connection, Instant) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         lock.lock()
         defer {
+            let isEnough = sendPromptly(served)
             lock.unlock()
-            waker.wake()
+            if !isEnough { waker.wake() }
         }
         let now = MonotonicClock.now()
-        unsafe served.box.due = .zero
         return try unsafe served.box.with { (connection: inout Connection) throws(Failure) in
             try body(&connection, now)
         }
+    }
+
+    /// As `with`, for reading only.
+    func read<Result>(
+        _ served: ServedConnection, _ body: (borrowing Connection, Instant) -> Result
+    ) -> Result {
+        lock.lock()
+        defer { lock.unlock() }
+        let now = MonotonicClock.now()
+        return unsafe served.box.with { body($0, now) }
     }
 
     public var statistics: ServerStatistics {
@@ -137,6 +150,48 @@ public final class ServerDriver: @unchecked Sendable {
         waker.wake()
     }
 
+    /// Sends a few datagrams after a change of a connection, with the lock held.
+    ///
+    /// - Returns: whether the driver's thread need not look at it sooner than it will.
+    private func sendPromptly(_ served: ServedConnection) -> Bool {
+        let due: Instant = unsafe served.box.with { core in
+            var now = MonotonicClock.now()
+            let left = transmit(of: &core, atMost: SocketSet.promptSends, now: &now)
+            guard left > 0, !core.isClosed else { return .zero }
+            takeNews(of: &core, served)
+            return min(unsafe served.box.due, core.pollTimeout(now: now))
+        }
+        unsafe served.box.due = due
+        return pendingEvents.isEmpty && min(due, samplesDue) >= waitsUntil
+    }
+
+    /// Sends datagrams of a connection; returns how many more sends were allowed.
+    private func transmit(
+        of core: inout Connection, atMost limit: Int, now: inout Instant
+    ) -> Int {
+        var left = limit
+        while left > 0,
+            let transmit = unsafe core.pollTransmit(into: sockets.transmitBuffer, now: now)
+        {
+            left -= 1
+            if let trouble = sockets.send(transmit) {
+                ServerDriver.report(trouble, transmit, &core, now)
+            }
+            now = MonotonicClock.now()
+        }
+        return left
+    }
+
+    private func takeNews(of core: inout Connection, _ served: ServedConnection) {
+        core.drainRecords { onRecord(served, $0) }
+        // The end is the last event of a connection.
+        while unsafe !served.hasEnded, let event = core.pollEvent() {
+            pendingEvents.append((served, event))
+            if case .closed = event { unsafe served.hasEnded = true }
+        }
+        if isRecording { samplesDue = min(samplesDue, core.sampleTimeout) }
+    }
+
     // MARK: the driver's thread
 
     /// Works until the end, and then gives the addresses free, however long this object lives.
@@ -153,6 +208,7 @@ public final class ServerDriver: @unchecked Sendable {
         while true {
             lock.lockAsDriver()
             let deadline = isStopping ? nil : round()
+            waitsUntil = deadline ?? .zero
             let events = pendingEvents
             pendingEvents.removeAll(keepingCapacity: true)
             let ended = gone
@@ -247,19 +303,8 @@ public final class ServerDriver: @unchecked Sendable {
             var now = start
             core.setUTCOffset(utcOffset)
             if core.pollTimeout(now: now) <= now { core.handleTimeout(now: now) }
-            while let transmit = unsafe core.pollTransmit(into: sockets.transmitBuffer, now: now) {
-                if let trouble = sockets.send(transmit) {
-                    ServerDriver.report(trouble, transmit, &core, now)
-                }
-                now = MonotonicClock.now()
-            }
-            core.drainRecords { onRecord(served, $0) }
-            // The end is the last event of a connection.
-            while unsafe !served.hasEnded, let event = core.pollEvent() {
-                pendingEvents.append((served, event))
-                if case .closed = event { unsafe served.hasEnded = true }
-            }
-            if isRecording { samplesDue = min(samplesDue, core.sampleTimeout) }
+            _ = transmit(of: &core, atMost: .max, now: &now)
+            takeNews(of: &core, served)
             return core.isClosed ? nil : core.pollTimeout(now: now)
         }
         if due == nil {
@@ -293,7 +338,7 @@ public final class ServedConnection: Sendable {
     /// The facts that do not change while it lives.
     public let facts: SessionFacts
     nonisolated(unsafe) let box: ConnectionBox
-    /// Whether its end was reported; used only on the driver's thread.
+    /// Whether its end was reported; used with the driver's lock.
     nonisolated(unsafe) var hasEnded = false
     private let driver: ServerDriver
 
@@ -309,5 +354,10 @@ public final class ServedConnection: Sendable {
         _ body: (inout Connection, Instant) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         try driver.with(self, body)
+    }
+
+    /// As `with`, for reading only.
+    public func read<Result>(_ body: (borrowing Connection, Instant) -> Result) -> Result {
+        driver.read(self, body)
     }
 }

@@ -14,6 +14,8 @@ struct SocketSet: ~Copyable {
     static let watcherToken: UInt64 = 1 << 32
     /// The most receive calls on one socket before the others get a turn.
     private static let receiveRounds = 4
+    /// The most sends on the thread of a caller, which has other things to do.
+    static let promptSends = 4
     /// How often to wait for a full send buffer; then the datagrams are dropped, as on a network.
     private static let sendRetries = 8
 

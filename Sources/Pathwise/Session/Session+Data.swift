@@ -79,20 +79,45 @@ extension Session {
         lengths.removeAll(keepingCapacity: true)
         while true {
             let hasEnded = hub.reason != nil
-            link.with { connection, _ in
-                var used = 0
-                while let length = connection.nextMessageLength, length <= buffer.count - used,
-                    let taken = connection.receiveMessage(
-                        into: UnsafeMutableRawBufferPointer(rebasing: buffer[used...]))
-                {
-                    used += taken
-                    lengths.append(taken)
-                }
-            }
+            takeMessages(into: buffer, lengths: &lengths)
             if !lengths.isEmpty { return true }
             if hasEnded || Task.isCancelled { return false }
             await hub.wait(for: .message)
         }
+    }
+
+    /// Moves the messages that have arrived into a buffer, as `receiveMessages` does, but does not
+    /// wait for one.
+    package func takeMessages(
+        into buffer: UnsafeMutableRawBufferPointer, lengths: inout [Int]
+    ) {
+        lengths.removeAll(keepingCapacity: true)
+        link.with { connection, _ in
+            var used = 0
+            while let length = connection.nextMessageLength, length <= buffer.count - used,
+                let taken = connection.receiveMessage(
+                    into: UnsafeMutableRawBufferPointer(rebasing: buffer[used...]))
+            {
+                used += taken
+                lengths.append(taken)
+            }
+        }
+    }
+
+    /// Waits until messages may have arrived, for a caller of `takeMessages`.
+    ///
+    /// - Returns: false if the session has ended: there are no messages but those of now.
+    package func waitForMessages() async -> Bool {
+        if hub.reason != nil || Task.isCancelled { return false }
+        await hub.wait(for: .message)
+        return true
+    }
+
+    /// Calls `observer` on the driver's thread, which it must not hold up, for messages that arrive.
+    ///
+    /// It returns whether it has taken them all; if not, whoever waits for messages is told.
+    package func observeMessages(_ observer: @escaping @Sendable () -> Bool) {
+        hub.observeMessages(observer)
     }
 
     /// The numbers of messages of this side that were lost, from now on; see `messageLost`.

@@ -37,7 +37,7 @@ enum SessionLink: Sendable {
     func read<Result>(_ body: (borrowing Connection, Instant) -> Result) -> Result {
         switch self {
         case .client(let driver): driver.read(body)
-        case .server(let served): served.with { connection, now in body(connection, now) }
+        case .server(let served): served.read(body)
         }
     }
 }

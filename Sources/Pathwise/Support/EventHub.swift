@@ -46,6 +46,8 @@ final class EventHub: Sendable {
         var streams: Set<StreamID> = []
         /// Who is told at once what happens to a stream; nobody waits for such a stream.
         var observers: [StreamID: @Sendable (SessionStream.News) -> Void] = [:]
+        /// Takes messages at once; returns false if it leaves them to whoever waits for them.
+        var messageObserver: (@Sendable () -> Bool)?
         var reason: CloseReason?
         var next = 0
 
@@ -76,7 +78,9 @@ final class EventHub: Sendable {
             signal(.writable(stream))
             signal(.delivered(stream))
         case .streamDelivered(let stream): signal(.delivered(stream))
-        case .messageReceived: signal(.message)
+        case .messageReceived:
+            if let observer = state.withLock({ $0.messageObserver }), observer() { return }
+            signal(.message)
         case .closed(let reason): end(reason)
         case .pathChanged, .pathMoved, .messageDelivered, .messageExpired, .keysChanged,
             .policyGuard, .modelReplaced, .modelRefused:
@@ -108,6 +112,7 @@ final class EventHub: Sendable {
             let all = (state.waiting.values.flatMap { $0 }, Array(state.observers.values))
             state.waiting.removeAll()
             state.observers.removeAll()
+            state.messageObserver = nil
             return all
         }
         for waiter in waiters { waiter.continuation.resume() }
@@ -158,6 +163,12 @@ final class EventHub: Sendable {
             return state.reason != nil
         }
         if hasEnded { observer(.ended) }
+    }
+
+    /// Tells `observer` at once that messages have arrived; whoever waits for messages hears of them
+    /// only if it returns false.
+    func observeMessages(_ observer: @escaping @Sendable () -> Bool) {
+        state.withLock { if $0.reason == nil { $0.messageObserver = observer } }
     }
 
     /// Notes that the stream has no owner any more.

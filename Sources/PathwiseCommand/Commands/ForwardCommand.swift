@@ -88,7 +88,7 @@ struct ForwardCommand: AsyncParsableCommand {
         help: ArgumentHelp(
             "Keep the session for this time without a packet from the server, 500ms to 1h. The "
                 + "lower value of both sides counts.", valueName: "time"))
-    var hold = "10min"
+    var hold = "15min"
 
     @Option(
         help: ArgumentHelp(

@@ -1,4 +1,5 @@
 import Glibc
+import PathTelemetry
 import Synchronization
 import Testing
 
@@ -78,6 +79,30 @@ final class TwoHosts {
 
     func set(_ link: String, _ state: String) {
         _ = Self.shell("ip -n \(client) link set \(link) \(state)")
+    }
+
+    /// Gives the client's ends of all links other addresses, after a time without any.
+    func replaceAddresses(after pause: UInt32, _ host: Int) {
+        for link in links { _ = Self.shell("ip -n \(client) addr flush dev \(link)") }
+        usleep(pause)
+        for (index, link) in links.enumerated() {
+            _ = Self.shell(
+                "ip -n \(client) addr add 192.0.2.\(64 * index + host)/26 dev \(link)")
+        }
+    }
+
+    /// Calls a closure on a thread of its own whose new sockets belong to a host.
+    static func onThread(of host: String, _ body: @escaping @Sendable () -> Void) throws {
+        try WorkerThread(named: "host") {
+            let space = open("/run/netns/\(host)", O_RDONLY | O_CLOEXEC)
+            defer { close(space) }
+            // It is a GNU extension, which Glibc's module leaves out; 0 allows any kind.
+            guard let symbol = dlsym(nil, "setns") else { return }
+            let enter = unsafeBitCast(
+                symbol, to: (@convention(c) (Int32, Int32) -> Int32).self)
+            guard space >= 0, enter(space, 0) == 0 else { return }
+            body()
+        }.detach()
     }
 
     /// Bytes that the client's ends of the links have sent, by the kernel's count.

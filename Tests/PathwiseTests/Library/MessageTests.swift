@@ -40,6 +40,29 @@ import Testing
         }
     }
 
+    /// On an idle session a message is on its way when `sendMessage` returns: no thread has to be
+    /// woken for it.
+    @Test func messagesAreSentAtOnce() async throws {
+        let pair = try SessionPair()
+        let session = try await Session.connect(pair.options())
+        defer { withExtendedLifetime(pair.server) {} }
+        let usable = { session.status().paths.filter { $0.snapshot.state == .active }.count }
+        for _ in 0..<1000 where usable() < 2 { try await Task.sleep(for: .milliseconds(5)) }
+        func sent() -> UInt64 {
+            session.status().paths.reduce(0) { $0 + $1.statistics.bytesSent }
+        }
+        var atOnce = 0
+        for _ in 0..<20 {
+            try await Task.sleep(for: .milliseconds(2))
+            let before = sent()
+            try session.sendMessage([UInt8](repeating: 7, count: 1000), deadline: .seconds(5))
+            if sent() >= before + 1000 { atOnce += 1 }
+        }
+        #expect(atOnce == 20)
+        await session.close()
+        await pair.server.close()
+    }
+
     @Test func eachArrivesOnceInBothDirections() async throws {
         let count = 600
         let pair = try SessionPair()

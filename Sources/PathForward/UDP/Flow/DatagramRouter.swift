@@ -10,8 +10,8 @@ import Synchronization
 /// It is the only reader of the session's messages. Both sides make one for each session; it ends
 /// with the session, and the flows go on in the next one.
 final class DatagramRouter: Sendable {
-    /// Bytes of messages that are read at once.
-    private static let batchBytes = 128 << 10
+    /// Messages that follow sooner are read by a task.
+    private static let shortest = TimeDelta.microseconds(100)
     /// Numbers of messages whose flow is remembered, more than are ever outstanding.
     private static let remembered = 8192
 
@@ -34,6 +34,7 @@ final class DatagramRouter: Sendable {
     /// Of the peer; nil for no limit.
     private let allowance: Allowance?
     private let state: Mutex<State>
+    private let reader = Mutex(MessageReader())
     /// The flow of each message sent, by its number modulo `remembered`.
     private let owners = Mutex<[UInt64]>([])
 
@@ -227,24 +228,37 @@ final class DatagramRouter: Sendable {
 
     // MARK: receiving
 
+    /// Reads messages until the session ends.
+    ///
+    /// Single ones are read on the driver's thread, since to wake a task takes longer than to pass a
+    /// datagram on. When they come close together, this task reads them beside the driver.
     private func read() async {
-        let space = DatagramFlow.prefix
-        let room = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: space + DatagramRouter.batchBytes, alignment: 16)
-        defer { room.deallocate() }
-        let buffer = UnsafeMutableRawBufferPointer(rebasing: room[space...])
-        var lengths: [Int] = []
-        while await session.receiveMessages(into: buffer, lengths: &lengths) {
-            let now = MonotonicClock.now()
-            var start = 0
-            for length in lengths {
-                dispatch(
-                    UnsafeMutableRawBufferPointer(rebasing: buffer[start..<start + length]),
-                    now: now)
-                start += length
+        session.observeMessages { [weak self] in self?.readHere() ?? false }
+        var mayGoOn = true
+        while mayGoOn {
+            mayGoOn = await session.waitForMessages()
+            reader.withLock { reader in
+                while reader.take(from: session) { dispatch(&reader) }
             }
         }
         end()
+    }
+
+    /// Passes on what has arrived, unless the last time was a moment ago.
+    private func readHere() -> Bool {
+        reader.withLockIfAvailable { reader in
+            guard MonotonicClock.now() - reader.readAt > DatagramRouter.shortest,
+                reader.take(from: session)
+            else { return false }
+            dispatch(&reader)
+            return reader.hasAll
+        } ?? false
+    }
+
+    private func dispatch(_ reader: inout MessageReader) {
+        let now = MonotonicClock.now()
+        reader.forEach { dispatch($0, now: now) }
+        reader.readAt = MonotonicClock.now()
     }
 
     private func dispatch(_ message: UnsafeMutableRawBufferPointer, now: Instant) {

@@ -95,7 +95,7 @@ extension Session {
             do {
                 return try open()
             } catch SessionError.stream(.streamLimit) {
-                try? await Task.sleep(for: .milliseconds(1))
+                try await Task.sleep(for: .milliseconds(1))
             }
         }
     }

@@ -99,7 +99,7 @@ struct ServeCommand: AsyncParsableCommand {
         help: ArgumentHelp(
             "Keep a session for this time without a packet from its client, 500ms to 1h.",
             valueName: "time"))
-    var hold = "10min"
+    var hold = "15min"
 
     @Option(
         help: ArgumentHelp(
