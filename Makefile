@@ -10,17 +10,19 @@
 #   make docs      build the documentation of the library; a warning is an error
 #   make models    record over emulated links and train models/default.safetensors (2 minutes)
 #   make bench     set up and run the benchmarks of Benchmarks/ (they print figures)
+#   make bench-links  the command over emulated links beside kernel MPTCP (root, ../shared/testbed)
 #   make bench-coverage  measure the coverage of the intervals of `evaluate`
 #   make format    format all Swift files in place
 #   make clean     remove all build products
 #
 # Variables: DEMO="--seconds 20 --report demo.html" (arguments of the demo),
+# LINKS="bulk S1 jit_20" (what bench-links measures; all takes hours),
 # FILTER=Name (only tests whose name matches), JOBS=2 (compilers at once).
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check lint examples docs models bench bench-coverage format clean
+.PHONY: help setup build demo test check lint examples docs models bench bench-links bench-coverage format clean
 
 # The libraries that the rooms link, the compiler of their C parts, and `ip` for the tests in
 # network namespaces, which only root runs.
@@ -111,6 +113,10 @@ models: build
 
 bench: setup
 	$(MAKE) --no-print-directory -C Benchmarks
+
+# The real command over emulated links beside kernel MPTCP; root. LINKS="bulk S1 jit_20" selects.
+bench-links: build
+	Benchmarks/links/links.py $(or $(LINKS),all)
 
 bench-coverage: setup
 	$(MAKE) --no-print-directory -C Benchmarks/evaluation coverage

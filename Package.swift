@@ -119,7 +119,7 @@ let package = Package(
         .testTarget(
             name: "PathTraceTests",
             dependencies: ["PathTrace", "PathTelemetry", "PathLearning", "CSQLite"],
-            exclude: ["Recordings"]),
+            exclude: ["Recordings", "Golden"]),
         .testTarget(
             name: "PathEvaluationTests",
             dependencies: [

@@ -1,5 +1,5 @@
 internal import PathNetwork
-public import PathTransport
+internal import PathTransport
 
 /// One rule of what may be connected to, or listened on: `HOST:PORT` or `CIDR:PORTS`.
 ///

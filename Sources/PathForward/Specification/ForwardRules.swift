@@ -1,5 +1,5 @@
 internal import PathNetwork
-public import PathTransport
+internal import PathTransport
 
 /// What a peer may have this side connect to, and listen on.
 public struct ForwardRules: Hashable, Sendable {

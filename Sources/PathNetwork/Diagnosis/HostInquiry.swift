@@ -80,9 +80,9 @@ public enum HostInquiry {
             _ = unsafe poll(&wait, 1, 20)
             guard case .received = receiver.receive(into: &batch) else { continue }
             for index in 0..<batch.count {
-                let message = unsafe batch.message(index)
-                unsafe received += message.bytes.count
-                if unsafe message.segmentCount > 1 { isJoined = true }
+                let message = batch.message(index)
+                received += message.bytes.count
+                if message.segmentCount > 1 { isJoined = true }
             }
         }
         return (sender.usesSegmentation, isJoined)

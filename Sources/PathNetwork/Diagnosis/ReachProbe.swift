@@ -64,7 +64,7 @@ public struct ReachProbe: Sendable {
             reportedMTU = limit
             return
         }
-        let found = ReachProbe.listen(
+        let found = unsafe ReachProbe.listen(
             until: MonotonicClock.now() + .milliseconds(500), &socket, &batch
         ) { _ in false }
         if case .fault(let fault) = found, case .tooBig(let limit) = fault.kind {
@@ -82,7 +82,7 @@ public struct ReachProbe: Sendable {
             answer = .unreachable(code)
             return true
         }
-        let found = ReachProbe.listen(
+        let found = unsafe ReachProbe.listen(
             until: start + ReachProbe.patience, &socket, &batch
         ) { unsafe question.isAnswer($0) }
         switch found {

@@ -5,7 +5,7 @@ internal import Synchronization
 ///
 /// The driver lets callers go first: when busy it holds the lock nearly all the time, and with a
 /// plain mutex callers would starve.
-final class DriverLock: @unchecked Sendable {
+@safe final class DriverLock: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let waiting = Atomic<Int>(0)
 

@@ -3,7 +3,7 @@ internal import PathTelemetry
 internal import PathTransport
 
 /// The sockets of one driver thread, and the buffers for packets.
-struct SocketSet: ~Copyable {
+@safe struct SocketSet: ~Copyable {
     /// One socket; a socket keeps its number while it lives.
     private final class Slot {
         var socket: UDPSocket

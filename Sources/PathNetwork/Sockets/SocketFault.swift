@@ -1,6 +1,6 @@
 internal import CLinuxUDP
 internal import Glibc
-public import PathTransport
+internal import PathTransport
 
 /// A report of the network, or of this host, about a datagram that was sent earlier.
 ///

@@ -65,29 +65,13 @@ extension Session {
         }
     }
 
-    /// Waits for messages of the peer, and moves as many as fit into a buffer, one after the other.
+    /// Moves the messages that have arrived, as many as fit, into a buffer, one after the other.
     ///
-    /// It takes messages away from `messages`: use one of the two, in one task.
+    /// It takes messages away from `messages`: use one of the two.
     ///
     /// - Parameters:
     ///   - buffer: of 65,536 bytes at least, the size of the largest message.
     ///   - lengths: is replaced by the length of each message in the buffer.
-    /// - Returns: false if the session has ended, or the task is cancelled.
-    public func receiveMessages(
-        into buffer: UnsafeMutableRawBufferPointer, lengths: inout [Int]
-    ) async -> Bool {
-        lengths.removeAll(keepingCapacity: true)
-        while true {
-            let hasEnded = hub.reason != nil
-            takeMessages(into: buffer, lengths: &lengths)
-            if !lengths.isEmpty { return true }
-            if hasEnded || Task.isCancelled { return false }
-            await hub.wait(for: .message)
-        }
-    }
-
-    /// Moves the messages that have arrived into a buffer, as `receiveMessages` does, but does not
-    /// wait for one.
     package func takeMessages(
         into buffer: UnsafeMutableRawBufferPointer, lengths: inout [Int]
     ) {

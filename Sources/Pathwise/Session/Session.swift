@@ -1,4 +1,4 @@
-public import PathLearning
+internal import PathLearning
 internal import PathNetwork
 internal import PathTelemetry
 public import PathTransport

@@ -1,6 +1,6 @@
 internal import PathNetwork
 public import PathTelemetry
-public import PathTransport
+internal import PathTransport
 
 /// The bytes and packets of one path, for rates, caps and comparison with the system's counters.
 public struct PathCounters: Hashable, Sendable {

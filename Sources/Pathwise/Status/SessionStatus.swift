@@ -1,4 +1,4 @@
-public import PathTelemetry
+internal import PathTelemetry
 public import PathTransport
 
 /// The status of a session at one moment, for users.

@@ -1,4 +1,4 @@
-public import PathTelemetry
+internal import PathTelemetry
 internal import PathNetwork
 internal import PathTransport
 internal import Synchronization
