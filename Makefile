@@ -28,6 +28,16 @@ SHELL := /bin/bash
 # network namespaces, which only root runs.
 PACKAGES := libopenblas-dev libssl-dev libsqlite3-dev pkg-config gcc libc6-dev make iproute2
 
+# All tests of a process share a few threads. Those that wait for sockets would wait for minutes
+# behind those that compute or wait for programs, so each kind has a process of its own.
+SOCKET_TESTS := ^(PathForwardTests|PathNetworkTests|PathwiseTests)\.
+PROGRAM_TESTS := ^CommandTests\.
+define RUN_ALL_TESTS
+swift test --skip-build $(TEST_FLAGS) --skip '$(SOCKET_TESTS)' --skip '$(PROGRAM_TESTS)'
+	swift test --skip-build $(TEST_FLAGS) --filter '$(SOCKET_TESTS)'
+	swift test --skip-build $(TEST_FLAGS) --filter '$(PROGRAM_TESTS)'
+endef
+
 JOBS ?= $(shell nproc)
 DEMO ?=
 FILTER ?=
@@ -82,7 +92,7 @@ demo: build
 
 test: setup
 	swift build --build-tests -j $(JOBS) $(TEST_FLAGS)
-	swift test --skip-build $(TEST_FLAGS) $(if $(FILTER),--filter '$(FILTER)')
+	$(if $(FILTER),swift test --skip-build $(TEST_FLAGS) --filter '$(FILTER)',$(RUN_ALL_TESTS))
 
 check: lint test
 

@@ -4,6 +4,7 @@
     links.py bulk      [SCENARIO...]   Mbit/s of payload without the first 2 s, and the longest gap
     links.py transfer  [SCENARIO...]   1 MB on a new session: ms from the first datagram to the last byte
     links.py messages  [SCENARIO...]   1200 B each 4.8 ms through `forward udp`: one-way delay in ms
+    links.py shared                    two paths and one kernel TCP flow over one link of 20 Mbit/s: our share
     links.py all                       the tables of docs/measurements.md (hours)
 
 Options: --seeds 1,2,3   --seconds 20   --send "OPTIONS OF SEND"   --no-peers   --json
@@ -216,6 +217,38 @@ def messages(bed, seconds, options):
                 "late": result.get("late_share"), "bytes": sent / (result["sent"] * 1228)}
 
 
+def shared(bed, algorithm, options):
+    """Two paths over the first link beside a kernel TCP flow; the rates of the same 20 s."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, host = pathlib.Path(name), bed.addresses[0]
+        pair = keys(folder)
+        ports = [f"{host}:4433", f"{host}:4434"]
+        receiver = bed.start("b", PATHWISE, "receive", "--listen", ports[0], "--listen", ports[1], "--key",
+                             str(folder / "server"), "--allow", pair["client"], "--output", "-", "--once",
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        meter = subprocess.Popen([*REAL_TIME, str(BED / "build/meter"), "5", "25"], stdin=receiver.stdout,
+                                 stdout=subprocess.PIPE, text=True)
+        receiver.stdout.close()
+        rival = bed.start("b", str(BED / "build/traffic"), "recv", "--proto", "tcp", "--cc", algorithm,
+                          stdout=subprocess.PIPE, text=True)
+        time.sleep(0.7)
+        bed.call("zero")
+        zeros = subprocess.Popen(["timeout", "28", "cat", "/dev/zero"], stdout=subprocess.PIPE)
+        paths = [word for name, place in zip("ab", ports) for word in ("--path", f"{name}=p1>{place}")]
+        sender = bed.start("a", PATHWISE, "send", "--to", ports[0], "--to", ports[1], *paths, "--key",
+                           str(folder / "client"), "--peer", pair["server"], *options, "-", stdin=zeros.stdout,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        zeros.stdout.close()
+        time.sleep(1)
+        bed.start("a", str(BED / "build/traffic"), "bulk", "--proto", "tcp", "--cc", algorithm, "--host", host,
+                  "--seconds", "27", stdout=subprocess.DEVNULL).wait(60)
+        sender.wait(60)
+        zeros.wait()
+        ours = json.loads(meter.communicate(timeout=30)[0])["mbps"]
+        theirs = json.loads(rival.communicate(timeout=30)[0].splitlines()[-1])["steady_mbps"]
+        return {"mbps": ours, "tcp_mbps": theirs, "share": ours / (ours + theirs)}
+
+
 def peer(scenario, kind, algorithm, seeds, seconds):
     """Kernel MPTCP, seeds 1 to the number of seeds."""
     name = {"bulk": "bulk", "transfer": "xfer1M", "messages": "msg"}[kind]
@@ -246,6 +279,19 @@ def spread(rows, name):
         return "-"
     text = show(statistics.median(values))
     return text if len(values) == 1 else f"{text} [{show(min(values))}-{show(max(values))}]"
+
+
+def measure_shared(arguments):
+    for algorithm in ("cubic", "bbr"):
+        found = []
+        for seed in arguments.seeds:
+            with Bed("S1", seed) as bed:
+                found.append(shared(bed, algorithm, shlex.split(arguments.send)))
+        if arguments.json:
+            print(json.dumps({"kind": "shared", "rival": algorithm, "runs": found}), flush=True)
+        else:
+            cells = ", ".join(f"{name} {spread(found, name)}" for name in ("mbps", "tcp_mbps", "share"))
+            print(f"shared    beside TCP {algorithm:7} pathwise     {cells}", flush=True)
 
 
 FIGURES = {"bulk": ["mbps", "mean_mbps", "gap_ms"], "transfer": ["ms", "process_ms"],
@@ -283,7 +329,7 @@ def measure(kind, scenario, arguments):
 
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
-    parser.add_argument("kind", choices=["bulk", "transfer", "messages", "all"])
+    parser.add_argument("kind", choices=["bulk", "transfer", "messages", "shared", "all"])
     parser.add_argument("scenarios", nargs="*")
     parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=[1, 2, 3])
     parser.add_argument("--seconds", type=int)
@@ -300,7 +346,9 @@ def main():
     everything = [name for group in SCENARIOS.values() for name in group]
     wanted = {"bulk": everything, "transfer": ["S1", "S2", "S3"],
               "messages": [*SCENARIOS["core"], *SCENARIOS["failures"]]}
-    for kind in wanted if arguments.kind == "all" else [arguments.kind]:
+    if arguments.kind in ("shared", "all"):
+        measure_shared(arguments)
+    for kind in wanted if arguments.kind == "all" else [arguments.kind] if arguments.kind in wanted else []:
         for scenario in [name for word in arguments.scenarios for name in SCENARIOS.get(word, [word])] or wanted[kind]:
             try:
                 measure(kind, scenario, arguments)

@@ -19,7 +19,7 @@ struct MessageLatency {
         case ("keys", 1):
             for _ in 0..<2 {
                 let key = try PrivateKey.generate()
-                print(key.base64, key.publicKey.base64)
+                print(try key.base64, try key.publicKey.base64)
             }
         case ("receive", 4...):
             guard let (key, peer) = keys(arguments) else { fail("not a key") }

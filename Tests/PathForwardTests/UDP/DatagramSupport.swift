@@ -56,7 +56,7 @@ final class Program: Sendable {
     /// Sends a datagram and waits for one answer, on a thread of its own.
     func ask(
         _ bytes: [UInt8], _ remote: SocketAddress, trafficClass: UInt8 = 0,
-        patience: TimeDelta = .seconds(60)
+        patience: TimeDelta = .seconds(150)
     ) async throws -> Received? {
         try await blocking { [self] in
             _ = send(bytes, to: remote, trafficClass: trafficClass)
