@@ -167,30 +167,41 @@ fault() {
     esac
 }
 
+# Resident memory of both sides each second, as long as they run.
+watch_memory() {
+    while [ -d "/proc/$1" ] && [ -d "/proc/$2" ]; do
+        echo "$(memory "$1") $(memory "$2")"
+        sleep 1
+    done
+}
+
+# median FILE COLUMN FIRST LAST: of the lines from FIRST to LAST.
+median() { sed -n "$3,$4p" "$1" | awk -v c="$2" '{ print $c }' | sort -n | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }'; }
+
 measure_soak() {
     has python3 || return 0
-    local seconds=${SOAK:-600} host=2 start=$SECONDS early_a=0 early_b=0 faults=0
+    local seconds=${SOAK:-600} host=2 start=$SECONDS faults=0 fds_a fds_b early late
     RANDOM=13
     forward_echo
     sleep 1
     run soak a python3 "$here/soak.py" 127.0.0.1:7778 127.0.0.1:7779 "$seconds"
+    watch_memory "$forward_pid" "$serve_pid" > "$work/memory" &
+    running+=($!)
     start=$SECONDS
     while [ $((SECONDS - start)) -lt $((seconds - 15)) ]; do
         sleep $((RANDOM % 8 + 2))
         fault
         faults=$((faults + 1))
-        if [ "$early_a" = 0 ] && [ $((SECONDS - start)) -ge $((seconds / 5)) ]; then
-            early_a=$(memory "$forward_pid"); early_b=$(memory "$serve_pid")
-        fi
     done
-    local late_a late_b fds_a fds_b
-    late_a=$(memory "$forward_pid"); late_b=$(memory "$serve_pid")
     fds_a=$(descriptors "$forward_pid"); fds_b=$(descriptors "$serve_pid")
     wait "$soak_pid" || true
-    sleep 3
+    # Buffers are full during faults, so each figure is the median of half a minute.
+    early=$((seconds / 5)); late=$((seconds - 35))
     echo "soak of $seconds s, $faults faults: $(cat "$work/soak.log");" \
-        "resident memory after a fifth and at the end: client $early_a and $late_a kB, server $early_b and $late_b kB;" \
-        "descriptors during and after: client $fds_a and $(descriptors "$forward_pid"), server $fds_b and $(descriptors "$serve_pid")"
+        "resident memory after a fifth and at the end:" \
+        "client $(median "$work/memory" 1 "$early" $((early + 30))) and $(median "$work/memory" 1 "$late" $((late + 30))) kB," \
+        "server $(median "$work/memory" 2 "$early" $((early + 30))) and $(median "$work/memory" 2 "$late" $((late + 30))) kB;" \
+        "descriptors during and after: client $fds_a and $(sleep 3; descriptors "$forward_pid"), server $fds_b and $(descriptors "$serve_pid")"
     stop_all
 }
 
