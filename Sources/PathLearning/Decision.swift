@@ -269,10 +269,12 @@ public struct Outcome: Sendable {
     public var bytes: PathBytes
     /// When the outcome closed.
     public var closedAt: Instant
+    /// The path that was chosen for the burst; nil if it is not recorded.
+    public var path: PathID?
 
     public init(
         decision: UInt64, delivery: Double?, isLate: Bool, deadline: Double, packets: Int,
-        lostPackets: Int, bytes: PathBytes = PathBytes(), closedAt: Instant
+        lostPackets: Int, bytes: PathBytes = PathBytes(), closedAt: Instant, path: PathID? = nil
     ) {
         self.decision = decision
         self.delivery = delivery
@@ -282,6 +284,7 @@ public struct Outcome: Sendable {
         self.lostPackets = lostPackets
         self.bytes = bytes
         self.closedAt = closedAt
+        self.path = path
     }
 }
 

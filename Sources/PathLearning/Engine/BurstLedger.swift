@@ -264,7 +264,7 @@ struct BurstLedger: Sendable {
                         decision: number, delivery: delivery?.seconds, isLate: delivery == nil,
                         deadline: open.burst.deadline.seconds, packets: open.packets,
                         lostPackets: min(open.lost, open.packets), bytes: open.bytes,
-                        closedAt: now)))
+                        closedAt: now, path: open.path)))
         }
         dropClosed()
     }

@@ -254,6 +254,6 @@ extension Connection {
         paths.handleReply(index, now: now, &news)
         paths.watchSilence(
             probedEach: configuration.failedProbeInterval, now: now, &session, &news)
-        session.reportOutcomes(&news)
+        session.reportOutcomes(&paths, &news)
     }
 }

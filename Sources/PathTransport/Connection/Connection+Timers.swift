@@ -87,7 +87,7 @@ extension Connection {
             session.engine.handleTimeout(now: now, grace: paths.answerTimes)
         }
         session.expireMessages(now: now, &news)
-        session.reportOutcomes(&news)
+        session.reportOutcomes(&paths, &news)
         paths.takeOver(&session)
         session.streams.freeIdleMemory(now: now)
         if protection?.wantsChange(now: now) == true { changeKeys(now: now) }

@@ -21,6 +21,10 @@ public struct PathStatistics: Sendable {
     var replayed: UInt64 = 0
     /// Decisions that chose this path.
     public var decisions: UInt64 = 0
+    /// Bursts that were sent on this path first and whose outcome is known, and how many of them
+    /// arrived after their deadline or never.
+    public var outcomes: UInt64 = 0
+    public var lateOutcomes: UInt64 = 0
     public var failovers: UInt64 = 0
 
     public init() {}

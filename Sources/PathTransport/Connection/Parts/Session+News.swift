@@ -22,9 +22,13 @@ extension Session {
     }
 
     /// Passes new outcomes, from which the policy has learned, to the recorder.
-    mutating func reportOutcomes(_ news: inout ConnectionNews) {
+    mutating func reportOutcomes(_ paths: inout PathTable, _ news: inout ConnectionNews) {
         while let outcome = engine.pollOutcome() {
             if outcome.isLate { news.statistics.lateOutcomes += 1 }
+            if let path = outcome.path, let index = paths.index(of: path) {
+                paths[index].statistics.outcomes += 1
+                if outcome.isLate { paths[index].statistics.lateOutcomes += 1 }
+            }
             if news.journal.isOpen { news.journal.append(.outcome(outcome)) }
         }
         while let event = engine.pollEvent() { news.events.append(.policyGuard(event)) }
