@@ -19,6 +19,8 @@ public final class ClientDriver: @unchecked Sendable {
     private var attempts: [PathID: PathAttempt] = [:]
     /// Paths whose user put them into reserve, or back into use, by name.
     private var standby: [String: Bool] = [:]
+    /// Names of paths that must not exist, because their caps are used up.
+    private var stopped: Set<String> = []
     private var isStopping = false
     private let planner: PathPlanner?
     private var watcher: InterfaceWatcher?
@@ -146,6 +148,28 @@ public final class ClientDriver: @unchecked Sendable {
         }
     }
 
+    /// Removes the path of a name and does not open it again, or lets it be opened again.
+    public func setStopped(_ name: String, _ isStopped: Bool) {
+        lock.lock()
+        defer {
+            lock.unlock()
+            waker.wake()
+        }
+        guard isStopped else {
+            guard stopped.remove(name) != nil else { return }
+            // A path that was left out at the start is known to the planner only.
+            if let planner, let interfaces = watcher?.interfaces {
+                wanted = planner.plans(interfaces)
+            }
+            // The next round opens it.
+            retryAt = .zero
+            connectionDue = .zero
+            return
+        }
+        guard stopped.insert(name).inserted else { return }
+        for (path, attempt) in attempts where attempt.plan.name == name { close(path) }
+    }
+
     /// Ends the thread at once; without an earlier `Connection.close` the peer is not told.
     public func stop() {
         lock.lock()
@@ -263,7 +287,8 @@ public final class ClientDriver: @unchecked Sendable {
     /// address may not be usable at once.
     private func openMissing(now: Instant) {
         retryAt = .distantFuture
-        for plan in wanted where !attempts.values.contains(where: { $0.plan == plan }) {
+        for plan in wanted where !stopped.contains(plan.name) {
+            if attempts.values.contains(where: { $0.plan == plan }) { continue }
             if (try? open(plan)) == nil { retryAt = now + ClientDriver.retryInterval }
         }
     }

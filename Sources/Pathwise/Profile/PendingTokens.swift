@@ -20,38 +20,52 @@ public struct PendingTokens: Sendable {
     }
 
     public private(set) var entries: [Entry] = []
+    /// What is wrong with each line that is no token; such a line lets nobody enrol.
+    public private(set) var problems: [StateError] = []
+    /// Those lines, which are kept for the person who wrote them.
+    private var unread: [String] = []
 
     /// Reads the file; no file is an empty list.
     ///
-    /// - Throws: `malformed` with the line, `file`.
+    /// - Throws: `file` if it cannot be read, `malformed` if it is far too large.
     public init(_ folder: StateFolder) throws(StateError) {
         let content = try folder.read(PendingTokens.fileName) ?? []
-        try self.init(content, file: folder.file(PendingTokens.fileName))
+        self.init(content, file: folder.file(PendingTokens.fileName))
     }
 
-    init(_ content: [UInt8], file: String) throws(StateError) {
+    init(_ content: [UInt8], file: String) {
         for line in StateLines(content, file: file) {
-            let form = "write PUBLIC-KEY expires=SECONDS [name=NAME], or remove the line"
-            let key = try line.publicKey(line.words[0])
-            guard line.words.count > 1, line.words[1].hasPrefix("expires="),
-                let expires = UInt64(line.words[1].dropFirst(8)), line.words.count <= 3
-            else { throw line.problem(form) }
-            var name: String?
-            if line.words.count == 3 {
-                guard line.words[2].hasPrefix("name=") else { throw line.problem(form) }
-                name = try line.name(String(line.words[2].dropFirst(5)))
+            do throws(StateError) {
+                guard entries.count < PendingTokens.limit else {
+                    throw line.problem(
+                        "there are more than \(PendingTokens.limit) tokens; remove some")
+                }
+                entries.append(try PendingTokens.entry(line))
+            } catch {
+                problems.append(error)
+                unread.append(line.words.joined(separator: " "))
             }
-            guard entries.count < PendingTokens.limit else {
-                throw line.problem("there are more than \(PendingTokens.limit) tokens; remove some")
-            }
-            entries.append(Entry(key: key, expires: expires, name: name))
         }
+    }
+
+    private static func entry(_ line: StateLines.Line) throws(StateError) -> Entry {
+        let form = "write PUBLIC-KEY expires=SECONDS [name=NAME], or remove the line"
+        let key = try line.publicKey(line.words[0])
+        guard line.words.count > 1, line.words[1].hasPrefix("expires="),
+            let expires = UInt64(line.words[1].dropFirst(8)), line.words.count <= 3
+        else { throw line.problem(form) }
+        guard line.words.count == 3 else { return Entry(key: key, expires: expires) }
+        guard line.words[2].hasPrefix("name=") else { throw line.problem(form) }
+        return Entry(
+            key: key, expires: expires,
+            name: try line.name(String(line.words[2].dropFirst(5))))
     }
 
     /// The file's content.
     func encoded() -> [UInt8] {
         var text =
             "# Tokens that were not used yet, by their public keys. Remove a line to withdraw one.\n"
+        for line in unread { text += line + "\n" }
         for entry in entries {
             text += "\(entry.key.base64) expires=\(entry.expires)"
             if let name = entry.name { text += " name=\(name)" }

@@ -23,7 +23,10 @@ public struct StateFolder: Sendable {
     public init(_ path: String, creates: Bool = true) throws(StateError) {
         self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
         guard !path.isEmpty else { throw .file(FileError(.open, "", code: ENOENT)) }
-        if creates { try StateFolder.create(self.path) }
+        if creates {
+            let code = StatePath.make(self.path)
+            guard code == 0 else { throw .file(FileError(.create, self.path, code: code)) }
+        }
         var status = stat()
         guard stat(self.path, &status) == 0 else {
             if !creates, errno == ENOENT { return }
@@ -43,17 +46,6 @@ public struct StateFolder: Sendable {
     public static func standard(creates: Bool = true) throws(StateError) -> StateFolder {
         guard let path = StatePath.standard else { throw .noHome }
         return try StateFolder(path, creates: creates)
-    }
-
-    /// Makes a folder and those above it.
-    private static func create(_ path: String) throws(StateError) {
-        guard access(path, F_OK) != 0 else { return }
-        if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
-            try create(String(path[..<slash]))
-        }
-        guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
-            throw .file(FileError(.create, "\(EscapedText(path))"))
-        }
     }
 
     /// The path of a file of this folder.

@@ -27,18 +27,12 @@ extension Session {
         _ file: String, every interval: Duration = .milliseconds(250),
         requests: @Sendable () -> UInt64 = { 0 }
     ) async {
-        var handled: FileStamp?
-        var previous: FileStamp?
-        var answered = requests()
+        var watch = FileWatch([file], requests: requests())
         while !Task.isCancelled, closeReason == nil {
-            let stamp = FileStamp(file)
-            let asked = requests()
-            if asked != answered || stamp == previous && stamp != handled {
-                answered = asked
-                handled = stamp
-                takeModel(file)
+            switch watch.look(requests: requests()) {
+            case .nothing: break
+            case .changed, .asked: takeModel(file)
             }
-            previous = stamp
             try? await Task.sleep(for: interval)
         }
     }

@@ -135,6 +135,12 @@ public final class Session: Sendable {
     /// goes and returns with its interface.
     public func setStandby(name: String, _ isStandby: Bool) { link.setStandby(name, isStandby) }
 
+    /// Removes the paths of a name, also when their interface comes back, or lets them be opened
+    /// again; a path that is removed carries nothing, not even keep-alives.
+    ///
+    /// For clients; it holds for the session.
+    public func setStopped(name: String, _ isStopped: Bool) { link.setStopped(name, isStopped) }
+
     /// The current status of the session, for users.
     public func status() -> SessionStatus {
         var status = link.read { connection, now in core.status(of: connection, now: now) }

@@ -10,6 +10,8 @@ public enum SessionError: Error, Sendable {
     case network(NetworkError)
     /// None of these interfaces of this host leads to the server.
     case noPath([NetworkInterface])
+    /// The hard caps of these paths are reached, and no other path is left.
+    case capsReached([String])
     /// No address was given: of the server, or to listen on.
     case noAddress
     /// A message cannot arrive by a deadline that has passed.
@@ -48,6 +50,9 @@ extension SessionError: CustomStringConvertible {
                 + (interfaces.isEmpty
                     ? "none" : interfaces.map(\.name).joined(separator: ", "))
                 + "); connect one, or give the paths to use"
+        case .capsReached(let names):
+            "no path is left: the caps of \(names.joined(separator: ", ")) are reached; wait for "
+                + "the next period, raise cap=, or give another --path"
         case .noAddress: "no address was given; give at least one, as HOST:PORT"
         case .deadline(let deadline):
             "a message with a deadline of \(deadline) can only be late; give one above zero"

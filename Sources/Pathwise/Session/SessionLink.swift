@@ -33,6 +33,14 @@ enum SessionLink: Sendable {
         }
     }
 
+    /// Removes a client's path for good, or lets it be opened again.
+    func setStopped(_ name: String, _ isStopped: Bool) {
+        switch self {
+        case .client(let driver): driver.setStopped(name, isStopped)
+        case .server: break
+        }
+    }
+
     /// Like `with`, for reading only.
     func read<Result>(_ body: (borrowing Connection, Instant) -> Result) -> Result {
         switch self {

@@ -60,6 +60,17 @@ public struct ClientOptions: Sendable {
         self.planner = planner
     }
 
+    /// Leaves out paths whose hard caps are reached; a planner still knows them, and `UsageMeter`
+    /// lets them be opened in the next period.
+    ///
+    /// - Parameter stopped: names of paths; `UsageMeter.stopped`.
+    /// - Throws: `capsReached` if no path is left.
+    public mutating func leaveOut(_ stopped: Set<String>) throws(SessionError) {
+        let names = plans.map(\.name).filter(stopped.contains)
+        plans.removeAll { stopped.contains($0.name) }
+        guard !plans.isEmpty || names.isEmpty else { throw .capsReached(names) }
+    }
+
     /// Uses all usable interfaces of this host, or, for a server on this host, one path to each of
     /// its addresses.
     ///

@@ -18,3 +18,43 @@ public struct FileStamp: Equatable, Sendable {
         nanoseconds = Int(status.st_mtim.tv_nsec)
     }
 }
+
+/// Notices that files were changed and have come to rest, or that somebody asks to read them again.
+public struct FileWatch: Sendable {
+    /// What a look found.
+    public enum Finding: Sendable {
+        case nothing
+        /// A file is not as it was when it was last reported, and did not change since the look
+        /// before.
+        case changed
+        /// Somebody asked, whatever the times of the files are.
+        case asked
+    }
+
+    private let files: [String]
+    private var handled: [FileStamp]
+    private var previous: [FileStamp] = []
+    private var answered: UInt64
+
+    /// - Parameters:
+    ///   - files: the paths; the first finding is `changed` once they rest.
+    ///   - requests: how many times somebody has asked so far.
+    public init(_ files: [String], requests: UInt64) {
+        self.files = files
+        handled = []
+        answered = requests
+    }
+
+    /// Looks at the files, some times a second.
+    ///
+    /// - Parameter requests: how many times somebody has asked so far.
+    public mutating func look(requests: UInt64) -> Finding {
+        let stamps = files.map { FileStamp($0) }
+        defer { previous = stamps }
+        let isAsked = requests != answered
+        guard isAsked || stamps == previous && stamps != handled else { return .nothing }
+        answered = requests
+        handled = stamps
+        return isAsked ? .asked : .changed
+    }
+}

@@ -2,17 +2,21 @@ internal import PathTelemetry
 
 /// The most bytes that a path should carry in a day, a week or a month, both directions together.
 public struct ByteCap: Hashable, Sendable {
-    /// The part of the local calendar after which counting begins anew; weeks begin on Monday.
+    /// The part of the local calendar after which counting begins again; weeks begin on Monday.
     public enum Period: String, Hashable, Sendable, CaseIterable {
         case day, week, month
     }
 
     public var bytes: UInt64
     public var period: Period
+    /// Whether the path is removed at the cap; else it becomes standby, and still carries data while
+    /// no other path works.
+    public var isHard: Bool
 
-    public init(bytes: UInt64, period: Period = .month) {
+    public init(bytes: UInt64, period: Period = .month, isHard: Bool = false) {
         self.bytes = bytes
         self.period = period
+        self.isHard = isHard
     }
 }
 
@@ -33,6 +37,9 @@ public struct CapUse: Hashable, Sendable {
 
     /// Whether nothing of the cap is left.
     public var isReached: Bool { used >= cap.bytes }
+
+    /// Whether 80 % or more are used.
+    var isNear: Bool { Double(used) >= 0.8 * Double(cap.bytes) }
 }
 
 extension CapUse: CustomStringConvertible {

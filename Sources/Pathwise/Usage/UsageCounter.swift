@@ -1,8 +1,11 @@
 internal import PathTelemetry
 
-/// A path's cap was reached, or a new period has begun, or counting failed.
+/// A path's cap was reached or nearly so, or a new period has begun, or counting failed.
 public enum UsageChange: Hashable, Sendable {
-    /// The path has carried its cap: it becomes standby until the period ends.
+    /// The path has carried 80 % of its cap.
+    case nearing(CapUse)
+    /// The path has carried its cap: it becomes standby until the period ends, or is removed until
+    /// then if the cap is hard.
     case reached(CapUse)
     /// A new period has begun, so the path is active again.
     case renewed(CapUse)
@@ -13,12 +16,25 @@ public enum UsageChange: Hashable, Sendable {
 extension UsageChange: CustomStringConvertible {
     public var description: String {
         switch self {
+        case .nearing(let use):
+            "path \(use.path) has used 80 % of its cap (\(use)): at the cap it is "
+                + "\(use.cap.isHard ? "stopped" : "standby") until \(use.renews)"
         case .reached(let use):
-            "path \(use.path) has reached its cap (\(use)): it is standby until \(use.renews)"
+            "path \(use.path) has reached its cap (\(use)): it is "
+                + "\(use.cap.isHard ? "stopped" : "standby") until \(use.renews)"
         case .renewed(let use): "path \(use.path) is active again: \(use)"
         case .notStored(let path, let error): "bytes of path \(path) are not stored: \(error)"
         }
     }
+}
+
+/// What has to be done with the paths of a name.
+struct UsageWish: Hashable {
+    let name: String
+    /// Whether the cap is hard: then the path is removed, and opened again in the next period.
+    let isHard: Bool
+    /// Whether its cap is reached.
+    let isHeld: Bool
 }
 
 /// Counts the bytes of paths with caps, from the counters of one session after another.
@@ -39,7 +55,8 @@ struct UsageCounter {
         var pending = UsageFile.Count()
         var flushedAt: Instant
         var isReached = false
-        /// Whether a path of that name was made standby because of the cap.
+        var isNear = false
+        /// Whether a path of that name was made standby or removed because of the cap.
         var isHeld = false
         /// The problem that was reported.
         var problem: UsageError?
@@ -126,6 +143,14 @@ struct UsageCounter {
         return changes
     }
 
+    /// Counts bytes of a name that are not of a path; returns what changed.
+    mutating func take(
+        _ more: UsageFile.Count, of name: String, today: LocalDay, now: Instant
+    ) -> [UsageChange] {
+        guard entries[name] != nil else { return [] }
+        return count(more, name, today, now) + look(name, today, now)
+    }
+
     private mutating func count(
         _ more: UsageFile.Count, _ name: String, _ today: LocalDay, _ now: Instant
     ) -> [UsageChange] {
@@ -153,9 +178,12 @@ struct UsageCounter {
         }
         guard let current = entries[name] else { return changes }
         let use = use(name, current, today)
+        entries[name]?.isNear = use.isNear
         if use.isReached != current.isReached {
             entries[name]?.isReached = use.isReached
             changes.append(use.isReached ? .reached(use) : .renewed(use))
+        } else if use.isNear, !current.isNear, !use.isReached {
+            changes.append(.nearing(use))
         }
         return changes
     }
@@ -179,20 +207,25 @@ struct UsageCounter {
         entries.keys.sorted().flatMap { flush($0, now: now) }
     }
 
-    /// The paths that should be standby and are active, or the reverse.
-    mutating func wishes(for counters: [PathCounters]) -> [(name: String, isStandby: Bool)] {
-        var wishes: [(name: String, isStandby: Bool)] = []
-        for path in counters {
-            guard let entry = entries[path.name] else { continue }
-            if entry.isReached, path.state == .active {
-                wishes.append((path.name, true))
-            } else if !entry.isReached, entry.isHeld {
-                wishes.append((path.name, false))
-            } else {
-                continue
-            }
-            entries[path.name]?.isHeld = entry.isReached
+    /// What has to be done with paths, because a cap was reached or a period has begun.
+    ///
+    /// A path that is active though it is held, as one that came back, is named again.
+    mutating func wishes(for counters: [PathCounters]) -> [UsageWish] {
+        var wishes: [UsageWish] = []
+        for (name, entry) in entries {
+            let isActive = counters.contains { $0.name == name && $0.state == .active }
+            let isWish =
+                entry.isReached ? isActive || entry.cap.isHard && !entry.isHeld : entry.isHeld
+            guard isWish else { continue }
+            wishes.append(
+                UsageWish(name: name, isHard: entry.cap.isHard, isHeld: entry.isReached))
+            entries[name]?.isHeld = entry.isReached
         }
         return wishes
+    }
+
+    /// The names whose hard caps are reached.
+    var stopped: Set<String> {
+        Set(entries.filter { $0.value.isReached && $0.value.cap.isHard }.keys)
     }
 }

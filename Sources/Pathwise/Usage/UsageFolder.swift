@@ -8,6 +8,9 @@ public enum UsageFolder {
     public static func path(state: String?) -> String? {
         (state ?? StatePath.standard).map { $0 + "/usage" }
     }
+
+    /// The folder of the counts of a server's clients.
+    public static func clients(state: String) -> String { state + "/client-usage" }
 }
 
 /// Where a user's state is.

@@ -2,7 +2,7 @@ internal import PathNetwork
 internal import PathTelemetry
 
 /// Counts the bytes of paths with caps across sessions, processes and restarts, and makes a path
-/// standby while its cap is reached.
+/// standby while its cap is reached, or removes it if the cap is hard.
 ///
 /// Call `follow` with each session of the program in turn, and `close` at the end. Counts are
 /// written after 256 kB or 10 s; a process that is killed loses no more than that, as the counters
@@ -23,8 +23,8 @@ public final class UsageMeter: Sendable {
     /// - Parameters:
     ///   - caps: by names of paths.
     ///   - folder: for one file for each path; it is made if there is none.
-    ///   - onChange: is told when a cap is reached or renewed, or counts cannot be stored; it is
-    ///     called from the meter's task.
+    ///   - onChange: is told when a cap is nearly reached, reached or renewed, or counts cannot be
+    ///     stored; it is called from the meter's task.
     /// - Throws: `UsageError` for a folder or a file that cannot be used.
     public convenience init(
         caps: [String: ByteCap], folder: String,
@@ -72,6 +72,17 @@ public final class UsageMeter: Sendable {
         return state.withLock { $0.counter.uses(on: today) }
     }
 
+    /// The paths whose hard caps are reached today; a new session must not open them.
+    public var stopped: Set<String> {
+        let today = clock.today
+        let (stopped, changes) = state.withLock { state in
+            let changes = state.counter.take([], today: today, now: MonotonicClock.now())
+            return (state.counter.stopped, changes)
+        }
+        changes.forEach { onChange($0) }
+        return stopped
+    }
+
     /// Counts the last bytes and writes them; the session goes on without being counted.
     public func close() async {
         let task = work.withLock { work in
@@ -107,15 +118,21 @@ public final class UsageMeter: Sendable {
         guard let session else { return 0 }
         let counters = session.counters()
         let today = clock.today
-        let (changes, bytes, standby) = state.withLock { state in
+        let (changes, bytes, wishes) = state.withLock { state in
             guard state.session === session else {
-                return ([UsageChange](), UInt64(0), [(String, Bool)]())
+                return ([UsageChange](), UInt64(0), [UsageWish]())
             }
             let before = state.counter.counted
             let changes = state.counter.take(counters, today: today, now: MonotonicClock.now())
             return (changes, state.counter.counted &- before, state.counter.wishes(for: counters))
         }
-        for (name, isStandby) in standby { session.setStandby(name: name, isStandby) }
+        for wish in wishes {
+            if wish.isHard {
+                session.setStopped(name: wish.name, wish.isHeld)
+            } else {
+                session.setStandby(name: wish.name, wish.isHeld)
+            }
+        }
         changes.forEach { onChange($0) }
         return bytes
     }

@@ -114,10 +114,47 @@ struct StateTests {
         let key = try PrivateKey.generate().publicKey.base64
         let content = Array(
             "# tokens\n\(line.replacing("KEY", with: key, maxReplacements: 1))\n".utf8)
-        let error = #expect(throws: StateError.self) {
-            try PendingTokens(content, file: "/f/tokens")
-        }
-        #expect(error.map { "\($0)".contains(problem) } == true, "\(String(describing: error))")
+        let tokens = PendingTokens(content, file: "/f/tokens")
+        #expect(tokens.entries.isEmpty)
+        #expect(tokens.problems.map { "\($0)".contains(problem) } == [true])
+    }
+
+    /// The other lines count, and the person who wrote the bad one finds it again.
+    @Test func aBadLineOfTokensStopsNoOther() throws {
+        let folder = try StateFolder(scratch.path + "/s")
+        let token = try add(folder, name: "van", expires: 2000)
+        let good = try #require(try folder.read("tokens"))
+        try folder.write(Array("a mistake # mine\n".utf8) + good, to: "tokens")
+        let key = token.enrolment.publicKey
+        let tokens = try PendingTokens(folder)
+        #expect(tokens.entries.map(\.key) == [key])
+        #expect(tokens.problems.count == 1)
+        _ = try add(folder, name: nil, expires: 3000)
+        #expect(try PendingTokens.take(key, from: folder, now: 1000)?.name == "van")
+        let text = String(decoding: try #require(try folder.read("tokens")), as: UTF8.self)
+        #expect(text.split(separator: "\n")[1] == "a mistake")
+        #expect(try PendingTokens(folder).entries.count == 1)
+    }
+
+    // MARK: changes of files
+
+    @Test func aFileIsReportedWhenItRests() throws {
+        let path = scratch.path + "/f"
+        write(Array("a".utf8), to: path)
+        var watch = FileWatch([path, scratch.path + "/none"], requests: 3)
+        #expect(watch.look(requests: 3) == .nothing)
+        #expect(watch.look(requests: 3) == .changed)
+        #expect(watch.look(requests: 3) == .nothing)
+        write(Array("ab".utf8), to: path)
+        #expect(watch.look(requests: 3) == .nothing)
+        write(Array("abc".utf8), to: path)
+        #expect(watch.look(requests: 3) == .nothing, "it has changed since the look before")
+        #expect(watch.look(requests: 3) == .changed)
+        #expect(watch.look(requests: 4) == .asked)
+        #expect(watch.look(requests: 4) == .nothing)
+        unlink(path)
+        #expect(watch.look(requests: 4) == .nothing)
+        #expect(watch.look(requests: 4) == .changed)
     }
 
     // MARK: profiles

@@ -64,10 +64,84 @@ import Testing
         await meter.close()
         let use = try #require(meter.uses.first)
         #expect(use.isReached && use.used > 500_000)
-        #expect(told.withLock { $0.count } == 1)
+        let reached = told.withLock { $0 }.filter { if case .reached = $0 { true } else { false } }
+        #expect(reached.count == 1)
         let file = try #require(content(of: folder.file("state/usage/sat")))
         let stored = try UsageFile.parse(file, path: "sat").reduce(0) { $0 + $1.count.total }
         #expect(stored == use.used)
+        await pair.server.close()
+        answering.cancel()
+    }
+
+    /// A path with a hard cap is removed at it, and the next session does not open it; when the cap
+    /// is lifted, it is opened.
+    @Test func aHardCapRemovesAPath() async throws {
+        let folder = Folders()
+        let pair = try SessionPair()
+        let answering = pair.answer()
+        func meter(_ bytes: UInt64) throws -> UsageMeter {
+            try UsageMeter(
+                caps: ["sat": ByteCap(bytes: bytes, isHard: true)],
+                folder: folder.file("state/usage")
+            ) { _ in }
+        }
+        let first = try meter(500_000)
+        let session = try await Session.connect(pair.options())
+        first.follow(session)
+        #expect(try await SessionPair.ask(session, 4_000_000) == "4000000")
+        for _ in 0..<500 where states(session)["sat"] == .active {
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        #expect(states(session)["sat"] ?? .closed == .closed)
+        #expect(states(session)["dsl"] == .active)
+        let before = try #require(first.uses.first).used
+        #expect(try await SessionPair.ask(session, 2_000_000) == "2000000")
+        await first.close()
+        #expect(try #require(first.uses.first).used - before < 20_000)
+        #expect(first.stopped == ["sat"])
+        await session.close()
+
+        let second = try meter(500_000)
+        var options = pair.options()
+        try options.leaveOut(second.stopped)
+        #expect(options.plans.map(\.name) == ["dsl"])
+        let next = try await Session.connect(options)
+        second.follow(next)
+        #expect(try await SessionPair.ask(next, 1_000_000) == "1000000")
+        #expect(states(next) == ["dsl": .active])
+        #expect(try #require(second.uses.first).used - before < 20_000)
+        await second.close()
+        await next.close()
+        options = pair.options(names: ["sat"])
+        do {
+            try options.leaveOut(second.stopped)
+            Issue.record("no path is left, and that is no error")
+        } catch {
+            #expect("\(error)".hasPrefix("no path is left: the caps of sat are reached; "))
+        }
+        await pair.server.close()
+        answering.cancel()
+    }
+
+    /// A path that was removed by its name comes back by it.
+    @Test func aStoppedPathIsOpenedAgain() async throws {
+        let pair = try SessionPair()
+        let answering = pair.answer()
+        let session = try await Session.connect(pair.options())
+        try await wait(session, for: ["dsl": .active, "sat": .active])
+        session.setStopped(name: "sat", true)
+        session.setStopped(name: "sat", true)
+        #expect(states(session)["sat"] ?? .closed == .closed)
+        #expect(try await SessionPair.ask(session, 1_000_000) == "1000000")
+        session.setStopped(name: "sat", false)
+        for _ in 0..<500 {
+            let active = session.status().paths.filter { $0.snapshot.state == .active }
+            if Set(active.map(\.name)) == ["dsl", "sat"] { break }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        let active = session.status().paths.filter { $0.snapshot.state == .active }
+        #expect(Set(active.map(\.name)) == ["dsl", "sat"])
+        await session.close()
         await pair.server.close()
         answering.cancel()
     }

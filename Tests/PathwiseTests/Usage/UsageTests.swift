@@ -80,6 +80,79 @@ struct UsageTests {
         #expect(third.uses(on: try day("2026-11-30")).first?.used == 1_200_000)
     }
 
+    /// The user is told at 80 % once, and at the cap once; a restart tells again.
+    @Test func eightyPercentAreTold() throws {
+        let today = try day("2026-11-29")
+        var counter = try counter(1_000_000, on: "2026-11-29")
+        #expect(counter.take(paths(799_999), today: today, now: .zero) == [])
+        let near = counter.take(paths(800_000), today: today, now: .zero)
+        #expect(
+            near.map { "\($0)" } == [
+                "path lte has used 80 % of its cap (800 kB of 1 MB a month): at the cap it is "
+                    + "standby until 2026-12-01"
+            ])
+        #expect(counter.take(paths(900_000), today: today, now: .zero) == [])
+        let reached = counter.take(paths(1_000_000), today: today, now: .zero)
+        #expect(reached.map { "\($0)".contains("has reached its cap") } == [true])
+        _ = counter.flush(now: .zero)
+        var again = try self.counter(1_200_000, on: "2026-11-29")
+        guard case .nearing(let use)? = again.take([], today: today, now: .zero).first else {
+            Issue.record("a restart at 83 % says nothing")
+            return
+        }
+        #expect(use.used == 1_000_000)
+    }
+
+    /// A hard cap asks for the removal of a path, also if it is not there, until the period ends.
+    @Test func aHardCapStopsAPath() throws {
+        let today = try day("2026-11-29")
+        var counter = try UsageCounter(
+            ["lte": ByteCap(bytes: 1_000, isHard: true)], folder: folder.path, today: today,
+            now: .zero)
+        #expect(counter.stopped.isEmpty)
+        let changes = counter.take(paths(1_000), today: today, now: .zero)
+        #expect(
+            changes.map { "\($0)" } == [
+                "path lte has reached its cap (1 kB of 1 kB a month): it is stopped until 2026-12-01"
+            ])
+        #expect(counter.stopped == ["lte"])
+        let stop = UsageWish(name: "lte", isHard: true, isHeld: true)
+        #expect(counter.wishes(for: paths(1_000)) == [stop])
+        #expect(counter.wishes(for: []).isEmpty)
+        counter.beginSession()
+        #expect(counter.wishes(for: []) == [stop], "in the next session too")
+        let next = try day("2026-12-01")
+        _ = counter.take([], today: next, now: .zero)
+        #expect(
+            counter.wishes(for: []) == [UsageWish(name: "lte", isHard: true, isHeld: false)])
+        #expect(counter.stopped.isEmpty)
+    }
+
+    /// The bytes of a client are counted over restarts of its server.
+    @Test func aClientOverRestarts() throws {
+        let clock = LocalClock.system
+        let cap = ByteCap(bytes: 1_000_000, period: .month)
+        let place = folder.file("state/client-usage")
+        let first = try ClientMeter("van", cap, place, clock)
+        #expect(first.add(500_000) == [])
+        #expect(first.close() == [])
+        let second = try ClientMeter("van", cap, place, clock)
+        #expect(second.use.used == 500_000)
+        #expect(second.add(300_000).count == 1)
+        #expect(second.add(0) == [])
+        guard case .reached(let use)? = second.add(200_000).first else {
+            Issue.record("the cap was not reached")
+            return
+        }
+        #expect(use.used == 1_000_000 && use.isReached)
+        // A killed process loses less than 256 kB.
+        let third = try ClientMeter("van", cap, place, clock)
+        #expect(third.use.used > 1_000_000 - UsageCounter.flushBytes)
+        #expect(try ClientMeter("home", cap, place, clock).use.used == 0)
+        write(Array("x\n".utf8), to: place + "/home")
+        #expect(throws: UsageError.self) { try ClientMeter("home", cap, place, clock) }
+    }
+
     /// A path is made standby while its cap is reached, also when it comes back as a new path.
     @Test func aReachedPathIsHeld() throws {
         var counter = try counter(1_000, on: "2026-11-29")
@@ -87,14 +160,14 @@ struct UsageTests {
         _ = counter.take(paths(999), today: today, now: .zero)
         #expect(counter.wishes(for: paths(999)).isEmpty)
         _ = counter.take(paths(1_000), today: today, now: .zero)
-        #expect(counter.wishes(for: paths(1_000)).map(\.isStandby) == [true])
+        #expect(counter.wishes(for: paths(1_000)).map(\.isHeld) == [true])
         var held = paths(1_000)
         held[0].state = .standby
         #expect(counter.wishes(for: held).isEmpty)
-        #expect(counter.wishes(for: paths(1_000)).map(\.isStandby) == [true])
+        #expect(counter.wishes(for: paths(1_000)).map(\.isHeld) == [true])
         let next = try day("2026-12-01")
         _ = counter.take(held, today: next, now: .zero)
-        #expect(counter.wishes(for: held).map(\.isStandby) == [false])
+        #expect(counter.wishes(for: held).map(\.isHeld) == [false])
         // Standby by the user's choice stays: it was not made so by the cap.
         #expect(counter.wishes(for: held).isEmpty)
     }

@@ -4,7 +4,8 @@ internal import PathTelemetry
 /// Answers other processes of this user that ask for the status of this one.
 ///
 /// One thread serves all of them. A process that asks for nothing, or does not read its answer, is
-/// cut off after two seconds; no more than eight are served at once, and others wait. The socket's
+/// cut off after two seconds. No more than 16 are served at once: another one takes the place of the
+/// one that has been silent for the longest time, or waits if all have asked. The socket's
 /// name exists while this process listens, and the next start removes names of killed processes.
 public final class StatusSocket: Sendable {
     private let path: String
@@ -76,7 +77,7 @@ private struct StatusService {
         var sent = 0
     }
 
-    private static let mostClients = 8
+    private static let mostClients = 16
     private static let patience = 2000
     private static let longestQuestion = 32
 
@@ -113,7 +114,10 @@ private struct StatusService {
                 tick()
                 nextTick = now + 1000
             }
-            let isFull = clients.count >= StatusService.mostClients
+            // Silent clients make room for new ones.
+            let isFull =
+                clients.count >= StatusService.mostClients
+                && clients.allSatisfy { $0.answer != nil }
             var waits = [
                 pollfd(fd: wake, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: isFull ? -1 : listener, events: Int16(POLLIN), revents: 0),
@@ -143,6 +147,12 @@ private struct StatusService {
         guard fcntl(descriptor, F_SETFL, O_NONBLOCK) == 0, UnixSocket.isTrusted(descriptor) else {
             Glibc.close(descriptor)
             return
+        }
+        if clients.count >= StatusService.mostClients,
+            let oldest = clients.firstIndex(where: { $0.answer == nil })
+        {
+            Glibc.close(clients[oldest].descriptor)
+            clients.remove(at: oldest)
         }
         clients.append(
             Client(
