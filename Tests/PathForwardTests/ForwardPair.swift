@@ -16,6 +16,9 @@ final class ForwardPair: Sendable {
     let serverLoop: FlowLoop
     private let serving: Task<Void, Never>
     private let services = Mutex<[ForwardService]>([])
+    /// The failures of flows that each side was told.
+    let failures: FailureList
+    let clientFailures: FailureList
     private let options: ClientOptions
     let key: PrivateKey
     let clientKey: PrivateKey
@@ -38,14 +41,18 @@ final class ForwardPair: Sendable {
         let specs =
             try forwards.map { try ForwardSpec(parsing: $0) }
             + reverse.map { try ForwardSpec(parsing: $0, isReverse: true) }
-        forwarder = try Forwarder(specs)
+        let (failures, clientFailures) = (FailureList(), FailureList())
+        self.failures = failures
+        self.clientFailures = clientFailures
+        forwarder = try Forwarder(specs) { clientFailures.add($0) }
         let (begun, continuation) = AsyncStream<ForwardService>.makeStream()
         serving = Task {
             await withDiscardingTaskGroup { group in
                 for await session in server.sessions {
                     let service = ForwardService(
                         session, on: serverLoop, rules: rules,
-                        allowance: Allowance(limits, now: MonotonicClock.now()))
+                        allowance: Allowance(limits, now: MonotonicClock.now()),
+                        onFailure: { failures.add($0) })
                     continuation.yield(service)
                     group.addTask {
                         await service.run { stream, bytes in
@@ -105,6 +112,18 @@ final class ForwardPair: Sendable {
         serverLoop.stop()
         await serving.value
     }
+}
+
+/// Failures of flows, as `KIND TARGET CODE`.
+final class FailureList: Sendable {
+    private let list = Mutex<[String]>([])
+
+    func add(_ failure: FlowFailure) {
+        let text = "\(failure.kind.rawValue) \(failure.target) \(failure.result.code.name)"
+        list.withLock { $0.append(text) }
+    }
+
+    var all: [String] { list.withLock { $0 } }
 }
 
 /// Waits up to two seconds until a condition holds.

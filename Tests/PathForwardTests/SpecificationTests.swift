@@ -26,11 +26,12 @@ import Testing
         var defaults = FlowOptions(deadline: .milliseconds(300), flowClass: .interactive)
         defaults.ordered = .milliseconds(20)
         let spec = try ForwardSpec(
-            parsing: "udp:9000=studio:10080,deadline=120ms,class=media", defaults: defaults)
+            parsing: "udp:9000=studio:10080,deadline=120ms", defaults: defaults)
         #expect(
             spec.options
                 == FlowOptions(
-                    deadline: .milliseconds(120), flowClass: .media, ordered: .milliseconds(20)))
+                    deadline: .milliseconds(120), flowClass: .interactive,
+                    ordered: .milliseconds(20)))
         #expect(try ForwardSpec(parsing: "udp:9").options == FlowOptions())
     }
 
@@ -48,6 +49,26 @@ import Testing
         let error = #expect(throws: ForwardError.self) { try ForwardSpec(parsing: text) }
         let words = error.map { "\($0)" } ?? ""
         #expect(words.contains(fix) && words.contains("'\(text)'"), "\(words)")
+    }
+
+    /// An option that would do nothing is refused, and not ignored.
+    @Test(arguments: [
+        ("tcp:5,deadline=120ms", "deadline= is for datagrams, and tcp: carries connections"),
+        ("http:5,ordered=50ms", "ordered= is for datagrams, and http: carries connections"),
+        ("tcp:5,redundancy=10%", "redundancy= is for datagrams, and tcp: carries connections"),
+        ("udp:5,class=media", "class= orders connections, and datagrams go before all of them"),
+    ])
+    func optionsWithoutEffectAreRefused(text: String, problem: String) throws {
+        let error = #expect(throws: ForwardError.self) { try ForwardSpec(parsing: text) }
+        #expect(error.map { "\($0)".contains(problem) } == true, "\(String(describing: error))")
+        // A proxy carries both; and defaults of a whole command do not refuse a forward.
+        let options = "deadline=120ms,ordered=50ms,class=media"
+        let socks = try ForwardSpec(parsing: "socks:5,\(options)").options
+        #expect(
+            socks
+                == FlowOptions(
+                    deadline: .milliseconds(120), flowClass: .media, ordered: .milliseconds(50)))
+        #expect(try ForwardSpec(parsing: "tcp:5", defaults: socks).options == socks)
     }
 
     @Test func proxiesDoNotListenAtThePeer() throws {
@@ -121,7 +142,7 @@ import Testing
     func mutantsOfForwardsAndRulesAreReadOrRefused(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)
         let forwards = [
-            "udp:9000=studio:10080,deadline=120ms,class=media,ordered=50ms",
+            "udp:9000=studio:10080,deadline=120ms,ordered=50ms",
             "tcp:[::1]:8443=[2001:db8::5]:443", "socks:0.0.0.0:1080",
         ]
         let rules = ["10.0.0.0/8:80-90", "[2001:db8::/32]:*", "studio:10080"]

@@ -9,7 +9,7 @@ internal import Synchronization
 /// *Any thread.*
 final class ReverseForward: Sendable {
     let spec: ForwardSpec
-    let ledger = FlowLedger()
+    let ledger: FlowLedger
     private struct State {
         var lease: UInt64?
         var stream: SessionStream?
@@ -17,7 +17,13 @@ final class ReverseForward: Sendable {
     }
     private let state = Mutex(State())
 
-    init(_ spec: ForwardSpec) { self.spec = spec }
+    /// - Parameters:
+    ///   - spec: of the forward.
+    ///   - onFailure: is told of each flow that fails.
+    init(_ spec: ForwardSpec, onFailure: FailureHandler?) {
+        self.spec = spec
+        ledger = FlowLedger(onFailure: onFailure)
+    }
 
     var current: ForwardState { state.withLock { $0.state } }
 

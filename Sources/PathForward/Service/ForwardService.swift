@@ -17,7 +17,7 @@ package final class ForwardService: Sendable {
     private let loop: FlowLoop
     private let rules: ForwardRules
     private let allowance: Allowance
-    private let ledger = FlowLedger()
+    private let ledger: FlowLedger
     private let router: DatagramRouter
     private let listeners = Mutex<Int>(0)
     /// Listeners that one peer may have at once.
@@ -28,13 +28,16 @@ package final class ForwardService: Sendable {
     ///   - loop: serves the sockets; one loop serves many sessions.
     ///   - rules: what the peer may connect to and listen on.
     ///   - allowance: of the peer, shared by all its sessions.
+    ///   - onFailure: is told of each flow that fails before any byte.
     package init(
-        _ session: Session, on loop: FlowLoop, rules: ForwardRules, allowance: Allowance
+        _ session: Session, on loop: FlowLoop, rules: ForwardRules, allowance: Allowance,
+        onFailure: FailureHandler? = nil
     ) {
         self.session = session
         self.loop = loop
         self.rules = rules
         self.allowance = allowance
+        ledger = FlowLedger(onFailure: onFailure)
         router = DatagramRouter(session, allowance: allowance)
     }
 
@@ -73,8 +76,9 @@ package final class ForwardService: Sendable {
     /// - Parameter rest: the bytes that followed the opening.
     package func serve(_ stream: SessionStream, _ opening: Opening, rest: [UInt8]) async {
         guard !allowance.isExhausted else {
-            return TargetFlow.answer(
-                stream, ForwardResult(.limitReached, "the allowance of bytes is used up"))
+            let result = ForwardResult(.limitReached, "the allowance of bytes is used up")
+            if let record = FlowRecord(of: opening) { ledger.refuse(record, result) }
+            return TargetFlow.answer(stream, result)
         }
         switch opening {
         case .connect(let target, let options): connect(stream, target, options, rest)
@@ -96,8 +100,10 @@ package final class ForwardService: Sendable {
         let record = FlowRecord(
             .tcp, source: "peer", target: "\(target)", flowClass: options.flowClass)
         guard ledger.begin(record, limit: allowance.limits.flows) else {
-            let text = "\(allowance.limits.flows) connections are open"
-            return TargetFlow.answer(stream, ForwardResult(.limitReached, text))
+            let result = ForwardResult(
+                .limitReached, "\(allowance.limits.flows) connections are open")
+            ledger.refuse(record, result)
+            return TargetFlow.answer(stream, result)
         }
         loop.run { [self] loop in
             TargetFlow(
@@ -112,7 +118,12 @@ package final class ForwardService: Sendable {
     ) async {
         await router.serve(
             stream, to: target, options: options, rules: rules,
-            limits: DatagramLimits(flowsOfSession: allowance.limits.flows))
+            limits: DatagramLimits(flowsOfSession: allowance.limits.flows)
+        ) { [ledger] target, result in
+            let record = FlowRecord(
+                .udp, source: "peer", target: target, flowClass: options.flowClass)
+            ledger.refuse(record, result)
+        }
     }
 
     private func listenForDatagrams(
@@ -201,10 +212,25 @@ package final class ForwardService: Sendable {
 
     /// The open flows of this session.
     package func flows() -> [FlowStatus] { ledger.flows + router.servedFlows }
+    /// The flows of this session by target, those with the most bytes first.
+    package func targets() -> [TargetStatus] { ledger.targets(with: router.servedFlows) }
     /// All flows of this session.
     package var totals: FlowTotals {
         var totals = ledger.totals
         totals.add(router.servedTotals)
         return totals
+    }
+}
+
+extension FlowRecord {
+    /// The record of a flow that the peer asks for; nil for other openings.
+    fileprivate convenience init?(of opening: Opening) {
+        switch opening {
+        case .connect(let target, let options):
+            self.init(.tcp, source: "peer", target: "\(target)", flowClass: options.flowClass)
+        case .datagrams(.target(let target), let options):
+            self.init(.udp, source: "peer", target: "\(target)", flowClass: options.flowClass)
+        case .datagrams, .listen, .accepted, .enrol: return nil
+        }
     }
 }

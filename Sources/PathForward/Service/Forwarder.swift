@@ -28,9 +28,14 @@ package final class Forwarder: Sendable {
 
     /// Listens for all forwards of this side.
     ///
+    /// - Parameters:
+    ///   - specs: the forwards.
+    ///   - onFailure: is told of each flow that fails before any byte.
     /// - Throws: `ForwardError.listen` for the first address that cannot be listened on; nothing
     ///   listens then.
-    package init(_ specs: [ForwardSpec]) throws(ForwardError) {
+    package init(
+        _ specs: [ForwardSpec], onFailure: FailureHandler? = nil
+    ) throws(ForwardError) {
         let loop: FlowLoop
         do throws(NetworkError) {
             loop = try FlowLoop()
@@ -40,7 +45,7 @@ package final class Forwarder: Sendable {
         var local: [TCPForward] = []
         let datagrams: DatagramForwards
         do throws(ForwardError) {
-            datagrams = try DatagramForwards(specs)
+            datagrams = try DatagramForwards(specs, onFailure: onFailure)
         } catch {
             loop.stop()
             throw error
@@ -52,7 +57,7 @@ package final class Forwarder: Sendable {
                         spec, seat: seat,
                         relays: {
                             datagrams.openRelay(local: $0, client: $1, options: spec.options)
-                        }, loop: loop))
+                        }, loop: loop, onFailure: onFailure))
             }
         } catch {
             datagrams.close()
@@ -60,7 +65,7 @@ package final class Forwarder: Sendable {
             throw error
         }
         self.datagrams = datagrams
-        reverse = specs.filter(\.isReverse).map { ReverseForward($0) }
+        reverse = specs.filter(\.isReverse).map { ReverseForward($0, onFailure: onFailure) }
         self.loop = loop
         self.local = local
         self.specs = specs
@@ -119,7 +124,11 @@ package final class Forwarder: Sendable {
             let forward = reverse.first(where: { $0.spec.kind == .udp && $0.holds(lease) }),
             let target = forward.spec.target
         {
-            return await router.serve(stream, to: target, options: options, rules: nil)
+            return await router.serve(stream, to: target, options: options, rules: nil) {
+                forward.ledger.refuse(
+                    FlowRecord(
+                        .udp, source: "peer", target: $0, flowClass: options.flowClass), $1)
+            }
         }
         guard case .opening(.accepted(let lease, let source, _), let rest) = first,
             let forward = reverse.first(where: { $0.spec.kind != .udp && $0.holds(lease) }),

@@ -25,7 +25,11 @@ package final class Allowance: Sendable {
         /// Tokens, bytes; below zero after a datagram that was larger than what was left.
         var tokens: Double
         var filledAt: Instant
-        var used: UInt64 = 0
+        /// Payload that was stored elsewhere, and what came since then, bytes.
+        var stored: UInt64
+        var fresh: UInt64 = 0
+
+        var used: UInt64 { stored.addingReportingOverflow(fresh).overflow ? .max : stored + fresh }
     }
 
     package let limits: ClientLimits
@@ -33,13 +37,32 @@ package final class Allowance: Sendable {
     /// The bucket holds what the rate gives in this time, and one piece at least.
     private static let depth = 0.1
 
-    package init(_ limits: ClientLimits, now: Instant) {
+    /// - Parameters:
+    ///   - limits: of the client.
+    ///   - used: payload that counts already, bytes.
+    ///   - now: the time.
+    package init(_ limits: ClientLimits, used: UInt64 = 0, now: Instant) {
         self.limits = limits
-        state = Mutex(State(tokens: 0, filledAt: now))
+        state = Mutex(State(tokens: 0, filledAt: now, stored: used))
     }
 
     /// The payload so far, bytes.
     package var used: UInt64 { state.withLock { $0.used } }
+
+    /// The payload that was not confirmed yet, bytes.
+    package var fresh: UInt64 { state.withLock { $0.fresh } }
+
+    /// Notes that payload was counted elsewhere.
+    ///
+    /// - Parameters:
+    ///   - bytes: of `fresh` that were counted.
+    ///   - stored: what counts altogether; it is less than before when a new period has begun.
+    package func confirm(_ bytes: UInt64, stored: UInt64) {
+        state.withLock { state in
+            state.fresh -= min(bytes, state.fresh)
+            state.stored = stored
+        }
+    }
 
     /// Whether the cap is used up.
     package var isExhausted: Bool { limits.byteCap.map { used >= $0 } ?? false }
@@ -66,7 +89,7 @@ package final class Allowance: Sendable {
     /// Counts payload that was moved.
     package func spend(_ bytes: Int) {
         state.withLock { state in
-            state.used += UInt64(max(0, bytes))
+            state.fresh &+= UInt64(max(0, bytes))
             if limits.bytesPerSecond != nil { state.tokens -= Double(bytes) }
         }
     }

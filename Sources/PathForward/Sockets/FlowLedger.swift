@@ -1,74 +1,20 @@
-package import PathTelemetry
+internal import PathTelemetry
 internal import PathNetwork
+internal import PathTransport
 internal import Synchronization
-
-/// One flow, for status.
-package struct FlowStatus: Sendable {
-    /// What carries the flow.
-    package enum Kind: String, Sendable {
-        case tcp, udp, socks, http
-    }
-
-    package let kind: Kind
-    /// Who opened it: the address of the application, or of the peer's application.
-    package let source: String
-    /// Where it leads, once that is known.
-    package let target: String
-    package let flowClass: FlowClass
-    /// Payload into the session, bytes.
-    package let sentBytes: UInt64
-    /// Payload out of the session, bytes.
-    package let receivedBytes: UInt64
-    package let since: Instant
-    /// What became of the datagrams; nil for connections.
-    package var datagrams: DatagramCounters?
-}
-
-/// All flows of a forward or a service since it began.
-package struct FlowTotals: Hashable, Sendable {
-    /// How many are open.
-    package var open = 0
-    /// How many were opened.
-    package var flows: UInt64 = 0
-    /// How many failed before any byte: denied, refused, or without an answer.
-    package var failed: UInt64 = 0
-    /// Payload into the session, bytes; of ended flows too.
-    package var sentBytes: UInt64 = 0
-    /// Payload out of the session, bytes; of ended flows too.
-    package var receivedBytes: UInt64 = 0
-    /// What became of datagrams; of ended flows too.
-    package var datagrams = DatagramCounters()
-
-    /// Adds the totals of another forward.
-    package mutating func add(_ other: FlowTotals) {
-        open += other.open
-        flows += other.flows
-        failed += other.failed
-        sentBytes += other.sentBytes
-        receivedBytes += other.receivedBytes
-        datagrams += other.datagrams
-    }
-
-    /// Adds the counters of flows of datagrams.
-    mutating func add(_ counters: DatagramCounters) {
-        sentBytes += counters.bytesSent
-        receivedBytes += counters.bytesReceived
-        datagrams += counters
-    }
-}
 
 /// What status shows of one flow; its owner counts, any thread reads.
 final class FlowRecord: Sendable {
     let kind: FlowStatus.Kind
     let source: String
-    let flowClass: FlowClass
+    let flowClass: StreamPriority
     let since: Instant
     private let target: Mutex<String>
     private let sent = Atomic<UInt64>(0)
     private let received = Atomic<UInt64>(0)
 
     init(
-        _ kind: FlowStatus.Kind, source: String, target: String, flowClass: FlowClass
+        _ kind: FlowStatus.Kind, source: String, target: String, flowClass: StreamPriority
     ) {
         self.kind = kind
         self.source = source
@@ -93,6 +39,15 @@ final class FlowRecord: Sendable {
     var sentBytes: UInt64 { sent.load(ordering: .relaxed) }
     var receivedBytes: UInt64 { received.load(ordering: .relaxed) }
 
+    /// The bytes of this flow as a sum.
+    var totals: FlowTotals {
+        var totals = FlowTotals()
+        totals.flows = 1
+        totals.sentBytes = sentBytes
+        totals.receivedBytes = receivedBytes
+        return totals
+    }
+
     var status: FlowStatus {
         FlowStatus(
             kind: kind, source: source, target: target.withLock { $0 }, flowClass: flowClass,
@@ -104,12 +59,28 @@ final class FlowRecord: Sendable {
 ///
 /// *Any thread.*
 final class FlowLedger: Sendable {
+    /// What a flow is summed up under.
+    private struct Goal: Hashable {
+        let kind: FlowStatus.Kind
+        let target: String
+    }
+
     private struct State {
         var open: [ObjectIdentifier: FlowRecord] = [:]
         /// Of ended flows.
         var past = FlowTotals()
+        /// Of ended flows, by target; the latest ones of a bounded number.
+        var goals: [Goal: FlowTotals] = [:]
     }
+
+    /// Targets whose ended flows are remembered.
+    static let goalLimit = 64
+
     private let state = Mutex(State())
+    private let onFailure: FailureHandler?
+
+    /// - Parameter onFailure: is told of each flow that fails and why.
+    init(onFailure: FailureHandler? = nil) { self.onFailure = onFailure }
 
     /// Notes a new flow.
     ///
@@ -124,14 +95,48 @@ final class FlowLedger: Sendable {
     }
 
     /// Notes the end of a flow; a second call does nothing.
-    func end(_ record: FlowRecord, hasFailed: Bool = false) {
-        state.withLock { state in
-            guard state.open.removeValue(forKey: ObjectIdentifier(record)) != nil else { return }
-            state.past.flows += 1
-            if hasFailed { state.past.failed += 1 }
-            state.past.sentBytes += record.sentBytes
-            state.past.receivedBytes += record.receivedBytes
+    ///
+    /// - Parameters:
+    ///   - record: of the flow.
+    ///   - hasFailed: whether it ended before any byte.
+    ///   - failure: why it failed, if that is known.
+    func end(_ record: FlowRecord, hasFailed: Bool = false, failure: ForwardResult? = nil) {
+        let isKnown = state.withLock { state in
+            guard state.open.removeValue(forKey: ObjectIdentifier(record)) != nil else {
+                return false
+            }
+            FlowLedger.add(record, hasFailed || failure != nil, failure, &state)
+            return true
         }
+        if isKnown, let failure { report(record, failure) }
+    }
+
+    /// Notes a flow that is refused before it begins.
+    func refuse(_ record: FlowRecord, _ failure: ForwardResult) {
+        state.withLock { FlowLedger.add(record, true, failure, &$0) }
+        report(record, failure)
+    }
+
+    private static func add(
+        _ record: FlowRecord, _ hasFailed: Bool, _ failure: ForwardResult?, _ state: inout State
+    ) {
+        var totals = record.totals
+        if hasFailed { totals.addFailure(failure) }
+        state.past.add(totals)
+        let goal = Goal(kind: record.kind, target: record.status.target)
+        if state.goals[goal] == nil, state.goals.count >= goalLimit,
+            let least = state.goals.min(by: { $0.value.flows < $1.value.flows })
+        {
+            state.goals[least.key] = nil
+        }
+        state.goals[goal, default: FlowTotals()].add(totals)
+    }
+
+    private func report(_ record: FlowRecord, _ failure: ForwardResult) {
+        let status = record.status
+        onFailure?(
+            FlowFailure(
+                kind: status.kind, source: status.source, target: status.target, result: failure))
     }
 
     /// How many flows are open.
@@ -146,13 +151,41 @@ final class FlowLedger: Sendable {
     var totals: FlowTotals {
         state.withLock { state in
             var totals = state.past
-            totals.open = state.open.count
-            totals.flows += UInt64(state.open.count)
-            for record in state.open.values {
-                totals.sentBytes += record.sentBytes
-                totals.receivedBytes += record.receivedBytes
-            }
+            for record in state.open.values { totals.add(FlowLedger.open(record.totals)) }
             return totals
+        }
+    }
+
+    private static func open(_ totals: FlowTotals) -> FlowTotals {
+        var totals = totals
+        totals.open = Int(clamping: totals.flows)
+        return totals
+    }
+
+    /// The flows by target, open and ended; those with the most bytes first.
+    ///
+    /// - Parameter more: open flows that this ledger does not have.
+    func targets(with more: [FlowStatus]) -> [TargetStatus] {
+        var goals = state.withLock { state in
+            var goals = state.goals
+            for record in state.open.values {
+                let goal = Goal(kind: record.kind, target: record.status.target)
+                goals[goal, default: FlowTotals()].add(FlowLedger.open(record.totals))
+            }
+            return goals
+        }
+        for flow in more {
+            var totals = FlowTotals()
+            totals.open = 1
+            totals.flows = 1
+            if let counters = flow.datagrams { totals.add(counters) }
+            goals[Goal(kind: flow.kind, target: flow.target), default: FlowTotals()].add(totals)
+        }
+        return goals.map {
+            TargetStatus(kind: $0.key.kind, target: $0.key.target, totals: $0.value)
+        }.sorted {
+            ($1.totals.sentBytes &+ $1.totals.receivedBytes, $0.target)
+                < ($0.totals.sentBytes &+ $0.totals.receivedBytes, $1.target)
         }
     }
 }

@@ -1,14 +1,7 @@
 public import PathTelemetry
+public import PathTransport
 
-/// How a flow shares the session with others.
-public enum FlowClass: UInt8, Sendable, CaseIterable {
-    /// A person waits for each answer: terminals, games, calls.
-    case interactive
-    /// Steady media: video, audio.
-    case media
-    /// Everything else, which takes the capacity that is left.
-    case bulk
-
+extension StreamPriority {
     /// The word used in options, tables and JSON.
     public var name: String {
         switch self {
@@ -26,7 +19,7 @@ public struct FlowOptions: Hashable, Sendable {
     /// A second covers one loss and its repair on a slow path. Later the inner protocol has sent
     /// the datagram again, and its first copy would only take room from newer ones.
     var deadline: TimeDelta
-    public internal(set) var flowClass: FlowClass
+    public internal(set) var flowClass: StreamPriority
     /// How long a datagram may be held until its predecessors came, at most 10 s; nil hands each
     /// over as it arrives.
     var ordered: TimeDelta?
@@ -37,12 +30,30 @@ public struct FlowOptions: Hashable, Sendable {
     public static let holds = TimeDelta.microseconds(1)...TimeDelta.seconds(10)
 
     public init(
-        deadline: TimeDelta = .seconds(1), flowClass: FlowClass = .bulk,
+        deadline: TimeDelta = .seconds(1), flowClass: StreamPriority = .bulk,
         ordered: TimeDelta? = nil
     ) {
         self.deadline = deadline
         self.flowClass = flowClass
         self.ordered = ordered
+    }
+
+    /// Why an option has no effect on a forward, and what to do; nil if it has one.
+    ///
+    /// - Parameters:
+    ///   - name: of the option.
+    ///   - kind: of the forward.
+    public static func problem(with name: Substring, on kind: ForwardSpec.Kind) -> String? {
+        switch (name, kind) {
+        case ("deadline", .tcp), ("deadline", .http), ("ordered", .tcp), ("ordered", .http),
+            ("redundancy", .tcp), ("redundancy", .http):
+            "\(name)= is for datagrams, and \(kind): carries connections, which lose nothing and "
+                + "keep their order; leave it out, or use it with udp: or socks:"
+        case ("class", .udp):
+            "class= orders connections, and datagrams go before all of them anyway; leave it out, "
+                + "or use it with tcp:, socks: or http:"
+        default: nil
+        }
     }
 
     /// Sets one option from its text, as in `deadline=120ms`.
@@ -56,7 +67,7 @@ public struct FlowOptions: Hashable, Sendable {
             }
             deadline = time
         case "class":
-            guard let known = FlowClass.allCases.first(where: { $0.name == value }) else {
+            guard let known = StreamPriority.allCases.first(where: { $0.name == value }) else {
                 return "write class=interactive, class=media or class=bulk"
             }
             flowClass = known

@@ -4,7 +4,7 @@
 ///     tcp:8443=10.0.0.5:443          a local port, and the target that the other side connects to
 ///     tcp:0.0.0.0:8443=web:443       listening on another address than 127.0.0.1
 ///     socks:1080   http:3128         proxies: each connection names its own target
-///     udp:9000=studio:10080,deadline=120ms,class=media,ordered=50ms
+///     udp:9000=studio:10080,deadline=120ms,ordered=50ms
 public struct ForwardSpec: Hashable, Sendable {
     /// What is spoken at the listening side.
     public enum Kind: String, Hashable, Sendable, CaseIterable {
@@ -26,7 +26,8 @@ public struct ForwardSpec: Hashable, Sendable {
     ///
     /// - Parameters:
     ///   - text: the argument.
-    ///   - defaults: options that the argument does not name.
+    ///   - defaults: options that the argument does not name; those without effect on its kind
+    ///     are ignored.
     ///   - isReverse: whether the peer listens.
     /// - Throws: `malformedForward`, with what to write instead.
     public init(
@@ -73,7 +74,9 @@ public struct ForwardSpec: Hashable, Sendable {
             guard pair.count == 2 else {
                 throw .malformedForward(text, "write options as NAME=VALUE")
             }
-            if let problem = options.set(pair[0], to: pair[1]) {
+            if let problem = FlowOptions.problem(with: pair[0], on: kind)
+                ?? options.set(pair[0], to: pair[1])
+            {
                 throw .malformedForward(text, problem)
             }
         }

@@ -27,7 +27,7 @@ final class LocalFlow: PumpedFlow {
             case (.socks, let code): SocksDialog.reply(SocksDialog.Code(code))
             case (.http, .ok): ConnectDialog.established
             case (.http, let code):
-                ConnectDialog.answer(ConnectDialog.Status(code), LocalFlow.words(result))
+                ConnectDialog.answer(ConnectDialog.Status(code), result.reason)
             }
         }
     }
@@ -52,9 +52,9 @@ final class LocalFlow: PumpedFlow {
         loop.add(self)
         let descriptor = socket.descriptor
         guard let stream = try? session.openStream(), loop.watch(descriptor, for: self) else {
-            let reply = proxy?.reply(
-                ForwardResult(.limitReached, "the session takes no more connections now"))
-            return refuse(socket, reply, loop)
+            let result = ForwardResult(
+                .limitReached, "the session takes no more connections now")
+            return refuse(socket, result, loop)
         }
         observe(stream, loop)
         var pump = Pump(socket: socket, stream: stream, record: record, allowance: allowance)
@@ -64,11 +64,11 @@ final class LocalFlow: PumpedFlow {
     }
 
     private func refuse(
-        _ socket: consuming TCPSocket, _ reply: [UInt8]?, _ loop: FlowLoop
+        _ socket: consuming TCPSocket, _ result: ForwardResult, _ loop: FlowLoop
     ) {
-        finish(loop, hasFailed: true)
-        if let reply {
-            Farewell(socket).start(reply, loop)
+        finish(loop, failure: result)
+        if let proxy {
+            Farewell(socket).start(proxy.reply(result), loop)
         } else {
             socket.resetOnClose()
         }
@@ -123,23 +123,10 @@ final class LocalFlow: PumpedFlow {
     }
 
     private func fail(_ result: ForwardResult, _ loop: FlowLoop) {
-        guard let proxy else { return breakFlow(loop, hasFailed: true) }
+        guard let proxy else { return breakFlow(loop, failure: result) }
         stream?.cancel(code: PumpedFlow.brokenCode)
         let pump = pump.take()
-        finish(loop, hasFailed: true)
+        finish(loop, failure: result)
         if let pump { Farewell(pump.endPumping()).start(proxy.reply(result), loop) }
-    }
-
-    /// The reason in words, for the body of an HTTP answer.
-    private static func words(_ result: ForwardResult) -> String {
-        if !result.text.isEmpty { return result.text }
-        return switch result.code {
-        case .denied: "the other side's rules do not allow this target"
-        case .refused: "the target refuses connections"
-        case .unreachable: "no route leads to the target"
-        case .timedOut: "the target does not answer"
-        case .nameNotFound: "the target's name has no address"
-        default: "the target could not be reached"
-        }
     }
 }

@@ -32,7 +32,7 @@ class PumpedFlow: LoopMember {
     /// Sends news of the stream to this member, from now on.
     final func observe(_ stream: SessionStream, _ loop: FlowLoop) {
         self.stream = stream
-        stream.setPriority(record.flowClass.priority)
+        stream.setPriority(record.flowClass)
         let token = token
         stream.observe { [weak loop] news in
             switch news {
@@ -92,10 +92,12 @@ class PumpedFlow: LoopMember {
     var pause: TimeDelta { .milliseconds(10) }
 
     /// Ends the flow in order: what was written is still delivered.
-    final func finish(_ loop: FlowLoop, hasFailed: Bool = false) {
+    final func finish(
+        _ loop: FlowLoop, hasFailed: Bool = false, failure: ForwardResult? = nil
+    ) {
         guard !isOver else { return }
         isOver = true
-        ledger.end(record, hasFailed: hasFailed)
+        ledger.end(record, hasFailed: hasFailed, failure: failure)
         loop.remove(self)
         pump = nil
         stream = nil
@@ -103,26 +105,17 @@ class PumpedFlow: LoopMember {
     }
 
     /// Breaks the socket (RST) and the stream.
-    final func breakFlow(_ loop: FlowLoop, hasFailed: Bool = false) {
+    final func breakFlow(
+        _ loop: FlowLoop, hasFailed: Bool = false, failure: ForwardResult? = nil
+    ) {
         guard !isOver else { return }
         pump?.breakSocket()
         stream?.cancel(code: PumpedFlow.brokenCode)
-        finish(loop, hasFailed: hasFailed)
+        finish(loop, hasFailed: hasFailed, failure: failure)
     }
 
     /// Called once, when the flow is over.
     func handleEnd() {}
 
     override final func abandon(_ loop: FlowLoop) { breakFlow(loop) }
-}
-
-extension FlowClass {
-    /// The class of the stream that carries such a flow.
-    fileprivate var priority: StreamPriority {
-        switch self {
-        case .interactive: .interactive
-        case .media: .media
-        case .bulk: .bulk
-        }
-    }
 }

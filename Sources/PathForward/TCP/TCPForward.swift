@@ -23,7 +23,7 @@ final class TCPForward: Sendable {
         @Sendable (_ local: SocketAddress, _ client: SocketAddress) -> DatagramRelay?
 
     let spec: ForwardSpec
-    let ledger = FlowLedger()
+    let ledger: FlowLedger
     let localAddress: SocketAddress
     private let seat: SessionSeat
     private let relays: RelayOpener?
@@ -38,7 +38,7 @@ final class TCPForward: Sendable {
     /// - Throws: `listen` if the address cannot be listened on.
     init(
         _ spec: ForwardSpec, seat: SessionSeat, relays: RelayOpener?, loop: FlowLoop,
-        patience: TimeDelta = ProxyFlow.patience
+        patience: TimeDelta = ProxyFlow.patience, onFailure: FailureHandler? = nil
     ) throws(ForwardError) {
         guard let address = spec.listen.address else {
             throw .malformedForward(spec.text, "what listens is an address")
@@ -50,6 +50,7 @@ final class TCPForward: Sendable {
             throw .listen(forward: spec.text, error)
         }
         self.spec = spec
+        ledger = FlowLedger(onFailure: onFailure)
         self.seat = seat
         self.relays = relays
         self.loop = loop

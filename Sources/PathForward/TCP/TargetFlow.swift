@@ -182,7 +182,7 @@ final class TargetFlow: PumpedFlow {
     private func refuse(_ result: ForwardResult, _ loop: FlowLoop) {
         connecting = nil
         if let stream { TargetFlow.answer(stream, result) }
-        finish(loop, hasFailed: true)
+        finish(loop, failure: result)
     }
 
     /// Answers an opening that fails, and ends the stream.

@@ -26,6 +26,9 @@ public struct ForwardResult: Hashable, Sendable {
         case addressInUse = 8
     }
 
+    /// The reason in words; a general one if the text says none.
+    package var reason: String { text.isEmpty ? code.words : text }
+
     /// Most bytes of the text.
     public static let textLimit = 1000
     /// Bytes before the text.
@@ -68,5 +71,33 @@ public struct ForwardResult: Hashable, Sendable {
         return (
             ForwardResult(code, EscapedText(bytes: text).description), fixedLength + count
         )
+    }
+}
+
+extension ForwardResult.Code {
+    /// The word in JSON.
+    package var name: String {
+        switch self {
+        case .ok: "ok"
+        case .denied: "denied"
+        case .refused: "refused"
+        case .unreachable: "unreachable"
+        case .timedOut: "timed_out"
+        case .nameNotFound: "name_not_found"
+        case .limitReached: "limit_reached"
+        case .malformed: "malformed"
+        case .addressInUse: "address_in_use"
+        }
+    }
+
+    fileprivate var words: String {
+        switch self {
+        case .denied: "the other side's rules do not allow this target"
+        case .refused: "the target refuses connections"
+        case .unreachable: "no route leads to the target"
+        case .timedOut: "the target does not answer"
+        case .nameNotFound: "the target's name has no address"
+        default: "the target could not be reached"
+        }
     }
 }

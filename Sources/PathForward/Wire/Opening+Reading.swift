@@ -116,7 +116,7 @@ struct OpeningBodyReader {
     }
 
     private mutating func options() -> FlowOptions? {
-        guard let byte = take(1)?.first, let flowClass = FlowClass(rawValue: byte),
+        guard let byte = take(1)?.first, let flowClass = StreamPriority(rawValue: byte),
             let deadline = number(width: 4), let ordered = number(width: 4)
         else { return nil }
         let options = FlowOptions(

@@ -15,32 +15,42 @@ final class DatagramForwards: Sendable {
     }
 
     private let forwards: [(spec: ForwardSpec, listener: DatagramListener)]
+    private let onFailure: FailureHandler?
     private let state = Mutex(State())
 
     /// Listens for all `udp` forwards of this side.
     ///
+    /// - Parameters:
+    ///   - specs: all forwards of the program.
+    ///   - onFailure: is told of each flow that the peer refuses.
     /// - Throws: `ForwardError.listen` for the first address that cannot be listened on; nothing
     ///   listens then.
-    init(_ specs: [ForwardSpec]) throws(ForwardError) {
+    init(
+        _ specs: [ForwardSpec], onFailure: FailureHandler? = nil
+    ) throws(ForwardError) {
         var forwards: [(spec: ForwardSpec, listener: DatagramListener)] = []
         do throws(ForwardError) {
             for spec in specs where spec.kind == .udp && !spec.isReverse {
-                forwards.append((spec, try DatagramForwards.listen(spec)))
+                forwards.append((spec, try DatagramForwards.listen(spec, onFailure)))
             }
         } catch {
             for forward in forwards { forward.listener.close() }
             throw error
         }
         self.forwards = forwards
+        self.onFailure = onFailure
     }
 
-    private static func listen(_ spec: ForwardSpec) throws(ForwardError) -> DatagramListener {
+    private static func listen(
+        _ spec: ForwardSpec, _ onFailure: FailureHandler?
+    ) throws(ForwardError) -> DatagramListener {
         guard let address = spec.listen.address, let target = spec.target else {
             throw .malformedForward(spec.text, "what listens is an address")
         }
         do throws(NetworkError) {
             return try DatagramListener(
-                listen: address, destination: .target(target), options: spec.options)
+                listen: address, destination: .target(target), options: spec.options,
+                onFailure: onFailure)
         } catch {
             throw .listen(forward: spec.text, error)
         }
@@ -82,7 +92,7 @@ final class DatagramForwards: Sendable {
         guard
             let relay = try? DatagramListener(
                 listen: local.with(port: 0), destination: .socks(client: client.with(port: 0)),
-                options: options)
+                options: options, onFailure: onFailure)
         else { return nil }
         let router = state.withLock { state in
             state.relays[ObjectIdentifier(relay)] = relay

@@ -32,6 +32,7 @@ final class DatagramListener: Sendable {
         var begun: UInt64 = 0
         /// How many of their openings the peer refused.
         var failed: UInt64 = 0
+        var failures: [ForwardResult.Code: UInt64] = [:]
         var refusal: ForwardResult?
         var isClosed = false
     }
@@ -41,6 +42,7 @@ final class DatagramListener: Sendable {
     let destination: Destination
     let options: FlowOptions
     let limits: DatagramLimits
+    private let onFailure: FailureHandler?
     private let shared: SharedSocket
     private let loop: DatagramLoop
     private let token = Mutex<UInt64?>(nil)
@@ -51,7 +53,7 @@ final class DatagramListener: Sendable {
     /// - Throws: `NetworkError.system` with the step that failed; a port in use is one.
     init(
         listen: SocketAddress, destination: Destination, options: FlowOptions = FlowOptions(),
-        limits: DatagramLimits = DatagramLimits()
+        limits: DatagramLimits = DatagramLimits(), onFailure: FailureHandler? = nil
     ) throws(NetworkError) {
         let shared = SharedSocket(try DatagramSocket(local: listen))
         loop = try DatagramLoop.shared()
@@ -59,6 +61,7 @@ final class DatagramListener: Sendable {
         self.destination = destination
         self.options = options
         self.limits = limits
+        self.onFailure = onFailure
         localAddress = shared.socket.localAddress
         let added = try loop.add(shared.socket.descriptor, self, sweepEvery: limits.idle / 4)
         token.withLock { $0 = added }
@@ -119,6 +122,7 @@ final class DatagramListener: Sendable {
             totals.open = state.flows.count
             totals.flows = state.begun
             totals.failed = state.failed
+            totals.failures = state.failures
         }
         return totals
     }
@@ -175,13 +179,21 @@ extension DatagramListener: DatagramOwner {
     ) -> DatagramHeader? {
         if let header = flow.header(trafficClass: message.trafficClass, now: now) { return header }
         guard flow.mayOpen(now: now) else { return nil }
-        let opened = router.open(flow, opening(from: message.remote)) { [weak self] refusal in
-            self?.state.withLock { state in
-                state.refusal = refusal
-                state.failed += 1
-            }
+        let source = message.remote
+        let opened = router.open(flow, opening(from: source)) { [weak self] refusal in
+            self?.note(refusal, of: source)
         }
         return opened ? flow.header(trafficClass: message.trafficClass, now: now) : nil
+    }
+
+    private func note(_ refusal: ForwardResult, of source: SocketAddress) {
+        state.withLock { state in
+            state.refusal = refusal
+            state.failed += 1
+            state.failures[refusal.code, default: 0] += 1
+        }
+        onFailure?(
+            FlowFailure(kind: .udp, source: "\(source)", target: targetText, result: refusal))
     }
 
     private func opening(from source: SocketAddress) -> Opening {

@@ -5,6 +5,9 @@ import PathTransport
 import Pathwise
 
 extension DatagramRouter {
+    /// Takes a target and why it is not used.
+    typealias RefusalHandler = @Sendable (String, ForwardResult) -> Void
+
     /// Serves a flow of datagrams that the peer opened, and returns when it has ended.
     ///
     /// The caller has read the opening. This answers it, and ends the stream.
@@ -13,45 +16,49 @@ extension DatagramRouter {
     ///   - stream: of the opening; its number is the flow's.
     ///   - target: where the datagrams go; nil lets each name its own.
     ///   - rules: what the peer may reach; nil if this side chose the target itself.
+    ///   - limits: of its flows.
+    ///   - onRefusal: is told of each target that is not used, and why.
     func serve(
         _ stream: SessionStream, to target: ForwardTarget?, options: FlowOptions,
-        rules: ForwardRules?, limits: DatagramLimits = DatagramLimits()
+        rules: ForwardRules?, limits: DatagramLimits = DatagramLimits(),
+        onRefusal: @escaping RefusalHandler = { _, _ in }
     ) async {
         if let target {
-            await serve(stream, target, options, rules, limits)
+            if let refusal = await serve(stream, target, options, rules, limits) {
+                onRefusal("\(target)", refusal)
+                await DatagramRouter.answer(stream, refusal)
+            }
         } else {
-            await serveAny(stream, options, rules, limits)
+            await serveAny(stream, options, rules, limits, onRefusal)
         }
         stream.cancel(code: 0)
     }
 
+    /// Returns when the flow has ended, or at once with the answer if it is refused.
     private func serve(
         _ stream: SessionStream, _ target: ForwardTarget, _ options: FlowOptions,
         _ rules: ForwardRules?, _ limits: DatagramLimits
-    ) async {
+    ) async -> ForwardResult? {
         let address: SocketAddress
         switch await TargetCheck.address(of: target, rules: rules) {
         case .success(let found): address = found
-        case .failure(let refusal):
-            await DatagramRouter.answer(stream, refusal.result)
-            return
+        case .failure(let refusal): return refusal.result
         }
         let socket: TargetSocket
         do throws(NetworkError) {
             socket = try TargetSocket(address, options: options, router: self, limits: limits)
         } catch {
             let isShort = error.code == EMFILE || error.code == ENFILE
-            await DatagramRouter.answer(
-                stream, ForwardResult(isShort ? .limitReached : .unreachable, "\(error)"))
-            return
+            return ForwardResult(isShort ? .limitReached : .unreachable, "\(error)")
         }
         await run(socket.flow, stream, limits, answer: ForwardResult(.ok, "\(address)"))
         socket.close()
+        return nil
     }
 
     private func serveAny(
         _ stream: SessionStream, _ options: FlowOptions, _ rules: ForwardRules?,
-        _ limits: DatagramLimits
+        _ limits: DatagramLimits, _ onRefusal: @escaping RefusalHandler
     ) async {
         let targets: OpenTargets
         do throws(NetworkError) {
@@ -61,7 +68,12 @@ extension DatagramRouter {
                     case .address(let address): ForwardTarget(address)
                     case .name(let name): name
                     }
-                return try? await TargetCheck.address(of: target, rules: rules).get()
+                switch await TargetCheck.address(of: target, rules: rules) {
+                case .success(let address): return address
+                case .failure(let refusal):
+                    onRefusal("\(target)", refusal.result)
+                    return nil
+                }
             }
         } catch {
             await DatagramRouter.answer(stream, ForwardResult(.limitReached, "\(error)"))
