@@ -13,7 +13,8 @@ struct DoctorCommand: AsyncParsableCommand {
             offloads, clocks, privileges and limits. With --to it asks the server over every path,
             without a key, whether UDP arrives in both directions, and tells the MTU that routers
             report. With --key and --peer as well it makes a session, and tells its round trips and
-            the size of packets that pass.
+            the size of packets that pass; --server does the same for a server that this host has
+            joined.
 
             Each finding is ok, a note, or a problem, and says why it matters and which command
             changes it. Nothing is changed. The exit code is 0 without problems, else 69. With
@@ -24,10 +25,17 @@ struct DoctorCommand: AsyncParsableCommand {
 
             Examples:
               pathwise doctor
+              pathwise doctor --server studio
               pathwise doctor --to server:7000
               pathwise doctor --to server:7000 --key alice.key --peer BOBS_PUBLIC_KEY --json
             """
     )
+
+    @Option(
+        help: ArgumentHelp(
+            "A server that this host has joined, to ask it and to make a session.",
+            valueName: "name"))
+    var server: String?
 
     @Option(
         help: ArgumentHelp(
@@ -42,6 +50,7 @@ struct DoctorCommand: AsyncParsableCommand {
             "The server's public key, or a file with it, to make a session.", valueName: "key"))
     var peer: String?
 
+    @OptionGroup var state: StateOptions
     @OptionGroup var interfaces: InterfaceOptions
     @OptionGroup var output: OutputOptions
 
@@ -49,12 +58,14 @@ struct DoctorCommand: AsyncParsableCommand {
         guard (key == nil) == (peer == nil), key == nil || !to.isEmpty else {
             throw ValidationError("give --to, --key and --peer together, or only --to")
         }
+        guard server == nil || to.isEmpty else {
+            throw ValidationError("--server stands for --to, --peer and --key; leave those out")
+        }
     }
 
     func run() async throws {
-        let remotes = try to.flatMap { try AddressArgument.server($0) }
+        let (remotes, identity) = try asked()
         let planner = PathPlanner(remotes: remotes, excluded: try interfaces.excluded())
-        let identity = try clientIdentity()
         let facts = try HostFacts.ofThisHost()
         var findings = PathChecks.findings(
             facts, to: remotes.isEmpty ? PathChecks.internet : remotes)
@@ -76,10 +87,19 @@ struct DoctorCommand: AsyncParsableCommand {
         if report.count(.problem) > 0 { throw ExitCode(ExitStatus.unavailable.rawValue) }
     }
 
-    private func clientIdentity() throws -> ClientIdentity? {
-        guard let key, let peer else { return nil }
-        return ClientIdentity(
-            key: try KeyFile.readPrivateKey(from: key),
-            peer: try PeerKeyArgument.parse(peer, option: "--peer"))
+    /// The server's addresses, and what a session needs; nil makes none.
+    private func asked() throws -> (remotes: [SocketAddress], identity: ClientIdentity?) {
+        if let server {
+            let profile = try ClientProfile.load(server, from: state.folder(creates: false))
+            return (try profile.remotes(), profile.identity)
+        }
+        let remotes = try to.flatMap { try AddressArgument.server($0) }
+        guard let key, let peer else { return (remotes, nil) }
+        return (
+            remotes,
+            ClientIdentity(
+                key: try KeyFile.readPrivateKey(from: key),
+                peer: try PeerKeyArgument.parse(peer, option: "--peer"))
+        )
     }
 }
