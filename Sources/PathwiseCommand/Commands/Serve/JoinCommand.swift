@@ -8,6 +8,8 @@ struct JoinCommand: AsyncParsableCommand {
             A token is the line that 'pathwise serve' prints at its first start, and 'pathwise
             invite' later. It has the server's key and addresses, and is good for one client until
             it expires; whoever has it can join, so treat it as a password until it has been used.
+            Other users of this host see the command line of a running program, for example with ps;
+            where that matters, read the token from a file or from standard input.
 
             A new key of this host is made and given to the server. Both keys and the addresses are
             kept in the folder of --state, under servers/NAME: --server NAME names them in other
@@ -18,12 +20,18 @@ struct JoinCommand: AsyncParsableCommand {
 
             Examples:
               pathwise join pathwise1-TOKEN
+              pathwise join --file token.txt
               pathwise join - --name studio < token.txt
             """
     )
 
     @Argument(help: "The token, or - to read it from standard input.")
-    var token: String
+    var token: String?
+
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("Read the token from this file.", valueName: "file"))
+    var file: String?
 
     @Option(
         help: ArgumentHelp(
@@ -42,6 +50,13 @@ struct JoinCommand: AsyncParsableCommand {
     @OptionGroup var state: StateOptions
 
     @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        guard (token == nil) != (file == nil) else {
+            throw ValidationError(
+                "give the token, - for standard input, or --file FILE, and one of them only")
+        }
+    }
 
     func run() async throws {
         try await JoinJob.run(self)

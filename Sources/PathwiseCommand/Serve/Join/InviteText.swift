@@ -15,6 +15,26 @@ enum InviteText {
         ]
     }
 
+    /// The first line of a file that has more than spaces, where a token is expected.
+    static func line(of file: String) throws(CommandFailure) -> String {
+        func failure(_ code: Int32) -> CommandFailure {
+            CommandFailure(
+                "--file \(EscapedText(file)): \(systemText(code))",
+                code == ENOENT ? .noInput : .inputOutput)
+        }
+        // A pipe without a writer is refused instead of waited for.
+        let descriptor = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw failure(errno) }
+        defer { close(descriptor) }
+        // A token has at most 8 kB.
+        var bytes = [UInt8](repeating: 0, count: 16_384)
+        var count = -1
+        repeat { count = read(descriptor, &bytes, bytes.count) } while count < 0 && errno == EINTR
+        guard count >= 0 else { throw failure(errno) }
+        let lines = String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n")
+        return lines.first { !$0.allSatisfy(\.isWhitespace) }.map(String.init) ?? ""
+    }
+
     /// The name of this host as a name of a client or a server; a fallback if it has none.
     static func hostName(or fallback: String) -> String {
         var room = [CChar](repeating: 0, count: 256)

@@ -36,8 +36,7 @@ struct JoinJob {
     }
 
     private init(_ command: JoinCommand) throws {
-        let text = command.token == "-" ? try StandardInput.line() : command.token
-        token = try JoinToken(parsing: text)
+        token = try JoinToken(parsing: JoinJob.text(command))
         guard token.expires > InviteText.now() else { throw StateError.tokenExpired }
         name = try JoinJob.name(command.name, of: token)
         if let given = command.as {
@@ -53,6 +52,12 @@ struct JoinJob {
         if !command.force, try ClientProfile.exists(name, in: state) {
             throw StateError.profileExists(name: name, path: path)
         }
+    }
+
+    private static func text(_ command: JoinCommand) throws -> String {
+        if let file = command.file { return try InviteText.line(of: file) }
+        guard let token = command.token, token != "-" else { return try StandardInput.line() }
+        return token
     }
 
     private var path: String { ClientProfile.path(of: name, in: state) }
