@@ -30,6 +30,9 @@ struct JSONReading {
     /// Nil for anything but a text.
     func optionalText(_ path: Any...) -> String? { find(path) as? String }
 
+    /// Nil for anything but a number.
+    func optionalNumber(_ path: Any...) -> Double? { (find(path) as? NSNumber)?.doubleValue }
+
     func bool(_ path: Any...) throws -> Bool {
         try #require(find(path) as? Bool)
     }

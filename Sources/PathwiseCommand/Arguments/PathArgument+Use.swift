@@ -34,10 +34,14 @@ extension PathArgument {
 
     /// The meter for the paths with a cap; nil if none has one.
     ///
-    /// It reports caps that are reached or renewed on standard error.
-    ///
-    /// - Parameter state: the state folder, in which bytes are counted; nil means that of this user.
-    static func meter(_ paths: [PathArgument], state: String? = nil) throws -> UsageMeter? {
+    /// - Parameters:
+    ///   - paths: of the command line.
+    ///   - state: the state folder, in which bytes are counted; nil means that of this user.
+    ///   - onChange: is told of caps that are nearly reached, reached or renewed.
+    static func meter(
+        _ paths: [PathArgument], state: String?,
+        onChange: @escaping @Sendable (UsageChange) -> Void
+    ) throws -> UsageMeter? {
         var caps: [String: ByteCap] = [:]
         for path in paths { caps[path.name] = path.cap }
         guard !caps.isEmpty else { return nil }
@@ -46,8 +50,6 @@ extension PathArgument {
                 "bytes of paths with a cap are counted in XDG_CONFIG_HOME or HOME, and neither "
                     + "names a folder; set HOME", .configuration)
         }
-        return try UsageMeter(caps: caps, folder: folder) { change in
-            try? Console.standardError.write("pathwise: \(change)\n")
-        }
+        return try UsageMeter(caps: caps, folder: folder, onChange: onChange)
     }
 }

@@ -5,8 +5,8 @@ import PathTransport
 import Pathwise
 
 /// The value of `--path` for one path:
-/// `NAME=INTERFACE|ADDRESS[>REMOTE][,weight=W][,price=PER_GB][,limit=RATE][,cap=SIZE/PERIOD]`
-/// `[,kind=K][,backup]`.
+/// `NAME=INTERFACE|ADDRESS[>REMOTE][,weight=W][,price=PER_GB][,limit=RATE]`
+/// `[,cap=SIZE/PERIOD[,hard]][,kind=K][,backup]`.
 struct PathArgument: Equatable {
     /// The interface or address from which the path leaves this host.
     enum Source: Equatable {
@@ -18,15 +18,16 @@ struct PathArgument: Equatable {
     /// The form in one line, for help texts.
     static let form =
         "NAME=INTERFACE|ADDRESS[>HOST:PORT][,weight=W][,price=PER_GB][,limit=RATE]"
-        + "[,cap=SIZE/PERIOD][,kind=KIND][,backup]"
+        + "[,cap=SIZE/PERIOD[,hard]][,kind=KIND][,backup]"
 
     var name: String
     var source: Source
     /// The server's address only for this path, as HOST:PORT; nil means those of `--to`.
     var remote: String?
     var traits = PathTraits()
-    /// The bytes after which the path becomes standby; nil without a limit.
+    /// The bytes after which the path becomes standby, or is removed; nil without a limit.
     var cap: ByteCap?
+    private var isHard = false
 
     init(parsing text: String) throws(SyntaxProblem) {
         let parts = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
@@ -45,6 +46,11 @@ struct PathArgument: Equatable {
         }
         source = try PathArgument.source(String(place))
         for part in parts.dropFirst() { try set(part) }
+        guard isHard else { return }
+        guard cap != nil else {
+            throw SyntaxProblem("'hard' needs a cap; write cap=50GB/month,hard")
+        }
+        cap?.isHard = true
     }
 
     /// The hint for a text without a name.
@@ -117,12 +123,16 @@ struct PathArgument: Equatable {
                 throw SyntaxProblem("kind=\(value): give one of \(known)")
             }
             traits.kind = kind
+        case "hard":
+            guard pair.count == 1 else { throw SyntaxProblem("'hard' takes no value") }
+            isHard = true
         case "backup":
             guard pair.count == 1 else { throw SyntaxProblem("'backup' takes no value") }
             traits.isBackup = true
         default:
             throw SyntaxProblem(
-                "'\(option)' is not known; give weight=, price=, limit=, cap=, kind= or backup")
+                "'\(option)' is not known; give weight=, price=, limit=, cap=, hard, kind= or backup"
+            )
         }
     }
 

@@ -22,20 +22,28 @@ struct ForwardCommand: AsyncParsableCommand {
             and this side connects to HOST:PORT. The server allows its own loopback as a target;
             'pathwise serve --forward-allow' allows more.
 
-            Each forward may have options after it, and --deadline, --class and --ordered give the
-            defaults for all of the command:
+            Each forward may have options after it, and --deadline, --ordered and --class give the
+            defaults for all of the command. For udp: and socks::
               deadline=TIME                  a datagram that is later than this is dropped (1s)
-              class=interactive|media|bulk   which flows come first (bulk)
               ordered=TIME                   how long a datagram waits for those before it; for
                                              programs that take reordering for loss
+            For tcp:, socks: and http::
+              class=interactive|media|bulk   how connections share the paths while all have data,
+                                             16 : 4 : 1 (bulk); datagrams go before all of them
+            An option that has no effect on a forward is refused.
+
+            A flow that fails, because the server does not allow its target or cannot reach it, is
+            named in the log once a minute for each reason, and counted by 'pathwise status'.
 
             A path is \(PathArgument.form)
-            At its cap a path becomes standby: it carries data only while no other path works.
+            At its cap a path becomes standby: it carries data only while no other path works. With
+            'hard' after the cap it is removed instead, and carries nothing until the next period
+            begins. The log says when 80 % and all of a cap are used.
 
             Examples:
               pathwise join TOKEN
               pathwise forward udp:51820
-              pathwise forward udp:9000=studio:10080,deadline=120ms,class=media
+              pathwise forward udp:9000=studio:10080,deadline=120ms
               pathwise forward tcp:8443=10.0.0.5:443 socks:1080 http:3128
               pathwise forward --reverse tcp:2222=localhost:22
             """
@@ -55,7 +63,8 @@ struct ForwardCommand: AsyncParsableCommand {
     @Option(
         name: .customLong("class"),
         help: ArgumentHelp(
-            "Which flows come first: interactive, media or bulk (default).", valueName: "name"))
+            "How connections share the paths: interactive, media or bulk (default).",
+            valueName: "name"))
     var flowClass: String?
 
     @Option(

@@ -26,6 +26,8 @@ struct ForwardJob {
         var model: Model?
         var connection: ConnectionConfiguration
         var recorder: SessionRecorder?
+        /// Knows which paths must not be opened; nil without caps.
+        var meter: UsageMeter?
 
         /// The options of one attempt, with the server's present addresses.
         func options() throws(SessionError) -> ClientOptions {
@@ -37,6 +39,7 @@ struct ForwardJob {
             options.model = model.map { .given($0) } ?? .untrained
             options.connection = connection
             options.recorder = recorder
+            if let meter { try options.leaveOut(meter.stopped) }
             return options
         }
     }
@@ -61,16 +64,23 @@ struct ForwardJob {
         var connection = try ConnectionArgument.configuration(
             idleTimeout: command.hold, option: "--hold", congestion: command.congestion)
         connection.prepareForForwards()
-        meter = try PathArgument.meter(paths, state: command.server.state.state)
+        let log = ForwardLog(json: command.format.json)
+        self.log = log
+        meter = try PathArgument.meter(paths, state: command.server.state.state) { log.cap($0) }
         setup = Setup(
             command: command, identity: identity, remotes: remotes,
             rules: try paths.map { try $0.rule() },
             excluded: try command.interfaces.excluded(), policy: specification, model: model,
             connection: connection,
             // Last of all, because it makes a file.
-            recorder: nil)
-        forwarder = try Forwarder(specs)
-        log = ForwardLog(json: command.format.json)
+            recorder: nil, meter: meter)
+        let failures = FailureNotes()
+        forwarder = try Forwarder(specs) { failure in
+            let now = MonotonicClock.now()
+            guard let unsaid = failures.note(failure.result.code, now: now) else { return }
+            // The thread of the flow must not wait for the log's reader.
+            Task { log.failed(failure, unsaid: unsaid) }
+        }
         feed = StatusFeed(command: "forward", name: command.server.server)
     }
 
@@ -90,7 +100,7 @@ struct ForwardJob {
                 throw CommandFailure("--\(name) '\(value)': \(problem)", .usage)
             }
         }
-        return try command.forwards.map { text in
+        let specs = try command.forwards.map { text in
             do throws(ForwardError) {
                 return try ForwardSpec(
                     parsing: text, defaults: defaults, isReverse: command.reverse)
@@ -98,6 +108,15 @@ struct ForwardJob {
                 throw CommandFailure("\(error)", .usage)
             }
         }
+        for (name, value) in given where value != nil {
+            let problems = specs.map {
+                FlowOptions.problem(with: Substring(name), on: $0.kind)
+            }
+            // An option that has an effect on one of the forwards is right.
+            guard let problem = problems.first ?? nil, !problems.contains(nil) else { continue }
+            throw CommandFailure("--\(name): \(problem)", .usage)
+        }
+        return specs
     }
 
     // MARK: run

@@ -49,6 +49,15 @@ struct ForwardLog: Sendable {
                 + "(\(paths.joined(separator: ", "))), policy \(status.policy)")
     }
 
+    /// A flow that failed.
+    func failed(_ failure: FlowFailure, unsaid: Int) {
+        lines.write(
+            "flow_failed", failure.members(unsaid: unsaid), text: failure.text(unsaid: unsaid))
+    }
+
+    /// The cap of a path was nearly reached, was reached or is counted again from zero.
+    func cap(_ change: UsageChange) { lines.write("cap", change.members, text: "\(change)") }
+
     /// Says that there is no session, and when the next attempt comes.
     func changed(_ status: PersistentStatus) {
         guard case .waiting(let pause) = status.phase else { return }

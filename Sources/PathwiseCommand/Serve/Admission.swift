@@ -18,6 +18,12 @@ final class Admission: Sendable {
         /// What the file of clients said when it was last read.
         var content: [UInt8] = []
         var tokens: [PublicKey: PendingTokens.Entry] = [:]
+        /// The lines of both files that are wrong, as they were last reported.
+        var problems: [String] = []
+        /// Whose lines have changed or are gone, and whose sessions were not ended yet.
+        var changed: Set<PublicKey> = []
+        /// Clients that have enrolled and not connected yet.
+        var new: Set<PublicKey> = []
         /// Used tokens whose clients wait for the answer; the file does not have them any more.
         var answering: Set<PublicKey> = []
     }
@@ -26,31 +32,81 @@ final class Admission: Sendable {
     private let folder: StateFolder
     private let serverKey: PublicKey
 
-    /// Reads both files.
+    /// Reads both files; `reload` reports their wrong lines.
+    ///
+    /// - Throws: `StateError` if a file cannot be read at all.
     init(_ folder: StateFolder, serverKey: PublicKey) throws {
         self.folder = folder
         self.serverKey = serverKey
         state = Mutex(State())
-        _ = try reload()
+        take(try ClientsFile(folder))
+        take(try PendingTokens(folder))
+    }
+
+    /// What reading the files again has found.
+    struct Change {
+        /// Whether the file of clients is another one.
+        var isNew = false
+        /// Whose lines have changed or are gone.
+        var changed: [PublicKey] = []
+        /// What is wrong with lines, or with a whole file, and was not reported before.
+        var problems: [String] = []
     }
 
     /// Reads both files again.
     ///
-    /// - Returns: whether the file of clients has changed, and whose lines have changed or are gone.
-    /// - Throws: if one of them is wrong; then nothing changes.
-    func reload() throws -> (hasChanged: Bool, changed: [PublicKey]) {
-        let file = try ClientsFile(folder)
-        let tokens = try PendingTokens(folder).entries
-        return state.withLock { state in
-            let hasChanged = state.content != file.content
+    /// A line with a mistake admits nobody, and the others count. A file that cannot be read at all
+    /// changes nothing.
+    /// - Parameter repeats: whether problems are reported that were reported before.
+    func reload(repeats: Bool = false) -> Change {
+        var change = Change()
+        var problems: [String] = []
+        do throws(StateError) {
+            let file = try ClientsFile(folder)
+            problems += file.problems.map { "\($0); this line admits nobody" }
+            change.isNew = take(file)
+        } catch {
+            problems.append("\(error); the clients stay as they were")
+        }
+        do throws(StateError) {
+            let tokens = try PendingTokens(folder)
+            problems += tokens.problems.map { "\($0); nobody can join by this line" }
+            take(tokens)
+        } catch {
+            problems.append("\(error); the tokens stay as they were")
+        }
+        change.changed = state.withLock { state in
+            defer { state.changed = [] }
+            return Array(state.changed)
+        }
+        change.problems = state.withLock { state in
+            let known = repeats ? [] : Set(state.problems)
+            state.problems = problems
+            return problems.filter { !known.contains($0) }
+        }
+        return change
+    }
+
+    /// Returns whether the file says something else than before.
+    @discardableResult
+    private func take(_ file: ClientsFile) -> Bool {
+        state.withLock { state in
+            let isNew = state.content != file.content
             let former = state.clients
             state.content = file.content
             state.clients = Dictionary(
                 file.clients.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+            for client in former.values where state.clients[client.key]?.words != client.words {
+                state.changed.insert(client.key)
+            }
+            return isNew
+        }
+    }
+
+    private func take(_ tokens: PendingTokens) {
+        state.withLock { state in
             state.tokens = Dictionary(
-                tokens.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
-            let changed = former.values.filter { state.clients[$0.key]?.words != $0.words }
-            return (hasChanged, changed.map(\.key))
+                tokens.entries.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
         }
     }
 
@@ -103,17 +159,26 @@ final class Admission: Sendable {
     ) throws -> String? {
         let given = try folder.changing { () -> String? in
             let file = try ClientsFile(folder)
-            guard key != serverKey, !file.clients.contains(where: { $0.key == key }),
+            guard key != serverKey, !file.has(key),
                 let entry = try PendingTokens.take(token, from: folder, now: now)
             else { return nil }
             let (content, given) = file.adding(key, name: entry.name ?? name)
             try folder.write(content, to: ClientsFile.fileName)
             return given
         }
-        if given != nil { state.withLock { _ = $0.answering.insert(token) } }
-        _ = try reload()
+        if given != nil {
+            state.withLock { state in
+                state.answering.insert(token)
+                state.new.insert(key)
+            }
+        }
+        take(try ClientsFile(folder))
+        take(try PendingTokens(folder))
         return given
     }
+
+    /// Whether a client has enrolled and connects for the first time; true once.
+    func takeNew(_ key: PublicKey) -> Bool { state.withLock { $0.new.remove(key) != nil } }
 
     /// Ends what a used token is still allowed.
     func answered(_ token: PublicKey) { state.withLock { _ = $0.answering.remove(token) } }

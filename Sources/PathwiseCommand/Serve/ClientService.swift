@@ -1,8 +1,5 @@
 import PathForward
-import PathNetwork
-import PathTransport
 import Pathwise
-import Synchronization
 
 /// Serves the streams of one client's session, told apart by their first bytes: forwards and items.
 struct ClientService {
@@ -34,21 +31,5 @@ struct ClientService {
         let turn = store.nextTurn()
         let item = await store.receive(stream, prefix: first, from: client.key, turn: turn)
         if let item { log.item(item, client: client.name) }
-    }
-}
-
-/// The allowance of each client, which all its sessions share, also later ones.
-final class AllowanceTable: Sendable {
-    private let table = Mutex<[PublicKey: Allowance]>([:])
-
-    /// The client's allowance; a new one if its limits have changed.
-    func allowance(of client: ServedClient) -> Allowance {
-        let limits = ClientLimits(bytesPerSecond: client.rate, byteCap: client.cap)
-        return table.withLock { table in
-            if let known = table[client.key], known.limits == limits { return known }
-            let new = Allowance(limits, now: MonotonicClock.now())
-            table[client.key] = new
-            return new
-        }
     }
 }

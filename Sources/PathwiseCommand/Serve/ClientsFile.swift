@@ -28,8 +28,8 @@ struct ServedClient: Sendable {
     var rules = ClientRules()
     /// Bytes per second of its forwards, both ways together; nil for no limit.
     var rate: Double?
-    /// Bytes of its forwards, both ways together, until the server ends; nil for no limit.
-    var cap: UInt64?
+    /// Bytes of its forwards, both ways together, in a day, week or month; nil for no limit.
+    var cap: ByteCap?
 }
 
 /// The file `clients` of the state folder: a line for each client, which a person can edit.
@@ -43,45 +43,68 @@ struct ClientsFile {
         #   allow=HOST:PORT    it may connect to this, instead of --forward-allow; repeat for more
         #   listen=ADDR:PORT   it may listen on this, instead of --reverse-allow; repeat for more
         #   rate=20mbit        limit of its forwards, both ways together
-        #   cap=50GB           its forwards end after so many bytes, until the server starts again
+        #   cap=50GB/month     its forwards end after so many bytes, both ways together, until the
+        #                      next day, week or month begins
         #   psk=KEY            its pre-shared key, from 'pathwise keygen --psk'
-        # 'pathwise join' adds a line. A running server takes changes at once.
+        # 'pathwise join' adds a line. A running server takes changes at once; a line with a mistake
+        # admits nobody, and the server's log says what to correct.
 
         """
     private static let limit = 10_000
 
-    let clients: [ServedClient]
+    private(set) var clients: [ServedClient] = []
+    /// What is wrong with each line that is no client; such a line admits nobody.
+    private(set) var problems: [StateError] = []
     let content: [UInt8]
+    /// Of all lines, also of those with a mistake.
+    private var names: Set<String> = []
+    private var keys: Set<PublicKey> = []
 
     /// Reads the file; without one there are no clients.
-    init(_ folder: StateFolder) throws {
+    ///
+    /// - Throws: `StateError` if it cannot be read, or is far too large.
+    init(_ folder: StateFolder) throws(StateError) {
         let content = try folder.read(ClientsFile.fileName) ?? Array(ClientsFile.template.utf8)
-        try self.init(content, file: folder.file(ClientsFile.fileName))
+        self.init(content, file: folder.file(ClientsFile.fileName))
     }
 
-    init(_ content: [UInt8], file: String) throws(StateError) {
+    init(_ content: [UInt8], file: String) {
         self.content = content
-        var clients: [ServedClient] = []
-        var names: Set<String> = []
-        var keys: Set<PublicKey> = []
         for line in StateLines(content, file: file) {
-            guard line.words.count >= 2 else {
-                throw line.problem("a client has a name and a public key; write both")
+            do throws(StateError) {
+                guard clients.count < ClientsFile.limit else {
+                    throw line.problem(
+                        "there are more than \(ClientsFile.limit) clients; remove some")
+                }
+                clients.append(try read(line))
+            } catch {
+                problems.append(error)
             }
-            let client = try ClientsFile.client(line)
-            guard names.insert(client.name).inserted else {
-                throw line.problem(
-                    "a second client is called '\(client.name)'; choose another name")
-            }
-            guard keys.insert(client.key).inserted else {
-                throw line.problem("a client above has the same key; remove one of the two lines")
-            }
-            guard clients.count < ClientsFile.limit else {
-                throw line.problem("there are more than \(ClientsFile.limit) clients; remove some")
-            }
-            clients.append(client)
         }
-        self.clients = clients
+    }
+
+    /// Whether some line has this key.
+    func has(_ key: PublicKey) -> Bool { keys.contains(key) }
+
+    /// Reads a line.
+    ///
+    /// Its key is taken even if the rest is wrong, so that no other line admits the client with
+    /// other rules.
+    private mutating func read(_ line: StateLines.Line) throws(StateError) -> ServedClient {
+        guard line.words.count >= 2 else {
+            throw line.problem("a client has a name and a public key; write both")
+        }
+        let key = try line.publicKey(line.words[1])
+        let isNewKey = keys.insert(key).inserted
+        let name = try line.name(line.words[0])
+        let isNewName = names.insert(name).inserted
+        guard isNewKey else {
+            throw line.problem("a client above has the same key; remove one of the two lines")
+        }
+        guard isNewName else {
+            throw line.problem("a second client is called '\(name)'; choose another name")
+        }
+        return try ClientsFile.client(line)
     }
 
     private static func client(_ line: StateLines.Line) throws(StateError) -> ServedClient {
@@ -105,9 +128,11 @@ struct ClientsFile {
                 }
             case "cap":
                 do throws(SyntaxProblem) {
-                    client.cap = UInt64(try SizeArgument.bytes(value))
+                    client.cap = try ByteCap(argument: value)
                 } catch {
-                    throw line.problem("cap= \(line.shown(value)): \(error)")
+                    throw line.problem(
+                        "cap= \(line.shown(value)): write a size and day, week or month, as "
+                            + "50GB/month or 500MB/day")
                 }
             case "psk":
                 guard let key = PresharedKey(base64: value) else {
@@ -138,10 +163,9 @@ struct ClientsFile {
 
     /// The file with one more client, whose name is changed if it is taken.
     func adding(_ key: PublicKey, name wanted: String) -> (content: [UInt8], name: String) {
-        let taken = Set(clients.map(\.name))
         var name = wanted
         var number = 2
-        while taken.contains(name) {
+        while names.contains(name) {
             let suffix = "-\(number)"
             name = wanted.prefix(32 - suffix.count) + suffix
             number += 1

@@ -17,10 +17,17 @@ struct ServeJob {
     private let server: Server
     private let log: ServeLog
     private let sessions = SessionTable()
-    private let allowances = AllowanceTable()
+    private let allowances: AllowanceTable
+    private let failures = FailureNotes()
     /// Serves the sockets of all forwards.
     private let loop: FlowLoop
     private let status: ServeStatus
+
+    /// A client that has just enrolled and leaves within this time has only tried its new key.
+    private static let trial = Duration.seconds(1)
+
+    /// Problems of files that are named one by one.
+    private static let problemLimit = 20
 
     /// When a client has returned, its earlier sessions that stay silent for this long are over: their
     /// process was killed, as a living one answers probes every ten seconds.
@@ -59,6 +66,7 @@ struct ServeJob {
 
     private init(setup: ServeSetup, server: Server, log: ServeLog, loop: FlowLoop) {
         self.loop = loop
+        allowances = AllowanceTable(state: setup.state.folder.path)
         status = ServeStatus(state: setup.state.folder.path)
         self.setup = setup
         self.server = server
@@ -68,6 +76,7 @@ struct ServeJob {
     /// Says where it listens, and prints a token if nobody could ever connect otherwise.
     private func greet() throws {
         log.listening(on: server.localAddresses, key: setup.state.key.publicKey)
+        report(setup.admission.reload().problems)
         let addresses =
             try setup.publicAddresses ?? PublicAddresses.ofHost(listening: server.localAddresses)
         try addresses.save(in: setup.state.folder)
@@ -81,8 +90,7 @@ struct ServeJob {
         }
         let (line, token) = try setup.state.invite(
             name: nil, addresses: addresses, lifetime: setup.lifetime)
-        _ = try setup.admission.reload()
-        allow()
+        reload(repeats: false)
         log.invited(line, token, hint: addresses.hint)
     }
 
@@ -104,33 +112,63 @@ struct ServeJob {
             }
         }
         watch.cancel()
+        for (client, change) in allowances.close() { log.cap(change, of: client) }
         status.close()
     }
 
     private func serve(_ session: Session) async {
         switch setup.admission.role(of: session.peerKey) {
-        case .client(let client):
-            let earlier = sessions.all(of: client.key)
-            for old in sessions.add(session, limit: ServeJob.sessionsOfClient) {
-                Task { await old.close() }
-            }
-            let clearing = Task { await clear(earlier) }
-            defer { clearing.cancel() }
-            log.joined(client.name, session)
-            let forwards = ForwardService(
-                session, on: loop, rules: client.rules.completed(by: setup.rules),
-                allowance: allowances.allowance(of: client))
-            let shown = status.add(session, client.name, forwards)
-            await ClientService(
-                client: client, forwards: forwards, store: setup.store, log: log
-            ).run()
-            status.remove(shown)
-            sessions.remove(session)
-            log.left(client.name, session, forwards.totals)
+        case .client(let client): await serve(session, of: client)
         case .newcomer: await enrol(session)
         case nil: await session.close()
         }
         if log.failure != nil { await server.close() }
+    }
+
+    private func serve(_ session: Session, of client: ServedClient) async {
+        let earlier = sessions.all(of: client.key)
+        for old in sessions.add(session, limit: ServeJob.sessionsOfClient) {
+            Task { await old.close() }
+        }
+        defer { sessions.remove(session) }
+        let clearing = Task { await clear(earlier) }
+        defer { clearing.cancel() }
+        let isNew = setup.admission.takeNew(client.key)
+        if !isNew { log.joined(client.name, session) }
+        let announcing = Task {
+            guard isNew else { return true }
+            guard (try? await Task.sleep(for: ServeJob.trial)) != nil else { return false }
+            log.joined(client.name, session)
+            return true
+        }
+        let forwards = ForwardService(
+            session, on: loop, rules: client.rules.completed(by: setup.rules),
+            allowance: allowance(of: client),
+            onFailure: { [log, failures] failure in
+                let now = MonotonicClock.now()
+                guard let unsaid = failures.note(failure.result.code, of: client.name, now: now)
+                else { return }
+                // The thread of the flow must not wait for the log's reader.
+                Task { log.failed(failure, of: client, unsaid: unsaid) }
+            })
+        let shown = status.add(
+            session, client.name, forwards, use: { [allowances] in allowances.use(of: client.key) })
+        await ClientService(client: client, forwards: forwards, store: setup.store, log: log).run()
+        status.remove(shown)
+        announcing.cancel()
+        let wasAnnounced = await announcing.value
+        guard wasAnnounced || forwards.totals.flows > 0 else { return }
+        log.left(client.name, session, forwards.totals)
+    }
+
+    /// The client's allowance; if the bytes that it has moved are not known, it may move none.
+    private func allowance(of client: ServedClient) -> Allowance {
+        do throws(UsageError) {
+            return try allowances.allowance(of: client)
+        } catch {
+            log.problem("\(error); until then \(client.name) may forward nothing")
+            return Allowance(ClientLimits(byteCap: 0), now: MonotonicClock.now())
+        }
     }
 
     /// Closes the earlier sessions of a client that has returned, unless they live.
@@ -151,7 +189,7 @@ struct ServeJob {
             let given = try setup.admission.enrol(
                 token: token, as: key, name: name, now: InviteText.now())
             allow()
-            if let given { log.enrolled(given, key) }
+            if let given { log.enrolled(given, key, from: remote) }
             return given
         }
         setup.admission.answered(token)
@@ -163,41 +201,38 @@ struct ServeJob {
 
     // MARK: files
 
-    /// Takes changes of the files until the task is cancelled, and lets tokens expire.
+    /// Takes changes of the files until the task is cancelled, counts bytes of clients with caps, and
+    /// lets tokens expire.
     private func watchFiles() async {
-        var handled: [FileStamp] = []
-        var previous: [FileStamp] = []
-        var answered = HangUp.requests
+        let files = [ClientsFile.fileName, PendingTokens.fileName].map(setup.state.folder.file)
+        var watch = FileWatch(files, requests: HangUp.requests)
         while !Task.isCancelled {
-            let now = InviteText.now()
-            let stamps = [ClientsFile.fileName, PendingTokens.fileName].map {
-                FileStamp(setup.state.folder.file($0))
+            switch watch.look(requests: HangUp.requests) {
+            case .changed: reload(repeats: false)
+            case .asked: reload(repeats: true)
+            case .nothing: if setup.admission.dropExpired(now: InviteText.now()) { allow() }
             }
-            let asked = HangUp.requests
-            if asked != answered || stamps == previous && stamps != handled {
-                reload(says: asked != answered)
-                answered = asked
-                handled = stamps
-            } else if setup.admission.dropExpired(now: now) {
-                allow()
-            }
-            previous = stamps
+            for (client, change) in allowances.count() { log.cap(change, of: client) }
             try? await Task.sleep(for: ServeJob.watchInterval)
         }
     }
 
-    private func reload(says: Bool) {
-        do {
-            let (hasChanged, changed) = try setup.admission.reload()
-            allow()
-            // A client whose line has changed connects again, under its new rules.
-            for session in changed.flatMap({ sessions.all(of: $0) }) {
-                Task { await session.close() }
-            }
-            if hasChanged || says { log.reloaded(clients: setup.admission.clientCount) }
-        } catch {
-            log.problem("\(CommandFailure(error).message); the clients stay as they were")
+    /// - Parameter repeats: whether somebody asked, and wants to know everything again.
+    private func reload(repeats: Bool) {
+        let change = setup.admission.reload(repeats: repeats)
+        allow()
+        // A client whose line has changed connects again, under its new rules.
+        for session in change.changed.flatMap({ sessions.all(of: $0) }) {
+            Task { await session.close() }
         }
+        report(change.problems)
+        if change.isNew || repeats { log.reloaded(clients: setup.admission.clientCount) }
+    }
+
+    private func report(_ problems: [String]) {
+        for problem in problems.prefix(ServeJob.problemLimit) { log.problem(problem) }
+        let rest = problems.count - ServeJob.problemLimit
+        if rest > 0 { log.problem("\(rest) more lines of these files have mistakes") }
     }
 }
 

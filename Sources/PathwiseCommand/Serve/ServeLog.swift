@@ -48,8 +48,34 @@ struct ServeLog: Sendable {
             text: "\(NumberText.counted(clients, "client")) may connect now")
     }
 
-    func enrolled(_ name: String, _ key: PublicKey) {
-        write(name, key, "enrolled", [], text: "enrolled with a token")
+    func enrolled(_ name: String, _ key: PublicKey, from remote: String) {
+        write(
+            name, key, "enrolled", [("remote", .string(remote))],
+            text: "enrolled with a token from \(remote)")
+    }
+
+    /// A flow of a client that failed.
+    func failed(_ failure: FlowFailure, of client: ServedClient, unsaid: Int) {
+        write(
+            client.name, client.key, "flow_failed", failure.members(unsaid: unsaid),
+            text: failure.text(unsaid: unsaid))
+    }
+
+    /// The cap of a client was nearly reached, was reached or is counted again from zero.
+    func cap(_ change: UsageChange, of client: String) {
+        let text: String
+        switch change {
+        case .nearing(let use):
+            text =
+                "has used 80 % of its cap (\(use)): at the cap it may forward nothing until "
+                + use.renews
+        case .reached(let use):
+            text = "has reached its cap (\(use)): it may forward nothing until \(use.renews)"
+        case .renewed(let use): text = "may forward again: \(use)"
+        case .notStored(_, let error): return problem("bytes of \(client) are not stored: \(error)")
+        }
+        write(
+            "cap", [("client", .string(client))] + change.members, text: "\(client)  \(text)")
     }
 
     func refusedEnrolment(from remote: String, _ reason: String) {
@@ -76,6 +102,7 @@ struct ServeLog: Sendable {
             [
                 ("seconds", .number(seconds)), ("reason", .string(reason)),
                 ("forwarded_flows", .int(Int64(clamping: forwards.flows))),
+                ("failed_flows", .int(Int64(clamping: forwards.failed))),
                 ("forwarded_bytes_sent", .int(Int64(clamping: forwards.sentBytes))),
                 ("forwarded_bytes_received", .int(Int64(clamping: forwards.receivedBytes))),
             ]

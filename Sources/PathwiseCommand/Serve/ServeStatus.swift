@@ -6,8 +6,15 @@ import Synchronization
 ///
 /// *Any thread.*
 final class ServeStatus: Sendable {
+    private struct Service {
+        let client: String
+        let forwards: ForwardService
+        /// How much of its cap the client has used.
+        let use: @Sendable () -> CapUse?
+    }
+
     private let feed = StatusFeed(command: "serve")
-    private let services = Mutex<[Int: (client: String, forwards: ForwardService)]>([:])
+    private let services = Mutex<[Int: Service]>([:])
 
     /// Opens the socket in the state folder, or where this user's sockets are.
     init(state: String) {
@@ -18,9 +25,15 @@ final class ServeStatus: Sendable {
     func close() { feed.close() }
 
     /// Shows a client's session until `remove`.
-    func add(_ session: Session, _ client: String, _ forwards: ForwardService) -> Int {
+    ///
+    /// - Parameter use: how much of its cap the client has used; it is called for each answer.
+    func add(
+        _ session: Session, _ client: String, _ forwards: ForwardService,
+        use: @escaping @Sendable () -> CapUse?
+    ) -> Int {
         let number = feed.add(session, name: client)
-        services.withLock { $0[number] = (client, forwards) }
+        let service = Service(client: client, forwards: forwards, use: use)
+        services.withLock { $0[number] = service }
         return number
     }
 
@@ -29,10 +42,26 @@ final class ServeStatus: Sendable {
         services.withLock { $0[number] = nil }
     }
 
-    /// One line for each session of a client.
+    /// Targets of a client that are shown, those with the most bytes.
+    private static let targetLimit = 32
+
+    /// One line for each session of a client, then one for each target of each client.
     private var flows: [FlowReport] {
-        services.withLock { $0 }.sorted { $0.key < $1.key }.map { number, entry in
-            FlowReport(client: entry.client, session: number, entry.forwards.totals)
+        let services = services.withLock { $0 }.sorted { $0.key < $1.key }
+        var reports = services.map { number, entry in
+            FlowReport(
+                client: entry.client, session: number, entry.forwards.totals, cap: entry.use())
         }
+        for (client, entries) in Dictionary(grouping: services, by: \.value.client)
+            .sorted(by: { $0.key < $1.key })
+        {
+            let targets = Dictionary(
+                grouping: entries.flatMap { $0.value.forwards.targets() },
+                by: { [$0.kind.rawValue, $0.target] })
+            let all = targets.values.map { FlowReport(client: client, $0) }
+            reports += all.sorted { $0.bytes == $1.bytes ? $0.key < $1.key : $0.bytes > $1.bytes }
+                .prefix(ServeStatus.targetLimit)
+        }
+        return reports
     }
 }

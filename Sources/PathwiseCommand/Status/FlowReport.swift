@@ -1,6 +1,7 @@
 import PathForward
 import PathReport
 import PathTelemetry
+import Pathwise
 
 /// One forward, listener or transfer of a process, as its status shows it.
 struct FlowReport: Sendable {
@@ -14,8 +15,15 @@ struct FlowReport: Sendable {
     var client: String?
     /// Why it does not listen; nil if it does.
     var state: String?
+    /// How much of its cap the client has used; nil without one.
+    var cap: CapUse?
     /// Connections, or local sources, that are open now.
     var open = 0
+    /// Connections, or local sources, since it began, and those that failed before any byte.
+    var flows: UInt64 = 0
+    var failed: UInt64 = 0
+    /// The failed ones whose reason is known, by the word for the reason.
+    var failures: [String: UInt64] = [:]
     /// Bytes of the application in both directions since it began.
     var bytesSent: UInt64 = 0
     var bytesReceived: UInt64 = 0
@@ -25,6 +33,9 @@ struct FlowReport: Sendable {
 
     /// What tells it from the others of its process.
     var key: String { "\(kind) \(target) \(client ?? "")" }
+
+    /// The bytes of both directions.
+    var bytes: UInt64 { bytesSent &+ bytesReceived }
 
     /// The share of messages that were late or lost; nil without messages.
     var lateShare: Double? { messages == 0 ? nil : Double(lateMessages) / Double(messages) }
@@ -36,7 +47,17 @@ struct FlowReport: Sendable {
             ("target", .string(target)),
             ("client", client.map { .string($0) } ?? .null),
             ("state", state.map { .string($0) } ?? .null),
+            ("cap", cap?.json ?? .null),
             ("open", .count(open)),
+            ("flows", .int(Int64(clamping: flows))),
+            ("failed", .int(Int64(clamping: failed))),
+            (
+                "failures",
+                .object(
+                    failures.sorted { $0.key < $1.key }.map {
+                        ($0.key, .int(Int64(clamping: $0.value)))
+                    })
+            ),
             ("bytes_sent", .int(Int64(clamping: bytesSent))),
             ("bytes_received", .int(Int64(clamping: bytesReceived))),
             ("sent_bits_per_second", .optional(rates.map { $0.sent * 8 })),
@@ -54,7 +75,8 @@ extension FlowReport {
         let spec = forward.spec
         self.init(
             kind: (spec.isReverse ? "reverse " : "") + spec.kind.rawValue,
-            trafficClass: spec.options.flowClass.name, target: "")
+            // Datagrams go before all streams, whatever the class.
+            trafficClass: spec.kind == .udp ? nil : spec.options.flowClass.name, target: "")
         var place = spec.listen.description
         switch forward.state {
         case .listening(let address): place = address
@@ -66,13 +88,27 @@ extension FlowReport {
     }
 
     /// All forwards that a server serves in one session of a client.
-    init(client: String, session number: Int, _ totals: FlowTotals) {
-        self.init(kind: "forwards", target: "session \(number)", client: client)
+    init(client: String, session number: Int, _ totals: FlowTotals, cap: CapUse?) {
+        self.init(kind: "forwards", target: "session \(number)", client: client, cap: cap)
         take(totals)
+    }
+
+    /// The flows of all sessions of a client to one target.
+    init(client: String, _ targets: [TargetStatus]) {
+        self.init(
+            kind: targets.first?.kind.rawValue ?? "", target: targets.first?.target ?? "",
+            client: client)
+        guard var sum = targets.first?.totals else { return }
+        for target in targets.dropFirst() { sum.add(target.totals) }
+        take(sum)
     }
 
     private mutating func take(_ totals: FlowTotals) {
         open = totals.open
+        flows = totals.flows
+        failed = totals.failed
+        failures = Dictionary(
+            totals.failures.map { ($0.key.name, $0.value) }, uniquingKeysWith: { $0 &+ $1 })
         bytesSent = totals.sentBytes
         bytesReceived = totals.receivedBytes
         messages = totals.datagrams.datagramsSent

@@ -14,6 +14,13 @@ struct ProcessStatus: Sendable {
         var rates: Rates?
         /// Nil without a cap.
         var use: CapUse?
+
+        /// The share of bursts that were sent on it first and were late or lost; nil without any.
+        var lateShare: Double? {
+            let statistics = report.statistics
+            return statistics.outcomes == 0
+                ? nil : Double(statistics.lateOutcomes) / Double(statistics.outcomes)
+        }
     }
 
     /// A session with one peer.
@@ -24,6 +31,20 @@ struct ProcessStatus: Sendable {
         var key: String
         var status: SessionStatus
         var paths: [Path]
+
+        /// Whether a path can carry data now; one that answered within the last second may.
+        var works: Bool {
+            paths.contains { $0.counters.state == .active || $0.counters.state == .standby }
+                || status.silence < .seconds(1)
+        }
+
+        /// What holds while no path works; nil if one does.
+        var trouble: String? {
+            guard !works else { return nil }
+            let left = max(.zero, TimeDelta(status.idleTimeout) - TimeDelta(status.silence))
+            return "no path works since \(ProcessStatus.seconds(TimeDelta(status.silence))); flows "
+                + "are held for \(ProcessStatus.seconds(left)) more"
+        }
 
         /// The share of decisions with an outcome after their deadline.
         var lateShare: Double? {
@@ -51,16 +72,20 @@ struct ProcessStatus: Sendable {
             ("name", name.map { .string($0) } ?? .null),
             ("process", .int(Int64(getpid()))),
             ("running_seconds", .number(running.seconds)),
-            ("connection", link.map(ProcessStatus.json) ?? .null),
+            ("connection", link.map { json($0) } ?? .null),
             ("sessions", .array(peers.map(ProcessStatus.json))),
             ("flows", .array(flows.map { $0.0.json($0.1) })),
         ])
     }
 
-    private static func json(_ link: PersistentStatus) -> JSONValue {
-        .object([
-            ("state", .string(name(of: link.phase))),
-            ("seconds", .number(age(of: link).seconds)),
+    /// Whether there is a session, and none of its paths works.
+    private var isHeld: Bool { !peers.isEmpty && peers.allSatisfy { !$0.works } }
+
+    private func json(_ link: PersistentStatus) -> JSONValue {
+        let isHeld = link.phase == .connected && isHeld
+        return .object([
+            ("state", .string(isHeld ? "no_path" : ProcessStatus.name(of: link.phase))),
+            ("seconds", .number(ProcessStatus.age(of: link).seconds)),
             ("attempts", .count(link.attempts)),
             ("sessions", .count(link.sessions)),
             ("refused", .bool(link.isRefused)),
@@ -89,6 +114,8 @@ struct ProcessStatus: Sendable {
             ("key", .string(peer.key)),
             ("seconds", .number(TimeDelta(peer.status.elapsed).seconds)),
             ("idle_timeout_seconds", .number(TimeDelta(peer.status.idleTimeout).seconds)),
+            ("silent_seconds", .number(TimeDelta(peer.status.silence).seconds)),
+            ("works", .bool(peer.works)),
             ("policy", .string(peer.status.policy)),
             ("decisions", .int(Int64(clamping: statistics.decisions))),
             ("late_outcomes", .int(Int64(clamping: statistics.lateOutcomes))),
@@ -118,20 +145,13 @@ struct ProcessStatus: Sendable {
             ("packets_received", .int(Int64(clamping: counters.packetsReceived))),
             ("packets_lost", .int(Int64(clamping: counters.packetsLost))),
             ("loss_share", .number(SessionSummary.lossShare(path.report))),
+            ("outcomes", .int(Int64(clamping: path.report.statistics.outcomes))),
+            ("late_outcomes", .int(Int64(clamping: path.report.statistics.lateOutcomes))),
+            ("late_share", .optional(path.lateShare)),
             ("smoothed_rtt_ms", .number(path.report.snapshot.smoothedRTT.milliseconds)),
             ("maximum_datagram", .count(path.report.maximumDatagram)),
             ("price_per_gb", .number(traits.pricePerGB)),
-            ("cap", path.use.map(json) ?? .null),
-        ])
-    }
-
-    private static func json(_ use: CapUse) -> JSONValue {
-        .object([
-            ("bytes", .int(Int64(clamping: use.cap.bytes))),
-            ("period", .string(use.cap.period.rawValue)),
-            ("used_bytes", .int(Int64(clamping: use.used))),
-            ("is_reached", .bool(use.isReached)),
-            ("renews", .string(use.renews)),
+            ("cap", path.use?.json ?? .null),
         ])
     }
 
@@ -142,15 +162,19 @@ struct ProcessStatus: Sendable {
         let title = [command, name].compactMap { $0 }.joined(separator: " ")
         var text =
             "\(title) (process \(getpid())), running for \(NumberText.time(running.seconds))\n"
-        if let link { text += ProcessStatus.text(link) }
+        if let link { text += self.text(link) }
         for peer in peers { text += ProcessStatus.text(peer) }
         if peers.isEmpty, link == nil { text += "no session\n" }
         if !flows.isEmpty { text += "\n" + flowTable }
         return text
     }
 
-    private static func text(_ link: PersistentStatus) -> String {
-        var text = "\(name(of: link.phase)) for \(NumberText.time(age(of: link).seconds))"
+    private func text(_ link: PersistentStatus) -> String {
+        if link.phase == .connected, isHeld, let trouble = peers.first?.trouble {
+            return trouble + "\n"
+        }
+        let age = NumberText.time(ProcessStatus.age(of: link).seconds)
+        var text = "\(ProcessStatus.name(of: link.phase)) for \(age)"
         if link.phase != .connected {
             text = "\(text), " + NumberText.counted(link.attempts, "attempt")
             if let error = link.lastError { text += "; the latest problem: \(error)" }
@@ -164,12 +188,14 @@ struct ProcessStatus: Sendable {
             "\n\(peer.name ?? "peer") \(peer.key.prefix(8)): session of \(age), policy "
             + peer.status.policy
         if let late = peer.lateShare { text += ", \(SessionSummary.percent(late)) late" }
+        if let trouble = peer.trouble { text += "; \(trouble)" }
         var table = TextTable([
             TextTable.Column("path", .left), TextTable.Column("state", .left),
             TextTable.Column("from", .left), TextTable.Column("to", .left),
             TextTable.Column("sends"), TextTable.Column("receives"), TextTable.Column("sent"),
             TextTable.Column("received"), TextTable.Column("RTT"), TextTable.Column("loss"),
-            TextTable.Column("price"), TextTable.Column("used", .left),
+            TextTable.Column("lost"), TextTable.Column("late"), TextTable.Column("price"),
+            TextTable.Column("used", .left),
         ])
         for path in peer.paths {
             let price = path.report.snapshot.traits.pricePerGB
@@ -180,6 +206,8 @@ struct ProcessStatus: Sendable {
                 SessionSummary.bytes(path.counters.wireBytesReceived),
                 SessionSummary.milliseconds(path.report.snapshot.smoothedRTT),
                 SessionSummary.percent(SessionSummary.lossShare(path.report)),
+                "\(path.counters.packetsLost)",
+                path.lateShare.map { SessionSummary.percent($0) } ?? "-",
                 price == 0 ? "-" : NumberText.short(price), path.use?.description ?? "-",
             ])
         }
@@ -191,14 +219,15 @@ struct ProcessStatus: Sendable {
             TextTable.Column("flow", .left), TextTable.Column("class", .left),
             TextTable.Column("target", .left), TextTable.Column("client", .left),
             TextTable.Column("state", .left),
-            TextTable.Column("open"), TextTable.Column("sends"), TextTable.Column("receives"),
+            TextTable.Column("open"), TextTable.Column("failed"), TextTable.Column("sends"),
+            TextTable.Column("receives"),
             TextTable.Column("sent"), TextTable.Column("received"), TextTable.Column("late"),
         ])
         for (flow, rates) in flows {
             table.add([
                 flow.kind, flow.trafficClass ?? "-", flow.target, flow.client ?? "-",
-                flow.state ?? "-",
-                "\(flow.open)", ProcessStatus.rate(rates?.sent),
+                flow.state ?? flow.cap?.description ?? "-",
+                "\(flow.open)", "\(flow.failed)", ProcessStatus.rate(rates?.sent),
                 ProcessStatus.rate(rates?.received), SessionSummary.bytes(flow.bytesSent),
                 SessionSummary.bytes(flow.bytesReceived),
                 flow.lateShare.map { SessionSummary.percent($0) } ?? "-",
@@ -209,5 +238,36 @@ struct ProcessStatus: Sendable {
 
     private static func rate(_ bytesPerSecond: Double?) -> String {
         bytesPerSecond.map { SessionSummary.rate($0) } ?? "-"
+    }
+
+    /// A time in whole seconds.
+    private static func seconds(_ time: TimeDelta) -> String {
+        NumberText.time(time.seconds.rounded(.down))
+    }
+}
+
+extension CapUse {
+    var json: JSONValue {
+        .object([
+            ("bytes", .int(Int64(clamping: cap.bytes))),
+            ("period", .string(cap.period.rawValue)),
+            ("hard", .bool(cap.isHard)),
+            ("used_bytes", .int(Int64(clamping: used))),
+            ("is_reached", .bool(isReached)),
+            ("renews", .string(renews)),
+        ])
+    }
+}
+
+extension UsageChange {
+    /// The members of an event `cap` in a log.
+    var members: [(key: String, value: JSONValue)] {
+        switch self {
+        case .nearing(let use): [("change", .string("nearing")), ("cap", use.json)]
+        case .reached(let use): [("change", .string("reached")), ("cap", use.json)]
+        case .renewed(let use): [("change", .string("renewed")), ("cap", use.json)]
+        case .notStored(_, let error):
+            [("change", .string("not_stored")), ("reason", .string("\(error)"))]
+        }
     }
 }

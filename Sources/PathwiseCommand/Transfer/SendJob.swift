@@ -60,8 +60,12 @@ struct SendJob {
         let policy = try PolicyArgument(parsing: command.policy)
         if case .model(let file) = policy { modelFile = file } else { modelFile = nil }
         let paths = try PathArgument.parse(command.path)
-        options = try SendJob.options(command, policy, paths)
-        meter = try PathArgument.meter(paths, state: command.server.state.state)
+        var options = try SendJob.options(command, policy, paths)
+        meter = try PathArgument.meter(paths, state: command.server.state.state) { change in
+            try? Console.standardError.write("pathwise: \(change)\n")
+        }
+        if let meter { try options.leaveOut(meter.stopped) }
+        self.options = options
     }
 
     private static func options(
@@ -115,7 +119,8 @@ struct SendJob {
         }
         let status = session.status()
         await meter?.close()
-        if cause == nil { await session.close() }
+        // Also after Ctrl-C, so that the server knows at once; a session that has ended is no wait.
+        await session.close()
         display.cancel()
         await display.value
         let trace = closeTrace()

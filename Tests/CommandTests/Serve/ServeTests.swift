@@ -18,12 +18,12 @@ struct ServeTests {
         #expect(joined.status == 0, "\(joined.errors)")
         #expect(joined.output.hasPrefix("joined studio as van; the keys are in "))
         #expect(joined.output.contains("pathwise send FILE --server studio"))
-        #expect(server.says("van  enrolled with a token"))
-        #expect(server.says("van  joined from 127.0.0.1:"))
-        #expect(server.says("van  left after "))
+        #expect(server.says("van  enrolled with a token from 127.0.0.1:"))
         let source = file(3_000_000)
         let sent = try server.send(source, from: "van", "--server", "studio")
         #expect(sent.status == 0, "\(sent.errors)")
+        #expect(server.says("van  joined from 127.0.0.1:"))
+        #expect(server.says("van  left after "))
         let isSame = bytes(of: target + "/data") == bytes(of: source)
         #expect(isSame)
         #expect(server.says("  van  stored  file  3"))
@@ -122,11 +122,28 @@ struct ServeTests {
                 == "pathwise: this is no token; copy the whole line that begins with pathwise1- "
                 + "from the server")
         #expect(access(server.folder.file("van"), F_OK) != 0)
-        // It is still good, also from standard input.
+        // It is still good, also from standard input, and another one from a file.
         let joined = try Pathwise(
             ["join", "-", "--state", server.folder.file("van")], input: "  \(token)\n"
         ).wait()
         #expect(joined.status == 0, "\(joined.errors)")
+        write(Array("\n  \(try server.invite())  \nmore\n".utf8), to: scratch.file("token"))
+        let read = try Pathwise(
+            ["join", "--file", scratch.file("token"), "--state", server.folder.file("home")]
+        ).wait()
+        #expect(read.status == 0, "\(read.errors)")
+        for (arguments, status, problem) in [
+            (["--file", scratch.file("none")], 66, "--file \(scratch.file("none")): No such file"),
+            (["--file", scratch.path], 74, "--file \(scratch.path): Is a directory"),
+            (["--file", scratch.file("token"), "pathwise1-"], 64, "one of them only"),
+            ([], 64, "give the token, - for standard input, or --file FILE"),
+        ] as [([String], Int32, String)] {
+            let run = try Pathwise(
+                ["join", "--state", server.folder.file("x")] + arguments
+            ).wait()
+            #expect(run.status == status, "\(arguments)")
+            #expect(run.errorLine?.contains(problem) == true, "\(run.errors)")
+        }
     }
 
     @Test func tokenOfAnotherServer() throws {
@@ -180,7 +197,7 @@ struct ServeTests {
         #expect(second.output.isEmpty)
     }
 
-    /// A removed client is cut off in the middle of its work; a bad file changes nothing.
+    /// A removed client is cut off in the middle of its work, and comes back with its line.
     @Test func clientsChangeWhileItRuns() throws {
         let server = try RunningServer(["--output", scratch.file("in")])
         #expect(try server.join(try server.firstToken(), host: "van").status == 0)
@@ -190,20 +207,12 @@ struct ServeTests {
         let writer = open(pipe, O_RDWR | O_CLOEXEC)
         defer { close(writer) }
         let sender = try Pathwise(["send", pipe, "--state", server.folder.file("van")])
-        #expect(
-            eventually { server.log.split(separator: "\n").count { $0.contains("  joined") } == 2 })
-        write(Array("van nokey\n".utf8), to: server.state + "/clients")
-        #expect(
-            server.says(
-                "problem: \(server.state)/clients, line 1: 'nokey' is not a public key; write the "
-                    + "44 characters that 'pathwise pubkey' prints; the clients stay as they were"))
-        #expect(!sender.hasEnded)
+        #expect(server.says("van  joined"))
         write(Array("# nobody\n".utf8), to: server.state + "/clients")
         let ended = sender.wait()
         #expect(ended.status == 69, "\(ended.errors)")
         #expect(server.says("0 clients may connect now"))
-        #expect(
-            eventually { server.log.split(separator: "\n").count { $0.contains("  left") } == 2 })
+        #expect(server.says("van  left"))
         #expect(try server.send(file(10), from: "van").status == 77)
         // And back again, by SIGHUP and at once.
         write(Array(good.utf8), to: server.state + "/clients")
@@ -212,18 +221,27 @@ struct ServeTests {
         #expect(try server.send(file(10), from: "van").status == 0)
     }
 
-    @Test func aBadFileAtTheStart() throws {
+    /// `doctor` asks a server that was joined by its name, and makes a session with its keys.
+    @Test func doctorKnowsTheServer() throws {
         let server = try RunningServer()
-        _ = try server.firstToken()
-        #expect(server.end().status == 143)
-        let key = text(of: server.state + "/tokens").split(separator: "\n")[1].prefix(44)
-        write(Array("a \(key)\nb \(key)\n".utf8), to: server.state + "/clients")
-        let run = try Pathwise.run("serve", "--state", server.state, "--listen", "127.0.0.1:0")
-        #expect(run.status == 78)
-        #expect(
-            run.errorLine
-                == "pathwise: \(server.state)/clients, line 2: a client above has the same key; "
-                + "remove one of the two lines")
+        #expect(try server.join(try server.firstToken(), host: "van", "--name", "s").status == 0)
+        let state = server.folder.file("van")
+        let run = try Pathwise(["doctor", "--server", "s", "--state", state, "--json"]).wait()
+        let json = try JSONReading(list: run)
+        var levels: [String: String] = [:]
+        for index in 0..<200 {
+            guard let id = json.optionalText(index, "id") else { break }
+            levels[id] = json.optionalText(index, "level")
+        }
+        #expect(levels["server.answer"] == "ok", "\(run.output)")
+        #expect(levels["server.session"] == "ok", "\(run.output)")
+        #expect(server.says("van  joined from 127.0.0.1:"))
+        let unknown = try Pathwise(["doctor", "--server", "t", "--state", state]).wait()
+        #expect(unknown.status == 66)
+        #expect(unknown.errorLine?.contains("no server is known as 't'; known are: s") == true)
+        let both = try Pathwise(["doctor", "--server", "s", "--to", "x:1", "--state", state]).wait()
+        #expect(both.status == 64)
+        #expect(both.errorLine?.contains("--server stands for --to, --peer and --key") == true)
     }
 
     @Test func withoutOutputItTakesNoFiles() throws {
@@ -240,6 +258,7 @@ struct ServeTests {
         let token = try #require(
             server.log.split(separator: "\"").first { $0.hasPrefix("pathwise1-") })
         #expect(try server.join(String(token), host: "van").status == 0)
+        #expect(try server.send(file(10), from: "van").status == 73)
         for event in ["enrolled", "joined", "left"] {
             #expect(server.says("\"event\":\"\(event)\""), "\(event)")
         }

@@ -6,6 +6,8 @@ final class RunningServer {
     let folder: Scratch
     let process: Pathwise
     let address: String
+    /// Its clients that forward; they end with it, also after a test that failed.
+    private var forwarding: [Pathwise] = []
 
     /// - Parameters:
     ///   - folder: of an earlier server, to start it again.
@@ -27,8 +29,10 @@ final class RunningServer {
     }
 
     deinit {
-        if !process.hasEnded { kill(process.process, SIGKILL) }
-        _ = process.wait()
+        for run in forwarding + [process] {
+            if !run.hasEnded { kill(run.process, SIGKILL) }
+            _ = run.wait()
+        }
     }
 
     private static func address(in log: String) -> String? {
@@ -83,4 +87,49 @@ final class RunningServer {
         kill(process.process, signal)
         return process.wait()
     }
+
+    /// A server that the host `van` has joined.
+    static func joined(_ more: [String] = []) throws -> RunningServer {
+        let server = try RunningServer(more)
+        #expect(try server.join(try server.firstToken(), host: "van").status == 0)
+        return server
+    }
+
+    /// The host `van` forwards, and is connected when this returns.
+    func forward(_ arguments: String...) throws -> Pathwise {
+        let client = try Pathwise(["forward", "--state", folder.file("van")] + arguments)
+        forwarding.append(client)
+        #expect(
+            eventually { client.output.contains("connected over") || client.hasEnded },
+            "\(client.output) \(client.errorText)")
+        return client
+    }
+
+    /// Changes the line of `van` in the file of clients: adds words to it.
+    func allow(_ words: String) {
+        let lines = clients.split(separator: "\n", omittingEmptySubsequences: false).map {
+            $0.hasPrefix("van ") ? "\($0) \(words)" : String($0)
+        }
+        write(Array(lines.joined(separator: "\n").utf8), to: state + "/clients")
+    }
+
+    /// The status of a process of this folder.
+    func status(of host: String) throws -> JSONReading {
+        let run = try Pathwise(["status", "--json", "--state", folder.file(host)]).wait()
+        #expect(run.status == 0, "\(run.errors)")
+        return try JSONReading(run)
+    }
+}
+
+/// The port in a line such as `tcp: listening on 127.0.0.1:40001 for 127.0.0.1:7`.
+///
+/// - Parameter target: of the forward; nil takes the first of its kind.
+func port(of kind: String, in log: String, target: String? = nil) throws -> UInt16 {
+    let mark = "\(kind): listening on 127.0.0.1:"
+    let line = log.split(separator: "\n").first {
+        $0.contains(mark) && (target.map($0.hasSuffix) ?? true)
+    }
+    let found = try #require(line, "\(log)")
+    let start = try #require(found.firstRange(of: mark))
+    return try #require(UInt16(found[start.upperBound...].prefix { $0.isNumber }))
 }

@@ -159,6 +159,11 @@ struct StatusTests {
         }
         let path = try PathArgument(parsing: "lte=wwan0,price=5,cap=50GB/month")
         #expect(path.cap == ByteCap(bytes: 50_000_000_000))
+        let hard = try PathArgument(parsing: "lte=wwan0,hard,cap=50GB/week")
+        #expect(hard.cap == ByteCap(bytes: 50_000_000_000, period: .week, isHard: true))
+        #expect(throws: SyntaxProblem("'hard' needs a cap; write cap=50GB/month,hard")) {
+            try PathArgument(parsing: "lte=wwan0,hard")
+        }
         #expect(
             throws: SyntaxProblem(
                 "cap=5: write a size and day, week or month, as 50GB/month or 500MB/day")

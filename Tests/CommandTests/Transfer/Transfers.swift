@@ -99,10 +99,10 @@ func unfinishedBytes(in folder: String) -> Int {
 }
 
 extension Pathwise {
-    /// Whether it has ended; `wait` has to follow.
+    /// Whether it has ended, and perhaps was waited for; `wait` has to follow.
     var hasEnded: Bool {
         var information = siginfo_t()
-        _ = waitid(P_PID, id_t(process), &information, WEXITED | WNOHANG | WNOWAIT)
-        return information.si_signo != 0
+        let result = waitid(P_PID, id_t(process), &information, WEXITED | WNOHANG | WNOWAIT)
+        return result != 0 || information.si_signo != 0
     }
 }

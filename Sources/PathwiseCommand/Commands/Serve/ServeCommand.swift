@@ -9,7 +9,8 @@ struct ServeCommand: AsyncParsableCommand {
             client can join: 'pathwise join TOKEN'. 'pathwise invite' makes more tokens. The file
             'clients' in the folder has a line for each client, with its name and key and what it
             may do; the running server takes changes of it at once, and on SIGHUP. A client whose
-            line is removed is cut off; one whose line has changed has to connect again.
+            line is removed is cut off; one whose line has changed has to connect again. A line with
+            a mistake admits nobody, the log says what to correct, and the other lines count.
 
             It listens on port \(ServeSetup.port), by UDP, on all addresses. That port needs no
             privileges, is below those that the system gives to other programs, and is the one of
@@ -27,7 +28,8 @@ struct ServeCommand: AsyncParsableCommand {
             its connections live through an outage; the lower time of both sides counts.
 
             The log has a line for each event: clients that join and leave, with totals, items
-            that were stored, and problems. The exit code is 130 and 143 after Ctrl-C and SIGTERM.
+            that were stored, flows that failed (one a minute for each client and reason), caps of
+            clients, and problems. The exit code is 130 and 143 after Ctrl-C and SIGTERM.
 
             Policies, for --policy: see 'pathwise send --help'.
 
