@@ -50,6 +50,27 @@ import Testing
         await pair.close()
     }
 
+    /// The reason arrives also where the application writes at once, as HTTP clients do: the peer's
+    /// wish to get no more may come before its answer.
+    @Test func theApplicationWritesAtOnce() async throws {
+        let pair = try await ForwardPair(["tcp:0=192.0.2.1:22"])
+        let port = try pair.port()
+        try await blocking {
+            for _ in 0..<60 {
+                let socket = try #require(PlainSocket.connect(port))
+                socket.write([UInt8](repeating: 1, count: 100_000))
+                // The write may have met the reset already, and then the read only finds the end.
+                #expect(socket.readAll().bytes.isEmpty)
+            }
+        }
+        let all = [String](repeating: "tcp 192.0.2.1:22 denied", count: 60)
+        #expect(await eventually { pair.clientFailures.all.count == 60 })
+        #expect(pair.clientFailures.all == all)
+        #expect(pair.forwarder.forwards[0].totals.failures == [.denied: 60])
+        #expect(pair.failures.all == all)
+        await pair.close()
+    }
+
     @Test func datagramsThatAreDenied() async throws {
         let pair = try await ForwardPair(["udp:0=192.0.2.1:53", "udp:0=127.0.0.1:9"])
         let port = try pair.port()

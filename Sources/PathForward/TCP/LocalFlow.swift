@@ -15,6 +15,10 @@ final class LocalFlow: PumpedFlow {
     private let proxy: Proxy?
     /// What has arrived of the peer's answer; nil when it was read.
     private var answer: [UInt8]? = []
+    /// When a peer that has stopped the stream must have answered.
+    private var answerDue: Instant?
+    /// The answer may be on a slower path, or lost and sent again.
+    private static let patience = TimeDelta.seconds(2)
 
     /// How an application that used a proxy learns of the answer.
     enum Proxy {
@@ -75,12 +79,13 @@ final class LocalFlow: PumpedFlow {
     }
 
     override func takeTurn(_ loop: FlowLoop) {
-        // A peer that refuses also stops the stream; its answer says why, so it is read first.
-        if answer != nil, !readAnswer(loop) {
-            if isStopped { breakFlow(loop, hasFailed: true) }
-            return
-        }
-        runPump(loop)
+        if answer == nil || readAnswer(loop) { return runPump(loop) }
+        guard isStopped, !isOver else { return }
+        // A peer that refuses also stops the stream, and its answer, which says why, may come later.
+        let due = answerDue ?? loop.now + LocalFlow.patience
+        answerDue = due
+        if loop.now >= due { return breakFlow(loop, hasFailed: true) }
+        setDeadline(due, loop)
     }
 
     /// Reads the peer's answer, and sends what the application has meanwhile.
@@ -102,8 +107,10 @@ final class LocalFlow: PumpedFlow {
         do throws(ForwardError) {
             guard let (result, length) = try ForwardResult.read(bytes) else {
                 answer = bytes
-                if let state = pump?.runUp(loop.scratch, now: loop.now), state != .done {
-                    settle(state, loop)
+                switch isStopped ? nil : pump?.runUp(loop.scratch, now: loop.now) {
+                case .broken: isStopped = true
+                case .some(let state) where state != .done: settle(state, loop)
+                case .some, nil: break
                 }
                 return false
             }
