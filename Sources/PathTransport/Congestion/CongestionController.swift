@@ -22,7 +22,9 @@ import PathTelemetry
 ///     controller.handleAck(... sample ...)                // once, if anything was acknowledged
 ///     pacer.update(rate: controller.pacingRate, maximumPacketSize:, now:)
 ///
-/// Losses that a timer finds go only to `rate.handleLost` and `handleLoss`. Probes of the path MTU
+/// Losses that a timer finds go only to `rate.handleLost` and `handleLoss`. A packet that was called
+/// lost and is acknowledged after all goes to `rate.handleSpuriousLoss` and `handleSpuriousLoss`
+/// before the calls above. Probes of the path MTU
 /// are never reported as lost (RFC 8899, section 3). When the sender runs out of data while the
 /// window is open, it calls `rate.handleAppLimited(bytesInFlight:)`.
 ///
@@ -38,6 +40,8 @@ protocol CongestionController: ~Copyable, Sendable {
     mutating func handleAck(_ event: AckEvent)
     /// Packets were declared lost.
     mutating func handleLoss(_ event: LossEvent)
+    /// A packet that was declared lost arrived after all.
+    mutating func handleSpuriousLoss(_ event: SpuriousLoss)
     /// The path was declared failed or suspect.
     mutating func handleOutage(now: Instant)
     /// The path is back.

@@ -18,6 +18,8 @@ struct AckEvent: Sendable {
     var priorBytesInFlight: Int
     /// The round trip that this frame measured; nil when it gave no sample (RFC 9002, 5.1).
     var latestRTT: TimeDelta?
+    /// The round trip of a packet that others had overtaken, if the frame acknowledged one.
+    var overtakenRTT: TimeDelta? = nil
     /// Smoothed round trip after this frame.
     var smoothedRTT: TimeDelta
     /// Windowed minimum of the round trip after this frame.
@@ -36,7 +38,8 @@ struct LossEvent: Sendable {
     var lostBytes: Int
     /// Number of lost packets.
     var lostPackets: Int
-    /// The largest packet number among the lost packets.
+    /// The smallest and the largest packet number among the lost packets.
+    var smallestLost: UInt64 = 0
     var largestLost: UInt64
     /// The largest packet number sent on the path so far.
     var largestSent: UInt64
@@ -44,6 +47,16 @@ struct LossEvent: Sendable {
     var bytesInFlight: Int
     /// Whether the losses span a persistent congestion period (RFC 9002, 7.6).
     var isPersistentCongestion: Bool
+}
+
+/// A packet that was declared lost and acknowledged later: the loss was none.
+struct SpuriousLoss: Sendable {
+    /// When the acknowledgement was processed.
+    var now: Instant
+    /// The packet's number.
+    var number: UInt64
+    /// Its bytes.
+    var bytes: Int
 }
 
 /// The phase of a congestion controller, for traces and status.

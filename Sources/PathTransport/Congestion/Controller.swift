@@ -39,6 +39,12 @@ struct Controller: ~Copyable, CongestionController {
         case .modelBased: model.handleLoss(event)
         }
     }
+    mutating func handleSpuriousLoss(_ event: SpuriousLoss) {
+        switch algorithm {
+        case .cubic: cubic.handleSpuriousLoss(event)
+        case .modelBased: model.handleSpuriousLoss(event)
+        }
+    }
     mutating func handleOutage(now: Instant) {
         switch algorithm {
         case .cubic: cubic.handleOutage(now: now)

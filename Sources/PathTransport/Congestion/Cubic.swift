@@ -39,12 +39,24 @@ struct Cubic: CongestionController {
 
     /// The largest packet number sent before the last reduction.
     private var recoveryEnd: UInt64?
+    private var reduction: Reduction?
     private var isInRecovery = false
     /// The largest packet number sent before the path failed.
     private var outageEnd: UInt64?
     private var isOutage = false
     private var largestSent: UInt64 = 0
     private var smoothedRTT: TimeDelta
+
+    /// What a reduction changed, so that it can be undone when none of its packets was lost.
+    private struct Reduction {
+        var window: Double
+        var threshold: Double
+        var maximumWindow: Double
+        var priorWindow: Double
+        /// The first packet that was called lost, and how many of them have not arrived.
+        var firstLost: UInt64
+        var missing: Int
+    }
 
     init(_ configuration: CongestionConfiguration) {
         self.configuration = configuration
@@ -133,12 +145,40 @@ struct Cubic: CongestionController {
             setWindow(0)
             return
         }
-        if let recoveryEnd, event.largestLost <= recoveryEnd { return }
+        if let recoveryEnd, event.largestLost <= recoveryEnd {
+            guard var before = reduction else { return }
+            before.missing += event.lostPackets
+            before.firstLost = min(before.firstLost, event.smallestLost)
+            reduction = before
+            return
+        }
         reduce(event)
+    }
+
+    /// Undoes the last reduction once all its packets have arrived (RFC 9438, section 4.9.2).
+    mutating func handleSpuriousLoss(_ event: SpuriousLoss) {
+        guard let recoveryEnd, let before = reduction, event.number <= recoveryEnd,
+            event.number >= before.firstLost
+        else { return }
+        guard before.missing <= 1 else {
+            reduction?.missing -= 1
+            return
+        }
+        reduction = nil
+        self.recoveryEnd = nil
+        isInRecovery = false
+        epochStart = nil
+        threshold = max(threshold, before.threshold)
+        maximumWindow = max(maximumWindow, before.maximumWindow)
+        priorWindow = before.priorWindow
+        setWindow(max(window, before.window))
     }
 
     /// RFC 9438, sections 4.6 and 4.7.
     private mutating func reduce(_ event: LossEvent) {
+        reduction = Reduction(
+            window: window, threshold: threshold, maximumWindow: maximumWindow,
+            priorWindow: priorWindow, firstLost: event.smallestLost, missing: event.lostPackets)
         recoveryEnd = max(event.largestSent, largestSent)
         isInRecovery = true
         epochStart = nil
@@ -162,6 +202,7 @@ struct Cubic: CongestionController {
         guard isOutage else { return }
         isOutage = false
         isInRecovery = false
+        reduction = nil
         outageEnd = largestSent
         threshold = window < threshold ? threshold : max(window, 2 * Double(packetSize))
         hyStart = HyStart()

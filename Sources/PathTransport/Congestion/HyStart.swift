@@ -15,6 +15,7 @@ struct HyStart: Sendable {
     private var currentRoundMinimum = TimeDelta.infinite
     private var baseline = TimeDelta.infinite
     private var samples = 0
+    private var jitter = JitterEstimator()
     private var roundEnd: UInt64 = 0
     private var roundsInConservative = 0
     /// Whether growth is reduced while a rise of the delay is confirmed.
@@ -29,6 +30,7 @@ struct HyStart: Sendable {
         if let rtt {
             currentRoundMinimum = min(currentRoundMinimum, rtt)
             samples &+= 1
+            jitter.handle(rtt)
         }
         if isConservative {
             if samples >= HyStart.samplesNeeded && currentRoundMinimum < baseline {
@@ -40,9 +42,11 @@ struct HyStart: Sendable {
         } else if samples >= HyStart.samplesNeeded && currentRoundMinimum != .infinite
             && lastRoundMinimum != .infinite
         {
-            let threshold = max(
+            let rise = max(
                 HyStart.minimumThreshold,
                 min(lastRoundMinimum / HyStart.thresholdDivisor, HyStart.maximumThreshold))
+            // Minima of rounds differ by the jitter of the path, which RFC 9406 does not know.
+            let threshold = rise + jitter.spread * Int64(2)
             if currentRoundMinimum >= lastRoundMinimum + threshold {
                 isConservative = true
                 baseline = currentRoundMinimum
@@ -55,6 +59,7 @@ struct HyStart: Sendable {
                 if roundsInConservative >= HyStart.conservativeRounds { return true }
             }
             lastRoundMinimum = currentRoundMinimum
+            jitter.endRound()
             currentRoundMinimum = .infinite
             samples = 0
             roundEnd = largestSent

@@ -64,7 +64,8 @@ extension ModelBased {
     }
 
     private func isDrained(_ event: AckEvent) -> Bool {
-        Double(event.bytesInFlight) <= bandwidthDelayProduct + 2 * Double(packetSize)
+        let isEmpty = event.latestRTT.map { $0 <= usualRTT } ?? false
+        return isEmpty || Double(event.bytesInFlight) <= usualProduct + 2 * Double(packetSize)
     }
 
     // MARK: Probing for bandwidth
@@ -104,23 +105,23 @@ extension ModelBased {
         let elapsed = event.now - phaseStart
         switch phase {
         case .probeUp:
-            let target = ModelBased.upGain * bandwidthDelayProduct
+            let target = ModelBased.upGain * usualProduct
             let limit = min(target, window - Double(3 * packetSize))
             let isFilled = Double(event.priorBytesInFlight) >= limit
             let isLong = roundCount &- phaseStartRound > 3
-            if elapsed > minimumRTT && (isFilled || isLong || event.isAppLimited) {
+            if elapsed > usualRTT && (isFilled || isLong || event.isAppLimited) {
                 startDown(event)
             }
         case .probeDown:
             if continueWhileGrowing(event) { return }
             // When packets are lost, stay long enough to measure the loss without a queue.
-            let isMeasured = roundLostPackets == 0 || elapsed > minimumRTT / 2
-            if (isDrained(event) && isMeasured) || elapsed > minimumRTT * Int64(2) {
+            let isMeasured = roundLostPackets == 0 || elapsed > usualRTT / 2
+            if (isDrained(event) && isMeasured) || elapsed > usualRTT * Int64(2) {
                 startCruise(event)
             }
         default:
             if continueWhileGrowing(event) { return }
-            if elapsed > minimumRTT * Int64(cruiseRounds) { startUp(event) }
+            if elapsed > usualRTT * Int64(cruiseRounds) { startUp(event) }
         }
     }
 
@@ -140,7 +141,7 @@ extension ModelBased {
     private mutating func startProbeRTT(_ event: AckEvent) {
         enter(.probeRTT, now: event.now)
         probeRTTHoldRound = nil
-        probeRTTMinimum = .infinite
+        probeRTTMinimum = SustainedMinimum()
     }
 
     private mutating func checkProbeRTT(_ event: AckEvent) {
@@ -152,7 +153,10 @@ extension ModelBased {
         }
         let isHeld = probeRTTHoldRound.map { roundCount &- $0 >= 2 } ?? false
         guard isHeld || event.now - phaseStart >= ModelBased.probeRTTLimit else { return }
-        if probeRTTMinimum != .infinite { minimumRTT = probeRTTMinimum }
+        if probeRTTMinimum.least != .infinite {
+            sustainedRTT = probeRTTMinimum
+            minimumRTT = sustainedRTT.value(spread: jitter.spread)
+        }
         minimumRTTTime = event.now
         startCruise(event)
         window = max(window, bandwidthDelayProduct)

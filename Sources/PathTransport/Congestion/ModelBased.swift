@@ -14,6 +14,10 @@ import PathTelemetry
 /// - The bandwidth is the maximum of 12 minimum round trips *of time*, so that a path whose queue
 ///   makes rounds last seconds lowers its rate within a quarter of a second.
 /// - Probing continues from round to round while the bandwidth grows.
+/// - Jitter is measured, and belongs to the pipe: the window is twice the product with the minimum
+///   round trip and the jitter, and a queue is what exceeds both. The minimum is one that lasted, so
+///   that one early packet does not decide (`SustainedMinimum`).
+/// - What packets called lost have changed is undone when they arrive.
 /// - The minimum round trip counts as fresh when a sample comes close to it, and measuring it again
 ///   halves the data in flight for one round trip (bbr_probe_rtt_cwnd_gain in Linux BBRv3).
 /// - Losses and silence during an outage do not change the model; afterwards the earlier estimate
@@ -30,7 +34,8 @@ struct ModelBased: CongestionController {
     /// Gains of the probing cycle (BBRv1; BBRv3 goes down with 0.9).
     static let upGain = 1.25
     static let downGain = 0.75
-    /// Mean pacing rate as a share of the estimate (BBRPacingMarginPercent 1).
+    /// Mean pacing rate as a share of the estimate, except while cruising without a
+    /// queue (BBRPacingMarginPercent 1).
     static let pacingMargin = 0.99
     /// Data in flight while the minimum round trip is measured, in bandwidth-delay products
     /// (BBRProbeRTTCwndGain).
@@ -62,6 +67,10 @@ struct ModelBased: CongestionController {
     static let maximumCompensatedLoss = 0.1
     /// Decrease of the bound on data in flight (BBRBeta is 0.7).
     static let inflightDecrease = 0.9
+    /// Time of data that aggregation may add to the window, and in startup.
+    static let longestAggregation = TimeDelta.milliseconds(100)
+    static let startupAggregation = TimeDelta.milliseconds(10)
+    static let startupSpreads = 4.0
     /// A round-trip time above the minimum by this factor shows a standing queue.
     static let queueFactor = 1.25
 
@@ -74,6 +83,8 @@ struct ModelBased: CongestionController {
     var activeTime = TimeDelta.zero
     var lastEventTime: Instant?
     var minimumRTT = TimeDelta.infinite
+    var sustainedRTT = SustainedMinimum()
+    var jitter = JitterEstimator()
     var minimumRTTTime = Instant.zero
     var aggregation = AckAggregation()
     /// Upper bound of the data in flight that losses set, bytes.
@@ -92,6 +103,10 @@ struct ModelBased: CongestionController {
     var roundAckedBytes = 0.0
     var roundLostBytes = 0.0
     var roundLostPackets = 0
+    var roundFirstLost = UInt64.max
+    var roundLastLost: UInt64 = 0
+    /// The latest verdict on losses, as long as it may turn out to be wrong.
+    var verdict: LossVerdict?
     var isLossHandledInRound = false
     var latestRTT = TimeDelta.zero
 
@@ -108,7 +123,7 @@ struct ModelBased: CongestionController {
     var probeFeedbackEnd = 0
     var cruiseRounds = 0
     var probeRTTHoldRound: Int?
-    var probeRTTMinimum = TimeDelta.infinite
+    var probeRTTMinimum = SustainedMinimum()
     /// Packets sent before this value of `delivered` were limited by the sender's own probing.
     var selfLimitedUntil = 0
     var largestSent: UInt64 = 0
@@ -152,10 +167,19 @@ struct ModelBased: CongestionController {
 
     mutating func handleLoss(_ event: LossEvent) {
         if let outageEnd, event.largestLost <= outageEnd { return }
+        roundFirstLost = min(roundFirstLost, event.smallestLost)
+        roundLastLost = max(roundLastLost, event.largestLost)
         randomLoss.handleLost(bytes: event.lostBytes)
         roundLostBytes += Double(event.lostBytes)
         roundLostPackets &+= event.lostPackets
         if event.isPersistentCongestion { window = minimumWindow }
+    }
+
+    mutating func handleSpuriousLoss(_ event: SpuriousLoss) {
+        randomLoss.handleSpuriousLoss(bytes: event.bytes)
+        roundLostBytes = max(0, roundLostBytes - Double(event.bytes))
+        roundLostPackets = max(0, roundLostPackets &- 1)
+        reviewVerdict(event)
     }
 
     mutating func handleOutage(now: Instant) {
@@ -194,21 +218,34 @@ extension ModelBased {
         minimumRTT == .infinite ? 0 : bandwidthFilter.value * minimumRTT.seconds
     }
 
-    /// Whether the latest round trip shows a standing queue.
-    var hasQueue: Bool {
-        minimumRTT != .infinite
-            && latestRTT > minimumRTT * ModelBased.queueFactor + .milliseconds(1)
+    /// What a round trip usually takes without a queue: the minimum, and the jitter above it.
+    ///
+    /// The product with it measures the pipe. Twice the product with the minimum alone starves a path
+    /// whose round trips are above 2.5 minima.
+    var usualRTT: TimeDelta { minimumRTT == .infinite ? minimumRTT : minimumRTT + jitter.spread }
+
+    /// Bytes that fill the path, its jitter included; zero while unknown.
+    var usualProduct: Double {
+        minimumRTT == .infinite ? 0 : bandwidthFilter.value * usualRTT.seconds
     }
+
+    /// The round trip above which a queue stands.
+    private var queueThreshold: TimeDelta {
+        minimumRTT * ModelBased.queueFactor + .milliseconds(1) + jitter.spread * Int64(2)
+    }
+
+    /// Whether the latest round trip shows a standing queue.
+    var hasQueue: Bool { minimumRTT != .infinite && latestRTT > queueThreshold }
 
     /// Whether a queue stood for a whole round; short bursts do not count.
     var hasStandingQueue: Bool {
         lastRoundMinimumRTT != .infinite
-            && min(lastRoundMinimumRTT, roundMinimumRTT)
-                > minimumRTT * ModelBased.queueFactor + .milliseconds(1)
+            && min(lastRoundMinimumRTT, roundMinimumRTT) > queueThreshold
     }
 
     private mutating func updateRound(_ event: AckEvent) {
         isRoundStart = event.rateSample.priorDelivered >= roundEnd
+        if isRoundStart { jitter.endRound() }
         if let rtt = event.latestRTT, rtt > .zero { latestRTT = rtt }
         if isRoundStart {
             roundEnd = event.rateSample.totalDelivered
@@ -220,25 +257,31 @@ extension ModelBased {
             // Losses of this ACK belong to the round that it ends. They count in both rounds, so
             // that a burst of losses is rather counted twice than missed.
             roundAckedBytes = 0
+            if event.rateSample.newlyLostBytes <= 0 {
+                roundFirstLost = .max
+                roundLastLost = 0
+            }
             roundLostBytes = Double(event.rateSample.newlyLostBytes)
             roundLostPackets = min(roundLostPackets, event.rateSample.newlyLostBytes / packetSize)
             isLossHandledInRound = false
         }
         roundAckedBytes += Double(event.ackedBytes)
+        if let rtt = event.overtakenRTT, rtt > .zero { jitter.handle(rtt) }
         guard let rtt = event.latestRTT, rtt > .zero else { return }
         roundMinimumRTT = min(roundMinimumRTT, rtt)
+        jitter.handle(rtt)
     }
 
     private mutating func updateMinimumRTT(_ event: AckEvent) {
         guard let rtt = event.latestRTT, rtt > .zero else { return }
-        if rtt <= minimumRTT {
-            minimumRTT = rtt
-            minimumRTTTime = event.now
-        } else if rtt <= minimumRTT + minimumRTT / 16 {
-            // The sample is close enough: the queue was empty, and no new measurement is needed.
+        let before = minimumRTT
+        sustainedRTT.update(rtt, now: event.now)
+        minimumRTT = sustainedRTT.value(spread: jitter.spread)
+        // A sample that is close enough shows that the queue was empty: no new measurement is needed.
+        if minimumRTT < before || rtt <= minimumRTT + minimumRTT / 16 + jitter.spread {
             minimumRTTTime = event.now
         }
-        if phase == .probeRTT { probeRTTMinimum = min(probeRTTMinimum, rtt) }
+        if phase == .probeRTT { probeRTTMinimum.update(rtt, now: event.now) }
     }
 
     private mutating func updateBandwidth(_ event: AckEvent) {
@@ -251,7 +294,7 @@ extension ModelBased {
         let isLinkFull =
             lastRoundMinimumRTT != .infinite
             && min(lastRoundMinimumRTT, roundMinimumRTT)
-                > minimumRTT * Int64(2) + .milliseconds(5)
+                > minimumRTT * Int64(2) + .milliseconds(5) + jitter.spread * Int64(2)
         let isLimited =
             (sample.isAppLimited && !isLinkFull) || sample.priorDelivered < selfLimitedUntil
             || phase == .restoring
@@ -262,62 +305,6 @@ extension ModelBased {
             sample.rate, at: activeTime,
             window: max(
                 base * ModelBased.bandwidthWindowRounds, ModelBased.minimumBandwidthWindow))
-    }
-
-    // MARK: Loss
-
-    var isLossExcessive: Bool {
-        let threshold: Double
-        var least = ModelBased.lostPacketsWithQueue
-        switch phase {
-        case .startup where hasStandingQueue: threshold = ModelBased.lossThresholdWithQueue
-        case .startup:
-            threshold = ModelBased.startupLossThreshold
-            least = ModelBased.lostPacketsWithoutQueue
-        case _ where hasQueue: threshold = ModelBased.lossThresholdWithQueue + usualLoss
-        case _ where isProbeFeedback:
-            threshold = ModelBased.lossThresholdOfProbe + usualLoss
-        default:
-            threshold = ModelBased.lossThresholdWithoutQueue
-            least = ModelBased.lostPacketsWithoutQueue
-        }
-        guard roundLostPackets >= least else { return false }
-        // A round that has just begun is measured against the data of a whole round.
-        let carried = max(roundAckedBytes + roundLostBytes, bandwidthDelayProduct)
-        return roundLostBytes > threshold * carried
-    }
-
-    /// Whether packets reported now were sent during a probe; reports come a round trip later.
-    private var isProbeFeedback: Bool { phase == .probeUp || roundEnd < probeFeedbackEnd }
-
-    /// Random loss that a round rarely exceeds: three standard deviations above the mean.
-    private var usualLoss: Double { randomLoss.share + 3 * lossDeviation }
-
-    /// Standard deviation of the loss of one round under independent loss.
-    private var lossDeviation: Double {
-        let share = randomLoss.share
-        let packets = max(bandwidthDelayProduct / Double(packetSize), 1)
-        return (share * (1 - share) / packets).squareRoot()
-    }
-
-    private mutating func handleExcessiveLoss(_ event: AckEvent) {
-        isLossHandledInRound = true
-        boundedProbesLeft = ModelBased.boundedProbes
-        // A probe must stay possible on a lossy path, or the estimate decays with the losses.
-        let slack = min(ModelBased.slackPerLoss * randomLoss.share, ModelBased.upGain - 1)
-        let floor = bandwidthDelayProduct * (1 + slack) + 3 * Double(packetSize)
-        switch phase {
-        case .startup:
-            // The delivered bytes estimate what the path holds (draft, 5.3.1.3).
-            inflightBound = max(floor, Double(event.rateSample.delivered))
-            isPipeFull = true
-        case _ where isProbeFeedback:
-            inflightBound = max(floor, Double(event.rateSample.bytesInFlightAtSend) * 0.85)
-            if phase == .probeUp { startDown(event) }
-        default:
-            let current = min(inflightBound, max(window, Double(event.priorBytesInFlight)))
-            inflightBound = max(floor, current * ModelBased.inflightDecrease)
-        }
     }
 
     // MARK: Outputs
@@ -333,7 +320,9 @@ extension ModelBased {
         case .probeDown: gain = ModelBased.downGain
         default: gain = 1
         }
-        let margin = phase == .startup ? 1 : ModelBased.pacingMargin
+        // Cruise refills what the step down before it has emptied too far.
+        let isFull = min(roundMinimumRTT, lastRoundMinimumRTT) > usualRTT + .milliseconds(1)
+        let margin = phase == .startup || phase == .cruise && !isFull ? 1 : ModelBased.pacingMargin
         let wanted = gain * bandwidth * margin / (1 - compensatedLoss)
         // Early samples cover few packets, so the rate does not fall during startup.
         if phase != .startup || wanted > rate { rate = wanted }
@@ -350,14 +339,17 @@ extension ModelBased {
     }
 
     private mutating func updateWindow(_ event: AckEvent) {
-        let product = bandwidthDelayProduct
+        let product = usualProduct
         let acked = Double(event.ackedBytes)
         if phase == .probeRTT {
             window = max(min(window, product * ModelBased.probeRTTGain), minimumWindow)
             return
         }
+        // In startup the paced rate is far above that of the link, and so is what it acknowledges over
+        // an estimate that lags: neither may be in flight beyond twice the product.
+        let paced = isPipeFull ? pacingRate : min(pacingRate, bandwidthFilter.value)
+        let burst = Double(Pacer.burst(rate: paced, maximumPacketSize: packetSize))
         let allowance = min(aggregation.excess, aggregationLimit)
-        let burst = Double(Pacer.burst(rate: pacingRate, maximumPacketSize: packetSize))
         var target = product * ModelBased.windowGain + allowance + 2 * burst
         if phase == .restoring { target = product * ModelBased.upGain + 2 * burst }
         if isPipeFull {
@@ -371,9 +363,15 @@ extension ModelBased {
         window = min(max(window, minimumWindow), Double(CongestionLimits.maximumWindow))
     }
 
-    /// The most that aggregation may add: half a round trip of data, or 5 ms on short paths.
+    /// The most that aggregation may add: a window, and 100 ms of data (bbr_extra_acked_max_us).
+    ///
+    /// In startup it is what jitter explains, or on short paths what 10 ms of data are above the
+    /// product.
     private var aggregationLimit: Double {
-        guard minimumRTT != .infinite else { return 0 }
-        return bandwidthFilter.value * max(minimumRTT / 2, .milliseconds(5)).seconds
+        let bandwidth = bandwidthFilter.value
+        if isPipeFull { return min(window, bandwidth * ModelBased.longestAggregation.seconds) }
+        return max(
+            bandwidth * jitter.spread.seconds * ModelBased.startupSpreads,
+            bandwidth * ModelBased.startupAggregation.seconds - usualProduct)
     }
 }

@@ -21,7 +21,9 @@ struct AckResult {
     var longestLossRun = 0
     /// Round trip of the largest newly acknowledged packet, when it was ack-eliciting.
     var rttSample: TimeDelta?
-    /// Send time and receiver's stamp of that packet.
+    /// Round trip of the oldest newly acknowledged packet that others had overtaken.
+    var overtakenRTT: TimeDelta?
+    /// Send time and receiver's stamp of the largest.
     var largestSentAt: Instant?
     var largestReceiveTime: UInt64?
     /// Raw one-way delay of that packet: it contains the offset of the two clocks.
@@ -39,10 +41,6 @@ struct AckResult {
 /// packet-number space per path.
 struct PathRecovery: ~Copyable {
     private let pin = Pin()
-    /// RFC 9002, 6.1.1; raised when losses turn out to be reordering, after RFC 8985.
-    static let initialPacketThreshold: UInt64 = 3
-    static let largestPacketThreshold: UInt64 = 128
-
     let path: PathID
     var packets = SentPacketRing()
     var rtt = RTTEstimator()
@@ -60,10 +58,7 @@ struct PathRecovery: ~Copyable {
     /// Ack-eliciting packets in flight.
     private(set) var elicitingInFlight = 0
     private var lossTime = Instant.distantFuture
-    private var packetThreshold = PathRecovery.initialPacketThreshold
-    /// RACK's reordering window beyond one round trip, in quarters of a round trip; spurious losses
-    /// enlarge it.
-    private var reorderingQuarters: Int64 = 0
+    private var tolerance = ReorderingTolerance()
     /// Packets below this number are not in flight.
     private var firstInFlight: UInt64 = 0
     /// Packets sent before are no samples of round trip and rate: this host stood still meanwhile.
@@ -145,9 +140,13 @@ struct PathRecovery: ~Copyable {
         if packets.isEmpty { firstInFlight = packets.next }
         // A side that only acknowledges gets few acknowledgements: drop settled packets before
         // growing.
-        if packets.needsGrowth { packets.dropSettled(lostBefore: now - rtt.lossDelay * Int64(2)) }
+        if packets.needsGrowth { packets.dropSettled(lostBefore: now - lostPacketLife) }
         packets.append(packet)
     }
+
+    /// How long after its departure a lost packet is kept, so that a late acknowledgement of it is
+    /// recognised.
+    private var lostPacketLife: TimeDelta { tolerance.lossDelay(rtt) * Int64(2) }
 
     /// Takes an acknowledgement of this path.
     ///
@@ -158,43 +157,37 @@ struct PathRecovery: ~Copyable {
         guard frame.largest < packets.next else { return nil }
         var result = AckResult()
         let priorInFlight = bytesInFlight
+        let reported = largestReported
         var largestNew: UInt64?
+        var oldestOvertaken: UInt64?
         for index in 0..<frame.rangeCount {
             let range = frame.range(index)
             var number = max(range.first, packets.first)
             while number <= range.last, number < packets.next {
-                switch packets[number].state {
-                case .inFlight:
+                let state = packets[number].state
+                if state == .inFlight {
                     acknowledge(number, frame, now, &result, &sink)
                     largestNew = max(largestNew ?? 0, number)
-                case .lost:
+                } else if state == .lost {
                     acknowledgeLate(number, frame, now, &result, &sink)
-                default: break
+                }
+                if let reported, number < reported, state == .inFlight || state == .lost {
+                    oldestOvertaken = min(oldestOvertaken ?? .max, number)
+                    tolerance.handleOvertaken(
+                        distance: reported - number, wasLost: state == .lost,
+                        age: now - packets[number].sentAt, now: now)
                 }
                 number += 1
             }
         }
         let received = largestNew.flatMap { receiveTime(of: $0, frame) }
         largestReported = max(largestReported ?? 0, frame.largest)
-        guard let largestNew else { return result }
-        let newest = packets[largestNew]
-        if largestNew >= largestAcked ?? 0 {
-            largestAcked = largestNew
-            largestAckedSentAt = newest.sentAt
-            let sample = now - newest.sentAt
-            // The delay counts from the arrival of this packet, which may differ from that of the
-            // largest.
-            var delay = frame.delay
-            if let received, let sent = frame.sendTime, sent >= received {
-                delay = .microseconds(Int64(clamping: sent - received))
-            }
-            if newest.sentAt >= sampledSince {
-                rtt.update(sample: sample, ackDelay: delay, maxAckDelay: peerAckDelay, now: now)
-                result.rttSample = sample
-            }
-            result.largestSentAt = newest.sentAt
-            result.largestReceiveTime = received
+        if let oldestOvertaken { sampleOvertaken(oldestOvertaken, now, &result) }
+        guard let largestNew else {
+            if result.spuriousLosses > 0 { updatePacer(now) }
+            return result
         }
+        sample(largestNew, frame, received, now, &result)
         probeTimeouts = 0
         detectLosses(now: now, result: &result, sink: &sink)
         let sample = rate.takeSample(now: now, minimumRTT: rtt.minimum)
@@ -205,12 +198,48 @@ struct PathRecovery: ~Copyable {
                 now: now, ackedBytes: result.ackedBytes, largestAcked: largestNew,
                 largestSent: packets.next &- 1, bytesInFlight: bytesInFlight,
                 priorBytesInFlight: priorInFlight, latestRTT: result.rttSample,
+                overtakenRTT: result.overtakenRTT,
                 smoothedRTT: rtt.smoothed, minimumRTT: rtt.minimum, rateSample: sample,
                 isAppLimited: isAppLimited))
         updatePacer(now)
-        packets.dropSettled(lostBefore: now - rtt.lossDelay * Int64(2))
+        packets.dropSettled(lostBefore: now - lostPacketLife)
         firstInFlight = max(firstInFlight, packets.first)
         return result
+    }
+
+    /// Takes the round trip of the largest newly acknowledged packet, if none above was known.
+    private mutating func sample(
+        _ number: UInt64, _ frame: borrowing AckFrame, _ received: UInt64?, _ now: Instant,
+        _ result: inout AckResult
+    ) {
+        guard number >= largestAcked ?? 0 else { return }
+        let sentAt = packets[number].sentAt
+        largestAcked = number
+        largestAckedSentAt = sentAt
+        result.largestSentAt = sentAt
+        result.largestReceiveTime = received
+        guard sentAt >= sampledSince else { return }
+        // The delay counts from the arrival of this packet, which may differ from that of the
+        // largest.
+        var delay = frame.delay
+        if let received, let sent = frame.sendTime, sent >= received {
+            delay = .microseconds(Int64(clamping: sent - received))
+        }
+        rtt.update(sample: now - sentAt, ackDelay: delay, maxAckDelay: peerAckDelay, now: now)
+        result.rttSample = now - sentAt
+    }
+
+    /// Takes the round trip of a packet that others overtook; it was acknowledged at once.
+    ///
+    /// RFC 9002, 5.1 samples only the largest, so under reordering only those that overtake: a mean
+    /// far below the true one, with too little variation.
+    private mutating func sampleOvertaken(
+        _ number: UInt64, _ now: Instant, _ result: inout AckResult
+    ) {
+        guard packets[number].sentAt >= sampledSince else { return }
+        let sample = now - packets[number].sentAt
+        rtt.updateMean(sample: sample, now: now)
+        result.overtakenRTT = sample
     }
 
     /// Arrival time of a packet that is acknowledged for the first time, microseconds of the
@@ -259,21 +288,21 @@ struct PathRecovery: ~Copyable {
         sink.handleAcknowledged(packet, path: frame.path, receiveTime: received, now: now)
     }
 
-    /// Takes a packet that was declared lost and arrived after all: the thresholds were too tight
-    /// (RFC 8985, 7).
+    /// Takes a packet that was declared lost and arrived after all.
     private mutating func acknowledgeLate<Sink: SentFrameSink & ~Copyable>(
         _ number: UInt64, _ frame: AckFrame, _ now: Instant, _ result: inout AckResult,
         _ sink: inout Sink
     ) {
         packets[number].state = .acknowledged
+        let packet = packets[number]
         result.spuriousLosses += 1
-        let distance = frame.largest &- number
-        packetThreshold = min(
-            max(packetThreshold, distance &+ 1), PathRecovery.largestPacketThreshold)
-        reorderingQuarters = min(reorderingQuarters + 1, 4)
+        if !packet.isMTUProbe {
+            rate.handleSpuriousLoss(bytes: Int(packet.bytes))
+            controller.handleSpuriousLoss(
+                SpuriousLoss(now: now, number: number, bytes: Int(packet.bytes)))
+        }
         sink.handleAcknowledged(
-            packets[number], path: frame.path, receiveTime: receiveTime(of: number, frame), now: now
-        )
+            packet, path: frame.path, receiveTime: receiveTime(of: number, frame), now: now)
     }
 
     /// Detects losses by packet threshold and by time threshold (RFC 9002, section 6.1).
@@ -282,10 +311,12 @@ struct PathRecovery: ~Copyable {
     ) {
         lossTime = .distantFuture
         guard let largestAcked else { return }
-        let delay = rtt.lossDelay + max(rtt.latest, rtt.smoothed) * reorderingQuarters / 4
+        tolerance.forget(now: now)
+        let delay = tolerance.lossDelay(rtt)
+        let packetThreshold = tolerance.packetThreshold
         let cutoff = now - delay
         var event = LossEvent(
-            now: now, lostBytes: 0, lostPackets: 0, largestLost: 0,
+            now: now, lostBytes: 0, lostPackets: 0, smallestLost: .max, largestLost: 0,
             largestSent: packets.next &- 1, bytesInFlight: 0, isPersistentCongestion: false)
         var run = 0
         var runStart = Instant.zero
@@ -318,6 +349,7 @@ struct PathRecovery: ~Copyable {
                 }
                 event.lostBytes += bytes
                 event.lostPackets += 1
+                event.smallestLost = min(event.smallestLost, number)
                 event.largestLost = number
             }
             lose(number, now, &result, &sink)

@@ -12,9 +12,11 @@ struct ReceivedPackets {
     private var window = [UInt64](repeating: 0, count: Int(ReceivedPackets.windowBits / 64))
     private(set) var largest: UInt64 = 0
     private(set) var isEmpty = true
-    private var ranges = InlineArray<32, AckFrame.Range>(
+    private var ranges = InlineArray<64, AckFrame.Range>(
         repeating: AckFrame.Range(first: 0, last: 0))
     private var rangeCount = 0
+    /// A bit for each range that holds a packet which no acknowledgement has reported.
+    private var unreported: UInt64 = 0
     private var stamps = InlineArray<16, AckFrame.Stamp>(
         repeating: AckFrame.Stamp(first: 0, time: 0))
     private var stampCount = 0
@@ -115,6 +117,7 @@ struct ReceivedPackets {
             if number > range.last {
                 if number == range.last + 1 {
                     ranges[index].last = number
+                    unreported |= 1 &<< UInt64(index)
                     if index > 0, ranges[index - 1].first == number + 1 { merge(index) }
                     return
                 }
@@ -123,6 +126,7 @@ struct ReceivedPackets {
             if number >= range.first { return }
             if number + 1 == range.first {
                 ranges[index].first = number
+                unreported |= 1 &<< UInt64(index)
                 if index + 1 < rangeCount, ranges[index + 1].last + 1 == number {
                     merge(index + 1)
                 }
@@ -130,21 +134,39 @@ struct ReceivedPackets {
             }
             index += 1
         }
-        guard index < AckFrame.maximumRanges else { return }
-        for position in stride(
-            from: min(rangeCount, AckFrame.maximumRanges - 1), to: index, by: -1)
-        {
+        if rangeCount == AckFrame.maximumRanges {
+            let dropped = leastNeeded
+            remove(dropped)
+            if dropped < index { index -= 1 }
+        }
+        for position in stride(from: rangeCount, to: index, by: -1) {
             ranges[position] = ranges[position - 1]
         }
         ranges[index] = AckFrame.Range(first: number, last: number)
-        rangeCount = min(rangeCount + 1, AckFrame.maximumRanges)
+        rangeCount += 1
+        let newer: UInt64 = (1 &<< UInt64(index)) &- 1
+        unreported =
+            unreported & newer | (unreported & ~newer) &<< 1 | 1 &<< UInt64(index)
+    }
+
+    /// The oldest range that the peer was told about; the oldest of all if none was.
+    private var leastNeeded: Int {
+        let known = ~unreported
+        return known == 0 ? rangeCount - 1 : 63 - known.leadingZeroBitCount
     }
 
     /// Joins the range at `index` with the newer one before it.
     private mutating func merge(_ index: Int) {
         ranges[index - 1].first = ranges[index].first
+        unreported |= 1 &<< UInt64(index - 1)
+        remove(index)
+    }
+
+    private mutating func remove(_ index: Int) {
         for position in index..<rangeCount - 1 { ranges[position] = ranges[position + 1] }
         rangeCount -= 1
+        let newer: UInt64 = (1 &<< UInt64(index)) &- 1
+        unreported = unreported & newer | (unreported &>> 1) & ~newer
     }
 
     // MARK: acknowledging
@@ -163,6 +185,7 @@ struct ReceivedPackets {
     /// Notes that an acknowledgement was written into a packet.
     mutating func didAcknowledge() {
         unacknowledged = 0
+        unreported = 0
         smallestUnreported = .max
         ackDueAt = .distantFuture
         // The newest stamp stays, as the base of the next frame.

@@ -5,7 +5,7 @@ import PathTelemetry
 ///
 /// docs/protocol.md, section 4.1.
 struct AckFrame {
-    static let maximumRanges = 32
+    static let maximumRanges = 64
     static let maximumStamps = 16
 
     /// Packets `first ... last` arrived.
@@ -26,7 +26,7 @@ struct AckFrame {
     var delay: TimeDelta
     private(set) var rangeCount = 0
     private(set) var stampCount = 0
-    private var rangeStorage = InlineArray<32, Range>(repeating: Range(first: 0, last: 0))
+    private var rangeStorage = InlineArray<64, Range>(repeating: Range(first: 0, last: 0))
     private var stampStorage = InlineArray<16, Stamp>(repeating: Stamp(first: 0, time: 0))
 
     init(path: PathID, delay: TimeDelta) {

@@ -86,8 +86,12 @@ import Testing
             ]
             var world = try Bench.world(
                 ["rate=20,rtt=20,loss=0.3", "rate=20,rtt=30,loss=0.3"], seed: seed, script: script)
-            world.run(for: .seconds(4))
-            let state = world.serverBox?.with { $0.state(of: PathID(0)) }
+            // Half of the challenges are lost as well, and the fifth comes after four seconds.
+            var state: PathState?
+            for end: Int64 in 4...8 where state != .standby {
+                world.run(for: .seconds(end))
+                state = world.serverBox?.with { $0.state(of: PathID(0)) }
+            }
             #expect(state == .standby, "seed \(seed)\n\(world.application.history)")
         }
     }

@@ -65,6 +65,35 @@ import Testing
         #expect(cubic.congestionWindow == Int(Double(before) * 0.7))
     }
 
+    /// RFC 9438, section 4.9.2.
+    @Test func aReductionWithoutLossIsUndone() {
+        var cubic = Cubic(Self.configuration)
+        for number in 0..<100 {
+            cubic.handleSent(
+                now: .zero, bytes: 1_500, packetNumber: UInt64(number), bytesInFlight: 0)
+        }
+        let before = cubic.congestionWindow
+        func loss(_ first: UInt64, _ last: UInt64) -> LossEvent {
+            LossEvent(
+                now: .zero, lostBytes: 1_500, lostPackets: Int(last - first) + 1,
+                smallestLost: first, largestLost: last, largestSent: 99, bytesInFlight: 10_000,
+                isPersistentCongestion: false)
+        }
+        func arrival(_ number: UInt64) -> SpuriousLoss {
+            SpuriousLoss(now: .zero, number: number, bytes: 1_500)
+        }
+        cubic.handleLoss(loss(10, 12))
+        cubic.handleLoss(loss(20, 20))
+        for number: UInt64 in [10, 20, 11] { cubic.handleSpuriousLoss(arrival(number)) }
+        #expect(cubic.congestionWindow == Int(Double(before) * 0.7), "one is still missing")
+        cubic.handleSpuriousLoss(arrival(9))
+        cubic.handleSpuriousLoss(arrival(100))
+        #expect(cubic.congestionWindow < before, "others do not count")
+        cubic.handleSpuriousLoss(arrival(12))
+        #expect(cubic.congestionWindow == before)
+        #expect(cubic.phase == .slowStart)
+    }
+
     @Test func persistentCongestionLeavesTwoPackets() {
         var cubic = Cubic(Self.configuration)
         cubic.handleLoss(

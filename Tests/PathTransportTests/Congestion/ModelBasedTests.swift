@@ -214,3 +214,42 @@ func modelFlow(
         #expect(flow.record.meanRTT(1, 30) < 0.027)
     }
 }
+
+/// Losses that were none.
+@Suite struct ModelBasedSpuriousLossTests {
+    /// What startup concluded from twenty lost packets is taken back when they arrive after all.
+    @Test func startupGoesOnWhenTheLossesArrive() {
+        var model = ModelBased(CongestionConfiguration(maximumPacketSize: 1_500))
+        for number in 0..<40 {
+            model.handleSent(
+                now: .zero, bytes: 1_500, packetNumber: UInt64(number), bytesInFlight: 1_500)
+        }
+        let now = Instant.zero + .milliseconds(20)
+        model.handleLoss(
+            LossEvent(
+                now: now, lostBytes: 30_000, lostPackets: 20, smallestLost: 5, largestLost: 24,
+                largestSent: 39, bytesInFlight: 20_000, isPersistentCongestion: false))
+        var sample = RateSample()
+        sample.rate = 1e6
+        sample.delivered = 15_000
+        sample.totalDelivered = 15_000
+        sample.newlyLostBytes = 30_000
+        model.handleAck(
+            AckEvent(
+                now: now, ackedBytes: 15_000, largestAcked: 34, largestSent: 39,
+                bytesInFlight: 5_000, priorBytesInFlight: 50_000, latestRTT: .milliseconds(20),
+                smoothedRTT: .milliseconds(20), minimumRTT: .milliseconds(20), rateSample: sample,
+                isAppLimited: false))
+        #expect(model.phase != .startup && model.inflightBound.isFinite)
+        func arrive(_ numbers: ClosedRange<UInt64>) {
+            for number in numbers {
+                model.handleSpuriousLoss(SpuriousLoss(now: now, number: number, bytes: 1_500))
+            }
+        }
+        arrive(5...12)
+        arrive(25...39)
+        #expect(model.phase != .startup, "twelve of them are missing, and others do not count")
+        arrive(13...13)
+        #expect(model.phase == .startup && model.inflightBound == .infinity)
+    }
+}

@@ -118,20 +118,6 @@ private struct Sink: SentFrameSink, ~Copyable {
         #expect(sink.acknowledged.isEmpty && recovery.bytesInFlight == 3000)
     }
 
-    // RFC 8985, section 7: thresholds follow reordering that was taken for loss.
-    @Test func reorderingRaisesTheThreshold() throws {
-        var recovery = recovery()
-        var sink = Sink()
-        send(&recovery, 0..<8, at: at(0))
-        _ = ack(&recovery, &sink, [1...7], at: at(20))
-        #expect(sink.lost == [0])
-        let late = try acknowledged(&recovery, &sink, [0...7], at: at(21))
-        #expect(late.spuriousLosses == 1 && sink.acknowledged.last == 0)
-        send(&recovery, 8..<16, at: at(30))
-        _ = ack(&recovery, &sink, [9...15], at: at(50))
-        #expect(sink.lost == [0], "seven above are not enough any more")
-    }
-
     @Test func reinjectedOnceAndStillInFlight() {
         var recovery = recovery()
         var sink = Sink()

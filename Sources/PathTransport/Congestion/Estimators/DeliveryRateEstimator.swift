@@ -149,6 +149,13 @@ struct DeliveryRateEstimator: Sendable {
         newlyLost &+= bytes
     }
 
+    /// Records bytes that were declared lost and arrived after all.
+    mutating func handleSpuriousLoss(bytes: Int) {
+        lost &-= bytes
+        delivered &+= bytes
+        newlyAcked &+= bytes
+    }
+
     /// Marks the flight as limited by the application (draft section 4.1.2.4); called when no data
     /// is left to send although window and pacer would allow it.
     mutating func handleAppLimited(bytesInFlight: Int) {

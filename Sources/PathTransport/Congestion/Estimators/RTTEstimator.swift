@@ -52,7 +52,18 @@ public struct RTTEstimator: Sendable {
         minimumFilter.update(sample, now: now, window: RTTEstimator.minimumWindow)
         // The delay is subtracted only if the result is not below the minimum.
         let delay = min(max(ackDelay, .zero), maxAckDelay)
-        let adjusted = sample >= minimum + delay ? sample - delay : sample
+        updateMean(sample: sample >= minimum + delay ? sample - delay : sample, now: now)
+    }
+
+    /// Takes a sample into mean and deviation alone: that of a packet which others overtook, and
+    /// which was acknowledged at once.
+    ///
+    /// - Parameters:
+    ///   - adjusted: the round trip without the receiver's delay; values that are not positive are
+    ///     ignored.
+    ///   - now: when the ACK arrived.
+    mutating func updateMean(sample adjusted: TimeDelta, now: Instant) {
+        guard adjusted > .zero else { return }
         if sampleCount == 0 {
             smoothed = adjusted
             variation = adjusted / 2

@@ -33,6 +33,10 @@ struct RandomLossEstimator: Sendable {
         if isMeasuring { lost += Double(bytes) }
     }
 
+    mutating func handleSpuriousLoss(bytes: Int) {
+        if isMeasuring { lost = max(0, lost - Double(bytes)) }
+    }
+
     mutating func handleAck(bytes: Int, sample: RateSample) {
         guard let start else { return }
         if let end, sample.priorDelivered >= end {
