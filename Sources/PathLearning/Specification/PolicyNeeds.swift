@@ -8,6 +8,9 @@ public struct PolicyNeeds: Hashable, Sendable {
     public var boundPath: PathID?
     /// Whether paths without room are candidates too, to wait for them or to send copies there.
     public var fullPaths = false
+    /// Whether the end of a transfer leaves a path alone on which it would arrive later than all of it
+    /// on another that costs no more.
+    public var leavesSlowPaths = false
     /// Data that is unacknowledged for longer than this is queued once for another path.
     public var reinjection: ReinjectionAge?
     /// Whether it also learns from outcomes of forced decisions.

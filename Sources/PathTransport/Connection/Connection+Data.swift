@@ -76,8 +76,14 @@ extension Connection {
         paths.fadeEvidence(now: now)
         session.engine.begin(
             bytes: bytes, deadline: deadline, trafficClass: trafficClass, now: now)
+        let last =
+            needs.leavesSlowPaths && trafficClass == .stream
+            ? session.streams.lastBytes(below: PathTable.longestEnd) : nil
         for index in paths.indices where paths.takesData(index) {
             let room = paths[index].room(now: now)
+            if let last, paths.isOutrun(index, burst: min(bytes, room), last: last, now: now) {
+                continue
+            }
             // A policy that waits or sends copies compares all paths; any other chooses among those
             // that can send now, since stream data should use all capacity.
             guard room > 0 || needs.fullPaths else { continue }
@@ -90,6 +96,7 @@ extension Connection {
         if case .nothing = verdict { return nil }
         if news.journal.isOpen { news.journal.append(.decision(session.engine.record)) }
         guard case .send(let dispatch) = verdict, let index = index(of: dispatch.path) else {
+            paths.noteWait(now: now)
             return nil
         }
         paths[index].statistics.decisions += 1
@@ -98,12 +105,13 @@ extension Connection {
         return (index, dispatch)
     }
 
-    // MARK: retransmissions, on the path that delivers first and did not lose the data
+    // MARK: retransmissions, on the path that delivers first
 
     private mutating func pollRepairs(
         into buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Transmit? {
-        guard let index = paths.repairPath(loser: lastLossPath, now: now) else { return nil }
+        let waiting = session.streams.retransmissionBytes(upTo: PathTable.longestEnd)
+        guard let index = paths.repairPath(bytes: waiting, now: now) else { return nil }
         lastAppLimitedAt = nil
         return fill(
             index, buffer, decision: SentPacket.noDecision, isRepair: true, copyTo: .wait,

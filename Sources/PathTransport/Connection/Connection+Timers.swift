@@ -22,10 +22,9 @@ extension Connection {
             if paths[index].keepsAlive { next = min(next, keepaliveDue(index)) }
         }
         next = min(next, paths.acknowledgementTimeout(now: now))
-        let departure = paths.departure(wantsToSend: session.wantsToSend, now: now)
-        // A caller that just found nothing to send need not be woken at once.
         next = min(
-            next, departure > lastEmptyPollAt ? departure : lastEmptyPollAt + .milliseconds(10))
+            next,
+            paths.departure(wantsToSend: session.wantsToSend, after: lastEmptyPollAt, now: now))
         return min(next, reinjectionTimeout)
     }
 

@@ -235,6 +235,33 @@ struct Path: ~Copyable {
         return min(recovery.windowRoom, max(budget, mtu.current))
     }
 
+    /// Seconds until `bytes` more have arrived, behind what is in flight: a window that still grows
+    /// doubles each round trip.
+    func arrival(of bytes: Int, now: Instant) -> Double {
+        let rtt = recovery.rtt
+        let estimate = recovery.controller.bandwidthEstimate
+        let rate = max(estimate > 0 ? estimate : pacingRate, CongestionLimits.minimumPacingRate)
+        let held = max(Double(recovery.bytesInFlight) / rate, rtt.minimum.seconds)
+        var time = held - rtt.minimum.seconds / 2 + Double(bytes) / rate
+        switch recovery.controller.phase {
+        case .startup, .slowStart, .conservativeSlowStart:
+            let wanted = Double(bytes) + Double(recovery.bytesInFlight)
+            var window = Double(recovery.controller.congestionWindow)
+            while window < wanted {
+                window *= 2
+                time += rtt.smoothed.seconds
+            }
+        default: break
+        }
+        return time
+    }
+
+    /// Whether an answer is due for longer than the path's variation explains.
+    func isOverdue(now: Instant) -> Bool {
+        silence(now: now).map { $0 > recovery.rtt.smoothed + recovery.rtt.variation * Int64(4) }
+            ?? false
+    }
+
     /// Whether the path was given data in the last seconds.
     private func carriesData(now: Instant) -> Bool {
         lastPayloadAt.map { now - $0 < .seconds(10) } ?? false

@@ -40,7 +40,57 @@ extension PathTable {
         return false
     }
 
-    /// The path on which a retransmission arrives first.
+    /// The path on which lost stream data arrives first; nil to wait for the pacer of a faster one.
+    ///
+    /// Each path is judged by what it holds and has to send, over its rate. One without room would
+    /// carry all of it, later; one with room a burst, now.
+    ///
+    /// - Parameter bytes: all that has to be sent again.
+    func repairPath(bytes: Int, now: Instant) -> Int? {
+        var best: Int?
+        var bestTime = Double.infinity
+        var isBestFree = false
+        for index in indices where takesData(index) {
+            let room = self[index].room(now: now)
+            // Whether a path without room still answers is not known before its next reply.
+            if room == 0, self[index].isOverdue(now: now) { continue }
+            let time = self[index].arrival(
+                of: room > 0 ? min(bytes, room) : bytes, now: now)
+            guard time < bestTime else { continue }
+            bestTime = time
+            best = index
+            isBestFree = room > 0
+        }
+        return isBestFree ? best : nil
+    }
+
+    /// The most bytes that are taken as the end of a transfer, or as lost data.
+    static let longestEnd = 4 << 20
+
+    /// Whether another path that costs no more would deliver the rest of a transfer before this one a
+    /// burst.
+    ///
+    /// The path is then left alone, and its rate is not measured.
+    ///
+    /// - Parameters:
+    ///   - burst: bytes that the path would get now.
+    ///   - last: all bytes that have to be sent, the burst included.
+    mutating func isOutrun(_ index: Int, burst: Int, last: Int, now: Instant) -> Bool {
+        guard burst > 0, self[index].recovery.rtt.hasSample else { return false }
+        let own = self[index].arrival(of: burst, now: now)
+        for other in indices where other != index && takesData(other) {
+            guard self[other].traits.pricePerGB <= self[index].traits.pricePerGB,
+                self[other].recovery.rtt.hasSample, !self[other].isOverdue(now: now),
+                self[other].arrival(of: last, now: now) < own
+            else { continue }
+            self[index].recovery.rate.handleAppLimited(
+                bytesInFlight: self[index].recovery.bytesInFlight)
+            return true
+        }
+        return false
+    }
+
+    /// The path on which a lost message arrives first.
     ///
     /// - Parameter loser: the path of the latest loss, which is avoided if possible.
     func repairPath(loser: PathID?, now: Instant) -> Int? {
@@ -183,8 +233,11 @@ extension PathTable {
 
     /// When a pacer allows the next data; distant future when only windows block it.
     ///
-    /// - Parameter wantsToSend: there is data that any path may carry.
-    func departure(wantsToSend: Bool, now: Instant) -> Instant {
+    /// - Parameters:
+    ///   - wantsToSend: there is data that any path may carry.
+    ///   - tried: paths that could send then are left out, because their data waits for something
+    ///     else.
+    func departure(wantsToSend: Bool, after tried: Instant, now: Instant) -> Instant {
         var next = Instant.distantFuture
         for index in indices {
             guard
@@ -192,8 +245,18 @@ extension PathTable {
                     || !self[index].copies.isEmpty && self[index].isUsable,
                 self[index].hasWindow
             else { continue }
-            next = min(next, self[index].recovery.pacer.nextDeparture(now: now, forBurst: true))
+            let departure = self[index].recovery.pacer.nextDeparture(now: now, forBurst: true)
+            // A caller that just found nothing to send need not be woken at once.
+            next = min(next, departure > tried ? departure : tried + .milliseconds(10))
         }
         return next
+    }
+
+    /// The policy keeps data back, so the rates of paths that could send are lower bounds.
+    mutating func noteWait(now: Instant) {
+        for index in indices where self[index].isUsable && self[index].room(now: now) > 0 {
+            self[index].recovery.rate.handleAppLimited(
+                bytesInFlight: self[index].recovery.bytesInFlight)
+        }
     }
 }

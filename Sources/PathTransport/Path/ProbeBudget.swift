@@ -22,6 +22,8 @@ struct ProbeBudget {
     static let reserveAge = TimeDelta.seconds(5)
     /// How much longer a path has been silent than the interval of its probes.
     private static let patience: Int64 = 50
+    /// How long after its failure a path is asked more often, if no other works.
+    private static let urgency = TimeDelta.seconds(10)
     /// When application data was last sent.
     private var lastPayloadAt: Instant?
     /// Bytes of data that have not been used to pay for probes yet.
@@ -56,11 +58,15 @@ struct ProbeBudget {
     /// The interval of probes of a failed path: a fiftieth of the time since it failed, within
     /// bounds, so that an outage is found to be over within about a fiftieth of its length.
     ///
+    /// While no path works it is a quarter as long at first, since nothing else is sent.
+    ///
     /// - Parameter othersWork: another path is in service.
     func interval(failed path: borrowing Path, othersWork: Bool, now: Instant) -> TimeDelta {
         let age = now - path.stateChangedAt
+        let isUrgent =
+            !othersWork && age < ProbeBudget.urgency && !(path.traits.pricePerGB > 0)
         return max(
-            failedInterval,
+            isUrgent ? failedInterval / 4 : failedInterval,
             min(age / ProbeBudget.patience, ProbeBudget.longest(path, othersWork: othersWork)))
     }
 

@@ -269,6 +269,11 @@ struct SendStream: ~Copyable {
         let upper = min(writtenOffset, maxData)
         return upper > nextOffset ? upper &- nextOffset : 0
     }
+    /// Bytes that were written and not sent yet, when no more will be written; nil before.
+    var lastBytes: UInt64? {
+        guard resetState == .none, end == .unsent else { return nil }
+        return writtenOffset &- nextOffset
+    }
     /// Whether there are new bytes that the peer's limit for the stream forbids to send.
     var isBlocked: Bool {
         resetState == .none && nextOffset >= maxData && writtenOffset > nextOffset

@@ -78,6 +78,38 @@ import Testing
         if policy != "single" { #expect(compared > 20 && learned > 10, "\(compared), \(learned)") }
     }
 
+    /// What a policy carries from 2 to 6 s, Mbit/s: bytes that arrived, and those it sent twice.
+    private func carried(_ policy: String, _ paths: [String]) throws -> Double {
+        var world = try Bench.world(paths, policy: PolicySpecification(parsing: policy), seed: 4)
+        world.run(for: .seconds(2))
+        let before = world.client.statistics
+        world.run(for: .seconds(6))
+        Bench.expectSound(world, finished: false)
+        let after = world.client.statistics
+        let twice =
+            after.bytesDuplicated + after.streamBytesRetransmitted - before.bytesDuplicated
+            - before.streamBytesRetransmitted
+        let rate = world.application.bulk.rate(from: .seconds(2), to: .seconds(6))
+        return (rate + Double(twice) * 2) / 1e6
+    }
+
+    /// No policy leaves a path idle that could carry data, except the one that uses a single path.
+    @Test(arguments: policies.filter { $0 != "single" })
+    func twoEqualPathsCarryWhatTheyCan(policy: String) throws {
+        let (own, best) = (
+            try carried(policy, Bench.equal), try carried("min-rtt", Bench.equal)
+        )
+        #expect(own >= 0.95 * best, "\(own) against \(best)")
+    }
+
+    /// Waiting for a faster path is for the end of a transfer: bulk uses the slow path too.
+    @Test(arguments: ["ecf", "blest"])
+    func bulkUsesTheSlowPathToo(policy: String) throws {
+        let paths = ["rate=50,rtt=20", "rate=10,rtt=100"]
+        let (own, best) = (try carried(policy, paths), try carried("min-rtt", paths))
+        #expect(own >= 0.95 * best, "\(own) against \(best)")
+    }
+
     /// Data that is unacknowledged for too long is re-injected before a time-out.
     @Test func reinjectionShortensAStall() throws {
         func gap(_ policy: String) throws -> TimeDelta {

@@ -2,8 +2,8 @@ internal import PathTelemetry
 
 /// Parameters of blest.
 public struct BLESTSettings: PolicySettings {
-    /// Receive window, bytes.
-    public var window = 1_048_576.0
+    /// Receive window, bytes: by default what a connection grants.
+    public var window = 16_777_216.0
     /// Initial lambda, and its growth when the receiver was blocked.
     public var lambda = 1.0
     public var step = 0.05

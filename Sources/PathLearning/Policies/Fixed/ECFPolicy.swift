@@ -18,7 +18,8 @@ public struct ECFSettings: PolicySettings {
 ///     wait if  rtt_f (max(k, cwnd_f) / cwnd_f + 1) < (1 + waiting beta) (rtt_s + delta)
 ///     and      rtt_s max(k, cwnd_s) / cwnd_s > 2 rtt_f + delta
 ///
-/// with k bytes queued and delta the larger RTT variation. It never waits for a path whose reply is
+/// with k bytes queued and delta the larger RTT variation. A burst that fills the largest room has
+/// more data behind it, and k is taken as unlimited: it waits only for the end of a transfer. It never waits for a path whose reply is
 /// overdue. Source: Lim, Nahum, Towsley and Gibbens, "ECF: An MPTCP Path Scheduler to Manage
 /// Heterogeneous Paths", 2017, algorithm 1.
 struct ECFPolicy: Policy {
@@ -44,7 +45,7 @@ struct ECFPolicy: Policy {
         let s = candidates[second].smoothedRTT
         let delta = max(candidates[fastest].rttVariation, candidates[second].rttVariation)
         let bar = (1 + (isWaiting ? settings.beta : 0)) * (s + delta)
-        guard f * (rounds(candidates[fastest], burst) + 1) < bar else {
+        guard !hasMore(candidates, burst), f * (rounds(candidates[fastest], burst) + 1) < bar else {
             isWaiting = false
             distribution.choose(second, among: candidates)
             return
@@ -55,6 +56,13 @@ struct ECFPolicy: Policy {
         }
         isWaiting = true
         distribution.wait(among: candidates)
+    }
+
+    /// Whether more data waits than the burst: no path would take it all.
+    private func hasMore(_ candidates: Span<Candidate>, _ burst: BurstContext) -> Bool {
+        var most = 0
+        for index in 0..<candidates.count { most = max(most, candidates[index].room) }
+        return burst.bytes >= most
     }
 
     /// Number of windows that the queued data fills, at least one.

@@ -92,14 +92,14 @@ extension RoundRobinPolicy {
 extension MinRTTPolicy {
     static let descriptor = PolicyDescriptor(
         "min-rtt", "the lowest smoothed RTT with room in its window",
-        source: "MPTCP 2012"
+        source: "MPTCP 2012", needs: PolicyNeeds().with { $0.leavesSlowPaths = true }
     ) { MinRTTPolicy() }
 }
 
 extension EarliestPolicy {
     static let descriptor = PolicyDescriptor(
         "earliest", "the earliest predicted arrival",
-        source: "EDPF 2006"
+        source: "EDPF 2006", needs: PolicyNeeds().with { $0.leavesSlowPaths = true }
     ) { EarliestPolicy() }
 }
 

@@ -169,6 +169,7 @@ extension LearnedPolicy {
                 $0.model = true
                 $0.shippedModel = true
                 $0.forcedFeedback = true
+                $0.leavesSlowPaths = true
             }
         }
     ) { settings, materials throws(LearningError) in

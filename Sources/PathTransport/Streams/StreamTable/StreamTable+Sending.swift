@@ -54,6 +54,19 @@ extension StreamTable {
     /// Whether lost data waits to be retransmitted.
     var hasRetransmissions: Bool { !retransmitting.isEmpty }
 
+    /// Bytes that wait to be retransmitted, counted up to a limit.
+    func retransmissionBytes(upTo limit: Int) -> Int {
+        var bytes: UInt64 = 0
+        var index = 0
+        while bytes < UInt64(max(0, limit)), index < StreamTable.burstStreams,
+            let slot = retransmitting[index]
+        {
+            bytes &+= slot.send.retransmissionBytes
+            index &+= 1
+        }
+        return min(limit, Int(clamping: bytes))
+    }
+
     /// Whether new data can be sent now.
     var hasNew: Bool {
         guard let slot = fresh.first else { return false }
@@ -65,17 +78,10 @@ extension StreamTable {
 
     /// Bytes that can be sent now, counted up to a limit, for the size of a burst.
     func sendableBytes(upTo limit: Int) -> Int {
-        var again: UInt64 = 0
-        var new: UInt64 = 0
         let most = UInt64(max(0, limit))
+        let again = UInt64(retransmissionBytes(upTo: limit))
+        var new: UInt64 = 0
         var index = 0
-        while again < most, index < StreamTable.burstStreams,
-            let slot = retransmitting[index]
-        {
-            again &+= slot.send.retransmissionBytes
-            index &+= 1
-        }
-        index = 0
         let allowed = min(most, flow.credit)
         while new < allowed, index < StreamTable.burstStreams,
             let slot = fresh[index]
@@ -84,6 +90,22 @@ extension StreamTable {
             index &+= 1
         }
         return Int(truncatingIfNeeded: min(most, again &+ min(new, allowed)))
+    }
+
+    /// All bytes that wait to be sent, when no more will be written to any of their streams.
+    ///
+    /// Nil while a stream is open, or with `limit` bytes and more.
+    func lastBytes(below limit: Int) -> Int? {
+        var bytes = UInt64(retransmissionBytes(upTo: limit))
+        var index = 0
+        while let slot = fresh[index] {
+            guard index < StreamTable.burstStreams, let last = slot.send.lastBytes else {
+                return nil
+            }
+            bytes &+= last
+            index &+= 1
+        }
+        return bytes < UInt64(max(0, limit)) ? Int(clamping: bytes) : nil
     }
 
     mutating func queueForNew(_ slot: StreamSlot) {
