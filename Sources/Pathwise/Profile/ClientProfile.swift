@@ -120,6 +120,17 @@ public struct ClientProfile: Sendable {
     ///
     /// - Throws: `StateError`.
     public func save(in state: StateFolder) throws {
+        try prepare(in: state)
+        try finish(in: state)
+    }
+
+    /// The file of a profile that the server may not know yet.
+    private var draft: String { ".\(name).joining" }
+
+    /// Writes the profile where no command finds it, before the server is asked to take its key.
+    ///
+    /// - Throws: `StateError`.
+    public func prepare(in state: StateFolder) throws {
         let folder = try state.folder(ClientProfile.folderName, creates: true)
         var text = "# A server that this host has joined. The key is a secret.\n"
         text += "server \(server.base64)\n"
@@ -130,9 +141,22 @@ public struct ClientProfile: Sendable {
             throw StateError.crypto(error)
         }
         if let presharedKey { text += "psk \(presharedKey.base64)\n" }
-        let content = Array(text.utf8)
-        let name = name
-        try folder.changing { try folder.write(content, to: name) }
+        let (content, draft) = (Array(text.utf8), draft)
+        try folder.changing { try folder.write(content, to: draft) }
+    }
+
+    /// Gives a prepared profile its name, in place of one that has it.
+    ///
+    /// - Throws: `StateError`.
+    public func finish(in state: StateFolder) throws {
+        let folder = try state.folder(ClientProfile.folderName, creates: true)
+        let (draft, name) = (draft, name)
+        try folder.changing { try folder.rename(draft, to: name) }
+    }
+
+    /// Removes a prepared profile.
+    public func discard(in state: StateFolder) {
+        try? state.folder(ClientProfile.folderName, creates: false).remove(draft)
     }
 
     init(_ content: [UInt8], name: String, file: String) throws(StateError) {

@@ -7,6 +7,8 @@ public enum StateError: Error, Sendable {
     case noHome
     /// Others may use the folder or file.
     case exposed(path: String, mode: UInt32)
+    /// The folder belongs to another user.
+    case foreign(path: String, owner: UInt32)
     /// Another server uses the folder.
     case inUse(String)
     /// A line of a file is wrong; the text says what to write.
@@ -35,6 +37,9 @@ extension StateError: CustomStringConvertible {
         case .exposed(let path, let mode):
             "\(EscapedText(path)) has mode 0\(String(mode, radix: 8)), so others can use the keys; "
                 + "run: chmod go= \(EscapedText(path))"
+        case .foreign(let path, let owner):
+            "\(EscapedText(path)) belongs to the user with the number \(owner), who could replace the "
+                + "keys in it; run this as that user, or choose another folder with --state"
         case .inUse(let path):
             "another server uses \(EscapedText(path)); end it, or choose another folder with "
                 + "--state"

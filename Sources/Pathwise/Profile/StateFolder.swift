@@ -19,7 +19,8 @@ public struct StateFolder: Sendable {
     /// - Parameters:
     ///   - path: of the folder.
     ///   - creates: makes it, with mode 0700, if it does not exist; else it is empty.
-    /// - Throws: `exposed` if others may use it; `file` if it cannot be created.
+    /// - Throws: `exposed` if others may use it; `foreign` if it is to be written and belongs to
+    ///   somebody else; `file` if it cannot be created.
     public init(_ path: String, creates: Bool = true) throws(StateError) {
         self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
         guard !path.isEmpty else { throw .file(FileError(.open, "", code: ENOENT)) }
@@ -37,6 +38,10 @@ public struct StateFolder: Sendable {
         }
         guard status.st_mode & 0o077 == 0 else {
             throw .exposed(path: self.path, mode: status.st_mode & 0o7777)
+        }
+        // Its owner could replace what root puts into it.
+        guard !creates || status.st_uid == geteuid() else {
+            throw .foreign(path: self.path, owner: status.st_uid)
         }
     }
 
@@ -95,7 +100,7 @@ public struct StateFolder: Sendable {
         guard descriptor >= 0 else { throw .file(FileError(.create, file(name))) }
         var code = StateFolder.store(content, in: descriptor)
         close(descriptor)
-        if code == 0, rename(temporary, file(name)) != 0 { code = errno }
+        if code == 0, Glibc.rename(temporary, file(name)) != 0 { code = errno }
         guard code == 0 else {
             unlink(temporary)
             throw .file(FileError(.write, file(name), code: code))
@@ -119,6 +124,15 @@ public struct StateFolder: Sendable {
             written += max(0, count)
         }
         return fsync(descriptor) == 0 || errno == EINVAL || errno == EROFS ? 0 : errno
+    }
+
+    /// Gives a file another name, in place of one that has it; needs no room on the disk.
+    ///
+    /// - Throws: `file`.
+    func rename(_ name: String, to other: String) throws(StateError) {
+        guard Glibc.rename(file(name), file(other)) == 0 else {
+            throw .file(FileError(.write, file(other)))
+        }
     }
 
     /// Removes a file, if it exists.

@@ -141,6 +141,11 @@ public final class Session: Sendable {
     /// For clients; it holds for the session.
     public func setStopped(name: String, _ isStopped: Bool) { link.setStopped(name, isStopped) }
 
+    /// Asks on all paths whether the peer still answers; `SessionStatus.silence` tells.
+    public func probe() {
+        link.with { connection, now in connection.probePaths(includingWorking: true, now: now) }
+    }
+
     /// The current status of the session, for users.
     public func status() -> SessionStatus {
         var status = link.read { connection, now in core.status(of: connection, now: now) }

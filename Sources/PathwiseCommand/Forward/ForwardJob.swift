@@ -165,9 +165,11 @@ struct ForwardJob {
         log.connected(session)
         forwarder.attach(session)
         let watch = Task { [log, forwarder] in await log.follow(forwarder) }
+        let outages = Task { [log] in await log.followPaths(of: session) }
         _ = await session.waitUntilEnded()
         forwarder.detach()
         watch.cancel()
+        outages.cancel()
         follower?.cancel()
         feed.remove(number)
         if log.failure != nil { await session.close() }

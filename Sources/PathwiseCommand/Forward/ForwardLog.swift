@@ -71,6 +71,31 @@ struct ForwardLog: Sendable {
             ], text: "\(reason); the next attempt is in \(NumberText.fixed(seconds, 1)) s")
     }
 
+    /// Reports when no path works any more, and when one works again, until the task is cancelled.
+    func followPaths(of session: Session) async {
+        var outage: Duration?
+        while !Task.isCancelled {
+            let status = session.status()
+            let works = status.paths.contains {
+                $0.snapshot.state == .active || $0.snapshot.state == .standby
+            }
+            if works, let lasted = outage {
+                let seconds = TimeDelta(status.elapsed - lasted).seconds
+                lines.write(
+                    "works", [("seconds", .number(seconds))],
+                    text: "a path works again after \(NumberText.fixed(seconds, 1)) s")
+                outage = nil
+            } else if !works, outage == nil, status.silence >= .seconds(1) {
+                outage = status.elapsed - status.silence
+                let rest = TimeDelta(status.idleTimeout - status.silence).seconds
+                lines.write(
+                    "no_path", [("held_seconds", .number(rest))],
+                    text: "no path works; flows are held for \(NumberText.fixed(rest, 0)) s")
+            }
+            try? await Task.sleep(for: .milliseconds(250))
+        }
+    }
+
     /// Reports how the server answers the reverse forwards, until the task is cancelled.
     func follow(_ forwarder: Forwarder) async {
         // The addresses of this side's listeners do not change.
@@ -91,7 +116,7 @@ struct ForwardLog: Sendable {
     }
 
     private func refused(_ forward: ForwardStatus, _ result: ForwardResult) {
-        // A client that was killed finds its own earlier listener there for about 20 seconds.
+        // A client that was killed finds its own earlier listener there for some seconds.
         let retries = result.code == .addressInUse
         let reason =
             (result.text.isEmpty ? "\(result.code)" : result.text)

@@ -31,7 +31,7 @@ struct ServeJob {
 
     /// When a client has returned, its earlier sessions that stay silent for this long are over: their
     /// process was killed, as a living one answers probes every ten seconds.
-    private static let silence = Duration.seconds(20)
+    private static let silence = Duration.seconds(4)
 
     static func run(_ command: ServeCommand) async throws {
         StandardStreams.ignoreBrokenPipes()
@@ -92,6 +92,13 @@ struct ServeJob {
             name: nil, addresses: addresses, lifetime: setup.lifetime)
         reload(repeats: false)
         log.invited(line, token, hint: addresses.hint)
+        guard let failure = log.failure else { return }
+        // Nobody has seen the token; the next start makes another.
+        _ = try setup.state.folder.changing {
+            try PendingTokens.take(
+                token.enrolment.publicKey, from: setup.state.folder, now: InviteText.now())
+        }
+        throw failure
     }
 
     private func allow() { server.setClients(setup.admission.keys(now: InviteText.now())) }
@@ -171,10 +178,11 @@ struct ServeJob {
         }
     }
 
-    /// Closes the earlier sessions of a client that has returned, unless they live.
+    /// Closes the earlier sessions of a client that has returned, unless they answer.
     ///
     /// So a client that was killed finds its listeners free again, long before `--hold` is over.
     private func clear(_ earlier: [Session]) async {
+        for session in earlier { session.probe() }
         guard !earlier.isEmpty, (try? await Task.sleep(for: ServeJob.silence)) != nil
         else { return }
         for session in earlier where session.status().silence >= ServeJob.silence {
@@ -192,8 +200,11 @@ struct ServeJob {
             if let given { log.enrolled(given, key, from: remote) }
             return given
         }
-        setup.admission.answered(token)
-        allow()
+        // Another newcomer with the same token may still wait for the answer that it is used for.
+        if case .enrolled = outcome {
+            setup.admission.answered(token)
+            allow()
+        }
         if case .refused(let reason) = outcome {
             log.refusedEnrolment(from: remote, reason)
         }

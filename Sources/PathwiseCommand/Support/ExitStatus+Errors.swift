@@ -139,7 +139,7 @@ extension ExitStatus {
 
     init(_ error: StateError) {
         switch error {
-        case .noHome, .exposed, .malformed: self = .configuration
+        case .noHome, .exposed, .foreign, .malformed: self = .configuration
         case .inUse: self = .unavailable
         case .file(let error): self = ExitStatus(error)
         case .crypto(let error): self = ExitStatus(error)

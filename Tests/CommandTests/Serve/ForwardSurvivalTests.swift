@@ -125,6 +125,9 @@ struct ForwardSurvivalTests {
         try await Task.sleep(for: .seconds(14))
         for link in hosts.links { hosts.set(link, "up") }
         #expect(try await late == [1, 2, 3])
+        let log = processes[0].output
+        #expect(log.ranges(of: "no path works; flows are held for ").count >= 1, "\(log)")
+        #expect(log.ranges(of: "a path works again after 1").count >= 1, "\(log)")
         #expect(try await program.ask(100, within: 30).count == 4)
 
         for process in processes {

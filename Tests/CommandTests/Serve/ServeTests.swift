@@ -55,6 +55,55 @@ struct ServeTests {
         #expect(second.end(SIGINT).status == 130)
     }
 
+    /// Of several hosts that join with one token at the same moment one gets in, and can connect.
+    @Test func oneOfManyJoinsWins() throws {
+        let server = try RunningServer(["--output", scratch.file("in")])
+        for round in 0..<6 {
+            let token = round == 0 ? try server.firstToken() : try server.invite()
+            let hosts = (0..<4).map { "host\(round)x\($0)" }
+            let joins = try hosts.map { host in
+                try Pathwise(
+                    ["join", token, "--state", server.folder.file(host), "--as", host])
+            }
+            let ends = joins.map { $0.wait() }
+            let winners = zip(hosts, ends).filter { $0.1.status == 0 }
+            #expect(winners.count == 1, "\(ends.map(\.errors))")
+            #expect(ends.filter { $0.status == 77 }.count == 3, "\(ends.map(\.errors))")
+            for (host, _) in winners {
+                #expect(try server.send(file(100, "of-\(host)"), from: host).status == 0)
+            }
+            #expect(server.clients.ranges(of: "host\(round)x").count == 1)
+        }
+        #expect(server.end().status == 143)
+    }
+
+    /// A token is not used for a key that could not be stored.
+    @Test func aKeyIsStoredBeforeItsTokenIsUsed() throws {
+        let server = try RunningServer()
+        let token = try server.firstToken()
+        let state = server.folder.file("van")
+        mkdir(state, 0o700)
+        write(Array("in the way".utf8), to: state + "/servers")
+        let failed = try server.join(token, host: "van")
+        #expect(failed.status != 0 && failed.errorLine?.contains("servers") == true)
+        #expect(!server.clients.contains("van"))
+        unlink(state + "/servers")
+        #expect(try server.join(token, host: "van").status == 0)
+        #expect(server.end().status == 143)
+    }
+
+    /// Root keeps no keys in a folder whose owner could replace them.
+    @Test(.enabled(if: getuid() == 0, "needs root"))
+    func aFolderOfSomebodyElseIsRefused() throws {
+        let folder = scratch.file("theirs")
+        mkdir(folder, 0o700)
+        try #require(chown(folder, 65_534, 65_534) == 0)
+        let run = try Pathwise.run("serve", "--state", folder, "--listen", "127.0.0.1:0")
+        #expect(run.status == 78)
+        #expect(run.errorLine?.contains("belongs to the user with the number 65534") == true)
+        #expect(Scratch.names(in: folder) == [])
+    }
+
     @Test func aTokenIsGoodOnce() throws {
         let server = try RunningServer()
         let token = try server.firstToken()
@@ -66,7 +115,8 @@ struct ServeTests {
                 == "pathwise: the server does not take this token: it was used already, or was "
                 + "withdrawn; make another there with 'pathwise invite'")
         #expect(again.output.isEmpty)
-        #expect(access(server.folder.file("other") + "/servers", F_OK) != 0)
+        let left = Scratch.names(in: server.folder.file("other") + "/servers")
+        #expect(left.filter { $0 != ".lock" } == [])
         // A withdrawn one is not good at all.
         let withdrawn = try server.invite()
         write(Array("# none\n".utf8), to: server.state + "/tokens")

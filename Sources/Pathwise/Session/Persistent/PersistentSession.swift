@@ -12,8 +12,7 @@ internal import Synchronization
 /// After a failure or the end of a session it waits for 1, 2, 4, 8, 16 and then 30 s, each shortened
 /// by up to a quarter at random. Changes of the host's interfaces end a wait. The wait begins at one
 /// second again after a session that lasted 30 s. If the server refuses this client (unknown key,
-/// other version), every wait is the longest, because only a change there can help; attempts go on
-/// nevertheless, as the server may be restarted with another configuration.
+/// other version), attempts go on nevertheless, as its configuration may change.
 ///
 /// A session that the application closes itself ends all: no other one follows.
 public final class PersistentSession: Sendable {
@@ -100,8 +99,7 @@ public final class PersistentSession: Sendable {
             }
             if Task.isCancelled { break }
             let pause = delay.next(
-                afterLiving: lived, isRefused: failure.isRefusal,
-                draw: Double.random(in: 0..<1))
+                afterLiving: lived, draw: Double.random(in: 0..<1))
             let wishes = change { state in
                 state.session = nil
                 state.status.phase = .waiting(pause.duration)

@@ -36,11 +36,10 @@ struct ReconnectDelay {
     ///
     /// - Parameters:
     ///   - lived: how long the session lasted; zero if there was none.
-    ///   - isRefused: only a change at the server can help.
     ///   - draw: uniform in 0..<1; many clients of one server must not return at once.
-    mutating func next(afterLiving lived: TimeDelta, isRefused: Bool, draw: Double) -> TimeDelta {
+    mutating func next(afterLiving lived: TimeDelta, draw: Double) -> TimeDelta {
         if lived >= ReconnectDelay.longest { next = ReconnectDelay.shortest }
-        let whole = isRefused ? ReconnectDelay.longest : next
+        let whole = next
         next = min(next * Int64(2), ReconnectDelay.longest)
         return whole - TimeDelta(seconds: whole.seconds / 4 * draw)
     }

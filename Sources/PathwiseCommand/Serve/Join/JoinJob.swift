@@ -16,11 +16,18 @@ struct JoinJob {
         try Console.standardOutput.checkIsOpen()
         let job = try JoinJob(command)
         let key = try PrivateKey.generate()
-        let given = try await job.enrol(key)
         let profile = try ClientProfile(
             name: job.name, server: job.token.server, addresses: job.token.addresses, key: key)
-        // From here on the key must not be lost: the token is used.
-        try profile.save(in: job.state)
+        // The key is stored before the token is used for it, which can be done only once.
+        try profile.prepare(in: job.state)
+        let given: String
+        do {
+            given = try await job.enrol(profile)
+        } catch {
+            profile.discard(in: job.state)
+            throw error
+        }
+        try profile.finish(in: job.state)
         try await job.check(profile)
         try command.output.print(
             text: { job.report(given, folder: command.state.state) },
@@ -80,8 +87,9 @@ struct JoinJob {
         return name
     }
 
-    /// Connects with the token's key and asks for `key` to be added; returns this client's name.
-    private func enrol(_ key: PrivateKey) async throws -> String {
+    /// Connects with the token's key and asks for the profile's to be added; returns this client's
+    /// name.
+    private func enrol(_ profile: ClientProfile) async throws -> String {
         let session: Session
         do {
             session = try await connect(token.enrolment)
@@ -91,12 +99,16 @@ struct JoinJob {
         Interruption.whenInterrupted { _ in Task { await session.close() } }
         do {
             let given = try await Enrolment.request(
-                session, key: key.publicKey, name: clientName)
+                session, key: profile.key.publicKey, name: clientName)
             await session.close()
             return given
         } catch {
             await session.close()
             if let signal = Interruption.signal { throw CommandFailure.interrupted(by: signal) }
+            // The server may have taken the key, and its answer was lost.
+            if CommandFailure(error).status == .unavailable, (try? await check(profile)) != nil {
+                return clientName
+            }
             throw error
         }
     }
