@@ -105,11 +105,17 @@ struct JoinJob {
         } catch {
             await session.close()
             if let signal = Interruption.signal { throw CommandFailure.interrupted(by: signal) }
-            // The server may have taken the key, and its answer was lost.
-            if CommandFailure(error).status == .unavailable, (try? await check(profile)) != nil {
-                return clientName
+            guard CommandFailure(error).status == .unavailable else { throw error }
+            // The server may have taken the key, and its answer was lost; or another host was
+            // faster with the same token.
+            do {
+                try await check(profile)
+            } catch let failure as CommandFailure where failure.status == .noPermission {
+                throw problem(.refused(.unknownClient))
+            } catch _ {
+                throw error
             }
-            throw error
+            return clientName
         }
     }
 
