@@ -183,7 +183,16 @@ public final class ClientDriver: @unchecked Sendable {
     /// - Returns: whether the driver's thread need not look at the connection sooner than it will.
     private func sendPromptly() -> Bool {
         var now = MonotonicClock.now()
-        var left = SocketSet.promptSends
+        let left = transmit(atMost: SocketSet.promptSends, now: &now)
+        guard left > 0, !connection.isClosed else { return false }
+        takeNews()
+        connectionDue = min(connectionDue, connection.pollTimeout(now: now))
+        return pendingEvents.isEmpty && connectionDue >= waitsUntil
+    }
+
+    /// Sends datagrams; returns how many more sends were allowed.
+    private func transmit(atMost limit: Int, now: inout Instant) -> Int {
+        var left = limit
         while left > 0,
             let transmit = unsafe connection.pollTransmit(into: sockets.transmitBuffer, now: now)
         {
@@ -191,11 +200,12 @@ public final class ClientDriver: @unchecked Sendable {
             if let trouble = sockets.send(transmit) { report(trouble, transmit, now) }
             now = MonotonicClock.now()
         }
-        guard left > 0, !connection.isClosed else { return false }
+        return left
+    }
+
+    private func takeNews() {
         connection.drainRecords(onRecord)
         while let event = connection.pollEvent() { pendingEvents.append(event) }
-        connectionDue = min(connectionDue, connection.pollTimeout(now: now))
-        return pendingEvents.isEmpty && connectionDue >= waitsUntil
     }
 
     // MARK: the driver's thread
@@ -392,15 +402,9 @@ public final class ClientDriver: @unchecked Sendable {
         now = MonotonicClock.now()
         if retryAt <= now { openMissing(now: now) }
         if connection.pollTimeout(now: now) <= now { connection.handleTimeout(now: now) }
-        while let transmit = unsafe connection.pollTransmit(
-            into: sockets.transmitBuffer, now: now)
-        {
-            if let trouble = sockets.send(transmit) { report(trouble, transmit, now) }
-            now = MonotonicClock.now()
-        }
+        _ = transmit(atMost: .max, now: &now)
         let nextWay = tryOtherWays(now: now)
-        connection.drainRecords(onRecord)
-        while let event = connection.pollEvent() { pendingEvents.append(event) }
+        takeNews()
         let due = min(min(nextWay, retryAt), connection.pollTimeout(now: now))
         return connection.isClosed ? nil : due
     }

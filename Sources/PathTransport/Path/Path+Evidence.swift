@@ -43,6 +43,11 @@ extension Path {
         toleranceToSend = wanted
     }
 
+    /// Notes that the path could send more than it is given, so that rate samples are lower bounds.
+    mutating func handleAppLimited() {
+        recovery.rate.handleAppLimited(bytesInFlight: recovery.bytesInFlight)
+    }
+
     /// Counts datagrams that were sent.
     mutating func noteSent(datagrams: Int, bytes: Int) {
         statistics.packetsSent += UInt64(datagrams)

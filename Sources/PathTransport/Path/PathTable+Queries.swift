@@ -83,8 +83,7 @@ extension PathTable {
                 self[other].recovery.rtt.hasSample, !self[other].isOverdue(now: now),
                 self[other].arrival(of: last, now: now) < own
             else { continue }
-            self[index].recovery.rate.handleAppLimited(
-                bytesInFlight: self[index].recovery.bytesInFlight)
+            self[index].handleAppLimited()
             return true
         }
         return false
@@ -255,8 +254,7 @@ extension PathTable {
     /// The policy keeps data back, so the rates of paths that could send are lower bounds.
     mutating func noteWait(now: Instant) {
         for index in indices where self[index].isUsable && self[index].room(now: now) > 0 {
-            self[index].recovery.rate.handleAppLimited(
-                bytesInFlight: self[index].recovery.bytesInFlight)
+            self[index].handleAppLimited()
         }
     }
 }

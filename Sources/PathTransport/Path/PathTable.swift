@@ -74,8 +74,7 @@ extension PathTable {
     /// bounds.
     mutating func handleAppLimited() {
         for index in indices where self[index].isUsable {
-            self[index].recovery.rate.handleAppLimited(
-                bytesInFlight: self[index].recovery.bytesInFlight)
+            self[index].handleAppLimited()
         }
     }
 }

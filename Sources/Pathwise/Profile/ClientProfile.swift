@@ -116,14 +116,6 @@ public struct ClientProfile: Sendable {
         state.file(folderName) + "/" + name
     }
 
-    /// Writes the profile, and replaces one of the same name.
-    ///
-    /// - Throws: `StateError`.
-    public func save(in state: StateFolder) throws {
-        try prepare(in: state)
-        try finish(in: state)
-    }
-
     /// The file of a profile that the server may not know yet.
     private var draft: String { ".\(name).joining" }
 

@@ -11,7 +11,7 @@ public final class ClientMeter: Sendable {
     private let cap: ByteCap
     private let clock: LocalClock
 
-    /// Reads what was used, and makes the folder of counts if there is none.
+    /// Reads the counts, and creates the folder for them if it does not exist.
     ///
     /// - Parameters:
     ///   - name: of the client; it is the name of its file.

@@ -18,7 +18,7 @@ public final class UsageMeter: Sendable {
     private let onChange: @Sendable (UsageChange) -> Void
     private let work = Guarded<Task<Void, Never>?>(nil)
 
-    /// Reads what was used, and makes the folder of counts if there is none.
+    /// Reads the counts, and creates the folder for them if it does not exist.
     ///
     /// - Parameters:
     ///   - caps: by names of paths.

@@ -9,7 +9,8 @@ private func loopback(_ port: UInt16) -> sockaddr_in {
     return address
 }
 
-private func withAddress<Result>(
+/// Calls a function of the socket interface with an address of loopback.
+func withAddress<Result>(
     _ port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
 ) -> Result {
     var address = loopback(port)
@@ -162,16 +163,21 @@ func freePort() throws -> UInt16 {
     return portOf(descriptor)
 }
 
+/// A socket that is connected to a local port, and whose reads wait for so many seconds.
+private func connected(to port: UInt16, _ kind: Int32, patience: Int) throws -> Int32 {
+    let descriptor = socket(AF_INET, kind, 0)
+    limit(descriptor, seconds: patience)
+    let isConnected = withAddress(port) { connect(descriptor, $0, $1) } == 0
+    try #require(isConnected)
+    return descriptor
+}
+
 /// A connection of a program to a local port.
 final class PlainConnection {
     private let descriptor: Int32
 
     init(to port: UInt16) throws {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        limit(descriptor, seconds: 20)
-        let descriptor = descriptor
-        let isConnected = withAddress(port) { connect(descriptor, $0, $1) } == 0
-        try #require(isConnected)
+        descriptor = try connected(to: port, Int32(SOCK_STREAM.rawValue), patience: 20)
     }
 
     deinit { close(descriptor) }
@@ -229,11 +235,7 @@ final class PlainDatagrams {
     private let descriptor: Int32
 
     init(to port: UInt16) throws {
-        descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
-        limit(descriptor, seconds: 2)
-        let descriptor = descriptor
-        let isConnected = withAddress(port) { connect(descriptor, $0, $1) } == 0
-        try #require(isConnected)
+        descriptor = try connected(to: port, Int32(SOCK_DGRAM.rawValue), patience: 2)
     }
 
     deinit { close(descriptor) }

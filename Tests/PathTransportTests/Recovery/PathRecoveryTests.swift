@@ -20,36 +20,7 @@ private struct Sink: SentFrameSink, ~Copyable {
     }
 }
 
-@Suite struct PathRecoveryTests {
-    private func at(_ milliseconds: Int64) -> Instant { .zero + .milliseconds(milliseconds) }
-
-    private func recovery() -> PathRecovery {
-        PathRecovery(
-            path: PathID(0),
-            configuration: CongestionConfiguration(
-                maximumPacketSize: 1200, initialWindowPackets: 100),
-            algorithm: .cubic)
-    }
-
-    private func send(_ recovery: inout PathRecovery, _ numbers: Range<UInt64>, at time: Instant) {
-        for number in numbers {
-            var packet = SentPacket(sentAt: time, bytes: 1000, isAckEliciting: true)
-            packet.decision = number
-            recovery.handleSent(packet, now: time)
-        }
-    }
-
-    private func ack(
-        _ recovery: inout PathRecovery, _ sink: inout Sink, _ ranges: [ClosedRange<UInt64>],
-        at time: Instant
-    ) -> AckResult? {
-        var frame = AckFrame(path: PathID(0), delay: .zero)
-        for range in ranges {
-            frame.append(range: AckFrame.Range(first: range.lowerBound, last: range.upperBound))
-        }
-        return recovery.handleAck(frame, now: time, isAppLimited: false, sink: &sink)
-    }
-
+@Suite struct PathRecoveryTests: RecoveryTests {
     private func acknowledged(
         _ recovery: inout PathRecovery, _ sink: inout Sink, _ ranges: [ClosedRange<UInt64>],
         at time: Instant

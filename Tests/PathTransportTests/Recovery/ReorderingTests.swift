@@ -18,35 +18,7 @@ private struct Sink: SentFrameSink, ~Copyable {
 }
 
 /// Loss detection and round trips where packets overtake each other.
-@Suite struct ReorderingTests {
-    private func at(_ milliseconds: Int64) -> Instant { .zero + .milliseconds(milliseconds) }
-
-    private func recovery() -> PathRecovery {
-        PathRecovery(
-            path: PathID(0),
-            configuration: CongestionConfiguration(
-                maximumPacketSize: 1200, initialWindowPackets: 100), algorithm: .cubic)
-    }
-
-    private func send(_ recovery: inout PathRecovery, _ numbers: Range<UInt64>, at time: Instant) {
-        for number in numbers {
-            var packet = SentPacket(sentAt: time, bytes: 1000, isAckEliciting: true)
-            packet.decision = number
-            recovery.handleSent(packet, now: time)
-        }
-    }
-
-    private func ack(
-        _ recovery: inout PathRecovery, _ sink: inout Sink, _ ranges: [ClosedRange<UInt64>],
-        at time: Instant
-    ) -> AckResult? {
-        var frame = AckFrame(path: PathID(0), delay: .zero)
-        for range in ranges {
-            frame.append(range: AckFrame.Range(first: range.lowerBound, last: range.upperBound))
-        }
-        return recovery.handleAck(frame, now: time, isAppLimited: false, sink: &sink)
-    }
-
+@Suite struct ReorderingTests: RecoveryTests {
     // RFC 8985, section 7: once packets were overtaken, their number means nothing.
     @Test func afterASpuriousLossTimeAloneDecides() throws {
         var recovery = recovery()

@@ -166,11 +166,19 @@ struct StateTests {
             presharedKey: PresharedKey.generate())
     }
 
+    /// Stores a profile as `join` does: nothing finds it before it has its name.
+    private func save(_ profile: ClientProfile, in folder: StateFolder) throws {
+        let known = try ClientProfile.exists(profile.name, in: folder)
+        try profile.prepare(in: folder)
+        #expect(try ClientProfile.exists(profile.name, in: folder) == known)
+        try profile.finish(in: folder)
+    }
+
     @Test func aProfileIsKept() throws {
         let folder = try StateFolder(scratch.path + "/s")
         let kept = try profile("studio")
         #expect(try !ClientProfile.exists("studio", in: folder))
-        try kept.save(in: folder)
+        try save(kept, in: folder)
         #expect(try ClientProfile.exists("studio", in: folder))
         let path = ClientProfile.path(of: "studio", in: folder)
         #expect(mode(path) == 0o600)
@@ -208,8 +216,8 @@ struct StateTests {
         #expect(try text(nil).hasPrefix("no server is known; join one with 'pathwise join TOKEN'"))
         #expect(access(folder.path, F_OK) != 0)
         let state = try StateFolder(scratch.path + "/s")
-        try profile("a").save(in: state)
-        try profile("b").save(in: state)
+        try save(profile("a"), in: state)
+        try save(profile("b"), in: state)
         #expect(try text(nil) == "several servers are known: a, b; choose one with --server")
         #expect(try text("c") == "no server is known as 'c'; known are: a, b")
         #expect(try text("../a") == "no server is known as '../a'; known are: a, b")

@@ -19,8 +19,8 @@ public struct ECFSettings: PolicySettings {
 ///     and      rtt_s max(k, cwnd_s) / cwnd_s > 2 rtt_f + delta
 ///
 /// with k bytes queued and delta the larger RTT variation. A burst that fills the largest room has
-/// more data behind it, and k is taken as unlimited: it waits only for the end of a transfer. It never waits for a path whose reply is
-/// overdue. Source: Lim, Nahum, Towsley and Gibbens, "ECF: An MPTCP Path Scheduler to Manage
+/// more data behind it, and k is taken as unlimited: it waits only for the end of a transfer. It
+/// never waits for a path whose reply is overdue. Source: Lim, Nahum, Towsley and Gibbens, "ECF: An MPTCP Path Scheduler to Manage
 /// Heterogeneous Paths", 2017, algorithm 1.
 struct ECFPolicy: Policy {
     let settings: ECFSettings
