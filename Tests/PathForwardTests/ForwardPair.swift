@@ -98,7 +98,7 @@ final class ForwardPair: Sendable {
 
     /// The port of a reverse forward at the peer, once it listens there.
     func reversePort(_ index: Int = 0) async throws -> UInt16 {
-        for _ in 0..<500 {
+        for _ in 0..<2500 {
             if let port = try? port(index) { return port }
             try await Task.sleep(for: .milliseconds(4))
         }
@@ -126,9 +126,9 @@ final class FailureList: Sendable {
     var all: [String] { list.withLock { $0 } }
 }
 
-/// Waits up to two seconds until a condition holds.
+/// Waits up to ten seconds until a condition holds.
 func eventually(_ condition: () -> Bool) async -> Bool {
-    for _ in 0..<500 {
+    for _ in 0..<2500 {
         if condition() { return true }
         try? await Task.sleep(for: .milliseconds(4))
     }

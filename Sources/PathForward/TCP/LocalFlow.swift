@@ -131,9 +131,10 @@ final class LocalFlow: PumpedFlow {
 
     private func fail(_ result: ForwardResult, _ loop: FlowLoop) {
         guard let proxy else { return breakFlow(loop, failure: result) }
+        ledger.end(record, failure: result)
         stream?.cancel(code: PumpedFlow.brokenCode)
         let pump = pump.take()
-        finish(loop, failure: result)
+        finish(loop)
         if let pump { Farewell(pump.endPumping()).start(proxy.reply(result), loop) }
     }
 }

@@ -105,10 +105,13 @@ class PumpedFlow: LoopMember {
     }
 
     /// Breaks the socket (RST) and the stream.
+    ///
+    /// The flow is counted first: who sees its end finds it in the counts.
     final func breakFlow(
         _ loop: FlowLoop, hasFailed: Bool = false, failure: ForwardResult? = nil
     ) {
         guard !isOver else { return }
+        ledger.end(record, hasFailed: hasFailed, failure: failure)
         pump?.breakSocket()
         stream?.cancel(code: PumpedFlow.brokenCode)
         finish(loop, hasFailed: hasFailed, failure: failure)

@@ -181,8 +181,10 @@ final class TargetFlow: PumpedFlow {
 
     private func refuse(_ result: ForwardResult, _ loop: FlowLoop) {
         connecting = nil
+        // Counted first: who reads the answer finds the refusal in the counts.
+        ledger.end(record, failure: result)
         if let stream { TargetFlow.answer(stream, result) }
-        finish(loop, failure: result)
+        finish(loop)
     }
 
     /// Answers an opening that fails, and ends the stream.
