@@ -95,6 +95,14 @@ let package = Package(
                 "PathTrace", "PathNetwork",
             ]),
         .target(
+            name: "PathWorlds",
+            dependencies: [
+                "Pathwise", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
+                "PathSimulation", "PathEvaluation", "PathReport", "PathNetwork",
+            ],
+            // A link to datasets/worlds: they are in the binary.
+            resources: [.embedInCode("worlds")]),
+        .target(
             name: "PathDemo",
             dependencies: [
                 "Pathwise", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
@@ -106,7 +114,7 @@ let package = Package(
             dependencies: [
                 "Pathwise", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
                 "PathSimulation", "PathEvaluation", "PathTraining", "PathReport", "PathNetwork",
-                "PathEmulation", "PathForward", "PathDemo", argumentParser,
+                "PathEmulation", "PathForward", "PathWorlds", "PathDemo", argumentParser,
             ]),
 
         // Tests: one target a room, and one that holds the sources to the rules.
@@ -146,6 +154,12 @@ let package = Package(
         .testTarget(
             name: "PathTransportTests",
             dependencies: ["PathTransport", "PathTelemetry", "PathLearning"]),
+        .testTarget(
+            name: "PathWorldsTests",
+            dependencies: [
+                "PathTelemetry", "PathLearning", "PathTransport", "PathSimulation",
+                "PathTrace", "PathEvaluation", "PathReport", "PathWorlds",
+            ]),
         .testTarget(
             name: "PathSimulationTests",
             dependencies: [

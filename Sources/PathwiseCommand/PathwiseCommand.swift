@@ -53,7 +53,8 @@ struct PathwiseCommand: AsyncParsableCommand {
             CommandGroup(
                 name: "Learning",
                 subcommands: [
-                    TrainCommand.self, EvaluateCommand.self, TraceCommand.self, ModelCommand.self,
+                    SimulateCommand.self, WorldCommand.self, TrainCommand.self,
+                    EvaluateCommand.self, TraceCommand.self, ModelCommand.self,
                 ]),
             CommandGroup(
                 name: "Network",

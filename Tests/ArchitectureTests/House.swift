@@ -8,7 +8,7 @@ enum House {
         "CKernels",
         "DenseMath", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
         "PathSimulation", "PathEvaluation", "PathTraining", "PathReport", "PathNetwork",
-        "PathEmulation", "Pathwise", "PathForward", "PathDemo", "PathwiseCommand",
+        "PathEmulation", "Pathwise", "PathForward", "PathWorlds", "PathDemo", "PathwiseCommand",
     ]
 
     /// Modules of the system and the toolchain that every room may import.
@@ -78,8 +78,7 @@ enum House {
         "PathLearning.forcedFeedback": "a need that such a descriptor may state",
         "Pathwise.ShippedModel": "tests and tools read what `learned` starts from",
         "PathSimulation.BulkTransfer": "what benchmarks and scenarios of the transport send",
-        "PathSimulation.World": "two endpoints over links: benchmarks and scenarios run in it",
-        "PathSimulation.WorldCredentials": "the same",
+        "PathSimulation.WorldCredentials": "benchmarks and scenarios of the transport give keys",
         "PathSimulation.datagramsDelivered": "the benchmark of the transport counts by it",
         "PathSimulation.handleSend": "the benchmark of a link drives it packet by packet",
         "PathSimulation.popDelivery": "the same",
@@ -151,8 +150,8 @@ enum House {
         ("\"k\", \"M\"", "PathTelemetry/Text/NumberText.swift", "decimal prefixes"),
         ("hasSuffix(\".0\")", "PathTelemetry/Text/NumberText.swift", "exact numbers"),
         ("isNumber || $0 == \".\")", "PathTelemetry/Text/ArgumentText.swift", "quantities"),
-        ("\"kbit\"", "PathwiseCommand/Arguments/Quantities.swift", "units of rates"),
-        ("\"kib\"", "PathwiseCommand/Arguments/Quantities.swift", "units of sizes"),
+        ("\"kbit\"", "PathTelemetry/Text/ArgumentText.swift", "units of rates"),
+        ("\"kib\"", "PathTelemetry/Text/ArgumentText.swift", "units of sizes"),
         ("\"min\"", "PathTelemetry/Text/ArgumentText.swift", "units of times"),
     ]
 }

@@ -38,8 +38,8 @@ public struct PolicySpecification: Hashable, Sendable, CustomStringConvertible {
         guard let policy = PolicySpecification.catalogue.first(where: { $0.name == name }) else {
             throw .unknownPolicy(
                 name: name,
-                suggestion: nearestName(
-                    to: name, among: PolicySpecification.catalogue.map(\.name)))
+                suggestion: NearestName.find(
+                    name, among: PolicySpecification.catalogue.map(\.name)))
         }
         self = try policy.specify(parts.count > 1 ? String(parts[1]) : "")
     }
@@ -63,28 +63,4 @@ public struct PolicySpecification: Hashable, Sendable, CustomStringConvertible {
         hasher.combine(name)
         hasher.combine(parameters)
     }
-}
-
-/// The name with the least edit distance, if it is close enough.
-func nearestName(to name: String, among names: [String]) -> String? {
-    guard name.utf8.count <= 32 else { return nil }
-    let ranked = names.map { ($0, editDistance(name, $0)) }
-    guard let best = ranked.min(by: { $0.1 < $1.1 }) else { return nil }
-    return best.1 <= max(2, best.0.utf8.count / 3) ? best.0 : nil
-}
-
-/// Levenshtein distance, over bytes.
-private func editDistance(_ left: String, _ right: String) -> Int {
-    let right = Array(right.utf8)
-    var row = Array(0...right.count)
-    for (i, byte) in left.utf8.enumerated() {
-        var diagonal = row[0]
-        row[0] = i + 1
-        for j in 0..<right.count {
-            let substituted = diagonal + (byte == right[j] ? 0 : 1)
-            diagonal = row[j + 1]
-            row[j + 1] = min(substituted, row[j] + 1, row[j + 1] + 1)
-        }
-    }
-    return row[right.count]
 }

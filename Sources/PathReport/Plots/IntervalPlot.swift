@@ -1,10 +1,10 @@
 /// Values with intervals, one per line, as bars from zero, or as dots if zero has no meaning.
-struct IntervalPlot: Sendable {
+public struct IntervalPlot: Sendable {
     /// How a value is drawn.
-    enum Mark: Sendable { case bar, dot }
+    public enum Mark: Sendable { case bar, dot }
 
     /// A value with its interval: one line of the plot.
-    struct Item: Sendable {
+    public struct Item: Sendable {
         var label: String
         var value: Double
         var low: Double
@@ -12,7 +12,11 @@ struct IntervalPlot: Sendable {
         /// The name that determines the colour; nil means the label.
         var series: String?
 
-        init(
+        /// - Parameters:
+        ///   - label: what stands beside it.
+        ///   - low, high: the ends of its interval; nil is the value itself.
+        ///   - series: the name that determines the colour; nil means the label.
+        public init(
             _ label: String, value: Double, low: Double? = nil, high: Double? = nil,
             series: String? = nil
         ) {
@@ -33,7 +37,10 @@ struct IntervalPlot: Sendable {
     var reference: Double?
     var palette: Palette
 
-    init(
+    /// - Parameters:
+    ///   - label: the name of the axis of values.
+    ///   - reference: a value to compare with, drawn as a dashed line.
+    public init(
         title: String, label: String, format: AxisFormat = .plain, mark: Mark = .bar,
         items: [Item], reference: Double? = nil, palette: Palette
     ) {
@@ -46,7 +53,7 @@ struct IntervalPlot: Sendable {
         self.palette = palette
     }
 
-    func svg() -> String {
+    public func svg() -> String {
         let widest = items.reduce(0) { max($0, TextTable.width($1.label)) }
         let margin = min(260, max(72, 20 + Double(widest) * 6.8))
         let head = title.isEmpty ? 12.0 : 34.0

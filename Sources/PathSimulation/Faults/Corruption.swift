@@ -5,6 +5,7 @@ struct Corruption: LinkFault {
     var probability = 0.0
     private var errors = LinkRandom(state: 0)
     private var damageSalt: UInt64 = 0
+    private static let salt: UInt64 = 0x636f_7272_7570_7421
 
     static let options = [
         FaultOption<Corruption>("corrupt=P", "one to three bits of a packet arrive flipped") {
@@ -14,9 +15,13 @@ struct Corruption: LinkFault {
     ]
 
     mutating func start(_ random: LinkRandom) {
-        errors = random.branch(0x636f_7272_7570_7421)
+        errors = random.branch(Corruption.salt)
         var salt = random.branch(0x6461_6d61_6765_2121)
         damageSalt = salt.next()
+    }
+
+    mutating func draw(from random: LinkRandom) {
+        errors = random.branch(Corruption.salt)
     }
 
     mutating func damages() -> Bool { probability > 0 && errors.uniform() < probability }

@@ -18,6 +18,13 @@ protocol LinkFault: Sendable, Hashable {
     /// Called once before the first packet, with the stream of the link's direction.
     mutating func start(_ random: LinkRandom)
 
+    /// Called before the draws of a packet that meets the faults at that time; times do not
+    /// decrease. What changes by time changes here.
+    mutating func advance(to time: Int64)
+
+    /// Replaces the fault's own stream, where packets are drawn by time and not in their order.
+    mutating func draw(from random: LinkRandom)
+
     /// Whether nothing enters or leaves the bottleneck at that time.
     func isDown(at time: Int64) -> Bool
 
@@ -47,6 +54,8 @@ protocol LinkFault: Sendable, Hashable {
 
 extension LinkFault {
     mutating func start(_ random: LinkRandom) {}
+    mutating func advance(to time: Int64) {}
+    mutating func draw(from random: LinkRandom) {}
     func isDown(at time: Int64) -> Bool { false }
     mutating func loses(_ random: inout LinkRandom) -> Bool { false }
     mutating func delay(_ milliseconds: Double, _ random: inout LinkRandom) -> Double {
@@ -122,6 +131,16 @@ struct FaultPair<First: LinkFault, Next: LinkFault>: LinkFault {
     mutating func start(_ random: LinkRandom) {
         first.start(random)
         next.start(random)
+    }
+
+    mutating func advance(to time: Int64) {
+        first.advance(to: time)
+        next.advance(to: time)
+    }
+
+    mutating func draw(from random: LinkRandom) {
+        first.draw(from: random)
+        next.draw(from: random)
     }
 
     func isDown(at time: Int64) -> Bool { first.isDown(at: time) || next.isDown(at: time) }

@@ -2,7 +2,13 @@ import PathTelemetry
 
 /// Intervals in which nothing enters or leaves the bottleneck.
 struct Outages: LinkFault {
-    var spans: [LinkParameters.Outage] = []
+    var spans: [LinkParameters.Outage] = [] {
+        didSet { sortSpans() }
+    }
+    /// Those without repeats by their starts, and the latest end up to each.
+    private var single: [LinkParameters.Outage] = []
+    private var ends: [TimeDelta] = []
+    private var repeated: [LinkParameters.Outage] = []
 
     static let options = [
         FaultOption<Outages>(
@@ -19,14 +25,29 @@ struct Outages: LinkFault {
         }
     ]
 
+    private mutating func sortSpans() {
+        repeated = spans.filter { $0.period > .zero }
+        single = spans.filter { $0.period <= .zero }.sorted { $0.start < $1.start }
+        ends = []
+        for span in single { ends.append(max(span.end, ends.last ?? span.end)) }
+    }
+
     func isDown(at time: Int64) -> Bool {
-        for span in spans {
-            var into = time - span.start.nanoseconds
-            guard into >= 0 else { continue }
-            if span.period.nanoseconds > 0 { into %= span.period.nanoseconds }
+        for span in repeated where time >= span.start.nanoseconds {
+            let into = (time - span.start.nanoseconds) % span.period.nanoseconds
             if into < span.end.nanoseconds - span.start.nanoseconds { return true }
         }
-        return false
+        // The number of those that have begun.
+        var (low, high) = (0, single.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if single[middle].start.nanoseconds <= time {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        return low > 0 && time < ends[low - 1].nanoseconds
     }
 
     private static func spans(

@@ -14,8 +14,8 @@ public import PathTransport
 /// - *read*: `nextDelivery`, and `counters` after `advance(to:)`.
 ///
 /// Times must not decrease; an earlier one counts as the latest given. All draws depend only on
-/// seed, path, direction and the count of packets, so two runs of one seed differ only in what was
-/// sent. Because service is first in, first out, the fate of a packet is known when it is offered:
+/// seed, path and direction, and on the count of packets or, with `drawsByTime`, on the time at
+/// which a packet leaves the queue. So two runs of one seed differ only in what was sent. Because service is first in, first out, the fate of a packet is known when it is offered:
 /// the caller may reuse the bytes of a lost packet at once, while its place in the queue stays
 /// occupied until it leaves.
 ///
@@ -67,10 +67,15 @@ public struct Link: Sendable {
     private var now = Int64.min
     private var bottleneck: Bottleneck
     private var faults: LinkFaults
+    private var delayMilliseconds: Double
+    private var nextPhase = 0
+    private let first: LinkRandom
     /// Draws losses and delays.
     private var random: LinkRandom
     /// Draws copies and their delays, separately, so that copies do not change losses and delays.
     private var copies: LinkRandom
+    /// Where the streams of single moments begin, with `drawsByTime`.
+    private let moments: LinkRandom
     private var departures = TimedQueue()
     private var deliveries = TimedQueue()
     private var lastDue = Int64.min
@@ -96,8 +101,11 @@ public struct Link: Sendable {
         bottleneck = Bottleneck(parameters)
         random = LinkRandom(seed: seed, path: path, direction: direction)
         copies = random.branch(0x6475_706c_6963_6174)
+        moments = random.branch(0x6d6f_6d65_6e74_7321)
         faults = parameters.faults
         faults.start(random)
+        first = random
+        delayMilliseconds = parameters.delayMilliseconds
         isPlain = !parameters.isNetem
     }
 
@@ -150,6 +158,7 @@ public struct Link: Sendable {
 
     /// Decides the fate of a packet that leaves the bottleneck at `departure`.
     private mutating func propagate(_ size: Int, _ token: Int, departure: Int64) -> SendResult {
+        begin(at: departure)
         if faults.isDown(at: departure) {
             hold(size, until: departure, tag: Link.outageTag)
             return .dropped(.outage)
@@ -173,6 +182,7 @@ public struct Link: Sendable {
     /// Loss is first; then the queue holds each packet until it leaves at `max(now + delay, last
     /// departure) + size / rate`.
     private mutating func queueNetem(_ size: Int, _ token: Int) -> SendResult {
+        begin(at: now)
         if faults.loses(&random) {
             counters.droppedLoss.add(size)
             return .dropped(.loss)
@@ -188,6 +198,28 @@ public struct Link: Sendable {
         return .accepted(copies: 2)
     }
 
+    /// Prepares the draws of a packet that meets the faults at a time.
+    private mutating func begin(at time: Int64) {
+        while nextPhase < parameters.phases.count,
+            parameters.phases[nextPhase].at.nanoseconds <= time
+        {
+            enter(parameters.phases[nextPhase])
+        }
+        faults.advance(to: time)
+        guard parameters.drawsByTime else { return }
+        random = moments.at(time)
+        copies = random.branch(0x6475_706c_6963_6174)
+        faults.draw(from: random)
+    }
+
+    /// Takes the delay and the faults that hold from now on.
+    private mutating func enter(_ phase: LinkParameters.Phase) {
+        nextPhase += 1
+        delayMilliseconds = phase.delayMilliseconds
+        faults = phase.faults
+        faults.start(first.branch(UInt64(nextPhase)))
+    }
+
     private mutating func enterNetem(_ size: Int, _ token: Int, delay: Int64, tag: UInt8) {
         var due = saturatingSum(now, delay)
         if !bottleneck.isUnlimited {
@@ -201,7 +233,7 @@ public struct Link: Sendable {
     }
 
     private mutating func schedule(_ size: Int, _ token: Int, due: Int64, tag: UInt8) {
-        let due = parameters.reorders ? due : max(due, lastDue)
+        let due = faults.reorders ? due : max(due, lastDue)
         lastDue = max(lastDue, due)
         deliveries.push(due: due, token: token, bytes: size, tag: tag | damageTag())
     }
@@ -209,11 +241,11 @@ public struct Link: Sendable {
     private mutating func damageTag() -> UInt8 { faults.damages() ? Link.corruptTag : 0 }
 
     private mutating func delay() -> Int64 {
-        nanoseconds(faults.delay(parameters.delayMilliseconds, &random) * 1e6)
+        nanoseconds(faults.delay(delayMilliseconds, &random) * 1e6)
     }
 
     private mutating func delayOfCopy() -> Int64 {
-        nanoseconds(faults.delay(parameters.delayMilliseconds, &copies) * 1e6)
+        nanoseconds(faults.delay(delayMilliseconds, &copies) * 1e6)
     }
 
     /// Counts a packet as queued until its departure.

@@ -23,6 +23,13 @@ struct LinkRandom: RandomNumberGenerator, Sendable, Hashable {
         LinkRandom(state: SplitMix64.mix(SplitMix64.mix(stream.state ^ salt) &+ salt))
     }
 
+    /// The stream of one moment, which is the same however often another moment was drawn from.
+    ///
+    /// - Parameter time: nanoseconds after the link's origin.
+    func at(_ time: Int64) -> LinkRandom {
+        LinkRandom(state: SplitMix64.mix(stream.state ^ SplitMix64.mix(UInt64(bitPattern: time))))
+    }
+
     mutating func next() -> UInt64 { stream.next() }
 
     /// Standard normal deviate, limited to four.

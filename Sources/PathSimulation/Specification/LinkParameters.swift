@@ -22,6 +22,13 @@ public struct LinkParameters: Sendable, Hashable {
         }
     }
 
+    /// New delay and faults from a time on, for packets that meet them after it.
+    struct Phase: Sendable, Hashable {
+        var at: TimeDelta
+        var delayMilliseconds: Double
+        var faults: LinkFaults
+    }
+
     /// Rate of the bottleneck, Mbit/s; zero is unlimited, and a trace replaces it.
     var rateMegabits = 0.0
     /// In ascending order of time.
@@ -32,8 +39,13 @@ public struct LinkParameters: Sendable, Hashable {
     var delayMilliseconds = 0.0
     /// The impairments; each has its own property in the file that defines it.
     var faults = LinkFaults()
+    /// In ascending order of time.
+    var phases: [Phase] = []
     /// Whether one Linux `netem` queue replaces bottleneck, loss and delay.
     var isNetem = false
+    /// Whether the fate of a packet depends on the link and the time at which it leaves the queue
+    /// alone, not on how many packets came before: every policy then meets the same world.
+    var drawsByTime = false
     /// Larger IP packets are discarded.
     var maximumPacket = 1500
 

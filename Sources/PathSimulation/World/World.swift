@@ -57,7 +57,7 @@ public struct World<Application: WorldApplication>: ~Copyable {
     ///
     /// It is set if an endpoint asked to be called repeatedly without progress of time, or sent
     /// without end, which is a fault of the endpoint.
-    private(set) var stall: String?
+    public private(set) var stall: String?
     /// The most rounds at one instant; correct runs need fewer.
     private static var roundLimit: Int { 1000 }
     private static var transmitLimit: Int { 200_000 }
@@ -75,11 +75,12 @@ public struct World<Application: WorldApplication>: ~Copyable {
         links specifications: [LinkSpecification], traits: [PathTraits] = [],
         settings: WorldSettings, application: Application, seed: UInt64
     ) throws {
-        let start = Instant(nanoseconds: 1_000_000_000_000)
+        let start = WorldClock.start
         let credentials = try settings.credentials ?? WorldCredentials()
         var serverSetup = ServerConfiguration(
             key: credentials.serverKey, clients: credentials.clients, policy: settings.serverPolicy)
         serverSetup.connection = settings.server
+        serverSetup.model = settings.serverModel
         serverSetup.connection.seed = seed &+ 1
         // Virtual time is the wall clock of both ends; the client's is slightly ahead.
         let stamp = UInt64(start.nanoseconds)
@@ -99,7 +100,8 @@ public struct World<Application: WorldApplication>: ~Copyable {
             let port = UInt16(index)
             addresses.append((.loopback(port: 4000 + port), .loopback(port: 5000 + port)))
             client.addPath(
-                PathID(index), traits: index < traits.count ? traits[index] : PathTraits(),
+                PathID(index), name: specifications[index].name ?? "",
+                traits: index < traits.count ? traits[index] : PathTraits(),
                 socket: index, remote: addresses[index].server,
                 datagramLimit: settings.datagramLimit
                     ?? specifications[index].forward.maximumPacket
@@ -122,16 +124,20 @@ public struct World<Application: WorldApplication>: ~Copyable {
     deinit { buffer.deallocate() }
 
     /// Time since the start.
-    public var elapsed: TimeDelta { now - Instant(nanoseconds: 1_000_000_000_000) }
+    public var elapsed: TimeDelta { now - WorldClock.start }
     /// Hash over all datagrams that were delivered, with their times: which is equal for equal
     /// runs.
-    var transcriptHash: UInt64 { transcript.value }
+    public var transcriptHash: UInt64 { transcript.value }
+    /// Counts of the server's connection, once there is one.
+    public var serverStatistics: ConnectionStatistics? {
+        server.boxes.first?.with { $0.statistics }
+    }
     /// The server's connection, once there is one.
     var serverBox: ConnectionBox? { server.boxes.first }
 
     /// Runs until the application is done or the time has passed.
     public mutating func run(for duration: TimeDelta) {
-        let end = Instant(nanoseconds: 1_000_000_000_000) + duration
+        let end = WorldClock.start + duration
         var rounds = 0
         while now < end, !application.isDone, stall == nil {
             settle()
@@ -321,6 +327,12 @@ public struct World<Application: WorldApplication>: ~Copyable {
     }
 }
 
+/// The clock of worlds.
+public enum WorldClock {
+    /// The time at which every run begins.
+    public static let start = Instant(nanoseconds: 1_000_000_000_000)
+}
+
 /// The settings of a world's endpoints.
 public struct WorldSettings: Sendable {
     public var policy = PolicySpecification.earliest
@@ -328,14 +340,15 @@ public struct WorldSettings: Sendable {
     public var client = ConnectionConfiguration()
     public var server = ConnectionConfiguration()
     public var suite = CipherSuite.aes128gcm
-    /// The policy that chooses the paths of the server's data.
-    var serverPolicy = PolicySpecification.minRTT
+    /// The policy that chooses the paths of the server's data, and the model that it starts from.
+    public var serverPolicy = PolicySpecification.minRTT
+    public var serverModel: Model?
     /// Keys of both sides; nil generates matching ones.
     var credentials: WorldCredentials?
     /// Largest UDP payload that the client's interfaces take; nil means that of the links.
     public var datagramLimit: Int?
     /// The server's clock minus the client's.
-    var serverClockOffset = TimeDelta.seconds(1234)
+    public var serverClockOffset = TimeDelta.seconds(1234)
 
     public init() {}
 }

@@ -5,6 +5,9 @@ extension RandomNumberGenerator {
     @inlinable
     public mutating func uniform() -> Double { Double(next() &>> 11) * 0x1p-53 }
 
+    /// An exponential deviate with mean one.
+    public mutating func exponential() -> Double { -log1p(-uniform()) }
+
     /// A standard normal number from two uniform ones (Box and Muller 1958).
     @inlinable
     public mutating func normal() -> Double {

@@ -12,7 +12,39 @@ public enum ArgumentText {
     /// The seconds of a time: a number and `us`, `ms`, `s`, `min` or `h`; nil for anything else.
     public static func seconds(_ text: String) -> Double? {
         let units = ["us": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600]
-        guard let quantity = Quantity(text), let unit = units[quantity.unit] else { return nil }
+        return value(text, units)
+    }
+
+    /// The bits per second of a rate: a number and `bit`, `kbit`, `mbit` or `gbit`; nil for
+    /// anything else.
+    public static func bitsPerSecond(_ text: String) -> Double? {
+        value(text, ["bit": 1, "kbit": 1e3, "mbit": 1e6, "gbit": 1e9])
+    }
+
+    /// The bytes of a size: a plain number, or one with `B`, `kB`, `MB`, `GB`, `TB`, `KiB`, `MiB`,
+    /// `GiB` or `TiB`; nil for anything else.
+    public static func bytes(_ text: String) -> Double? {
+        value(
+            text,
+            [
+                "": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12,
+                "kib": 1024, "mib": 1_048_576, "gib": 1_073_741_824, "tib": 1_099_511_627_776,
+            ])
+    }
+
+    /// A share of one: `0.2` or `20%`; nil for anything else.
+    public static func share(_ text: String) -> Double? {
+        guard let quantity = Quantity(text), quantity.unit.isEmpty || quantity.unit == "%" else {
+            return nil
+        }
+        let share = quantity.unit.isEmpty ? quantity.number : quantity.number / 100
+        return share <= 1 ? share : nil
+    }
+
+    private static func value(_ text: String, _ units: [String: Double]) -> Double? {
+        guard let quantity = Quantity(text), let unit = units[quantity.unit.lowercased()] else {
+            return nil
+        }
         return quantity.number * unit
     }
 }

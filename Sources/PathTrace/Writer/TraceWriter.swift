@@ -14,6 +14,14 @@ public final class TraceWriter: Sendable {
         case append
     }
 
+    /// When records are committed.
+    public enum Commits: Sendable {
+        /// Within 100 ms, so that a crash loses no more.
+        case soon
+        /// At `flush` and `close` only: equal records then make an equal file.
+        case whenAsked
+    }
+
     /// The features of decisions, as the trace's `meta` table describes them.
     public struct Schema: Hashable, Sendable {
         public var hash: String
@@ -47,12 +55,13 @@ public final class TraceWriter: Sendable {
     ///
     /// - Throws: `TraceError.exists`, `.cannotOpen`, `.otherSchema` and the like.
     public init(
-        path: String, schema: Schema, programVersion: String, ifExists: IfExists = .refuse
+        path: String, schema: Schema, programVersion: String, ifExists: IfExists = .refuse,
+        commits: Commits = .soon
     ) throws(TraceError) {
         self.path = path
         let sink = try FrameSink(
             path: path, schema: schema, programVersion: programVersion, ifExists: ifExists)
-        core = WriterCore(sink: sink)
+        core = WriterCore(sink: sink, commits: commits)
         core.start()
     }
 

@@ -26,6 +26,8 @@ final class WriterCore: @unchecked Sendable {
     ///
     /// Fewer commits rewrite open blocks and the outcomes of recent ones less often.
     private static let commitInterval: Int64 = 60_000_000
+    /// The same for this writer; a century if it commits only when asked.
+    private let commitInterval: Int64
     /// How often the `-wal` file is copied into the trace, and the size at which it is copied
     /// earlier.
     private static let checkpointInterval: Int64 = 1_000_000_000
@@ -43,7 +45,8 @@ final class WriterCore: @unchecked Sendable {
     private var sink: FrameSink?
     private var thread: WorkerThread?
 
-    init(sink: FrameSink) {
+    init(sink: FrameSink, commits: TraceWriter.Commits) {
+        commitInterval = commits == .soon ? WriterCore.commitInterval : 3_200_000_000_000_000_000
         gate = Gate(Shared(nextSession: sink.nextSession))
         self.sink = sink
     }
@@ -162,14 +165,15 @@ final class WriterCore: @unchecked Sendable {
                     ) { (kind, session, frame) throws(TraceError) in
                         try sink.write(kind, session: session, frame: frame)
                     }
-                    try sink.commit(ifOlderThan: WriterCore.commitInterval)
+                    try sink.commit(ifOlderThan: commitInterval)
                 } while visit.mustCommit && ring.tail < head
             }
             try noteDrops(of: visit.rings, seen: &drops, into: sink)
-            try sink.commit(ifOlderThan: visit.mustCommit ? 0 : WriterCore.commitInterval)
+            try sink.commit(ifOlderThan: visit.mustCommit ? 0 : commitInterval)
             let now = nanoseconds(of: CLOCK_MONOTONIC)
-            if now - lastCheckpoint >= WriterCore.checkpointInterval
-                || sink.bytesSinceCheckpoint >= WriterCore.checkpointBytes
+            if commitInterval == WriterCore.commitInterval,
+                now - lastCheckpoint >= WriterCore.checkpointInterval
+                    || sink.bytesSinceCheckpoint >= WriterCore.checkpointBytes
             {
                 try sink.checkpoint()
                 lastCheckpoint = now
@@ -184,7 +188,7 @@ final class WriterCore: @unchecked Sendable {
             var pause =
                 bytes > WriterCore.busyBytes ? WriterCore.busyPause : WriterCore.idlePause
             // The pause ends no later than the transaction is due.
-            if let due = sink.due(after: WriterCore.commitInterval) {
+            if let due = sink.due(after: commitInterval) {
                 pause = min(pause, max(0, due - nanoseconds(of: CLOCK_MONOTONIC)))
             }
             if bytes < WriterCore.drainLimit {

@@ -22,19 +22,28 @@ public final class SessionRecorder: Sendable {
     ///   - path: of a file that does not exist yet.
     ///   - command: the command line, without secrets.
     /// - Throws: `TraceError` if the file exists or cannot be created.
-    public init(path: String, command: String) throws(TraceError) {
+    public convenience init(path: String, command: String) throws(TraceError) {
+        try self.init(path: path, command: command, commits: .soon)
+    }
+
+    /// Opens a trace file whose records are committed as a simulation or a live run needs it.
+    package init(
+        path: String, command: String, commits: TraceWriter.Commits
+    ) throws(TraceError) {
         let schema = FeatureSchema.current
         writer = try TraceWriter(
             path: path,
             schema: TraceWriter.Schema(
                 hash: StableHash.text(schema.hash), text: schema.text, names: schema.names),
-            programVersion: PathwiseVersion.text)
+            programVersion: PathwiseVersion.text, commits: commits)
         self.command = command
     }
 
     /// Makes a ring for the thread of one driver.
-    func makeRing() -> TraceRing {
-        let ring = writer.makeRing()
+    ///
+    /// - Parameter whenFull: a driver drops records, a simulation waits.
+    package func makeRing(whenFull: TraceRing.WhenFull = .drop) -> TraceRing {
+        let ring = writer.makeRing(whenFull: whenFull)
         state.withLock { $0.rings.append(ring) }
         return ring
     }
@@ -45,24 +54,39 @@ public final class SessionRecorder: Sendable {
     ///   - role: `send` or `receive`.
     ///   - ring: of the thread that drives the session.
     func begin(_ facts: SessionFacts, role: String, ring: TraceRing) -> SessionRecording {
-        let id = writer.beginSession(
+        begin(
             SessionInfo(
                 startedWallClock: WallClock.nanoseconds(), started: MonotonicClock.now(),
                 role: role, peer: facts.peer.base64, policy: facts.policy,
                 modelHash: facts.modelHash == 0 ? "" : StableHash.text(facts.modelHash),
-                seed: facts.seed, programVersion: PathwiseVersion.text, command: command))
+                seed: facts.seed),
+            ring: ring)
+    }
+
+    /// Starts recording a session whose facts are known, but for version and command.
+    package func begin(_ info: SessionInfo, ring: TraceRing) -> SessionRecording {
+        var info = info
+        info.programVersion = PathwiseVersion.text
+        info.command = command
+        let id = writer.beginSession(info)
         state.withLock { _ = $0.open.insert(id) }
         return SessionRecording(id: id, ring: ring, recorder: self)
     }
 
-    func end(_ id: SessionID) {
+    func end(_ id: SessionID, at time: Instant) {
         guard state.withLock({ $0.open.remove(id) }) != nil else { return }
-        writer.endSession(id, at: MonotonicClock.now())
+        writer.endSession(id, at: time)
     }
+
+    /// Waits until everything recorded so far is in the file.
+    ///
+    /// - Throws: `TraceError` if the recording stopped early.
+    package func flush() throws(TraceError) { try writer.flush() }
 
     /// Ends all sessions; the file is complete after `close`.
     public func end() {
-        for id in state.withLock({ $0.open.sorted() }) { end(id) }
+        let now = MonotonicClock.now()
+        for id in state.withLock({ $0.open.sorted() }) { end(id, at: now) }
     }
 
     /// Writes the remaining records and closes the file.

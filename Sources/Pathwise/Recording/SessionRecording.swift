@@ -1,20 +1,19 @@
 internal import PathLearning
-internal import PathNetwork
-internal import PathTelemetry
+package import PathTelemetry
 internal import PathTrace
-internal import PathTransport
+package import PathTransport
 
 /// The recording of one session, for the thread that drives it.
-struct SessionRecording: Sendable {
+package struct SessionRecording: Sendable {
     let id: SessionID
     let ring: TraceRing
     let recorder: SessionRecorder
 
     /// Ends the session in the trace.
-    func end() { recorder.end(id) }
+    package func end(at time: Instant) { recorder.end(id, at: time) }
 
     /// Takes a record of the connection.
-    func record(_ record: borrowing TransportRecord) {
+    package func record(_ record: borrowing TransportRecord) {
         switch record {
         case .decision(let decision): _ = ring.record(decision, session: id)
         case .outcome(let outcome): _ = ring.record(outcome, session: id)
@@ -39,7 +38,9 @@ struct SessionRecording: Sendable {
     }
 
     /// Takes an event of the connection.
-    func record(_ event: ConnectionEvent) {
+    ///
+    /// - Parameter now: the time of events that have none of their own.
+    package func record(_ event: ConnectionEvent, now: Instant) {
         let entry: TraceEvent
         switch event {
         case .pathChanged(let path, let from, let to, let cause, let time):
@@ -52,10 +53,10 @@ struct SessionRecording: Sendable {
                 time: time, kind: kind, path: path,
                 text: "\(from.name) -> \(to.name): \(cause.name)")
         case .established:
-            entry = TraceEvent(time: MonotonicClock.now(), kind: .connection, text: "established")
+            entry = TraceEvent(time: now, kind: .connection, text: "established")
         case .closed(let reason):
             entry = TraceEvent(
-                time: MonotonicClock.now(), kind: .connection, text: "closed: \(reason)")
+                time: now, kind: .connection, text: "closed: \(reason)")
         case .keysChanged(let generation, let time):
             entry = TraceEvent(
                 time: time, kind: .connection, text: "keys changed", value: Double(generation))

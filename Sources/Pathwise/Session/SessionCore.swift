@@ -19,7 +19,7 @@ final class SessionCore: Sendable {
     /// Takes an event of the connection.
     func handle(_ event: ConnectionEvent) {
         let told = journal.note(event)
-        recording?.record(event)
+        recording?.record(event, now: MonotonicClock.now())
         if let told { feed.send(told) }
         hub.handle(event)
     }
@@ -28,7 +28,7 @@ final class SessionCore: Sendable {
     func record(_ record: borrowing TransportRecord) { recording?.record(record) }
 
     /// Ends the recording; the connection sends no more records.
-    func endRecording() { recording?.end() }
+    func endRecording() { recording?.end(at: MonotonicClock.now()) }
 
     /// Ends every wait and every sequence of the application, if the connection has not done so.
     func end(_ reason: CloseReason) {

@@ -46,11 +46,10 @@ enum SeedArgument {
 enum RateArgument {
     /// Bytes per second.
     static func bytesPerSecond(_ text: String) throws(SyntaxProblem) -> Double {
-        let units = ["bit": 1.0, "kbit": 1e3, "mbit": 1e6, "gbit": 1e9]
-        guard let quantity = Quantity(text), let unit = units[quantity.unit.lowercased()] else {
+        guard let bits = ArgumentText.bitsPerSecond(text) else {
             throw SyntaxProblem("write a rate as 500kbit, 20mbit or 1.5gbit (bits per second)")
         }
-        let rate = quantity.number * unit / 8
+        let rate = bits / 8
         guard rate > 0, rate <= 1e12 else {
             throw SyntaxProblem("a rate is above zero and at most 8000gbit")
         }
@@ -61,14 +60,10 @@ enum RateArgument {
 /// Sizes: a number of bytes, plain or with `B`, `kB`, `MB`, `GB`, `KiB`, `MiB`, `GiB`.
 enum SizeArgument {
     static func bytes(_ text: String) throws(SyntaxProblem) -> Int {
-        let units: [String: Double] = [
-            "": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12,
-            "kib": 1024, "mib": 1_048_576, "gib": 1_073_741_824, "tib": 1_099_511_627_776,
-        ]
-        guard let quantity = Quantity(text), let unit = units[quantity.unit.lowercased()] else {
+        guard let bytes = ArgumentText.bytes(text) else {
             throw SyntaxProblem("write a size as 1500, 20MB or 64KiB")
         }
-        let size = (quantity.number * unit).rounded()
+        let size = bytes.rounded()
         guard size <= 9e15 else { throw SyntaxProblem("at most 9000TB") }
         return Int(size)
     }
@@ -96,10 +91,7 @@ extension ByteCap {
 /// A share of one: `0.2`, or `20%`.
 enum ShareArgument {
     static func share(_ text: String) throws(SyntaxProblem) -> Double {
-        if let quantity = Quantity(text) {
-            let share = quantity.unit == "%" ? quantity.number / 100 : quantity.number
-            if quantity.unit.isEmpty || quantity.unit == "%", share <= 1 { return share }
-        }
+        if let share = ArgumentText.share(text) { return share }
         throw SyntaxProblem("write a share as 0.2 or 20%")
     }
 }

@@ -4,6 +4,7 @@ import PathNetwork
 import PathSimulation
 import PathTelemetry
 import PathTransport
+import PathWorlds
 
 struct EmulateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -21,6 +22,8 @@ struct EmulateCommand: AsyncParsableCommand {
               pathwise emulate --to 127.0.0.1:5000 --listen 127.0.0.1:7001 \\
                   --link name=dsl,rate=20,rtt=20 --link name=lte,rate=40,rtt=60,ge=0.01:0.3
               pathwise emulate --to 127.0.0.1:5000 --scenario scenarios.conf --name S1 --seconds 30
+              pathwise emulate --to 127.0.0.1:5000 --world S4
+              pathwise emulate --to 127.0.0.1:5000 --world mine.toml
             """
     )
 
@@ -29,6 +32,12 @@ struct EmulateCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("A file of scenarios instead of --link.", valueName: "file"))
     var scenario: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The links of a world instead of --link: a file, or a name of 'simulate --list'.",
+            valueName: "world"))
+    var world: String?
 
     @Option(help: "The scenario's name in that file.")
     var name: String?
@@ -91,6 +100,15 @@ struct EmulateCommand: AsyncParsableCommand {
     }
 
     private func links() throws -> [LinkSpecification] {
+        if let world {
+            guard link.isEmpty, scenario == nil else {
+                throw CommandFailure(
+                    "--world with --link or --scenario; leave one out", .usage)
+            }
+            let isFile = world.contains("/") || world.hasSuffix(".toml")
+            return try (isFile ? WorldFile.read(world) : ShippedWorlds.world(named: world))
+                .linkSpecifications(seed: seed)
+        }
         if let scenario {
             guard link.isEmpty else {
                 throw CommandFailure("--link and --scenario together; leave one out", .usage)

@@ -9,6 +9,7 @@ import PathTelemetry
 import PathTrace
 import PathTraining
 import PathTransport
+import PathWorlds
 import Pathwise
 
 /// Why a command ends: one line for the user and an exit code.
@@ -53,6 +54,7 @@ struct CommandFailure: Error, CustomStringConvertible {
         case let error as TransferError: self.init(error.description, ExitStatus(error))
         case let error as TrainingError: self.init(error.description, ExitStatus(error))
         case let error as UsageError: self.init(error.description, ExitStatus(error))
+        case let error as WorldError: self.init(error.description, ExitStatus(error))
         case is CancellationError: self.init("", .interrupted)
         default: self.init("\(error)", .software)
         }

@@ -7,6 +7,7 @@ import PathSimulation
 import PathTrace
 import PathTraining
 import PathTransport
+import PathWorlds
 import Pathwise
 
 /// The exit code for each room's errors.
@@ -95,6 +96,15 @@ extension ExitStatus {
         case .unknownOption, .invalidOption, .conflictingOptions, .unknownScenario: self = .usage
         case .unreadableFile: self = .noInput
         case .invalidTrace, .invalidScenario: self = .dataError
+        }
+    }
+
+    init(_ error: WorldError) {
+        switch error {
+        case .unreadable: self = .noInput
+        case .syntax, .invalid: self = .dataError
+        case .unknownWorld: self = .usage
+        case .stalled: self = .software
         }
     }
 

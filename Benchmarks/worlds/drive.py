@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""A drive with three mobile operators: the simulator beside a replay without load.
+
+    drive.py [--rate 5]     traces of ../shared/traces/pam2025_multicarrier, May 2023
+
+The world has the round trips of the recording (every 200 ms, with its losses) as delays towards the
+server, and messages with a deadline of 150 ms; `--rate` is how many a second. The replay takes the same slots, in which
+all three operators answer or are silent, and knows the answer of every operator after its round trip. Late is above 150 ms or lost. Prints a
+row for each policy.
+"""
+import argparse
+import collections
+import csv
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve()
+ROOT = HERE.parents[2]
+PATHWISE = os.environ.get("PATHWISE", str(ROOT / ".build/release/pathwise"))
+TRACES = pathlib.Path(os.environ.get("TRACES", ROOT.parent / "shared/traces")) / "pam2025_multicarrier"
+OPERATORS = ["atnt", "tmobile", "verizon"]
+LATE = 150.0
+WORLD = """
+duration = "{seconds}s"
+{links}
+[[workload]]
+kind = "messages"
+size = 100
+interval = "{interval}ms"
+deadline = "150ms"
+start = "0.6s"
+"""
+LINK = """
+[[link]]
+name = "{name}"
+up.delays = "{file}"
+"""
+
+
+def slots():
+    """Slots of 200 ms in which all operators have a probe: their round trips, None for a lost one."""
+    table = collections.defaultdict(dict)
+    for operator in OPERATORS:
+        for file in sorted(TRACES.glob(f"05-*_{operator}.csv")):
+            for row in csv.DictReader(open(file)):
+                at = int(row["session_start_unix_ms"]) + 1e3 * float(row["send_offset_s"])
+                rtt = float(row["rtt_ms"]) if row["rtt_ms"] else None
+                table[round(at / 200)].setdefault(operator, rtt)
+    return [[table[slot][operator] for operator in OPERATORS] for slot in sorted(table)
+            if len(table[slot]) == len(OPERATORS)]
+
+
+def late(rtt):
+    return rtt is None or rtt > LATE
+
+
+def replay(rows, choose):
+    """Share of late slots; `choose` gets the slot and the estimates, which lag by one slot."""
+    estimates, count, current = [None] * len(OPERATORS), 0, 0
+    ages = [0.0] * len(OPERATORS)
+    for place, row in enumerate(rows):
+        current = choose(place, estimates, ages, current)
+        count += late(row[current])
+        for index, rtt in enumerate(row):
+            if rtt is None:
+                ages[index] += 200
+            else:
+                ages[index] = 0
+                old = estimates[index]
+                estimates[index] = rtt if old is None else old + (rtt - old) / 4
+    return count / len(rows)
+
+
+def value(estimate, age):
+    return max(estimate if estimate is not None else 1e9, age)
+
+
+def lowest(place, estimates, ages, current):
+    return min(range(len(OPERATORS)), key=lambda index: value(estimates[index], 0))
+
+
+def steady(place, estimates, ages, current):
+    best = min(range(len(OPERATORS)), key=lambda index: value(estimates[index], ages[index]))
+    mine = value(estimates[current], ages[current])
+    return best if value(estimates[best], ages[best]) < mine / 1.2 - 5 else current
+
+
+def simulate(rows, rate, policies):
+    with tempfile.TemporaryDirectory() as name:
+        links = ""
+        for index, operator in enumerate(OPERATORS):
+            file = pathlib.Path(name) / f"{operator}.delays"
+            file.write_text("\n".join("lost" if row[index] is None else f"{row[index]}" for row in rows) + "\n")
+            links += LINK.format(name=operator, file=file)
+        world = pathlib.Path(name) / "drive.toml"
+        world.write_text(WORLD.format(seconds=round(len(rows) * 0.2), links=links, interval=1000 / rate))
+        words = [word for policy in policies for word in ("--policy", policy)]
+        run = subprocess.run([PATHWISE, "simulate", str(world), *words, "--baseline", policies[0], "--seeds", "1",
+                              "--json"], capture_output=True, text=True)
+    if run.returncode:
+        sys.exit(f"drive.py: {run.stderr.strip()}")
+    found = json.loads(run.stdout)["worlds"][0]["policies"]
+    return {one["policy"]: one["runs"][0]["workloads"][0]["late"] for one in found}
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--rate", type=float, default=5)
+    arguments = parser.parse_args()
+    if not TRACES.is_dir():
+        print(f"skipped: no {TRACES}")
+        return
+    rows = slots()
+    replayed = {f"single:path={name}": replay(rows, lambda place, *_, index=index: index)
+                for index, name in enumerate(OPERATORS)}
+    replayed["round-robin"] = replay(rows, lambda place, *_: place % len(OPERATORS))
+    replayed["min-rtt"] = replay(rows, lowest)
+    replayed["steady"] = replay(rows, steady)
+    everywhere = sum(all(late(rtt) for rtt in row) for row in rows) / len(rows)
+    found = simulate(rows, arguments.rate, list(replayed) + ["earliest", "learned", "redundant"])
+    print(f"{len(rows)} slots of 200 ms, {arguments.rate:g} messages a second; late on all operators {everywhere:.2%}")
+    for policy, share in found.items():
+        other = f"{replayed[policy]:.2%}  {(share - replayed[policy]) * 100:+.2f} points" if policy in replayed else ""
+        print(f"{policy:20} {share:.2%}  {other}")
+
+
+main()

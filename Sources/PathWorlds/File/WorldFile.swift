@@ -1,0 +1,97 @@
+internal import Glibc
+import PathReport
+import PathTelemetry
+
+/// Worlds in TOML files; `docs/formats.md`, "Worlds", describes them.
+public enum WorldFile {
+    /// Reads a world.
+    ///
+    /// - Parameter file: names of traces in it are relative to its folder.
+    public static func read(_ file: String) throws(WorldError) -> WorldSpecification {
+        let bytes = try contents(file)
+        return try parse(
+            String(decoding: bytes, as: UTF8.self), name: stem(of: file), file: file)
+    }
+
+    /// Parses the text of a world.
+    ///
+    /// - Parameters:
+    ///   - name: the world's name if the text has none.
+    ///   - file: the file's name, for messages and the folder of traces.
+    public static func parse(
+        _ text: String, name: String, file: String
+    ) throws(WorldError) -> WorldSpecification {
+        let document: TOMLTable
+        do throws(TOMLProblem) { document = try TOMLTable(parsing: text) } catch {
+            throw .syntax(file: file, line: error.line, reason: error.reason)
+        }
+        var root = WorldTable(document, place: "", file: file)
+        let folder = file.lastIndex(of: "/").map { String(file[..<$0]) } ?? ""
+        let given = try root.text("name") ?? name
+        guard PlainName.allows(given) else {
+            throw root.invalid("name", "use 1 to 32 of a-z A-Z 0-9 - _ .")
+        }
+        let summary = try root.text("summary") ?? ""
+        guard let duration = try root.time("duration", in: 0.1...86_400) else {
+            throw root.invalid("duration", "missing; write how long a run is, as \"60s\"")
+        }
+        let warmUp = try root.time("warm-up", in: 0...3600) ?? min(.seconds(1), duration / 10)
+        guard warmUp < duration else {
+            throw root.invalid("warm-up", "it must be shorter than the duration")
+        }
+        var links: [WorldLink] = []
+        for table in try root.tables("link", limit: WorldBounds.links) {
+            var reader = LinkReader(table, folder: folder)
+            let link = try reader.read(defaultName: "p\(links.count + 1)")
+            guard !links.contains(where: { $0.name == link.name }) else {
+                throw table.invalid("name", "'\(link.name)' is there already; choose another")
+            }
+            links.append(link)
+        }
+        guard !links.isEmpty else {
+            throw root.invalid("link", "missing; a world has at least one table [[link]]")
+        }
+        var outages: [SharedOutages] = []
+        for table in try root.tables("outage", limit: WorldBounds.links) {
+            var table = table
+            outages.append(try SharedOutages(&table, links: links.map(\.name)))
+        }
+        var workloads: [Workload] = []
+        for table in try root.tables("workload", limit: WorldBounds.workloads) {
+            var table = table
+            let workload = try Workload(&table, number: workloads.count + 1, duration: duration)
+            guard !workloads.contains(where: { $0.name == workload.name }) else {
+                throw table.invalid("name", "'\(workload.name)' is there already; choose another")
+            }
+            workloads.append(workload)
+        }
+        guard !workloads.isEmpty else {
+            throw root.invalid("workload", "missing; a world has at least one table [[workload]]")
+        }
+        try root.finish()
+        return WorldSpecification(
+            name: given, summary: summary, duration: duration, warmUp: warmUp, links: links,
+            outages: outages, workloads: workloads)
+    }
+
+    private static func contents(_ file: String) throws(WorldError) -> [UInt8] {
+        func refused(_ reason: String) -> WorldError { .unreadable(file: file, reason: reason) }
+        guard let handle = fopen(file, "re") else {
+            throw refused(String(cString: strerror(errno)))
+        }
+        defer { fclose(handle) }
+        var bytes = [UInt8](repeating: 0, count: WorldBounds.fileBytes + 1)
+        let count = fread(&bytes, 1, bytes.count, handle)
+        guard ferror(handle) == 0 else { throw refused(String(cString: strerror(errno))) }
+        guard count <= WorldBounds.fileBytes else {
+            throw refused("larger than \(WorldBounds.fileBytes) bytes")
+        }
+        return Array(bytes[..<count])
+    }
+
+    /// The name of a file without folder and extension.
+    private static func stem(of file: String) -> String {
+        let name = file.lastIndex(of: "/").map { file[file.index(after: $0)...] } ?? file[...]
+        return String(name.hasSuffix(".toml") ? name.dropLast(5) : name)
+    }
+}

@@ -1,0 +1,116 @@
+public import PathLearning
+import PathSimulation
+import PathTelemetry
+import PathTrace
+import PathTransport
+
+/// A policy that takes part in a comparison.
+public struct Contender: Sendable {
+    /// As users write it.
+    public var name: String
+    public var policy: PolicySpecification
+    /// What it starts from; nil for a policy without a model.
+    public var model: Model?
+
+    public init(name: String, policy: PolicySpecification, model: Model?) {
+        self.name = name
+        self.policy = policy
+        self.model = model
+    }
+}
+
+/// One policy in one world with one seed: the shipped endpoints in virtual time.
+struct WorldRun {
+    let world: WorldSpecification
+    let contender: Contender
+    let seed: UInt64
+    /// Folder of the recording; nil records nothing.
+    var recordings: String?
+
+    /// Runs it to the end.
+    ///
+    /// - Parameters: its places in the campaign.
+    func run(world index: Int, contender place: Int) throws -> RunFigures {
+        figures(of: try execute(), world: index, contender: place)
+    }
+
+    /// What each workload experienced.
+    func logs() throws -> [WorkloadLog] {
+        let run = try execute()
+        return run.application.logs()
+    }
+
+    private func execute() throws -> World<WorldTraffic> {
+        var settings = WorldSettings()
+        settings.policy = try contender.policy.resolved(names: world.links.map(\.name))
+        settings.serverPolicy = settings.policy
+        settings.model = contender.model
+        settings.serverModel = contender.model
+        let start = WorldClock.start
+        let offset = settings.serverClockOffset
+        let tape = try recordings.map { folder in
+            let selector = try PathSelector(
+                settings.policy, model: contender.model, seed: seed)
+            return try WorldTape(
+                path: folder + "/" + WorldRun.fileName(world.name, contender.name, seed),
+                command: "pathwise simulate, world \(world.name)",
+                info: SessionInfo(
+                    startedWallClock: start.nanoseconds, started: start, role: "simulate",
+                    policy: selector.name,
+                    modelHash: selector.modelHash == 0 ? "" : StableHash.text(selector.modelHash),
+                    seed: seed),
+                serverOffset: offset)
+        }
+        if tape != nil {
+            settings.client.isRecording = true
+            settings.server.isRecording = true
+        }
+        let traffic = WorldTraffic(
+            world, seed: seed, start: start, serverOffset: offset, tape: tape)
+        var run = try World(
+            links: world.linkSpecifications(seed: seed), traits: world.links.map(\.traits),
+            settings: settings, application: traffic, seed: seed)
+        run.run(for: world.duration)
+        if let stall = run.stall { throw WorldError.stalled(run: description, reason: stall) }
+        try tape?.close(clientEnd: run.now, serverEnd: run.now + offset)
+        return run
+    }
+
+    /// The name of a run's trace: plain characters only.
+    static func fileName(_ world: String, _ contender: String, _ seed: UInt64) -> String {
+        let plain = contender.map { PlainName.allows(String($0)) ? $0 : "-" }
+        return "\(world).\(String(plain)).\(seed).trace"
+    }
+
+    private var description: String { "world \(world.name), \(contender.name), seed \(seed)" }
+
+    private func figures(
+        of run: borrowing World<WorldTraffic>, world index: Int, contender place: Int
+    ) -> RunFigures {
+        let start = WorldClock.start
+        let logs = run.application.logs()
+        let client = run.client.statistics
+        let server = run.serverStatistics ?? ConnectionStatistics()
+        let changes = run.application.changes
+        return RunFigures(
+            world: index, contender: place, seed: seed,
+            workloads: logs.map {
+                WorkloadFigures($0, warmUp: start + world.warmUp, end: start + world.duration)
+            },
+            linkBytes: run.links.map {
+                $0.forward.counters.sent.bytes + $0.backward.counters.sent.bytes
+            },
+            payloadBytes: logs.reduce(0) { sum, log in
+                switch log {
+                case .messages(let log): sum + log.bytes
+                case .stream(let log): sum + log.bytes
+                }
+            },
+            copiedBytes: Int(clamping: client.bytesDuplicated &+ server.bytesDuplicated),
+            decisions: Int(clamping: client.decisions &+ server.decisions),
+            forcedDecisions: Int(clamping: client.forcedDecisions &+ server.forcedDecisions),
+            failovers: changes.failovers, demotions: changes.demotions,
+            endedBy: run.application.closeReason.map { "\($0)" },
+            fingerprint: run.transcriptHash)
+    }
+}

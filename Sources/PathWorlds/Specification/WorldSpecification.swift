@@ -1,0 +1,76 @@
+internal import Glibc
+public import PathSimulation
+public import PathTelemetry
+
+/// A world: links, what is sent over them, and for how long.
+///
+/// Everything in it is exogenous: it is drawn from the seed of a run, so that every policy meets the
+/// same links at the same times.
+public struct WorldSpecification: Sendable, Hashable {
+    /// One word, for tables and file names.
+    public var name: String
+    /// One sentence; may be empty.
+    public var summary: String
+    public var duration: TimeDelta
+    /// What is sent before this time is not counted.
+    var warmUp = TimeDelta.seconds(1)
+    public var links: [WorldLink]
+    /// Outages that several links share.
+    var outages: [SharedOutages] = []
+    public var workloads: [Workload]
+
+    /// The links of one run.
+    ///
+    /// - Parameter seed: seed of the outages that are drawn.
+    public func linkSpecifications(seed: UInt64) -> [LinkSpecification] {
+        var specifications = links.map(\.specification)
+        for (index, group) in outages.enumerated() {
+            let spans = group.spans(within: duration, seed: seed, group: index)
+            for link in group.links {
+                specifications[link].addOutages(spans, in: group.direction)
+            }
+        }
+        return specifications
+    }
+}
+
+/// A link of a world, and what users tell Pathwise about it.
+public struct WorldLink: Sendable, Hashable {
+    public var specification: LinkSpecification
+    /// Price, weight and role, as in an option `--path`.
+    public var traits = PathTraits()
+
+    public var name: String { specification.name ?? "" }
+}
+
+/// Outages at random times that hit some links together: a tunnel, a dead zone.
+struct SharedOutages: Sendable, Hashable {
+    /// Places of the links in the world.
+    var links: [Int]
+    /// Nil hits both directions.
+    var direction: LinkDirection?
+    /// Mean time from the end of one to the start of the next.
+    var gap: TimeDelta
+    /// Shortest and longest; lengths are log-uniform between.
+    var shortest: TimeDelta
+    var longest: TimeDelta
+
+    /// When they happen.
+    func spans(
+        within duration: TimeDelta, seed: UInt64, group: Int
+    ) -> [Range<TimeDelta>] {
+        var random = SeededGenerator(
+            seed: SplitMix64.mix(seed) &+ SplitMix64.mix(UInt64(group) &+ 0x6f75_7461_6765))
+        var spans: [Range<TimeDelta>] = []
+        var time = 0.0
+        while spans.count < WorldBounds.changes {
+            time += gap.seconds * random.exponential()
+            guard time < duration.seconds else { break }
+            let ratio = max(1, longest.seconds / max(1e-9, shortest.seconds))
+            let length = shortest.seconds * pow(ratio, random.uniform())
+            spans.append(TimeDelta(seconds: time)..<TimeDelta(seconds: time + length))
+            time += length
+        }
+        return spans
+    }
+}

@@ -1,0 +1,107 @@
+import Glibc
+import PathSimulation
+import PathTelemetry
+import PathTransport
+
+/// The messages of one workload.
+struct MessageFeed: Sendable {
+    let load: MessageLoad
+    let direction: LinkDirection
+    /// Its place in the world.
+    let workload: Int
+    private(set) var nextAt: Instant
+    private(set) var log: MessageLog
+    private let start: Instant
+    private let end: Instant
+    private var random: SeededGenerator
+    private var count = 0
+    /// The messages under way, by their number in the protocol.
+    private var open: [UInt64: Int] = [:]
+    private var bytes: [UInt8]
+
+    init(
+        _ load: MessageLoad, direction: LinkDirection, workload: Int, seed: UInt64,
+        from start: Instant, to end: Instant
+    ) {
+        self.load = load
+        self.direction = direction
+        self.workload = workload
+        self.start = start
+        self.end = end
+        random = SeededGenerator(seed: seed)
+        nextAt = start
+        log = MessageLog(deadline: load.deadline)
+        bytes = [UInt8](repeating: 7, count: 65_536)
+    }
+
+    /// Sends the messages that are due; those before the connection is established are left out.
+    ///
+    /// - Parameters:
+    ///   - isOpen: whether the connection was ever established.
+    ///   - clock: the clock of this end minus that of the world.
+    mutating func send(
+        into connection: inout Connection, isOpen: Bool, now: Instant, clock: TimeDelta
+    ) {
+        while let due = popDue(now: now) {
+            guard isOpen else { continue }
+            let options = MessageOptions(
+                deadline: now + clock + load.deadline, isReliable: load.isReliable)
+            let number = bytes.withUnsafeBytes {
+                try? connection.sendMessage(
+                    UnsafeRawBufferPointer(rebasing: $0[..<due.size]), options: options,
+                    now: now + clock)
+            }
+            if let number { open[number] = log.count }
+            log.add(sentAt: due.at, bytes: due.size)
+        }
+    }
+
+    /// Loses the messages that are due, because there is no connection any more.
+    mutating func lose(now: Instant) {
+        while let due = popDue(now: now) { log.add(sentAt: due.at, bytes: due.size) }
+    }
+
+    private mutating func popDue(now: Instant) -> (at: Instant, size: Int)? {
+        guard nextAt <= now else { return nil }
+        let due = (nextAt, nextSize())
+        advance()
+        return due
+    }
+
+    /// Takes a message that arrived; false if it belongs to another workload.
+    mutating func take(_ number: UInt64, now: Instant) -> Bool {
+        guard let place = open.removeValue(forKey: number) else { return false }
+        log.note(place, arrivedAt: now)
+        return true
+    }
+
+    private mutating func nextSize() -> Int {
+        count += 1
+        guard let frames = load.frames else { return load.size }
+        // A group of one key frame and n - 1 others has n times the mean.
+        let isKey = (count - 1) % frames.group == 0
+        let unit =
+            Double(load.size) * Double(frames.group)
+            / (frames.factor + Double(frames.group - 1))
+        let deviation = frames.deviation
+        let factor = exp(deviation * random.normal() - deviation * deviation / 2)
+        let size = unit * (isKey ? frames.factor : 1) * factor
+        return max(1, min(bytes.count, Int(min(1e6, size))))
+    }
+
+    private mutating func advance() {
+        let gap: TimeDelta =
+            switch load.arrivals {
+            case .steady: load.interval
+            case .poisson: max(.microseconds(1), load.interval * random.exponential())
+            }
+        nextAt = nextAt + gap
+        if let pattern = load.pattern {
+            let period = pattern.on + pattern.off
+            let into = TimeDelta(
+                nanoseconds: (nextAt - start).nanoseconds % max(1, period.nanoseconds))
+            if into >= pattern.on { nextAt = nextAt + (period - into) }
+        }
+        if nextAt >= end { nextAt = .distantFuture }
+    }
+}

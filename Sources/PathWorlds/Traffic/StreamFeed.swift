@@ -1,0 +1,90 @@
+import PathSimulation
+import PathTelemetry
+import PathTransport
+
+/// The streams of one workload: an endless one, or transfers one after another.
+struct StreamFeed: Sendable {
+    /// Nil for an endless stream.
+    let load: TransferLoad?
+    let direction: LinkDirection
+    /// Its place in the world.
+    let workload: Int
+    /// When the next transfer begins; distant future while one is under way.
+    private(set) var nextAt: Instant
+    private(set) var log: StreamLog
+    /// Whether the stream takes no more for now.
+    var isBlocked = false
+    private let end: Instant
+    private var random: SeededGenerator
+    private var stream: StreamID?
+    private var left = 0
+    private var startedAt = Instant.zero
+    private var count = 0
+
+    init(
+        _ load: TransferLoad?, direction: LinkDirection, workload: Int, seed: UInt64,
+        from start: Instant, to end: Instant
+    ) {
+        self.load = load
+        self.direction = direction
+        self.workload = workload
+        self.end = end
+        random = SeededGenerator(seed: seed)
+        nextAt = start
+        log = StreamLog(start: start, isTransfers: load != nil)
+    }
+
+    /// Begins what is due, and writes what fits.
+    ///
+    /// - Returns: the stream, if one was opened.
+    mutating func send(
+        into connection: inout Connection, zeros: [UInt8], now: Instant
+    ) -> StreamID? {
+        var opened: StreamID?
+        if stream == nil, nextAt <= now {
+            guard now < end, let new = try? connection.openStream() else { return nil }
+            (stream, opened) = (new, new)
+            isBlocked = false
+            startedAt = now
+            nextAt = .distantFuture
+            if let load {
+                left = load.sizes[count % load.sizes.count]
+                count += 1
+                log.begin()
+            }
+        }
+        guard let stream, !isBlocked else { return opened }
+        if load == nil, now >= end {
+            try? connection.finish(stream)
+            isBlocked = true
+            return opened
+        }
+        while load == nil || left > 0 {
+            let wanted = load == nil ? zeros.count : min(left, zeros.count)
+            let written = zeros.withUnsafeBytes {
+                (try? connection.write(stream, UnsafeRawBufferPointer(rebasing: $0[..<wanted])))
+                    ?? 0
+            }
+            if load != nil { left -= written }
+            if written < wanted {
+                isBlocked = true
+                return opened
+            }
+        }
+        try? connection.finish(stream)
+        isBlocked = true
+        return opened
+    }
+
+    mutating func noteArrival(_ bytes: Int, now: Instant) { log.add(bytes, now: now) }
+
+    /// The receiver has the end of the stream.
+    mutating func noteEnd(now: Instant) {
+        stream = nil
+        guard let load else { return }
+        log.complete(now - startedAt)
+        let think = load.think == .zero ? .zero : load.think * random.exponential()
+        let next = now + think
+        nextAt = next < end ? next : .distantFuture
+    }
+}

@@ -1,0 +1,68 @@
+import PathTelemetry
+
+/// What one workload experienced in a run.
+enum WorkloadLog: Sendable {
+    case messages(MessageLog)
+    case stream(StreamLog)
+}
+
+/// Messages: when each was sent, and how long it took.
+struct MessageLog: Sendable {
+    let deadline: TimeDelta
+    private(set) var sentAt: [Instant] = []
+    /// Seconds from sending to arrival; infinite for a message that has not arrived.
+    private(set) var delays: [Float] = []
+    private var sizes: [Int32] = []
+    /// Bytes that arrived.
+    private(set) var bytes = 0
+
+    init(deadline: TimeDelta) { self.deadline = deadline }
+
+    var count: Int { delays.count }
+
+    mutating func add(sentAt time: Instant, bytes: Int) {
+        sentAt.append(time)
+        delays.append(.infinity)
+        sizes.append(Int32(clamping: bytes))
+    }
+
+    mutating func note(_ place: Int, arrivedAt now: Instant) {
+        delays[place] = Float((now - sentAt[place]).seconds)
+        bytes += Int(sizes[place])
+    }
+}
+
+/// Streams: what arrived in each tenth of a second, and how long transfers took.
+struct StreamLog: Sendable {
+    static let slice = TimeDelta.milliseconds(100)
+    let start: Instant
+    let isTransfers: Bool
+    /// Bytes that arrived in each slice after the start.
+    private(set) var slices: [Int] = []
+    private(set) var bytes = 0
+    /// Longest time between two arrivals.
+    private(set) var longestGap = TimeDelta.zero
+    private(set) var begun = 0
+    /// Seconds of each transfer from its start to the arrival of its end.
+    private(set) var completions: [Double] = []
+    private var latest: Instant?
+
+    init(start: Instant, isTransfers: Bool) {
+        self.start = start
+        self.isTransfers = isTransfers
+    }
+
+    mutating func begin() { begun += 1 }
+
+    mutating func add(_ count: Int, now: Instant) {
+        bytes += count
+        if let latest { longestGap = max(longestGap, now - latest) }
+        latest = now
+        let slice = Int(max(0, (now - start).nanoseconds) / StreamLog.slice.nanoseconds)
+        guard slice < 10_000_000 else { return }
+        while slices.count <= slice { slices.append(0) }
+        slices[slice] += count
+    }
+
+    mutating func complete(_ time: TimeDelta) { completions.append(time.seconds) }
+}

@@ -1,0 +1,293 @@
+import ArgumentParser
+import Glibc
+import PathLearning
+import PathReport
+import PathTelemetry
+import PathWorlds
+import Synchronization
+
+struct SimulateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "simulate",
+        abstract: "Compare policies in simulated worlds, in virtual time.",
+        discussion: """
+            A world is a TOML file with links, what is sent over them, and for how long
+            (docs/formats.md, "Worlds"). The shipped sender and receiver run in it, with every
+            policy and the same seeds: losses, jitter and outages are the same for all. The tables
+            have means over the seeds, and differences to the baseline with intervals.
+
+            The same world, policy and seed give the same run on every machine, with any number of
+            jobs.
+
+            Policies, besides model files:
+            \(PolicyArgument.catalogue)
+
+            Examples:
+              pathwise simulate --list
+              pathwise simulate --world S4 --policy steady --policy min-rtt
+              pathwise simulate --world van_starlink_two_lte --seeds 20 --json
+              pathwise simulate my.toml --policy learned --policy model.safetensors --baseline learned
+              pathwise simulate --world S2 --workload transfers --policy steady --policy ecf
+              pathwise simulate --world train --seeds 10 --report train.html
+              pathwise simulate --random 40 --seeds 1 --policy steady --policy learned
+            """
+    )
+
+    @Argument(help: ArgumentHelp("Files of worlds.", valueName: "world.toml"))
+    var files: [String] = []
+
+    @Option(
+        name: .customLong("world"),
+        help: ArgumentHelp("A world that ships; repeat for more. 'all' is all.", valueName: "name"))
+    var names: [String] = []
+
+    @Option(
+        name: .customLong("random"),
+        help: ArgumentHelp(
+            "Also this many worlds that are drawn at random, from --seed on.",
+            valueName: "count"))
+    var randomWorlds = 0
+
+    @Flag(help: "Show the worlds that ship.")
+    var list = false
+
+    @Option(
+        name: .customLong("policy"),
+        help: ArgumentHelp(
+            "A policy's name or a model file; repeat for more (default: steady, earliest, min-rtt "
+                + "and learned).", valueName: "policy"),
+        transform: { try PolicyArgument(parsing: $0) })
+    var policies: [PolicyArgument] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "The policy that the others are compared with (default: steady, or the first).",
+            valueName: "policy"))
+    var baseline: String?
+
+    @Option(
+        name: .customLong("workload"),
+        help: ArgumentHelp(
+            "What is sent instead of the worlds' own workloads: "
+                + Workload.usual.map(\.name).joined(separator: ", ") + "; repeat for more.",
+            valueName: "kind"))
+    var workloads: [String] = []
+
+    @Option(
+        help: ArgumentHelp("How long a run is, instead of the worlds' own.", valueName: "time"),
+        transform: { try TimeDelta(argument: $0) })
+    var duration: TimeDelta?
+
+    @Option(help: ArgumentHelp("Runs of each policy in each world.", valueName: "count"))
+    var seeds = 5
+
+    @Option(
+        parsing: .unconditional, help: "The first seed (default: 1).",
+        transform: SeedArgument.seed)
+    var seed: UInt64 = 1
+
+    @Option(help: ArgumentHelp("Threads (default: one for each core).", valueName: "count"))
+    var jobs: Int?
+
+    @Option(
+        help: ArgumentHelp("Confidence of the intervals (default: 0.95).", valueName: "share"),
+        transform: { try ShareArgument.share($0) })
+    var confidence = 0.95
+
+    @Option(
+        help: ArgumentHelp(
+            "Record every run, as live sessions are, into traces in this folder.",
+            valueName: "folder"))
+    var record: String?
+
+    @Option(help: ArgumentHelp("Also write a page with plots.", valueName: "file.html"))
+    var report: String?
+
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        if list { return try showList() }
+        var campaign = try campaign()
+        if let record {
+            guard mkdir(record, 0o777) == 0 || errno == EEXIST else {
+                throw CommandFailure(
+                    "--record \(record): \(String(cString: strerror(errno)))", .cannotCreate)
+            }
+            campaign.recordings = record
+        }
+        Interruption.install()
+        let runs = try await run(campaign)
+        let comparison = Comparison(
+            worlds: campaign.worlds, contenders: campaign.contenders,
+            baseline: try baselinePlace(in: campaign.contenders), confidence: confidence,
+            runs: runs)
+        if let signal = Interruption.signal, comparison.seeds.isEmpty {
+            throw CommandFailure.interrupted(by: signal)
+        }
+        if let report { try write(comparison, of: campaign, to: report) }
+        try output.print {
+            comparison.text()
+        } json: {
+            comparison.json
+        }
+        if let signal = Interruption.signal { throw CommandFailure.interrupted(by: signal) }
+    }
+
+    /// Runs a campaign on threads of its own, and shows how far it is.
+    private func run(_ campaign: Campaign) async throws -> [RunFigures] {
+        let state = SimulationState()
+        let thread = try WorkerThread(named: "simulate") {
+            state.finish(
+                Result {
+                    try campaign.run { now in
+                        state.note(now)
+                        return Interruption.signal == nil
+                    }
+                })
+        }
+        var display = ProgressDisplay()
+        while true {
+            if let result = state.result {
+                thread.join()
+                display.clear()
+                return try result.get()
+            }
+            let now = state.progress
+            display.update([
+                ProgressDisplay.bar("simulating", done: now?.done ?? 0, of: campaign.count)
+                    + "  \(NumberText.count(Int(now?.virtualSeconds ?? 0))) s of virtual time"
+            ])
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
+    /// Writes the page; up to eight worlds have drawings of what each link carried.
+    private func write(
+        _ comparison: Comparison, of campaign: Campaign, to report: String
+    ) throws {
+        var template = Array("/tmp/pathwise-simulate-XXXXXX".utf8CString)
+        guard let folder = mkdtemp(&template).map({ String(cString: $0) }) else {
+            throw CommandFailure(
+                "cannot make a folder in /tmp: \(String(cString: strerror(errno)))", .cannotCreate)
+        }
+        defer { rmdir(folder) }
+        var file = try OutputFile(report)
+        var shares: [[(label: String, svg: String)]] = []
+        for world in campaign.worlds.indices.prefix(8) {
+            let traces = try campaign.record(world: world, in: folder)
+            defer { for trace in traces { unlink(trace) } }
+            shares.append(try comparison.shareDrawings(of: world, traces: traces))
+        }
+        try file.write(comparison.page(shares: shares).html())
+        try file.close()
+    }
+
+    // MARK: what to run
+
+    private func campaign() throws -> Campaign {
+        guard (1...100_000).contains(seeds) else {
+            throw CommandFailure("--seeds \(seeds): give 1 to 100000", .usage)
+        }
+        if let jobs, !(1...1024).contains(jobs) {
+            throw CommandFailure("--jobs \(jobs): give 1 to 1024", .usage)
+        }
+        guard (0.5..<1).contains(confidence) else {
+            throw CommandFailure("--confidence: give a share from 0.5 to below 1", .usage)
+        }
+        return Campaign(
+            worlds: try worlds(), contenders: try contenders(),
+            seeds: (0..<UInt64(seeds)).map { seed &+ $0 },
+            jobs: jobs ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+    }
+
+    private func worlds() throws -> [WorldSpecification] {
+        var worlds = try files.map { try WorldFile.read($0) }
+        for name in names {
+            worlds +=
+                name == "all" ? try ShippedWorlds.all() : [try ShippedWorlds.world(named: name)]
+        }
+        guard (0...100_000).contains(randomWorlds) else {
+            throw CommandFailure("--random \(randomWorlds): give 0 to 100000", .usage)
+        }
+        for number in 0..<UInt64(randomWorlds) {
+            worlds.append(try RandomWorld.world(seed: seed &+ number))
+        }
+        guard !worlds.isEmpty else {
+            throw CommandFailure(
+                "which world? give a file, --world with a name of --list, or --random", .usage)
+        }
+        let loads = try workloads.map { name in
+            guard let load = Workload.usual.first(where: { $0.name == name }) else {
+                let known = Workload.usual.map(\.name).joined(separator: ", ")
+                throw CommandFailure("--workload \(name): use one of \(known)", .usage)
+            }
+            return load
+        }
+        for index in worlds.indices {
+            if !loads.isEmpty { worlds[index].workloads = loads }
+            if let duration {
+                guard (2...86_400).contains(duration.seconds) else {
+                    throw CommandFailure("--duration: give 2s to 24h", .usage)
+                }
+                worlds[index].duration = duration
+            }
+        }
+        return worlds
+    }
+
+    private func contenders() throws -> [Contender] {
+        let usual = ["steady", "earliest", "min-rtt", "learned"]
+        let arguments =
+            try policies.isEmpty ? usual.map { try PolicyArgument(parsing: $0) } : policies
+        var contenders: [Contender] = []
+        for argument in arguments {
+            let loaded = try argument.load()
+            let name =
+                if case .named(let specification) = argument { specification.description } else {
+                    loaded.label
+                }
+            guard !contenders.contains(where: { $0.name == name }) else {
+                throw CommandFailure("--policy \(name): it is there twice", .usage)
+            }
+            contenders.append(
+                Contender(name: name, policy: loaded.specification, model: loaded.model))
+        }
+        return contenders
+    }
+
+    private func baselinePlace(in contenders: [Contender]) throws -> Int {
+        let wanted = baseline ?? "steady"
+        if let place = contenders.firstIndex(where: { $0.name == wanted }) { return place }
+        guard baseline == nil else {
+            let names = contenders.map(\.name).joined(separator: ", ")
+            throw CommandFailure("--baseline \(wanted): use one of \(names)", .usage)
+        }
+        return 0
+    }
+
+    // MARK: the list
+
+    private func showList() throws {
+        let worlds = try ShippedWorlds.all()
+        try output.print {
+            SimulationText.list(worlds)
+        } json: {
+            SimulationText.json(worlds)
+        }
+    }
+}
+
+/// What the thread of a campaign tells the command.
+private final class SimulationState: Sendable {
+    private struct News {
+        var progress: Campaign.Progress?
+        var result: Result<[RunFigures], any Error>?
+    }
+
+    private let news = Mutex(News())
+
+    func note(_ progress: Campaign.Progress) { news.withLock { $0.progress = progress } }
+    func finish(_ result: Result<[RunFigures], any Error>) { news.withLock { $0.result = result } }
+    var progress: Campaign.Progress? { news.withLock { $0.progress } }
+    var result: Result<[RunFigures], any Error>? { news.withLock { $0.result } }
+}

@@ -1,0 +1,66 @@
+import PathLearning
+import PathReport
+import PathTelemetry
+import Testing
+
+@testable import PathWorlds
+
+/// A campaign gives the same result however it is run, and every policy meets the same world.
+@Suite struct CampaignTests {
+    static func campaign(jobs: Int, seeds: [UInt64] = [1, 2]) throws -> Campaign {
+        var worlds = [
+            try ShippedWorlds.world(named: "S3"),
+            try ShippedWorlds.world(named: "drive_three_operators"),
+        ]
+        for index in worlds.indices { worlds[index].duration = .seconds(6) }
+        return Campaign(
+            worlds: worlds,
+            contenders: [
+                Contender(name: "steady", policy: .steady, model: nil),
+                Contender(name: "earliest", policy: .earliest, model: nil),
+            ],
+            seeds: seeds, jobs: jobs)
+    }
+
+    /// One thread and three give the same runs in the same order.
+    @Test func jobsChangeNothing() throws {
+        let one = try CampaignTests.campaign(jobs: 1).run { _ in true }
+        let three = try CampaignTests.campaign(jobs: 3).run { _ in true }
+        #expect(one.map(\.fingerprint) == three.map(\.fingerprint))
+        #expect(one.map(\.seed) == [1, 1, 1, 1, 2, 2, 2, 2])
+        #expect(one.map(\.world) == [0, 0, 1, 1, 0, 0, 1, 1])
+        #expect(one.map(\.contender) == [0, 1, 0, 1, 0, 1, 0, 1])
+        // Seeds do differ, while policies may decide the same.
+        for place in 0..<4 { #expect(one[place].fingerprint != one[place + 4].fingerprint) }
+        let text = Comparison(
+            worlds: try CampaignTests.campaign(jobs: 1).worlds,
+            contenders: try CampaignTests.campaign(jobs: 1).contenders, baseline: 0,
+            confidence: 0.95, runs: one)
+        #expect(text.json.text().contains("\"fingerprint\""))
+    }
+
+    /// A campaign that is stopped returns the seeds that are complete.
+    @Test func stoppedCampaigns() throws {
+        let runs = try CampaignTests.campaign(jobs: 1, seeds: [1, 2, 3]).run { $0.done < 6 }
+        #expect(runs.map(\.seed) == [1, 1, 1, 1])
+    }
+
+    /// Every policy is offered the same messages at the same times.
+    @Test func offersAreTheSame() throws {
+        var world = try ShippedWorlds.world(named: "van_starlink_two_lte")
+        world.duration = .seconds(5)
+        var offers: [[Instant]] = []
+        for policy in [PolicySpecification.steady, .minRTT] {
+            let contender = Contender(name: "p", policy: policy, model: nil)
+            let logs = try WorldRun(world: world, contender: contender, seed: 9).logs()
+            guard case .messages(let log) = logs[0] else {
+                Issue.record("no messages")
+                return
+            }
+            offers.append(log.sentAt)
+        }
+        #expect(offers[0] == offers[1])
+        // 30 frames a second from 0.5 s on.
+        #expect(abs(offers[0].count - 135) <= 1, "\(offers[0].count)")
+    }
+}

@@ -1,0 +1,36 @@
+import PathLearning
+import PathTelemetry
+import Testing
+
+@testable import PathWorlds
+
+/// Worlds drawn at random are worlds, are wide, and run.
+@Suite struct RandomWorldTests {
+    /// A thousand seeds give worlds of every size and kind, each the same every time.
+    @Test func allParse() throws {
+        var counts: Set<Int> = []
+        var kinds: Set<String> = []
+        var changes = 0
+        for seed in UInt64(0)..<1000 {
+            let world = try RandomWorld.world(seed: seed)
+            #expect(try RandomWorld.world(seed: seed) == world)
+            counts.insert(world.links.count)
+            kinds.formUnion(world.workloads.map(\.name))
+            if !world.outages.isEmpty { changes += 1 }
+        }
+        #expect(counts == [2, 3, 4, 6, 8])
+        #expect(kinds == ["messages", "video", "transfers", "bulk"])
+        #expect((200...300).contains(changes), "\(changes)")
+    }
+
+    @Test(arguments: UInt64(100)..<130)
+    func someRun(seed: UInt64) throws {
+        var world = try RandomWorld.world(seed: seed)
+        world.duration = .seconds(3)
+        let contender = Contender(name: "steady", policy: .steady, model: nil)
+        let run = WorldRun(world: world, contender: contender, seed: seed)
+        let figures = try run.run(world: 0, contender: 0)
+        #expect(figures.linkBytes.count == world.links.count)
+        #expect(figures.linkBytes.reduce(0, +) > 0)
+    }
+}

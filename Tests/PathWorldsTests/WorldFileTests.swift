@@ -1,0 +1,161 @@
+import PathSimulation
+import PathTelemetry
+import Testing
+
+@testable import PathWorlds
+
+/// Worlds are read as written, and what is wrong is named with its line and key.
+@Suite struct WorldFileTests {
+    static let sound = """
+        summary = "Two links."
+        duration = "10s"
+
+        [[link]]
+        name = "dsl"
+        rate = "20mbit"
+        rtt = "20ms"
+        queue = "100kB"
+        price = 2
+
+        [link.up]
+        loss = "1%"
+
+        [[link.outage]]
+        from = "3s"
+        to = "4s"
+
+        [[link]]
+        rate = "10mbit"
+        delay = "30ms"
+
+        [[link.change]]
+        at = "5s"
+        rate = "1mbit"
+        delay = "60ms"
+
+        [[workload]]
+        kind = "messages"
+        size = 1200
+        interval = "10ms"
+        deadline = "100ms"
+
+        [[workload]]
+        kind = "transfers"
+        direction = "down"
+        sizes = ["20kB", "1MB"]
+        think = "1s"
+        """
+
+    static func parse(_ text: String) throws(WorldError) -> WorldSpecification {
+        try WorldFile.parse(text, name: "w", file: "w.toml")
+    }
+
+    @Test func everyKeyIsRead() throws {
+        let world = try WorldFileTests.parse(WorldFileTests.sound)
+        #expect(world.name == "w" && world.summary == "Two links.")
+        #expect(world.duration == .seconds(10) && world.warmUp == .seconds(1))
+        #expect(world.links.map(\.name) == ["dsl", "p2"])
+        #expect(world.links[0].traits.pricePerGB == 2)
+        #expect(world.links[0].specification.forward.drawsByTime)
+        #expect(world.workloads.map(\.name) == ["messages-1", "transfers-2"])
+        #expect(world.workloads.map(\.direction) == [.forward, .backward])
+        guard case .transfers(let load) = world.workloads[1].kind else {
+            Issue.record("no transfers")
+            return
+        }
+        #expect(load.sizes == [20_000, 1_000_000] && load.think == .seconds(1))
+    }
+
+    /// The text that replaces a line of the sound world, the line of the error, its key, and a part
+    /// of the message.
+    static let faults: [(String, String, Int, String, String)] = [
+        ("duration = \"10s\"", "", 1, "duration", "missing"),
+        ("duration = \"10s\"", "duration = 10", 2, "duration", "with its unit"),
+        ("duration = \"10s\"", "duration = \"10 apples\"", 2, "duration", "with its unit"),
+        ("duration = \"10s\"", "duration = \"0s\"", 2, "duration", "from 0.1"),
+        ("rate = \"20mbit\"", "rate = \"20\"", 6, "link[1].rate", "with its unit"),
+        ("rate = \"20mbit\"", "rate = \"1bit\"", 6, "link[1].rate", "1 kbit"),
+        ("rate = \"20mbit\"", "rate = 20", 6, "link[1].rate", "in quotes"),
+        ("rate = \"20mbit\"", "rat = \"20mbit\"", 6, "link[1].rat", "did you mean 'rate'"),
+        ("queue = \"100kB\"", "queue = \"-1kB\"", 8, "link[1].queue", "a size"),
+        ("price = 2", "price = \"two\"", 9, "link[1].price", "a number"),
+        ("loss = \"1%\"", "loss = \"101%\"", 12, "link[1].up.loss", "a share"),
+        ("loss = \"1%\"", "lose = \"1%\"", 12, "link[1].up.lose", "did you mean 'loss'"),
+        ("to = \"4s\"", "to = \"2s\"", 16, "link[1].outage[1].to", "later than from"),
+        ("to = \"4s\"", "", 15, "link[1].outage[1].from", "from and to"),
+        ("delay = \"30ms\"", "trace = \"none.up\"", 18, "link[2]", "none.up"),
+        ("at = \"5s\"", "at = \"0s\"", 23, "link[2].change[1].at", "above zero"),
+        ("kind = \"messages\"", "kind = \"mail\"", 28, "workload[1].kind", "\"messages\""),
+        ("kind = \"messages\"", "", 27, "workload[1].kind", "missing"),
+        ("size = 1200", "size = 70000", 29, "workload[1].size", "65536"),
+        ("interval = \"10ms\"", "", 27, "workload[1].interval", "missing"),
+        ("direction = \"down\"", "direction = \"both\"", 35, "workload[2].direction", "second"),
+        ("sizes = [\"20kB\", \"1MB\"]", "sizes = []", 36, "workload[2].sizes", "at least one"),
+    ]
+
+    @Test(arguments: WorldFileTests.faults.indices)
+    func whatIsWrongIsNamed(index: Int) {
+        let (old, new, line, key, part) = WorldFileTests.faults[index]
+        #expect(WorldFileTests.sound.contains(old))
+        let text = WorldFileTests.sound.replacing(old, with: new, maxReplacements: 1)
+        do throws(WorldError) {
+            _ = try WorldFileTests.parse(text)
+            Issue.record("'\(new)' is accepted")
+        } catch {
+            guard case .invalid(_, let foundLine, let foundKey, let fix) = error else {
+                Issue.record("\(error)")
+                return
+            }
+            #expect(foundKey == key && foundLine == line, "\(error)")
+            #expect(fix.contains(part), "\(error)")
+        }
+    }
+
+    @Test func textThatIsNoTOML() {
+        #expect(throws: WorldError.self) { try WorldFileTests.parse("duration = = 3") }
+        do throws(WorldError) { _ = try WorldFileTests.parse("a = 1\n[[link\n") } catch {
+            guard case .syntax(_, let line, _) = error else {
+                Issue.record("\(error)")
+                return
+            }
+            #expect(line == 2)
+        }
+    }
+
+    @Test func aMissingFile() {
+        do throws(WorldError) {
+            _ = try WorldFile.read("/nowhere/at-all.toml")
+            Issue.record("it exists")
+        } catch {
+            #expect("\(error)".contains("/nowhere/at-all.toml"))
+        }
+    }
+
+    /// Files with flipped, dropped and repeated bytes and lines are read or refused, never a trap;
+    /// what is read also runs.
+    @Test func damagedFiles() throws {
+        var random = SeededGenerator(seed: 4)
+        let count = 4000
+        var accepted = 0
+        for _ in 0..<count {
+            var bytes = Array(WorldFileTests.sound.utf8)
+            for _ in 0..<Int.random(in: 1...4, using: &random) {
+                let place = Int.random(in: 0..<bytes.count, using: &random)
+                switch Int.random(in: 0..<4, using: &random) {
+                case 0: bytes[place] = UInt8.random(in: 0...255, using: &random)
+                case 1: bytes.remove(at: place)
+                case 2: bytes.insert(UInt8(ascii: "9"), at: place)
+                default:
+                    let end = min(bytes.count, place + 20)
+                    bytes.insert(contentsOf: bytes[place..<end], at: place)
+                }
+            }
+            guard let world = try? WorldFileTests.parse(String(decoding: bytes, as: UTF8.self))
+            else { continue }
+            accepted += 1
+            #expect(!world.links.isEmpty && !world.workloads.isEmpty)
+        }
+        // Changes of comments, names and digits leave a world.
+        #expect(accepted > count / 50 && accepted < count / 2, "\(accepted)")
+    }
+}
