@@ -53,7 +53,8 @@ import Testing
         var template = Array("/tmp/pathwise-delays-XXXXXX".utf8CString)
         let descriptor = mkstemp(&template)
         try #require(descriptor >= 0)
-        let file = String(cString: template)
+        let file = String(
+            decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         defer { unlink(file) }
         #expect(write(descriptor, text, text.utf8.count) == text.utf8.count)
         close(descriptor)
