@@ -64,3 +64,37 @@ import Testing
         #expect(abs(offers[0].count - 135) <= 1, "\(offers[0].count)")
     }
 }
+
+/// The one who knows the future is not beaten.
+@Suite struct OracleTests {
+    @Test(arguments: ["S1", "S2", "S3", "S4", "drive_three_operators", "van_starlink_two_lte"])
+    func noPolicyIsBetter(name: String) throws {
+        var world = try ShippedWorlds.world(named: name)
+        world.duration = .seconds(20)
+        let contenders = [
+            Contender(name: "steady", policy: .steady, model: nil),
+            Contender(
+                name: "redundant", policy: try PolicySpecification(parsing: "redundant"),
+                model: nil), .oracle,
+        ]
+        let runs = try Campaign(
+            worlds: [world], contenders: contenders, seeds: [1, 2], jobs: 2
+        ).run { _ in true }
+        let means = contenders.indices.map { contender in
+            let own = runs.filter { $0.contender == contender }.map { $0.workloads[0][.mean] }
+            return own.reduce(0, +) / 2
+        }
+        #expect(means[2] < means[0] * 1.001 && means[2] < means[1] * 1.001, "\(means)")
+        // It is near: without losses, it has a propagation delay as everyone else.
+        #expect(means[2] > means[0] * 0.3, "\(means)")
+        let bytes = runs.filter { $0.contender == 2 }.map { $0.linkBytes.reduce(0, +) }
+        #expect(bytes[0] > 100_000)
+    }
+
+    @Test func otherWorkloadsHaveNone() throws {
+        let world = try ShippedWorlds.world(named: "train")
+        let run = try WorldRun(world: world, contender: .oracle, seed: 1).run(
+            world: 0, contender: 0)
+        #expect(run.workloads[0][.completion].isNaN && run.payloadBytes == 0)
+    }
+}

@@ -48,7 +48,7 @@ extension Comparison {
         of world: Int, traces: [String]
     ) throws(TraceError) -> [(label: String, svg: String)] {
         var figures = TraceFigures()
-        for (contender, file) in zip(contenders, traces) {
+        for (contender, file) in zip(contenders.filter { !$0.isOracle }, traces) {
             let trace = try TraceReader(path: file)
             // The first session is the client's.
             guard let session = try trace.info().sessions.first else { continue }

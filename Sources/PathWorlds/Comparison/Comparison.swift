@@ -107,7 +107,9 @@ public struct Comparison: Sendable {
                     overall.worstPlace =
                         "\(worlds[world].name)/\(worlds[world].workloads[workload].name)"
                 }
-                let best = contenders.indices.compactMap { cost(world, $0, workload) }.min() ?? own
+                let best =
+                    contenders.indices.filter { !contenders[$0].isOracle }
+                    .compactMap { cost(world, $0, workload) }.min() ?? own
                 if own <= best * 1.02 { overall.nearBest += 1 }
             }
         }

@@ -48,7 +48,7 @@ public struct Campaign: Sendable {
     ///
     /// - Returns: the traces, in the order of the policies.
     public func record(world: Int, in folder: String) throws -> [String] {
-        try contenders.map { contender in
+        try contenders.filter { !$0.isOracle }.map { contender in
             let run = WorldRun(
                 world: worlds[world], contender: contender, seed: seeds[0], recordings: folder)
             _ = try run.logs()

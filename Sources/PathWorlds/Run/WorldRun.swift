@@ -11,11 +11,20 @@ public struct Contender: Sendable {
     public var policy: PolicySpecification
     /// What it starts from; nil for a policy without a model.
     public var model: Model?
+    /// Whether it is no policy but the one who knows the future (`Oracle`).
+    var isOracle = false
 
     public init(name: String, policy: PolicySpecification, model: Model?) {
         self.name = name
         self.policy = policy
         self.model = model
+    }
+
+    /// Someone who knows the links' future and sends every message once.
+    public static var oracle: Contender {
+        var oracle = Contender(name: "oracle", policy: .earliest, model: nil)
+        oracle.isOracle = true
+        return oracle
     }
 }
 
@@ -31,13 +40,30 @@ struct WorldRun {
     ///
     /// - Parameters: its places in the campaign.
     func run(world index: Int, contender place: Int) throws -> RunFigures {
-        figures(of: try execute(), world: index, contender: place)
+        if contender.isOracle { return oracle(world: index, contender: place) }
+        return figures(of: try execute(), world: index, contender: place)
     }
 
     /// What each workload experienced.
     func logs() throws -> [WorkloadLog] {
         let run = try execute()
         return run.application.logs()
+    }
+
+    private func oracle(world index: Int, contender place: Int) -> RunFigures {
+        let found = Oracle(world: world, seed: seed).logs()
+        let start = WorldClock.start
+        return RunFigures(
+            world: index, contender: place, seed: seed,
+            workloads: found?.logs.map {
+                WorkloadFigures($0, warmUp: start + world.warmUp, end: start + world.duration)
+            } ?? world.workloads.map { _ in WorkloadFigures(values: [], blocks: []) },
+            linkBytes: found?.links.map {
+                $0.forward.counters.sent.bytes + $0.backward.counters.sent.bytes
+            } ?? world.links.map { _ in 0 },
+            payloadBytes: found?.logs.reduce(0) { $0 + $1.bytes } ?? 0,
+            copiedBytes: 0, decisions: 0, forcedDecisions: 0, failovers: 0, demotions: 0,
+            endedBy: nil, fingerprint: 0)
     }
 
     private func execute() throws -> World<WorldTraffic> {
@@ -100,12 +126,7 @@ struct WorldRun {
             linkBytes: run.links.map {
                 $0.forward.counters.sent.bytes + $0.backward.counters.sent.bytes
             },
-            payloadBytes: logs.reduce(0) { sum, log in
-                switch log {
-                case .messages(let log): sum + log.bytes
-                case .stream(let log): sum + log.bytes
-                }
-            },
+            payloadBytes: logs.reduce(0) { $0 + $1.bytes },
             copiedBytes: Int(clamping: client.bytesDuplicated &+ server.bytesDuplicated),
             decisions: Int(clamping: client.decisions &+ server.decisions),
             forcedDecisions: Int(clamping: client.forcedDecisions &+ server.forcedDecisions),

@@ -12,6 +12,15 @@ public struct Workload: Sendable, Hashable {
     var stop: TimeDelta?
     var kind: Kind
 
+    /// The seed of the draws of a workload.
+    ///
+    /// - Parameters:
+    ///   - index: its place in the world.
+    ///   - seed: seed of the run.
+    static func seed(of index: Int, in seed: UInt64) -> UInt64 {
+        SplitMix64.mix(SplitMix64.mix(seed) &+ UInt64(index) &+ 0x776f_726b)
+    }
+
     /// What is sent.
     enum Kind: Sendable, Hashable {
         case messages(MessageLoad)

@@ -19,17 +19,22 @@ struct MessageFeed: Sendable {
     private var open: [UInt64: Int] = [:]
     private var bytes: [UInt8]
 
+    /// - Parameters:
+    ///   - load: what the workload sends.
+    ///   - index: its place in the world.
+    ///   - seed: seed of the run.
+    ///   - start: the start of the run.
     init(
-        _ load: MessageLoad, direction: LinkDirection, workload: Int, seed: UInt64,
-        from start: Instant, to end: Instant
+        _ load: MessageLoad, of workload: Workload, _ index: Int, seed: UInt64, start: Instant,
+        duration: TimeDelta
     ) {
         self.load = load
-        self.direction = direction
-        self.workload = workload
-        self.start = start
-        self.end = end
-        random = SeededGenerator(seed: seed)
-        nextAt = start
+        direction = workload.direction
+        self.workload = index
+        self.start = start + workload.start
+        end = start + (workload.stop ?? duration)
+        random = SeededGenerator(seed: Workload.seed(of: index, in: seed))
+        nextAt = start + workload.start
         log = MessageLog(deadline: load.deadline)
         bytes = [UInt8](repeating: 7, count: 65_536)
     }
@@ -60,6 +65,16 @@ struct MessageFeed: Sendable {
     mutating func lose(now: Instant) {
         while let due = popDue(now: now) { log.add(sentAt: due.at, bytes: due.size) }
     }
+
+    /// Takes a message that is due now, for a sender of another kind.
+    mutating func offer(now: Instant) -> (place: Int, size: Int)? {
+        guard let due = popDue(now: now) else { return nil }
+        log.add(sentAt: due.at, bytes: due.size)
+        return (log.count - 1, due.size)
+    }
+
+    /// Such a message has arrived.
+    mutating func arrive(_ place: Int, at time: Instant) { log.note(place, arrivedAt: time) }
 
     private mutating func popDue(now: Instant) -> (at: Instant, size: Int)? {
         guard nextAt <= now else { return nil }

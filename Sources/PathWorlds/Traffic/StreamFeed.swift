@@ -21,17 +21,22 @@ struct StreamFeed: Sendable {
     private var startedAt = Instant.zero
     private var count = 0
 
+    /// - Parameters:
+    ///   - load: nil for an endless stream.
+    ///   - index: its place in the world.
+    ///   - seed: seed of the run.
+    ///   - start: the start of the run.
     init(
-        _ load: TransferLoad?, direction: LinkDirection, workload: Int, seed: UInt64,
-        from start: Instant, to end: Instant
+        _ load: TransferLoad?, of workload: Workload, _ index: Int, seed: UInt64, start: Instant,
+        duration: TimeDelta
     ) {
         self.load = load
-        self.direction = direction
-        self.workload = workload
-        self.end = end
-        random = SeededGenerator(seed: seed)
-        nextAt = start
-        log = StreamLog(start: start, isTransfers: load != nil)
+        direction = workload.direction
+        self.workload = index
+        end = start + (workload.stop ?? duration)
+        random = SeededGenerator(seed: Workload.seed(of: index, in: seed))
+        nextAt = start + workload.start
+        log = StreamLog(start: start + workload.start, isTransfers: load != nil)
     }
 
     /// Begins what is due, and writes what fits.

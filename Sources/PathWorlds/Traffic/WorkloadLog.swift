@@ -4,6 +4,14 @@ import PathTelemetry
 enum WorkloadLog: Sendable {
     case messages(MessageLog)
     case stream(StreamLog)
+
+    /// Payload bytes that arrived.
+    var bytes: Int {
+        switch self {
+        case .messages(let log): log.bytes
+        case .stream(let log): log.bytes
+        }
+    }
 }
 
 /// Messages: when each was sent, and how long it took.

@@ -34,24 +34,19 @@ struct WorldTraffic: WorldApplication {
         self.serverOffset = serverOffset
         buffer = [UInt8](repeating: 0, count: 65_536)
         for (index, workload) in world.workloads.enumerated() {
-            let own = SplitMix64.mix(SplitMix64.mix(seed) &+ UInt64(index) &+ 0x776f_726b)
-            let end = start + (workload.stop ?? world.duration)
             switch workload.kind {
             case .messages(let load):
                 messages.append(
                     MessageFeed(
-                        load, direction: workload.direction, workload: index, seed: own,
-                        from: start + workload.start, to: end))
-            case .bulk:
+                        load, of: workload, index, seed: seed, start: start,
+                        duration: world.duration))
+            case .bulk, .transfers:
+                var transfers: TransferLoad?
+                if case .transfers(let load) = workload.kind { transfers = load }
                 streams.append(
                     StreamFeed(
-                        nil, direction: workload.direction, workload: index, seed: own,
-                        from: start + workload.start, to: end))
-            case .transfers(let load):
-                streams.append(
-                    StreamFeed(
-                        load, direction: workload.direction, workload: index, seed: own,
-                        from: start + workload.start, to: end))
+                        transfers, of: workload, index, seed: seed, start: start,
+                        duration: world.duration))
             }
         }
     }

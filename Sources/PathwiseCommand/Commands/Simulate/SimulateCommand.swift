@@ -65,6 +65,11 @@ struct SimulateCommand: AsyncParsableCommand {
             valueName: "policy"))
     var baseline: String?
 
+    @Flag(
+        help: "Also show someone who knows the links' future and sends every message once, in "
+            + "worlds with messages only.")
+    var oracle = false
+
     @Option(
         name: .customLong("workload"),
         help: ArgumentHelp(
@@ -252,6 +257,7 @@ struct SimulateCommand: AsyncParsableCommand {
             contenders.append(
                 Contender(name: name, policy: loaded.specification, model: loaded.model))
         }
+        if oracle { contenders.append(.oracle) }
         return contenders
     }
 
