@@ -76,6 +76,8 @@ public struct Link: Sendable {
     private var copies: LinkRandom
     /// Where the streams of single moments begin, with `drawsByTime`.
     private let moments: LinkRandom
+    private var latestMoment = Int64.min
+    private var atThisMoment: UInt64 = 0
     private var departures = TimedQueue()
     private var deliveries = TimedQueue()
     private var lastDue = Int64.min
@@ -207,7 +209,11 @@ public struct Link: Sendable {
         }
         faults.advance(to: time)
         guard parameters.drawsByTime else { return }
-        random = moments.at(time)
+        // Packets of one moment are drawn one by one: the first has the same fate however many
+        // follow.
+        atThisMoment = time == latestMoment ? atThisMoment &+ 1 : 0
+        latestMoment = time
+        random = moments.at(time, number: atThisMoment)
         copies = random.branch(0x6475_706c_6963_6174)
         faults.draw(from: random)
     }

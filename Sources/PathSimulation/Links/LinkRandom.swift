@@ -25,9 +25,12 @@ struct LinkRandom: RandomNumberGenerator, Sendable, Hashable {
 
     /// The stream of one moment, which is the same however often another moment was drawn from.
     ///
-    /// - Parameter time: nanoseconds after the link's origin.
-    func at(_ time: Int64) -> LinkRandom {
-        LinkRandom(state: SplitMix64.mix(stream.state ^ SplitMix64.mix(UInt64(bitPattern: time))))
+    /// - Parameters:
+    ///   - time: nanoseconds after the link's origin.
+    ///   - number: of the packet among those of the same moment, from zero.
+    func at(_ time: Int64, number: UInt64) -> LinkRandom {
+        let moment = SplitMix64.mix(UInt64(bitPattern: time)) &+ number
+        return LinkRandom(state: SplitMix64.mix(stream.state ^ SplitMix64.mix(moment)))
     }
 
     mutating func next() -> UInt64 { stream.next() }
