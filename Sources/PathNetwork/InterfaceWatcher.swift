@@ -121,7 +121,7 @@ public struct InterfaceWatcher: ~Copyable, Sendable {
     public static func list(
         includingLoopback: Bool = false
     ) throws(NetworkError) -> [NetworkInterface] {
-        let links = unsafe try entries(of: clu_interface()) { unsafe clu_list_interfaces($0, $1) }
+        let links = try allLinks()
         let addresses = unsafe try entries(of: clu_interface_address()) {
             unsafe clu_list_addresses($0, $1)
         }
@@ -146,6 +146,18 @@ public struct InterfaceWatcher: ~Copyable, Sendable {
                     linkLocalAddresses: all.filter { $0.address.isLinkLocal }))
         }
         return usable.sorted { $0.index < $1.index }
+    }
+
+    /// Whether an interface is up and has a carrier; nil if there is none of that name.
+    static func condition(of name: String) -> (isUp: Bool, hasCarrier: Bool)? {
+        guard let link = try? allLinks().first(where: { self.name(of: $0) == name }) else {
+            return nil
+        }
+        return (link.up != 0, link.carrier != 0)
+    }
+
+    private static func allLinks() throws(NetworkError) -> [clu_interface] {
+        unsafe try entries(of: clu_interface()) { unsafe clu_list_interfaces($0, $1) }
     }
 
     /// Calls the C function with a growing buffer until everything fits.

@@ -38,6 +38,8 @@ enum House {
         "DriverLock": "the lock between the two; one a driver",
         "Box": "carries a closure into a new thread; one a thread",
         "ServedConnection": "a server's connection as its callers know it; one a connection",
+        "ProbeSocket":
+            "questions to several addresses leave from one socket; one a family of a diagnosed path",
         "Slot": "owns a socket of the driver's set; one a socket",
         "Waker": "shared with the threads that end a wait; one a poller",
     ]

@@ -19,7 +19,7 @@ public struct PathPlan: Hashable, Sendable {
     /// Interface to bind to; nil leaves the choice to the system.
     public var interface: String?
     /// The possible ways, best first; one is in use at a time.
-    var ways: [Way]
+    public internal(set) var ways: [Way]
     public var traits: PathTraits
 
     public init(

@@ -11,6 +11,7 @@ public final class ServerDriver: @unchecked Sendable {
     public typealias RecordHandler =
         @Sendable (ServedConnection, borrowing TransportRecord) -> Void
     public typealias GoneHandler = @Sendable (ServedConnection) -> Void
+    public typealias RefusalHandler = @Sendable (RefusedClient) -> Void
 
     private let lock = DriverLock()
     private var endpoint: ServerEndpoint
@@ -25,8 +26,10 @@ public final class ServerDriver: @unchecked Sendable {
     private let onEvent: EventHandler
     private let onRecord: RecordHandler
     private let onGone: GoneHandler
+    private let onRefusal: RefusalHandler
     private var pendingEvents: [(ServedConnection, ConnectionEvent)] = []
     private var gone: [ServedConnection] = []
+    private var refused: [RefusedClient] = []
     private var nextID = 0
     /// When a connection next has something to do, apart from samples for a recording.
     private var connectionsDue = Instant.zero
@@ -47,12 +50,15 @@ public final class ServerDriver: @unchecked Sendable {
     public init(
         configuration: ServerConfiguration, listen: [SocketAddress],
         options: UDPSocket.Options = UDPSocket.Options(), onEvent: @escaping EventHandler,
-        onRecord: @escaping RecordHandler, onGone: @escaping GoneHandler = { _ in }
+        onRecord: @escaping RecordHandler, onGone: @escaping GoneHandler = { _ in },
+        onRefusal: @escaping RefusalHandler = { _ in }
     ) throws {
         let endpoint = try ServerEndpoint(configuration, startedAt: StampClock.now())
         let poller = try Poller()
         var sockets = try SocketSet()
         var addresses: [SocketAddress] = []
+        var options = options
+        options.reportsTrafficClass = true
         for address in listen {
             let number = try sockets.add(
                 local: address, interface: nil, options: options, poller: poller)
@@ -67,6 +73,7 @@ public final class ServerDriver: @unchecked Sendable {
         self.onEvent = onEvent
         self.onRecord = onRecord
         self.onGone = onGone
+        self.onRefusal = onRefusal
         do throws(WorkerThread.Refusal) {
             try WorkerThread(named: "pathwise-server") { [self] in run() }.detach()
         } catch {
@@ -213,9 +220,12 @@ public final class ServerDriver: @unchecked Sendable {
             pendingEvents.removeAll(keepingCapacity: true)
             let ended = gone
             gone.removeAll(keepingCapacity: true)
+            let refused = refused
+            self.refused.removeAll(keepingCapacity: true)
             lock.unlock()
             for (connection, event) in events { onEvent(connection, event) }
             for connection in ended { onGone(connection) }
+            for client in refused { onRefusal(client) }
             guard let deadline else { return }
             do throws(NetworkError) {
                 try poller.wait(until: deadline, into: &ready)
@@ -265,13 +275,15 @@ public final class ServerDriver: @unchecked Sendable {
             datagram: { bytes, message, socket in
                 let box = unsafe endpoint.handleDatagram(
                     bytes, from: message.remote, to: takesMany[socket] ? message.local : nil,
-                    socket: socket, receivedAt: message.receivedAt, now: now)
+                    socket: socket, trafficClass: message.trafficClass,
+                    receivedAt: message.receivedAt, now: now)
                 box?.due = .zero
             },
             fault: { _, _ in })
         while let reply = unsafe endpoint.pollReply(into: sockets.transmitBuffer) {
             _ = sockets.send(reply)
         }
+        while let refusal = endpoint.takeRefusal() { refused.append(refusal) }
         endpoint.handleTimeout(now: now)
         for box in endpoint.takeNewConnections() {
             let facts = box.with { SessionFacts(of: $0) }

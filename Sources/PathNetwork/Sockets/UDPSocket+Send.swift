@@ -32,15 +32,16 @@ extension UDPSocket {
     /// - Parameters:
     ///   - source: the address to send from instead of the bound one; its port is ignored.
     ///   - interface: the index of the interface to send through, or 0.
+    ///   - trafficClass: DSCP and ECN.
     public mutating func send(
         _ bytes: UnsafeRawBufferPointer, segmentSize: Int, to destination: SocketAddress,
-        from source: SocketAddress? = nil, interface: UInt32 = 0
+        from source: SocketAddress? = nil, interface: UInt32 = 0, trafficClass: UInt8 = 0
     ) -> SendResult {
         guard let base = bytes.baseAddress, bytes.count > 0 else { return .sent(0) }
         let segment = segmentSize > 0 && segmentSize < bytes.count ? segmentSize : bytes.count
         var route = clu_route(
             to: clu_address(destination), from: source.map(clu_address.init) ?? clu_address(),
-            interface: interface, socket_family: socketFamily, traffic_class: 0)
+            interface: interface, socket_family: socketFamily, traffic_class: trafficClass)
         // The kernel would refuse it as an invalid argument.
         if socketFamily == 6, destination.family == .ipv4, !carriesBothFamilies {
             return .unreachable(EAFNOSUPPORT)

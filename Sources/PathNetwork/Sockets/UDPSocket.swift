@@ -21,6 +21,8 @@ public struct UDPSocket: ~Copyable, Sendable {
         var reusesPort = false
         /// Lets a socket bound to an IPv6 address, `[::]`, carry IPv4 as well.
         var carriesIPv4OverIPv6 = false
+        /// Tells DSCP and ECN of what arrives.
+        var reportsTrafficClass = false
 
         public init() {}
     }
@@ -79,10 +81,12 @@ public struct UDPSocket: ~Copyable, Sendable {
             try require(CLU_PROBE_MTU_6)
             try require(CLU_RECEIVE_ERRORS_6)
             try require(CLU_PACKET_INFO_6)
+            if options.reportsTrafficClass { try require(CLU_TRAFFIC_CLASS_6) }
         }
         if family == 4 || carriesBoth {
             try require(CLU_PROBE_MTU_4)
             try require(CLU_RECEIVE_ERRORS_4)
+            if options.reportsTrafficClass { try require(CLU_TRAFFIC_CLASS_4) }
         }
         if family == 4 { try require(CLU_PACKET_INFO_4) }
         try require(CLU_TIMESTAMPS)

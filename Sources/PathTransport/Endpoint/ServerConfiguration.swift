@@ -43,10 +43,23 @@ public struct ServerStatistics: Sendable {
     public var refusedBusy: UInt64 = 0
     /// First messages that were not newer than an earlier one of their client.
     public var refusedStale: UInt64 = 0
+    /// Asked only whether the server answers, and what it sees.
+    public var questions: UInt64 = 0
     /// Dropped without an answer: damaged or unreadable.
     public var dropped: UInt64 = 0
 
     public init() {}
+}
+
+/// A client that was refused for its keys.
+///
+/// It has proved its key, but its first message may be a recorded one of somebody else.
+public struct RefusedClient: Sendable {
+    public var key: PublicKey
+    /// Where the message came from.
+    public var remote: SocketAddress
+    /// `unknownClient` or `presharedKey`.
+    public var reason: RefusalReason
 }
 
 /// An initiation that passed all checks, from which a server's connection is made.

@@ -20,6 +20,14 @@ extension ServerEndpoint {
             refuse(.version, sender, origin)
             return
         }
+        guard !ServerQuestion.isOne(bytes) else {
+            statistics.questions += 1
+            reply(
+                ServerReport.encode(
+                    answering: bytes, from: origin.remote, trafficClass: origin.trafficClass),
+                origin)
+            return
+        }
         guard mac.isValid(tag.bytes, of: authenticated.bytes) else {
             statistics.refusedWrongKey += 1
             refuse(.wrongServerKey, sender, origin)
@@ -112,7 +120,17 @@ extension ServerEndpoint {
             responder: configuration.key, pattern: .ikpsk2, cipher: suite.noiseCipher,
             prologue: HandshakePrologue.bytes(suite: suite))
         let clients = configuration.clients
-        let payload = try noise.readMessage(packet.noise.bytes) { clients[$0] != nil }
+        var asked: PublicKey?
+        let payload: [UInt8]
+        do throws(CryptoError) {
+            payload = try noise.readMessage(packet.noise.bytes) { key in
+                asked = key
+                return clients[key] != nil
+            }
+        } catch {
+            if case .peerRefused = error, let asked { note(asked, .unknownClient, origin) }
+            throw error
+        }
         guard let client = noise.remoteStaticKey, let shared = clients[client] else {
             return false
         }
@@ -122,6 +140,7 @@ extension ServerEndpoint {
             let content = HandshakePayload.content(payload)
         else {
             statistics.refusedPresharedKey += 1
+            note(client, .presharedKey, origin)
             refuse(.presharedKey, packet.sender, origin)
             return false
         }
@@ -213,6 +232,11 @@ extension ServerEndpoint {
             let index = try Crypto.randomNumber(UInt32.self)
             if index != 0, connections[index] == nil, halfOpen[index] == nil { return index }
         }
+    }
+
+    private mutating func note(_ key: PublicKey, _ reason: RefusalReason, _ origin: Origin) {
+        guard refusals.count < ServerEndpoint.refusalLimit else { return }
+        refusals.append(RefusedClient(key: key, remote: origin.remote, reason: reason))
     }
 
     private mutating func reply(_ bytes: [UInt8], _ origin: Origin) {

@@ -48,9 +48,13 @@ public struct ServerEndpoint: ~Copyable {
         var remote: SocketAddress
         var local: SocketAddress?
         var socket: Int
+        /// DSCP and ECN of the datagram; nil if they are not known.
+        var trafficClass: UInt8?
     }
 
     static let replyLimit = 256
+    /// The most refusals that wait to be read.
+    static let refusalLimit = 64
     /// The most resets a second, so that strangers cannot cost much.
     static let resetLimit = 128
 
@@ -66,6 +70,7 @@ public struct ServerEndpoint: ~Copyable {
     var halfOpen = HalfOpenTable()
     var stamps: StampLedger
     var replies = FIFO<Reply>()
+    var refusals = FIFO<RefusedClient>()
     let mac: HandshakeMAC
     let cookies: CookieJar
     let mint: ResetMint
@@ -103,14 +108,26 @@ public struct ServerEndpoint: ~Copyable {
     // MARK: handle
 
     /// Takes one datagram and returns its connection, which then has to be polled.
+    ///
+    /// - Parameters:
+    ///   - bytes: of the datagram, which are decrypted in place.
+    ///   - remote: where it came from.
+    ///   - local: the own address that it came to, if answers have to be sent from there.
+    ///   - socket: the number of the socket.
+    ///   - trafficClass: DSCP and ECN with which it arrived; nil if that is not known.
+    ///   - receivedAt: when it arrived.
+    ///   - now: the time.
     public mutating func handleDatagram(
         _ bytes: UnsafeMutableRawBufferPointer, from remote: SocketAddress,
-        to local: SocketAddress? = nil, socket: Int, receivedAt: Instant, now: Instant
+        to local: SocketAddress? = nil, socket: Int, trafficClass: UInt8? = nil,
+        receivedAt: Instant, now: Instant
     ) -> ConnectionBox? {
         guard let header = DataHeader(UnsafeRawBufferPointer(bytes)) else {
             handleInitiation(
                 UnsafeRawBufferPointer(bytes),
-                from: Origin(remote: remote, local: local, socket: socket), now: now)
+                from: Origin(
+                    remote: remote, local: local, socket: socket, trafficClass: trafficClass),
+                now: now)
             return nil
         }
         var box = connections[header.receiver]
@@ -164,6 +181,9 @@ public struct ServerEndpoint: ~Copyable {
 
     /// When `handleTimeout` should be called next; connections have their own timers.
     public func pollTimeout() -> Instant { halfOpen.timeout }
+
+    /// The next client that was refused for its keys; of very many at once some are left out.
+    public mutating func takeRefusal() -> RefusedClient? { refusals.popFirst() }
 
     /// The next stateless answer, copied into the buffer.
     public mutating func pollReply(into buffer: UnsafeMutableRawBufferPointer) -> Transmit? {

@@ -41,7 +41,9 @@ struct Finding: Equatable, Sendable {
         case answer = "server.answer"
         case pathMTU = "server.mtu"
         case session = "server.session"
+        case serverNAT = "server.nat"
         case ecn = "server.ecn"
+        case path = "path"
 
         /// Why it matters.
         var why: String {
@@ -55,7 +57,7 @@ struct Finding: Equatable, Sendable {
             case .reversePath:
                 "the kernel drops answers that arrive on another interface than its route back"
             case .ipv6: "IPv6 is often a second way without NAT to the same server"
-            case .nat: "a NAT forgets silent paths after some time; keep-alives prevent that"
+            case .nat: Check.serverNAT.why
             case .receiveBuffer:
                 "a small buffer loses packets of fast paths while the program waits"
             case .sendBuffer: "a small buffer slows fast paths down"
@@ -71,6 +73,9 @@ struct Finding: Equatable, Sendable {
             case .answer: "a path needs UDP in both directions, with 1,200 bytes"
             case .pathMTU: "larger packets cost less; the session finds the size by itself"
             case .session: "a session over this path is the real proof"
+            case .serverNAT:
+                "a NAT forgets silent paths after some time; keep-alives prevent that"
+            case .path: "a path that was asked for needs its interface or address"
             case .ecn: "marks of congestion would tell of queues before packets are lost"
             }
         }

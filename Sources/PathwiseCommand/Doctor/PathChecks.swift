@@ -21,6 +21,25 @@ enum PathChecks {
         return findings
     }
 
+    // MARK: paths that were asked for
+
+    /// The paths of the command line, each with its interface or why it has none.
+    static func findings(
+        of planner: PathPlanner, _ interfaces: [NetworkInterface]
+    ) -> [Finding] {
+        let plans = planner.plans(interfaces)
+        return planner.rules.map { rule in
+            guard !plans.contains(where: { $0.name == rule.name }) else {
+                return Finding(.path, .ok, rule.name, "its interface or address exists")
+            }
+            let cause = planner.cause(of: rule, interfaces)
+            guard !planner.remotes.isEmpty || rule.remote != nil || !cause.isAboutServer else {
+                return Finding(.path, .ok, rule.name, "its interface or address exists")
+            }
+            return Finding(.path, .problem, rule.name, "\(cause)", fix: "ip address")
+        }
+    }
+
     // MARK: interfaces
 
     private static func interface(_ link: HostFacts.Link) -> [Finding] {
@@ -57,8 +76,12 @@ enum PathChecks {
     ) -> [Finding] {
         var findings: [Finding] = []
         for family in [SocketAddress.Family.ipv4, .ipv6] {
-            guard let destination = destinations.first(where: { $0.family == family }),
-                let own = link.addresses(of: family).first
+            // A path needs a route to one of the server's addresses.
+            let candidates = destinations.filter { $0.family == family }
+            guard let own = link.addresses(of: family).first,
+                let destination = candidates.first(where: {
+                    facts.route($0, own, link.index) != nil
+                }) ?? candidates.first
             else { continue }
             let bound = facts.route(destination, own, link.index)
             let free = facts.route(destination, own, 0)
@@ -171,8 +194,7 @@ enum PathChecks {
         else { return nil }
         return Finding(
             .nat, .note, own.host,
-            "it is \(kind.rawValue), so a NAT translates it; which kind of NAT is not checked, as "
-                + "servers do not tell the address that they see")
+            "it is \(kind.rawValue), so a NAT translates it")
     }
 }
 

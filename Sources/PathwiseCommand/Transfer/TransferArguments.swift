@@ -144,11 +144,11 @@ struct InterfaceOptions: ParsableArguments {
     ) -> CommandFailure {
         guard planner.rules.isEmpty else {
             let reasons = planner.rules.map {
-                "\($0.name) (\(problem(with: $0, planner, interfaces)))"
+                "\($0.name) (\(planner.cause(of: $0, interfaces)))"
             }
             return CommandFailure(
-                "none of the paths can be used now: \(reasons.joined(separator: ", ")); "
-                    + "this host has the interfaces \(names(of: interfaces))", .unavailable)
+                "none of the paths can be used now: \(reasons.joined(separator: ", "))",
+                .unavailable)
         }
         let leftOut = planner.leftOut(interfaces)
         return CommandFailure(
@@ -158,28 +158,6 @@ struct InterfaceOptions: ParsableArguments {
                     + "(\(leftOut.joined(separator: ", "))); name the one to use, as "
                     + "--path \(leftOut[0])=\(leftOut[0])",
             .unavailable)
-    }
-
-    private static func names(of interfaces: [NetworkInterface]) -> String {
-        interfaces.map(\.name).joined(separator: ", ")
-    }
-
-    /// Why a requested path cannot be used.
-    private static func problem(
-        with rule: PathPlanner.Rule, _ planner: PathPlanner, _ interfaces: [NetworkInterface]
-    ) -> String {
-        switch rule.source {
-        case .interface(let name) where if_nametoindex(name) == 0:
-            "there is no interface '\(name)'"
-        case .interface(let name) where !interfaces.contains { $0.name == name }:
-            "'\(name)' is down or has no address"
-        case .interface(let name): "'\(name)' has no address that reaches the server"
-        case .address(let address):
-            (rule.remote.map { [$0] } ?? planner.remotes).contains { $0.family == address.family }
-                ? "no interface has the address \(address.host)"
-                : "the server has no address of the family of \(address.host)"
-        case .any: "the server has no address"
-        }
     }
 }
 

@@ -182,8 +182,7 @@ import Testing
             66, "x.safetensors")
         try refused(
             ["send", source, "--to", "127.0.0.1:9", "--path", "a=none0"] + base, 69,
-            "none of the paths can be used now: a (there is no interface 'none0'); this host has "
-                + "the interfaces ")
+            "none of the paths can be used now: a (there is no interface 'none0'; this host has lo")
         try refused(
             ["send", source, "--to", "127.0.0.1:9", "--path", "a=203.0.113.1"] + base, 69,
             "a (no interface has the address 203.0.113.1)")

@@ -65,12 +65,14 @@ struct HandshakeBench: ~Copyable {
     /// Gives the server a datagram; its answers to strangers.
     @discardableResult
     mutating func give(
-        _ bytes: [UInt8], from remote: SocketAddress = .loopback(port: 4000)
+        _ bytes: [UInt8], from remote: SocketAddress = .loopback(port: 4000),
+        trafficClass: UInt8? = nil
     ) -> [[UInt8]] {
         var bytes = bytes
         let now = now
         _ = bytes.withUnsafeMutableBytes {
-            server.handleDatagram($0, from: remote, socket: 0, receivedAt: now, now: now)
+            server.handleDatagram(
+                $0, from: remote, socket: 0, trafficClass: trafficClass, receivedAt: now, now: now)
         }
         var answers: [[UInt8]] = []
         while let reply = server.pollReply(into: buffer) {

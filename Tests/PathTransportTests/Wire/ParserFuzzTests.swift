@@ -103,6 +103,7 @@ import Testing
             RefusalPacket.encode(receiver: 1, reason: .busy), TransportParameters().encoded(),
             ResetPacket.encode(index: 7, token: token),
         ]
+        let question = ServerQuestion().bytes
         var accepted = 0
         for index in 0..<Fuzz.count(40_000) {
             var input = seeds[index % seeds.count]
@@ -126,6 +127,10 @@ import Testing
                     precondition(packet.cookie.count == 16)
                 }
                 if RefusalPacket.parse(bytes) != nil { accepted += 1 }
+                if let report = ServerReport.parse(bytes, question: question) {
+                    precondition(report.report.mark.map { $0 < 4 } ?? true)
+                    accepted += 1
+                }
                 if StalePacket(bytes) != nil { accepted += 1 }
                 if ResetPacket.isValid(bytes, index: 7, token: token) { accepted += 1 }
                 if let parameters = TransportParameters(bytes) {

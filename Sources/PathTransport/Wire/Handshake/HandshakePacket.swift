@@ -10,6 +10,7 @@ enum HandshakeKind {
     static let refusal: UInt8 = 0x04
     static let stale: UInt8 = 0x05
     static let reset: UInt8 = 0x06
+    static let report: UInt8 = 0x07
 }
 
 /// Why a server refuses a client.

@@ -10,9 +10,10 @@ struct DoctorCommand: AsyncParsableCommand {
         abstract: "Check this host and its paths, and say how to fix what is wrong.",
         discussion: """
             It checks interfaces, routes of each address, rp_filter, MTU, IPv6, socket buffers,
-            offloads, clocks, privileges and limits. With --to it asks the server over every path,
-            without a key, whether UDP arrives in both directions, and tells the MTU that routers
-            report. With --key and --peer as well it makes a session, and tells its round trips and
+            offloads, clocks, privileges and limits. With --to it asks all addresses of the server
+            over every path, without a key, whether UDP arrives in both directions, and tells the
+            MTU that routers report, whether a NAT is on the way and how it maps addresses, and
+            whether ECN marks arrive. With --key and --peer as well it makes a session, and tells its round trips and
             the size of packets that pass; --server does the same for a server that this host has
             joined.
 
@@ -20,8 +21,7 @@ struct DoctorCommand: AsyncParsableCommand {
             changes it. Nothing is changed. The exit code is 0 without problems, else 69. With
             --json it prints an array (docs/formats.md).
 
-            Which kind of NAT is on the way, and whether ECN marks pass, is not checked: servers do
-            not tell what they see.
+            --path names the paths to check, as for 'forward'; without it each interface is one.
 
             Examples:
               pathwise doctor
@@ -41,6 +41,12 @@ struct DoctorCommand: AsyncParsableCommand {
         help: ArgumentHelp(
             "The server to ask; repeat for each of its addresses.", valueName: "host:port"))
     var to: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "A path to check; repeat for each (default: every interface).",
+            valueName: "name=interface"))
+    var path: [String] = []
 
     @Option(help: ArgumentHelp("This side's private key, to make a session.", valueName: "file"))
     var key: String?
@@ -65,14 +71,18 @@ struct DoctorCommand: AsyncParsableCommand {
 
     func run() async throws {
         let (remotes, identity) = try asked()
-        let planner = PathPlanner(remotes: remotes, excluded: try interfaces.excluded())
+        let planner = PathPlanner(
+            remotes: remotes, rules: try PathArgument.parse(path).map { try $0.rule() },
+            excluded: try interfaces.excluded())
         let facts = try HostFacts.ofThisHost()
         var findings = PathChecks.findings(
             facts, to: remotes.isEmpty ? PathChecks.internet : remotes)
         findings += SystemChecks.findings(facts)
+        let usable = try InterfaceWatcher.list(includingLoopback: true)
+        findings += PathChecks.findings(of: planner, usable)
         if !remotes.isEmpty {
-            let plans = planner.plans(try InterfaceWatcher.list(includingLoopback: true))
-            findings += try ServerChecks.findings(plans, facts.links)
+            let plans = planner.plans(usable)
+            findings += ServerChecks.findings(plans, to: remotes, facts.links)
             if let identity, !plans.isEmpty {
                 findings += await ServerChecks.session(
                     ClientOptions(identity: identity, plans: plans, policy: .minRTT))
