@@ -37,7 +37,7 @@ import Testing
         let target = try #require(ForwardTarget(host: "a.b", port: 443))
         #expect(
             Opening.connect(target, FlowOptions()).encoded()
-                == Array("PWF1".utf8) + [1, 0, 15, 2, 0, 15, 66, 64, 0, 0, 0, 0, 1, 187, 3]
+                == Array("PWF1".utf8) + [1, 0, 15, 3, 0, 15, 66, 64, 0, 0, 0, 0, 1, 187, 3]
                 + Array("a.b".utf8))
     }
 
@@ -45,7 +45,7 @@ import Testing
         let good = try OpeningTests.samples()[0].encoded()
         let changes: [(at: Int, to: UInt8, why: String)] = [
             (0, 0x51, "no forward"), (3, 0x32, "no forward"), (4, 0, "kind 0"), (4, 6, "kind 6"),
-            (5, 5, "bytes"), (7, 3, "kind 1"), (8, 255, "kind 1"), (12, 255, "kind 1"),
+            (5, 5, "bytes"), (7, 4, "kind 1"), (8, 255, "kind 1"), (12, 255, "kind 1"),
             (18, 0, "kind 1"), (20, 0x20, "kind 1"),
         ]
         for change in changes {

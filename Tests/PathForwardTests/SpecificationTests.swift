@@ -56,7 +56,6 @@ import Testing
         ("tcp:5,deadline=120ms", "deadline= is for datagrams, and tcp: carries connections"),
         ("http:5,ordered=50ms", "ordered= is for datagrams, and http: carries connections"),
         ("tcp:5,redundancy=10%", "redundancy= is for datagrams, and tcp: carries connections"),
-        ("udp:5,class=media", "class= orders connections, and datagrams go before all of them"),
     ])
     func optionsWithoutEffectAreRefused(text: String, problem: String) throws {
         let error = #expect(throws: ForwardError.self) { try ForwardSpec(parsing: text) }
@@ -69,6 +68,17 @@ import Testing
                 == FlowOptions(
                     deadline: .milliseconds(120), flowClass: .media, ordered: .milliseconds(50)))
         #expect(try ForwardSpec(parsing: "tcp:5", defaults: socks).options == socks)
+    }
+
+    /// A class counts for datagrams too; without one they are before bulk ones, and connections are
+    /// bulk.
+    @Test func classesOfDatagrams() throws {
+        let plain = try ForwardSpec(parsing: "socks:5").options
+        #expect(plain.flowClass == .bulk && plain.datagramClass == .media)
+        for name in StreamPriority.allCases {
+            let options = try ForwardSpec(parsing: "udp:5,class=\(name.name)").options
+            #expect(options.datagramClass == name && options.flowClass == name)
+        }
     }
 
     @Test func proxiesDoNotListenAtThePeer() throws {

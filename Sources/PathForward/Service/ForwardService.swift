@@ -121,7 +121,7 @@ package final class ForwardService: Sendable {
             limits: DatagramLimits(flowsOfSession: allowance.limits.flows)
         ) { [ledger] target, result in
             let record = FlowRecord(
-                .udp, source: "peer", target: target, flowClass: options.flowClass)
+                .udp, source: "peer", target: target, flowClass: options.datagramClass)
             ledger.refuse(record, result)
         }
     }
@@ -229,7 +229,8 @@ extension FlowRecord {
         case .connect(let target, let options):
             self.init(.tcp, source: "peer", target: "\(target)", flowClass: options.flowClass)
         case .datagrams(.target(let target), let options):
-            self.init(.udp, source: "peer", target: "\(target)", flowClass: options.flowClass)
+            self.init(
+                .udp, source: "peer", target: "\(target)", flowClass: options.datagramClass)
         case .datagrams, .listen, .accepted, .enrol: return nil
         }
     }

@@ -127,7 +127,7 @@ package final class Forwarder: Sendable {
             return await router.serve(stream, to: target, options: options, rules: nil) {
                 forward.ledger.refuse(
                     FlowRecord(
-                        .udp, source: "peer", target: $0, flowClass: options.flowClass), $1)
+                        .udp, source: "peer", target: $0, flowClass: options.datagramClass), $1)
             }
         }
         guard case .opening(.accepted(let lease, let source, _), let rest) = first,

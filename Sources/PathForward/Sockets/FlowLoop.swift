@@ -54,8 +54,9 @@ package final class FlowLoop: @unchecked Sendable {
     /// When another thread last took the turn.
     private var takenAt = Instant.zero
     private(set) var now = MonotonicClock.now()
-    /// News that come faster than this are for the loop's thread: it works beside the teller then.
-    private static let pause = TimeDelta.microseconds(100)
+    /// News that come faster than this are not handled by the thread that brings them, but by another
+    /// one beside it: the loop's thread, or, for messages, the task that reads them.
+    static let pause = TimeDelta.microseconds(100)
 
     /// Starts the thread.
     ///

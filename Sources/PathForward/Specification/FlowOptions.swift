@@ -19,7 +19,8 @@ public struct FlowOptions: Hashable, Sendable {
     /// A second covers one loss and its repair on a slow path. Later the inner protocol has sent
     /// the datagram again, and its first copy would only take room from newer ones.
     var deadline: TimeDelta
-    public internal(set) var flowClass: StreamPriority
+    /// The class that was named; nil for that of the kind of traffic.
+    var namedClass: StreamPriority?
     /// How long a datagram may be held until its predecessors came, at most 10 s; nil hands each
     /// over as it arrives.
     var ordered: TimeDelta?
@@ -30,13 +31,18 @@ public struct FlowOptions: Hashable, Sendable {
     public static let holds = TimeDelta.microseconds(1)...TimeDelta.seconds(10)
 
     public init(
-        deadline: TimeDelta = .seconds(1), flowClass: StreamPriority = .bulk,
+        deadline: TimeDelta = .seconds(1), flowClass: StreamPriority? = nil,
         ordered: TimeDelta? = nil
     ) {
         self.deadline = deadline
-        self.flowClass = flowClass
+        namedClass = flowClass
         self.ordered = ordered
     }
+
+    /// How connections share the paths.
+    public var flowClass: StreamPriority { namedClass ?? .bulk }
+    /// Which datagrams leave first while several wait; all of them go before connections.
+    public var datagramClass: StreamPriority { namedClass ?? .media }
 
     /// Why an option has no effect on a forward, and what to do; nil if it has one.
     ///
@@ -49,9 +55,6 @@ public struct FlowOptions: Hashable, Sendable {
             ("redundancy", .tcp), ("redundancy", .http):
             "\(name)= is for datagrams, and \(kind): carries connections, which lose nothing and "
                 + "keep their order; leave it out, or use it with udp: or socks:"
-        case ("class", .udp):
-            "class= orders connections, and datagrams go before all of them anyway; leave it out, "
-                + "or use it with tcp:, socks: or http:"
         default: nil
         }
     }
@@ -70,7 +73,7 @@ public struct FlowOptions: Hashable, Sendable {
             guard let known = StreamPriority.allCases.first(where: { $0.name == value }) else {
                 return "write class=interactive, class=media or class=bulk"
             }
-            flowClass = known
+            namedClass = known
         case "ordered":
             guard let time = FlowOptions.time(value, within: FlowOptions.holds) else {
                 return "write ordered=50ms, with a time up to 10s"

@@ -48,10 +48,13 @@ struct OpeningBody {
     }
 
     mutating func append(_ options: FlowOptions) {
-        bytes.append(options.flowClass.rawValue)
+        bytes.append(options.namedClass?.rawValue ?? OpeningBody.noClass)
         append(OpeningBody.microseconds(options.deadline), width: 4)
         append(options.ordered.map { OpeningBody.microseconds($0) } ?? 0, width: 4)
     }
+
+    /// The byte of a forward whose class was not named.
+    fileprivate static let noClass: UInt8 = 3
 
     private static func microseconds(_ time: TimeDelta) -> UInt64 {
         UInt64(min(max(1, time.microseconds), Int64(UInt32.max)))
@@ -116,8 +119,10 @@ struct OpeningBodyReader {
     }
 
     private mutating func options() -> FlowOptions? {
-        guard let byte = take(1)?.first, let flowClass = StreamPriority(rawValue: byte),
-            let deadline = number(width: 4), let ordered = number(width: 4)
+        guard let byte = take(1)?.first,
+            case let flowClass = StreamPriority(rawValue: byte),
+            flowClass != nil || byte == OpeningBody.noClass, let deadline = number(width: 4),
+            let ordered = number(width: 4)
         else { return nil }
         let options = FlowOptions(
             deadline: .microseconds(Int64(deadline)), flowClass: flowClass,

@@ -10,10 +10,17 @@ public struct MessageOptions: Hashable, Sendable {
     ///
     /// If not, the first loss ends the message.
     public var isReliable: Bool
+    /// Messages of a more urgent class leave before those of the others that still wait; the peer is
+    /// not told.
+    public var priority: StreamPriority
 
-    public init(deadline: Instant = .distantFuture, isReliable: Bool = true) {
+    public init(
+        deadline: Instant = .distantFuture, isReliable: Bool = true,
+        priority: StreamPriority = .media
+    ) {
         self.deadline = deadline
         self.isReliable = isReliable
+        self.priority = priority
     }
 }
 

@@ -2,7 +2,9 @@ internal import PathTelemetry
 
 /// Messages to send: split into fragments, retransmitted while the deadline allows, and reported.
 ///
-/// Messages are sent in the order they came, lost fragments first. *Application*: `enqueue`,
+/// Lost fragments are sent first, then new messages by their class, and within it in the order they
+/// came; a message that was begun is finished first. Messages of the class `bulk` take at most half
+/// of the room, so that others never find it full because of them. *Application*: `enqueue`,
 /// `nextOutcome`. *Handle*: `handleAcked`, `handleLost`, `expire` (at `nextExpiry`). *Poll*:
 /// `nextChunk` or its two parts, each followed by `copy`; `head` returns the message that would be
 /// next.
@@ -28,7 +30,13 @@ struct MessageSender: ~Copyable {
     private var table: [Int32]
     private var oldest: UInt64 = 0
     private var next: UInt64 = 0
-    private var fresh = FIFO<UInt64>()
+    /// Messages of which something was never sent, by class.
+    private var fresh = StreamPriority.allCases.map { _ in FIFO<UInt64>() }
+    /// The message of which a part was sent, and the rest not yet.
+    private var begun: UInt64?
+    /// Messages of the class `bulk` that are held, and their bytes.
+    private var bulkCount = 0
+    private var bulkBytes = 0
     private var retransmitting = FIFO<UInt64>()
     private var deadlines: DeadlineHeap
     private var outcomes = FIFO<MessageOutcome>()
@@ -71,7 +79,8 @@ struct MessageSender: ~Copyable {
         }
         expire(now: now)
         guard let slot = free.last, bytes.count <= maximumBytes - queuedBytes,
-            next &- oldest < UInt64(MessageLimits.window), next < MessageLimits.number
+            next &- oldest < UInt64(MessageLimits.window), next < MessageLimits.number,
+            options.priority != .bulk || takesBulk(bytes.count)
         else { throw .messageQueueFull(messages: count, bytes: queuedBytes) }
         free.removeLast()
         let number = next
@@ -83,10 +92,19 @@ struct MessageSender: ~Copyable {
         buffers.take(slot, bytes: bytes.count)
         unsafe buffers.store(slot, at: 0, bytes)
         queuedBytes += bytes.count
+        if options.priority == .bulk {
+            bulkCount += 1
+            bulkBytes += bytes.count
+        }
         table[place(number)] = Int32(truncatingIfNeeded: slot)
         deadlines.insert(slot, options.deadline)
-        fresh.append(number)
+        fresh[Int(options.priority.rawValue)].append(number)
         return number
+    }
+
+    private func takesBulk(_ bytes: Int) -> Bool {
+        bulkCount < max(1, maximumCount / 2)
+            && (bulkBytes == 0 || bytes <= maximumBytes / 2 - bulkBytes)
     }
 
     /// The next outcome of a message.
@@ -183,19 +201,26 @@ struct MessageSender: ~Copyable {
     /// The next fragment that was never sent.
     mutating func nextNew(limit: Int, now: Instant) -> MessageChunk? {
         expire(now: now)
-        while let number = fresh.first {
-            guard let slot = slot(of: number), slots[slot].sent < slots[slot].span else {
-                _ = fresh.popFirst()
-                continue
+        guard let slot = freshSlot() else { return nil }
+        let from = slots[slot].sent
+        let left = Int(truncatingIfNeeded: slots[slot].span &- from)
+        let isEmpty = slots[slot].total == 0
+        if !isEmpty, limit < min(left, MessageLimits.fragment) { return nil }
+        let upper = from &+ UInt64(isEmpty ? 1 : min(left, limit))
+        slots[slot].sent = upper
+        begun = upper == slots[slot].span ? nil : slots[slot].number
+        return chunk(slot, from..<upper, isRetransmission: false)
+    }
+
+    /// The message that is sent next, apart from lost fragments.
+    private mutating func freshSlot() -> Int? {
+        if let number = begun, let slot = slot(of: number) { return slot }
+        begun = nil
+        for place in fresh.indices {
+            while let number = fresh[place].first {
+                if let slot = slot(of: number), slots[slot].sent < slots[slot].span { return slot }
+                _ = fresh[place].popFirst()
             }
-            let from = slots[slot].sent
-            let left = Int(truncatingIfNeeded: slots[slot].span &- from)
-            let isEmpty = slots[slot].total == 0
-            if !isEmpty, limit < min(left, MessageLimits.fragment) { return nil }
-            let upper = from &+ UInt64(isEmpty ? 1 : min(left, limit))
-            slots[slot].sent = upper
-            if upper == slots[slot].span { _ = fresh.popFirst() }
-            return chunk(slot, from..<upper, isRetransmission: false)
         }
         return nil
     }
@@ -220,17 +245,10 @@ struct MessageSender: ~Copyable {
             if let slot = slot(of: number) { slots[slot].isQueuedForRetransmission = false }
             _ = retransmitting.popFirst()
         }
-        while let number = fresh.first {
-            if let slot = slot(of: number), slots[slot].sent < slots[slot].span {
-                let bytes =
-                    UInt64(slots[slot].total)
-                    &- min(
-                        UInt64(slots[slot].total), slots[slot].sent)
-                return (number, Int(truncatingIfNeeded: bytes), slots[slot].options)
-            }
-            _ = fresh.popFirst()
-        }
-        return nil
+        guard let slot = freshSlot() else { return nil }
+        let total = UInt64(slots[slot].total)
+        let bytes = total &- min(total, slots[slot].sent)
+        return (slots[slot].number, Int(truncatingIfNeeded: bytes), slots[slot].options)
     }
 
     // MARK: Read
@@ -238,7 +256,9 @@ struct MessageSender: ~Copyable {
     /// How many messages are held.
     var count: Int { maximumCount - free.count }
     /// Whether a path with room could take a fragment.
-    var hasUnsent: Bool { !fresh.isEmpty || !retransmitting.isEmpty }
+    var hasUnsent: Bool {
+        begun != nil || !retransmitting.isEmpty || fresh.contains { !$0.isEmpty }
+    }
     /// Whether a message is still held: neither delivered, nor expired, nor lost.
     func isOutstanding(_ number: UInt64) -> Bool { slot(of: number) != nil }
     /// Bytes of memory for messages in use.
@@ -276,6 +296,10 @@ struct MessageSender: ~Copyable {
         deadlines.remove(slot)
         buffers.give(slot)
         queuedBytes -= slots[slot].total
+        if slots[slot].options.priority == .bulk {
+            bulkCount -= 1
+            bulkBytes -= slots[slot].total
+        }
         slots[slot].isQueuedForRetransmission = false
         slots[slot].acknowledged.removeAll()
         slots[slot].lost.removeAll()

@@ -21,11 +21,13 @@ extension Session {
     ///   - deadline: from now, above zero; nil for none.
     ///   - isReliable: whether lost parts are retransmitted within the deadline; if not, the first
     ///     loss ends the message.
+    ///   - priority: messages of a more urgent class leave before those of others that still wait.
     /// - Returns: its number, which events use.
     /// - Throws: `deadline`, `ended`, or `stream` with `messageSize` or `messageQueueFull`.
     @discardableResult
     public func sendMessage(
-        _ bytes: [UInt8], deadline: Duration? = nil, isReliable: Bool = true
+        _ bytes: [UInt8], deadline: Duration? = nil, isReliable: Bool = true,
+        priority: StreamPriority = .media
     ) throws(SessionError) -> UInt64 {
         if let deadline, deadline <= .zero { throw .deadline(deadline) }
         try checkOpen()
@@ -33,7 +35,7 @@ extension Session {
             return try link.with { (connection, now) throws(StreamError) in
                 let options = MessageOptions(
                     deadline: deadline.map { now + TimeDelta($0) } ?? .distantFuture,
-                    isReliable: isReliable)
+                    isReliable: isReliable, priority: priority)
                 return try bytes.span.withUnsafeBytes {
                     (raw: UnsafeRawBufferPointer) throws(StreamError) in
                     try connection.sendMessage(raw, options: options, now: now)
@@ -49,16 +51,19 @@ extension Session {
     /// - Parameters:
     ///   - messages: their bytes, copied before this returns.
     ///   - deadline: from now, of all of them.
+    ///   - priority: of all of them.
     ///   - numbers: is replaced by the number of each message, or nil for one that was not taken
     ///     because the queue is full or the message too large.
     /// - Throws: `ended`.
     public func sendMessages(
-        _ messages: [UnsafeRawBufferPointer], deadline: Duration, numbers: inout [UInt64?]
+        _ messages: [UnsafeRawBufferPointer], deadline: Duration,
+        priority: StreamPriority = .media, numbers: inout [UInt64?]
     ) throws(SessionError) {
         numbers.removeAll(keepingCapacity: true)
         try checkOpen()
         link.with { connection, now in
-            let options = MessageOptions(deadline: now + TimeDelta(deadline))
+            let options = MessageOptions(
+                deadline: now + TimeDelta(deadline), priority: priority)
             for message in messages {
                 numbers.append(try? connection.sendMessage(message, options: options, now: now))
             }

@@ -27,13 +27,16 @@ struct ForwardCommand: AsyncParsableCommand {
               deadline=TIME                  a datagram that is later than this is dropped (1s)
               ordered=TIME                   how long a datagram waits for those before it; for
                                              programs that take reordering for loss
-            For tcp:, socks: and http::
+            For all:
               class=interactive|media|bulk   how connections share the paths while all have data,
-                                             16 : 4 : 1 (bulk); datagrams go before all of them
+                                             16 : 4 : 1 (bulk). Datagrams go before all of them,
+                                             and among themselves in this order (media): a
+                                             WireGuard with class=bulk yields to a camera
             An option that has no effect on a forward is refused.
 
             A flow that fails, because the server does not allow its target or cannot reach it, is
-            named in the log once a minute for each reason, and counted by 'pathwise status'.
+            named in the log, five targets a minute for each reason and then a count, and counted
+            by 'pathwise status'.
 
             A path is \(PathArgument.form)
             At its cap a path becomes standby: it carries data only while no other path works. With
@@ -63,7 +66,7 @@ struct ForwardCommand: AsyncParsableCommand {
     @Option(
         name: .customLong("class"),
         help: ArgumentHelp(
-            "How connections share the paths: interactive, media or bulk (default).",
+            "How flows share the paths: interactive, media or bulk.",
             valueName: "name"))
     var flowClass: String?
 

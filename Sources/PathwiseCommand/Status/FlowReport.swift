@@ -75,8 +75,8 @@ extension FlowReport {
         let spec = forward.spec
         self.init(
             kind: (spec.isReverse ? "reverse " : "") + spec.kind.rawValue,
-            // Datagrams go before all streams, whatever the class.
-            trafficClass: spec.kind == .udp ? nil : spec.options.flowClass.name, target: "")
+            trafficClass: (spec.kind == .udp
+                ? spec.options.datagramClass : spec.options.flowClass).name, target: "")
         var place = spec.listen.description
         switch forward.state {
         case .listening(let address): place = address
@@ -120,6 +120,11 @@ extension FlowReport {
 struct Rates: Sendable, Equatable {
     var sent: Double
     var received: Double
+
+    /// A rate in bytes per second as tables show it.
+    static func text(_ bytesPerSecond: Double?) -> String {
+        bytesPerSecond.map { SessionSummary.rate($0) } ?? "-"
+    }
 }
 
 /// Counters of many things at the last few moments, from which rates are computed.

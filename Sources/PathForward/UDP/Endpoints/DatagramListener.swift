@@ -30,9 +30,8 @@ final class DatagramListener: Sendable {
         var ended = DatagramCounters()
         /// How many flows there were.
         var begun: UInt64 = 0
-        /// How many of their openings the peer refused.
-        var failed: UInt64 = 0
-        var failures: [ForwardResult.Code: UInt64] = [:]
+        /// Those whose openings the peer refused.
+        var refused = FlowTotals()
         var refusal: ForwardResult?
         var isClosed = false
     }
@@ -116,15 +115,14 @@ final class DatagramListener: Sendable {
 
     /// All flows since the listener was opened.
     var totals: FlowTotals {
-        var totals = FlowTotals()
-        totals.add(counters)
-        state.withLock { state in
+        let counters = counters
+        return state.withLock { state in
+            var totals = state.refused
+            totals.add(counters)
             totals.open = state.flows.count
             totals.flows = state.begun
-            totals.failed = state.failed
-            totals.failures = state.failures
+            return totals
         }
-        return totals
     }
 }
 
@@ -161,7 +159,7 @@ extension DatagramListener: DatagramOwner {
             }
             scratch.append(flow, header, bytes)
         }
-        router?.send(&scratch, deadline: options.deadline)
+        router?.send(&scratch, options: options)
     }
 
     /// What the message carries; nil for a datagram that is not taken.
@@ -189,8 +187,7 @@ extension DatagramListener: DatagramOwner {
     private func note(_ refusal: ForwardResult, of source: SocketAddress) {
         state.withLock { state in
             state.refusal = refusal
-            state.failed += 1
-            state.failures[refusal.code, default: 0] += 1
+            state.refused.addFailure(refusal)
         }
         onFailure?(
             FlowFailure(kind: .udp, source: "\(source)", target: targetText, result: refusal))

@@ -227,7 +227,7 @@ final class OpenTargets: DatagramOwner {
             DatagramHost.write(message.remote, into: bytes)
             scratch.append(flow, header, bytes)
         }
-        router.send(&scratch, deadline: options.deadline)
+        router.send(&scratch, options: options)
     }
 
     func sweep(now: Instant) {

@@ -53,7 +53,7 @@ final class TargetSocket: DatagramOwner {
                 }
                 scratch.append(flow, header, message.bytes)
             }
-            router.send(&scratch, deadline: flow.options.deadline)
+            router.send(&scratch, options: flow.options)
             if count < scratch.batch.capacity { break }
         }
         let refused = hasFault ? shared.socket.drainFaults() : 0

@@ -84,7 +84,8 @@ final class DatagramFlow: Sendable {
     var status: FlowStatus {
         let counters = counters
         return FlowStatus(
-            kind: .udp, source: label.source, target: label.target, flowClass: options.flowClass,
+            kind: .udp, source: label.source, target: label.target,
+            flowClass: options.datagramClass,
             sentBytes: counters.bytesSent, receivedBytes: counters.bytesReceived, since: since,
             datagrams: counters)
     }

@@ -10,8 +10,6 @@ import Synchronization
 /// It is the only reader of the session's messages. Both sides make one for each session; it ends
 /// with the session, and the flows go on in the next one.
 final class DatagramRouter: Sendable {
-    /// Messages that follow sooner are read by a task.
-    private static let shortest = TimeDelta.microseconds(100)
     /// Numbers of messages whose flow is remembered, more than are ever outstanding.
     private static let remembered = 8192
 
@@ -183,9 +181,11 @@ final class DatagramRouter: Sendable {
     }
 
     /// Queues the messages of a round, and counts for each flow what became of them.
-    func send(_ scratch: inout DatagramScratch, deadline: TimeDelta) {
+    ///
+    /// - Parameter options: of all their flows, which share a socket.
+    func send(_ scratch: inout DatagramScratch, options: FlowOptions) {
         if scratch.messages.isEmpty { return }
-        guard queue(&scratch, deadline: deadline) else {
+        guard queue(&scratch, options) else {
             for entry in scratch.entries { entry.flow.noteDropped() }
             return
         }
@@ -199,7 +199,7 @@ final class DatagramRouter: Sendable {
     }
 
     /// - Returns: false if the session has ended.
-    private func queue(_ scratch: inout DatagramScratch, deadline: TimeDelta) -> Bool {
+    private func queue(_ scratch: inout DatagramScratch, _ options: FlowOptions) -> Bool {
         owners.withLock { owners in
             if owners.isEmpty {
                 owners = Array(repeating: .max, count: DatagramRouter.remembered)
@@ -207,7 +207,8 @@ final class DatagramRouter: Sendable {
             // Under the lock, because a loss may be reported before this returns.
             do throws(SessionError) {
                 try session.sendMessages(
-                    scratch.messages, deadline: deadline.duration, numbers: &scratch.numbers)
+                    scratch.messages, deadline: options.deadline.duration,
+                    priority: options.datagramClass, numbers: &scratch.numbers)
             } catch {
                 return false
             }
@@ -247,7 +248,7 @@ final class DatagramRouter: Sendable {
     /// Passes on what has arrived, unless the last time was a moment ago.
     private func readHere() -> Bool {
         reader.withLockIfAvailable { reader in
-            guard MonotonicClock.now() - reader.readAt > DatagramRouter.shortest,
+            guard MonotonicClock.now() - reader.readAt > FlowLoop.pause,
                 reader.take(from: session)
             else { return false }
             dispatch(&reader)
