@@ -96,7 +96,8 @@ import json, sys
 near = json.load(open(sys.argv[1])); far = json.load(open(sys.argv[2]))
 links = [json.loads(line) for line in open(sys.argv[3])]
 def paths(status):
-    return [p for process in status["processes"] for s in process["sessions"] for p in s["paths"]]
+    # A path that does not exist now has no address.
+    return [p for process in status["processes"] for s in process["sessions"] for p in s["paths"] if p["remote"]]
 def number(path):  # the link of a path, by its address 10.x.N.y
     return "p" + path["remote"].split(".")[2]
 worst = {}

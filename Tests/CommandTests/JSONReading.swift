@@ -19,16 +19,22 @@ struct JSONReading {
         value = parsed
     }
 
-    func number(_ path: Any...) throws -> Double {
+    func number(_ path: Any...) throws -> Double { try number(at: path) }
+
+    func number(at path: [Any]) throws -> Double {
         try #require((find(path) as? NSNumber)?.doubleValue, "no number at \(path)")
     }
 
-    func text(_ path: Any...) throws -> String {
+    func text(_ path: Any...) throws -> String { try text(at: path) }
+
+    func text(at path: [Any]) throws -> String {
         try #require(find(path) as? String, "no text at \(path)")
     }
 
     /// Nil for anything but a text.
-    func optionalText(_ path: Any...) -> String? { find(path) as? String }
+    func optionalText(_ path: Any...) -> String? { optionalText(at: path) }
+
+    func optionalText(at path: [Any]) -> String? { find(path) as? String }
 
     /// Nil for anything but a number.
     func optionalNumber(_ path: Any...) -> Double? { (find(path) as? NSNumber)?.doubleValue }

@@ -21,6 +21,10 @@ public final class ClientDriver: @unchecked Sendable {
     private var standby: [String: Bool] = [:]
     /// Names of paths that must not exist, because their caps are used up.
     private var stopped: Set<String> = []
+    /// What paths with hard caps may still carry, by name.
+    private var budgets: [String: PathBudget] = [:]
+    /// What was under way to paths when their budgets were spent, until it is told.
+    private var lateBytes: [String: UInt64] = [:]
     private var isStopping = false
     private let planner: PathPlanner?
     private var watcher: InterfaceWatcher?
@@ -38,6 +42,10 @@ public final class ClientDriver: @unchecked Sendable {
     /// The paths that should exist, and when to try again to open those that could not be.
     private var wanted: [PathPlan]
     private var retryAt = Instant.distantFuture
+    /// Why the wanted paths could not be opened, by name.
+    private var failures: [String: NetworkError] = [:]
+    /// The last number of each path that existed, by name.
+    private var numbers: [String: PathID] = [:]
     private static let retryInterval = TimeDelta.seconds(1)
 
     /// Opens the sockets and starts the thread; the handshake begins at once.
@@ -72,6 +80,7 @@ public final class ClientDriver: @unchecked Sendable {
                 _ = try open(plan)
             } catch {
                 failure = failure ?? error
+                failures[plan.name] = error
                 retryAt = MonotonicClock.now() + ClientDriver.retryInterval
             }
         }
@@ -155,19 +164,126 @@ public final class ClientDriver: @unchecked Sendable {
             lock.unlock()
             waker.wake()
         }
-        guard isStopped else {
-            guard stopped.remove(name) != nil else { return }
-            // A path that was left out at the start is known to the planner only.
-            if let planner, let interfaces = watcher?.interfaces {
-                wanted = planner.plans(interfaces)
-            }
-            // The next round opens it.
-            retryAt = .zero
-            connectionDue = .zero
-            return
+        if isStopped {
+            stop(name)
+        } else {
+            budgets[name] = nil
+            lateBytes[name] = nil
+            allow(name)
         }
+    }
+
+    private func stop(_ name: String) {
         guard stopped.insert(name).inserted else { return }
-        for (path, attempt) in attempts where attempt.plan.name == name { close(path) }
+        for (path, attempt) in attempts where attempt.plan.name == name {
+            // Twice, as nothing tells whether it has arrived.
+            for _ in 0..<2 {
+                let now = MonotonicClock.now()
+                guard
+                    let farewell = unsafe connection.pollFarewell(
+                        of: path, into: sockets.transmitBuffer, now: now)
+                else { break }
+                _ = sockets.send(farewell)
+            }
+            close(path)
+        }
+    }
+
+    private func allow(_ name: String) {
+        guard stopped.remove(name) != nil else { return }
+        // A path that was left out at the start is known to the planner only.
+        if let planner, let interfaces = watcher?.interfaces {
+            wanted = planner.plans(interfaces)
+        }
+        // The next round opens it.
+        retryAt = .zero
+        connectionDue = .zero
+    }
+
+    /// Removes the path of a name, as `setStopped` does, once it has carried so many bytes, less what
+    /// is under way to it.
+    ///
+    /// - Parameters:
+    ///   - name: of the path.
+    ///   - bytes: with the headers of IP and UDP, both directions together, that it may carry from
+    ///     the moment of `counted` on; a path that was removed because of an earlier call is opened
+    ///     again if this allows more.
+    ///   - path: its number then.
+    ///   - counted: all that it had carried then.
+    /// - Returns: what was under way to the path when it was removed, once; it has to be counted, and
+    ///   is taken off `bytes`.
+    public func setBudget(
+        _ name: String, _ bytes: UInt64, of path: PathID, after counted: UInt64
+    ) -> UInt64 {
+        lock.lock()
+        defer { lock.unlock() }
+        let former = budgets[name]
+        let late = lateBytes.removeValue(forKey: name) ?? 0
+        budgets[name] = PathBudget(
+            left: bytes - min(bytes, late), path: path, counted: counted, after: former)
+        enforceBudget(of: path, name)
+        if former?.isSpent == true, budgets[name]?.isSpent == false {
+            allow(name)
+            waker.wake()
+        }
+        return late
+    }
+
+    /// All that a path has carried, with the headers of IP and UDP.
+    private func carried(by path: PathID) -> PathBudget.Carried {
+        guard let statistics = connection.statistics(of: path),
+            let endpoint = connection.endpoint(of: path)
+        else { return PathBudget.Carried() }
+        let headers = UInt64(endpoint.remote.family.headerBytes)
+        return PathBudget.Carried(
+            sent: statistics.bytesSent &+ statistics.packetsSent &* headers,
+            received: statistics.bytesReceived &+ statistics.packetsReceived &* headers)
+    }
+
+    /// Removes a path whose budget is spent.
+    private func enforceBudget(of path: PathID, _ name: String) {
+        guard let budget = budgets[name], budget.path == path else { return }
+        let carried = carried(by: path)
+        let now = MonotonicClock.now()
+        budgets[name]?.note(carried)
+        if now >= budget.isDue, let snapshot = connection.snapshot(of: path, now: now) {
+            budgets[name]?.measure(carried, roundTrip: snapshot.smoothedRTT, now: now)
+        }
+        guard budgets[name]?.isSpent == true, !stopped.contains(name) else { return }
+        lateBytes[name] = budgets[name]?.underWay
+        stop(name)
+    }
+
+    private func enforceBudgets() {
+        for (path, attempt) in attempts { enforceBudget(of: path, attempt.plan.name) }
+    }
+
+    /// The paths that are wanted and do not exist: those of the rules, and those whose interface is
+    /// gone.
+    public var absentPaths: [AbsentPath] {
+        lock.lock()
+        let present = Set(attempts.values.map(\.plan.name))
+        let (wanted, stopped, failures, numbers) = (wanted, stopped, failures, numbers)
+        let interfaces = watcher?.interfaces ?? []
+        lock.unlock()
+        // The kernel is asked without the lock.
+        var rules = wanted.map { PathPlanner.Rule(name: $0.name, source: .any) }
+        if let planner {
+            rules +=
+                planner.rules.isEmpty
+                ? numbers.keys.sorted().map { PathPlanner.Rule(name: $0, source: .interface($0)) }
+                : planner.rules
+        }
+        var named = present
+        return rules.compactMap { rule in
+            let name = rule.name
+            guard named.insert(name).inserted else { return nil }
+            let cause =
+                stopped.contains(name)
+                ? .stopped
+                : failures[name].map { .notOpened($0) } ?? planner?.cause(of: rule, interfaces)
+            return cause.map { AbsentPath(name: name, cause: $0, path: numbers[name]) }
+        }
     }
 
     /// Ends the thread at once; without an earlier `Connection.close` the peer is not told.
@@ -198,6 +314,9 @@ public final class ClientDriver: @unchecked Sendable {
         {
             left -= 1
             if let trouble = sockets.send(transmit) { report(trouble, transmit, now) }
+            if !budgets.isEmpty, let name = attempts[transmit.path]?.plan.name {
+                enforceBudget(of: transmit.path, name)
+            }
             now = MonotonicClock.now()
         }
         return left
@@ -218,6 +337,9 @@ public final class ClientDriver: @unchecked Sendable {
             do throws(NetworkError) {
                 guard let path = try open(attempt) else { return nil }
                 attempts[path] = attempt
+                failures[plan.name] = nil
+                numbers[plan.name] = path
+                budgets[plan.name]?.move(to: path, carried(by: path))
                 return path
             } catch {
                 failure = failure ?? error
@@ -281,6 +403,8 @@ public final class ClientDriver: @unchecked Sendable {
             let interfaces = watcher?.interfaces
         else { return }
         wanted = planner.plans(interfaces)
+        // What was wrong with an interface may not be any more.
+        failures = [:]
         for path in attempts.keys {
             guard let plan = wanted.first(where: { attempts[path]?.fits($0) == true }) else {
                 close(path)
@@ -299,7 +423,12 @@ public final class ClientDriver: @unchecked Sendable {
         retryAt = .distantFuture
         for plan in wanted where !stopped.contains(plan.name) {
             if attempts.values.contains(where: { $0.plan == plan }) { continue }
-            if (try? open(plan)) == nil { retryAt = now + ClientDriver.retryInterval }
+            do throws(NetworkError) {
+                if try open(plan) != nil { continue }
+            } catch {
+                failures[plan.name] = error
+            }
+            retryAt = now + ClientDriver.retryInterval
         }
     }
 
@@ -399,6 +528,7 @@ public final class ClientDriver: @unchecked Sendable {
                     now: now)
             },
             fault: { fault, socket in handle(fault, socket, now) })
+        if !budgets.isEmpty { enforceBudgets() }
         now = MonotonicClock.now()
         if retryAt <= now { openMissing(now: now) }
         if connection.pollTimeout(now: now) <= now { connection.handleTimeout(now: now) }

@@ -1,12 +1,10 @@
 public import PathTelemetry
 
 extension Connection {
-    /// Adds a path, or revives a removed one under its number.
+    /// Adds a path of a client, or revives a removed one under its number.
     ///
-    /// Only a client calls this.
-    ///
-    /// The peer learns of the path by its first packet. Returns false when `PathID.limit` paths
-    /// exist or the number is in use.
+    /// The peer learns of the path by its first packet. Returns nil when `PathID.limit` paths exist
+    /// or the number is in use.
     ///
     /// - Parameters:
     ///   - path: its number; nil selects the first free one.
@@ -51,12 +49,11 @@ extension Connection {
                 datagramLimit: allowed(datagramLimit),
                 algorithm: configuration.congestion,
                 initialWindowPackets: configuration.initialWindowPackets, now: now))
-        paths[paths.count - 1].local = local
-        paths[paths.count - 1].isUnrecorded = isServer
-        paths[paths.count - 1].validation.isLimited = isServer
-        if let peerParameters {
-            paths[paths.count - 1].recovery.peerAckDelay = peerParameters.maximumAckDelay
-        }
+        let last = paths.count - 1
+        paths[last].local = local
+        paths[last].isUnrecorded = isServer
+        paths[last].validation.isLimited = isServer
+        if let peer = peerParameters { paths[last].recovery.peerAckDelay = peer.maximumAckDelay }
         news.events.append(
             .pathChanged(number, from: .closed, to: .validating, cause: .added, at: now))
     }
@@ -80,10 +77,8 @@ extension Connection {
         paths[index].validation.isLimited = isServer
         paths[index].isUnrecorded = isServer
         paths.change(index, to: .validating, .added, now, &news)
-        if !isServer {
-            // This replaces the earlier status "abandoned".
-            paths[index].statusToSend = paths[index].ownStatus
-        }
+        // This replaces the earlier status "abandoned".
+        if !isServer { paths[index].statusToSend = paths[index].ownStatus }
     }
 
     /// Removes a path whose interface or address is gone.

@@ -29,11 +29,10 @@ extension Connection {
     private mutating func pollInitiation(
         into buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Transmit? {
-        guard handshake != nil, !paths.isEmpty,
-            let due = handshake?.nextAttemptAt, due <= now, let attempt = handshake?.attempt
-        else { return nil }
         let alive = paths.indices.filter { paths[$0].isAlive }
-        guard !alive.isEmpty else { return nil }
+        guard !alive.isEmpty, let due = handshake?.nextAttemptAt, due <= now,
+            let attempt = handshake?.attempt
+        else { return nil }
         let index = alive[attempt % alive.count]
         let path = paths[index].id
         guard
@@ -58,6 +57,17 @@ extension Connection {
             }
         appendAcks(&packet, all: true, now: now)
         packet.close(code: code, reason: text)
+        return single(index, &packet, now: now)
+    }
+
+    /// A packet that tells the peer, on a client's path itself, that `removePath` follows.
+    public mutating func pollFarewell(
+        of path: PathID, into buffer: UnsafeMutableRawBufferPointer, now: Instant
+    ) -> Transmit? {
+        guard case .established = phase, let index = index(of: path) else { return nil }
+        paths[index].statusToSend = .abandoned
+        var packet = begin(index, buffer, limit: PathMTU.base, now: now)
+        paths[index].appendStatus(&packet, sequence: &statusSequence)
         return single(index, &packet, now: now)
     }
 
@@ -121,7 +131,7 @@ extension Connection {
         let asks = paths[index].probeDue || isFailedProbe || isKeepalive
         guard asks || answers else { return nil }
         if isFailedProbe {
-            paths[index].recovery.settle(now: now, sink: &session)
+            paths[index].settle(now: now, &session)
             paths[index].nextProbeAt =
                 now
                 + probes.interval(
@@ -168,8 +178,7 @@ extension Connection {
     private mutating func pollAcknowledgement(
         into buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Transmit? {
-        var isDue = false
-        for index in paths.indices where paths[index].received.ackDueAt <= now { isDue = true }
+        let isDue = paths.indices.contains { paths[$0].received.ackDueAt <= now }
         guard isDue, let index = paths.ackPath(now: now) else { return nil }
         var packet = begin(index, buffer, limit: paths[index].mtu.current, now: now)
         appendAcks(&packet, all: true, now: now)
@@ -196,8 +205,7 @@ extension Connection {
 
     var hasControl: Bool {
         if session.hasControl { return true }
-        for index in paths.indices where paths[index].hasFrames { return true }
-        return false
+        return paths.indices.contains { paths[$0].hasFrames }
     }
 
     /// Appends frames that any path may carry, as many as fit.

@@ -12,6 +12,11 @@ extension Path {
         return true
     }
 
+    /// Writes off what is in flight on a failed path: it counts as lost.
+    mutating func settle(now: Instant, _ session: inout Session) {
+        statistics.packetsLost &+= UInt64(recovery.settle(now: now, sink: &session))
+    }
+
     /// Takes what an acknowledgement says about delays, rate and MTU.
     mutating func noteAcknowledged(
         _ result: AckResult, clock: borrowing ClockOffset, now: Instant

@@ -63,7 +63,8 @@ extension PathTable {
         _ news: inout ConnectionNews
     ) {
         change(index, to: .failed, .gaveUp, now, &news)
-        self[index].recovery.handleFailed(now: now, sink: &session)
+        let lost = self[index].recovery.handleFailed(now: now, sink: &session)
+        self[index].statistics.packetsLost &+= UInt64(lost)
         self[index].probesAnswered = 0
         self[index].nextProbeAt = now + interval
     }

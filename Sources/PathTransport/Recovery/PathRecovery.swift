@@ -415,14 +415,18 @@ struct PathRecovery: ~Copyable {
     }
 
     /// Settles every packet in flight as lost, as an outage and not as congestion.
-    mutating func handleFailed<Sink: SentFrameSink & ~Copyable>(now: Instant, sink: inout Sink) {
-        settle(now: now, sink: &sink)
+    @discardableResult
+    mutating func handleFailed<Sink: SentFrameSink & ~Copyable>(
+        now: Instant, sink: inout Sink
+    ) -> Int {
+        let lost = settle(now: now, sink: &sink)
         controller.handleOutage(now: now)
         updatePacer(now)
+        return lost
     }
 
-    /// Declares everything in flight lost, on a path that is only probed.
-    mutating func settle<Sink: SentFrameSink & ~Copyable>(now: Instant, sink: inout Sink) {
+    /// Declares everything in flight lost, on a path that is only probed; returns the packets.
+    mutating func settle<Sink: SentFrameSink & ~Copyable>(now: Instant, sink: inout Sink) -> Int {
         var result = AckResult()
         var number = max(firstInFlight, packets.first)
         while number < packets.next {
@@ -431,6 +435,7 @@ struct PathRecovery: ~Copyable {
         }
         firstInFlight = packets.next
         lossTime = .distantFuture
+        return result.lostPackets
     }
 
     /// This host stood still until now.

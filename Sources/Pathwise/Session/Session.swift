@@ -152,6 +152,7 @@ public final class Session: Sendable {
         for index in status.paths.indices {
             status.paths[index].local = link.localAddress(of: status.paths[index].path)?.description
         }
+        status.absentPaths = absentPaths()
         return status
     }
 }

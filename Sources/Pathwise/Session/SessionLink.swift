@@ -41,6 +41,25 @@ enum SessionLink: Sendable {
         }
     }
 
+    /// Removes a client's path as soon as it has carried what its cap leaves; returns what was under
+    /// way to it when it was removed, once.
+    func setBudget(_ budget: UsageBudget) -> UInt64 {
+        switch self {
+        case .client(let driver):
+            driver.setBudget(
+                budget.name, budget.bytes, of: budget.path, after: budget.counted)
+        case .server: 0
+        }
+    }
+
+    /// The paths that a client wants and does not have.
+    var absentPaths: [AbsentPath] {
+        switch self {
+        case .client(let driver): driver.absentPaths
+        case .server: []
+        }
+    }
+
     /// Like `with`, for reading only.
     func read<Result>(_ body: (borrowing Connection, Instant) -> Result) -> Result {
         switch self {

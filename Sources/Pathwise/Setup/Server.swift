@@ -24,11 +24,14 @@ public final class Server: Sendable {
     ///   - model: the model that the policy starts from, unless the configuration has one.
     ///   - recorder: records every client as a session; nil records nothing.
     ///   - seed: of all sessions' draws; nil takes one from the system's random source.
+    ///   - onRefusal: is told of clients that are refused for their keys, on the server's thread; of
+    ///     very many at once some are left out.
     /// - Throws: `noAddress` without one, `network` if an address cannot be listened on; `learning` if the model cannot be
     ///   used; `crypto` if libcrypto fails.
     public init(
         _ configuration: ServerConfiguration, listen addresses: [SocketAddress],
-        model: StartingModel = .shipped, recorder: SessionRecorder? = nil, seed: UInt64? = nil
+        model: StartingModel = .shipped, recorder: SessionRecorder? = nil, seed: UInt64? = nil,
+        onRefusal: @escaping @Sendable (RefusedClient) -> Void = { _ in }
     ) throws(SessionError) {
         guard !addresses.isEmpty else { throw .noAddress }
         let (sessions, continuation) = AsyncStream<Session>.makeStream()
@@ -67,7 +70,7 @@ public final class Server: Sendable {
                 onGone: { served in
                     let gone = clients.withLock { $0.removeValue(forKey: served.id) }
                     gone?.core.endRecording()
-                })
+                }, onRefusal: onRefusal)
         } catch {
             throw SessionError(opening: error)
         }

@@ -35,21 +35,41 @@ public struct PathCounters: Hashable, Sendable {
         bytesReceived = statistics.bytesReceived
         headerBytes = UInt64(remote.family.headerBytes)
     }
+
+    /// Nil if there is no such path.
+    init?(of path: PathID, _ connection: borrowing Connection) {
+        guard let statistics = connection.statistics(of: path),
+            let endpoint = connection.endpoint(of: path), let state = connection.state(of: path)
+        else { return nil }
+        self.init(
+            path: path, name: connection.name(of: path), state: state, statistics: statistics,
+            remote: endpoint.remote)
+    }
 }
 
 extension Session {
     /// The counters of all paths now; cheaper than `status`.
-    public func counters() -> [PathCounters] {
-        link.read { connection, now in
-            connection.pathIDs.compactMap { path in
-                guard let statistics = connection.statistics(of: path),
-                    let endpoint = connection.endpoint(of: path),
-                    let snapshot = connection.snapshot(of: path, now: now)
-                else { return nil }
-                return PathCounters(
-                    path: path, name: connection.name(of: path), state: snapshot.state,
-                    statistics: statistics, remote: endpoint.remote)
+    ///
+    /// - Parameter includingRemoved: also those of paths that do not exist any more.
+    public func counters(includingRemoved: Bool = false) -> [PathCounters] {
+        link.read { connection, _ in
+            let paths =
+                includingRemoved
+                ? (0..<UInt8(PathID.limit)).map { PathID(rawValue: $0) } : connection.pathIDs
+            return paths.compactMap { PathCounters(of: $0, connection) }
+        }
+    }
+
+    /// The paths that are wanted and do not exist now.
+    func absentPaths() -> [AbsentPathReport] {
+        link.absentPaths.map { absent in
+            let counters = absent.path.flatMap { path in
+                link.read { connection, _ in PathCounters(of: path, connection) }
             }
+            return AbsentPathReport(
+                name: absent.name, reason: "\(absent.cause)", isCapped: absent.cause == .stopped,
+                // Its number may have another path now.
+                counters: counters?.name == absent.name ? counters : nil)
         }
     }
 }

@@ -4,6 +4,8 @@ public import PathTransport
 /// The status of a session at one moment, for users.
 public struct SessionStatus: Sendable {
     public var paths: [PathStatusReport]
+    /// Paths of this client that are wanted and do not exist now; a server knows of none.
+    public var absentPaths: [AbsentPathReport] = []
     public var statistics: ConnectionStatistics
     public var policy: String
     public var modelHash: UInt64
@@ -22,18 +24,9 @@ public struct SessionStatus: Sendable {
     init(of connection: borrowing Connection, now: Instant) {
         var paths: [PathStatusReport] = []
         for path in connection.pathIDs {
-            guard let snapshot = connection.snapshot(of: path, now: now),
-                let statistics = connection.statistics(of: path),
-                let endpoint = connection.endpoint(of: path)
-            else { continue }
-            let delays = connection.delays(of: path)
-            paths.append(
-                PathStatusReport(
-                    path: path, name: connection.name(of: path),
-                    remote: endpoint.remote.description, snapshot: snapshot,
-                    statistics: statistics, maximumDatagram: endpoint.maximumDatagram,
-                    rttPercentiles: delays.flatMap { DelayPercentiles($0.rtt) },
-                    oneWayPercentiles: delays.flatMap { DelayPercentiles($0.oneWay) }))
+            if let report = PathStatusReport(of: path, connection, now: now) {
+                paths.append(report)
+            }
         }
         self.paths = paths
         statistics = connection.statistics

@@ -16,6 +16,34 @@ public struct PathStatusReport: Sendable {
     /// RTT and one-way delay, milliseconds: 50th, 95th and 99th percentile.
     public var rttPercentiles: DelayPercentiles?
     public var oneWayPercentiles: DelayPercentiles?
+
+    /// Nil if there is no such path.
+    init?(of path: PathID, _ connection: borrowing Connection, now: Instant) {
+        guard let snapshot = connection.snapshot(of: path, now: now),
+            let statistics = connection.statistics(of: path),
+            let endpoint = connection.endpoint(of: path)
+        else { return nil }
+        self.path = path
+        name = connection.name(of: path)
+        remote = endpoint.remote.description
+        self.snapshot = snapshot
+        self.statistics = statistics
+        maximumDatagram = endpoint.maximumDatagram
+        let delays = connection.delays(of: path)
+        rttPercentiles = delays.flatMap { DelayPercentiles($0.rtt) }
+        oneWayPercentiles = delays.flatMap { DelayPercentiles($0.oneWay) }
+    }
+}
+
+/// A path that a client wants and does not have now.
+public struct AbsentPathReport: Sendable {
+    public var name: String
+    /// Why, for people: `wwan0 has no carrier`.
+    public var reason: String
+    /// Whether it was removed because its cap is used up.
+    public var isCapped: Bool
+    /// Its counters while it existed; nil if it never did.
+    public var counters: PathCounters?
 }
 
 /// 50th, 95th and 99th percentile, milliseconds.

@@ -17,6 +17,7 @@
 @_exported public import struct PathTransport.PrivateKey
 @_exported public import struct PathTransport.PublicKey
 @_exported public import enum PathTransport.RefusalReason
+@_exported public import struct PathTransport.RefusedClient
 @_exported public import struct PathTransport.ServerConfiguration
 @_exported public import struct PathTransport.ServerStatistics
 @_exported public import struct PathTransport.SocketAddress

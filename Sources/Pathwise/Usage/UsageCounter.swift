@@ -37,6 +37,15 @@ struct UsageWish: Hashable {
     let isHeld: Bool
 }
 
+/// What a path with a hard cap may carry from the moment on when its counters were read.
+struct UsageBudget: Hashable {
+    let name: String
+    let path: PathID
+    let bytes: UInt64
+    /// All that the path had carried then, with the headers of IP and UDP.
+    let counted: UInt64
+}
+
 /// Counts the bytes of paths with caps, from the counters of one session after another.
 ///
 /// The order: `take` whenever counters were read, `flush` at the end. The time is an argument.
@@ -222,6 +231,21 @@ struct UsageCounter {
             entries[name]?.isHeld = entry.isReached
         }
         return wishes
+    }
+
+    /// What hard caps leave, after these counters were taken.
+    func budgets(for counters: [PathCounters], on today: LocalDay) -> [UsageBudget] {
+        entries.compactMap { name, entry in
+            let paths = counters.filter { $0.name == name }
+            guard entry.cap.isHard,
+                let path = paths.first(where: { $0.state != .closed }) ?? paths.last
+            else { return nil }
+            let used = entry.used(on: today)
+            return UsageBudget(
+                name: name, path: path.path,
+                bytes: entry.cap.bytes > used ? entry.cap.bytes - used : 0,
+                counted: path.wireBytesSent &+ path.wireBytesReceived)
+        }
     }
 
     /// The names whose hard caps are reached.

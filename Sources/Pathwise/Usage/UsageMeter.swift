@@ -2,7 +2,8 @@ internal import PathNetwork
 internal import PathTelemetry
 
 /// Counts the bytes of paths with caps across sessions, processes and restarts, and makes a path
-/// standby while its cap is reached, or removes it if the cap is hard.
+/// standby while its cap is reached, or removes it if the cap is hard: that at once, as the session
+/// knows what is left.
 ///
 /// Call `follow` with each session of the program in turn, and `close` at the end. Counts are
 /// written after 256 kB or 10 s; a process that is killed loses no more than that, as the counters
@@ -116,15 +117,25 @@ public final class UsageMeter: Sendable {
     private func read() -> UInt64 {
         let session = state.withLock { $0.session }
         guard let session else { return 0 }
-        let counters = session.counters()
+        let counters = session.counters(includingRemoved: true)
         let today = clock.today
-        let (changes, bytes, wishes) = state.withLock { state in
+        var (changes, bytes, wishes, budgets) = state.withLock { state in
             guard state.session === session else {
-                return ([UsageChange](), UInt64(0), [UsageWish]())
+                return ([UsageChange](), UInt64(0), [UsageWish](), [UsageBudget]())
             }
             let before = state.counter.counted
             let changes = state.counter.take(counters, today: today, now: MonotonicClock.now())
-            return (changes, state.counter.counted &- before, state.counter.wishes(for: counters))
+            return (
+                changes, state.counter.counted &- before, state.counter.wishes(for: counters),
+                state.counter.budgets(for: counters, on: today)
+            )
+        }
+        for budget in budgets {
+            let late = UsageFile.Count(received: session.link.setBudget(budget))
+            guard late.received > 0 else { continue }
+            changes += state.withLock { state in
+                state.counter.take(late, of: budget.name, today: today, now: MonotonicClock.now())
+            }
         }
         for wish in wishes {
             if wish.isHard {

@@ -7,22 +7,6 @@ import Pathwise
 ///
 /// Rates and bytes of paths have the headers of IP and UDP, unless a name says payload.
 struct ProcessStatus: Sendable {
-    /// One path of a session.
-    struct Path: Sendable {
-        var report: PathStatusReport
-        var counters: PathCounters
-        var rates: Rates?
-        /// Nil without a cap.
-        var use: CapUse?
-
-        /// The share of bursts that were sent on it first and were late or lost; nil without any.
-        var lateShare: Double? {
-            let statistics = report.statistics
-            return statistics.outcomes == 0
-                ? nil : Double(statistics.lateOutcomes) / Double(statistics.outcomes)
-        }
-    }
-
     /// A session with one peer.
     struct Peer: Sendable {
         /// The name of the client, or of the server's profile.
@@ -30,20 +14,15 @@ struct ProcessStatus: Sendable {
         /// Its public key.
         var key: String
         var status: SessionStatus
-        var paths: [Path]
+        var paths: [PathRow]
 
-        /// Whether a path can carry data now; one that answered within the last second may.
-        var works: Bool {
-            paths.contains { $0.counters.state == .active || $0.counters.state == .standby }
-                || status.silence < .seconds(1)
-        }
+        var works: Bool { status.health.works }
 
         /// What holds while no path works; nil if one does.
         var trouble: String? {
             guard !works else { return nil }
-            let left = max(.zero, TimeDelta(status.idleTimeout) - TimeDelta(status.silence))
             return "no path works since \(ProcessStatus.seconds(TimeDelta(status.silence))); flows "
-                + "are held for \(ProcessStatus.seconds(left)) more"
+                + "are held for \(ProcessStatus.seconds(TimeDelta(status.health.rest))) more"
         }
 
         /// The share of decisions with an outcome after their deadline.
@@ -123,35 +102,7 @@ struct ProcessStatus: Sendable {
             ("messages_sent", .int(Int64(clamping: statistics.messagesSent))),
             ("messages_received", .int(Int64(clamping: statistics.messagesReceived))),
             ("messages_expired", .int(Int64(clamping: statistics.messagesExpired))),
-            ("paths", .array(peer.paths.map(json))),
-        ])
-    }
-
-    private static func json(_ path: Path) -> JSONValue {
-        let counters = path.counters
-        let traits = path.report.snapshot.traits
-        return .object([
-            ("name", .string(counters.name)),
-            ("state", .string(counters.state.name)),
-            ("local", path.report.local.map { .string($0) } ?? .null),
-            ("remote", .string(path.report.remote)),
-            ("sent_bits_per_second", .optional(path.rates.map { $0.sent * 8 })),
-            ("received_bits_per_second", .optional(path.rates.map { $0.received * 8 })),
-            ("bytes_sent", .int(Int64(clamping: counters.wireBytesSent))),
-            ("bytes_received", .int(Int64(clamping: counters.wireBytesReceived))),
-            ("payload_bytes_sent", .int(Int64(clamping: counters.bytesSent))),
-            ("payload_bytes_received", .int(Int64(clamping: counters.bytesReceived))),
-            ("packets_sent", .int(Int64(clamping: counters.packetsSent))),
-            ("packets_received", .int(Int64(clamping: counters.packetsReceived))),
-            ("packets_lost", .int(Int64(clamping: counters.packetsLost))),
-            ("loss_share", .number(SessionSummary.lossShare(path.report))),
-            ("outcomes", .int(Int64(clamping: path.report.statistics.outcomes))),
-            ("late_outcomes", .int(Int64(clamping: path.report.statistics.lateOutcomes))),
-            ("late_share", .optional(path.lateShare)),
-            ("smoothed_rtt_ms", .number(path.report.snapshot.smoothedRTT.milliseconds)),
-            ("maximum_datagram", .count(path.report.maximumDatagram)),
-            ("price_per_gb", .number(traits.pricePerGB)),
-            ("cap", path.use?.json ?? .null),
+            ("paths", .array(peer.paths.map(\.json))),
         ])
     }
 
@@ -189,29 +140,7 @@ struct ProcessStatus: Sendable {
             + peer.status.policy
         if let late = peer.lateShare { text += ", \(SessionSummary.percent(late)) late" }
         if let trouble = peer.trouble { text += "; \(trouble)" }
-        var table = TextTable([
-            TextTable.Column("path", .left), TextTable.Column("state", .left),
-            TextTable.Column("from", .left), TextTable.Column("to", .left),
-            TextTable.Column("sends"), TextTable.Column("receives"), TextTable.Column("sent"),
-            TextTable.Column("received"), TextTable.Column("RTT"), TextTable.Column("loss"),
-            TextTable.Column("lost"), TextTable.Column("late"), TextTable.Column("price"),
-            TextTable.Column("used", .left),
-        ])
-        for path in peer.paths {
-            let price = path.report.snapshot.traits.pricePerGB
-            table.add([
-                path.counters.name, path.counters.state.name, path.report.local ?? "-",
-                path.report.remote, rate(path.rates?.sent), rate(path.rates?.received),
-                SessionSummary.bytes(path.counters.wireBytesSent),
-                SessionSummary.bytes(path.counters.wireBytesReceived),
-                SessionSummary.milliseconds(path.report.snapshot.smoothedRTT),
-                SessionSummary.percent(SessionSummary.lossShare(path.report)),
-                "\(path.counters.packetsLost)",
-                path.lateShare.map { SessionSummary.percent($0) } ?? "-",
-                price == 0 ? "-" : NumberText.short(price), path.use?.description ?? "-",
-            ])
-        }
-        return text + "\n" + table.text()
+        return text + "\n" + PathRow.table(peer.paths)
     }
 
     private var flowTable: String {
@@ -227,17 +156,13 @@ struct ProcessStatus: Sendable {
             table.add([
                 flow.kind, flow.trafficClass ?? "-", flow.target, flow.client ?? "-",
                 flow.state ?? flow.cap?.description ?? "-",
-                "\(flow.open)", "\(flow.failed)", ProcessStatus.rate(rates?.sent),
-                ProcessStatus.rate(rates?.received), SessionSummary.bytes(flow.bytesSent),
+                "\(flow.open)", "\(flow.failed)", Rates.text(rates?.sent),
+                Rates.text(rates?.received), SessionSummary.bytes(flow.bytesSent),
                 SessionSummary.bytes(flow.bytesReceived),
                 flow.lateShare.map { SessionSummary.percent($0) } ?? "-",
             ])
         }
         return table.text()
-    }
-
-    private static func rate(_ bytesPerSecond: Double?) -> String {
-        bytesPerSecond.map { SessionSummary.rate($0) } ?? "-"
     }
 
     /// A time in whole seconds.

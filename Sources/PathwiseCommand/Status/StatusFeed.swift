@@ -130,19 +130,20 @@ final class StatusFeed: Sendable {
             let status = entry.session.status()
             let counters = entry.session.counters()
             let now = MonotonicClock.now()
-            let paths = status.paths.compactMap { report in
+            func use(_ name: String) -> CapUse? { uses.first { $0.path == name } }
+            var rows = status.paths.compactMap { report in
                 counters.first { $0.path == report.path }.map { counters in
-                    ProcessStatus.Path(
-                        report: report, counters: counters,
-                        rates: rates.rates(
+                    PathRow(
+                        report, counters,
+                        rates.rates(
                             StatusFeed.key(entry.number, counters),
                             sent: counters.wireBytesSent, received: counters.wireBytesReceived,
-                            at: now),
-                        use: uses.first { $0.path == report.name })
+                            at: now), use(report.name))
                 }
             }
+            rows += status.absentPaths.map { PathRow($0, use($0.name)) }
             return ProcessStatus.Peer(
-                name: entry.name, key: entry.session.peerKey.base64, status: status, paths: paths)
+                name: entry.name, key: entry.session.peerKey.base64, status: status, paths: rows)
         }
         let now = MonotonicClock.now()
         return ProcessStatus(

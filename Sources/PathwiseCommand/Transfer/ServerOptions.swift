@@ -66,12 +66,30 @@ struct StateOptions: ParsableArguments {
             "The folder of keys and lists (default: ~/.config/pathwise).", valueName: "folder"))
     var state: String?
 
+    /// The longest path of a folder, so that the files in it stay below the system's limit of 4,096.
+    private static let longest = 3_900
+
+    /// Refuses what cannot be the path of a folder.
+    static func check(_ state: String?) throws(CommandFailure) {
+        guard let state else { return }
+        guard !state.isEmpty else {
+            throw CommandFailure("--state is empty; name a folder", .usage)
+        }
+        guard state.utf8.count <= longest else {
+            throw CommandFailure(
+                "--state has \(state.utf8.count) bytes, and a folder's path at most \(longest); name "
+                    + "a shorter one", .usage)
+        }
+        guard state.split(separator: "/").allSatisfy({ $0.utf8.count <= 255 }) else {
+            throw CommandFailure(
+                "--state: a name in its path has more than 255 bytes; name another folder", .usage)
+        }
+    }
+
     /// - Parameter creates: makes the folder if it does not exist.
     func folder(creates: Bool) throws -> StateFolder {
+        try StateOptions.check(state)
         if let state {
-            guard !state.isEmpty else {
-                throw CommandFailure("--state is empty; name a folder", .usage)
-            }
             return try StateFolder(state, creates: creates)
         }
         return try StateFolder.standard(creates: creates)

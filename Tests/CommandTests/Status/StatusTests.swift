@@ -20,10 +20,14 @@ struct StatusTests {
         let start =
             "start one with 'pathwise forward', 'pathwise serve' or 'pathwise send' "
             + "(in \(runtime.path)/pathwise)"
-        for arguments in [["status"], ["status", "--json"], ["status", "--watch"]] {
+        for arguments in [
+            ["status"], ["status", "--json"], ["status", "--watch"],
+            ["status", "--watch", "--json"],
+        ] {
             let run = try Pathwise(arguments, shell: shell).wait()
             #expect(run.status == 69)
-            #expect(run.output.isEmpty)
+            // Who reads JSON gets the same document with and without a process.
+            #expect(run.output == (arguments.contains("--json") ? "{\"processes\":[]}\n" : ""))
             #expect(
                 run.errorLine
                     == "pathwise: no pathwise process of this user is running; \(start)")

@@ -19,7 +19,8 @@ final class TwoHosts {
     let server: String
     let links: [String]
 
-    init(_ links: [String]) throws {
+    /// - Parameter segments: whether the kernel may count packets that are sent together as one.
+    init(_ links: [String], segments: Bool = true) throws {
         self.links = links
         let number = TwoHosts.made.add(1, ordering: .relaxed).newValue
         client = "pwt\(getpid())a\(number)"
@@ -35,6 +36,12 @@ final class TwoHosts {
                     "ip -n \(host) link set \(device) address \(hardware(index, end)) up",
                     "ip -n \(host) addr add \(address(index, end))/26 dev \(device)",
                 ]
+            }
+        }
+        for index in links.indices where !segments {
+            for end in End.allCases {
+                let (host, device) = interface(index, end)
+                commands.append("ip -n \(host) link set \(device) gso_max_segs 1")
             }
         }
         for command in commands { try #require(Self.shell(command), "\(command)") }
@@ -113,6 +120,20 @@ final class TwoHosts {
             _ = Self.shell("ip netns exec \(client) cat \(counter) >\(file)")
             let digits = text(of: file).filter(\.isNumber)
             return sum + (Int(digits) ?? 0)
+        }
+    }
+
+    /// What a link of the client has carried in both directions, by the kernel's counters, as operators
+    /// count it: without the Ethernet header of 14 bytes.
+    func carried(_ link: String, _ folder: Scratch) -> Int {
+        ["tx", "rx"].reduce(0) { sum, way in
+            func counter(_ name: String) -> Int {
+                let file = folder.file("counter")
+                let place = "/sys/class/net/\(link)/statistics/\(way)_\(name)"
+                _ = Self.shell("ip netns exec \(client) cat \(place) >\(file)")
+                return Int(text(of: file).filter(\.isNumber)) ?? 0
+            }
+            return sum + counter("bytes") - 14 * counter("packets")
         }
     }
 

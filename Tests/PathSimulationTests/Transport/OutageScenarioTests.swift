@@ -37,6 +37,22 @@ import Testing
         #expect(rate >= 38.2 * 0.9, "\(rate)\n\(world.application.history)")
     }
 
+    /// What an outage swallows counts as lost: the sender's count is that of the link.
+    @Test(arguments: ["fdown=3-8", "down=3-8"])
+    func whatAnOutageSwallowsIsLost(outage: String) throws {
+        var world = try Bench.world(["rate=20,rtt=20,\(outage)", "rate=20,rtt=20"])
+        world.application.runsOn = true
+        world.run(for: .seconds(11))
+        let found = world.client.statistics(of: PathID(0))
+        let path = try #require(found)
+        let link = world.links[0].forward.counters
+        let dropped = link.droppedOutage.packets + link.droppedQueue.packets
+        #expect(link.droppedOutage.packets > 20)
+        // Packets with acknowledgements alone are not asked about.
+        let off = abs(Int(path.packetsLost) - dropped)
+        #expect(off <= max(2, dropped / 100), "\(path.packetsLost) of \(dropped)")
+    }
+
     /// The transfer ends while a path is dead: the end does not wait for it.
     @Test(arguments: ["down=1-6", "fdown=1-6", "rdown=1-6"])
     func aTransferFinishesWhileAPathIsDead(outage: String) throws {

@@ -16,7 +16,12 @@ struct StatusCommand: AsyncParsableCommand {
 
             Processes answer on a socket in $XDG_RUNTIME_DIR/pathwise, or in the folder run of the
             state folder, which only this user and root can open. With --json it prints an object
-            with all processes (docs/formats.md). If no process runs, the exit code is 69.
+            with all processes (docs/formats.md), also if there is none. If no process runs, the exit
+            code is 69.
+
+            A path that is wanted and does not exist is shown too: it is 'down' (its interface is
+            missing, down, or without carrier or address) or 'capped' (it was removed because its
+            cap is used up), with the reason.
 
             Examples:
               pathwise status
@@ -43,6 +48,7 @@ struct StatusCommand: AsyncParsableCommand {
     func run() async throws {
         StandardStreams.ignoreBrokenPipes()
         try Console.standardOutput.checkIsOpen()
+        try StateOptions.check(state)
         guard let folder = StatusFolder.path(state: state) else {
             throw CommandFailure(
                 "neither XDG_RUNTIME_DIR nor HOME names a folder; set one, or give --state DIR",
@@ -79,9 +85,12 @@ struct StatusCommand: AsyncParsableCommand {
 
     /// One line with one object.
     private func json(_ folder: String) throws -> String {
-        let objects = try answers(.json, folder).map {
-            String(decoding: $0.dropLast(), as: UTF8.self)
-        }
+        StatusCommand.document(try answers(.json, folder))
+    }
+
+    /// - Parameter answers: of the processes, each an object and the end of its line.
+    private static func document(_ answers: [[UInt8]]) -> String {
+        let objects = answers.map { String(decoding: $0.dropLast(), as: UTF8.self) }
         return "{\"processes\":[\(objects.joined(separator: ","))]}\n"
     }
 
@@ -104,6 +113,9 @@ struct StatusCommand: AsyncParsableCommand {
             try Console.standardError.write(CommandFailure(problem).line)
         }
         guard !answers.isEmpty else {
+            if request == .json {
+                try Console.standardOutput.write(StatusCommand.document([]))
+            }
             let what = name.map { "no running pathwise process is '\($0)'" }
             throw CommandFailure(
                 "\(what ?? "no pathwise process of this user is running"); start one with "
