@@ -14,6 +14,10 @@ public enum StateError: Error, Sendable {
     /// A line of a file is wrong; the text says what to write.
     case malformed(file: String, line: Int, String)
     case file(FileError)
+    /// The file is not there.
+    case missing(String)
+    /// The file is a folder, a pipe or a device.
+    case notRegular(String)
     case crypto(CryptoError)
     /// A text is no token that can be used; the text says why.
     case token(String)
@@ -46,6 +50,9 @@ extension StateError: CustomStringConvertible {
         case .malformed(let file, let line, let text):
             "\(EscapedText(file)), line \(line): \(text)"
         case .file(let error): "\(error)"
+        case .missing(let path): "\(EscapedText(path)) is missing; put it back"
+        case .notRegular(let path):
+            "\(EscapedText(path)) is not a regular file; move it away, and put the file back"
         case .crypto(let error): "\(error)"
         case .token(let problem): problem
         case .tokenExpired:

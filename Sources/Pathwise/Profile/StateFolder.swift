@@ -65,7 +65,8 @@ public struct StateFolder: Sendable {
 
     /// The content of a file; nil if there is none.
     ///
-    /// - Throws: `file` if it cannot be read, `malformed` if it is far too large.
+    /// - Throws: `file` if it cannot be read, `notRegular` if it is none, `malformed` if it is far too
+    ///   large.
     public func read(_ name: String) throws(StateError) -> [UInt8]? {
         // `O_NONBLOCK`, so that a pipe of that name is refused instead of waited for.
         let descriptor = open(file(name), O_RDONLY | O_CLOEXEC | O_NONBLOCK)
@@ -74,6 +75,10 @@ public struct StateFolder: Sendable {
             throw .file(FileError(.open, file(name)))
         }
         defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw .notRegular(file(name))
+        }
         var content: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 65_536)
         while true {

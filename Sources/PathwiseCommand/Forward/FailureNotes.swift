@@ -3,59 +3,91 @@ import PathReport
 import PathTelemetry
 import Synchronization
 
-/// Decides which failed flows a log names: one of each kind and client a minute, however many fail.
+/// Decides which failures a log names: five of each kind and client a minute, each about another
+/// target; the others are counted, and the count follows when the minute is over.
 ///
 /// *Any thread.*
 final class FailureNotes: Sendable {
-    /// The time between two lines of a kind.
+    /// The time that begins with the first line of a kind.
     static let interval = TimeDelta.seconds(60)
+    /// The most lines of a kind within that time.
+    static let limit = 5
 
-    private struct Kind: Hashable {
-        let client: String
-        let code: ForwardResult.Code
+    /// What failed, how, and whose it was.
+    struct Kind: Hashable, Sendable {
+        /// Empty where there are no clients.
+        var client = ""
+        /// The word for it in JSON.
+        var code: String
     }
+
+    /// Failures that were not named.
+    struct Rest: Equatable, Sendable {
+        var kind: Kind
+        var count: Int
+    }
+
     private struct Entry {
-        var saidAt: Instant
+        let began: Instant
+        var targets: Set<String> = []
         var unsaid = 0
     }
     private let entries = Mutex<[Kind: Entry]>([:])
 
-    /// Counts a failure.
+    /// Counts a failure; returns whether it is to be named.
     ///
     /// - Parameters:
-    ///   - code: how it failed.
-    ///   - client: whose flow it was; empty where there are no clients.
+    ///   - kind: of the failure.
+    ///   - target: what it is about; the same one is named once.
     ///   - now: the time.
-    /// - Returns: how many of its kind were not named since the line before; nil if this one is not
-    ///   named either.
-    func note(_ code: ForwardResult.Code, of client: String = "", now: Instant) -> Int? {
+    func note(_ kind: Kind, _ target: String, now: Instant) -> Bool {
         entries.withLock { entries in
-            let kind = Kind(client: client, code: code)
-            if var entry = entries[kind], now - entry.saidAt < FailureNotes.interval {
-                entry.unsaid += 1
-                entries[kind] = entry
-                return nil
-            }
-            return entries.updateValue(Entry(saidAt: now), forKey: kind)?.unsaid ?? 0
+            var entry = entries[kind] ?? Entry(began: now)
+            let isNamed =
+                entry.targets.count < FailureNotes.limit && entry.targets.insert(target).inserted
+            if !isNamed { entry.unsaid += 1 }
+            entries[kind] = entry
+            return isNamed
         }
+    }
+
+    /// The kinds whose time is over, and that had more failures than were named; call it some times
+    /// a minute.
+    func rest(now: Instant) -> [Rest] {
+        entries.withLock { entries in
+            let over = entries.filter { now - $0.value.began >= FailureNotes.interval }
+            for kind in over.keys { entries[kind] = nil }
+            return over.filter { $0.value.unsaid > 0 }
+                .map { Rest(kind: $0.key, count: $0.value.unsaid) }
+                .sorted { ($0.kind.client, $0.kind.code) < ($1.kind.client, $1.kind.code) }
+        }
+    }
+}
+
+extension FailureNotes.Rest {
+    /// The members of its object in a log.
+    var members: [(key: String, value: JSONValue)] {
+        [("code", .string(kind.code)), ("count", .count(count))]
+    }
+
+    /// Its line in a log.
+    ///
+    /// - Parameter what: failed, in the singular.
+    func text(_ what: String) -> String {
+        "\(NumberText.counted(count, "more \(what)")) failed within the last minute (\(kind.code))"
     }
 }
 
 extension FlowFailure {
     /// The members of its object in a log.
-    ///
-    /// - Parameter unsaid: failures of its kind that were not named before it.
-    func members(unsaid: Int) -> [(key: String, value: JSONValue)] {
+    var members: [(key: String, value: JSONValue)] {
         [
             ("kind", .string(kind.rawValue)), ("source", .string(source)),
             ("target", .string(target)), ("code", .string(result.code.name)),
-            ("reason", .string(result.reason)), ("unsaid", .count(unsaid)),
+            ("reason", .string(result.reason)),
         ]
     }
 
     /// Its line in a log.
-    func text(unsaid: Int) -> String {
-        let more = unsaid == 0 ? "" : " (and \(unsaid) more of this kind since the last such line)"
-        return "\(kind.rawValue): no flow to \(target): \(result.reason)\(more)"
-    }
+    var text: String { "\(kind.rawValue): no flow to \(target): \(result.reason)" }
 }

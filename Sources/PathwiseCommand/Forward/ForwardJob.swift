@@ -13,6 +13,7 @@ struct ForwardJob {
     private let meter: UsageMeter?
     private let log: ForwardLog
     private let feed: StatusFeed
+    private let failures = FailureNotes()
 
     /// What every session is made from.
     private struct Setup: Sendable {
@@ -74,12 +75,11 @@ struct ForwardJob {
             connection: connection,
             // Last of all, because it makes a file.
             recorder: nil, meter: meter)
-        let failures = FailureNotes()
-        forwarder = try Forwarder(specs) { failure in
-            let now = MonotonicClock.now()
-            guard let unsaid = failures.note(failure.result.code, now: now) else { return }
+        forwarder = try Forwarder(specs) { [failures] failure in
+            let kind = FailureNotes.Kind(code: failure.result.code.name)
+            guard failures.note(kind, failure.target, now: MonotonicClock.now()) else { return }
             // The thread of the flow must not wait for the log's reader.
-            Task { log.failed(failure, unsaid: unsaid) }
+            Task { log.failed(failure) }
         }
         feed = StatusFeed(command: "forward", name: command.server.server)
     }
@@ -139,7 +139,9 @@ struct ForwardJob {
         let reporting = Task { [log] in
             for await status in persistent.changes { log.changed(status) }
         }
+        let counting = Task { [log, failures] in await log.follow(failures) }
         for await session in persistent.sessions { await use(session) }
+        counting.cancel()
         forwarder.close()
         await meter?.close()
         await reporting.value

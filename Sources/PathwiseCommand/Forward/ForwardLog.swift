@@ -1,4 +1,5 @@
 import PathForward
+import PathNetwork
 import PathReport
 import PathTelemetry
 import Pathwise
@@ -43,16 +44,33 @@ struct ForwardLog: Sendable {
             [
                 ("server_key", .string(session.peerKey.base64)),
                 ("paths", .array(paths.map { .string($0) })),
+                (
+                    "absent",
+                    .array(
+                        status.absentPaths.map {
+                            .object([("name", .string($0.name)), ("reason", .string($0.reason))])
+                        })
+                ),
                 ("policy", .string(status.policy)),
             ],
             text: "connected over \(NumberText.counted(paths.count, "path")) "
-                + "(\(paths.joined(separator: ", "))), policy \(status.policy)")
+                + "(\(paths.joined(separator: ", "))), policy \(status.policy)"
+                + status.absentPaths.map { "; not over \($0.name): \($0.reason)" }.joined())
     }
 
     /// A flow that failed.
-    func failed(_ failure: FlowFailure, unsaid: Int) {
-        lines.write(
-            "flow_failed", failure.members(unsaid: unsaid), text: failure.text(unsaid: unsaid))
+    func failed(_ failure: FlowFailure) {
+        lines.write("flow_failed", failure.members, text: failure.text)
+    }
+
+    /// Counts the flows that failed and were not named, until the task is cancelled.
+    func follow(_ failures: FailureNotes) async {
+        while !Task.isCancelled {
+            for rest in failures.rest(now: MonotonicClock.now()) {
+                lines.write("flows_failed", rest.members, text: rest.text("flow"))
+            }
+            try? await Task.sleep(for: .seconds(1))
+        }
     }
 
     /// The cap of a path was nearly reached, was reached or is counted again from zero.
@@ -73,26 +91,25 @@ struct ForwardLog: Sendable {
 
     /// Reports when no path works any more, and when one works again, until the task is cancelled.
     func followPaths(of session: Session) async {
-        var outage: Duration?
+        var watch = OutageWatch()
         while !Task.isCancelled {
-            let status = session.status()
-            let works = status.paths.contains {
-                $0.snapshot.state == .active || $0.snapshot.state == .standby
-            }
-            if works, let lasted = outage {
-                let seconds = TimeDelta(status.elapsed - lasted).seconds
-                lines.write(
-                    "works", [("seconds", .number(seconds))],
-                    text: "a path works again after \(NumberText.fixed(seconds, 1)) s")
-                outage = nil
-            } else if !works, outage == nil, status.silence >= .seconds(1) {
-                outage = status.elapsed - status.silence
-                let rest = TimeDelta(status.idleTimeout - status.silence).seconds
-                lines.write(
-                    "no_path", [("held_seconds", .number(rest))],
-                    text: "no path works; flows are held for \(NumberText.fixed(rest, 0)) s")
-            }
+            if let change = watch.look(session.health()) { report(change) }
             try? await Task.sleep(for: .milliseconds(250))
+        }
+    }
+
+    private func report(_ change: OutageWatch.Change) {
+        switch change {
+        case .began(let rest):
+            let rest = TimeDelta(rest).seconds
+            lines.write(
+                change.event, [("held_seconds", .number(rest))],
+                text: "no path works; flows are held for \(NumberText.fixed(rest, 0)) s")
+        case .ended(let time):
+            let seconds = TimeDelta(time).seconds
+            lines.write(
+                change.event, [("seconds", .number(seconds))],
+                text: "a path works again after \(NumberText.fixed(seconds, 1)) s")
         }
     }
 

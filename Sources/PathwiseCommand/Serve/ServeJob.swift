@@ -3,7 +3,6 @@ import PathForward
 import PathNetwork
 import PathTransport
 import Pathwise
-import Synchronization
 
 /// One run of `serve`: it serves every client until it is interrupted.
 struct ServeJob {
@@ -18,7 +17,7 @@ struct ServeJob {
     private let log: ServeLog
     private let sessions = SessionTable()
     private let allowances: AllowanceTable
-    private let failures = FailureNotes()
+    private let failures: FailureNotes
     /// Serves the sockets of all forwards.
     private let loop: FlowLoop
     private let status: ServeStatus
@@ -42,10 +41,19 @@ struct ServeJob {
         let recorder = try ConnectionArgument.recorder(command.record)
         let loop = try FlowLoop()
         defer { loop.stop() }
+        let log = ServeLog(json: command.format.json)
+        let failures = FailureNotes()
         let server = try Server(
-            setup.configuration, listen: setup.addresses, model: .untrained, recorder: recorder)
+            setup.configuration, listen: setup.addresses, model: .untrained, recorder: recorder,
+            onRefusal: { [admission = setup.admission] client in
+                let kind = FailureNotes.Kind(code: "refused")
+                guard failures.note(kind, client.remote.host, now: MonotonicClock.now())
+                else { return }
+                // The server's thread must not wait for the log's reader.
+                Task { log.refused(client, admission.refusal(of: client.key)) }
+            })
         let job = ServeJob(
-            setup: setup, server: server, log: ServeLog(json: command.format.json), loop: loop)
+            setup: setup, server: server, log: log, loop: loop, failures: failures)
         do {
             try job.greet()
         } catch {
@@ -64,8 +72,11 @@ struct ServeJob {
         if let signal = Interruption.signal { throw CommandFailure.interrupted(by: signal) }
     }
 
-    private init(setup: ServeSetup, server: Server, log: ServeLog, loop: FlowLoop) {
+    private init(
+        setup: ServeSetup, server: Server, log: ServeLog, loop: FlowLoop, failures: FailureNotes
+    ) {
         self.loop = loop
+        self.failures = failures
         allowances = AllowanceTable(state: setup.state.folder.path)
         status = ServeStatus(state: setup.state.folder.path)
         self.setup = setup
@@ -134,7 +145,7 @@ struct ServeJob {
 
     private func serve(_ session: Session, of client: ServedClient) async {
         let earlier = sessions.all(of: client.key)
-        for old in sessions.add(session, limit: ServeJob.sessionsOfClient) {
+        for old in sessions.add(session, of: client.name, limit: ServeJob.sessionsOfClient) {
             Task { await old.close() }
         }
         defer { sessions.remove(session) }
@@ -152,11 +163,11 @@ struct ServeJob {
             session, on: loop, rules: client.rules.completed(by: setup.rules),
             allowance: allowance(of: client),
             onFailure: { [log, failures] failure in
-                let now = MonotonicClock.now()
-                guard let unsaid = failures.note(failure.result.code, of: client.name, now: now)
-                else { return }
+                let kind = FailureNotes.Kind(
+                    client: client.name, code: failure.result.code.name)
+                guard failures.note(kind, failure.target, now: MonotonicClock.now()) else { return }
                 // The thread of the flow must not wait for the log's reader.
-                Task { log.failed(failure, of: client, unsaid: unsaid) }
+                Task { log.failed(failure, of: client) }
             })
         let shown = status.add(
             session, client.name, forwards, use: { [allowances] in allowances.use(of: client.key) })
@@ -212,8 +223,8 @@ struct ServeJob {
 
     // MARK: files
 
-    /// Takes changes of the files until the task is cancelled, counts bytes of clients with caps, and
-    /// lets tokens expire.
+    /// Takes changes of the files until the task is cancelled, counts bytes of clients with caps,
+    /// reports outages, and lets tokens expire.
     private func watchFiles() async {
         let files = [ClientsFile.fileName, PendingTokens.fileName].map(setup.state.folder.file)
         var watch = FileWatch(files, requests: HangUp.requests)
@@ -224,6 +235,8 @@ struct ServeJob {
             case .nothing: if setup.admission.dropExpired(now: InviteText.now()) { allow() }
             }
             for (client, change) in allowances.count() { log.cap(change, of: client) }
+            for rest in failures.rest(now: MonotonicClock.now()) { log.rest(rest) }
+            for (client, key, change) in sessions.outages() { log.outage(change, of: client, key) }
             try? await Task.sleep(for: ServeJob.watchInterval)
         }
     }
@@ -244,28 +257,5 @@ struct ServeJob {
         for problem in problems.prefix(ServeJob.problemLimit) { log.problem(problem) }
         let rest = problems.count - ServeJob.problemLimit
         if rest > 0 { log.problem("\(rest) more lines of these files have mistakes") }
-    }
-}
-
-/// The running sessions of each client, oldest first.
-final class SessionTable: Sendable {
-    private let sessions = Mutex<[PublicKey: [Session]]>([:])
-
-    /// Adds a session; returns those of its client that are more than `limit`.
-    func add(_ session: Session, limit: Int) -> [Session] {
-        sessions.withLock { sessions in
-            let all = sessions[session.peerKey, default: []] + [session]
-            sessions[session.peerKey] = all.suffix(limit)
-            return Array(all.dropLast(limit))
-        }
-    }
-
-    func all(of client: PublicKey) -> [Session] { sessions.withLock { $0[client] ?? [] } }
-
-    func remove(_ session: Session) {
-        sessions.withLock { sessions in
-            sessions[session.peerKey]?.removeAll { $0 === session }
-            if sessions[session.peerKey]?.isEmpty == true { sessions[session.peerKey] = nil }
-        }
     }
 }

@@ -54,11 +54,49 @@ struct ServeLog: Sendable {
             text: "enrolled with a token from \(remote)")
     }
 
+    /// No path to a client works any more, or one works again.
+    func outage(_ change: OutageWatch.Change, of name: String, _ key: PublicKey) {
+        switch change {
+        case .began(let rest):
+            let rest = TimeDelta(rest).seconds
+            write(
+                name, key, change.event, [("held_seconds", .number(rest))],
+                text: "no path to it works; its flows are held for \(NumberText.fixed(rest, 0)) s")
+        case .ended(let time):
+            let seconds = TimeDelta(time).seconds
+            write(
+                name, key, change.event, [("seconds", .number(seconds))],
+                text: "a path works again after \(NumberText.fixed(seconds, 1)) s")
+        }
+    }
+
     /// A flow of a client that failed.
-    func failed(_ failure: FlowFailure, of client: ServedClient, unsaid: Int) {
+    func failed(_ failure: FlowFailure, of client: ServedClient) {
+        write(client.name, client.key, "flow_failed", failure.members, text: failure.text)
+    }
+
+    /// Flows of a client that failed and were not named, or connections that were refused.
+    func rest(_ rest: FailureNotes.Rest) {
+        guard !rest.kind.client.isEmpty else {
+            return write(
+                "more_refused", [("count", .count(rest.count))],
+                text:
+                    "\(NumberText.counted(rest.count, "more connection")) refused within the last "
+                    + "minute")
+        }
         write(
-            client.name, client.key, "flow_failed", failure.members(unsaid: unsaid),
-            text: failure.text(unsaid: unsaid))
+            "flows_failed", [("client", .string(rest.kind.client))] + rest.members,
+            text: "\(rest.kind.client)  \(rest.text("flow"))")
+    }
+
+    /// Somebody whose key may not connect.
+    func refused(_ client: RefusedClient, _ reason: String) {
+        write(
+            "refused",
+            [
+                ("remote", .string("\(client.remote)")), ("client_key", .string(client.key.base64)),
+                ("reason", .string(reason)),
+            ], text: "connection from \(client.remote) refused: \(reason)")
     }
 
     /// The cap of a client was nearly reached, was reached or is counted again from zero.

@@ -149,7 +149,8 @@ extension ExitStatus {
 
     init(_ error: StateError) {
         switch error {
-        case .noHome, .exposed, .foreign, .malformed: self = .configuration
+        case .noHome, .exposed, .foreign, .malformed, .notRegular: self = .configuration
+        case .missing: self = .noInput
         case .inUse: self = .unavailable
         case .file(let error): self = ExitStatus(error)
         case .crypto(let error): self = ExitStatus(error)

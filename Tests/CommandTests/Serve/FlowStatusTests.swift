@@ -115,17 +115,49 @@ struct FlowStatusTests {
         _ = client.wait()
     }
 
-    @Test func oneLineAMinute() {
+    /// Five targets of a kind are named in a minute; the others, and repetitions, are counted when it
+    /// is over.
+    @Test func fiveTargetsAMinute() {
         let notes = FailureNotes()
         func at(_ seconds: Int64) -> Instant { .zero + .seconds(seconds) }
-        #expect(notes.note(.refused, now: at(0)) == 0)
-        #expect(notes.note(.refused, now: at(1)) == nil)
-        #expect(notes.note(.denied, now: at(1)) == 0, "another reason")
-        #expect(notes.note(.refused, of: "van", now: at(1)) == 0, "another client")
-        #expect(notes.note(.refused, now: at(59)) == nil)
-        #expect(notes.note(.refused, now: at(60)) == 2)
-        #expect(notes.note(.refused, now: at(119)) == nil)
-        #expect(notes.note(.refused, now: at(1000)) == 1)
+        let refused = FailureNotes.Kind(code: "refused")
+        let ofVan = FailureNotes.Kind(client: "van", code: "refused")
+        for target in 1...5 {
+            #expect(notes.note(refused, "t\(target)", now: at(0)))
+            #expect(!notes.note(refused, "t\(target)", now: at(1)), "named twice")
+        }
+        #expect(!notes.note(refused, "t6", now: at(2)))
+        #expect(notes.note(FailureNotes.Kind(code: "denied"), "t1", now: at(2)), "another reason")
+        #expect(notes.note(ofVan, "t1", now: at(30)), "another client")
+        #expect(!notes.note(ofVan, "t1", now: at(31)))
+        #expect(notes.rest(now: at(59)).isEmpty)
+        #expect(notes.rest(now: at(60)) == [FailureNotes.Rest(kind: refused, count: 6)])
+        #expect(notes.rest(now: at(61)).isEmpty, "told twice")
+        #expect(notes.note(refused, "t6", now: at(61)), "another minute")
+        #expect(notes.rest(now: at(90)) == [FailureNotes.Rest(kind: ofVan, count: 1)])
+        #expect(notes.rest(now: at(1000)).isEmpty, "all were named")
+    }
+
+    /// Programs that try several targets find each of them in the logs of both sides.
+    @Test func severalTargetsAreNamed() throws {
+        let server = try RunningServer.joined()
+        let ports = try (0..<3).map { _ in try freePort() }
+        let client = try Pathwise(
+            ["forward", "--state", server.folder.file("van")]
+                + ports.map { "tcp:0=127.0.0.1:\($0)" })
+        defer { kill(client.process, SIGKILL) }
+        #expect(eventually { client.output.contains("connected over") })
+        for target in ports {
+            let local = try port(of: "tcp", in: client.output, target: "127.0.0.1:\(target)")
+            for _ in 0..<2 { _ = try PlainConnection(to: local).drain(for: 5) }
+        }
+        for target in ports {
+            let text = "tcp: no flow to 127.0.0.1:\(target): "
+            #expect(eventually { client.output.contains(text) && server.log.contains(text) })
+            for log in [client.output, server.log] {
+                #expect(log.split(separator: "\n").count { $0.contains(text) } == 1, "\(log)")
+            }
+        }
     }
 
     /// A path with a hard cap carries nothing any more, and the log says so in time; the server

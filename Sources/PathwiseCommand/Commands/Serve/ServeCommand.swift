@@ -10,7 +10,8 @@ struct ServeCommand: AsyncParsableCommand {
             'clients' in the folder has a line for each client, with its name and key and what it
             may do; the running server takes changes of it at once, and on SIGHUP. A client whose
             line is removed is cut off; one whose line has changed has to connect again. A line with
-            a mistake admits nobody, the log says what to correct, and the other lines count.
+            a mistake admits nobody, the log says what to correct, and the other lines count. An
+            emptied file cuts all off; a missing one changes nothing, and the log says so.
 
             It listens on port \(ServeSetup.port), by UDP, on all addresses. That port needs no
             privileges, is below those that the system gives to other programs, and is the one of
@@ -28,7 +29,8 @@ struct ServeCommand: AsyncParsableCommand {
             its connections live through an outage; the lower time of both sides counts.
 
             The log has a line for each event: clients that join and leave, with totals, items
-            that were stored, flows that failed (one a minute for each client and reason), caps of
+            that were stored, flows that failed (five targets a minute for each client and reason,
+            then a count), connections that were refused, clients to which no path works, caps of
             clients, and problems. The exit code is 130 and 143 after Ctrl-C and SIGTERM.
 
             Policies, for --policy: see 'pathwise send --help'.
@@ -110,7 +112,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "How long the first token is good, 1s to 90 days.", valueName: "time"))
+            "How long the first token is good, \(InviteText.lifetimes).", valueName: "time"))
     var tokenLifetime = "24h"
 
     @OptionGroup var format: LogOptions

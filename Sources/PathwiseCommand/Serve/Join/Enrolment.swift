@@ -104,7 +104,7 @@ enum Enrolment {
                 guard result.code == .ok else {
                     throw CommandFailure(
                         result.text.isEmpty ? "the server refused the token" : result.text,
-                        result.code == .denied ? .noPermission : .unavailable)
+                        result.code == .denied ? .noPermission : .temporary)
                 }
                 return result.text
             }

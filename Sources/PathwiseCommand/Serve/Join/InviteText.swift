@@ -51,13 +51,21 @@ enum InviteText {
         return PlainName.allows(name) ? name : fallback
     }
 
-    /// How long a token is good, from `--token-lifetime`.
+    /// The bounds of `--token-lifetime`, for help and errors.
+    static let lifetimes = "1s to 90d"
+
+    /// How long a token is good, from `--token-lifetime`, seconds.
     static func lifetime(_ text: String) throws -> UInt64 {
         do throws(SyntaxProblem) {
-            let time = try TimeDelta(argument: text)
-            guard time >= .seconds(1), time <= .seconds(90 * 86_400) else {
-                throw SyntaxProblem("give 1s to 2160h (90 days)")
+            let problem = SyntaxProblem("give \(lifetimes), as 30min, 24h or 7d")
+            if text.hasSuffix("d") {
+                guard let days = ArgumentText.number(String(text.dropLast())),
+                    case let seconds = days * 86_400, seconds >= 1, days <= 90
+                else { throw problem }
+                return UInt64(seconds)
             }
+            let time = try TimeDelta(argument: text)
+            guard time >= .seconds(1), time <= .seconds(90 * 86_400) else { throw problem }
             return UInt64(time.seconds)
         } catch {
             throw CommandFailure("--token-lifetime '\(text)': \(error)", .usage)

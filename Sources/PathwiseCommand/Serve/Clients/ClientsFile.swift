@@ -37,6 +37,8 @@ struct ServedClient: Sendable {
 /// docs/formats.md, "State folder".
 struct ClientsFile {
     static let fileName = "clients"
+    /// What the file had before it named nobody any more.
+    static let lastName = "clients.last"
     /// The first content of the file.
     static let template = """
         # The clients of this server, one a line: NAME PUBLIC-KEY, then what differs for it:
@@ -60,11 +62,13 @@ struct ClientsFile {
     private var names: Set<String> = []
     private var keys: Set<PublicKey> = []
 
-    /// Reads the file; without one there are no clients.
+    /// Reads the file.
     ///
-    /// - Throws: `StateError` if it cannot be read, or is far too large.
+    /// - Throws: `StateError` if it is missing, cannot be read, or is far too large.
     init(_ folder: StateFolder) throws(StateError) {
-        let content = try folder.read(ClientsFile.fileName) ?? Array(ClientsFile.template.utf8)
+        guard let content = try folder.read(ClientsFile.fileName) else {
+            throw .missing(folder.file(ClientsFile.fileName))
+        }
         self.init(content, file: folder.file(ClientsFile.fileName))
     }
 
@@ -161,8 +165,8 @@ struct ClientsFile {
         }
     }
 
-    /// The file with one more client, whose name is changed if it is taken.
-    func adding(_ key: PublicKey, name wanted: String) -> (content: [UInt8], name: String) {
+    /// A name for one more client: the wanted one, or one with a number if it is taken.
+    func freeName(_ wanted: String) -> String {
         var name = wanted
         var number = 2
         while names.contains(name) {
@@ -170,6 +174,12 @@ struct ClientsFile {
             name = wanted.prefix(32 - suffix.count) + suffix
             number += 1
         }
+        return name
+    }
+
+    /// The file with one more client, whose name is changed if it is taken.
+    func adding(_ key: PublicKey, name wanted: String) -> (content: [UInt8], name: String) {
+        let name = freeName(wanted)
         var content = content
         if let last = content.last, last != UInt8(ascii: "\n") { content.append(10) }
         content += Array("\(name) \(key.base64)\n".utf8)

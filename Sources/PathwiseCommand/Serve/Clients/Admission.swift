@@ -26,7 +26,13 @@ final class Admission: Sendable {
         var new: Set<PublicKey> = []
         /// Used tokens whose clients wait for the answer; the file does not have them any more.
         var answering: Set<PublicKey> = []
+        /// Tokens that were good and are not any more, and why; for the log.
+        var spent: [PublicKey: String] = [:]
+        /// Whether the file of clients could not be read the last time.
+        var isUnread = false
     }
+    /// The most tokens whose end is remembered.
+    private static let spentLimit = 1000
 
     private let state: Mutex<State>
     private let folder: StateFolder
@@ -55,18 +61,23 @@ final class Admission: Sendable {
 
     /// Reads both files again.
     ///
-    /// A line with a mistake admits nobody, and the others count. A file that cannot be read at all
-    /// changes nothing.
+    /// A line with a mistake admits nobody, and the others count. A file that is missing or cannot be
+    /// read changes nothing, as nobody can have meant that; one that names no client cuts all off.
     /// - Parameter repeats: whether problems are reported that were reported before.
     func reload(repeats: Bool = false) -> Change {
         var change = Change()
         var problems: [String] = []
+        var lost: String?
         do throws(StateError) {
             let file = try ClientsFile(folder)
             problems += file.problems.map { "\($0); this line admits nobody" }
-            change.isNew = take(file)
+            let (isNew, former) = take(file)
+            change.isNew = isNew
+            if let former { lost = keep(former) }
         } catch {
-            problems.append("\(error); the clients stay as they were")
+            state.withLock { $0.isUnread = true }
+            problems.append(
+                "\(error); until then the clients stay as they were, and nobody can join")
         }
         do throws(StateError) {
             let tokens = try PendingTokens(folder)
@@ -84,27 +95,55 @@ final class Admission: Sendable {
             state.problems = problems
             return problems.filter { !known.contains($0) }
         }
+        if let lost { change.problems.append(lost) }
         return change
     }
 
-    /// Returns whether the file says something else than before.
+    /// Keeps the content of a file that names nobody any more; returns what the log should say.
+    private func keep(_ former: ClientsFile) -> String {
+        let names = former.clients.map(\.name)
+        let list =
+            names.prefix(10).joined(separator: ", ") + (names.count > 10 ? " and others" : "")
+        let file = folder.file(ClientsFile.fileName)
+        let text = "\(file) names no client any more, so all are cut off (\(list))"
+        do throws(StateError) {
+            try folder.write(former.content, to: ClientsFile.lastName)
+            return "\(text); to admit them again: cp \(folder.file(ClientsFile.lastName)) \(file)"
+        } catch {
+            return "\(text); to admit them again, write their lines; the former ones are not kept, "
+                + "as \(error)"
+        }
+    }
+
+    /// Returns whether the file says something else than before, and what it said if it names nobody
+    /// any more.
     @discardableResult
-    private func take(_ file: ClientsFile) -> Bool {
+    private func take(_ file: ClientsFile) -> (isNew: Bool, former: ClientsFile?) {
         state.withLock { state in
-            let isNew = state.content != file.content
+            let isNew = state.content != file.content || state.isUnread
+            state.isUnread = false
             let former = state.clients
+            let content = state.content
             state.content = file.content
             state.clients = Dictionary(
                 file.clients.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
             for client in former.values where state.clients[client.key]?.words != client.words {
                 state.changed.insert(client.key)
             }
-            return isNew
+            let isEmptied = file.clients.isEmpty && !former.isEmpty
+            return (
+                isNew,
+                isEmptied ? ClientsFile(content, file: folder.file(ClientsFile.fileName)) : nil
+            )
         }
     }
 
     private func take(_ tokens: PendingTokens) {
         state.withLock { state in
+            let left = Set(tokens.entries.map(\.key))
+            for key in state.tokens.keys where !left.contains(key) {
+                Admission.remember(key, "its token was used or withdrawn", &state)
+            }
             state.tokens = Dictionary(
                 tokens.entries.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
         }
@@ -139,8 +178,24 @@ final class Admission: Sendable {
     func dropExpired(now: UInt64) -> Bool {
         state.withLock { state in
             let count = state.tokens.count
+            for (key, token) in state.tokens where token.expires <= now {
+                Admission.remember(key, "its token has expired", &state)
+            }
             state.tokens = state.tokens.filter { $0.value.expires > now }
             return state.tokens.count < count
+        }
+    }
+
+    private static func remember(_ key: PublicKey, _ end: String, _ state: inout State) {
+        if state.spent.count >= spentLimit { state.spent.removeAll() }
+        state.spent[key] = end
+    }
+
+    /// Why a key may not connect, as a log says it.
+    func refusal(of key: PublicKey) -> String {
+        state.withLock { state in
+            if state.clients[key] != nil { return "its pre-shared key is not the one of its line" }
+            return state.spent[key] ?? "its key is not in the file of clients"
         }
     }
 
