@@ -5,7 +5,7 @@ import Testing
 
 /// What is left of a hard cap, by counters of a connection.
 struct PathBudgetTests {
-    private func at(_ milliseconds: Int64) -> Instant { .zero + .milliseconds(milliseconds + 1) }
+    private func at(_ milliseconds: Int64) -> Instant { .zero + .milliseconds(milliseconds + 1_000) }
 
     @Test func bothDirectionsAreSpent() {
         var budget = PathBudget(left: 1_000, path: PathID(1), counted: 500)
@@ -35,6 +35,7 @@ struct PathBudgetTests {
         #expect(!PathBudget(left: 20_001, path: PathID(1), counted: 80_000, after: budget).isSpent)
         // It ends with the stream of data.
         budget.measure(carried(80_000), roundTrip: .milliseconds(10), now: at(40))
+        budget.measure(carried(80_000), roundTrip: .milliseconds(10), now: at(50))
         #expect(budget.underWay == 0)
     }
 

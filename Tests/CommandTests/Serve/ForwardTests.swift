@@ -60,8 +60,8 @@ struct ForwardTests {
         (["tcp:1,deadline=1s"], 64, "deadline= is for datagrams, and tcp: carries connections"),
         (["tcp:1", "http:2", "--deadline", "1s"], 64, "--deadline: deadline= is for datagrams"),
         (["tcp:1", "--ordered", "20ms"], 64, "--ordered: ordered= is for datagrams, and tcp:"),
-        (["udp:1", "--class", "media"], 64, "--class: class= orders connections, and datagrams"),
-        (["udp:1,class=media"], 64, "class= orders connections"),
+        (["udp:1", "--class", "media"], 64, "no server is known"),
+        (["udp:1,class=urgent"], 64, "class=interactive"),
         (["udp:1", "tcp:2", "--class", "media", "--deadline", "1s"], 64, "no server is known"),
     ])
     func wrongInputIsOneLine(arguments: [String], status: Int32, text: String) throws {

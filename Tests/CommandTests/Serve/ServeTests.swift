@@ -340,7 +340,7 @@ struct ServeTests {
         (["serve", "--listen", "x"], "--listen 'x': "),
         (["serve", "--hold", "1d"], "--hold '1d': "),
         (["serve", "--hold", "2h"], "--hold '2h' is out of range; give 500ms to 1h"),
-        (["serve", "--token-lifetime", "0s"], "--token-lifetime '0s': give 1s to 2160h (90 days)"),
+        (["serve", "--token-lifetime", "0s"], "--token-lifetime '0s': give 1s to 90d, as 30min"),
         (["serve", "--public", "host"], "--public 'host' is not HOST:PORT; "),
         (["serve", "--forward-allow", "x"], "--forward-allow: 'x' is not a rule; "),
         (["serve", "--reverse-allow", "x:y"], "--reverse-allow: 'x:y' is not a rule; "),

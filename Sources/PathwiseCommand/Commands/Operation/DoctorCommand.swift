@@ -13,9 +13,9 @@ struct DoctorCommand: AsyncParsableCommand {
             offloads, clocks, privileges and limits. With --to it asks all addresses of the server
             over every path, without a key, whether UDP arrives in both directions, and tells the
             MTU that routers report, whether a NAT is on the way and how it maps addresses, and
-            whether ECN marks arrive. With --key and --peer as well it makes a session, and tells its round trips and
-            the size of packets that pass; --server does the same for a server that this host has
-            joined.
+            whether ECN marks arrive. With --key and --peer as well it makes a session, and tells its
+            round trips and the size of packets that pass; --server does the same for a server that
+            this host has joined.
 
             Each finding is ok, a note, or a problem, and says why it matters and which command
             changes it. Nothing is changed. The exit code is 0 without problems, else 69. With
