@@ -5,7 +5,9 @@ import Testing
 
 /// What is left of a hard cap, by counters of a connection.
 struct PathBudgetTests {
-    private func at(_ milliseconds: Int64) -> Instant { .zero + .milliseconds(milliseconds + 1_000) }
+    private func at(_ milliseconds: Int64) -> Instant {
+        .zero + .milliseconds(milliseconds + 1_000)
+    }
 
     @Test func bothDirectionsAreSpent() {
         var budget = PathBudget(left: 1_000, path: PathID(1), counted: 500)

@@ -428,14 +428,18 @@ struct PathRecovery: ~Copyable {
     /// Declares everything in flight lost, on a path that is only probed; returns the packets.
     mutating func settle<Sink: SentFrameSink & ~Copyable>(now: Instant, sink: inout Sink) -> Int {
         var result = AckResult()
+        var lost = 0
         var number = max(firstInFlight, packets.first)
         while number < packets.next {
-            if packets[number].state == .inFlight { lose(number, now, &result, &sink) }
+            if packets[number].state == .inFlight {
+                if !packets[number].isMTUProbe { lost += 1 }
+                lose(number, now, &result, &sink)
+            }
             number += 1
         }
         firstInFlight = packets.next
         lossTime = .distantFuture
-        return result.lostPackets
+        return lost
     }
 
     /// This host stood still until now.

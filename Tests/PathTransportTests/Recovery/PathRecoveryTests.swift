@@ -125,7 +125,9 @@ private struct Sink: SentFrameSink, ~Copyable {
                 _ = recovery.handleTimeout(now: time, result: &result, sink: &sink)
             }
         }
-        recovery.handleFailed(now: time, sink: &sink)
+        let before = sink.lost.count
+        let lost = recovery.handleFailed(now: time, sink: &sink)
+        #expect(lost == sink.lost.count - before)
         #expect(recovery.bytesInFlight == 0 && recovery.oldestUnanswered == nil)
         #expect(Set(sink.acknowledged).count == sink.acknowledged.count)
         #expect(Set(sink.lost).count == sink.lost.count)
