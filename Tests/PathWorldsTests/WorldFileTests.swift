@@ -1,4 +1,4 @@
-import PathSimulation
+@testable import PathSimulation
 import PathTelemetry
 import Testing
 
