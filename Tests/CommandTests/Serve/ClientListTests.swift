@@ -1,6 +1,9 @@
 import Glibc
 import Testing
 
+@testable import Pathwise
+@testable import PathwiseCommand
+
 /// A running `serve` whose file of clients is emptied, removed or replaced by something else; and
 /// who is refused.
 struct ClientListTests {
@@ -90,6 +93,40 @@ struct ClientListTests {
         #expect(again.says("0 clients may connect now"))
         #expect(try sends(again) == 77)
         #expect(again.says(" refused: its key is not in the file of clients"))
+    }
+
+    /// A client that falls silent, and answers again, leaves a line each.
+    @Test func outagesAreTold() throws {
+        let server = try RunningServer.joined()
+        let source = try SourceServer()
+        defer { source.stop() }
+        let client = try server.forward("tcp:0=127.0.0.1:\(source.port)")
+        let stream = try PlainConnection(to: try port(of: "tcp", in: client.output))
+        #expect(stream.drain(for: 0.3).bytes > 0)
+        kill(client.process, SIGSTOP)
+        #expect(server.says("  van  no path to it works; its flows are held for "))
+        kill(client.process, SIGCONT)
+        _ = stream.drain(for: 1)
+        #expect(server.says("  van  a path works again after "))
+        #expect(lines(server.log, with: "no path to it works") == 1)
+    }
+
+    /// An outage begins when no path works and nothing came for a second, and ends with a path.
+    @Test func lookingForOutages() {
+        var watch = OutageWatch()
+        func look(_ hasPath: Bool, _ elapsed: Int, _ silence: Int) -> OutageWatch.Change? {
+            watch.look(
+                SessionHealth(
+                    hasPath: hasPath, elapsed: .milliseconds(elapsed),
+                    silence: .milliseconds(silence), idleTimeout: .seconds(60)))
+        }
+        #expect(look(true, 0, 5_000) == nil, "a silent path that works")
+        #expect(look(false, 1_000, 900) == nil)
+        #expect(look(false, 1_100, 1_000) == .began(rest: .seconds(59)))
+        #expect(look(false, 2_000, 1_900) == nil)
+        #expect(look(false, 3_000, 10) == nil, "something came, and no path works yet")
+        #expect(look(true, 3_100, 10) == .ended(after: .seconds(3)))
+        #expect(look(true, 4_000, 10) == nil)
     }
 
     /// `invite` says that a taken name becomes another one, and limits are those of its help.
