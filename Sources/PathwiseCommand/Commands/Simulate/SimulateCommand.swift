@@ -66,8 +66,9 @@ struct SimulateCommand: AsyncParsableCommand {
     var baseline: String?
 
     @Flag(
-        help: "Also show someone who knows the links' future and sends every message once, in "
-            + "worlds with messages only.")
+        help: ArgumentHelp(
+            "Also show someone who knows the links' future and sends every message once, in "
+                + "worlds with messages only."))
     var oracle = false
 
     @Option(
