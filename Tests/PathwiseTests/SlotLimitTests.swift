@@ -4,6 +4,15 @@ import Testing
 
 /// Slots for large items are assigned in the order of the items, not of the requests.
 @Suite struct SlotLimitTests {
+    /// A file of one block that is sent alone does not wait for an answer; those among several may
+    /// be there already, and wait from 32 KiB on.
+    @Test func whatIsSentWithoutAnAnswer() {
+        #expect(Shipment.isEager(size: 1 << 20, isOneOfSeveral: false))
+        #expect(!Shipment.isEager(size: (1 << 20) + 1, isOneOfSeveral: false))
+        #expect(Shipment.isEager(size: 32_768, isOneOfSeveral: true))
+        #expect(!Shipment.isEager(size: 32_769, isOneOfSeveral: true))
+    }
+
     @Test(arguments: UInt64(1)...20)
     func slotsGoByTicket(seed: UInt64) async {
         let limit = SlotLimit(3)

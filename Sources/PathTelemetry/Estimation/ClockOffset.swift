@@ -61,6 +61,12 @@ public struct ClockOffset: Sendable {
         ClockOffset.delay(ofRaw: raw, offset: estimate)
     }
 
+    /// The least delay to the receiver over a path, in seconds; nil while it is not known.
+    public func leastDelay(of path: PathID) -> Double? {
+        guard estimate != nil, known.contains(path) else { return nil }
+        return delay(ofRaw: TimeDelta(nanoseconds: least[path.index]))
+    }
+
     /// The same with a given estimate.
     @inline(__always)
     static func delay(ofRaw raw: TimeDelta, offset: TimeDelta?) -> Double {

@@ -59,6 +59,8 @@ protocol CongestionController: ~Copyable, Sendable {
     var bandwidthEstimate: Double { get }
     /// The phase of the algorithm, for traces.
     var phase: CongestionPhase { get }
+    /// Whether the window still doubles each round trip, as the pipe is not full.
+    var isDoubling: Bool { get }
     /// The algorithm's name, for traces.
     var name: String { get }
 }

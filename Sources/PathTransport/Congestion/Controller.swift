@@ -72,5 +72,6 @@ struct Controller: ~Copyable, CongestionController {
         algorithm == .cubic ? cubic.bandwidthEstimate : model.bandwidthEstimate
     }
     var phase: CongestionPhase { algorithm == .cubic ? cubic.phase : model.phase }
+    var isDoubling: Bool { algorithm == .cubic ? cubic.isDoubling : model.isDoubling }
     var name: String { algorithm.rawValue }
 }

@@ -241,5 +241,12 @@ struct Cubic: CongestionController {
         return hyStart.isConservative ? .conservativeSlowStart : .slowStart
     }
 
+    var isDoubling: Bool {
+        switch phase {
+        case .slowStart, .conservativeSlowStart: true
+        default: false
+        }
+    }
+
     var name: String { CongestionAlgorithm.cubic.rawValue }
 }

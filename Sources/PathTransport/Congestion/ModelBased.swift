@@ -71,6 +71,12 @@ struct ModelBased: CongestionController {
     static let longestAggregation = TimeDelta.milliseconds(100)
     static let startupAggregation = TimeDelta.milliseconds(10)
     static let startupSpreads = 4.0
+    /// Gains in startup once the link delivers less than is sent and a queue grows: the rate may
+    /// still grow, but the queue is at most half a product.
+    static let fullStartupGain = 1.25
+    static let fullWindowGain = 1.5
+    /// What the first packets may raise the window to, in initial windows; slow start doubles it.
+    static let trainWindows = 4.0
     /// A round-trip time above the minimum by this factor shows a standing queue.
     static let queueFactor = 1.25
 
@@ -116,6 +122,7 @@ struct ModelBased: CongestionController {
     var phaseStartRound = 0
     var isPipeFull = false
     var fullBandwidth = 0.0
+    var fullLink = FullLink()
     var roundsWithoutGrowth = 0
     /// Bandwidth when the last probe began.
     var probeBaseline = 0.0
@@ -155,6 +162,11 @@ struct ModelBased: CongestionController {
         updateRound(event)
         updateMinimumRTT(event)
         updateBandwidth(event)
+        if phase == .startup {
+            fullLink.handleAck(
+                event, minimum: minimumRTT, spread: jitter.spread, packetSize: packetSize,
+                round: roundCount)
+        }
         randomLoss.handleAck(bytes: event.ackedBytes, sample: event.rateSample)
         aggregation.handleAck(
             now: event.now, bytes: event.ackedBytes, bandwidth: bandwidthFilter.value,
@@ -205,6 +217,9 @@ struct ModelBased: CongestionController {
     var congestionWindow: Int { CongestionLimits.window(window, maximumPacketSize: packetSize) }
     var pacingRate: Double { CongestionLimits.pacingRate(rate) }
     var bandwidthEstimate: Double { bandwidthFilter.value }
+    var isDoubling: Bool { phase == .startup && !isLinkFull }
+    /// Whether startup takes the link for full.
+    private var isLinkFull: Bool { phase == .startup && fullLink.includes(round: roundCount) }
     var name: String { CongestionAlgorithm.modelBased.rawValue }
 }
 
@@ -290,13 +305,17 @@ extension ModelBased {
         lastEventTime = event.now
         guard sample.rate > 0, sample.rate.isFinite else { return }
         roundBandwidth = max(roundBandwidth, sample.rate)
+        if phase == .startup, sample.trainRate > bandwidthFilter.value {
+            bandwidthFilter.update(
+                sample.trainRate, at: activeTime, window: ModelBased.minimumBandwidthWindow)
+        }
         // A whole round above twice the minimum shows a full link, even if the sender lacks data.
-        let isLinkFull =
+        let hasFullRound =
             lastRoundMinimumRTT != .infinite
             && min(lastRoundMinimumRTT, roundMinimumRTT)
                 > minimumRTT * Int64(2) + .milliseconds(5) + jitter.spread * Int64(2)
         let isLimited =
-            (sample.isAppLimited && !isLinkFull) || sample.priorDelivered < selfLimitedUntil
+            (sample.isAppLimited && !hasFullRound) || sample.priorDelivered < selfLimitedUntil
             || phase == .restoring
         guard !isLimited || sample.rate >= bandwidthFilter.value else { return }
         if !isLimited { activeTime = activeTime + elapsed }
@@ -314,7 +333,7 @@ extension ModelBased {
         guard bandwidth > 0 else { return }
         let gain: Double
         switch phase {
-        case .startup: gain = ModelBased.startupGain
+        case .startup: gain = isLinkFull ? ModelBased.fullStartupGain : ModelBased.startupGain
         case .drain: gain = ModelBased.drainGain
         case .probeUp: gain = ModelBased.upGain
         case .probeDown: gain = ModelBased.downGain
@@ -325,7 +344,7 @@ extension ModelBased {
         let margin = phase == .startup || phase == .cruise && !isFull ? 1 : ModelBased.pacingMargin
         let wanted = gain * bandwidth * margin / (1 - compensatedLoss)
         // Early samples cover few packets, so the rate does not fall during startup.
-        if phase != .startup || wanted > rate { rate = wanted }
+        if phase != .startup || wanted > rate || isLinkFull { rate = wanted }
     }
 
     /// The random loss that pacing compensates for.
@@ -350,7 +369,8 @@ extension ModelBased {
         let paced = isPipeFull ? pacingRate : min(pacingRate, bandwidthFilter.value)
         let burst = Double(Pacer.burst(rate: paced, maximumPacketSize: packetSize))
         let allowance = min(aggregation.excess, aggregationLimit)
-        var target = product * ModelBased.windowGain + allowance + 2 * burst
+        let windowGain = isLinkFull ? ModelBased.fullWindowGain : ModelBased.windowGain
+        var target = product * windowGain + allowance + 2 * burst
         if phase == .restoring { target = product * ModelBased.upGain + 2 * burst }
         if isPipeFull {
             window = min(window + acked, target)
@@ -358,6 +378,13 @@ extension ModelBased {
             || event.rateSample.totalDelivered < configuration.initialWindow
         {
             window += acked
+        } else if isLinkFull {
+            window = target
+        }
+        let train = event.rateSample.trainRate
+        if phase == .startup, train > 0, minimumRTT != .infinite {
+            let most = ModelBased.trainWindows * Double(configuration.initialWindow)
+            window = max(window, min(train * minimumRTT.seconds, most))
         }
         if inflightBound.isFinite { window = min(window, max(inflightBound, product)) }
         window = min(max(window, minimumWindow), Double(CongestionLimits.maximumWindow))

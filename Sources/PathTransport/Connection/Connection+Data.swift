@@ -58,13 +58,23 @@ extension Connection {
                     configuration.streamDeadlineRange.lowerBound,
                     min(configuration.streamDeadlineRange.upperBound, paths.fastestRTT * Int64(4))),
                 trafficClass: .stream, now: now)
-        else { return nil }
+        else { return pollTrusted(into: buffer, now: now) }
         lastAppLimitedAt = nil
         let sent = fill(
             index, buffer, decision: dispatch.number, isRepair: false, copyTo: dispatch.others,
             now: now)
         session.engine.handleComplete(dispatch.number, now: now)
         return sent
+    }
+
+    /// Fills a path that has not answered yet, when no other has room.
+    private mutating func pollTrusted(
+        into buffer: UnsafeMutableRawBufferPointer, now: Instant
+    ) -> Transmit? {
+        guard !needs.fullPaths, let index = paths.trustedPath(now: now) else { return nil }
+        return fill(
+            index, buffer, decision: SentPacket.noDecision, isRepair: false, copyTo: .wait,
+            now: now)
     }
 
     /// Asks the policy for the path of a burst.
@@ -81,12 +91,11 @@ extension Connection {
             ? session.streams.lastBytes(below: PathTable.longestEnd) : nil
         for index in paths.indices where paths.takesData(index) {
             let room = paths[index].room(now: now)
-            if let last, paths.isOutrun(index, burst: min(bytes, room), last: last, now: now) {
-                continue
-            }
+            let isLeft = paths.isOutrun(
+                index, burst: min(bytes, room), last: last, clock: session.clock, now: now)
             // A policy that waits or sends copies compares all paths; any other chooses among those
             // that can send now, since stream data should use all capacity.
-            guard room > 0 || needs.fullPaths else { continue }
+            guard !isLeft, room > 0 || needs.fullPaths else { continue }
             session.engine.offer(
                 paths[index].snapshot(now: now), evidence: paths[index].estimator.evidence,
                 clock: &session.clock, room: room,
@@ -111,7 +120,8 @@ extension Connection {
         into buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Transmit? {
         let waiting = session.streams.retransmissionBytes(upTo: PathTable.longestEnd)
-        guard let index = paths.repairPath(bytes: waiting, now: now) else { return nil }
+        guard let index = paths.repairPath(bytes: waiting, clock: session.clock, now: now)
+        else { return nil }
         lastAppLimitedAt = nil
         return fill(
             index, buffer, decision: SentPacket.noDecision, isRepair: true, copyTo: .wait,

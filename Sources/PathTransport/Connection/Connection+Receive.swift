@@ -75,9 +75,7 @@ extension Connection {
             handshake = nil
             remoteIndex = answer.remoteIndex
             try establish(suite: suite, secrets: answer.keys, peer: answer.parameters, now: now)
-            for other in paths.indices {
-                paths[other].recovery.peerAckDelay = answer.parameters.maximumAckDelay
-            }
+            paths.begin(answeredOn: index, answer.parameters)
         } catch {
             finish(.cryptography("\(error)"), now: now)
             return

@@ -16,7 +16,7 @@ extension Connection {
         next = min(next, session.engine.timeout)
         next = min(next, session.messages.nextExpiry)
         next = min(next, session.receivedMessages.nextExpiry)
-        next = min(next, paths.silenceTimeout(now: now))
+        next = min(next, paths.silenceTimeout(hasNew: session.streams.hasNew, now: now))
         for index in paths.indices {
             next = min(next, paths[index].timeout(now: now))
             if paths[index].keepsAlive { next = min(next, keepaliveDue(index)) }

@@ -29,15 +29,10 @@ extension Connection {
     private mutating func pollInitiation(
         into buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Transmit? {
-        let alive = paths.indices.filter { paths[$0].isAlive }
-        guard !alive.isEmpty, let due = handshake?.nextAttemptAt, due <= now,
-            let attempt = handshake?.attempt
-        else { return nil }
-        let index = alive[attempt % alive.count]
-        let path = paths[index].id
-        guard
-            handshake?.writeInitiation(
-                path: path, pathCount: alive.count, to: buffer, now: now) == true
+        let (all, reserve) = paths.initiating
+        guard let path = handshake?.nextPath(of: all, reserve: reserve, now: now),
+            let index = index(of: path),
+            handshake?.writeInitiation(path: path, to: buffer, now: now) == true
         else { return nil }
         paths[index].noteSent(datagrams: 1, bytes: InitiationPacket.length)
         return transmit(index, length: InitiationPacket.length, segment: InitiationPacket.length)

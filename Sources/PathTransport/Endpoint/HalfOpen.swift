@@ -10,6 +10,9 @@ final class HalfOpen {
     static let lifetime = TimeDelta.seconds(5)
     /// Younger entries are never dropped for new clients.
     static let protectedAge = TimeDelta.seconds(1)
+    /// Time after which the answer is taken for lost when the client asks from another address;
+    /// below the interval of its attempts.
+    static let answerTime = TimeDelta.milliseconds(150)
 
     let accepted: AcceptedInitiation
     /// Tells the client's first message from all others, to recognise its repetition.
@@ -30,10 +33,15 @@ final class HalfOpen {
         startedAt = now
     }
 
-    /// Notes that the first message came again from `remote`, which gets the same answer.
-    func noteRepetition(from remote: SocketAddress) {
-        // Two addresses have the answer now, so using the keys proves neither.
-        if remote != accepted.remote { hasOneAddress = false }
+    /// Notes that the first message came again from `remote`; returns whether that gets the answer.
+    ///
+    /// A client sends its message over all paths at once. When two addresses have the answer, using
+    /// the keys proves neither, so a second one gets it only if the first seems not to have it.
+    func takesRepetition(from remote: SocketAddress, now: Instant) -> Bool {
+        if remote == accepted.remote { return true }
+        guard now - startedAt >= HalfOpen.answerTime else { return false }
+        hasOneAddress = false
+        return true
     }
 
     /// Whether a packet was sealed with the client's keys; the packet is not changed.

@@ -43,8 +43,8 @@ extension ServerEndpoint {
             statistics.repeated += 1
             // The client of a connection has its answer; only half-open clients may still wait for
             // theirs.
-            guard let entry = halfOpen[index] else { return }
-            entry.noteRepetition(from: origin.remote)
+            guard let entry = halfOpen[index], entry.takesRepetition(from: origin.remote, now: now)
+            else { return }
             reply(entry.response, origin)
             return
         }

@@ -53,6 +53,7 @@ struct Path: ~Copyable {
     var delays = PathDelays()
 
     var validation = PathValidation()
+    var trust = PathTrust.none
     /// Whether the peer's address changed and the new one is not validated yet.
     var hasMoved = false
     /// Challenge of the peer that has to be answered on this path.
@@ -129,6 +130,8 @@ struct Path: ~Copyable {
     var workingState: PathState {
         traits.isBackup || peerStatus == .standby ? .standby : .active
     }
+    /// Whether the path is spared while others may work: a standby path, or one with a price.
+    var isReserve: Bool { traits.isBackup || traits.pricePerGB > 0 }
     /// Whether the path exists and may still become usable.
     var isAlive: Bool { state != .closed }
 
@@ -237,21 +240,23 @@ struct Path: ~Copyable {
 
     /// Seconds until `bytes` more have arrived, behind what is in flight: a window that still grows
     /// doubles each round trip.
-    func arrival(of bytes: Int, now: Instant) -> Double {
+    ///
+    /// - Parameter clock: tells how long the way out takes, which may be most of a round trip when
+    ///   acknowledgements come over another path.
+    func arrival(of bytes: Int, clock: borrowing ClockOffset, now: Instant) -> Double {
         let rtt = recovery.rtt
         let estimate = recovery.controller.bandwidthEstimate
         let rate = max(estimate > 0 ? estimate : pacingRate, CongestionLimits.minimumPacingRate)
-        let held = max(Double(recovery.bytesInFlight) / rate, rtt.minimum.seconds)
-        var time = held - rtt.minimum.seconds / 2 + Double(bytes) / rate
-        switch recovery.controller.phase {
-        case .startup, .slowStart, .conservativeSlowStart:
+        let queued = max(0, Double(recovery.bytesInFlight) / rate - rtt.minimum.seconds)
+        let wayOut = clock.leastDelay(of: id) ?? rtt.minimum.seconds / 2
+        var time = queued + wayOut + Double(bytes) / rate
+        if recovery.controller.isDoubling {
             let wanted = Double(bytes) + Double(recovery.bytesInFlight)
             var window = Double(recovery.controller.congestionWindow)
             while window < wanted {
                 window *= 2
                 time += rtt.smoothed.seconds
             }
-        default: break
         }
         return time
     }

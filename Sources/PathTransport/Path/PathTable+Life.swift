@@ -73,6 +73,8 @@ extension PathTable {
     mutating func handleReply(_ index: Int, now: Instant, _ news: inout ConnectionNews) {
         self[index].noteReply(now: now)
         switch self[index].state {
+        case .validating where self[index].trust != .none:
+            handleValidated(index, now: now, &news)
         case .suspect:
             change(index, to: self[index].workingState, .answered, now, &news)
         case .failed:
@@ -117,6 +119,7 @@ extension PathTable {
                 fail(index, probedEach: interval, now, &session, &news)
             case .probing where now - self[index].stateChangedAt >= self[index].failureLimit:
                 fail(index, probedEach: interval, now, &session, &news)
+            case .validating: endTrust(index, after: silence, now: now, &session)
             default: break
             }
         }

@@ -45,8 +45,10 @@ extension PathTable {
     /// Each path is judged by what it holds and has to send, over its rate. One without room would
     /// carry all of it, later; one with room a burst, now.
     ///
-    /// - Parameter bytes: all that has to be sent again.
-    func repairPath(bytes: Int, now: Instant) -> Int? {
+    /// - Parameters:
+    ///   - bytes: all that has to be sent again.
+    ///   - clock: compares the ways out of the paths.
+    func repairPath(bytes: Int, clock: borrowing ClockOffset, now: Instant) -> Int? {
         var best: Int?
         var bestTime = Double.infinity
         var isBestFree = false
@@ -55,7 +57,7 @@ extension PathTable {
             // Whether a path without room still answers is not known before its next reply.
             if room == 0, self[index].isOverdue(now: now) { continue }
             let time = self[index].arrival(
-                of: room > 0 ? min(bytes, room) : bytes, now: now)
+                of: room > 0 ? min(bytes, room) : bytes, clock: clock, now: now)
             guard time < bestTime else { continue }
             bestTime = time
             best = index
@@ -74,14 +76,19 @@ extension PathTable {
     ///
     /// - Parameters:
     ///   - burst: bytes that the path would get now.
-    ///   - last: all bytes that have to be sent, the burst included.
-    mutating func isOutrun(_ index: Int, burst: Int, last: Int, now: Instant) -> Bool {
-        guard burst > 0, self[index].recovery.rtt.hasSample else { return false }
-        let own = self[index].arrival(of: burst, now: now)
+    ///   - last: all bytes that have to be sent, the burst included; nil for many, or an unknown
+    ///     number.
+    ///   - clock: compares the ways out of the paths.
+    mutating func isOutrun(
+        _ index: Int, burst: Int, last: Int?, clock: borrowing ClockOffset, now: Instant
+    ) -> Bool {
+        guard let last, burst > 0, self[index].recovery.rtt.hasSample else { return false }
+        // The end of a stream has no bytes, and equal paths must not leave it to each other.
+        let own = self[index].arrival(of: min(burst, last), clock: clock, now: now)
         for other in indices where other != index && takesData(other) {
             guard self[other].traits.pricePerGB <= self[index].traits.pricePerGB,
                 self[other].recovery.rtt.hasSample, !self[other].isOverdue(now: now),
-                self[other].arrival(of: last, now: now) < own
+                self[other].arrival(of: last, clock: clock, now: now) < own
             else { continue }
             self[index].handleAppLimited()
             return true
@@ -197,7 +204,9 @@ extension PathTable {
     // MARK: when something is due
 
     /// When `watchSilence` may next have something to do.
-    func silenceTimeout(now: Instant) -> Instant {
+    ///
+    /// - Parameter hasNew: stream data waits that was not sent before.
+    func silenceTimeout(hasNew: Bool, now: Instant) -> Instant {
         var earliest = Instant.distantFuture
         for index in indices {
             guard let start = self[index].silentSince else { continue }
@@ -216,6 +225,8 @@ extension PathTable {
             case .probing:
                 earliest = min(
                     earliest, self[index].stateChangedAt + self[index].failureLimit)
+            case .validating where self[index].trust == .given:
+                earliest = min(earliest, start + patience(hasNew: hasNew))
             default: break
             }
         }
@@ -240,7 +251,7 @@ extension PathTable {
         var next = Instant.distantFuture
         for index in indices {
             guard
-                wantsToSend && takesData(index)
+                wantsToSend && (takesData(index) || isTrusted(index))
                     || !self[index].copies.isEmpty && self[index].isUsable,
                 self[index].hasWindow
             else { continue }

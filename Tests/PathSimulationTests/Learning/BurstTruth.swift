@@ -138,7 +138,11 @@ struct BurstTruth: WorldApplication {
                         pieces.append((key, BurstTruth.range(packet.frames[frame])))
                     }
                 }
-                guard !pieces.isEmpty else { continue }
+                // What leaves on a path that has not answered yet belongs to no decision.
+                let isEarly =
+                    packet.decision == SentPacket.noDecision
+                    && connection.paths[index].state == .validating
+                guard !pieces.isEmpty, !isEarly else { continue }
                 dataBytes[path.index] += Int(packet.bytes)
                 sent[path.index][number] = Sent(
                     decision: packet.decision, pieces: pieces, bytes: Int(packet.bytes))

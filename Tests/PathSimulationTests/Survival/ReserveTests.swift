@@ -126,7 +126,9 @@ import Testing
             )
             #expect(client.ipBytesSent == UInt64(forward.sent.bytes))
             #expect(client.packetsSent == UInt64(forward.sent.packets))
-            #expect(server?.ipBytesReceived == UInt64(forward.delivered.bytes))
+            // The first message comes over both paths, and the second time it belongs to none.
+            let repeated: UInt64 = path == 0 ? 0 : 1_228
+            #expect(server?.ipBytesReceived == UInt64(forward.delivered.bytes) - repeated)
             #expect(server?.ipBytesSent == UInt64(backward.sent.bytes))
             #expect(client.ipBytesReceived == UInt64(backward.delivered.bytes))
             // What the sender took for lost, without what came after all.

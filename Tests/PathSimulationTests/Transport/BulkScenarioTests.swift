@@ -79,17 +79,6 @@ import Testing
         #expect(!world.application.isCorrupt)
     }
 
-    /// The end of a short transfer leaves a slow path alone, and few packets are lost in the start.
-    ///
-    /// The limit is 176 ms; with repairs and the last data on the slow path it took 292.
-    @Test func aMegabyteOverUnlikePathsEndsOnTheFastOne() throws {
-        var world = try world(["rate=50,rtt=20", "rate=10,rtt=100"], total: 1_000_000)
-        world.run(for: .seconds(10))
-        #expect(world.application.finishedAt != nil)
-        #expect(world.elapsed <= .milliseconds(265), "\(world.elapsed.seconds)")
-        #expect(!world.application.isCorrupt)
-    }
-
     @Test func sameSeedSameRun() throws {
         var hashes: [UInt64] = []
         for seed in [UInt64(5), 5, 6] {

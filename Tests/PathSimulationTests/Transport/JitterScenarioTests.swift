@@ -55,12 +55,17 @@ import Testing
     ///
     /// The limit is 95.5 Mbit/s; kernel MPTCP has 85 (cubic) and 18 (bbr) with 20 ms, 94 and 91 with
     /// 5 ms.
-    @Test(arguments: [(5, 90.0), (20, 65.0)])
-    func jitterInOrderDoesNotStarve(row: (deviation: Int, least: Double)) throws {
-        for seed: UInt64 in 1...4 {
+    ///
+    /// A single run with 20 ms depends on its seed: 52 to 92 of 16 seeds.
+    @Test(arguments: [(5, 90.0, 92.0), (20, 50.0, 76.0)])
+    func jitterInOrderDoesNotStarve(row: (deviation: Int, least: Double, mean: Double)) throws {
+        var sum = 0.0
+        for seed: UInt64 in 1...8 {
             let rate = try run(
                 "netem=1,delay=20,jitter=normal:\(row.deviation),rate=50", .modelBased, seed: seed)
             #expect(rate >= row.least, "seed \(seed)")
+            sum += rate
         }
+        #expect(sum / 8 >= row.mean, "\(sum / 8)")
     }
 }

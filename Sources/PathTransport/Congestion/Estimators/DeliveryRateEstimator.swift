@@ -46,6 +46,11 @@ struct RateSample: Sendable {
     var newlyLostBytes = 0
     /// Bytes delivered on the path in all.
     var totalDelivered = 0
+    /// Whether the receiver got the sampled packets at a lower rate than they were sent.
+    var isSpread = false
+    /// The rate of the path's first packets among each other, bytes per second; zero when the frame
+    /// acknowledged none of them, or too few had arrived.
+    var trainRate = 0.0
 }
 
 /// Delivery rate samples of one path, after draft-ietf-ccwg-bbr, section 4.1.
@@ -66,6 +71,8 @@ struct DeliveryRateEstimator: Sendable {
     /// The value of `delivered` once all packets marked as app-limited are acknowledged; 0 if there
     /// are none.
     private var appLimitedUntil = 0
+
+    private var train = PacketTrain()
 
     // The sample under construction.
     private var basis: DeliveryState?
@@ -120,6 +127,9 @@ struct DeliveryRateEstimator: Sendable {
         if let time = packetReceivedTime {
             receivedTime = receivedTime.map { max($0, time) } ?? time
             basisReceivedTime = basisReceivedTime.map { max($0, time) } ?? time
+            if state.delivered == 0 {
+                train.handle(sentTime: sentTime, receivedTime: time, bytes: bytes)
+            }
         }
         // The packet sent last gives the sample, as its state holds the most recent delivery.
         let isNewer =
@@ -187,6 +197,12 @@ struct DeliveryRateEstimator: Sendable {
             end - start <= now - state.firstSentTime + DeliveryRateEstimator.clockSlack
         {
             receiveInterval = end - start
+            sample.isSpread =
+                receiveInterval.seconds > sendInterval.seconds * PacketTrain.fullRatio
+        }
+        if state.delivered == 0 {
+            sample.trainRate = train.rate
+            sample.isSpread = train.isSpread
         }
         sample.interval = max(max(sendInterval, receiveInterval), minimumRTT)
         sample.rtt = max(now - basisSentTime, .zero)

@@ -1,7 +1,7 @@
 import PathTelemetry
 
-/// The client's side of the handshake: one Noise message, retransmitted over its paths in turn
-/// until a matching answer arrives.
+/// The client's side of the handshake: one Noise message, sent over all paths at once, as nobody
+/// knows which one answers first, and again until a matching answer arrives.
 ///
 /// A new message is made only when the server says, authenticated, that this one is not newer than
 /// an earlier one, or after "busy". See docs/protocol.md, section 2.
@@ -34,6 +34,8 @@ struct ClientHandshake: ~Copyable {
     private var cookies: InlineArray<16, [UInt8]> = InlineArray(repeating: [])
     private(set) var nextAttemptAt: Instant
     private var attempts: Int64 = 0
+    /// Paths on which the message has to be sent now.
+    private var due = PathSet.wait
     private(set) var refusal: RefusalReason?
     private var refusedAt = Instant.distantFuture
     private var busyAnswers: Int64 = 0
@@ -93,16 +95,28 @@ struct ClientHandshake: ~Copyable {
     var refusalDeadline: Instant {
         min(refusedAt, wrongAnswerAt) + ClientHandshake.refusalPatience
     }
-    /// The number of attempts so far, by which the caller cycles through its paths.
-    var attempt: Int { Int(attempts) }
+
+    /// The next path on which the message has to be sent now; nil for none.
+    ///
+    /// - Parameters:
+    ///   - paths: all that exist.
+    ///   - reserve: those of them that are spared in the first attempt, unless there are no others.
+    mutating func nextPath(of paths: PathSet, reserve: PathSet, now: Instant) -> PathID? {
+        guard !paths.isEmpty else { return nil }
+        if nextAttemptAt <= now {
+            let spared = attempts == 0 && reserve != paths ? reserve : .wait
+            due = paths.subtracting(spared)
+            nextAttemptAt = now + ClientHandshake.firstInterval * (Int64(1) << min(attempts, 3))
+            attempts += 1
+        }
+        due.formIntersection(paths)
+        return due.popFirst()
+    }
 
     /// Writes the initiation for a path; returns false when it does not fit.
     mutating func writeInitiation(
-        path: PathID, pathCount: Int, to buffer: UnsafeMutableRawBufferPointer, now: Instant
+        path: PathID, to buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Bool {
-        let backoff = Int64(1) << min(attempts / Int64(max(1, pathCount)), 3)
-        attempts += 1
-        nextAttemptAt = now + ClientHandshake.firstInterval * backoff
         if isOutdated {
             guard (try? renew(above: stamp, now: now)) != nil else { return false }
         }
@@ -132,7 +146,7 @@ struct ClientHandshake: ~Copyable {
         switch kind {
         case HandshakeKind.retry: handleRetry(bytes, path: path, now: now)
         case HandshakeKind.refusal: handleRefusal(bytes, now: now)
-        case HandshakeKind.stale: try handleStale(bytes, now: now)
+        case HandshakeKind.stale: try handleStale(bytes, path: path, now: now)
         case HandshakeKind.response: return handleResponse(bytes, now: now)
         default: break
         }
@@ -145,7 +159,7 @@ struct ClientHandshake: ~Copyable {
         // Each new cookie triggers one retransmission, so that nobody can make this side send more.
         guard cookies[path.index] != retry.cookie else { return }
         cookies[path.index] = retry.cookie
-        repeatNow(now)
+        repeatNow(on: path, now)
     }
 
     private mutating func handleRefusal(_ bytes: UnsafeRawBufferPointer, now: Instant) {
@@ -158,6 +172,8 @@ struct ClientHandshake: ~Copyable {
         // This is not final, as there may be room later. A client that never finds any gets it at
         // the end.
         if refusedAt == .distantFuture { refusal = .busy }
+        // The same message may be refused on each path.
+        guard !isOutdated else { return }
         let doublings = min(busyAnswers, ClientHandshake.busyDoublings)
         busyAnswers += 1
         isOutdated = true
@@ -170,7 +186,7 @@ struct ClientHandshake: ~Copyable {
     ///
     /// Errors: `backend` when libcrypto fails.
     mutating func handleStale(
-        _ bytes: UnsafeRawBufferPointer, now: Instant
+        _ bytes: UnsafeRawBufferPointer, path: PathID, now: Instant
     ) throws(CryptoError) {
         guard let stale = StalePacket(bytes), stale.receiver == index else { return }
         let expected = try opening.noise.authenticator(
@@ -178,7 +194,7 @@ struct ClientHandshake: ~Copyable {
             length: StalePacket.authenticatorLength)
         guard Crypto.equal(expected.span.bytes, stale.authenticator.span.bytes) else { return }
         try renew(above: max(stale.newest, stamp), now: now)
-        repeatNow(now)
+        repeatNow(on: path, now)
     }
 
     /// Makes a new message whose stamp is the present time and above `least`.
@@ -191,10 +207,10 @@ struct ClientHandshake: ~Copyable {
         isOutdated = false
     }
 
-    /// Makes the next attempt due now, on the path of the previous one.
-    private mutating func repeatNow(_ now: Instant) {
-        attempts = max(0, attempts - 1)
-        nextAttemptAt = now
+    /// Sends the message again on a path whose answer asks for it.
+    private mutating func repeatNow(on path: PathID, _ now: Instant) {
+        due.insert(PathSet(path))
+        nextAttemptAt = max(nextAttemptAt, now + ClientHandshake.firstInterval)
     }
 
     /// The parts of the server's answer that open the connection.

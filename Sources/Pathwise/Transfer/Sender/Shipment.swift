@@ -7,6 +7,8 @@ internal import PathTransport
 struct Shipment: Sendable {
     /// A file of at most this many bytes is sent without asking which part the receiver has.
     static let eagerLimit: UInt64 = 32_768
+    /// The same for a file that is sent alone: a block, which is the least that can be resumed.
+    static let loneEagerLimit = Blocks.length
     /// Code of RESET_STREAM for an item that failed or was cancelled.
     private static let resetCode: UInt64 = 1
 
@@ -85,6 +87,11 @@ struct Shipment: Sendable {
         return error
     }
 
+    /// Whether a file is sent without asking which part the receiver has.
+    static func isEager(size: UInt64, isOneOfSeveral: Bool) -> Bool {
+        size <= (isOneOfSeveral ? eagerLimit : loneEagerLimit)
+    }
+
     private func header(isEager: Bool, size: UInt64) -> TransferHeader {
         TransferHeader(
             kind: item.wireKind, isOneOfSeveral: item.isOneOfSeveral, isEager: isEager,
@@ -116,7 +123,8 @@ struct Shipment: Sendable {
     ) async throws {
         let size = UInt64(max(0, status.st_size))
         sent.bytes = size
-        var header = header(isEager: size <= Shipment.eagerLimit, size: size)
+        var header = header(
+            isEager: Shipment.isEager(size: size, isOneOfSeveral: item.isOneOfSeveral), size: size)
         header.mode = UInt16(status.st_mode & 0o777)
         header.modified = FileTime(status.st_mtim)
         let digest: [UInt8]

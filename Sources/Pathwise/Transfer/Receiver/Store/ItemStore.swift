@@ -85,7 +85,7 @@ public final class ItemStore: Sendable {
             }
             item.name = header.name
             item.kind = ReceivedItem.Kind(header.kind)
-            if !header.isEager { reader.enlarge() }
+            if !header.isEager || header.size > Shipment.eagerLimit { reader.enlarge() }
             let delivery = Delivery(
                 header: header, stream: stream, reader: reader, client: client,
                 progress: progress)
