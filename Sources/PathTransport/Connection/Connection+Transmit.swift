@@ -45,13 +45,10 @@ extension Connection {
             return nil
         }
         var packet = begin(index, buffer, limit: PathMTU.base, now: now)
-        let (code, text): (UInt64, String) =
-            switch closeReason {
-            case .protocolViolation(let text): (1, text)
-            default: (0, "")
-            }
         appendAcks(&packet, all: true, now: now)
-        packet.close(code: code, reason: text)
+        var violation: String?
+        if case .protocolViolation(let text) = closeReason { violation = text }
+        packet.close(code: violation == nil ? 0 : 1, reason: violation ?? "")
         return single(index, &packet, now: now)
     }
 
