@@ -82,8 +82,6 @@ enum House {
         "PathSimulation.BulkTransfer": "what benchmarks and scenarios of the transport send",
         "PathSimulation.WorldCredentials": "benchmarks and scenarios of the transport give keys",
         "PathSimulation.datagramsDelivered": "the benchmark of the transport counts by it",
-        "PathSimulation.handleSend": "the benchmark of a link drives it packet by packet",
-        "PathSimulation.popDelivery": "the same",
         "PathSimulation.play": "the regret of learning policies is measured in bandit worlds",
         "PathSimulation.randomRegret": "the same",
         "PathSimulation.regret": "the same",

@@ -64,11 +64,13 @@ extension FrameSink {
 
     /// Writes the collected records of all sessions; `isLast` completes every block.
     func writeBlocks(now: Int64, isLast: Bool = false) throws(TraceError) {
-        for blocks in sessions.values {
+        // The order of a dictionary differs from run to run.
+        for blocks in sessions.values.sorted(by: { $0.session < $1.session }) {
             if !blocks.early.isEmpty { try settleEarly(blocks, isLast: isLast) }
             let isDone =
                 blocks.builder.count >= FrameSink.wholeBlock
                 || now &- blocks.begun >= FrameSink.blockAge || isLast || blocks.isEnded
+                || completesBlocks
             if blocks.isDirty { try write(blocks) }
             if blocks.builder.count > 0, isDone { blocks.close() }
             if blocks.isEnded, blocks.early.isEmpty { release(blocks) }

@@ -18,6 +18,8 @@ final class FrameSink {
     @exclusivity(unchecked) var data = BlockBytes(capacity: 1 << 16)
     @exclusivity(unchecked) var text = BlockBytes(capacity: 1 << 14)
 
+    /// Whether every commit completes the open blocks, whatever the clock says.
+    @exclusivity(unchecked) var completesBlocks = false
     let checksums: ChecksumLedger
     let begin: Statement
     let end: Statement

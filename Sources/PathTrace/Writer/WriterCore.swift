@@ -47,6 +47,7 @@ final class WriterCore: @unchecked Sendable {
 
     init(sink: FrameSink, commits: TraceWriter.Commits) {
         commitInterval = commits == .soon ? WriterCore.commitInterval : 3_200_000_000_000_000_000
+        sink.completesBlocks = commits == .whenAsked
         gate = Gate(Shared(nextSession: sink.nextSession))
         self.sink = sink
     }

@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import PathSimulation
@@ -8,8 +9,18 @@ import Testing
     /// A value with an effect for each option of a fault.
     private static let values = [
         "down": "0.2-0.4", "ge": "0.02:0.3", "loss": "0.05", "jitter": "5", "reorder": "1",
-        "duplicate": "0.2", "corrupt": "0.2",
+        "duplicate": "0.2", "corrupt": "0.2", "fading": "100:20", "delays": delays,
     ]
+
+    /// A file of recorded delays.
+    private static let delays: String = {
+        let name = "/tmp/pathwise-fault-delays-\(getpid())"
+        if let file = fopen(name, "we") {
+            fputs("interval 100ms\n5\n9\nlost\n7\n", file)
+            fclose(file)
+        }
+        return name
+    }()
 
     @Test func everyOptionIsFoundByItsKey() throws {
         let keys = LinkOption.all.map(\.key)
@@ -71,7 +82,9 @@ import Testing
             let moved = try fates("delay=10,\(key)=\(value)") != plain
             #expect((damaged > 0) == (key == "corrupt"), "\(key)")
             #expect((copies > 0) == (key == "duplicate"), "\(key)")
-            #expect(moved == ["down", "ge", "loss", "jitter"].contains(key), "\(key)")
+            #expect(
+                moved == ["down", "ge", "loss", "jitter", "fading", "delays"].contains(key),
+                "\(key)")
         }
         var parameters = LinkParameters()
         parameters.loss = 0.25

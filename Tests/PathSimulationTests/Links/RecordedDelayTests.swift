@@ -29,7 +29,7 @@ import Testing
         parameters.recordedDelay = DelaySeries(
             interval: .milliseconds(100), samples: [20, 40, .nan, 60])
         var link = Link(parameters, seed: 1, path: 0, direction: .forward)
-        for (offered, arrives) in [(0, 25), (50, 85), (100, 145), (170, nil), (310, 365)]
+        for (offered, arrives) in [(0, 25), (50, 85), (100, 145), (170, nil), (310, 371)]
             as [(Int64, Int64?)]
         {
             let now = Instant.zero + .milliseconds(offered)
