@@ -15,7 +15,7 @@ struct HelpTests {
 
     @Test(arguments: [
         "", "demo", "serve", "invite", "join", "forward", "send", "receive", "keygen", "pubkey",
-        "train",
+        "train", "simulate", "world", "world show", "world random", "world check",
         "evaluate", "emulate", "trace",
         "trace info", "trace explain", "trace export", "trace verify", "trace merge",
         "trace import", "model",

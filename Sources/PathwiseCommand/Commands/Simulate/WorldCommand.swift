@@ -7,6 +7,12 @@ struct WorldCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "world",
         abstract: "Show, draw and check worlds for simulate.",
+        discussion: """
+            Examples:
+              pathwise world show S4 > mine.toml
+              pathwise world random --seed 7
+              pathwise world check mine.toml
+            """,
         subcommands: [Show.self, Random.self, Check.self])
 
     struct Show: ParsableCommand {
