@@ -152,6 +152,12 @@ final class FrameSink {
         // Outcomes may still wait for their decisions.
         if sessions.values.contains(where: { !$0.early.isEmpty }) { try beginIfNeeded() }
         try commit(ifOlderThan: 0, isLast: true)
+        if completesBlocks {
+            // Equal rows have been written in other orders; rebuilding the file lays them out
+            // alike.
+            let code = sqlite3_exec(database.handle, "VACUUM", nil, nil, nil)
+            guard code == SQLITE_OK else { throw database.writeError(code) }
+        }
         let code = sqlite3_exec(
             database.handle, "PRAGMA journal_mode = DELETE", nil, nil, nil)
         guard code == SQLITE_OK || code & 0xff == SQLITE_BUSY else {

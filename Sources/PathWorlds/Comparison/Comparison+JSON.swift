@@ -2,7 +2,7 @@ import PathEvaluation
 public import PathReport
 import PathTelemetry
 
-/// A comparison as JSON; `docs/formats.md` describes it.
+/// A comparison as JSON; `docs/worlds.md` describes it.
 extension Comparison {
     public var json: JSONValue {
         .object([

@@ -2,7 +2,7 @@ internal import Glibc
 import PathReport
 import PathTelemetry
 
-/// Worlds in TOML files; `docs/formats.md`, "Worlds", describes them.
+/// Worlds in TOML files; `docs/worlds.md` describes them.
 public enum WorldFile {
     /// Reads a world.
     ///

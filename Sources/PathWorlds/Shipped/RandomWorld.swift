@@ -5,7 +5,7 @@ import PathTelemetry
 ///
 /// Links have rates of 1 to 1,000 Mbit/s, round trips of 5 to 600 ms and queues of 10 kB to 5 MB
 /// (all log-uniform, and the queue at least 5 ms of the rate); some lose packets evenly, fade, have
-/// jitter, change, or fail, alone or together. `docs/formats.md`, "Random worlds", has the numbers.
+/// jitter, change, or fail, alone or together. `docs/worlds.md`, "Random worlds", has the numbers.
 public enum RandomWorld {
     /// The text of a world, as a file would have it.
     public static func text(seed: UInt64) -> String {

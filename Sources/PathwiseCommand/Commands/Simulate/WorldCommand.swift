@@ -36,7 +36,7 @@ struct WorldCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Print a world that is drawn at random.",
             discussion: """
-                The same seed gives the same world on every machine; docs/formats.md has the
+                The same seed gives the same world on every machine; docs/worlds.md has the
                 distributions.
 
                 Examples:

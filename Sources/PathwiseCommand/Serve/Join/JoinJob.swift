@@ -92,7 +92,7 @@ struct JoinJob {
     private func enrol(_ profile: ClientProfile) async throws -> String {
         let session: Session
         do {
-            session = try await connect(token.enrolment)
+            session = try await connectAlone()
         } catch SessionError.ended(let reason) {
             throw problem(reason)
         }
@@ -116,6 +116,20 @@ struct JoinJob {
                 throw error
             }
             return clientName
+        }
+    }
+
+    /// Connects with the token's key, which several hosts may do at one moment: the server keeps
+    /// one connection of a key and forgets the others, which try again until it has taken one.
+    private func connectAlone() async throws -> Session {
+        var attempt = 0
+        while true {
+            do {
+                return try await connect(token.enrolment)
+            } catch SessionError.ended(.forgotten) where attempt < 8 {
+                attempt += 1
+                try await Task.sleep(for: .milliseconds(Int.random(in: 50...250)))
+            }
         }
     }
 
