@@ -37,6 +37,7 @@ start = "0.6s"
 LINK = """
 [[link]]
 name = "{name}"
+reorder = true
 up.delays = "{file}"
 """
 
@@ -115,7 +116,7 @@ def main():
         print(f"skipped: no {TRACES}")
         return
     rows = slots()
-    replayed = {f"single:path={name}": replay(rows, lambda place, *_, index=index: index)
+    replayed = {f"single:{name}": replay(rows, lambda place, *_, index=index: index)
                 for index, name in enumerate(OPERATORS)}
     replayed["round-robin"] = replay(rows, lambda place, *_: place % len(OPERATORS))
     replayed["min-rtt"] = replay(rows, lowest)
