@@ -13,8 +13,7 @@ import Testing
             workloads: [
                 WorkloadFigures(values: [(.mean, mean), (.late, 0)], blocks: [mean, mean])
             ],
-            linkBytes: [100, 50], payloadBytes: 100, copiedBytes: 5, decisions: 1,
-            forcedDecisions: 0, failovers: 0, demotions: 0, endedBy: nil, fingerprint: 0)
+            linkBytes: [100, 50], payloadBytes: 100)
     }
 
     /// Seeds differ tenfold, and the policies by a tenth in each: the pairs show it.
@@ -64,5 +63,49 @@ import Testing
     @Test func tooFewPairs() {
         #expect(PairedBootstrap.interval([1, 2], confidence: 0.95, seed: 1) == nil)
         #expect(PairedBootstrap.interval([1, .nan, 2], confidence: 0.95, seed: 1) == nil)
+    }
+
+    /// A transfer that never ends, and a silence up to the end of the run, are seen.
+    @Test func whatNeverEndsCounts() throws {
+        let start = Instant.zero
+        let end = start + .seconds(60)
+        var log = StreamLog(start: start, stop: end, isTransfers: true)
+        for second in 0..<3 {
+            log.begin(now: start + .seconds(Int64(second) * 2))
+            log.add(1000, now: start + .seconds(Int64(second) * 2 + 1))
+            log.complete(now: start + .seconds(Int64(second) * 2 + 1))
+        }
+        #expect(WorkloadFigures(.stream(log), warmUp: start, end: end)[.completion] == 1)
+        log.begin(now: start + .seconds(10))
+        let figures = WorkloadFigures(.stream(log), warmUp: start, end: end)
+        #expect(figures[.completion] == (3 + 50) / 4.0 && figures[.completed] == 3)
+        // Too short to tell anything.
+        let early = WorkloadFigures(.stream(log), warmUp: start, end: start + .milliseconds(10_500))
+        #expect(early[.completion] == 1)
+
+        var bulk = StreamLog(start: start, stop: end, isTransfers: false)
+        bulk.add(1000, now: start + .seconds(2))
+        bulk.add(1000, now: start + .seconds(5))
+        #expect(WorkloadFigures(.stream(bulk), warmUp: start, end: end)[.gap] == 55)
+    }
+
+    /// A policy that delivers nothing is the worst, and not left out.
+    @Test func nothingDeliveredIsWorst() throws {
+        var world = try ShippedWorlds.world(named: "S1")
+        world.workloads = [Workload.usual[0]]
+        let runs = (UInt64(0)..<6).flatMap { seed in
+            [2e6, 0].enumerated().map { place, rate in
+                RunFigures(
+                    world: 0, contender: place, seed: seed,
+                    workloads: [WorkloadFigures(values: [(.goodput, rate)], blocks: [rate])],
+                    linkBytes: [1], payloadBytes: 1)
+            }
+        }
+        let contender = Contender(name: "a", policy: .steady, model: nil)
+        let comparison = Comparison(
+            worlds: [world], contenders: [contender, contender], baseline: 0, confidence: 0.95,
+            runs: runs)
+        let overall = comparison.overall(contender: 1)
+        #expect(overall.count == 1 && overall.nearBest == 0 && overall.worst > 1000)
     }
 }

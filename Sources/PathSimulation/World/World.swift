@@ -5,9 +5,9 @@ public import PathTransport
 /// The application at both ends of a world: it writes into the client's connection and reads from
 /// the server's.
 public protocol WorldApplication {
-    /// Handles the client; called after every event of it.
+    /// Handles the client; called after every event of it, and at `nextWake`.
     mutating func handleClient(_ connection: inout Connection, now: Instant)
-    /// Handles the server's connection; called after every event of it.
+    /// Handles the server's connection; called after every event of it, and at `nextWake`.
     mutating func handleServer(_ connection: inout Connection, now: Instant)
     /// When it wants to be called even without an event.
     var nextWake: Instant { get }
@@ -66,6 +66,14 @@ public struct World<Application: WorldApplication>: ~Copyable {
     private let buffer: UnsafeMutableRawBufferPointer
     private let addresses: [(client: SocketAddress, server: SocketAddress)]
     private var transcript = StableHash()
+    /// The server's connections after its latest event.
+    private var boxes: [ConnectionBox] = []
+    /// Whether an end has had an event since it was last settled.
+    private var isClientDue = true
+    private var isServerDue = true
+    /// When each end next wants to be called, by the client's clock, as of its latest settling.
+    private var clientTimeout = Instant.distantFuture
+    private var serverTimeout = Instant.distantFuture
 
     /// - Parameters:
     ///   - links: one link per path.
@@ -139,6 +147,9 @@ public struct World<Application: WorldApplication>: ~Copyable {
     public mutating func run(for duration: TimeDelta) {
         let end = WorldClock.start + duration
         var rounds = 0
+        // The caller may have changed either end.
+        isClientDue = true
+        isServerDue = true
         while now < end, !application.isDone, stall == nil {
             settle()
             let next = min(nextEvent(), end)
@@ -148,6 +159,10 @@ public struct World<Application: WorldApplication>: ~Copyable {
             now = max(now, next)
             deliver()
             timers()
+            if application.nextWake <= now {
+                isClientDue = true
+                isServerDue = true
+            }
         }
     }
 
@@ -167,7 +182,7 @@ public struct World<Application: WorldApplication>: ~Copyable {
         while client.sampleTimeout < next {
             client.takeSamples(now: max(now, client.sampleTimeout))
         }
-        for box in server.boxes {
+        for box in boxes {
             box.with { connection in
                 while connection.sampleTimeout < next + serverClockOffset {
                     connection.takeSamples(
@@ -195,8 +210,15 @@ public struct World<Application: WorldApplication>: ~Copyable {
         return text
     }
 
-    /// Calls the application at both ends, and sends everything that may be sent now.
+    /// Calls the application at the ends that had an event, and sends everything that may be sent
+    /// now.
     private mutating func settle() {
+        if isClientDue { settleClient() }
+        if isServerDue { settleServer() }
+    }
+
+    private mutating func settleClient() {
+        isClientDue = false
         application.handleClient(&client, now: now)
         var sent = 0
         while let transmit = client.pollTransmit(into: buffer, now: now) {
@@ -207,11 +229,18 @@ public struct World<Application: WorldApplication>: ~Copyable {
                 return
             }
         }
+        clientTimeout = client.pollTimeout(now: now)
+    }
+
+    private mutating func settleServer() {
+        isServerDue = false
+        boxes = server.boxes
         let serverNow = now + serverClockOffset
         while let transmit = server.pollReply(into: buffer) { send(transmit, forward: false) }
-        for box in server.boxes {
+        var timeout = server.pollTimeout()
+        for box in boxes {
             box.with { application.handleServer(&$0, now: now) }
-            sent = 0
+            var sent = 0
             while let transmit = box.with({ $0.pollTransmit(into: buffer, now: serverNow) }) {
                 send(transmit, forward: false)
                 sent += 1
@@ -220,8 +249,14 @@ public struct World<Application: WorldApplication>: ~Copyable {
                     return
                 }
             }
-            if box.with({ $0.isClosed }) { server.remove(box) }
+            if box.with({ $0.isClosed }) {
+                server.remove(box)
+                boxes = server.boxes
+            } else {
+                timeout = min(timeout, box.with { $0.pollTimeout(now: serverNow) })
+            }
         }
+        serverTimeout = timeout == .distantFuture ? timeout : timeout - serverClockOffset
     }
 
     /// Injects a datagram into the server now.
@@ -229,6 +264,7 @@ public struct World<Application: WorldApplication>: ~Copyable {
         _ bytes: [UInt8], path: Int, from remote: SocketAddress? = nil
     ) {
         var bytes = bytes
+        isServerDue = true
         serverBytes.received += bytes.count
         let serverNow = now + serverClockOffset
         let address = remote ?? addresses[path].client
@@ -241,6 +277,7 @@ public struct World<Application: WorldApplication>: ~Copyable {
     /// Injects a datagram into the client now.
     mutating func injectToClient(_ bytes: [UInt8], path: Int) {
         var bytes = bytes
+        isClientDue = true
         let address = addresses[path].server
         bytes.withUnsafeMutableBytes {
             client.handleDatagram($0, from: address, socket: path, receivedAt: now, now: now)
@@ -266,15 +303,9 @@ public struct World<Application: WorldApplication>: ~Copyable {
     }
 
     private func nextEvent() -> Instant {
-        var next = min(client.pollTimeout(now: now), application.nextWake)
-        let serverDue = server.pollTimeout()
-        if serverDue != .distantFuture { next = min(next, serverDue - serverClockOffset) }
+        var next = min(clientTimeout, serverTimeout, application.nextWake)
         for link in links.indices {
             if let due = links[link].nextDelivery { next = min(next, due) }
-        }
-        for box in server.boxes {
-            let due = box.with { $0.pollTimeout(now: now + serverClockOffset) }
-            if due != .distantFuture { next = min(next, due - serverClockOffset) }
         }
         return next
     }
@@ -286,6 +317,7 @@ public struct World<Application: WorldApplication>: ~Copyable {
                 guard
                     application.inspect(packet, path: index, direction: .forward, now: now)
                 else { continue }
+                isServerDue = true
                 serverBytes.received += packet.count
                 let address = application.clientAddress(
                     path: index, usual: addresses[index].client, now: now)
@@ -298,6 +330,7 @@ public struct World<Application: WorldApplication>: ~Copyable {
                 guard
                     application.inspect(packet, path: index, direction: .backward, now: now)
                 else { continue }
+                isClientDue = true
                 client.handleDatagram(
                     packet, from: addresses[index].server, socket: index,
                     receivedAt: delivery.time, now: now)
@@ -314,11 +347,17 @@ public struct World<Application: WorldApplication>: ~Copyable {
         return UnsafeMutableRawBufferPointer(rebasing: buffer[..<length])
     }
 
+    /// Calls the ends whose time has come; a datagram may just have moved it.
     private mutating func timers() {
-        if client.pollTimeout(now: now) <= now { client.handleTimeout(now: now) }
+        if isClientDue || clientTimeout <= now {
+            isClientDue = true
+            if client.pollTimeout(now: now) <= now { client.handleTimeout(now: now) }
+        }
+        guard isServerDue || serverTimeout <= now else { return }
+        isServerDue = true
         let serverNow = now + serverClockOffset
         server.handleTimeout(now: serverNow)
-        for box in server.boxes {
+        for box in boxes {
             box.with { connection in
                 guard connection.pollTimeout(now: serverNow) <= serverNow else { return }
                 connection.handleTimeout(now: serverNow)

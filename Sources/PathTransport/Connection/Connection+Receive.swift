@@ -174,7 +174,7 @@ extension Connection {
                         datagramLimit: configuration.parameters.maximumDatagram, now: now)
                     paths[index].validation.bytesReceived = payload.count
                 }
-                if !(try handleFrame(frame, index, now: now)) {
+                if !(try handleFrame(frame, reader.ack, index, now: now)) {
                     // The data cannot be kept; it is not acknowledged and will be retransmitted.
                     return
                 }
@@ -200,11 +200,11 @@ extension Connection {
 
     /// Handles a frame; returns false when the packet must not be acknowledged.
     private mutating func handleFrame(
-        _ frame: Frame, _ index: Int, now: Instant
+        _ frame: Frame, _ ack: borrowing AckFrame, _ index: Int, now: Instant
     ) throws -> Bool {
         switch frame {
         case .padding, .ping: break
-        case .ack(let ack): handleAck(ack, now: now)
+        case .ack: handleAck(ack, now: now)
         case .stream(let stream):
             return try session.handleStream(stream, now: now)
         case .message(let message):
@@ -232,7 +232,7 @@ extension Connection {
         return true
     }
 
-    private mutating func handleAck(_ ack: AckFrame, now: Instant) {
+    private mutating func handleAck(_ ack: borrowing AckFrame, now: Instant) {
         guard let index = index(of: ack.path) else { return }
         let isAppLimited = lastAppLimitedAt != nil
         guard

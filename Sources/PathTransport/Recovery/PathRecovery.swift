@@ -152,7 +152,7 @@ struct PathRecovery: ~Copyable {
     ///
     /// Returns nil when it acknowledges packets that were never sent.
     mutating func handleAck<Sink: SentFrameSink & ~Copyable>(
-        _ frame: AckFrame, now: Instant, isAppLimited: Bool, sink: inout Sink
+        _ frame: borrowing AckFrame, now: Instant, isAppLimited: Bool, sink: inout Sink
     ) -> AckResult? {
         guard frame.largest < packets.next else { return nil }
         var result = AckResult()
@@ -264,7 +264,7 @@ struct PathRecovery: ~Copyable {
     }
 
     private mutating func acknowledge<Sink: SentFrameSink & ~Copyable>(
-        _ number: UInt64, _ frame: AckFrame, _ now: Instant, _ result: inout AckResult,
+        _ number: UInt64, _ frame: borrowing AckFrame, _ now: Instant, _ result: inout AckResult,
         _ sink: inout Sink
     ) {
         packets[number].state = .acknowledged
@@ -290,7 +290,7 @@ struct PathRecovery: ~Copyable {
 
     /// Takes a packet that was declared lost and arrived after all.
     private mutating func acknowledgeLate<Sink: SentFrameSink & ~Copyable>(
-        _ number: UInt64, _ frame: AckFrame, _ now: Instant, _ result: inout AckResult,
+        _ number: UInt64, _ frame: borrowing AckFrame, _ now: Instant, _ result: inout AckResult,
         _ sink: inout Sink
     ) {
         packets[number].state = .acknowledged

@@ -69,16 +69,22 @@ struct AckFrame {
 
     // MARK: wire
 
-    /// Reads what follows the kind byte.
-    init(_ reader: inout ByteReader) throws(FrameError) {
+    /// Takes what follows the kind byte, in place of what was there.
+    ///
+    /// It is read in place, as a frame is larger than a kilobyte. After an error the frame holds a
+    /// part.
+    mutating func read(_ reader: inout ByteReader) throws(FrameError) {
         let kind = FrameKind.ack
+        rangeCount = 0
+        stampCount = 0
         guard let path = reader.byte(), let largest = reader.varint(),
             let delay = reader.varint(), let count = reader.varint(), let first = reader.varint()
         else { throw .truncated(kind: kind) }
         guard path < PathID.limit, largest <= DataHeader.largestPacketNumber,
             count < AckFrame.maximumRanges, first <= largest, delay <= 10_000_000
         else { throw .outOfRange(kind: kind) }
-        self.init(path: PathID(rawValue: path), delay: .microseconds(Int64(delay)))
+        self.path = PathID(rawValue: path)
+        self.delay = .microseconds(Int64(delay))
         append(range: Range(first: largest - first, last: largest))
         var smallest = largest - first
         for _ in 0..<count {

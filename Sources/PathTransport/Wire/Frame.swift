@@ -32,7 +32,8 @@ enum FrameKind {
 enum Frame {
     case padding
     case ping
-    case ack(AckFrame)
+    /// An acknowledgement, which is in the reader (`FrameReader.ack`).
+    case ack
     case control(StreamControl)
     case stream(StreamData)
     case pathChallenge(UInt64)

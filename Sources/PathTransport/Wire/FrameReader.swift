@@ -10,6 +10,8 @@ enum FrameError: Error, Equatable {
 /// Reads the frames of a decrypted packet one after the other.
 struct FrameReader {
     private var reader: ByteReader
+    /// The latest acknowledgement, after `next` has returned one.
+    private(set) var ack = AckFrame(path: PathID(0), delay: .zero)
 
     init(_ payload: UnsafeRawBufferPointer) { reader = ByteReader(payload) }
 
@@ -32,7 +34,8 @@ struct FrameReader {
         case FrameKind.ping:
             return .ping
         case FrameKind.ack:
-            return .ack(try AckFrame(&reader))
+            try ack.read(&reader)
+            return .ack
         case FrameKind.stream...FrameKind.stream + 3:
             return .stream(try stream(kind))
         case FrameKind.message:

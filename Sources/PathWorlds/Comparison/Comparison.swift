@@ -12,6 +12,8 @@ public struct Comparison: Sendable {
     public let seeds: [UInt64]
     /// By world, contender and seed.
     private let runs: [[[RunFigures]]]
+    /// By contender.
+    private var overalls: [Overall] = []
 
     /// A mean over seeds, and the mean difference to the baseline.
     struct Cell: Sendable {
@@ -51,6 +53,7 @@ public struct Comparison: Sendable {
         for run in runs { table[run.world][run.contender].append(run) }
         self.runs = table
         seeds = table.first?.first?.map(\.seed) ?? []
+        overalls = contenders.indices.map(summary)
     }
 
     /// The runs of a policy in a world, in the order of seeds.
@@ -91,7 +94,9 @@ public struct Comparison: Sendable {
     }
 
     /// A policy against the baseline over all worlds, by the first figure of each workload.
-    func overall(contender: Int) -> Overall {
+    func overall(contender: Int) -> Overall { overalls[contender] }
+
+    private func summary(of contender: Int) -> Overall {
         var costs: [Double] = []
         var overall = Overall(
             difference: .nan, worst: -.infinity, worstPlace: "", nearBest: 0, count: 0)
@@ -122,13 +127,16 @@ public struct Comparison: Sendable {
         return overall
     }
 
+    /// A rate below that counts as that much, so that a run without any arrival has a cost too.
+    private static let leastRate = 1000.0
+
     /// The first figure as something to be small; a rate counts by its inverse.
     private func cost(_ world: Int, _ contender: Int, _ workload: Int) -> Double? {
         let runs = runs[world][contender]
         guard let metric = runs.first?.workloads[workload].values.first?.metric else { return nil }
         let value = Comparison.mean(runs.map { $0.workloads[workload][metric] })
-        guard value.isFinite, value > 0 else { return nil }
-        return metric.isMoreBetter ? 1 / value : value
+        guard value.isFinite, metric.isMoreBetter || value > 0 else { return nil }
+        return metric.isMoreBetter ? 1 / max(value, Comparison.leastRate) : value
     }
 
     private static func mean(_ values: [Double]) -> Double {

@@ -52,20 +52,20 @@ public struct RunFigures: Sendable {
     /// Payload bytes that arrived, in both directions.
     var payloadBytes: Int
     /// Payload bytes that were sent as copies on further paths, by both ends.
-    var copiedBytes: Int
-    var decisions: Int
+    var copiedBytes = 0
+    var decisions = 0
     /// Decisions that had one path only.
-    var forcedDecisions: Int
+    var forcedDecisions = 0
     /// How often the client came to suspect a path.
-    var failovers: Int
+    var failovers = 0
     /// How often the guard demoted the learned policy.
-    var demotions: Int
+    var demotions = 0
     /// Why the connection ended before the run did; nil if it did not.
     ///
     /// What was offered later is lost.
     var endedBy: String?
     /// Hash of all datagrams that were delivered, with their times.
-    var fingerprint: UInt64
+    var fingerprint: UInt64 = 0
 
     /// IP bytes sent for each byte of payload that arrived.
     var overhead: Double {

@@ -14,7 +14,7 @@ extension WorkloadFigures {
         case .messages(let log): self.init(log, warmUp: warmUp, end: end)
         case .stream(let log):
             if log.isTransfers {
-                self.init(transfers: log)
+                self.init(transfers: log, end)
             } else {
                 self.init(bulk: log, warmUp, end)
             }
@@ -63,21 +63,30 @@ extension WorkloadFigures {
             blocks.add(Double(bytes) * perSlice, at: log.start + StreamLog.slice * slice)
         }
         self.blocks = blocks.means
-        values = [(.goodput, blocks.mean), (.gap, log.longestGap.seconds)]
+        values = [(.goodput, blocks.mean), (.gap, log.gap(at: end).seconds)]
     }
 
-    private init(transfers log: StreamLog) {
-        let sorted = log.completions.sorted()
-        let count = Double(sorted.count)
+    /// Transfers that ended, and the one under way at the end of the run with its time so far, if
+    /// that is longer than the mean of the others: else a policy would gain by never ending one.
+    private init(transfers log: StreamLog, _ end: Instant) {
+        var times = log.completions
+        let ended = times.count
+        if let open = log.unfinished(at: end),
+            times.isEmpty || open > times.reduce(0, +) / Double(ended)
+        {
+            times.append(open)
+        }
+        times.sort()
+        let count = Double(times.count)
         blocks = []
-        ranks = WorkloadFigures.ranks(of: sorted)
+        ranks = WorkloadFigures.ranks(of: times)
         values = [
-            (.completion, sorted.isEmpty ? .nan : sorted.reduce(0, +) / count),
+            (.completion, times.isEmpty ? .nan : times.reduce(0, +) / count),
             (
                 .completionP95,
-                sorted.isEmpty ? .nan : sorted[min(sorted.count - 1, Int(count * 0.95))]
+                times.isEmpty ? .nan : times[min(times.count - 1, Int(count * 0.95))]
             ),
-            (.completed, count),
+            (.completed, Double(ended)),
         ]
     }
 }

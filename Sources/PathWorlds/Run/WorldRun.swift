@@ -38,10 +38,28 @@ struct WorldRun {
 
     /// Runs it to the end.
     ///
-    /// - Parameters: its places in the campaign.
+    /// - Parameters:
+    ///   - index: the world's place in the campaign.
+    ///   - place: the contender's.
     func run(world index: Int, contender place: Int) throws -> RunFigures {
-        if contender.isOracle { return oracle(world: index, contender: place) }
-        return figures(of: try execute(), world: index, contender: place)
+        if contender.isOracle {
+            let found = Oracle(world: world, seed: seed).logs()
+            return figures(
+                world: index, contender: place, logs: found?.logs, links: found?.links ?? [])
+        }
+        let run = try execute()
+        var figures = figures(
+            world: index, contender: place, logs: run.application.logs(), links: run.links)
+        let client = run.client.statistics
+        let server = run.serverStatistics ?? ConnectionStatistics()
+        figures.copiedBytes = Int(clamping: client.bytesDuplicated &+ server.bytesDuplicated)
+        figures.decisions = Int(clamping: client.decisions &+ server.decisions)
+        figures.forcedDecisions = Int(clamping: client.forcedDecisions &+ server.forcedDecisions)
+        figures.failovers = run.application.changes.failovers
+        figures.demotions = run.application.changes.demotions
+        figures.endedBy = run.application.closeReason.map { "\($0)" }
+        figures.fingerprint = run.transcriptHash
+        return figures
     }
 
     /// What each workload experienced.
@@ -50,20 +68,20 @@ struct WorldRun {
         return run.application.logs()
     }
 
-    private func oracle(world index: Int, contender place: Int) -> RunFigures {
-        let found = Oracle(world: world, seed: seed).logs()
+    /// What follows from the logs of the workloads and the counters of the links.
+    private func figures(
+        world index: Int, contender place: Int, logs: [WorkloadLog]?, links: [DuplexLink]
+    ) -> RunFigures {
         let start = WorldClock.start
         return RunFigures(
             world: index, contender: place, seed: seed,
-            workloads: found?.logs.map {
+            workloads: logs?.map {
                 WorkloadFigures($0, warmUp: start + world.warmUp, end: start + world.duration)
             } ?? world.workloads.map { _ in WorkloadFigures(values: [], blocks: []) },
-            linkBytes: found?.links.map {
+            linkBytes: links.map {
                 $0.forward.counters.sent.bytes + $0.backward.counters.sent.bytes
-            } ?? world.links.map { _ in 0 },
-            payloadBytes: found?.logs.reduce(0) { $0 + $1.bytes } ?? 0,
-            copiedBytes: 0, decisions: 0, forcedDecisions: 0, failovers: 0, demotions: 0,
-            endedBy: nil, fingerprint: 0)
+            },
+            payloadBytes: logs?.reduce(0) { $0 + $1.bytes } ?? 0)
     }
 
     private func execute() throws -> World<WorldTraffic> {
@@ -109,29 +127,4 @@ struct WorldRun {
     }
 
     private var description: String { "world \(world.name), \(contender.name), seed \(seed)" }
-
-    private func figures(
-        of run: borrowing World<WorldTraffic>, world index: Int, contender place: Int
-    ) -> RunFigures {
-        let start = WorldClock.start
-        let logs = run.application.logs()
-        let client = run.client.statistics
-        let server = run.serverStatistics ?? ConnectionStatistics()
-        let changes = run.application.changes
-        return RunFigures(
-            world: index, contender: place, seed: seed,
-            workloads: logs.map {
-                WorkloadFigures($0, warmUp: start + world.warmUp, end: start + world.duration)
-            },
-            linkBytes: run.links.map {
-                $0.forward.counters.sent.bytes + $0.backward.counters.sent.bytes
-            },
-            payloadBytes: logs.reduce(0) { $0 + $1.bytes },
-            copiedBytes: Int(clamping: client.bytesDuplicated &+ server.bytesDuplicated),
-            decisions: Int(clamping: client.decisions &+ server.decisions),
-            forcedDecisions: Int(clamping: client.forcedDecisions &+ server.forcedDecisions),
-            failovers: changes.failovers, demotions: changes.demotions,
-            endedBy: run.application.closeReason.map { "\($0)" },
-            fingerprint: run.transcriptHash)
-    }
 }

@@ -18,7 +18,6 @@ struct StreamFeed: Sendable {
     private var random: SeededGenerator
     private var stream: StreamID?
     private var left = 0
-    private var startedAt = Instant.zero
     private var count = 0
 
     /// - Parameters:
@@ -36,7 +35,8 @@ struct StreamFeed: Sendable {
         end = start + (workload.stop ?? duration)
         random = SeededGenerator(seed: Workload.seed(of: index, in: seed))
         nextAt = start + workload.start
-        log = StreamLog(start: start + workload.start, isTransfers: load != nil)
+        log = StreamLog(
+            start: start + workload.start, stop: end, isTransfers: load != nil)
     }
 
     /// Begins what is due, and writes what fits.
@@ -50,12 +50,11 @@ struct StreamFeed: Sendable {
             guard now < end, let new = try? connection.openStream() else { return nil }
             (stream, opened) = (new, new)
             isBlocked = false
-            startedAt = now
             nextAt = .distantFuture
             if let load {
                 left = load.sizes[count % load.sizes.count]
                 count += 1
-                log.begin()
+                log.begin(now: now)
             }
         }
         guard let stream, !isBlocked else { return opened }
@@ -87,9 +86,10 @@ struct StreamFeed: Sendable {
     mutating func noteEnd(now: Instant) {
         stream = nil
         guard let load else { return }
-        log.complete(now - startedAt)
+        log.complete(now: now)
         let think = load.think == .zero ? .zero : load.think * random.exponential()
-        let next = now + think
+        // A moment later, so that the sender is woken for it.
+        let next = now + max(think, TimeDelta(nanoseconds: 1))
         nextAt = next < end ? next : .distantFuture
     }
 }

@@ -44,23 +44,31 @@ struct MessageLog: Sendable {
 struct StreamLog: Sendable {
     static let slice = TimeDelta.milliseconds(100)
     let start: Instant
+    /// When nothing more is sent.
+    let stop: Instant
     let isTransfers: Bool
     /// Bytes that arrived in each slice after the start.
     private(set) var slices: [Int] = []
     private(set) var bytes = 0
     /// Longest time between two arrivals.
-    private(set) var longestGap = TimeDelta.zero
+    private var longestGap = TimeDelta.zero
     private(set) var begun = 0
     /// Seconds of each transfer from its start to the arrival of its end.
     private(set) var completions: [Double] = []
     private var latest: Instant?
+    /// When the transfer under way began; nil if there is none.
+    private var startedAt: Instant?
 
-    init(start: Instant, isTransfers: Bool) {
+    init(start: Instant, stop: Instant, isTransfers: Bool) {
         self.start = start
+        self.stop = stop
         self.isTransfers = isTransfers
     }
 
-    mutating func begin() { begun += 1 }
+    mutating func begin(now: Instant) {
+        begun += 1
+        startedAt = now
+    }
 
     mutating func add(_ count: Int, now: Instant) {
         bytes += count
@@ -72,5 +80,17 @@ struct StreamLog: Sendable {
         slices[slice] += count
     }
 
-    mutating func complete(_ time: TimeDelta) { completions.append(time.seconds) }
+    mutating func complete(now: Instant) {
+        guard let startedAt else { return }
+        completions.append((now - startedAt).seconds)
+        self.startedAt = nil
+    }
+
+    /// How long the transfer under way has taken by the end of the run; nil if there is none.
+    func unfinished(at end: Instant) -> Double? { startedAt.map { (end - $0).seconds } }
+
+    /// The longest time without an arrival, with that after the last one.
+    func gap(at end: Instant) -> TimeDelta {
+        max(longestGap, min(end, stop) - (latest ?? start))
+    }
 }

@@ -30,3 +30,17 @@ struct LogOptions: ParsableArguments {
             """)
     var json = false
 }
+
+/// `--confidence`: of commands that show intervals.
+struct IntervalOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp("Confidence of the intervals (default: 0.95).", valueName: "share"),
+        transform: { try ShareArgument.share($0) })
+    var confidence = 0.95
+
+    func check() throws(CommandFailure) {
+        guard confidence > 0, confidence < 1 else {
+            throw CommandFailure("--confidence \(confidence): between 0 and 1, as 0.95", .usage)
+        }
+    }
+}

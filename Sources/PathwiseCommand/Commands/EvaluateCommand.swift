@@ -72,10 +72,7 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: "The kind of interval.")
     var interval = IntervalMethod.automatic
 
-    @Option(
-        help: ArgumentHelp("Confidence of the intervals (default: 0.95).", valueName: "share"),
-        transform: { try ShareArgument.share($0) })
-    var confidence = 0.95
+    @OptionGroup var intervals: IntervalOptions
 
     @Option(
         help: ArgumentHelp(
@@ -180,7 +177,7 @@ struct EvaluateCommand: ParsableCommand {
         if !estimators.isEmpty { options.estimators = estimators.flatMap(\.estimators) }
         options.tuning = Tuning(method: tune)
         options.interval = interval
-        options.confidence = confidence
+        options.confidence = intervals.confidence
         options.rewardRange = rewardRange
         options.largestWeight = largestWeight
         options.resamples = resamples
@@ -220,9 +217,7 @@ struct EvaluateCommand: ParsableCommand {
                     .usage)
             }
         }
-        guard confidence > 0, confidence < 1 else {
-            throw CommandFailure("--confidence \(confidence): between 0 and 1, as 0.95", .usage)
-        }
+        try intervals.check()
         guard (2...1_000_000).contains(resamples) else {
             throw CommandFailure("--resamples \(resamples): from 2 to 1000000, as 1000", .usage)
         }

@@ -95,10 +95,7 @@ struct SimulateCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Threads (default: one for each core).", valueName: "count"))
     var jobs: Int?
 
-    @Option(
-        help: ArgumentHelp("Confidence of the intervals (default: 0.95).", valueName: "share"),
-        transform: { try ShareArgument.share($0) })
-    var confidence = 0.95
+    @OptionGroup var intervals: IntervalOptions
 
     @Option(
         help: ArgumentHelp(
@@ -125,7 +122,7 @@ struct SimulateCommand: AsyncParsableCommand {
         let runs = try await run(campaign)
         let comparison = Comparison(
             worlds: campaign.worlds, contenders: campaign.contenders,
-            baseline: try baselinePlace(in: campaign.contenders), confidence: confidence,
+            baseline: try baselinePlace(in: campaign.contenders), confidence: intervals.confidence,
             runs: runs)
         if let signal = Interruption.signal, comparison.seeds.isEmpty {
             throw CommandFailure.interrupted(by: signal)
@@ -171,10 +168,11 @@ struct SimulateCommand: AsyncParsableCommand {
     private func write(
         _ comparison: Comparison, of campaign: Campaign, to report: String
     ) throws {
-        var template = Array("/tmp/pathwise-simulate-XXXXXX".utf8CString)
-        guard let folder = mkdtemp(&template).map({ String(cString: $0) }) else {
-            throw CommandFailure(
-                "cannot make a folder in /tmp: \(String(cString: strerror(errno)))", .cannotCreate)
+        let folder: String
+        do {
+            folder = try TemporaryFolder(named: "simulate").path
+        } catch {
+            throw CommandFailure("--report: \(error)", .cannotCreate)
         }
         defer { rmdir(folder) }
         var file = try OutputFile(report)
@@ -197,9 +195,7 @@ struct SimulateCommand: AsyncParsableCommand {
         if let jobs, !(1...1024).contains(jobs) {
             throw CommandFailure("--jobs \(jobs): give 1 to 1024", .usage)
         }
-        guard (0.5..<1).contains(confidence) else {
-            throw CommandFailure("--confidence: give a share from 0.5 to below 1", .usage)
-        }
+        try intervals.check()
         return Campaign(
             worlds: try worlds(), contenders: try contenders(),
             seeds: (0..<UInt64(seeds)).map { seed &+ $0 },
