@@ -180,7 +180,8 @@ struct PathRecovery: ~Copyable {
                 number += 1
             }
         }
-        let received = largestNew.flatMap { receiveTime(of: $0, frame) }
+        var received: UInt64?
+        if let largestNew { received = receiveTime(of: largestNew, frame) }
         largestReported = max(largestReported ?? 0, frame.largest)
         if let oldestOvertaken { sampleOvertaken(oldestOvertaken, now, &result) }
         guard let largestNew else {
