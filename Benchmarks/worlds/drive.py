@@ -4,11 +4,16 @@
     drive.py [--rate 5]     traces of ../shared/traces/pam2025_multicarrier, May 2023
 
 The world has the round trips of the recording (every 200 ms, with its losses) as delays towards the
-server, and messages with a deadline of 150 ms; `--rate` is how many a second. The replay takes the same slots, in which
-all three operators answer or are silent, and knows the answer of every operator after its round trip. Late is above 150 ms or lost. Prints a
-row for each policy.
+server, and messages with a deadline of 150 ms that are not sent again; `--rate` is how many a second.
+The replay takes the same slots, in which all three operators were probed. Late is above 150 ms or lost.
+
+There are two replays. The plain one knows the answer of every operator one slot later, and sends on
+whatever the policy says. The transport's has two of its rules besides: a path that has been silent
+for 400 ms has failed and carries nothing until it answers, and round-robin leaves out a path whose
+last probe had no answer. Prints a row for each policy.
 """
 import argparse
+import bisect
 import collections
 import csv
 import json
@@ -33,6 +38,7 @@ size = 100
 interval = "{interval}ms"
 deadline = "150ms"
 start = "0.6s"
+reliable = false
 """
 LINK = """
 [[link]]
@@ -59,13 +65,32 @@ def late(rtt):
     return rtt is None or rtt > LATE
 
 
-def replay(rows, choose):
-    """Share of late slots; `choose` gets the slot and the estimates, which lag by one slot."""
+FAILED = 400.0
+
+
+def silences(rows):
+    """By slot and operator: milliseconds since the last answer that had arrived by then."""
+    table = []
+    for operator in range(len(OPERATORS)):
+        answers = sorted(200 * slot + row[operator] for slot, row in enumerate(rows) if row[operator] is not None)
+        times = []
+        for slot in range(len(rows)):
+            place = bisect.bisect_right(answers, 200 * slot)
+            times.append(200 * slot - answers[place - 1] if place else 0)
+        table.append(times)
+    return list(zip(*table))
+
+
+def replay(rows, choose, silent=None):
+    """Share of late slots; `choose` gets the slot and the estimates, which lag by one slot.
+
+    With `silent`, the silences of the paths, a failed path carries nothing.
+    """
     estimates, count, current = [None] * len(OPERATORS), 0, 0
     ages = [0.0] * len(OPERATORS)
     for place, row in enumerate(rows):
         current = choose(place, estimates, ages, current)
-        count += late(row[current])
+        count += late(row[current]) or (silent is not None and silent[place][current] > FAILED)
         for index, rtt in enumerate(row):
             if rtt is None:
                 ages[index] += 200
@@ -74,6 +99,12 @@ def replay(rows, choose):
                 old = estimates[index]
                 estimates[index] = rtt if old is None else old + (rtt - old) / 4
     return count / len(rows)
+
+
+def in_turn(place, estimates, ages, current):
+    """The next operator whose last probe had an answer."""
+    order = [(current + step) % len(OPERATORS) for step in range(1, len(OPERATORS) + 1)]
+    return next((index for index in order if ages[index] == 0), order[0])
 
 
 def value(estimate, age):
@@ -116,17 +147,22 @@ def main():
         print(f"skipped: no {TRACES}")
         return
     rows = slots()
-    replayed = {f"single:{name}": replay(rows, lambda place, *_, index=index: index)
-                for index, name in enumerate(OPERATORS)}
-    replayed["round-robin"] = replay(rows, lambda place, *_: place % len(OPERATORS))
-    replayed["min-rtt"] = replay(rows, lowest)
-    replayed["steady"] = replay(rows, steady)
+    silent = silences(rows)
+    choices = {f"single:{name}": lambda place, *_, index=index: index for index, name in enumerate(OPERATORS)}
+    choices |= {"round-robin": lambda place, *_: place % len(OPERATORS), "min-rtt": lowest, "steady": steady}
+    plain = {name: replay(rows, choose) for name, choose in choices.items()}
+    choices["round-robin"] = in_turn
+    transport = {name: replay(rows, choose, None if name == "round-robin" else silent) for name, choose in choices.items()}
     everywhere = sum(all(late(rtt) for rtt in row) for row in rows) / len(rows)
-    found = simulate(rows, arguments.rate, list(replayed) + ["earliest", "learned", "redundant"])
+    found = simulate(rows, arguments.rate, list(plain) + ["earliest", "learned", "redundant"])
     print(f"{len(rows)} slots of 200 ms, {arguments.rate:g} messages a second; late on all operators {everywhere:.2%}")
+    print(f"{'policy':18} simulated  plain replay       transport's replay")
     for policy, share in found.items():
-        other = f"{replayed[policy]:.2%}  {(share - replayed[policy]) * 100:+.2f} points" if policy in replayed else ""
-        print(f"{policy:20} {share:.2%}  {other}")
+        text = f"{policy:20} {share:.2%}"
+        for replayed in (plain, transport):
+            if policy in replayed:
+                text += f"     {replayed[policy]:.2%} {(share - replayed[policy]) * 100:+.2f}"
+        print(text)
 
 
 main()
