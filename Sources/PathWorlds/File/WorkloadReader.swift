@@ -82,6 +82,12 @@ extension MessageLoad {
             size: Int(mean), interval: TimeDelta(seconds: 1 / frames),
             deadline: try MessageLoad.deadline(&table, .milliseconds(120)))
         self.frames = Frames(group: group, factor: factor, deviation: deviation)
+        if let least = try table.rate("least-rate") {
+            guard least <= rate else {
+                throw table.invalid("least-rate", "it must not be above the rate")
+            }
+            leastShare = least / rate
+        }
         try readPattern(&table)
     }
 

@@ -28,7 +28,9 @@ struct Oracle {
     func logs() -> (logs: [WorkloadLog], links: [DuplexLink])? {
         var feeds: [MessageFeed] = []
         for (index, workload) in world.workloads.enumerated() {
-            guard case .messages(let load) = workload.kind else { return nil }
+            guard case .messages(let load) = workload.kind, load.leastShare == nil else {
+                return nil
+            }
             feeds.append(
                 MessageFeed(
                     load, of: workload, index, seed: seed, start: WorldClock.start,

@@ -26,11 +26,13 @@ extension WorkloadFigures {
         var times: [Double] = []
         var blocks = BlockMeans(from: warmUp)
         var late = 0
-        for (sentAt, delay) in zip(log.sentAt, log.delays)
-        where sentAt >= warmUp && sentAt + log.deadline <= end {
-            let delay = Double(delay)
-            let isLate = delay > deadline
-            if isLate { late += 1 }
+        var inTime = 0
+        for place in log.sentAt.indices {
+            let sentAt = log.sentAt[place]
+            guard sentAt >= warmUp, sentAt + log.deadline <= end else { continue }
+            let delay = Double(log.delays[place])
+            let isLate = log.isLate(place)
+            if isLate { late += 1 } else { inTime += log.size(place) }
             times.append(delay.isFinite ? delay : 2 * deadline)
             blocks.add(isLate ? 2 * deadline : delay, at: sentAt)
         }
@@ -45,6 +47,10 @@ extension WorkloadFigures {
             (.mean, blocks.mean), (.late, count > 0 ? Double(late) / count : .nan),
             (.p50, quantile(0.5)), (.p95, quantile(0.95)), (.p99, quantile(0.99)),
         ]
+        if log.isAdaptive {
+            let seconds = max(1e-3, (end - warmUp).seconds)
+            values.append((.goodput, Double(inTime) * 8 / seconds))
+        }
     }
 
     /// At most 200 of sorted times.

@@ -56,6 +56,8 @@ struct MessageLoad: Sendable, Hashable {
     var frames: Frames?
     /// Whether lost parts are sent again.
     var isReliable = true
+    /// The least share of its rate to which a sender goes down; nil for one that does not adapt.
+    var leastShare: Double?
 
     struct OnOff: Sendable, Hashable {
         var on: TimeDelta

@@ -18,6 +18,8 @@ struct MessageFeed: Sendable {
     /// The messages under way, by their number in the protocol.
     private var open: [UInt64: Int] = [:]
     private var bytes: [UInt8]
+    /// Nil for a sender that does not adapt.
+    private var adaptation: RateAdaptation?
 
     /// - Parameters:
     ///   - load: what the workload sends.
@@ -35,8 +37,24 @@ struct MessageFeed: Sendable {
         end = start + (workload.stop ?? duration)
         random = SeededGenerator(seed: Workload.seed(of: index, in: seed))
         nextAt = start + workload.start
-        log = MessageLog(deadline: load.deadline)
+        log = MessageLog(deadline: load.deadline, isAdaptive: load.leastShare != nil)
         bytes = [UInt8](repeating: 7, count: 65_536)
+        adaptation = load.leastShare.map {
+            RateAdaptation(leastShare: $0, start: start + workload.start)
+        }
+    }
+
+    /// When the receiver reports next to a sender that adapts.
+    var nextReportAt: Instant { adaptation?.nextReportAt ?? .distantFuture }
+
+    /// Sends the receiver's report, if one is due.
+    mutating func report(over connection: inout Connection, now: Instant, clock: TimeDelta) {
+        adaptation?.report(over: &connection, now: now, clock: clock)
+    }
+
+    /// Takes a report that arrived at the sender; false if the message is something else.
+    mutating func takeReport(_ number: UInt64, now: Instant) -> Bool {
+        adaptation?.take(number, now: now) ?? false
     }
 
     /// Sends the messages that are due; those before the connection is established are left out.
@@ -47,6 +65,7 @@ struct MessageFeed: Sendable {
     mutating func send(
         into connection: inout Connection, isOpen: Bool, now: Instant, clock: TimeDelta
     ) {
+        adaptation?.check(now: now)
         while let due = popDue(now: now) {
             guard isOpen else { continue }
             let options = MessageOptions(
@@ -87,6 +106,7 @@ struct MessageFeed: Sendable {
     mutating func take(_ number: UInt64, now: Instant) -> Bool {
         guard let place = open.removeValue(forKey: number) else { return false }
         log.note(place, arrivedAt: now)
+        adaptation?.noteArrival(place, isLate: log.isLate(place))
         return true
     }
 
@@ -100,7 +120,7 @@ struct MessageFeed: Sendable {
             / (frames.factor + Double(frames.group - 1))
         let deviation = frames.deviation
         let factor = exp(deviation * random.normal() - deviation * deviation / 2)
-        let size = unit * (isKey ? frames.factor : 1) * factor
+        let size = unit * (isKey ? frames.factor : 1) * factor * (adaptation?.share ?? 1)
         return max(1, min(bytes.count, Int(min(1e6, size))))
     }
 

@@ -17,6 +17,8 @@ enum WorkloadLog: Sendable {
 /// Messages: when each was sent, and how long it took.
 struct MessageLog: Sendable {
     let deadline: TimeDelta
+    /// Whether the sender adapts its rate.
+    let isAdaptive: Bool
     private(set) var sentAt: [Instant] = []
     /// Seconds from sending to arrival; infinite for a message that has not arrived.
     private(set) var delays: [Float] = []
@@ -24,7 +26,10 @@ struct MessageLog: Sendable {
     /// Bytes that arrived.
     private(set) var bytes = 0
 
-    init(deadline: TimeDelta) { self.deadline = deadline }
+    init(deadline: TimeDelta, isAdaptive: Bool = false) {
+        self.deadline = deadline
+        self.isAdaptive = isAdaptive
+    }
 
     var count: Int { delays.count }
 
@@ -33,6 +38,12 @@ struct MessageLog: Sendable {
         delays.append(.infinity)
         sizes.append(Int32(clamping: bytes))
     }
+
+    /// Whether a message has not arrived within its deadline.
+    func isLate(_ place: Int) -> Bool { Double(delays[place]) > deadline.seconds }
+
+    /// Bytes of a message.
+    func size(_ place: Int) -> Int { Int(sizes[place]) }
 
     mutating func note(_ place: Int, arrivedAt now: Instant) {
         delays[place] = Float((now - sentAt[place]).seconds)

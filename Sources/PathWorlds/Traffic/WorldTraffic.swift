@@ -54,7 +54,10 @@ struct WorldTraffic: WorldApplication {
     var nextWake: Instant {
         // What was due already waits for the other end or for room, which are events themselves.
         var next = Instant.distantFuture
-        for feed in messages where feed.nextAt > latest { next = min(next, feed.nextAt) }
+        for feed in messages {
+            if feed.nextAt > latest { next = min(next, feed.nextAt) }
+            if feed.nextReportAt > latest { next = min(next, feed.nextReportAt) }
+        }
         for feed in streams where feed.nextAt > latest { next = min(next, feed.nextAt) }
         return next
     }
@@ -110,6 +113,9 @@ struct WorldTraffic: WorldApplication {
             messages[index].send(into: &connection, isOpen: isOpen, now: now, clock: clock)
         }
         guard connection.isEstablished else { return }
+        for index in messages.indices where messages[index].direction != direction {
+            messages[index].report(over: &connection, now: now, clock: clock)
+        }
         for index in streams.indices where streams[index].direction == direction {
             if let opened = streams[index].send(into: &connection, zeros: buffer, now: now) {
                 owners[opened] = index
@@ -121,8 +127,12 @@ struct WorldTraffic: WorldApplication {
         _ connection: inout Connection, from direction: LinkDirection, now: Instant
     ) {
         while let message = connection.receiveMessage() {
-            for index in messages.indices where messages[index].direction == direction {
-                if messages[index].take(message.number, now: now) { break }
+            for index in messages.indices {
+                let isMine =
+                    messages[index].direction == direction
+                    ? messages[index].take(message.number, now: now)
+                    : messages[index].takeReport(message.number, now: now)
+                if isMine { break }
             }
         }
     }
