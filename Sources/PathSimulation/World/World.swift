@@ -164,6 +164,9 @@ public struct World<Application: WorldApplication>: ~Copyable {
                 isServerDue = true
             }
         }
+        // What the latest events left for the application; nothing more is sent.
+        application.handleClient(&client, now: now)
+        for box in boxes { box.with { application.handleServer(&$0, now: now) } }
     }
 
     /// Lets the server's clock jump ahead, as if the client had slept for that time.
@@ -349,11 +352,11 @@ public struct World<Application: WorldApplication>: ~Copyable {
 
     /// Calls the ends whose time has come; a datagram may just have moved it.
     private mutating func timers() {
-        if isClientDue || clientTimeout <= now {
+        if clientTimeout <= now {
             isClientDue = true
             if client.pollTimeout(now: now) <= now { client.handleTimeout(now: now) }
         }
-        guard isServerDue || serverTimeout <= now else { return }
+        guard serverTimeout <= now else { return }
         isServerDue = true
         let serverNow = now + serverClockOffset
         server.handleTimeout(now: serverNow)

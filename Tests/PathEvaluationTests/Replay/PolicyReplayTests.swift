@@ -113,7 +113,7 @@ import Testing
                 }
             }
         }
-        #expect(decisions == world.application.decisions && decisions > 1000)
+        #expect(decisions == world.application.decisions && decisions > 500)
         #expect(unlike == 0, "\(unlike) of \(decisions), the first is \(first ?? 0)")
     }
 }

@@ -66,6 +66,7 @@ struct BurstTruth: WorldApplication {
     private(set) var clockErrors: [(at: Instant, error: TimeDelta)] = []
     private var serverOrigin: Instant?
     private var nextAt: Instant?
+    private var lookedAt = Instant.zero
     private var stream: StreamID?
     private var buffer = [UInt8](repeating: 3, count: 65_536)
     private let start = Instant(nanoseconds: 1_000_000_000_000)
@@ -81,13 +82,15 @@ struct BurstTruth: WorldApplication {
         end = .seconds(seconds)
     }
 
-    var nextWake: Instant { nextAt ?? .distantFuture }
+    /// Each millisecond, to see every packet before its acknowledgement arrives.
+    var nextWake: Instant { min(nextAt ?? .distantFuture, lookedAt + .milliseconds(1)) }
     var isDone: Bool { isClosed }
 
     mutating func handleClient(_ connection: inout Connection, now: Instant) {
         while let event = connection.pollEvent() {
             if case .closed = event { isClosed = true }
         }
+        lookedAt = now
         note(connection)
         if let origin = serverOrigin {
             // A receiver's stamp counts from when its connection was made, on its own clock.
