@@ -107,7 +107,7 @@ let package = Package(
             dependencies: [
                 "Pathwise", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
                 "PathSimulation", "PathEvaluation", "PathTraining", "PathReport", "PathNetwork",
-                "PathEmulation",
+                "PathEmulation", "PathWorlds",
             ]),
         .executableTarget(
             name: "PathwiseCommand",

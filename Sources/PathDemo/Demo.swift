@@ -4,18 +4,19 @@ import PathNetwork
 import PathSimulation
 import PathTelemetry
 import PathTrace
+import PathWorlds
 import Synchronization
 
-/// The demonstration runs three policies in the same emulated world and records each run; it trains
-/// a model on the first two recordings for the third run, and evaluates that run's recording.
+/// The demonstration records two policies in virtual time, trains a model on that, compares four
+/// policies in virtual time over many seeds, and then runs the learned one over real sockets and
+/// emulated links, and evaluates that run's recording.
 ///
-/// It uses real sockets on loopback and no privileges. Call `run` once; `progress` may be read from
-/// any thread meanwhile.
+/// It needs no privileges. Call `run` once; `progress` may be read from any thread meanwhile.
 public final class Demo: Sendable {
     public let scenario: DemoScenario
     private let options: DemoOptions
     private let current = Mutex(DemoProgress())
-    private let world = Mutex<(world: DemoWorld, started: Instant, before: Double)?>(nil)
+    private let world = Mutex<(world: DemoWorld, started: Instant)?>(nil)
 
     /// - Throws: `DemoError.other` if the seconds are out of range.
     public init(_ options: DemoOptions) throws(DemoError) {
@@ -32,10 +33,17 @@ public final class Demo: Sendable {
         }
     }
 
-    /// The policies in the order of their runs.
+    /// The policies that are compared; the first is the baseline, the last is run for real too.
     public static let policies: [PolicySpecification] = [
-        .minRTT, .roundRobin, .learned(),
+        .minRTT, .roundRobin, .steady, .learned(),
     ]
+    /// The policies that the model is trained on, and with how many seeds.
+    private static let recorded: [PolicySpecification] = [.minRTT, .roundRobin]
+    private static let recordedSeeds: UInt64 = 2
+
+    /// Shares of the whole that are done before the comparison and before the real run.
+    private static let beforeComparison = 0.05
+    private static let beforeRealRun = 0.55
 
     /// Executes all runs.
     ///
@@ -44,50 +52,88 @@ public final class Demo: Sendable {
     public func run() async throws(DemoError) -> DemoSummary {
         let started = MonotonicClock.now()
         let place = try DemoDirectory(options.directory)
+        var traces: [String] = []
         do {
-            let file = place.path(of: "file.bin")
-            _ = try GeneratedFile.write(file, bytes: scenario.fileBytes, seed: scenario.seed)
-            var runs: [PolicyRun] = []
-            var training: ModelTraining?
-            for policy in Demo.policies {
-                if policy.needs.model {
-                    note("training on \(runs.count) recordings")
-                    training = try ModelTraining(
-                        runs: runs, path: place.path(of: "model.safetensors"))
-                }
-                runs.append(try await run(policy, training?.model, place, file, runs.count))
-                let done = runs
-                current.withLock { $0.runs = done }
+            note("recording \(names(Demo.recorded)) in virtual time", share: 0)
+            for seed in 0..<Demo.recordedSeeds {
+                // Seeds that the comparison does not use.
+                traces += try record(seed: options.seed &- 1 &- seed, in: place)
+                try Task.checkCancellation()
             }
-            guard let training, let learned = runs.last else {
-                throw DemoError.other("no policy was trained")
-            }
-            note("evaluating policies on the recording")
-            let evaluation = try evaluate(learned, training)
+            note("training on \(traces.count) recordings", share: Demo.beforeComparison)
+            let training = try ModelTraining(
+                traces: traces, policies: Demo.recorded.map(\.name),
+                path: place.path(of: "model.safetensors"))
+            let comparison = try await compare(training.model)
+            for (_, sentence) in comparison.headlines.suffix(1) { done(sentence) }
+            let policy = Demo.policies[Demo.policies.count - 1]
+            let trace = place.path(of: policy.name + ".trace")
+            traces.append(trace)
+            let run = try await run(policy, training.model, place, trace: trace)
+            done(run.headline)
+            note("evaluating policies on the recording", share: 0.98)
+            let evaluation = try evaluate(run, training)
             place.removeTransferred()
-            current.withLock { $0.share = 1 }
+            note("done", share: 1)
             return DemoSummary(
-                scenario: scenario, runs: runs, training: training, evaluation: evaluation,
-                directory: place.root, elapsed: (MonotonicClock.now() - started).seconds)
+                scenario: scenario, comparison: comparison, training: training, run: run,
+                evaluation: evaluation, directory: place.root,
+                elapsed: (MonotonicClock.now() - started).seconds)
         } catch {
             place.removeTransferred()
-            place.removeIfTemporary()
+            place.removeIfTemporary(traces)
             throw DemoError(error)
         }
     }
 
+    // MARK: virtual time
+
+    private func record(seed: UInt64, in place: DemoDirectory) throws -> [String] {
+        try Campaign(
+            worlds: [scenario.world],
+            contenders: Demo.recorded.map { Contender(name: $0.name, policy: $0, model: nil) },
+            seeds: [seed], jobs: 1
+        ).record(world: 0, in: place.root)
+    }
+
+    private func compare(_ model: Model) async throws -> Comparison {
+        let contenders = Demo.policies.map {
+            Contender(name: $0.name, policy: $0, model: $0.needs.model ? model : nil)
+        }
+        let campaign = Campaign(
+            worlds: [scenario.world], contenders: contenders,
+            seeds: (0..<UInt64(options.virtualRuns)).map { options.seed &+ $0 })
+        let isCancelled = Mutex(false)
+        let runs = try await withTaskCancellationHandler {
+            try await campaign.results { [self] now in
+                let share = Double(now.done) / Double(now.total)
+                note(
+                    "virtual time: run \(now.done) of \(now.total)",
+                    share: Demo.beforeComparison
+                        + share * (Demo.beforeRealRun - Demo.beforeComparison))
+                return isCancelled.withLock { !$0 }
+            }
+        } onCancel: {
+            isCancelled.withLock { $0 = true }
+        }
+        try Task.checkCancellation()
+        return Comparison(
+            worlds: [scenario.world], contenders: contenders, baseline: 0, confidence: 0.95,
+            runs: runs)
+    }
+
+    // MARK: real sockets
+
     private func run(
-        _ policy: PolicySpecification, _ model: Model?, _ place: DemoDirectory, _ file: String,
-        _ number: Int
+        _ policy: PolicySpecification, _ model: Model, _ place: DemoDirectory, trace: String
     ) async throws -> PolicyRun {
         try Task.checkCancellation()
-        let trace = place.path(of: policy.name + ".trace")
+        let file = place.path(of: "file.bin")
+        _ = try GeneratedFile.write(file, bytes: scenario.fileBytes, seed: scenario.seed)
         let world = try DemoWorld(scenario, policy: policy, model: model, trace: trace)
-        self.world.withLock {
-            $0 = (world, MonotonicClock.now(), Double(number) / Double(Demo.policies.count))
-        }
+        self.world.withLock { $0 = (world, MonotonicClock.now()) }
         defer { self.world.withLock { $0 = nil } }
-        var run = try await world.run(file: file, inbox: try place.inbox(policy.name))
+        var run = try await world.run(file: file, inbox: try place.inbox())
         run.trace = trace
         guard run.receivedDigest == run.sentDigest, run.fileBytes == scenario.fileBytes else {
             throw DemoError.damaged(policy: policy.name, what: "the file's SHA-256 differs")
@@ -99,7 +145,7 @@ public final class Demo: Sendable {
         return run
     }
 
-    /// Evaluates the other policies, and the model as trained, on the learned policy's recording.
+    /// Evaluates other policies, and the model as trained, on the recording.
     private func evaluate(
         _ run: PolicyRun, _ training: ModelTraining
     ) throws -> EvaluationReport {
@@ -117,7 +163,7 @@ public final class Demo: Sendable {
     /// The current progress.
     public var progress: DemoProgress {
         var progress = current.withLock { $0 }
-        guard let (world, started, before) = self.world.withLock({ $0 }) else { return progress }
+        guard let (world, started) = self.world.withLock({ $0 }) else { return progress }
         let elapsed = (MonotonicClock.now() - started).seconds
         let counts = world.log.counts
         let streamed = min(1, elapsed / scenario.fileStart)
@@ -125,9 +171,9 @@ public final class Demo: Sendable {
         let expected = scenario.fileStart + Demo.expectedFileSeconds
         let share =
             (streamed * scenario.fileStart + filed * Demo.expectedFileSeconds) / expected
-        progress.share = before + share / Double(Demo.policies.count) * 0.98
+        progress.share = Demo.beforeRealRun + share * (0.98 - Demo.beforeRealRun)
         progress.step =
-            world.policy.name + ": "
+            world.policy.name + " over real sockets: "
             + (counts.fileBytes == 0
                 ? "stream of messages, \(counts.messages) of \(scenario.messageCount) arrived"
                 : "file, \(Int(filed * 100)) % arrived")
@@ -137,5 +183,16 @@ public final class Demo: Sendable {
     /// The expected duration, used only for the progress bar.
     private static let expectedFileSeconds = 4.5
 
-    private func note(_ step: String) { current.withLock { $0.step = step } }
+    private func note(_ step: String, share: Double) {
+        current.withLock {
+            $0.step = step
+            $0.share = max($0.share, share)
+        }
+    }
+
+    private func done(_ line: String) { current.withLock { $0.done.append(line) } }
+
+    private func names(_ policies: [PolicySpecification]) -> String {
+        policies.map(\.name).joined(separator: " and ")
+    }
 }

@@ -1,5 +1,6 @@
 import Glibc
 import PathLearning
+import PathWorlds
 
 /// The directory for the files of a demonstration.
 struct DemoDirectory: Sendable {
@@ -17,32 +18,29 @@ struct DemoDirectory: Sendable {
             isTemporary = false
             return
         }
-        let base = getenv("TMPDIR").map { String(cString: $0) } ?? ""
-        var template = Array(((base.isEmpty ? "/tmp" : base) + "/pathwise-demo-XXXXXX").utf8CString)
-        guard mkdtemp(&template) != nil else {
-            throw .file("make a directory in", base.isEmpty ? "/tmp" : base, errno)
+        do {
+            root = try TemporaryFolder(named: "demo").path
+        } catch {
+            throw .file("make a folder in", error.place, error.code)
         }
-        root = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         isTemporary = true
     }
 
     func path(of name: String) -> String { root + "/" + name }
 
-    /// Creates a directory for received files.
-    func inbox(_ policy: String) throws(DemoError) -> String {
-        let path = path(of: "received-" + policy)
+    /// Creates the directory for the received file.
+    func inbox() throws(DemoError) -> String {
+        let path = path(of: "received")
         guard mkdir(path, 0o755) == 0 || errno == EEXIST else { throw .file("make", path, errno) }
         return path
     }
 
-    /// Removes the sent file and its received copies.
+    /// Removes the sent file and its received copy.
     func removeTransferred() {
         unlink(path(of: "file.bin"))
-        for policy in Demo.policies {
-            let inbox = path(of: "received-" + policy.name)
-            removeFiles(inbox)
-            rmdir(inbox)
-        }
+        let inbox = path(of: "received")
+        removeFiles(inbox)
+        rmdir(inbox)
     }
 
     /// Removes the file, and its parts if it was incomplete.
@@ -60,10 +58,12 @@ struct DemoDirectory: Sendable {
     }
 
     /// Removes everything if the directory is temporary.
-    func removeIfTemporary() {
+    ///
+    /// - Parameter traces: the recordings so far.
+    func removeIfTemporary(_ traces: [String]) {
         guard isTemporary else { return }
-        for policy in Demo.policies {
-            for suffix in ["", "-wal", "-shm"] { unlink(path(of: policy.name + ".trace" + suffix)) }
+        for trace in traces {
+            for suffix in ["", "-wal", "-shm"] { unlink(trace + suffix) }
         }
         unlink(path(of: "model.safetensors"))
         rmdir(root)

@@ -4,6 +4,6 @@ public struct DemoProgress: Sendable {
     public var step = "starting"
     /// Finished share of all the work, 0...1.
     public var share = 0.0
-    /// Finished runs, in their order.
-    public var runs: [PolicyRun] = []
+    /// Finished steps, a line each, in their order.
+    public var done: [String] = []
 }

@@ -26,7 +26,8 @@ extension DemoSummary {
                         "link": .string(link.text), "summary": .string(link.summary),
                     ]
                 }),
-            "policies": .array(runs.map { json(of: $0) }),
+            "comparison": comparison.json,
+            "run": json(of: run),
             "training": [
                 "model": .string(training.path),
                 "trained_on": .array(training.policies.map { .string($0) }),
@@ -36,7 +37,6 @@ extension DemoSummary {
                 "lambda": .number(fit.head.lambda),
             ],
             "evaluation": evaluation.json(),
-            "learned_is_nowhere_worse": .bool(learnedIsNowhereWorse),
         ]
     }
 

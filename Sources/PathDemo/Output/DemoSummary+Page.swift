@@ -7,27 +7,23 @@ public import PathTrace
 extension DemoSummary {
     /// Makes the page; reads the recordings again for the plots over time.
     public func page() throws(TraceError) -> HTMLPage {
-        let palette = Palette(
-            runs.map(\.policy) + scenario.links.map { $0.specification.name ?? "" })
+        let palette = Palette([run.policy] + scenario.links.map { $0.specification.name ?? "" })
         var page = HTMLPage(
             title: "Pathwise: learned path choice against fixed rules",
-            subtitle: "Real datagrams over three emulated paths on one machine; seed "
+            subtitle: "Three unlike paths, in virtual time and over real sockets; seed "
                 + "\(scenario.seed), stream of \(NumberText.short(scenario.seconds)) s, file of "
                 + NumberText.bytes(Double(scenario.fileBytes)))
-        page.blocks = [
-            .table(table)
-        ]
-        for (text, isNowhereWorse) in comparisons {
-            page.blocks.append(.verdict(isNowhereWorse ? .good : .warn, text))
-        }
+        page.blocks = [.paragraph(whatWasSent)]
+        page.blocks += comparison.blocks(shares: [])
         page.blocks += [
-            .paragraph(whatWasSent),
-            .paragraph(DemoSummary.columns),
             .heading("The paths"),
             .table(pathTable),
             .code(
                 scenario.links.map { "pathwise emulate --link " + $0.text }
                     .joined(separator: "\n")),
+            .heading("Training"), .paragraph(trained),
+            .heading("Over real sockets"), .paragraph(whatWasReal), .table(table),
+            .paragraph(DemoSummary.columns),
         ]
         page.blocks += streamBlocks(palette)
         page.blocks += try pathBlocks(palette)
@@ -41,10 +37,10 @@ extension DemoSummary {
     private func streamBlocks(_ palette: Palette) -> [HTMLPage.Block] {
         let distribution = DistributionPlot(
             title: "Delivery time of messages", label: "time from sending to arrival",
-            series: runs.map { DistributionPlot.Series($0.policy, $0.deliveries) },
+            series: [DistributionPlot.Series(run.policy, run.deliveries)],
             palette: palette
         ).svg()
-        let late = runs.map { LinePlot.Series($0.policy, DemoSummary.lateSoFar($0)) }
+        let late = [LinePlot.Series(run.policy, DemoSummary.lateSoFar(run))]
         let overTime = LinePlot(
             title: "Late messages so far",
             x: Axis("seconds since the start of the stream", range: 0...scenario.seconds),
@@ -86,11 +82,9 @@ extension DemoSummary {
 
     private func pathBlocks(_ palette: Palette) throws(TraceError) -> [HTMLPage.Block] {
         var figures = TraceFigures()
-        for run in runs {
-            let trace = try TraceReader(path: run.trace)
-            for session in try trace.info().sessions {
-                try figures.add(trace, session: session, label: run.policy)
-            }
+        let trace = try TraceReader(path: run.trace)
+        for session in try trace.info().sessions {
+            try figures.add(trace, session: session, label: run.policy)
         }
         var blocks: [HTMLPage.Block] = [.heading("Bytes by path")]
         let fileStart = NumberText.short(scenario.fileStart)
@@ -108,8 +102,8 @@ extension DemoSummary {
     // MARK: the file
 
     private func fileBlocks(_ palette: Palette) -> [HTMLPage.Block] {
-        let series = runs.map { LinePlot.Series($0.policy, $0.fileProgress) }
-        let longest = runs.map(\.fileSeconds).max() ?? 1
+        let series = [LinePlot.Series(run.policy, run.fileProgress)]
+        let longest = max(run.fileSeconds, 0.1)
         let svg = LinePlot(
             title: "Progress of the file", x: Axis("seconds since its start", range: 0...longest),
             y: Axis(
@@ -129,18 +123,16 @@ extension DemoSummary {
     // MARK: training and evaluation
 
     private func learningBlocks(_ palette: Palette) throws(TraceError) -> [HTMLPage.Block] {
-        var blocks: [HTMLPage.Block] = [.heading("Training"), .paragraph(trained)]
-        if let learned = runs.last {
-            let trace = try TraceReader(path: learned.trace)
-            for session in try trace.info().sessions {
-                blocks.append(
-                    .figure(
-                        svg: try TraceFigures.rttPlot(trace, session: session, palette: palette),
-                        caption: "The round trips of the paths during the run of the learned "
-                            + "policy, which it had to learn."))
-            }
+        var blocks: [HTMLPage.Block] = []
+        let trace = try TraceReader(path: run.trace)
+        for session in try trace.info().sessions {
+            blocks.append(
+                .figure(
+                    svg: try TraceFigures.rttPlot(trace, session: session, palette: palette),
+                    caption: "The round trips of the paths during that run, which the policy had "
+                        + "to learn."))
         }
-        blocks.append(.heading("Other policies, estimated on the learned policy's recording"))
+        blocks.append(.heading("Other policies, estimated on the recording of that run"))
         blocks.append(
             .paragraph(
                 "Estimated from the recording alone: the value of each policy at the recorded "

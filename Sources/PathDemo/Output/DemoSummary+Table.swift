@@ -7,7 +7,7 @@ import Pathwise
 
 /// A summary as text for a terminal.
 extension DemoSummary {
-    /// One row per policy: the file, the stream, then the costs.
+    /// The run over real sockets: the file, the stream, then the costs.
     public var table: TextTable {
         var table = TextTable([
             TextTable.Column("policy", .left), TextTable.Column("file"),
@@ -15,7 +15,6 @@ extension DemoSummary {
             TextTable.Column("p99"), TextTable.Column("longest gap"), TextTable.Column("late"),
             TextTable.Column("extra bytes"), TextTable.Column("failovers"),
         ])
-        for run in runs {
             table.add([
                 run.policy, NumberText.fixed(run.fileSeconds, 2) + " s",
                 NumberText.rate(bytesPerSecond: run.goodput), time(run, 0.5), time(run, 0.95),
@@ -23,7 +22,6 @@ extension DemoSummary {
                 NumberText.percent(run.lateShare), NumberText.percent(run.extraShare),
                 String(run.failovers),
             ])
-        }
         return table
     }
 
@@ -36,20 +34,18 @@ extension DemoSummary {
         return table
     }
 
-    /// Where each policy sent its bytes: one row per policy, one column per path.
+    /// Where the run over real sockets sent its bytes: one column per path.
     var shareTable: TextTable {
         let names = scenario.links.map { $0.specification.name ?? "" }
         var table = TextTable(
             [TextTable.Column("share of bytes", .left)] + names.map { TextTable.Column($0) })
-        for run in runs {
-            let total = Double(max(1, run.wireBytes))
-            let cells = names.map { name in
-                let path = run.status.paths.first { $0.name == name }
-                return NumberText.percent(
-                    Double(path?.statistics.bytesSent ?? 0) / total, digits: 0)
-            }
-            table.add([run.policy] + cells)
+        let total = Double(max(1, run.wireBytes))
+        let cells = names.map { name in
+            let path = run.status.paths.first { $0.name == name }
+            return NumberText.percent(
+                Double(path?.statistics.bytesSent ?? 0) / total, digits: 0)
         }
+        table.add([run.policy] + cells)
         return table
     }
 
@@ -61,11 +57,18 @@ extension DemoSummary {
 
     /// Describes the sent data in one sentence.
     var whatWasSent: String {
-        "Each policy sent a stream of \(NumberText.count(scenario.messageCount)) messages "
+        "Each policy sends a stream of \(NumberText.count(scenario.messageCount)) messages "
             + "(\(scenario.messageRate) a second of \(NumberText.count(scenario.messageBytes)) B, "
             + "with a deadline of \(NumberText.time(scenario.deadline.seconds))) and then a file "
-            + "of \(NumberText.bytes(Double(scenario.fileBytes))), over the same three emulated "
-            + "paths, seed \(scenario.seed). All files arrived with the right SHA-256."
+            + "of \(NumberText.bytes(Double(scenario.fileBytes))) over the three paths, in virtual "
+            + "time with \(NumberText.counted(comparison.seeds.count, "seed")) that are the same "
+            + "for all: these figures are the same on every machine."
+    }
+
+    /// Describes the real run in one sentence.
+    var whatWasReal: String {
+        "The learned policy then sent the same over real sockets and three emulated paths on this "
+            + "machine, seed \(scenario.seed). The file arrived with the right SHA-256."
     }
 
     /// What the columns of the table mean.
@@ -83,8 +86,9 @@ extension DemoSummary {
         return "A ridge regression on \(NumberText.count(Int(clamping: fit.rows))) recorded "
             + "decisions of \(training.policies.joined(separator: " and ")): error of predicted "
             + "log delivery time \(factor(fit.crossValidated)) on held-out blocks, "
-            + "\(factor(fit.heuristic)) for the heuristic alone. The learned policy "
-            + "started from it and continued to learn."
+            + "\(factor(fit.heuristic)) for the heuristic alone. The recordings are of virtual "
+            + "time with other seeds. The learned policy starts from this model and continues to "
+            + "learn."
     }
 
     /// The whole report as text.
@@ -96,13 +100,14 @@ extension DemoSummary {
         }
         func wrapped(_ text: String) -> String { DemoText.wrapped(text, width: 100) }
         var text = title("Paths") + pathTable.text(styled: styled) + "\n"
-        text += title("Policies") + wrapped(whatWasSent) + "\n" + table.text(styled: styled)
-        text += "\n" + wrapped(DemoSummary.columns) + "\n"
-        for (sentence, _) in comparisons { text += wrapped(sentence) }
-        text += "\n"
-        text += shareTable.text(styled: styled) + "\n"
         text += title("Training") + wrapped(trained) + "\n"
-        text += title("Other policies, estimated on the learned policy's recording")
+        text += title("Policies in virtual time") + wrapped(whatWasSent) + "\n"
+        text += comparison.text(styled: styled) + "\n"
+        for (_, sentence) in comparison.headlines { text += wrapped(sentence) }
+        text += "\n" + title("Over real sockets") + wrapped(whatWasReal) + "\n"
+        text += table.text(styled: styled) + "\n" + wrapped(DemoSummary.columns) + "\n"
+        text += shareTable.text(styled: styled) + "\n"
+        text += title("Other policies, estimated on the recording of that run")
         if let network = evaluation.networkTable() {
             text += network.text(styled: styled) + "\n"
         }

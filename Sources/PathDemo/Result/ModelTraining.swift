@@ -13,13 +13,13 @@ public struct ModelTraining: Sendable {
 
     /// Trains the residual model on all decisions of the recordings that were not forced, and saves
     /// it to a file.
-    init(runs: [PolicyRun], path: String) throws(DemoError) {
-        policies = runs.map(\.policy)
+    init(traces: [String], policies: [String], path: String) throws(DemoError) {
+        self.policies = policies
         do {
             var options = TrainingOptions()
             options.holdout = 0
             let result = try ModelTrainer(options).train(
-                runs.map(\.trace),
+                traces,
                 notes: ["trained_on": "pathwise demo: " + policies.joined(separator: ", ")])
             guard let fit = result.residual else { throw DemoError.other("nothing was trained") }
             model = result.model

@@ -54,6 +54,14 @@ public struct PolicyRun: Sendable {
     }
     public var failovers: UInt64 { status.statistics.failovers }
 
+    /// The run in one line.
+    public var headline: String {
+        let p95 = delivery(percentile: 0.95)
+        return "\(policy) over real sockets, \(NumberText.percent(lateShare)) of the messages late, "
+            + "p95 " + (p95.isFinite ? NumberText.time(p95) : "never")
+            + ", file in \(NumberText.fixed(fileSeconds, 2)) s"
+    }
+
     /// The time within which this share of all messages was delivered; infinite if fewer arrived.
     public func delivery(percentile share: Double) -> Double {
         let sorted = deliveries.sorted()

@@ -7,8 +7,10 @@ public struct DemoOptions: Sendable {
     public var seconds = 5.0
     /// Size of the file, bytes.
     public var fileBytes = 20_000_000
-    /// Seed of the links' and policies' random draws, and of the file's content.
+    /// First seed of the links' and policies' random draws; also that of the file's content.
     public var seed: UInt64 = 1
+    /// Runs of each policy in virtual time.
+    public var virtualRuns = 20
     /// Directory for traces and the model; nil creates a temporary directory.
     public var directory: String?
 

@@ -1,5 +1,6 @@
 public import PathSimulation
 public import PathTelemetry
+import PathWorlds
 
 /// The scenario for every policy: three different links, their outages, and the data to send.
 ///
@@ -61,6 +62,22 @@ public struct DemoScenario: Sendable {
                 "fails: 25 Mbit/s, 18 ms, dead for \(NumberText.short(away.1 - away.0)) s from "
                     + "the middle of the stream, and for 2 s of the file"),
         ]
+    }
+
+    /// The same in virtual time.
+    var world: WorldSpecification {
+        WorldSpecification(
+            name: "demo", summary: "", duration: TimeDelta(seconds: fileStart + 12),
+            warmUp: .zero, links: links.map(\.specification),
+            workloads: [
+                .messages(
+                    named: "messages", size: messageBytes,
+                    interval: TimeDelta(seconds: 1 / Double(messageRate)), deadline: deadline,
+                    start: TimeDelta(seconds: DemoScenario.warmUp),
+                    stop: TimeDelta(seconds: DemoScenario.warmUp + seconds)),
+                .transfer(
+                    named: "file", bytes: fileBytes, start: TimeDelta(seconds: fileStart)),
+            ])
     }
 
     /// When the file's transfer begins, seconds.

@@ -3,9 +3,9 @@ import PathTelemetry
 import Synchronization
 
 /// Runs independent pieces of work on several threads.
-enum Parallel {
+package enum Parallel {
     /// Number of processors of this machine.
-    static var processors: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+    package static var processors: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
     private final class Job: @unchecked Sendable {
         let count: Int

@@ -9,36 +9,43 @@ extension Comparison {
     ///
     /// - Parameter shares: for each world the drawings of `shareDrawings`, or none.
     public func page(shares: [[(label: String, svg: String)]]) -> HTMLPage {
-        let names = contenders.map(\.name)
-        let palette = Palette(names + Array(Set(worlds.flatMap { $0.links.map(\.name) })).sorted())
-        var page = HTMLPage(
+        HTMLPage(
             title: "Policies in " + NumberText.counted(worlds.count, "world"),
-            subtitle: names.joined(separator: ", ") + " against \(contenders[baseline].name); "
-                + NumberText.counted(seeds.count, "run") + " of each in each world")
-        for contender in contenders.indices where contender != baseline {
-            page.blocks.append(headline(contender))
-        }
+            subtitle: contenders.map(\.name).joined(separator: ", ")
+                + " against \(contenders[baseline].name); "
+                + NumberText.counted(seeds.count, "run") + " of each in each world",
+            blocks: blocks(shares: shares))
+    }
+
+    /// The parts of the page: a sentence about each policy, the tables and the plots.
+    ///
+    /// - Parameter shares: for each world the drawings of `shareDrawings`, or none.
+    public func blocks(shares: [[(label: String, svg: String)]]) -> [HTMLPage.Block] {
+        let palette = Palette(
+            contenders.map(\.name)
+                + Array(Set(worlds.flatMap { $0.links.map(\.name) })).sorted())
+        var blocks = headlines.map { HTMLPage.Block.verdict($0, $1) }
         if worlds.reduce(0, { $0 + $1.workloads.count }) > 1 {
-            page.blocks.append(.table(overallTable()))
+            blocks.append(.table(overallTable()))
         }
-        page.blocks.append(.paragraph(note()))
+        blocks.append(.paragraph(note()))
         for world in worlds.indices {
-            page.blocks.append(.heading(worlds[world].name))
+            blocks.append(.heading(worlds[world].name))
             if !worlds[world].summary.isEmpty {
-                page.blocks.append(.paragraph(worlds[world].summary))
+                blocks.append(.paragraph(worlds[world].summary))
             }
             for workload in worlds[world].workloads.indices {
-                page.blocks += blocks(world, workload, palette)
+                blocks += self.blocks(world, workload, palette)
             }
             guard world < shares.count else { continue }
             for (label, svg) in shares[world] {
-                page.blocks.append(
+                blocks.append(
                     .figure(
                         svg: svg,
                         caption: "\(label): what each link carried in the run of the first seed."))
             }
         }
-        return page
+        return blocks
     }
 
     /// What each policy sent over which link, from recordings of single runs of one world.
@@ -57,13 +64,17 @@ extension Comparison {
         return figures.sharePlots(palette: Palette(worlds[world].links.map(\.name)))
     }
 
-    /// The sentence about one policy, and whether it is good news.
-    private func headline(_ contender: Int) -> HTMLPage.Block {
+    /// A sentence about each policy but the baseline, and whether it is good news.
+    public var headlines: [(HTMLPage.Tone, String)] {
+        contenders.indices.filter { $0 != baseline }.map(headline)
+    }
+
+    private func headline(_ contender: Int) -> (HTMLPage.Tone, String) {
         let all = overall(contender: contender)
         let name = contenders[contender].name
         let other = contenders[baseline].name
         guard all.difference.isFinite else {
-            return .verdict(.warn, "\(name): nothing to compare with \(other).")
+            return (.warn, "\(name): nothing to compare with \(other).")
         }
         let size = NumberText.percent(all.difference.magnitude)
         var text: String
@@ -86,7 +97,7 @@ extension Comparison {
                 + Comparison.signed(interval.high)
         }
         text += "). Its worst case is \(all.worstPlace): \(Comparison.signed(all.worst))."
-        return .verdict(tone, text)
+        return (tone, text)
     }
 
     /// The interval of the only world and workload, if there is only one.

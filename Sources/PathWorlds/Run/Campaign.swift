@@ -1,3 +1,4 @@
+import PathEvaluation
 import PathTelemetry
 import Synchronization
 
@@ -23,14 +24,14 @@ public struct Campaign: Sendable {
 
     /// - Parameters:
     ///   - seeds: one run of each policy and world with each.
-    ///   - jobs: threads; at least one.
+    ///   - jobs: threads; nil for one on each processor.
     public init(
-        worlds: [WorldSpecification], contenders: [Contender], seeds: [UInt64], jobs: Int
+        worlds: [WorldSpecification], contenders: [Contender], seeds: [UInt64], jobs: Int? = nil
     ) {
         self.worlds = worlds
         self.contenders = contenders
         self.seeds = seeds
-        self.jobs = max(1, jobs)
+        self.jobs = max(1, jobs ?? Parallel.processors)
     }
 
     /// Number of runs.
@@ -56,13 +57,34 @@ public struct Campaign: Sendable {
         }
     }
 
+    /// Runs all on threads of their own, and blocks none of the caller's; see `run`.
+    ///
+    /// - Parameter report: called by the threads after each run; returning false ends the campaign.
+    /// - Returns: the runs of all seeds that are complete.
+    public func results(
+        report: @escaping @Sendable (Progress) -> Bool
+    ) async throws -> [RunFigures] {
+        let thread = Mutex<WorkerThread?>(nil)
+        defer { thread.withLock { $0 }?.join() }
+        return try await withCheckedThrowingContinuation { continuation in
+            do {
+                let started = try WorkerThread(named: "campaign") {
+                    continuation.resume(with: Result { try run(report: report) })
+                }
+                thread.withLock { $0 = started }
+            } catch {
+                continuation.resume(throwing: error)
+            }
+        }
+    }
+
     /// Runs all; blocks until they have ended.
     ///
     /// - Parameter report: called by the threads after each run; returning false ends the campaign
     ///   after the runs under way.
     /// - Returns: the runs of all seeds that are complete.
     /// - Throws: `WorldError`, and errors of policies that do not fit the world.
-    public func run(report: @escaping @Sendable (Progress) -> Bool) throws -> [RunFigures] {
+    func run(report: @escaping @Sendable (Progress) -> Bool) throws -> [RunFigures] {
         let board = Mutex(Board(results: Array(repeating: nil, count: count)))
         let perSeed = worlds.count * contenders.count
         let work: @Sendable () -> Void = {

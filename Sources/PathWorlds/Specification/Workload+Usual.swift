@@ -1,7 +1,36 @@
 import PathSimulation
-import PathTelemetry
+public import PathTelemetry
 
 extension Workload {
+    /// Messages from client to server at even intervals.
+    ///
+    /// - Parameters:
+    ///   - name: one word, for tables.
+    ///   - size: bytes of a message.
+    ///   - deadline: time from sending after which a message is useless.
+    ///   - start: when the first is sent.
+    ///   - stop: when no more are sent.
+    public static func messages(
+        named name: String, size: Int, interval: TimeDelta, deadline: TimeDelta, start: TimeDelta,
+        stop: TimeDelta
+    ) -> Workload {
+        Workload(
+            name: name, direction: .forward, start: start, stop: stop,
+            kind: .messages(MessageLoad(size: size, interval: interval, deadline: deadline)))
+    }
+
+    /// One transfer from client to server.
+    ///
+    /// - Parameters:
+    ///   - name: one word, for tables.
+    ///   - bytes: its size.
+    ///   - start: when it begins.
+    public static func transfer(named name: String, bytes: Int, start: TimeDelta) -> Workload {
+        Workload(
+            name: name, direction: .forward, start: start, stop: start + .milliseconds(1),
+            kind: .transfers(TransferLoad(sizes: [bytes], think: .zero)))
+    }
+
     /// The workloads that can be given by name alone, instead of those of a world.
     public static let usual: [Workload] = [
         Workload(

@@ -34,6 +34,28 @@ public struct WorldSpecification: Sendable, Hashable {
     }
 }
 
+extension WorldSpecification {
+    /// A world whose links draw by time.
+    ///
+    /// - Parameters:
+    ///   - name: one word, for tables and file names.
+    ///   - summary: one sentence.
+    ///   - warmUp: what is sent before this time is not counted.
+    public init(
+        name: String, summary: String, duration: TimeDelta, warmUp: TimeDelta,
+        links: [LinkSpecification], workloads: [Workload]
+    ) {
+        let links = links.map {
+            var link = $0
+            link.drawByTime()
+            return WorldLink(specification: link)
+        }
+        self.init(
+            name: name, summary: summary, duration: duration, warmUp: warmUp, links: links,
+            outages: [], workloads: workloads)
+    }
+}
+
 /// A link of a world, and what users tell Pathwise about it.
 public struct WorldLink: Sendable, Hashable {
     public var specification: LinkSpecification

@@ -11,11 +11,11 @@ enum DemoProgressText {
             let progress = demo.progress
             if display.isActive {
                 display.update(lines(progress))
-            } else if told < progress.runs.count {
-                for run in progress.runs[told...] {
-                    try? Console.standardError.write(line(run) + "\n")
+            } else if told < progress.done.count {
+                for line in progress.done[told...] {
+                    try? Console.standardError.write("done: " + line + "\n")
                 }
-                told = progress.runs.count
+                told = progress.done.count
             }
             try? await Task.sleep(for: .milliseconds(50))
         }
@@ -23,11 +23,9 @@ enum DemoProgressText {
     }
 
     private static func lines(_ progress: DemoProgress) -> [String] {
-        progress.runs.map(line) + [
+        progress.done.map { "done: " + $0 } + [
             ProgressDisplay.bar("demo", done: Int(progress.share * 1000), of: 1000)
                 + "  " + progress.step
         ]
     }
-
-    private static func line(_ run: PolicyRun) -> String { "done: " + run.headline }
 }

@@ -136,32 +136,35 @@ struct SimulateCommand: AsyncParsableCommand {
         if let signal = Interruption.signal { throw CommandFailure.interrupted(by: signal) }
     }
 
-    /// Runs a campaign on threads of its own, and shows how far it is.
+    /// Runs a campaign, and shows how far it is.
     private func run(_ campaign: Campaign) async throws -> [RunFigures] {
         let state = SimulationState()
-        let thread = try WorkerThread(named: "simulate") {
-            state.finish(
-                Result {
-                    try campaign.run { now in
-                        state.note(now)
-                        return Interruption.signal == nil
-                    }
-                })
-        }
-        var display = ProgressDisplay()
-        while true {
-            if let result = state.result {
-                thread.join()
-                display.clear()
-                return try result.get()
+        let count = campaign.count
+        let watching = Task {
+            var display = ProgressDisplay()
+            while !Task.isCancelled {
+                let now = state.progress
+                display.update([
+                    ProgressDisplay.bar("simulating", done: now?.done ?? 0, of: count)
+                        + "  \(NumberText.count(Int(now?.virtualSeconds ?? 0))) s of virtual time"
+                ])
+                try? await Task.sleep(for: .milliseconds(20))
             }
-            let now = state.progress
-            display.update([
-                ProgressDisplay.bar("simulating", done: now?.done ?? 0, of: campaign.count)
-                    + "  \(NumberText.count(Int(now?.virtualSeconds ?? 0))) s of virtual time"
-            ])
-            try? await Task.sleep(for: .milliseconds(20))
+            display.clear()
         }
+        let result: Result<[RunFigures], any Error>
+        do {
+            result = .success(
+                try await campaign.results { now in
+                    state.note(now)
+                    return Interruption.signal == nil
+                })
+        } catch {
+            result = .failure(error)
+        }
+        watching.cancel()
+        await watching.value
+        return try result.get()
     }
 
     /// Writes the page; up to eight worlds have drawings of what each link carried.
@@ -199,7 +202,7 @@ struct SimulateCommand: AsyncParsableCommand {
         return Campaign(
             worlds: try worlds(), contenders: try contenders(),
             seeds: (0..<UInt64(seeds)).map { seed &+ $0 },
-            jobs: jobs ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+            jobs: jobs)
     }
 
     private func worlds() throws -> [WorldSpecification] {
@@ -280,17 +283,10 @@ struct SimulateCommand: AsyncParsableCommand {
     }
 }
 
-/// What the thread of a campaign tells the command.
+/// What the threads of a campaign tell the command.
 private final class SimulationState: Sendable {
-    private struct News {
-        var progress: Campaign.Progress?
-        var result: Result<[RunFigures], any Error>?
-    }
+    private let latest = Mutex<Campaign.Progress?>(nil)
 
-    private let news = Mutex(News())
-
-    func note(_ progress: Campaign.Progress) { news.withLock { $0.progress = progress } }
-    func finish(_ result: Result<[RunFigures], any Error>) { news.withLock { $0.result = result } }
-    var progress: Campaign.Progress? { news.withLock { $0.progress } }
-    var result: Result<[RunFigures], any Error>? { news.withLock { $0.result } }
+    func note(_ progress: Campaign.Progress) { latest.withLock { $0 = progress } }
+    var progress: Campaign.Progress? { latest.withLock { $0 } }
 }
