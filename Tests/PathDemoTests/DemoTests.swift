@@ -18,12 +18,15 @@ struct DemoTests {
     }
 
     private func remove(_ directory: String) {
-        let names = ["min-rtt.trace", "round-robin.trace", "learned.trace", "model.safetensors"]
+        var names = ["learned.trace", "model.safetensors"]
+        for policy in ["min-rtt", "round-robin"] {
+            for seed in ["5", "6", "0", "18446744073709551615"] { names.append("demo.\(policy).\(seed).trace") }
+        }
         for name in names { unlink(directory + "/" + name) }
         rmdir(directory)
     }
 
-    @Test func everyPolicyDeliversAndIsRecorded() async throws {
+    @Test func policiesAreComparedAndTheLearnedOneRunsForReal() async throws {
         let directory = try temporaryDirectory()
         defer { remove(directory) }
         var options = DemoOptions()
@@ -31,39 +34,43 @@ struct DemoTests {
         options.fileBytes = 2_000_000
         options.seed = 7
         options.directory = directory
+        options.virtualRuns = 5
         let demo = try Demo(options)
         let summary = try await demo.run()
 
-        #expect(summary.runs.map(\.policy) == ["min-rtt", "round-robin", "learned"])
+        let compared = summary.comparison
+        #expect(compared.contenders.map(\.name) == ["min-rtt", "round-robin", "steady", "learned"])
+        #expect(compared.seeds == [7, 8, 9, 10, 11])
+        #expect(compared.headlines.count == 3)
+
         let file = try GeneratedFile.write(directory + "/again", bytes: 2_000_000, seed: 7)
         unlink(directory + "/again")
-        for run in summary.runs {
-            #expect(run.sentDigest == file)
-            #expect(run.receivedDigest == file)
-            #expect(run.fileBytes == 2_000_000)
-            #expect(run.messages == summary.scenario.messageCount)
-            #expect(run.deliveries.count == run.messages)
-            // How many arrive in time depends on the machine; that some do does not.
-            #expect(run.deliveries.contains { $0.isFinite })
-            #expect(run.late >= run.deliveries.count { !$0.isFinite })
-            #expect(run.damaged == 0)
-            #expect(run.dropped == 0)
-            #expect(run.goodput > 0)
-            #expect(run.extraShare > 0, "headers and acknowledgements are bytes, too")
-            #expect(run.status.paths.count == 3)
-            let trace = try TraceReader(path: run.trace)
-            let report = try TraceVerifier(trace).verify()
-            #expect(report.isSound, "\(report.issues)")
-            #expect(report.decisions > 100)
-            #expect(try trace.info().policies == [run.policy])
-        }
+        let run = summary.run
+        #expect(run.sentDigest == file)
+        #expect(run.receivedDigest == file)
+        #expect(run.fileBytes == 2_000_000)
+        #expect(run.messages == summary.scenario.messageCount)
+        #expect(run.deliveries.count == run.messages)
+        // How many arrive in time depends on the machine; that some do does not.
+        #expect(run.deliveries.contains { $0.isFinite })
+        #expect(run.late >= run.deliveries.count { !$0.isFinite })
+        #expect(run.damaged == 0)
+        #expect(run.dropped == 0)
+        #expect(run.goodput > 0)
+        #expect(run.extraShare > 0, "headers and acknowledgements are bytes, too")
+        #expect(run.status.paths.count == 3)
+        let trace = try TraceReader(path: run.trace)
+        let report = try TraceVerifier(trace).verify()
+        #expect(report.isSound, "\(report.issues)")
+        #expect(report.decisions > 100)
+        #expect(try trace.info().policies == ["learned"])
         #expect(demo.progress.share == 1)
-        #expect(demo.progress.runs.count == 3)
+        #expect(demo.progress.done.count == 2)
 
-        // The model is the one that the learned run began with.
+        // The model is the one that the real run began with.
         let model = try Model.load(summary.training.path)
         #expect(model == summary.training.model)
-        #expect(summary.run(of: "learned")?.status.modelHash == model.hash)
+        #expect(run.status.modelHash == model.hash)
         #expect(
             summary.evaluation.policies.map(\.label) == [
                 "min-rtt", "round-robin", "trained model",
@@ -71,22 +78,23 @@ struct DemoTests {
 
         // The sent file is removed, and the traces and the model are kept.
         #expect(access(directory + "/file.bin", F_OK) != 0)
-        #expect(access(directory + "/received-learned", F_OK) != 0)
+        #expect(access(directory + "/received", F_OK) != 0)
 
         try checkReport(summary)
     }
 
     private func checkReport(_ summary: DemoSummary) throws {
         let text = summary.text()
-        for policy in ["min-rtt", "round-robin", "learned"] {
+        for policy in ["min-rtt", "round-robin", "steady", "learned"] {
             #expect(text.contains("\n\(policy) "), "no row for \(policy)")
         }
         #expect(text.contains(summary.directory))
         #expect(!text.contains("\u{1b}"))
         let html = try summary.page().html()
-        // Delivery times, the slowest over time, shares of three runs, progress, RTT; of the
-        // evaluation: values, values over time, the weights of three policies.
-        #expect(html.components(of: "<svg").count - 1 == 12)
+        // Of the comparison: times and differences of messages and of the file. Of the real run:
+        // delivery times, late messages, shares, progress, RTT; of the evaluation: values, values
+        // over time, the weights of three policies.
+        #expect(html.components(of: "<svg").count - 1 == 14)
         for title in [
             "Delivery time of messages", "Share of bytes by path: learned", "Progress of the file",
         ] {
@@ -95,6 +103,7 @@ struct DemoTests {
         #expect(!html.contains("src="), "a page in one file")
         let json = summary.json.text()
         #expect(json.contains("\"policy\":\"learned\""))
+        #expect(json.contains("\"baseline\":\"min-rtt\""))
         #expect(json.contains("\"verdict\""))
     }
 
@@ -102,12 +111,13 @@ struct DemoTests {
         let directory = try temporaryDirectory()
         defer { remove(directory) }
         var options = DemoOptions()
-        options.seconds = 60
+        options.seconds = 2
         options.fileBytes = 100_000
+        options.virtualRuns = 100_000
         options.directory = directory
         let demo = try Demo(options)
         let work = Task { try await demo.run() }
-        while demo.progress.share < 0.005 { try await Task.sleep(for: .milliseconds(10)) }
+        while demo.progress.share < 0.0501 { try await Task.sleep(for: .milliseconds(10)) }
         work.cancel()
         let result = await work.result
         #expect(throws: DemoError.self) { try result.get() }
@@ -116,9 +126,9 @@ struct DemoTests {
             return
         }
         #expect(access(directory + "/file.bin", F_OK) != 0)
-        #expect(access(directory + "/received-min-rtt", F_OK) != 0)
-        // The recording up to there is whole.
-        let trace = try TraceReader(path: directory + "/min-rtt.trace")
+        #expect(access(directory + "/received", F_OK) != 0)
+        // The simulated recordings are whole.
+        let trace = try TraceReader(path: directory + "/demo.min-rtt.0.trace")
         #expect(try TraceVerifier(trace).verify().isSound)
     }
 }

@@ -64,14 +64,11 @@ public struct Campaign: Sendable {
     public func results(
         report: @escaping @Sendable (Progress) -> Bool
     ) async throws -> [RunFigures] {
-        let thread = Mutex<WorkerThread?>(nil)
-        defer { thread.withLock { $0 }?.join() }
-        return try await withCheckedThrowingContinuation { continuation in
+        try await withCheckedThrowingContinuation { continuation in
             do {
-                let started = try WorkerThread(named: "campaign") {
+                try WorkerThread(named: "campaign") {
                     continuation.resume(with: Result { try run(report: report) })
-                }
-                thread.withLock { $0 = started }
+                }.detach()
             } catch {
                 continuation.resume(throwing: error)
             }
