@@ -1,3 +1,4 @@
+import Glibc
 import PathLearning
 import PathTelemetry
 import Testing
@@ -32,5 +33,24 @@ import Testing
         let figures = try run.run(world: 0, contender: 0)
         #expect(figures.linkBytes.count == world.links.count)
         #expect(figures.linkBytes.reduce(0, +) > 0)
+    }
+
+    /// Files of random worlds are read and run for 100 ms, every tenth for a second of traffic,
+    /// without a trap and without an endpoint that never comes to rest.
+    ///
+    /// `PATHWISE_WORLDS=COUNT[,FIRST]` sets how many, and the first seed.
+    @Test func manyRunShortly() throws {
+        let asked = getenv("PATHWISE_WORLDS").map { String(cString: $0).split(separator: ",") }
+        let numbers = (asked ?? []).compactMap { UInt64($0) }
+        let first = numbers.count > 1 ? numbers[1] : 10_000
+        let contender = Contender(name: "steady", policy: .steady, model: nil)
+        for seed in first..<first + (numbers.first ?? 300) {
+            let text = RandomWorld.text(seed: seed)
+            var world = try WorldFile.parse(text, name: "random", file: "random")
+            world.duration = seed % 10 == 0 ? .milliseconds(1500) : .milliseconds(100)
+            let run = WorldRun(world: world, contender: contender, seed: seed)
+            let figures = try run.run(world: 0, contender: 0)
+            #expect(figures.linkBytes.reduce(0, +) > 0, "seed \(seed)")
+        }
     }
 }

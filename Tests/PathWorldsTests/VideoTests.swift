@@ -27,7 +27,7 @@ import Testing
             deadline = "200ms"
             \(adapts ? "least-rate = \"300kbit\"" : "")
             """
-        let world = try WorldFile.parse(text, name: "video", folder: "/")
+        let world = try WorldFile.parse(text, name: "video", file: "video")
         let run = WorldRun(
             world: world, contender: Contender(name: "steady", policy: .steady, model: nil),
             seed: 3)
