@@ -20,7 +20,9 @@ struct DemoTests {
     private func remove(_ directory: String) {
         var names = ["learned.trace", "model.safetensors"]
         for policy in ["min-rtt", "round-robin"] {
-            for seed in ["5", "6", "0", "18446744073709551615"] { names.append("demo.\(policy).\(seed).trace") }
+            for seed in ["5", "6", "0", "18446744073709551615"] {
+                names.append("demo.\(policy).\(seed).trace")
+            }
         }
         for name in names { unlink(directory + "/" + name) }
         rmdir(directory)

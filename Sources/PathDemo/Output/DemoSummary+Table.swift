@@ -15,13 +15,13 @@ extension DemoSummary {
             TextTable.Column("p99"), TextTable.Column("longest gap"), TextTable.Column("late"),
             TextTable.Column("extra bytes"), TextTable.Column("failovers"),
         ])
-            table.add([
-                run.policy, NumberText.fixed(run.fileSeconds, 2) + " s",
-                NumberText.rate(bytesPerSecond: run.goodput), time(run, 0.5), time(run, 0.95),
-                time(run, 0.99), NumberText.time(run.longestGap),
-                NumberText.percent(run.lateShare), NumberText.percent(run.extraShare),
-                String(run.failovers),
-            ])
+        table.add([
+            run.policy, NumberText.fixed(run.fileSeconds, 2) + " s",
+            NumberText.rate(bytesPerSecond: run.goodput), time(run, 0.5), time(run, 0.95),
+            time(run, 0.99), NumberText.time(run.longestGap),
+            NumberText.percent(run.lateShare), NumberText.percent(run.extraShare),
+            String(run.failovers),
+        ])
         return table
     }
 

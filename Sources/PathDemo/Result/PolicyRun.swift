@@ -57,7 +57,8 @@ public struct PolicyRun: Sendable {
     /// The run in one line.
     public var headline: String {
         let p95 = delivery(percentile: 0.95)
-        return "\(policy) over real sockets, \(NumberText.percent(lateShare)) of the messages late, "
+        return
+            "\(policy) over real sockets, \(NumberText.percent(lateShare)) of the messages late, "
             + "p95 " + (p95.isFinite ? NumberText.time(p95) : "never")
             + ", file in \(NumberText.fixed(fileSeconds, 2)) s"
     }
