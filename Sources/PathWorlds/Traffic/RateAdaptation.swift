@@ -67,7 +67,7 @@ struct RateAdaptation: Sendable {
 
     /// Called before each frame.
     mutating func check(now: Instant) {
-        if now - latestReportAt > RateAdaptation.interval * 4 { adapt(1, now: now) }
+        if now - latestReportAt > RateAdaptation.interval * Int64(4) { adapt(1, now: now) }
     }
 
     private mutating func adapt(_ missing: Double, now: Instant) {
