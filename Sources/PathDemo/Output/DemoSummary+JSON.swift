@@ -4,6 +4,7 @@ public import PathReport
 import PathSimulation
 import PathTelemetry
 import PathTransport
+import PathWorlds
 import Pathwise
 
 /// A summary as one JSON object. Times are seconds, rates bytes per second.

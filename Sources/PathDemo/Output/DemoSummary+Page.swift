@@ -2,6 +2,7 @@ public import PathReport
 import PathSimulation
 import PathTelemetry
 public import PathTrace
+import PathWorlds
 
 /// A summary as an HTML page in one file, with plots.
 extension DemoSummary {

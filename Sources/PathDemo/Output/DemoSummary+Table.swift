@@ -3,6 +3,7 @@ public import PathReport
 import PathSimulation
 import PathTelemetry
 import PathTransport
+import PathWorlds
 import Pathwise
 
 /// A summary as text for a terminal.
