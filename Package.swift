@@ -143,7 +143,7 @@ let package = Package(
             name: "PathDemoTests",
             dependencies: [
                 "PathDemo", "PathEvaluation", "PathReport", "PathTrace", "PathLearning",
-                "PathSimulation", "PathTelemetry", "Pathwise",
+                "PathSimulation", "PathTelemetry", "PathWorlds", "Pathwise",
             ]),
         .testTarget(
             name: "PathReportTests",

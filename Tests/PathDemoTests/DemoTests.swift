@@ -1,5 +1,6 @@
 import Glibc
 import PathTrace
+import PathWorlds
 import Pathwise
 import Testing
 
