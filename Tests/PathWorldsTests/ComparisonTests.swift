@@ -41,6 +41,9 @@ import Testing
         let overall = comparison.overall(contender: 1)
         #expect(overall.count == 1 && overall.nearBest == 1)
         #expect(abs(overall.worst - difference) < 1e-9)
+        // One world: the interval is that of the seeds.
+        let all = try #require(overall.interval)
+        #expect(abs(all.low - interval.low) < 2e-3 && abs(all.high - interval.high) < 2e-3)
     }
 
     /// Intervals of eight skewed differences cover the mean in 92 % of cases or more; plain

@@ -70,7 +70,7 @@ public struct Comparison: Sendable {
         }
         var differences = zip(own, base).map { $0 - $1 }
         let first = runs[world][baseline].first?.workloads[workload].values.first?.metric
-        if differences.count < 5, metric == first {
+        if differences.count < Comparison.leastPairs, metric == first {
             // Few runs: their blocks of some seconds are the pairs.
             differences = zip(runs[world][contender], runs[world][baseline]).flatMap { own, base in
                 zip(own.workloads[workload].blocks, base.workloads[workload].blocks)
@@ -121,10 +121,35 @@ public struct Comparison: Sendable {
         overall.count = costs.count
         overall.difference = Comparison.mean(costs)
         overall.nearBest /= Double(max(1, costs.count))
-        overall.interval =
-            contender == baseline
-            ? nil : PairedBootstrap.interval(costs, confidence: confidence, seed: 1)
+        guard contender != baseline else { return overall }
+        // Of few worlds the runs are the pairs.
+        let pairs = costs.count < Comparison.leastPairs ? changesBySeed(contender) : costs
+        overall.interval = PairedBootstrap.interval(pairs, confidence: confidence, seed: 1)
         return overall
+    }
+
+    /// The fewest pairs that an interval is made of.
+    private static let leastPairs = 5
+
+    /// The mean change in cost over all worlds and workloads, for each seed.
+    private func changesBySeed(_ contender: Int) -> [Double] {
+        seeds.indices.map { seed in
+            var changes: [Double] = []
+            for world in worlds.indices {
+                for workload in worlds[world].workloads.indices {
+                    guard let own = cost(runs[world][contender][seed], workload),
+                        let base = cost(runs[world][baseline][seed], workload),
+                        let mean = cost(world, baseline, workload)
+                    else { continue }
+                    changes.append((own - base) / mean)
+                }
+            }
+            return Comparison.mean(changes)
+        }
+    }
+
+    private func cost(_ run: RunFigures, _ workload: Int) -> Double? {
+        run.workloads[workload].values.first.flatMap { Comparison.cost($0.value, of: $0.metric) }
     }
 
     /// A rate below that counts as that much, so that a run without any arrival has a cost too.
@@ -134,9 +159,13 @@ public struct Comparison: Sendable {
     private func cost(_ world: Int, _ contender: Int, _ workload: Int) -> Double? {
         let runs = runs[world][contender]
         guard let metric = runs.first?.workloads[workload].values.first?.metric else { return nil }
-        let value = Comparison.mean(runs.map { $0.workloads[workload][metric] })
+        return Comparison.cost(
+            Comparison.mean(runs.map { $0.workloads[workload][metric] }), of: metric)
+    }
+
+    private static func cost(_ value: Double, of metric: Metric) -> Double? {
         guard value.isFinite, metric.isMoreBetter || value > 0 else { return nil }
-        return metric.isMoreBetter ? 1 / max(value, Comparison.leastRate) : value
+        return metric.isMoreBetter ? 1 / max(value, leastRate) : value
     }
 
     private static func mean(_ values: [Double]) -> Double {
