@@ -10,7 +10,7 @@ public struct DemoOptions: Sendable {
     /// First seed of the links' and policies' random draws; also that of the file's content.
     public var seed: UInt64 = 1
     /// Runs of each policy in virtual time.
-    public var virtualRuns = 20
+    var virtualRuns = 20
     /// Directory for traces and the model; nil creates a temporary directory.
     public var directory: String?
 

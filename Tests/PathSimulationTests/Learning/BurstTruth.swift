@@ -210,13 +210,21 @@ struct BurstTruth: WorldApplication {
 
     /// When the last byte of each decision first arrived; incomplete ones are left out.
     func arrivalTimes() -> [UInt64: Instant] {
-        var owners: [PieceKey: [(range: Range<UInt64>, decision: UInt64)]] = [:]
+        // Copies may be cut differently, so pieces overlap: `reach` is the greatest upper bound so far.
+        var owners: [PieceKey: [(range: Range<UInt64>, decision: UInt64, reach: UInt64)]] = [:]
         for (decision, burst) in bursts {
             for piece in burst.pieces {
-                owners[piece.key, default: []].append((piece.range, decision))
+                owners[piece.key, default: []].append((piece.range, decision, 0))
             }
         }
-        for key in owners.keys { owners[key]?.sort { $0.range.lowerBound < $1.range.lowerBound } }
+        for key in owners.keys {
+            owners[key]?.sort { $0.range.lowerBound < $1.range.lowerBound }
+            var reach: UInt64 = 0
+            for index in owners[key]?.indices ?? 0..<0 {
+                reach = max(reach, owners[key]?[index].range.upperBound ?? 0)
+                owners[key]?[index].reach = reach
+            }
+        }
         var missing: [UInt64: [PieceKey: RangeSet]] = [:]
         for (decision, burst) in bursts {
             for piece in burst.pieces {
@@ -232,7 +240,7 @@ struct BurstTruth: WorldApplication {
                 var high = all.count
                 while low < high {
                     let middle = (low + high) / 2
-                    if all[middle].range.upperBound <= piece.range.lowerBound {
+                    if all[middle].reach <= piece.range.lowerBound {
                         low = middle + 1
                     } else {
                         high = middle
