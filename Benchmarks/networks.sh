@@ -19,7 +19,7 @@ remove_network() {
 at_exit() { stop_all; remove_network; }
 trap 'at_exit; finish' EXIT
 
-# plain_network: two links without limits.
+# plain_network: two links, without limits or with RATE (20mbit) each.
 plain_network() {
     remove_network
     links=plain
@@ -31,6 +31,10 @@ plain_network() {
         ip -n "$client" addr add "10.66.$n.1/24" dev "p$n"
         ip -n "$server" addr add "10.66.$n.2/24" dev "p$n"
         ip -n "$client" link set "p$n" up; ip -n "$server" link set "p$n" up
+        [ -n "${RATE:-}" ] || continue
+        for side in "$client" "$server"; do
+            ip netns exec "$side" tc qdisc add dev "p$n" root tbf rate "$RATE" burst 32kb latency 60ms
+        done
     done
     addresses=(10.66.1.2 10.66.2.2)
 }

@@ -8,7 +8,7 @@
 #   Benchmarks/survive.sh addresses         every address of the client replaced, one link after the other and at once
 #   Benchmarks/survive.sh websocket         held for 5 minutes through 30 s of outage
 #   Benchmarks/survive.sh status [SCENARIO] counters of `status --json` against those of the emulated links
-#   Benchmarks/survive.sh soak              10 minutes of random faults (SOAK=SECONDS)
+#   Benchmarks/survive.sh soak              10 minutes of random faults (SOAK=SECONDS, RATE=20mbit for each link)
 #
 # PATHWISE names another binary. status needs the emulated links of ../shared/testbed, and the faults of
 # soak include loss and black holes if nft is installed.
@@ -202,7 +202,8 @@ measure_soak() {
         "resident memory after a fifth and at the end:" \
         "client $(median "$work/memory" 1 "$early" $((early + 30))) and $(median "$work/memory" 1 "$late" $((late + 30))) kB," \
         "server $(median "$work/memory" 2 "$early" $((early + 30))) and $(median "$work/memory" 2 "$late" $((late + 30))) kB;" \
-        "descriptors during and after: client $fds_a and $(sleep 3; descriptors "$forward_pid"), server $fds_b and $(descriptors "$serve_pid")"
+        "descriptors during and after: client $fds_a and $(sleep 3; descriptors "$forward_pid"), server $fds_b and $(descriptors "$serve_pid");" \
+        "at rest, a minute later: client $(sleep 60; memory "$forward_pid") kB, server $(memory "$serve_pid") kB"
     stop_all
 }
 
