@@ -14,6 +14,7 @@ public import PathTelemetry
 ///   policy learns from outcomes before the next decision); `pollEvent`;
 /// - *read*: `decision`, `record`, `timeout`, `needs`, `policy`, `modelHash`.
 public struct DecisionEngine: ~Copyable, Sendable {
+    private let pin = Pin()
     /// What the policy needs from its host.
     public let needs: PolicyNeeds
     var selector: PathSelector

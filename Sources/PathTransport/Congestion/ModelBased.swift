@@ -24,7 +24,8 @@ import PathTelemetry
 ///   is confirmed within a few rounds.
 ///
 /// Phases and the calls between them are in `ModelBased+Phases.swift`.
-struct ModelBased: CongestionController {
+struct ModelBased: ~Copyable, CongestionController {
+    private let pin = Pin()
     /// The smallest gain that doubles the rate each round, 4 ln 2 (BBRStartupPacingGain).
     static let startupGain = 2.77
     /// Window in startup and steady state, in bandwidth-delay products (BBRDefaultCwndGain).

@@ -16,6 +16,7 @@ enum MessageArrival: Hashable, Sendable {
 /// that began first is dropped, and incomplete messages before complete ones. *Handle*: `handle`,
 /// `expire` (at `nextExpiry`). *Application*: `deliver`.
 struct MessageReceiver: ~Copyable {
+    private let pin = Pin()
     private struct Slot {
         var number: UInt64 = 0
         var total = 0

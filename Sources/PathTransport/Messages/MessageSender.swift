@@ -9,6 +9,7 @@ internal import PathTelemetry
 /// `nextChunk` or its two parts, each followed by `copy`; `head` returns the message that would be
 /// next.
 struct MessageSender: ~Copyable {
+    private let pin = Pin()
     private struct Slot {
         var number: UInt64 = 0
         var total = 0

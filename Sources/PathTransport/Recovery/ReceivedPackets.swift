@@ -2,7 +2,8 @@ import PathTelemetry
 
 /// The packets received on one path: replay window, acknowledgement ranges, receive stamps, and
 /// when an acknowledgement is due.
-struct ReceivedPackets {
+struct ReceivedPackets: ~Copyable {
+    private let pin = Pin()
     private static let windowBits: UInt64 = 8192
     /// Numbers this far below the largest are refused, as in WireGuard: it is one word less than
     /// the bits kept, because the oldest word is reused as soon as the largest number enters the

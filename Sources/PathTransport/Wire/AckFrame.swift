@@ -4,7 +4,8 @@ import PathTelemetry
 /// receiver's stamps of the newest runs of packets.
 ///
 /// docs/protocol.md, section 4.1.
-struct AckFrame {
+struct AckFrame: ~Copyable {
+    private let pin = Pin()
     static let maximumRanges = 64
     static let maximumStamps = 16
 

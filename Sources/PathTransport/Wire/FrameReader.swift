@@ -8,7 +8,7 @@ enum FrameError: Error, Equatable {
 }
 
 /// Reads the frames of a decrypted packet one after the other.
-struct FrameReader {
+struct FrameReader: ~Copyable {
     private var reader: ByteReader
     /// The latest acknowledgement, after `next` has returned one.
     private(set) var ack = AckFrame(path: PathID(0), delay: .zero)

@@ -66,7 +66,7 @@ struct FlowRecord {
 /// latest after a quarter of the round trip. A silence of two probe time-outs makes the path
 /// failed: the controller hears `handleOutage`, data in flight is dropped, and a probe is sent
 /// every 100 ms until one is answered.
-struct VirtualFlow<Controller: CongestionController> {
+struct VirtualFlow<Controller: CongestionController & ~Copyable>: ~Copyable {
     var controller: Controller
     let settings: LinkSettings
     var workload = Workload.bulk
@@ -115,11 +115,12 @@ struct VirtualFlow<Controller: CongestionController> {
     private var toSender = Fifo<(count: Int, time: Instant)>()
     private var processedArrivals = 0
 
-    init(_ controller: Controller, _ settings: LinkSettings, seed: UInt64 = 1) {
+    init(_ controller: consuming Controller, _ settings: LinkSettings, seed: UInt64 = 1) {
+        let rate = controller.pacingRate
         self.controller = controller
         self.settings = settings
         link = BottleneckLink(settings, seed: seed)
-        pacer = Pacer(rate: controller.pacingRate, maximumPacketSize: 1_500)
+        pacer = Pacer(rate: rate, maximumPacketSize: 1_500)
         record = FlowRecord(duration: .zero)
     }
 

@@ -33,7 +33,7 @@ import Testing
         #expect(parsed > 1000 && refused > 1000)
     }
 
-    private func expectWithin(_ frame: Frame, _ ack: AckFrame, _ size: Int) {
+    private func expectWithin(_ frame: Frame, _ ack: borrowing AckFrame, _ size: Int) {
         switch frame {
         case .stream(let data): precondition(data.data.count <= size)
         case .message(let data):
@@ -74,12 +74,11 @@ import Testing
                 return writer.overflowed ? 0 : writer.offset
             }
             #expect(length > 0 && length <= frame.maximumLength)
-            let read = try memory.withUnsafeBytes { bytes throws in
+            var read = AckFrame(path: PathID(0), delay: .zero)
+            try memory.withUnsafeBytes { bytes throws in
                 var reader = ByteReader(UnsafeRawBufferPointer(rebasing: bytes[1..<length]))
-                var ack = AckFrame(path: PathID(0), delay: .zero)
-                try ack.read(&reader)
+                try read.read(&reader)
                 #expect(reader.isAtEnd)
-                return ack
             }
             #expect(read.path == frame.path && read.delay == frame.delay)
             #expect(read.rangeCount == frame.rangeCount && read.stampCount == frame.stampCount)

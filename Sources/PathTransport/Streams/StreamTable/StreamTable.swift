@@ -9,6 +9,7 @@ internal import PathTelemetry
 /// *Application*: `open`, `accept`, `write`, `finish`, `reset`, `read`, `stop`, `nextEvent`.
 /// *Handle*: `handle...`. *Poll*: `nextControl`, then `nextChunk` with `copy`, until nil.
 struct StreamTable: ~Copyable {
+    private let pin = Pin()
     /// The streams of one kind: how many were opened, and how many may be open.
     struct Kind {
         var opened: UInt64 = 0
