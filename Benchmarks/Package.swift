@@ -31,6 +31,11 @@ let package = Package(
             name: "MessageLatency",
             dependencies: [.product(name: "Pathwise", package: "pathwise")],
             swiftSettings: settings),
+        // How late messages over LTE links are, in virtual time: `make -C Benchmarks late`.
+        .executableTarget(
+            name: "LateMessages",
+            dependencies: [.product(name: "PathwiseRooms", package: "pathwise")],
+            swiftSettings: settings),
         // Used by transfers.sh.
         .executableTarget(
             name: "HandshakeFlood",

@@ -181,7 +181,7 @@ measure_srt() {
         network "$scenario"
         links_name=$([ $links = emulated ] && echo "$scenario" || echo "plain links")
         serve
-        forward udp:9000=127.0.0.1:10080,deadline=120ms
+        forward "udp:9000=127.0.0.1:10080,${SRT_OPTIONS:-deadline=120ms}"
         [ $links = emulated ] && "$testbed" zero
         srt_run "through forward udp" 127.0.0.1:9000 127.0.0.1
         for index in "${!addresses[@]}"; do

@@ -8,7 +8,8 @@ import Testing
 @Suite struct OpeningTests {
     static func samples() throws -> [Opening] {
         let options = FlowOptions(
-            deadline: .milliseconds(120), flowClass: .media, ordered: .milliseconds(50))
+            deadline: .milliseconds(120), flowClass: .media, ordered: .milliseconds(50),
+            redundancyPermille: 125)
         let target = try #require(ForwardTarget(host: "studio.example", port: 10_080))
         let local = try #require(ForwardTarget(host: "127.0.0.1", port: 0))
         return [
@@ -37,7 +38,7 @@ import Testing
         let target = try #require(ForwardTarget(host: "a.b", port: 443))
         #expect(
             Opening.connect(target, FlowOptions()).encoded()
-                == Array("PWF1".utf8) + [1, 0, 15, 3, 0, 15, 66, 64, 0, 0, 0, 0, 1, 187, 3]
+                == Array("PWF1".utf8) + [1, 0, 17, 3, 0, 15, 66, 64, 0, 0, 0, 0, 0, 100, 1, 187, 3]
                 + Array("a.b".utf8))
     }
 
@@ -46,7 +47,7 @@ import Testing
         let changes: [(at: Int, to: UInt8, why: String)] = [
             (0, 0x51, "no forward"), (3, 0x32, "no forward"), (4, 0, "kind 0"), (4, 6, "kind 6"),
             (5, 5, "bytes"), (7, 4, "kind 1"), (8, 255, "kind 1"), (12, 255, "kind 1"),
-            (18, 0, "kind 1"), (20, 0x20, "kind 1"),
+            (16, 255, "kind 1"), (20, 0, "kind 1"), (22, 0x20, "kind 1"),
         ]
         for change in changes {
             var bytes = good

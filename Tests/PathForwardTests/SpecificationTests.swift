@@ -33,6 +33,8 @@ import Testing
                     deadline: .milliseconds(120), flowClass: .interactive,
                     ordered: .milliseconds(20)))
         #expect(try ForwardSpec(parsing: "udp:9").options == FlowOptions())
+        let copying = try ForwardSpec(parsing: "udp:9,redundancy=2.5%").options
+        #expect(copying.redundancyPermille == 25 && copying.redundancy == 0.025)
     }
 
     @Test(arguments: [
@@ -43,6 +45,8 @@ import Testing
         ("tcp:5,", "NAME=VALUE"), ("tcp:5,class=fast", "class=bulk"),
         ("udp:5,deadline=2", "deadline=120ms"), ("udp:5,deadline=0ms", "deadline=120ms"),
         ("udp:5,deadline=2h", "deadline=120ms"), ("udp:5,ordered=11s", "ordered=50ms"),
+        ("udp:5,redundancy=10", "redundancy=10%"), ("udp:5,redundancy=101%", "redundancy=10%"),
+        ("udp:5,redundancy=-1%", "redundancy=10%"), ("udp:5,redundancy=nan%", "redundancy=10%"),
         ("udp:5,colour=red", "the options are"), ("tcp:5=[::1:1", "the target is"),
     ])
     func malformedForwardsSayWhatToWrite(text: String, fix: String) {

@@ -65,9 +65,11 @@ private func build(
     @Test func waitingForTheWindowAndThePacer() {
         var full = snapshot(0, rtt: 60)
         full.bytesInFlight = 45_000
+        full.oldestUnanswered = .zero
         full.pacingDelay = .milliseconds(2)
-        // 5 kB over the window at 1 MB/s is longer than the pacer's 2 ms.
-        let set = build([(full, estimator(raw: nil, rtt: 60))])
+        // 5 kB over the window at 1 MB/s is longer than the pacer's 2 ms, and 45 kB in 60 ms are no
+        // queue.
+        let set = build([(full, estimator(raw: nil, rtt: 60))], now: .zero + .milliseconds(60))
         #expect((set[0].predictedDelivery - 0.045).magnitude < 1e-9)
         #expect(set[0].room == 0, "the pacer lets nothing through now")
     }
@@ -79,8 +81,9 @@ private func build(
         let early = build([(quiet, known)], now: .zero + .milliseconds(60))
         let late = build([(quiet, known)], now: .zero + .milliseconds(266))
         #expect((early[0].predictedDelivery - 0.040).magnitude < 1e-9)
-        // A reply of 60 ms that varies by 6 is overdue after 84: 182 ms over.
-        #expect((late[0].predictedDelivery - 0.222).magnitude < 1e-9)
+        // A reply was due after 60 ms, one packet's service and 8 ms: the pause of 196.8 ms counts as
+        // 295.2 to come.
+        #expect((late[0].predictedDelivery - 0.266).magnitude < 1e-9)
         #expect((late[0].unansweredAge - 0.266).magnitude < 1e-12)
     }
 

@@ -142,7 +142,7 @@ struct RandomPaths {
         return max(1000, min(own, snapshot.traits.rateLimit))
     }
 
-    /// h = wait + bytes / rate + one-way delay + overdue.
+    /// h = wait + bytes / rate + arrival behind what the path holds.
     private func prediction(
         _ snapshot: PathSnapshot, _ estimator: PathEstimator, _ burst: BurstContext,
         clockOffset: TimeDelta?, now: Instant
@@ -152,14 +152,20 @@ struct RandomPaths {
             Double(snapshot.bytesInFlight) + Double(burst.bytes)
             - Double(snapshot.congestionWindow)
         let wait = max(snapshot.pacingDelay.seconds, excess / rate, 0)
-        var delay = snapshot.smoothedRTT.seconds / 2
-        if let raw = estimator.rawDelay {
+        let leastRTT = min(snapshot.minRTT, snapshot.smoothedRTT).seconds
+        var delay = leastRTT / 2
+        if let raw = estimator.rawDelayMinimum {
             delay = clockOffset.map { max(0, (raw - $0).seconds) } ?? 0
         }
         let age = snapshot.oldestUnanswered.map { max(0, (now - $0).seconds) } ?? 0
-        let expected =
-            snapshot.smoothedRTT.seconds + max(4 * snapshot.rttVariation.seconds, 0.01)
-        return max(1e-4, wait + Double(burst.bytes) / rate + delay + max(0, age - expected))
+        let reply = snapshot.lastReply ?? estimator.lastReply
+        let held = min(age, reply.map { (now - $0).seconds + leastRTT } ?? .infinity)
+        let evidence = estimator.evidence
+        let perByte = (evidence.queuedTime + 0.002) / (evidence.queuedBytes + rate * 0.002)
+        let pause = held - leastRTT - 1200 * perByte - 0.008
+        let end =
+            delay - held + 2.5 * max(0, pause) + Double(snapshot.bytesInFlight) * perByte
+        return max(1e-4, wait + Double(burst.bytes) / rate + max(delay, end))
     }
 
     /// All values equal their definitions to the last bit, for any remembered state.

@@ -24,6 +24,10 @@ public struct FlowOptions: Hashable, Sendable {
     /// How long a datagram may be held until its predecessors came, at most 10 s; nil hands each
     /// over as it arrives.
     var ordered: TimeDelta?
+    /// Bytes that copies of datagrams may take on further paths, in thousandths of the flow's own.
+    ///
+    /// A datagram is copied while its path pauses and another one would deliver it sooner.
+    var redundancyPermille: Int
 
     /// The bounds of `deadline`.
     public static let deadlines = TimeDelta.microseconds(1)...TimeDelta.seconds(3600)
@@ -32,17 +36,20 @@ public struct FlowOptions: Hashable, Sendable {
 
     public init(
         deadline: TimeDelta = .seconds(1), flowClass: StreamPriority? = nil,
-        ordered: TimeDelta? = nil
+        ordered: TimeDelta? = nil, redundancyPermille: Int = 100
     ) {
         self.deadline = deadline
         namedClass = flowClass
         self.ordered = ordered
+        self.redundancyPermille = redundancyPermille
     }
 
     /// How connections share the paths.
     public var flowClass: StreamPriority { namedClass ?? .bulk }
     /// Which datagrams leave first while several wait; all of them go before connections.
     public var datagramClass: StreamPriority { namedClass ?? .media }
+    /// The redundancy as a share, 0...1.
+    var redundancy: Double { Double(redundancyPermille) / 1000 }
 
     /// Why an option has no effect on a forward, and what to do; nil if it has one.
     ///
@@ -79,10 +86,23 @@ public struct FlowOptions: Hashable, Sendable {
                 return "write ordered=50ms, with a time up to 10s"
             }
             ordered = time
+        case "redundancy":
+            guard let share = FlowOptions.permille(value) else {
+                return "write redundancy=10%, with a share from 0% to 100%"
+            }
+            redundancyPermille = share
         default:
-            return "the options are deadline=TIME, class=NAME and ordered=TIME"
+            return "the options are deadline=TIME, class=NAME, ordered=TIME and redundancy=SHARE"
         }
         return nil
+    }
+
+    /// A share of 0% to 100% in thousandths.
+    private static func permille(_ text: Substring) -> Int? {
+        guard text.last == "%", let percent = Double(text.dropLast()), percent >= 0,
+            percent <= 100
+        else { return nil }
+        return Int((percent * 10).rounded())
     }
 
     private static func time(

@@ -51,6 +51,7 @@ struct OpeningBody {
         bytes.append(options.namedClass?.rawValue ?? OpeningBody.noClass)
         append(OpeningBody.microseconds(options.deadline), width: 4)
         append(options.ordered.map { OpeningBody.microseconds($0) } ?? 0, width: 4)
+        append(UInt64(min(max(0, options.redundancyPermille), 1000)), width: 2)
     }
 
     /// The byte of a forward whose class was not named.
@@ -122,11 +123,12 @@ struct OpeningBodyReader {
         guard let byte = take(1)?.first,
             case let flowClass = StreamPriority(rawValue: byte),
             flowClass != nil || byte == OpeningBody.noClass, let deadline = number(width: 4),
-            let ordered = number(width: 4)
+            let ordered = number(width: 4), let redundancy = number(width: 2), redundancy <= 1000
         else { return nil }
         let options = FlowOptions(
             deadline: .microseconds(Int64(deadline)), flowClass: flowClass,
-            ordered: ordered == 0 ? nil : .microseconds(Int64(ordered)))
+            ordered: ordered == 0 ? nil : .microseconds(Int64(ordered)),
+            redundancyPermille: Int(redundancy))
         guard FlowOptions.deadlines.contains(options.deadline) else { return nil }
         if let hold = options.ordered, !FlowOptions.holds.contains(hold) { return nil }
         return options

@@ -51,6 +51,8 @@ public struct PathEstimator: Sendable {
         }
         averagesTime = now
         let factor = slow ?? 1
+        evidence.queuedBytes *= factor
+        evidence.queuedTime *= factor
         // exp(-t / 0.25) is the fourth power of exp(-t / 1).
         let fast = factor * factor * (factor * factor)
         if rtt.nanoseconds > 0 {
@@ -70,6 +72,21 @@ public struct PathEstimator: Sendable {
             rateSlow.add(rate, factor: factor)
         }
         publishAverages()
+    }
+
+    /// Takes packets that waited in the queue of the path behind others, after the acknowledgement
+    /// that told of them.
+    ///
+    /// An application that sends little never fills the path, so its delivery rate is no measure of
+    /// it; the time from one arrival to the next is, while a packet waits.
+    ///
+    /// - Parameters:
+    ///   - bytes: of these packets.
+    ///   - time: from the arrival before each to its own, in all.
+    public mutating func handleQueued(bytes: Int, time: TimeDelta) {
+        guard bytes > 0 else { return }
+        evidence.queuedBytes += Double(bytes)
+        evidence.queuedTime += max(0, time.seconds)
     }
 
     /// Drops all one-way delays, because one of the two clocks has jumped.
@@ -174,7 +191,7 @@ public struct PathEstimator: Sendable {
     public var rttSlope: Double { evidence.rttSlope }
 
     /// The least raw one-way delay of the last 10 s: it contains the offset of the clocks.
-    var rawDelayMinimum: TimeDelta? { delayWindow.minimum }
+    public var rawDelayMinimum: TimeDelta? { delayWindow.minimum }
 
     /// The 0.9 quantile of the differences between consecutive RTT samples, seconds.
     public var jitterP90: Double { evidence.jitterP90 }

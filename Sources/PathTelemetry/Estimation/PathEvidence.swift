@@ -21,6 +21,10 @@ public struct PathEvidence: Sendable {
     var rawDelayMinimum: TimeDelta?
     /// The least RTT of the last 10 s.
     var minRTT: TimeDelta?
+    /// Bytes that were served behind others in the queue of the path, and the seconds that this took;
+    /// both fade with a time constant of a second.
+    var queuedBytes = 0.0
+    var queuedTime = 0.0
     /// When packets were last declared lost, and when an acknowledgement last arrived.
     var lastLoss: Instant?
     var lastReply: Instant?

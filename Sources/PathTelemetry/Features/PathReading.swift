@@ -33,8 +33,8 @@ struct PathReading {
     var unansweredAge: Double
     var pacingDelay: Double
     var probeTimeouts: Double
-    /// From sending to arrival.
-    var oneWayDelay: Double
+    /// What the path holds unanswered.
+    let queue: PathQueue
     var isCurrent: Bool
     var pricePerGB: Double
     var grid: (sine: Double, cosine: Double)
@@ -68,10 +68,13 @@ struct PathReading {
         unansweredAge = snapshot.oldestUnanswered.map { max(0, (now - $0).seconds) } ?? 0
         pacingDelay = snapshot.pacingDelay.seconds
         probeTimeouts = Double(snapshot.probeTimeouts)
-        oneWayDelay = smoothed / 2
-        if let raw = evidence.rawDelay {
-            oneWayDelay = ClockOffset.delay(ofRaw: raw, offset: clockOffset)
+        var leastDelay = leastRTT / 2
+        if let raw = evidence.rawDelayMinimum {
+            leastDelay = ClockOffset.delay(ofRaw: raw, offset: clockOffset)
         }
+        queue = PathQueue(
+            leastDelay: leastDelay, leastRTT: leastRTT, rate: rate, age: unansweredAge,
+            sinceReply: sinceReply, flight: flight, evidence)
         isCurrent = moment.current == snapshot.path
         pricePerGB = snapshot.traits.pricePerGB
         grid = PathReading.gridPhase(snapshot.traits.kind, moment.utc)
@@ -80,19 +83,17 @@ struct PathReading {
     /// The prediction that models correct: seconds from now until the burst, sent on the path, has
     /// arrived; at least 0.1 ms.
     ///
-    ///     h = wait + bytes / rate + one-way delay + overdue
+    ///     h = wait + bytes / rate + arrival behind what the path holds
     ///
     /// `wait` is the longer of the pacer's queue and the time until the window has room for the
-    /// burst. `overdue` is the age of the oldest unanswered packet beyond the time that its reply
-    /// should have taken, so the prediction of a silent path grows before any packet is declared
-    /// lost.
+    /// burst. `PathQueue` predicts the arrival; that of a silent path grows before any packet is
+    /// declared lost.
     var prediction: Double {
         @inline(__always)
         get {
-            let queue = pacingDelay <= windowWait ? windowWait : pacingDelay
-            let wait = queue <= 0 ? 0 : queue
-            let silence = unansweredAge - ReplyTime.latest(rtt: rtt, variation: rttVariation)
-            let sum = wait + transferTime + oneWayDelay + (silence >= 0 ? silence : 0)
+            let longer = pacingDelay <= windowWait ? windowWait : pacingDelay
+            let wait = longer <= 0 ? 0 : longer
+            let sum = wait + transferTime + queue.arrival
             return sum >= 1e-4 ? sum : 1e-4
         }
     }

@@ -6,7 +6,8 @@ extension Connection {
     mutating func pollMessages(
         into buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Transmit? {
-        if let index = paths.repairPath(loser: lastLossPath, now: now),
+        if session.messages.hasRetransmissions,
+            let index = paths.repairPath(loser: lastLossPath, clock: session.clock, now: now),
             let sent = fillMessages(index, buffer, burst: nil, now: now)
         {
             return sent
@@ -26,6 +27,7 @@ extension Connection {
                 bytes: head.bytes, deadline: max(.milliseconds(1), deadline),
                 trafficClass: .message, now: now)
         else { return nil }
+        session.copyBudget.deposit(bytes: head.bytes, share: head.options.redundancy, now: now)
         let chosen = MessageBurst(
             number: head.number, path: dispatch.path, others: dispatch.others,
             decision: dispatch.number)
@@ -56,6 +58,7 @@ extension Connection {
                     : session.messages.nextNew(limit: limit, now: now)
             else { break }
             session.write(chunk, to: &packet, now: now)
+            news.statistics.noteCopy(chunk)
             if let burst {
                 packet.sent.decision = burst.decision
                 packet.sent.isByBytes = burst.others != .wait

@@ -25,7 +25,7 @@ extension Connection {
         next = min(
             next,
             paths.departure(wantsToSend: session.wantsToSend, after: lastEmptyPollAt, now: now))
-        return min(next, reinjectionTimeout)
+        return min(next, min(reinjectionTimeout, paths.lateTimeout(session)))
     }
 
     /// When a policy that re-injects next looks for data that is unacknowledged for too long.
@@ -79,6 +79,7 @@ extension Connection {
             lastLossPath = paths[index].id
         }
         reinjectOverdue(now: now)
+        paths.moveLate(now: now, &session)
         paths.watchSilence(
             probedEach: configuration.failedProbeInterval, now: now, &session, &news)
         if session.engine.timeout <= now {

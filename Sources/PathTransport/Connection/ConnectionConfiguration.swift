@@ -50,6 +50,10 @@ public struct ConnectionStatistics: Sendable {
     public var messagesSent: UInt64 = 0
     public var messagesReceived: UInt64 = 0
     public var messagesExpired: UInt64 = 0
+    /// Messages that were also sent on another path because theirs paused, and those of them whose
+    /// copy arrived first.
+    public var messagesCopied: UInt64 = 0
+    public var messagesSaved: UInt64 = 0
     public var decisions: UInt64 = 0
     public var forcedDecisions: UInt64 = 0
     public var lateOutcomes: UInt64 = 0
@@ -61,4 +65,10 @@ public struct ConnectionStatistics: Sendable {
     var clockJumps = 0
 
     public init() {}
+
+    mutating func noteCopy(_ chunk: MessageChunk) {
+        guard chunk.isCopy else { return }
+        bytesDuplicated += UInt64(chunk.length)
+        if chunk.offset + chunk.length >= chunk.total { messagesCopied += 1 }
+    }
 }

@@ -13,14 +13,23 @@ public struct MessageOptions: Hashable, Sendable {
     /// Messages of a more urgent class leave before those of the others that still wait; the peer is
     /// not told.
     public var priority: StreamPriority
+    /// Bytes that copies on other paths may take, as a share of the message's own, 0...1.
+    ///
+    /// A message is copied while its path pauses and another one would deliver it sooner, if such
+    /// shares have paid for it.
+    public var redundancy: Double
+
+    /// The redundancy of messages whose sender does not say otherwise.
+    public static let usualRedundancy = 0.1
 
     public init(
         deadline: Instant = .distantFuture, isReliable: Bool = true,
-        priority: StreamPriority = .media
+        priority: StreamPriority = .media, redundancy: Double = MessageOptions.usualRedundancy
     ) {
         self.deadline = deadline
         self.isReliable = isReliable
         self.priority = priority
+        self.redundancy = redundancy
     }
 }
 
@@ -44,6 +53,8 @@ struct MessageChunk: Hashable, Sendable {
     var deadline: Instant
     /// Some of it was sent before.
     var isRetransmission = false
+    /// It is sent because its path pauses, and not after a loss.
+    var isCopy = false
 }
 
 /// Bounds on messages that both ends agree on.

@@ -19,6 +19,8 @@ struct MessageSender: ~Copyable {
         var acknowledged = RangeSet()
         var lost = RangeSet()
         var isQueuedForRetransmission = false
+        /// Whether parts of it are sent on another path because theirs pauses.
+        var isCopied = false
 
         /// Bytes to account for; an empty message counts as one byte.
         var span: UInt64 { UInt64(max(1, total)) }
@@ -90,6 +92,7 @@ struct MessageSender: ~Copyable {
         slots[slot].total = bytes.count
         slots[slot].options = options
         slots[slot].sent = 0
+        slots[slot].isCopied = false
         buffers.take(slot, bytes: bytes.count)
         unsafe buffers.store(slot, at: 0, bytes)
         queuedBytes += bytes.count
@@ -115,17 +118,27 @@ struct MessageSender: ~Copyable {
 
     // MARK: Handle
 
-    /// Notes that a fragment has arrived.
-    mutating func handleAcked(number: UInt64, offset: Int, length: Int) {
-        guard let slot = slot(of: number) else { return }
+    /// Notes that a fragment has arrived; returns whether the message is complete by it.
+    @discardableResult
+    mutating func handleAcked(number: UInt64, offset: Int, length: Int) -> Bool {
+        guard let slot = slot(of: number) else { return false }
         let range = sentRange(slot, offset, length)
-        if range.isEmpty { return }
+        if range.isEmpty { return false }
         slots[slot].acknowledged.insert(range)
         slots[slot].lost.remove(range)
         if slots[slot].acknowledged.length == slots[slot].span {
             deliveredMessages &+= 1
             end(slot, .delivered(number: number))
+            return true
         }
+        return false
+    }
+
+    /// Queues a copy of the part of a fragment that is not acknowledged.
+    mutating func handleLate(_ chunk: MessageChunk) {
+        guard let slot = slot(of: chunk.number) else { return }
+        slots[slot].isCopied = true
+        handleMissing(slot, sentRange(slot, chunk.offset, chunk.length))
     }
 
     /// Queues the part of a fragment that has not arrived, after a loss or for re-injection.
@@ -133,19 +146,28 @@ struct MessageSender: ~Copyable {
     /// A message that tolerates loss ends instead, unless the fragment had arrived.
     mutating func handleLost(number: UInt64, offset: Int, length: Int) {
         guard let slot = slot(of: number) else { return }
-        var rest = sentRange(slot, offset, length)
-        while let gap = slots[slot].acknowledged.firstGap(in: rest) {
-            guard slots[slot].options.isReliable else {
-                lostMessages &+= 1
-                end(slot, .lost(number: number))
+        let range = sentRange(slot, offset, length)
+        guard slots[slot].options.isReliable else {
+            // Not if its copy is under way.
+            if slots[slot].isCopied || slots[slot].acknowledged.firstGap(in: range) == nil {
                 return
             }
+            lostMessages &+= 1
+            end(slot, .lost(number: number))
+            return
+        }
+        handleMissing(slot, range)
+    }
+
+    private mutating func handleMissing(_ slot: Int, _ range: Range<UInt64>) {
+        var rest = range
+        while let gap = slots[slot].acknowledged.firstGap(in: rest) {
             slots[slot].lost.insert(gap)
             rest = gap.upperBound..<max(gap.upperBound, rest.upperBound)
         }
         if !slots[slot].lost.isEmpty, !slots[slot].isQueuedForRetransmission {
             slots[slot].isQueuedForRetransmission = true
-            retransmitting.append(number)
+            retransmitting.append(slots[slot].number)
         }
     }
 
@@ -260,8 +282,16 @@ struct MessageSender: ~Copyable {
     var hasUnsent: Bool {
         begun != nil || !retransmitting.isEmpty || fresh.contains { !$0.isEmpty }
     }
+    /// Whether parts have to be sent again.
+    var hasRetransmissions: Bool { !retransmitting.isEmpty }
     /// Whether a message is still held: neither delivered, nor expired, nor lost.
     func isOutstanding(_ number: UInt64) -> Bool { slot(of: number) != nil }
+    /// Whether bytes of a fragment are not acknowledged.
+    func isMissing(_ chunk: MessageChunk) -> Bool {
+        guard let slot = slot(of: chunk.number) else { return false }
+        let range = sentRange(slot, chunk.offset, chunk.length)
+        return slots[slot].acknowledged.firstGap(in: range) != nil
+    }
     /// Bytes of memory for messages in use.
     var memoryBytes: Int { buffers.usedBytes }
 
@@ -290,7 +320,8 @@ struct MessageSender: ~Copyable {
         return MessageChunk(
             number: slots[slot].number, offset: Int(truncatingIfNeeded: range.lowerBound),
             length: total == 0 ? 0 : range.count, total: total,
-            deadline: slots[slot].options.deadline, isRetransmission: isRetransmission)
+            deadline: slots[slot].options.deadline, isRetransmission: isRetransmission,
+            isCopy: isRetransmission && slots[slot].isCopied)
     }
 
     private mutating func end(_ slot: Int, _ outcome: MessageOutcome) {

@@ -35,6 +35,8 @@ extension Path {
             if let raw { oneWay = clock.delay(ofRaw: raw) }
             delays.record(rtt: sample, oneWay: oneWay)
         }
+        estimator.handleQueued(bytes: result.queuedBytes, time: result.queuedTime)
+        recovery.leastRawDelay = estimator.rawDelayMinimum
         estimator.handleDelivered(packets: result.ackedPackets, now: now)
     }
 

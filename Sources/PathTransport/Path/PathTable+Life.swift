@@ -36,7 +36,8 @@ extension PathTable {
     ) {
         guard self[index].isUsable else { return }
         change(index, to: .suspect, cause, now, &news)
-        self[index].recovery.reinject(now: now, sink: &session)
+        self[index].recovery.reinject(
+            now: now, sparesMessages: hasOtherTaking(than: index), sink: &session)
         self[index].probeDue = true
         self[index].statistics.failovers += 1
         probeReserve(now: now)
@@ -172,7 +173,8 @@ extension PathTable {
         if self[index].isUsable, hasOtherUsable(than: index), isDoubtful {
             suspect(index, .probeTimeout, now, &session, &news)
         } else if self[index].isUsable {
-            self[index].recovery.reinject(now: now, sink: &session)
+            self[index].recovery.reinject(
+                now: now, sparesMessages: hasOtherTaking(than: index), sink: &session)
         }
         return hasLost
     }

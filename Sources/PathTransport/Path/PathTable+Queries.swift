@@ -96,24 +96,6 @@ extension PathTable {
         return false
     }
 
-    /// The path on which a lost message arrives first.
-    ///
-    /// - Parameter loser: the path of the latest loss, which is avoided if possible.
-    func repairPath(loser: PathID?, now: Instant) -> Int? {
-        var best: Int?
-        var bestScore = Double.infinity
-        for index in indices {
-            guard takesData(index), self[index].room(now: now) > 0 else { continue }
-            var score = self[index].recovery.rtt.smoothed.seconds
-            if self[index].id == loser { score += 1 }
-            if score < bestScore {
-                bestScore = score
-                best = index
-            }
-        }
-        return best
-    }
-
     /// The fastest working path, which carries acknowledgements.
     ///
     /// If none works, a path that might.

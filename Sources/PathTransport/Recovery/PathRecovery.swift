@@ -31,6 +31,10 @@ struct AckResult {
         guard let time = largestReceiveTime, let sent = largestSentAt else { return nil }
         return Instant(nanoseconds: Int64(truncatingIfNeeded: time &* 1000)) - sent
     }
+    /// Bytes of packets that waited behind others in the queue of the path, and the time from the
+    /// arrival before each of them to its own.
+    var queuedBytes = 0
+    var queuedTime = TimeDelta.zero
     var deliveryRate = 0.0
     var isRateAppLimited = false
     var mtuProbeAcknowledged: Int?
@@ -65,6 +69,10 @@ struct PathRecovery: ~Copyable {
     private var sampledSince = Instant.zero
     /// Longest time by which the peer delays an acknowledgement.
     var peerAckDelay = TimeDelta.milliseconds(5)
+    /// The least raw one-way delay of late; nil before a sample.
+    var leastRawDelay: TimeDelta?
+    /// The latest arrival, on the receiver's clock.
+    private var latestArrival: Instant?
     private var maximumPacketSize: Int
     /// The user's limit, bytes per second.
     let rateLimit: Double
@@ -277,6 +285,7 @@ struct PathRecovery: ~Copyable {
         result.ackedBytes += bytes
         if packet.isMTUProbe { result.mtuProbeAcknowledged = bytes }
         let received = receiveTime(of: number, frame)
+        if let received { noteArrival(packet.sentAt, received, bytes, &result) }
         if packet.isBare || packet.sentAt < sampledSince {
             rate.handleBareAcked(bytes: bytes)
         } else {
@@ -287,6 +296,24 @@ struct PathRecovery: ~Copyable {
                 })
         }
         sink.handleAcknowledged(packet, path: frame.path, receiveTime: received, now: now)
+    }
+
+    /// Counts a packet that was in the queue of the path when the one before it arrived.
+    private mutating func noteArrival(
+        _ sentAt: Instant, _ received: UInt64, _ bytes: Int, _ result: inout AckResult
+    ) {
+        let arrival = Instant(nanoseconds: Int64(truncatingIfNeeded: received &* 1000))
+        guard let latest = latestArrival, arrival - latest < .seconds(2),
+            latest - arrival < .seconds(2)
+        else {
+            latestArrival = arrival
+            return
+        }
+        if let leastRawDelay, sentAt + leastRawDelay <= latest {
+            result.queuedBytes += bytes
+            result.queuedTime = result.queuedTime + max(.zero, arrival - latest)
+        }
+        latestArrival = max(latest, arrival)
     }
 
     /// Takes a packet that was declared lost and arrived after all.
@@ -401,12 +428,18 @@ struct PathRecovery: ~Copyable {
 
     /// Passes the data of every unacknowledged packet sent by `cutoff` to the sink, and keeps the
     /// packets in flight.
+    ///
+    /// - Parameter sparesMessages: whether packets with messages are left out, which follow one by one
+    ///   where another path delivers them sooner.
     mutating func reinject<Sink: SentFrameSink & ~Copyable>(
-        now: Instant, sentBy cutoff: Instant = .distantFuture, sink: inout Sink
+        now: Instant, sentBy cutoff: Instant = .distantFuture, sparesMessages: Bool = false,
+        sink: inout Sink
     ) {
         var number = max(firstInFlight, packets.first)
         while number < packets.next, packets[number].sentAt <= cutoff {
-            if packets[number].state == .inFlight, !packets[number].isReinjected {
+            if packets[number].state == .inFlight, !packets[number].isReinjected,
+                !sparesMessages || !packets[number].hasMessages
+            {
                 packets[number].isReinjected = true
                 sink.handleLost(packets[number], path: path, isCertain: false, now: now)
                 packets[number].isByBytes = true

@@ -71,6 +71,14 @@ struct SentPacket {
         return pieces
     }
 
+    /// Whether it carries messages; then it carries no streams.
+    var hasMessages: Bool {
+        for index in 0..<Int(frameCount) {
+            if case .message = frames[index] { return true }
+        }
+        return false
+    }
+
     var hasFrameRoom: Bool { frameCount < SentPacket.frameLimit }
 
     mutating func add(_ frame: SentFrame) {

@@ -22,12 +22,14 @@ extension Session {
     ///   - isReliable: whether lost parts are retransmitted within the deadline; if not, the first
     ///     loss ends the message.
     ///   - priority: messages of a more urgent class leave before those of others that still wait.
+    ///   - redundancy: bytes of copies on other paths that it pays for, as a share of its own, 0...1;
+    ///     a message is copied while its path pauses and another one would deliver it sooner.
     /// - Returns: its number, which events use.
     /// - Throws: `deadline`, `ended`, or `stream` with `messageSize` or `messageQueueFull`.
     @discardableResult
     public func sendMessage(
         _ bytes: [UInt8], deadline: Duration? = nil, isReliable: Bool = true,
-        priority: StreamPriority = .media
+        priority: StreamPriority = .media, redundancy: Double = MessageOptions.usualRedundancy
     ) throws(SessionError) -> UInt64 {
         if let deadline, deadline <= .zero { throw .deadline(deadline) }
         try checkOpen()
@@ -35,7 +37,7 @@ extension Session {
             return try link.with { (connection, now) throws(StreamError) in
                 let options = MessageOptions(
                     deadline: deadline.map { now + TimeDelta($0) } ?? .distantFuture,
-                    isReliable: isReliable, priority: priority)
+                    isReliable: isReliable, priority: priority, redundancy: redundancy)
                 return try bytes.span.withUnsafeBytes {
                     (raw: UnsafeRawBufferPointer) throws(StreamError) in
                     try connection.sendMessage(raw, options: options, now: now)
@@ -52,18 +54,20 @@ extension Session {
     ///   - messages: their bytes, copied before this returns.
     ///   - deadline: from now, of all of them.
     ///   - priority: of all of them.
+    ///   - redundancy: of all of them, as in `sendMessage`.
     ///   - numbers: is replaced by the number of each message, or nil for one that was not taken
     ///     because the queue is full or the message too large.
     /// - Throws: `ended`.
     public func sendMessages(
         _ messages: [UnsafeRawBufferPointer], deadline: Duration,
-        priority: StreamPriority = .media, numbers: inout [UInt64?]
+        priority: StreamPriority = .media,
+        redundancy: Double = MessageOptions.usualRedundancy, numbers: inout [UInt64?]
     ) throws(SessionError) {
         numbers.removeAll(keepingCapacity: true)
         try checkOpen()
         link.with { connection, now in
             let options = MessageOptions(
-                deadline: now + TimeDelta(deadline), priority: priority)
+                deadline: now + TimeDelta(deadline), priority: priority, redundancy: redundancy)
             for message in messages {
                 numbers.append(try? connection.sendMessage(message, options: options, now: now))
             }

@@ -22,11 +22,13 @@ struct ForwardCommand: AsyncParsableCommand {
             and this side connects to HOST:PORT. The server allows its own loopback as a target;
             'pathwise serve --forward-allow' allows more.
 
-            Each forward may have options after it, and --deadline, --ordered and --class give the
-            defaults for all of the command. For udp: and socks::
+            Each forward may have options after it, and --deadline, --ordered, --redundancy and --class
+            give the defaults for all of the command. For udp: and socks::
               deadline=TIME                  a datagram that is later than this is dropped (1s)
               ordered=TIME                   how long a datagram waits for those before it; for
                                              programs that take reordering for loss
+              redundancy=SHARE               bytes for copies of datagrams on another path while theirs
+                                             pauses, as a share of the flow's own, 0% to 100% (10%)
             For all:
               class=interactive|media|bulk   how connections share the paths while all have data,
                                              16 : 4 : 1 (bulk). Datagrams go before all of them,
@@ -75,6 +77,12 @@ struct ForwardCommand: AsyncParsableCommand {
             "Hand over datagrams in order, and wait this long for a missing one.",
             valueName: "time"))
     var ordered: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Bytes for copies while a path pauses (default: 10%).",
+            valueName: "share"))
+    var redundancy: String?
 
     @OptionGroup var server: ServerOptions
 

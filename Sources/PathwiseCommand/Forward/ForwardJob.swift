@@ -92,7 +92,7 @@ struct ForwardJob {
         var defaults = FlowOptions()
         let given = [
             ("deadline", command.deadline), ("class", command.flowClass),
-            ("ordered", command.ordered),
+            ("ordered", command.ordered), ("redundancy", command.redundancy),
         ]
         for (name, value) in given {
             guard let value else { continue }

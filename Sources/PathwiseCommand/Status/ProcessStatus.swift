@@ -102,6 +102,9 @@ struct ProcessStatus: Sendable {
             ("messages_sent", .int(Int64(clamping: statistics.messagesSent))),
             ("messages_received", .int(Int64(clamping: statistics.messagesReceived))),
             ("messages_expired", .int(Int64(clamping: statistics.messagesExpired))),
+            ("messages_copied", .int(Int64(clamping: statistics.messagesCopied))),
+            ("messages_saved", .int(Int64(clamping: statistics.messagesSaved))),
+            ("bytes_duplicated", .int(Int64(clamping: statistics.bytesDuplicated))),
             ("paths", .array(peer.paths.map(\.json))),
         ])
     }

@@ -117,6 +117,8 @@ enum SessionSummary {
                 .int(Int64(clamping: status.statistics.streamBytesRetransmitted))
             ),
             ("bytes_duplicated", .int(Int64(clamping: status.statistics.bytesDuplicated))),
+            ("messages_copied", .int(Int64(clamping: status.statistics.messagesCopied))),
+            ("messages_saved", .int(Int64(clamping: status.statistics.messagesSaved))),
             ("forged_packets", .int(Int64(clamping: status.statistics.forgedPackets))),
             ("replayed_packets", .int(Int64(clamping: status.statistics.replayedPackets))),
             ("key_changes", .int(Int64(status.statistics.keyChanges))),

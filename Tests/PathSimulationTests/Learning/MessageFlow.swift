@@ -12,6 +12,8 @@ struct MessageFlow: WorldApplication {
     let end: TimeDelta
     /// Whether it also writes an endless stream.
     let hasBulk: Bool
+    /// Share of the bytes that copies may take.
+    let redundancy: Double
 
     /// Seconds from queueing to arrival, by the message's index; infinite for those that did not
     /// arrive in time.
@@ -31,12 +33,14 @@ struct MessageFlow: WorldApplication {
     private let start = Instant(nanoseconds: 1_000_000_000_000)
 
     init(
-        size: Int, interval: TimeDelta, deadline: TimeDelta, seconds: Int64, hasBulk: Bool = false
+        size: Int, interval: TimeDelta, deadline: TimeDelta, seconds: Int64, hasBulk: Bool = false,
+        redundancy: Double = 0
     ) {
         self.size = size
         self.interval = interval
         self.deadline = deadline
         self.hasBulk = hasBulk
+        self.redundancy = redundancy
         end = .seconds(seconds)
         bytes = [UInt8](repeating: 7, count: size)
     }
@@ -60,7 +64,8 @@ struct MessageFlow: WorldApplication {
         while due <= now, now - start < end {
             if let number = try? bytes.withUnsafeBytes({
                 try connection.sendMessage(
-                    $0, options: MessageOptions(deadline: now + deadline), now: now)
+                    $0, options: MessageOptions(deadline: now + deadline, redundancy: redundancy),
+                    now: now)
             }) {
                 numbers[number] = delays.count
             }
@@ -120,6 +125,12 @@ struct MessageFlow: WorldApplication {
         let all = counted
         return all.reduce(0) { $0 + ($1 == .infinity ? 2 * deadline.seconds : $1) }
             / Double(max(1, all.count))
+    }
+
+    /// Share of messages that took longer than a time in seconds.
+    func share(above limit: Double) -> Double {
+        let all = counted
+        return Double(all.filter { $0 > limit }.count) / Double(max(1, all.count))
     }
 
     func quantile(_ share: Double) -> Double {

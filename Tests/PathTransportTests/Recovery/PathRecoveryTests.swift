@@ -43,6 +43,42 @@ private struct Sink: SentFrameSink, ~Copyable {
         #expect(recovery.bytesInFlight == 5000)
     }
 
+    @Test func whatWaitedBehindOthersIsCounted() throws {
+        var recovery = recovery()
+        var sink = Sink()
+        recovery.leastRawDelay = .milliseconds(10)
+        send(&recovery, 0..<4, at: at(0))
+        send(&recovery, 4..<5, at: at(30))
+        // They arrive 12, 13, 20 and 20 ms after the start of the receiver's clock, and at 45.
+        var frame = AckFrame(path: PathID(0), delay: .zero)
+        frame.append(range: AckFrame.Range(first: 0, last: 4))
+        for (first, time) in [(4, 45_000), (2, 20_000), (1, 13_000), (0, 12_000)] {
+            frame.append(stamp: AckFrame.Stamp(first: UInt64(first), time: UInt64(time)))
+        }
+        let result = recovery.handleAck(frame, now: at(60), isAppLimited: false, sink: &sink)
+        let counted = try #require(result)
+        // The first has none before it, and the last was sent after the one before had arrived.
+        #expect(counted.queuedBytes == 3000)
+        #expect(counted.queuedTime == .milliseconds(8))
+    }
+
+    @Test func messagesAreLeftOutWhereTheyFollowOneByOne() {
+        var recovery = recovery()
+        var sink = Sink()
+        send(&recovery, 0..<1, at: at(0))
+        var packet = SentPacket(sentAt: at(0), bytes: 1000, isAckEliciting: true)
+        packet.decision = 1
+        packet.add(
+            .message(
+                MessageChunk(
+                    number: 7, offset: 0, length: 900, total: 900, deadline: .distantFuture)))
+        recovery.handleSent(packet, now: at(0))
+        recovery.reinject(now: at(50), sparesMessages: true, sink: &sink)
+        #expect(sink.reinjected == [0])
+        recovery.reinject(now: at(60), sink: &sink)
+        #expect(sink.reinjected == [0, 1])
+    }
+
     // RFC 9002, section 6.1.2: 9/8 of the round trip.
     @Test func timeMeansLostToo() throws {
         var recovery = recovery()

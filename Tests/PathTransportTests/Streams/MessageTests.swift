@@ -122,6 +122,33 @@ import Testing
         #expect(sender.count == 0)
     }
 
+    @Test func aCopyIsOfWhatIsMissingAndEndsNothing() throws {
+        var sender = MessageSender()
+        _ = try enqueue([UInt8](repeating: 1, count: 2000), &sender, isReliable: false)
+        let pieces = [
+            sender.nextChunk(limit: 1000, now: .zero), sender.nextChunk(limit: 1000, now: .zero),
+        ]
+        let first = try #require(pieces[0])
+        let second = try #require(pieces[1])
+        #expect(!first.isCopy)
+        sender.handleLate(first)
+        sender.handleAcked(number: 0, offset: 0, length: 400)
+        #expect(sender.isMissing(first) == true)
+        let next = sender.nextChunk(limit: 1000, now: .zero)
+        let copy = try #require(next)
+        #expect(copy.isCopy && copy.isRetransmission && copy.offset == 400 && copy.length == 600)
+        // While a copy is under way, the loss of the first one does not end the message.
+        lose(first, &sender)
+        let more = sender.nextChunk(limit: 1000, now: .zero)
+        #expect(more == nil)
+        #expect(sender.isOutstanding(0) == true)
+        let half = sender.handleAcked(number: 0, offset: 400, length: 600)
+        let whole = sender.handleAcked(number: 0, offset: second.offset, length: second.length)
+        #expect(!half && whole)
+        #expect(sender.isMissing(second) == false)
+        #expect(sender.nextOutcome() == .delivered(number: 0))
+    }
+
     @Test func smallRoomMakesNoCrumbs() throws {
         var sender = MessageSender()
         _ = try enqueue([UInt8](repeating: 1, count: 130), &sender)

@@ -208,7 +208,8 @@ final class DatagramRouter: Sendable {
             do throws(SessionError) {
                 try session.sendMessages(
                     scratch.messages, deadline: options.deadline.duration,
-                    priority: options.datagramClass, numbers: &scratch.numbers)
+                    priority: options.datagramClass, redundancy: options.redundancy,
+                    numbers: &scratch.numbers)
             } catch {
                 return false
             }

@@ -43,6 +43,7 @@ extension Session {
 
     /// Reports the fate of this side's messages.
     mutating func reportMessages(_ news: inout ConnectionNews) {
+        news.statistics.messagesSaved = messagesSaved
         while let outcome = messages.nextOutcome() {
             switch outcome {
             case .delivered(let number): news.events.append(.messageDelivered(number: number))

@@ -11,6 +11,12 @@ struct Session: ~Copyable, SentFrameSink {
     var receivedMessages: MessageReceiver
     /// Decides which path carries which burst, and learns from the outcomes.
     var engine: DecisionEngine
+    /// What copies of messages may cost.
+    var copyBudget = CopyBudget()
+    /// When messages are next weighed whether another path delivers them sooner.
+    var nextLateCheck = Instant.zero
+    /// Messages whose copy arrived first.
+    var messagesSaved: UInt64 = 0
     /// The offset of the peer's clock, estimated from all paths.
     var clock = ClockOffset()
     /// Latest moment at which stream or message data was sent or received.
@@ -168,8 +174,9 @@ struct Session: ~Copyable, SentFrameSink {
             switch packet.frames[index] {
             case .stream(let frame): streams.handleAcked(frame)
             case .message(let chunk):
-                messages.handleAcked(
+                let isDelivered = messages.handleAcked(
                     number: chunk.number, offset: chunk.offset, length: chunk.length)
+                if isDelivered, chunk.isCopy { messagesSaved &+= 1 }
             case .control(let control): streams.handleControlAcked(control)
             case .ack(let acked, let largest):
                 acknowledgedAcks[acked.index] = max(acknowledgedAcks[acked.index] ?? 0, largest)
@@ -214,6 +221,33 @@ struct Session: ~Copyable, SentFrameSink {
             case .path(let path, let kind): lostPathFrames.append((path, kind))
             case .none, .ack: break
             }
+        }
+    }
+
+    // MARK: copies
+
+    /// Whether a packet's messages may be sent on another path too, which delivers them by `arrival`,
+    /// and have paid for it.
+    ///
+    /// - Parameter isFree: the path seems to be lost, so that its data has to be moved.
+    mutating func takesCopy(of packet: SentPacket, arriving arrival: Instant, isFree: Bool) -> Bool
+    {
+        var bytes = 0
+        for index in 0..<Int(packet.frameCount) {
+            guard case .message(let chunk) = packet.frames[index] else { continue }
+            guard chunk.deadline > arrival, messages.isMissing(chunk) else { return false }
+            bytes += chunk.length
+        }
+        return bytes > 0 && (isFree || copyBudget.spend(bytes: bytes))
+    }
+
+    /// Queues the messages of a packet for another path, and keeps the packet in flight.
+    mutating func handleLate(_ packet: SentPacket) {
+        if packet.decision != SentPacket.noDecision, !packet.isByBytes {
+            engine.handleMoved(packet.decision, packet.pieces.span)
+        }
+        for index in 0..<Int(packet.frameCount) {
+            if case .message(let chunk) = packet.frames[index] { messages.handleLate(chunk) }
         }
     }
 }
