@@ -181,8 +181,7 @@ extension Connection {
             lastAckPingAt = now
             packet.ping()
         }
-        guard !packet.isEmpty else { return nil }
-        return single(index, &packet, now: now)
+        return packet.isEmpty ? nil : single(index, &packet, now: now)
     }
 
     private mutating func pollControl(
@@ -191,13 +190,11 @@ extension Connection {
         guard hasControl, let index = paths.ackPath(now: now) else { return nil }
         var packet = begin(index, buffer, limit: paths[index].mtu.current, now: now)
         appendControl(&packet, index, now: now)
-        guard !packet.isEmpty else { return nil }
-        return single(index, &packet, now: now)
+        return packet.isEmpty ? nil : single(index, &packet, now: now)
     }
 
     var hasControl: Bool {
-        if session.hasControl { return true }
-        return paths.indices.contains { paths[$0].hasFrames }
+        session.hasControl || paths.indices.contains { paths[$0].hasFrames }
     }
 
     /// Appends frames that any path may carry, as many as fit.
