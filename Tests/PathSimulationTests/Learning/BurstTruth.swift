@@ -41,6 +41,21 @@ struct BurstTruth: WorldApplication {
         var bytes: Int
     }
 
+    /// A range of bytes that a decision sent.
+    private struct Owner {
+        var range: Range<UInt64>
+        var decision: UInt64
+        /// The highest end of this range and those that begin before it: a copy that was cut
+        /// elsewhere may end before the one that it begins with.
+        var reach: UInt64
+
+        init(_ range: Range<UInt64>, _ decision: UInt64) {
+            self.range = range
+            self.decision = decision
+            reach = range.upperBound
+        }
+    }
+
     /// Bytes of one decision, and when each range of them first arrived.
     struct Burst {
         var pieces: [(key: PieceKey, range: Range<UInt64>)] = []
@@ -210,20 +225,19 @@ struct BurstTruth: WorldApplication {
 
     /// When the last byte of each decision first arrived; incomplete ones are left out.
     func arrivalTimes() -> [UInt64: Instant] {
-        // Copies may be cut differently, so pieces overlap: `reach` is the greatest upper bound so far.
-        var owners: [PieceKey: [(range: Range<UInt64>, decision: UInt64, reach: UInt64)]] = [:]
+        var owners: [PieceKey: [Owner]] = [:]
         for (decision, burst) in bursts {
             for piece in burst.pieces {
-                owners[piece.key, default: []].append((piece.range, decision, 0))
+                owners[piece.key, default: []].append(Owner(piece.range, decision))
             }
         }
         for key in owners.keys {
-            owners[key]?.sort { $0.range.lowerBound < $1.range.lowerBound }
-            var reach: UInt64 = 0
-            for index in owners[key]?.indices ?? 0..<0 {
-                reach = max(reach, owners[key]?[index].range.upperBound ?? 0)
-                owners[key]?[index].reach = reach
+            guard var all = owners[key] else { continue }
+            all.sort { $0.range.lowerBound < $1.range.lowerBound }
+            for index in all.indices.dropFirst() {
+                all[index].reach = max(all[index].reach, all[index - 1].reach)
             }
+            owners[key] = all
         }
         var missing: [UInt64: [PieceKey: RangeSet]] = [:]
         for (decision, burst) in bursts {
