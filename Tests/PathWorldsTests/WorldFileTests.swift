@@ -83,7 +83,10 @@ import Testing
         ("loss = \"1%\"", "lose = \"1%\"", 12, "link[1].up.lose", "did you mean 'loss'"),
         ("to = \"4s\"", "to = \"2s\"", 16, "link[1].outage[1].to", "later than from"),
         ("to = \"4s\"", "", 15, "link[1].outage[1].from", "from and to"),
-        ("delay = \"30ms\"", "trace = \"none.up\"", 18, "link[2]", "none.up"),
+        ("delay = \"30ms\"", "trace = \"none.up\"", 20, "link[2].trace", "none.up'"),
+        ("delay = \"30ms\"", "delays = \"none.txt\"", 20, "link[2].delays", "none.txt'"),
+        ("delay = \"30ms\"", "delays = \"\"", 20, "link[2].delays", "a file's name"),
+        ("loss = \"1%\"", "trace = \"no,ne.up\"", 12, "link[1].up.trace", "no,ne.up'"),
         ("at = \"5s\"", "at = \"0s\"", 23, "link[2].change[1].at", "above zero"),
         ("kind = \"messages\"", "kind = \"mail\"", 28, "workload[1].kind", "\"messages\""),
         ("kind = \"messages\"", "", 27, "workload[1].kind", "missing"),
@@ -102,12 +105,15 @@ import Testing
             _ = try WorldFileTests.parse(text)
             Issue.record("'\(new)' is accepted")
         } catch {
-            guard case .invalid(_, let foundLine, let foundKey, let fix) = error else {
-                Issue.record("\(error)")
-                return
+            // A file that is not there is told from one that is wrong.
+            let isMissing = part.hasPrefix("no")
+            switch error {
+            case .invalid(_, let foundLine, let foundKey, let fix) where !isMissing,
+                .unreadableInput(_, let foundLine, let foundKey, let fix) where isMissing:
+                #expect(foundKey == key && foundLine == line, "\(error)")
+                #expect(fix.contains(part), "\(error)")
+            default: Issue.record("\(error)")
             }
-            #expect(foundKey == key && foundLine == line, "\(error)")
-            #expect(fix.contains(part), "\(error)")
         }
     }
 

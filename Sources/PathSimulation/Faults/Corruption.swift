@@ -9,8 +9,9 @@ struct Corruption: LinkFault {
 
     static let options = [
         FaultOption<Corruption>("corrupt=P", "one to three bits of a packet arrive flipped") {
-            (fault, text) throws(SimulationError) in
-            fault.probability = try text.probability(text.value)
+            (text) throws(SimulationError) in
+            let probability = try text.probability(text.value)
+            return { $0.probability = probability }
         }
     ]
 

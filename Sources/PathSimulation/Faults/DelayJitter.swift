@@ -9,18 +9,20 @@ struct DelayJitter: LinkFault {
         FaultOption<DelayJitter>(
             "jitter=[normal:]MS",
             "adds a uniform [0,MS), or a normal deviate cut at 4 MS and at zero delay"
-        ) { (fault, text) throws(SimulationError) in
+        ) { (text) throws(SimulationError) in
             let prefix = "normal:"
             let isNormal = text.value.hasPrefix(prefix)
             let size = try text.milliseconds(
                 isNormal ? text.value.dropFirst(prefix.count) : text.value)
-            fault.kind =
+            let kind: LinkParameters.Jitter =
                 size == 0 ? .none : isNormal ? .normal(deviation: size) : .uniform(width: size)
+            return { $0.kind = kind }
         },
         FaultOption<DelayJitter>(
             "reorder=1", "jitter may reorder; by default a packet waits for those before it"
-        ) { (fault, text) throws(SimulationError) in
-            fault.reorders = try text.flag()
+        ) { (text) throws(SimulationError) in
+            let reorders = try text.flag()
+            return { $0.reorders = reorders }
         },
     ]
 

@@ -6,8 +6,9 @@ struct Duplication: LinkFault {
 
     static let options = [
         FaultOption<Duplication>("duplicate=P", "a packet arrives twice") {
-            (fault, text) throws(SimulationError) in
-            fault.probability = try text.probability(text.value)
+            (text) throws(SimulationError) in
+            let probability = try text.probability(text.value)
+            return { $0.probability = probability }
         }
     ]
 

@@ -82,19 +82,19 @@ struct FaultOption<Fault>: Sendable {
     let form: String
     /// What it does, in one line.
     let help: String
-    /// Reads the value into the fault.
-    let set: @Sendable (inout Fault, OptionText) throws(SimulationError) -> Void
+    /// Parses a value; the result sets it in a fault.
+    let parse: @Sendable (OptionText) throws(SimulationError) -> Setter
+
+    typealias Setter = @Sendable (inout Fault) throws(SimulationError) -> Void
 
     init(
         _ form: String, _ help: String,
-        set: @escaping @Sendable (inout Fault, OptionText) throws(SimulationError) -> Void
+        parse: @escaping @Sendable (OptionText) throws(SimulationError) -> Setter
     ) {
         self.form = form
         self.help = help
-        self.set = set
+        self.parse = parse
     }
-
-    typealias Setter = (inout Fault) throws(SimulationError) -> Void
 
     /// The same option of a value that contains the fault.
     ///
@@ -102,9 +102,10 @@ struct FaultOption<Fault>: Sendable {
     func lifted<Whole>(
         _ part: @escaping @Sendable (inout Whole, Setter) throws(SimulationError) -> Void
     ) -> FaultOption<Whole> {
-        let set = set
-        return FaultOption<Whole>(form, help) { (whole, text) throws(SimulationError) in
-            try part(&whole) { (fault) throws(SimulationError) in try set(&fault, text) }
+        let parse = parse
+        return FaultOption<Whole>(form, help) { (text) throws(SimulationError) in
+            let set = try parse(text)
+            return { (whole) throws(SimulationError) in try part(&whole, set) }
         }
     }
 }

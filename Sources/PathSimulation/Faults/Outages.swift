@@ -14,14 +14,16 @@ struct Outages: LinkFault {
         FaultOption<Outages>(
             "down=S-E[/PERIOD]",
             "outage from S to E seconds, repeated if given; several joined by ';'"
-        ) { (fault, text) throws(SimulationError) in
+        ) { (text) throws(SimulationError) in
             let spans = try Outages.spans(text)
-            guard fault.spans.count + spans.count <= LinkBounds.steps else {
-                throw .invalidOption(
-                    key: "down", value: "...",
-                    fix: "at most \(LinkBounds.steps) outages; S-E/PERIOD repeats one")
+            return { (fault) throws(SimulationError) in
+                guard fault.spans.count + spans.count <= LinkBounds.steps else {
+                    throw .invalidOption(
+                        key: "down", value: "...",
+                        fix: "at most \(LinkBounds.steps) outages; S-E/PERIOD repeats one")
+                }
+                fault.spans += spans
             }
-            fault.spans += spans
         }
     ]
 

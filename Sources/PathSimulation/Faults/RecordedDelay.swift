@@ -14,8 +14,9 @@ struct RecordedDelay: LinkFault {
             "delays=FILE",
             "adds the delays of a file: milliseconds every 200 ms, or INTERVAL MS in its first "
                 + "line, one a line, 'lost' for loss"
-        ) { (fault, text) throws(SimulationError) in
-            fault.series = try DelaySeries(file: resolved(String(text.value), in: text.folder))
+        ) { (text) throws(SimulationError) in
+            let series = try DelaySeries(file: resolved(String(text.value), in: text.folder))
+            return { $0.series = series }
         }
     ]
 

@@ -1,7 +1,9 @@
 import Glibc
 
 /// The bytes of a file; a file larger than `limit` is refused.
-func readFile(_ path: String, limit: Int) throws(SimulationError) -> [UInt8] {
+package func readFile(
+    _ path: String, limit: Int
+) throws(SimulationError) -> [UInt8] {
     guard let file = fopen(path, "re") else {
         throw .unreadableFile(path: path, reason: systemReason())
     }

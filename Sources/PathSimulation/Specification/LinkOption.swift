@@ -39,10 +39,8 @@ struct LinkOption: Sendable {
     /// The link option of a fault's option.
     private init(_ option: FaultOption<LinkFaults>) {
         self.init(option.form, option.help) { (text) throws(SimulationError) in
-            // An invalid value is refused here at the latest, whether or not a direction uses it.
-            var alone = LinkFaults()
-            try option.set(&alone, text)
-            return { (link) throws(SimulationError) in try option.set(&link.faults, text) }
+            let set = try option.parse(text)
+            return { (link) throws(SimulationError) in try set(&link.faults) }
         }
     }
 

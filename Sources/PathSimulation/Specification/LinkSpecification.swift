@@ -59,11 +59,22 @@ public struct LinkSpecification: Sendable, Hashable {
                 key: option[..<equals], value: option[option.index(after: equals)...],
                 folder: folder)
         }
+        try check()
+    }
+
+    /// Refuses options that contradict each other.
+    package func check() throws(SimulationError) {
         try check(forward, "forward")
         try check(backward, "backward")
     }
 
-    private mutating func set(
+    /// Sets one option, as the string of options has it; `check` has to follow.
+    ///
+    /// - Parameters:
+    ///   - key: with the prefix of a direction, if it concerns one.
+    ///   - value: the text behind the `=`.
+    ///   - folder: where relative file names start; empty is the current folder.
+    package mutating func set(
         key: Substring, value: Substring, folder: String
     ) throws(SimulationError) {
         if key == "name" {

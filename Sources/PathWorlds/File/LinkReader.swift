@@ -22,21 +22,32 @@ struct LinkReader {
         var traits = PathTraits()
         if let price = try table.number("price", in: 0...1e6) { traits.pricePerGB = price }
         if let isBackup = try table.flag("backup") { traits.isBackup = isBackup }
-        let mtu = try table.count("mtu", in: 576...9000)
+        var specification = try links()
+        specification.name = name
+        specification.drawByTime()
+        return WorldLink(specification: specification, traits: traits)
+    }
+
+    /// The two directions, with what changes in time.
+    private mutating func links() throws(WorldError) -> LinkSpecification {
         let outages = try table.tables("outage", limit: WorldBounds.changes)
         let changes = try table.tables("change", limit: WorldBounds.changes)
-        var options = try options(of: &table, prefix: "")
+        var link = LinkSpecification(forward: LinkParameters(), backward: LinkParameters())
+        var hasRate = table.has("rate")
+        try set(&table, in: &link)
+        if let mtu = try table.count("mtu", in: 576...9000) {
+            try set("mtu", "\(mtu)", "mtu", of: table, in: &link)
+        }
         for (key, prefix) in [("up", "f"), ("down", "r")] {
             guard var direction = try table.table(key) else { continue }
-            options += try self.options(of: &direction, prefix: prefix)
+            hasRate = hasRate || direction.has("rate")
+            try set(&direction, prefix: prefix, in: &link)
             try direction.finish()
         }
         try table.finish()
-        if let mtu { options.append("mtu=\(mtu)") }
-        if options.isEmpty { options = ["rate=0"] }
-        var specification = try parse(options, table)
-        specification.name = name
-        for var outage in outages { try add(&outage, to: &specification) }
+        try check(link, table)
+        var next = link
+        for var outage in outages { try add(&outage, to: &link) }
         var last = TimeDelta.zero
         for var change in changes {
             guard let at = try change.time("at") else {
@@ -46,27 +57,32 @@ struct LinkReader {
                 throw change.invalid("at", "changes must be in ascending order, above zero")
             }
             last = at
-            if change.has("rate"), !options.contains(where: { $0.contains("rate=") }) {
+            if change.has("rate"), !hasRate {
                 throw change.invalid("rate", "only a link with a rate can change it")
             }
-            let added = try self.options(of: &change, prefix: "")
+            try set(&change, in: &next)
             try change.finish()
-            let next = try parse(options + added, change)
-            options += added
-            specification.change(to: next, at: at)
+            try check(next, change)
+            link.change(to: next, at: at)
         }
-        specification.drawByTime()
-        return WorldLink(specification: specification, traits: traits)
+        return link
     }
 
-    private func parse(
-        _ options: [String], _ table: WorldTable
-    ) throws(WorldError) -> LinkSpecification {
+    private func check(_ link: LinkSpecification, _ table: WorldTable) throws(WorldError) {
+        do throws(SimulationError) { try link.check() } catch { throw table.invalid("\(error)") }
+    }
+
+    /// Sets an option of a link, for which a key of a table asks.
+    private func set(
+        _ option: String, _ value: String?, _ key: String, of table: WorldTable,
+        in link: inout LinkSpecification
+    ) throws(WorldError) {
+        guard let value else { return }
         do throws(SimulationError) {
-            return try LinkSpecification(
-                parsing: options.joined(separator: ","), traceFolder: folder)
+            try link.set(key: option[...], value: value[...], folder: folder)
         } catch {
-            throw table.invalid("\(error)")
+            guard case .unreadableFile = error else { throw table.invalid(key, "\(error)") }
+            throw table.unreadable(key, "\(error)")
         }
     }
 
@@ -86,46 +102,49 @@ struct LinkReader {
         link.addOutage(from: from, to: to, every: every ?? .zero, in: direction.link)
     }
 
-    /// The options of one table, each `KEY=VALUE`.
-    private func options(
-        of table: inout WorldTable, prefix: String
-    ) throws(WorldError) -> [String] {
-        var options: [String] = []
-        func add(_ key: String, _ value: String?) {
-            if let value { options.append("\(prefix)\(key)=\(value)") }
-        }
+    /// Sets what a table says.
+    ///
+    /// - Parameter prefix: of the options, if the table concerns one direction.
+    private func set(
+        _ table: inout WorldTable, prefix: String = "", in link: inout LinkSpecification
+    ) throws(WorldError) {
         func milliseconds(_ time: TimeDelta?) -> String? {
             time.map { NumberText.exact($0.seconds * 1e3) }
         }
-        let netem = try table.flag("netem")
-        add("netem", netem.map { $0 ? "1" : "0" })
-        add("rate", try table.rate("rate").map { NumberText.exact($0 / 1e6) })
-        if let trace = try table.text("trace") {
-            guard !trace.contains(","), !trace.isEmpty else {
-                throw table.invalid("trace", "write a file's name without commas")
-            }
-            add("trace", trace)
+        func number(_ share: Double?) -> String? { share.map { NumberText.exact($0) } }
+        func text(_ flag: Bool?) -> String? { flag.map { $0 ? "1" : "0" } }
+        var values: [(key: String, value: String?)] = []
+        values.append(("netem", text(try table.flag("netem"))))
+        values.append(("rate", try table.rate("rate").map { NumberText.exact($0 / 1e6) }))
+        values.append(("trace", try fileName("trace", &table)))
+        values.append(("delays", try fileName("delays", &table)))
+        values.append(("delay", milliseconds(try table.time("delay", in: 0...600))))
+        values.append(("rtt", milliseconds(try table.time("rtt", in: 0...600))))
+        values.append(("queue", try queue(&table)))
+        values.append(("loss", number(try table.share("loss"))))
+        values.append(("jitter", try jitter(&table)))
+        values.append(("reorder", text(try table.flag("reorder"))))
+        values.append(("duplicate", number(try table.share("duplicate"))))
+        values.append(("corrupt", number(try table.share("corrupt"))))
+        values.append(("fading", try fading(&table)))
+        for (key, value) in values {
+            try set(prefix + key, value, key, of: table, in: &link)
         }
-        if let delays = try table.text("delays") {
-            guard !delays.contains(","), !delays.isEmpty else {
-                throw table.invalid("delays", "write a file's name without commas")
-            }
-            add("delays", delays)
-        }
-        add("delay", milliseconds(try table.time("delay", in: 0...600)))
-        add("rtt", milliseconds(try table.time("rtt", in: 0...600)))
-        add("queue", try queue(&table))
-        add("loss", try table.share("loss").map { NumberText.exact($0) })
-        if let jitter = try table.time("jitter", in: 0...600) {
-            let shape = try table.word("jitter-shape", JitterShape.self) ?? .normal
-            let value = NumberText.exact(jitter.seconds * 1e3)
-            add("jitter", shape == .normal ? "normal:\(value)" : value)
-        }
-        add("reorder", try table.flag("reorder").map { $0 ? "1" : "0" })
-        add("duplicate", try table.share("duplicate").map { NumberText.exact($0) })
-        add("corrupt", try table.share("corrupt").map { NumberText.exact($0) })
-        add("fading", try fading(&table))
-        return options
+    }
+
+    private func fileName(
+        _ key: String, _ table: inout WorldTable
+    ) throws(WorldError) -> String? {
+        guard let name = try table.text(key) else { return nil }
+        guard !name.isEmpty else { throw table.invalid(key, "write a file's name") }
+        return name
+    }
+
+    private func jitter(_ table: inout WorldTable) throws(WorldError) -> String? {
+        guard let jitter = try table.time("jitter", in: 0...600) else { return nil }
+        let shape = try table.word("jitter-shape", JitterShape.self) ?? .normal
+        let value = NumberText.exact(jitter.seconds * 1e3)
+        return shape == .normal ? "normal:\(value)" : value
     }
 
     private func queue(_ table: inout WorldTable) throws(WorldError) -> String? {

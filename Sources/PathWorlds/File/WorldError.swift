@@ -8,6 +8,8 @@ public enum WorldError: Error, Hashable, Sendable, CustomStringConvertible {
     case syntax(file: String, line: Int, reason: String)
     /// A key of the file, as `link[2].rate`, has a wrong value, is missing or is not known.
     case invalid(file: String, line: Int, key: String, fix: String)
+    /// A file that a key names could not be read; `reason` says which and why.
+    case unreadableInput(file: String, line: Int, key: String, reason: String)
     /// No world of that name ships.
     case unknownWorld(name: String, known: [String])
     /// An endpoint came to a halt in a run, which is a fault of the program.
@@ -20,7 +22,8 @@ public enum WorldError: Error, Hashable, Sendable, CustomStringConvertible {
                 "cannot read '\(EscapedText(file))': \(reason); check the name and the permissions"
         case .syntax(let file, let line, let reason):
             return "world '\(EscapedText(file))', line \(line): \(EscapedText(reason))"
-        case .invalid(let file, let line, let key, let fix):
+        case .invalid(let file, let line, let key, let fix),
+            .unreadableInput(let file, let line, let key, let fix):
             let place = line > 0 ? ", line \(line)" : ""
             return "world '\(EscapedText(file))'\(place), \(EscapedText(key)): \(fix)"
         case .unknownWorld(let name, let known):

@@ -1,5 +1,5 @@
-internal import Glibc
 import PathReport
+import PathSimulation
 import PathTelemetry
 
 /// Worlds in TOML files; `docs/worlds.md` describes them.
@@ -8,7 +8,15 @@ public enum WorldFile {
     ///
     /// - Parameter file: names of traces in it are relative to its folder.
     public static func read(_ file: String) throws(WorldError) -> WorldSpecification {
-        let bytes = try contents(file)
+        let bytes: [UInt8]
+        do throws(SimulationError) {
+            bytes = try readFile(file, limit: WorldBounds.fileBytes)
+        } catch {
+            guard case .unreadableFile(let path, let reason) = error else {
+                throw .unreadable(file: file, reason: "\(error)")
+            }
+            throw .unreadable(file: path, reason: reason)
+        }
         return try parse(
             String(decoding: bytes, as: UTF8.self), name: stem(of: file), file: file)
     }
@@ -72,21 +80,6 @@ public enum WorldFile {
         return WorldSpecification(
             name: given, summary: summary, duration: duration, warmUp: warmUp, links: links,
             outages: outages, workloads: workloads)
-    }
-
-    private static func contents(_ file: String) throws(WorldError) -> [UInt8] {
-        func refused(_ reason: String) -> WorldError { .unreadable(file: file, reason: reason) }
-        guard let handle = fopen(file, "re") else {
-            throw refused(String(cString: strerror(errno)))
-        }
-        defer { fclose(handle) }
-        var bytes = [UInt8](repeating: 0, count: WorldBounds.fileBytes + 1)
-        let count = fread(&bytes, 1, bytes.count, handle)
-        guard ferror(handle) == 0 else { throw refused(String(cString: strerror(errno))) }
-        guard count <= WorldBounds.fileBytes else {
-            throw refused("larger than \(WorldBounds.fileBytes) bytes")
-        }
-        return Array(bytes[..<count])
     }
 
     /// The name of a file without folder and extension.

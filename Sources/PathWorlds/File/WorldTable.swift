@@ -34,6 +34,13 @@ struct WorldTable {
         .invalid(file: file, line: line, key: place, fix: fix)
     }
 
+    /// An error about a file that a key names.
+    func unreadable(_ key: String, _ reason: String) -> WorldError {
+        .unreadableInput(
+            file: file, line: lines[key] ?? line, key: place.isEmpty ? key : "\(place).\(key)",
+            reason: reason)
+    }
+
     /// Takes a value; nil if the key is not there.
     mutating func take(_ key: String) -> TOMLValue? {
         known.append(key)

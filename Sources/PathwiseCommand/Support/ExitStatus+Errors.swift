@@ -101,7 +101,7 @@ extension ExitStatus {
 
     init(_ error: WorldError) {
         switch error {
-        case .unreadable: self = .noInput
+        case .unreadable, .unreadableInput: self = .noInput
         case .syntax, .invalid: self = .dataError
         case .unknownWorld: self = .usage
         case .stalled: self = .software

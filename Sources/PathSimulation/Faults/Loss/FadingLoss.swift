@@ -16,7 +16,7 @@ struct FadingLoss: LinkFault {
         FaultOption<FadingLoss>(
             "fading=GOOD:BAD[:LG:LB]",
             "burst loss by time: mean ms in the good and the bad state, loss in each (0:1)"
-        ) { (fault, text) throws(SimulationError) in
+        ) { (text) throws(SimulationError) in
             let parts = text.value.split(separator: ":", omittingEmptySubsequences: false)
             guard parts.count == 2 || parts.count == 4 else {
                 throw text.invalid(
@@ -27,11 +27,8 @@ struct FadingLoss: LinkFault {
             guard model.good > 0, model.bad > 0 else {
                 throw text.invalid("use mean times above 0 milliseconds")
             }
-            if parts.count == 4 {
-                model.lossGood = try text.probability(parts[2])
-                model.lossBad = try text.probability(parts[3])
-            }
-            fault.model = model
+            model.loss = try text.stateLoss(parts[2...])
+            return { [model] in $0.model = model }
         }
     ]
 
@@ -58,8 +55,7 @@ struct FadingLoss: LinkFault {
 
     mutating func loses(_ random: inout LinkRandom) -> Bool {
         guard let model else { return false }
-        let probability = isBad ? model.lossBad : model.lossGood
-        return probability > 0 && random.uniform() < probability
+        return model.loss.loses(isBad: isBad, &random)
     }
 }
 
@@ -69,9 +65,7 @@ extension LinkParameters {
         /// Mean stay in each state, milliseconds.
         var good: Double
         var bad: Double
-        /// Probability of loss in each state.
-        var lossGood = 0.0
-        var lossBad = 1.0
+        var loss = StateLoss()
     }
 
     var fading: Fading? {

@@ -11,26 +11,22 @@ struct BurstLoss: LinkFault {
         FaultOption<BurstLoss>(
             "ge=P:R[:LG:LB]",
             "burst loss (Gilbert-Elliott): good to bad, bad to good, loss in each (0:1)"
-        ) { (fault, text) throws(SimulationError) in
+        ) { (text) throws(SimulationError) in
             let parts = text.value.split(separator: ":", omittingEmptySubsequences: false)
             guard parts.count == 2 || parts.count == 4 else {
                 throw text.invalid("use P:R or P:R:LG:LB, as 0.0051:0.25 for 2 % in bursts of 4")
             }
             var model = LinkParameters.GilbertElliott(
                 toBad: try text.probability(parts[0]), toGood: try text.probability(parts[1]))
-            if parts.count == 4 {
-                model.lossGood = try text.probability(parts[2])
-                model.lossBad = try text.probability(parts[3])
-            }
-            fault.model = model
+            model.loss = try text.stateLoss(parts[2...])
+            return { [model] in $0.model = model }
         }
     ]
 
     mutating func loses(_ random: inout LinkRandom) -> Bool {
         guard let model else { return false }
         if random.uniform() < (isBad ? model.toGood : model.toBad) { isBad.toggle() }
-        let probability = isBad ? model.lossBad : model.lossGood
-        return probability > 0 && random.uniform() < probability
+        return model.loss.loses(isBad: isBad, &random)
     }
 }
 
@@ -40,21 +36,18 @@ extension LinkParameters {
         /// Probabilities of good to bad, and of bad to good, before each packet.
         var toBad: Double
         var toGood: Double
-        /// Probability of loss in each state.
-        var lossGood: Double
-        var lossBad: Double
+        var loss: StateLoss
 
         init(toBad: Double, toGood: Double, lossGood: Double = 0, lossBad: Double = 1) {
             self.toBad = toBad
             self.toGood = toGood
-            self.lossGood = lossGood
-            self.lossBad = lossBad
+            loss = StateLoss(good: lossGood, bad: lossBad)
         }
 
         /// Long-run share of lost packets.
         var meanLoss: Double {
             let sum = toBad + toGood
-            return sum > 0 ? (toGood * lossGood + toBad * lossBad) / sum : lossGood
+            return sum > 0 ? (toGood * loss.good + toBad * loss.bad) / sum : loss.good
         }
         /// Mean packets in one visit to the bad state.
         var meanBurst: Double { toGood > 0 ? 1 / toGood : .infinity }

@@ -6,8 +6,9 @@ struct RandomLoss: LinkFault {
 
     static let options = [
         FaultOption<RandomLoss>("loss=P", "independent loss, after the bottleneck") {
-            (fault, text) throws(SimulationError) in
-            fault.probability = try text.probability(text.value)
+            (text) throws(SimulationError) in
+            let probability = try text.probability(text.value)
+            return { $0.probability = probability }
         }
     ]
 
