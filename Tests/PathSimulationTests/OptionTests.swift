@@ -79,7 +79,12 @@ import Testing
         ("down=6-5", "after the start"), ("down=1-2/0.5", "longer than the outage"),
         ("down=1-2;", "START-END"), ("duplicate=-0.1", "probability"), ("mtu=20", "68 to 65535"),
         ("name=", "1 to 32"), ("name=a b", "1 to 32"), ("a=10.0.0.1/24", "has no addresses"),
-        ("trace=/no/such/file", "cannot read"), ("trace=/", "cannot read"),
+        ("aqm=red", "fq-codel"), ("aqm=codel:5", "fq-codel"), ("aqm=codel:0:100", "above 0"),
+        ("aqm=codel:50:20", "not below"), ("aqm=drop-tail:5:100", "fq-codel"),
+        ("netem=1,aqm=codel", "leave one"), ("police=0", "Mbit/s"), ("police=5:100", "burst"),
+        ("police=5:6:7", "MBPS:BYTES"), ("aggregate=-1", "milliseconds"),
+        ("rates=/no/such/file", "cannot read"), ("trace=/no/such/file", "cannot read"),
+        ("trace=/", "cannot read"),
     ])
     func refusals(_ text: String, _ expected: String) throws {
         let error = try #require(throws: SimulationError.self) {

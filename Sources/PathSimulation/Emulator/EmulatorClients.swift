@@ -7,6 +7,20 @@ public struct EmulatorClient: Hashable, Sendable {
     public let slot: Int
     /// Distinguishes successive users of one slot.
     let generation: UInt32
+
+    init(slot: Int, generation: UInt32) {
+        self.slot = slot
+        self.generation = generation
+    }
+
+    /// The client that has this mark.
+    init(mark: UInt64) {
+        slot = Int(mark >> 32)
+        generation = UInt32(truncatingIfNeeded: mark)
+    }
+
+    /// Slot and generation in one number, for packets.
+    var mark: UInt64 { UInt64(slot) << 32 | UInt64(generation) }
 }
 
 /// How the emulator classified the sender of a datagram.

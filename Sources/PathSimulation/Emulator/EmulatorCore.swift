@@ -12,8 +12,8 @@ public import PathTransport
 ///   client's address.
 /// - *read*: `counters`, `refused`, `stale`, `clientCount`.
 ///
-/// The links are those of the simulation; their outages and traces start at `origin`. Memory is
-/// bounded by the number of clients and by the packets held.
+/// The links are those of the simulation, with what paths share; their outages and traces start at
+/// `origin`. Memory is bounded by the number of clients and by the packets held.
 public struct EmulatorCore: Sendable {
     /// A datagram to forward, and its destination.
     public struct Delivery: Hashable, Sendable {
@@ -49,11 +49,8 @@ public struct EmulatorCore: Sendable {
     /// Datagrams that were dropped for lack of memory.
     public private(set) var unstored = 0
 
-    private var links: [DuplexLink]
+    private var network: Network
     private var clients: EmulatorClients
-    private var store: PacketStore
-    /// The client of each packet in the store.
-    private var owners: [EmulatorClient] = []
 
     /// - Parameters:
     ///   - paths: at most `ScenarioFile.maximumPaths`; more are ignored.
@@ -62,17 +59,25 @@ public struct EmulatorCore: Sendable {
         paths: [LinkSpecification], seed: UInt64, origin: Instant,
         overhead: Int = SocketAddress.Family.ipv4.headerBytes, limits: Limits = Limits()
     ) {
-        links = paths.prefix(ScenarioFile.maximumPaths).enumerated().map { index, path in
-            DuplexLink(path, seed: seed, path: index, origin: origin, overhead: overhead)
-        }
-        clients = EmulatorClients(limit: limits.clients, idleTimeout: limits.clientIdle)
-        let largest = links.map {
-            max($0.forward.parameters.maximumPacket, $0.backward.parameters.maximumPacket)
-        }
-        store = PacketStore(slotSize: largest.max() ?? 1, capacity: limits.packets)
+        let paths = Array(paths.prefix(ScenarioFile.maximumPaths))
+        self.init(
+            network: NetworkSpecification(links: paths), seed: seed, origin: origin,
+            overhead: overhead, limits: limits)
     }
 
-    public var pathCount: Int { links.count }
+    /// - Parameters:
+    ///   - network: one link per path, and what the paths share.
+    ///   - overhead: bytes of IP and UDP headers per datagram.
+    public init(
+        network: NetworkSpecification, seed: UInt64, origin: Instant,
+        overhead: Int = SocketAddress.Family.ipv4.headerBytes, limits: Limits = Limits()
+    ) {
+        self.network = Network(
+            network, seed: seed, origin: origin, overhead: overhead, capacity: limits.packets)
+        clients = EmulatorClients(limit: limits.clients, idleTimeout: limits.clientIdle)
+    }
+
+    public var pathCount: Int { network.pathCount }
     public var clientCount: Int { clients.count }
 
     // MARK: handle
@@ -81,7 +86,7 @@ public struct EmulatorCore: Sendable {
     public mutating func handleFromClient(
         path: Int, address: SocketAddress, datagram: UnsafeRawBufferPointer, now: Instant
     ) -> EmulatorAdmission {
-        guard links.indices.contains(path) else { return .refused }
+        guard (0..<pathCount).contains(path) else { return .refused }
         let key = EmulatorClients.Key(path: path, address: address)
         let admission = clients.admit(key, now: now)
         switch admission {
@@ -111,31 +116,15 @@ public struct EmulatorCore: Sendable {
         _ datagram: UnsafeRawBufferPointer, of client: EmulatorClient, path: Int,
         direction: LinkDirection, now: Instant
     ) {
-        // A datagram larger than a slot exceeds the MTU, so the link counts and drops it.
-        let slot = store.insert(datagram)
-        if slot == nil, datagram.count <= store.slotSize {
-            unstored += 1
-            return
-        }
-        let result = links[path][direction]
-            .handleSend(bytes: datagram.count, token: slot ?? -1, now: now)
-        guard let slot else { return }
-        while owners.count <= slot { owners.append(client) }
-        owners[slot] = client
-        store.settle(slot, result)
+        let sent = network.send(
+            datagram, path: path, direction: direction, mark: client.mark, now: now)
+        if sent == .unstored { unstored += 1 }
     }
 
     // MARK: poll
 
-    /// When the next datagram is due; nil if none is in flight.
-    public var nextTimeout: Instant? {
-        var next: Instant?
-        for path in links.indices {
-            guard let due = links[path].nextDelivery else { continue }
-            next = min(next ?? due, due)
-        }
-        return next
-    }
+    /// When something happens next in the links; nil if nothing will.
+    public var nextTimeout: Instant? { network.nextTimeout }
 
     /// Takes the earliest datagram that is due and copies it into `buffer`.
     ///
@@ -143,50 +132,27 @@ public struct EmulatorCore: Sendable {
     public mutating func pollDelivery(
         now: Instant, into buffer: UnsafeMutableRawBufferPointer
     ) -> Delivery? {
-        while let (path, direction) = earliest(now),
-            let arrival = links[path][direction].popDelivery(now: now)
-        {
-            let client = owners[arrival.token]
-            let count = store.copy(arrival.token, damage: arrival.damage, into: buffer)
-            store.release(arrival.token)
-            guard let key = clients.key(of: client), count == arrival.bytes else {
+        while let arrival = network.popArrival(now: now, into: buffer) {
+            let client = EmulatorClient(mark: arrival.mark)
+            guard let key = clients.key(of: client), arrival.count == arrival.bytes else {
                 stale += 1
                 continue
             }
             return Delivery(
-                path: path, direction: direction, client: client, address: key.address,
-                time: arrival.time, count: count, isDuplicate: arrival.isDuplicate,
-                isCorrupted: arrival.damage != nil)
+                path: arrival.path, direction: arrival.direction, client: client,
+                address: key.address, time: arrival.time, count: arrival.count,
+                isDuplicate: arrival.isDuplicate, isCorrupted: arrival.isCorrupted)
         }
         return nil
     }
 
-    private func earliest(_ now: Instant) -> (Int, LinkDirection)? {
-        var found: (Int, LinkDirection)?
-        var earliest = now
-        for path in links.indices {
-            if let due = links[path].forward.nextDelivery, due <= earliest,
-                found == nil || due < earliest
-            {
-                (found, earliest) = ((path, .forward), due)
-            }
-            if let due = links[path].backward.nextDelivery, due <= earliest,
-                found == nil || due < earliest
-            {
-                (found, earliest) = ((path, .backward), due)
-            }
-        }
-        return found
-    }
-
     // MARK: read
 
-    /// The counters of one direction of a path.
+    /// The counters of one direction of a path's own link.
     public mutating func counters(
         path: Int, direction: LinkDirection, now: Instant
     ) -> LinkCounters {
-        guard links.indices.contains(path) else { return LinkCounters() }
-        links[path][direction].advance(to: now)
-        return links[path][direction].counters
+        guard (0..<pathCount).contains(path) else { return LinkCounters() }
+        return network.counters(path: path, direction: direction, now: now)
     }
 }

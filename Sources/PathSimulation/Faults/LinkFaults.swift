@@ -3,7 +3,7 @@ typealias LinkFaults = Outages
     .Then<BurstLoss>
     .Then<FadingLoss>
     .Then<RandomLoss>
-    .Then<RecordedDelay>
+    .Then<TimedDelay>
     .Then<DelayJitter>
     .Then<Duplication>
     .Then<Corruption>

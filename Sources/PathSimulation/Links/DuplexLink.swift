@@ -6,6 +6,11 @@ public struct DuplexLink: Sendable {
     public var forward: Link
     public var backward: Link
 
+    init(forward: Link, backward: Link) {
+        self.forward = forward
+        self.backward = backward
+    }
+
     /// - Parameters:
     ///   - path: number of the path, from zero; random draws depend on it.
     ///   - overhead: bytes of IP and UDP headers added to each payload.

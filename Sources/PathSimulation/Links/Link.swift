@@ -4,27 +4,31 @@ public import PathTransport
 /// One direction of one path in virtual or real time: a deterministic value without I/O, clock, or
 /// allocations per packet.
 ///
-///     bottleneck (rate or trace, drop-tail queue) -> loss -> duplication
+///     policer -> bottleneck (rate, rates or trace; queue) -> loss -> duplication
 ///         -> delay and jitter -> corruption -> the other side
 ///
 /// `LinkFaults` has the impairments, one file for each.
 ///
-/// - *handle*: `handleSend` offers a packet. The caller keeps the bytes and passes a token.
+/// - *handle*: `handleSend` offers a packet. The caller keeps the bytes and passes a token. If the
+///   queue is managed (CoDel, FQ-CoDel), an accepted packet may be dropped later: `popSettlement`.
 /// - *poll*: call `popDelivery` until nil, at the latest at `nextDelivery`.
 /// - *read*: `nextDelivery`, and `counters` after `advance(to:)`.
 ///
 /// Times must not decrease; an earlier one counts as the latest given. All draws depend only on
 /// seed, path and direction, and on the count of packets or, with `drawsByTime`, on the time at
-/// which a packet leaves the queue. So two runs of one seed differ only in what was sent. Because service is first in, first out, the fate of a packet is known when it is offered:
-/// the caller may reuse the bytes of a lost packet at once, while its place in the queue stays
-/// occupied until it leaves.
+/// which a packet leaves the queue. So two runs of one seed differ only in what was sent. Where
+/// service is first in, first out, the fate of a packet is known when it is offered: the caller may
+/// reuse the bytes of a lost packet at once, while its place in the queue stays occupied until it
+/// leaves. A managed queue decides when the packet's turn comes.
 ///
-/// Not modelled: competing traffic and shared bottlenecks; the reaction of a link layer to loss
-/// (retransmission, rate adaptation), medium access and its aggregation of packets; active queue
-/// management, ECN marks, priorities and policers; headers below IP (but 14 bytes in netem mode)
-/// and fragmentation; NAT time-outs and address changes; links that depend on each other; hosts:
-/// CPU time, timer and scheduling delay, socket buffers, segmentation offload; a UDP checksum,
-/// which would discard most corrupted packets before the receiver saw them.
+/// A link knows nothing of others: `Network` joins links to ways through shared ones, and lets flows of
+/// others send over them.
+///
+/// Not modelled: the reaction of a link layer to loss (retransmission, rate adaptation) and medium
+/// access; queue management other than CoDel and FQ-CoDel, and priorities; headers below IP (but 14
+/// bytes in netem mode) and fragmentation; NAT time-outs and address changes; hosts: CPU time, timer
+/// and scheduling delay, socket buffers, segmentation offload; a UDP checksum, which would discard
+/// most corrupted packets before the receiver saw them.
 public struct Link: Sendable {
     /// The fate of an offered packet.
     public enum SendResult: Sendable, Hashable {
@@ -43,6 +47,10 @@ public struct Link: Sendable {
         case size
         /// The link holds its maximum number of packets.
         case overflow
+        /// The management of the queue dropped it, to keep the queue short.
+        case managed
+        /// It exceeded the policer's rate.
+        case policed
     }
 
     /// A packet that has arrived.
@@ -55,6 +63,8 @@ public struct Link: Sendable {
         var isDuplicate: Bool
         /// Set when bits of this copy have flipped.
         var damage: Damage?
+        /// Whether it carries a mark of congestion.
+        var isMarked: Bool
     }
 
     public let parameters: LinkParameters
@@ -63,9 +73,17 @@ public struct Link: Sendable {
 
     private let origin: Int64
     private let overhead: Int
-    private let isPlain: Bool
+    private let service: Service
     private var now = Int64.min
     private var bottleneck: Bottleneck
+    private var policer: Policer?
+    private let isPoliced: Bool
+    /// The waiting packets if their queue is managed, and when the next of them is taken.
+    private var managed: ManagedQueue?
+    private var serviceDue = Int64.max
+    private var lastService = Int64.min
+    /// Fates that were decided after the packet was accepted.
+    private var settlements: [Settlement] = []
     private var faults: LinkFaults
     private var delayMilliseconds: Double
     private var nextPhase = 0
@@ -87,6 +105,16 @@ public struct Link: Sendable {
     private static let outageTag: UInt8 = 2
     private static let duplicateTag: UInt8 = 4
     private static let corruptTag: UInt8 = 8
+    private static let markTag: UInt8 = 16
+
+    /// Who decides what happens at the bottleneck.
+    private enum Service { case plain, netem, managed }
+
+    /// The fate of a packet that was accepted first.
+    struct Settlement: Sendable, Hashable {
+        var token: Int
+        var result: SendResult
+    }
 
     /// - Parameters:
     ///   - seed: of all random draws.
@@ -108,7 +136,10 @@ public struct Link: Sendable {
         faults.start(random)
         first = random
         delayMilliseconds = parameters.delayMilliseconds
-        isPlain = !parameters.isNetem
+        policer = parameters.policer.map { Policer($0) }
+        isPoliced = policer != nil
+        managed = ManagedQueue(parameters.discipline, limit: parameters.queue)
+        service = parameters.isNetem ? .netem : managed == nil ? .plain : .managed
     }
 
     // MARK: handle
@@ -119,6 +150,17 @@ public struct Link: Sendable {
     ///   - bytes: of the UDP payload.
     ///   - token: returned with each delivery.
     public mutating func handleSend(bytes: Int, token: Int, now time: Instant) -> SendResult {
+        handleSend(bytes: bytes, token: token, flow: 0, isCapable: false, now: time)
+    }
+
+    /// Offers a packet of a flow to the link.
+    ///
+    /// - Parameters:
+    ///   - flow: queues that tell flows apart do it by this number.
+    ///   - isCapable: whether it may be marked instead of dropped.
+    mutating func handleSend(
+        bytes: Int, token: Int, flow: Int, isCapable: Bool, now time: Instant
+    ) -> SendResult {
         advance(to: time)
         let size = max(0, min(bytes, LinkBounds.packet.upperBound)) &+ overhead
         counters.sent.add(size)
@@ -134,7 +176,23 @@ public struct Link: Sendable {
             counters.droppedOverflow.add(size)
             return .dropped(.overflow)
         }
-        return isPlain ? queue(size, token) : queueNetem(size, token)
+        if isPoliced, exceedsRate(size) {
+            counters.droppedPolicer.add(size)
+            return .dropped(.policed)
+        }
+        switch service {
+        case .plain: return queue(size, token)
+        case .netem: return queueNetem(size, token)
+        case .managed:
+            return queueManaged(
+                QueuedPacket(
+                    token: token, size: size, flow: flow, arrival: now, isCapable: isCapable))
+        }
+    }
+
+    @inline(never)
+    private mutating func exceedsRate(_ size: Int) -> Bool {
+        policer?.admits(bytes: size, at: now) == false
     }
 
     private mutating func queue(_ size: Int, _ token: Int) -> SendResult {
@@ -149,6 +207,7 @@ public struct Link: Sendable {
 
     /// Waiting packets count, the one in service does not; in netem mode all held packets count.
     private func hasRoom(_ size: Int) -> Bool {
+        let isPlain = service == .plain
         let inService = isPlain ? min(1, counters.queued.packets) : 0
         if isPlain, inService == 0 { return true }
         switch parameters.queue {
@@ -159,7 +218,9 @@ public struct Link: Sendable {
     }
 
     /// Decides the fate of a packet that leaves the bottleneck at `departure`.
-    private mutating func propagate(_ size: Int, _ token: Int, departure: Int64) -> SendResult {
+    private mutating func propagate(
+        _ size: Int, _ token: Int, departure: Int64, mark: UInt8 = 0
+    ) -> SendResult {
         begin(at: departure)
         if faults.isDown(at: departure) {
             hold(size, until: departure, tag: Link.outageTag)
@@ -169,16 +230,71 @@ public struct Link: Sendable {
             hold(size, until: departure, tag: Link.lostTag)
             return .dropped(.loss)
         }
-        schedule(size, token, due: saturatingSum(departure, delay()), tag: 0)
+        schedule(size, token, due: saturatingSum(departure, delay()), tag: mark)
         guard faults.copies(&copies) else {
             hold(size, until: departure, tag: 0)
             return .accepted(copies: 1)
         }
         schedule(
             size, token, due: saturatingSum(departure, delayOfCopy()),
-            tag: Link.duplicateTag)
+            tag: Link.duplicateTag | mark)
         hold(size, until: departure, tag: Link.duplicateTag)
         return .accepted(copies: 2)
+    }
+
+    @inline(never)
+    private mutating func queueManaged(_ packet: QueuedPacket) -> SendResult {
+        guard managed?.enqueue(packet) == true else {
+            counters.droppedQueue.add(packet.size)
+            return .dropped(.queueFull)
+        }
+        counters.queued.add(packet.size)
+        counters.maximumQueueBytes = max(counters.maximumQueueBytes, counters.queued.bytes)
+        settleDropped(.queueFull)
+        if serviceDue == .max { serviceDue = max(now, lastService) }
+        serve()
+        return .accepted(copies: 1)
+    }
+
+    /// Takes packets out of the managed queue whenever the bottleneck is free, until now.
+    @inline(never)
+    private mutating func serve() {
+        while serviceDue <= now {
+            let time = serviceDue
+            let next = managed?.dequeue(at: time)
+            settleDropped(.managed)
+            guard let packet = next else {
+                serviceDue = .max
+                return
+            }
+            counters.queued.remove(packet.size)
+            if packet.isMarked { counters.marked.add(packet.size) }
+            let departure =
+                bottleneck.isUnlimited
+                ? time : bottleneck.departure(bytes: packet.size, arrival: time)
+            lastService = departure
+            serviceDue = managed?.count == 0 ? .max : departure
+            let result = propagate(
+                packet.size, packet.token, departure: departure,
+                mark: packet.isMarked ? Link.markTag : 0)
+            if result != .accepted(copies: 1) {
+                settlements.append(Settlement(token: packet.token, result: result))
+            }
+        }
+    }
+
+    private mutating func settleDropped(_ reason: DropReason) {
+        guard let dropped = managed?.dropped, !dropped.isEmpty else { return }
+        for packet in dropped {
+            counters.queued.remove(packet.size)
+            if reason == .managed {
+                counters.droppedManaged.add(packet.size)
+            } else {
+                counters.droppedQueue.add(packet.size)
+            }
+            settlements.append(Settlement(token: packet.token, result: .dropped(reason)))
+        }
+        managed?.dropped.removeAll(keepingCapacity: true)
     }
 
     /// Loss is first; then the queue holds each packet until it leaves at `max(now + delay, last
@@ -267,6 +383,26 @@ public struct Link: Sendable {
 
     // MARK: poll
 
+    /// When something happens next, nanoseconds of the caller's clock; `Int64.max` if nothing does.
+    var nextDue: Int64 {
+        let due = min(deliveries.firstDue, serviceDue)
+        return due == .max ? due : saturatingSum(due, origin)
+    }
+
+    /// Token of the next packet to arrive; nil if something else happens before.
+    var firstToken: Int? {
+        deliveries.firstDue == .max || serviceDue < deliveries.firstDue
+            ? nil : deliveries.firstToken
+    }
+
+    /// Whether packets are accepted before their fate is known.
+    var settlesLater: Bool { service == .managed }
+
+    /// Takes a fate that was decided after the packet was accepted, before its delivery.
+    public mutating func popSettlement() -> (token: Int, result: SendResult)? {
+        settlements.popLast().map { ($0.token, $0.result) }
+    }
+
     /// When the next packet arrives at the other side; nil if none is in flight.
     var nextDelivery: Instant? {
         let due = deliveries.firstDue
@@ -289,12 +425,13 @@ public struct Link: Sendable {
         return Delivery(
             token: entry.token, time: Instant(nanoseconds: saturatingSum(entry.due, origin)),
             bytes: size &- overhead, isDuplicate: entry.tag & Link.duplicateTag != 0,
-            damage: damage)
+            damage: damage, isMarked: entry.tag & Link.markTag != 0)
     }
 
     /// Removes the packets that have left the queue by now.
     public mutating func advance(to time: Instant) {
         now = max(now, Link.bounded(time) - origin)
+        if serviceDue <= now { serve() }
         while departures.firstDue <= now {
             let entry = departures.popFirst()
             counters.queued.remove(Int(entry.bytes))

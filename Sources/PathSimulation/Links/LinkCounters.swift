@@ -41,6 +41,12 @@ public struct LinkCounters: Sendable, Hashable {
     var droppedSize = Volume()
     /// Dropped because the link held `LinkBounds.heldPackets`.
     var droppedOverflow = Volume()
+    /// Dropped by the management of the queue.
+    var droppedManaged = Volume()
+    /// Dropped by the policer.
+    var droppedPolicer = Volume()
+    /// Marked instead of dropped.
+    var marked = Volume()
     /// In the bottleneck, including the one in service.
     public var queued = Volume()
     /// Past the bottleneck and not yet delivered.
@@ -70,6 +76,9 @@ public struct LinkCounters: Sendable, Hashable {
         Shown(title: "outage", key: "dropped_outage") { $0.droppedOutage },
         Shown(title: "too big", key: "dropped_size") { $0.droppedSize },
         Shown(title: nil, key: "dropped_overflow") { $0.droppedOverflow },
+        Shown(title: nil, key: "dropped_aqm") { $0.droppedManaged },
+        Shown(title: nil, key: "dropped_policer") { $0.droppedPolicer },
+        Shown(title: nil, key: "marked") { $0.marked },
         Shown(title: "corrupt", key: "corrupted") { $0.corrupted },
         Shown(title: "twice", key: "duplicated") { $0.duplicated },
     ]
@@ -77,5 +86,6 @@ public struct LinkCounters: Sendable, Hashable {
     /// Dropped for any reason.
     public var dropped: Volume {
         droppedQueue + droppedLoss + droppedOutage + droppedSize + droppedOverflow
+            + droppedManaged + droppedPolicer
     }
 }

@@ -1,6 +1,7 @@
 import PathTelemetry
 
-/// The bottleneck of a link: computes departures from a rate with steps, or from a trace.
+/// The bottleneck of a link: computes departures from a rate with steps, from a series of rates, or
+/// from a trace.
 ///
 /// Service is first in, first out, and its capacity does not depend on the traffic, so the
 /// departure of a packet is known when it arrives. Times are nanoseconds after the origin.
@@ -8,6 +9,7 @@ struct Bottleneck: Sendable {
     private var rate: Double
     private let steps: [LinkParameters.RateStep]
     private var nextStep = 0
+    private let series: RateSeries?
     private let trace: [UInt32]
     private let period: Int64
     private var position = 0
@@ -18,12 +20,13 @@ struct Bottleneck: Sendable {
     init(_ parameters: LinkParameters) {
         rate = parameters.rateMegabits
         steps = parameters.rateSteps
+        series = parameters.rateSeries
         trace = parameters.trace?.milliseconds ?? []
         period = Int64(trace.last ?? 0) * 1_000_000
     }
 
     /// Whether packets pass without service.
-    var isUnlimited: Bool { trace.isEmpty && !(rate > 0) }
+    var isUnlimited: Bool { trace.isEmpty && !(rate > 0) && series == nil }
 
     /// The departure of a packet; calls must be in the order of arrival.
     mutating func departure(bytes: Int, arrival: Int64) -> Int64 {
@@ -39,6 +42,7 @@ struct Bottleneck: Sendable {
     /// Service time in nanoseconds of a packet whose service starts at `start`; starts must not
     /// decrease.
     mutating func serviceTime(bytes: Int, start: Int64) -> Int64 {
+        if let series { return series.departure(bytes: bytes, start: start) - max(0, start) }
         while nextStep < steps.count, steps[nextStep].at.nanoseconds <= start {
             rate = steps[nextStep].megabits
             nextStep += 1

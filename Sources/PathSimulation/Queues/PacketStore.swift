@@ -52,6 +52,33 @@ struct PacketStore: Sendable {
         }
     }
 
+    /// Damages one delivery of a slot, and returns the slot that has it then.
+    ///
+    /// If more deliveries are outstanding, it gets a slot of its own; nil if none is free.
+    mutating func part(_ slot: Int, damage: Damage) -> Int? {
+        guard isHeld(slot) else { return nil }
+        var own = slot
+        if references[slot] > 1 {
+            if free.isEmpty { guard grow() else { return nil } }
+            own = Int(free.removeLast())
+            lengths[own] = lengths[slot]
+            references[own] = 1
+            references[slot] -= 1
+        }
+        let length = Int(lengths[own])
+        bytes.withUnsafeMutableBytes { all in
+            let packet = UnsafeMutableRawBufferPointer(
+                rebasing: all[own * slotSize..<own * slotSize + length])
+            if own != slot {
+                packet.copyMemory(
+                    from: UnsafeRawBufferPointer(
+                        rebasing: all[slot * slotSize..<slot * slotSize + length]))
+            }
+            damage.apply(to: packet)
+        }
+        return own
+    }
+
     /// Ends one delivery of the slot; the last one frees it, and a free slot is ignored.
     mutating func release(_ slot: Int) {
         guard isHeld(slot) else { return }

@@ -31,6 +31,14 @@ struct TimedQueue: Sendable {
         return heap.isEmpty ? due : min(due, heap[0].due)
     }
 
+    /// Token of the first entry; the queue must not be empty.
+    var firstToken: Int {
+        if heap.isEmpty || (ringCount > 0 && TimedQueue.precedes(ring[head], heap[0])) {
+            return ring[head].token
+        }
+        return heap[0].token
+    }
+
     /// Size of the first entry in the ring; zero if none exists.
     var firstBytes: Int { ringCount > 0 ? Int(ring[head].bytes) : 0 }
 

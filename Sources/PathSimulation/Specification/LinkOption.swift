@@ -63,10 +63,30 @@ struct LinkOption: Sendable {
             let trace = try CapacityTrace(file: resolved(String(text.value), in: text.folder))
             return { $0.trace = trace }
         },
+        LinkOption("rates=FILE", "rates from a file instead: Mbit/s every 200 ms, one a line") {
+            (text) throws(SimulationError) in
+            let series = try RateSeries(file: resolved(String(text.value), in: text.folder))
+            return { $0.rateSeries = series }
+        },
         LinkOption("queue=N[b|p]", "drop-tail limit in bytes or packets (150000b)") {
             (text) throws(SimulationError) in
             let limit = try text.queueLimit()
             return { $0.queue = limit }
+        },
+        LinkOption(
+            "aqm=NAME[:MS:MS]",
+            "codel or fq-codel, target:interval (5:100); sets queue=1000p or 10240p"
+        ) { (text) throws(SimulationError) in
+            let discipline = try text.discipline()
+            return { link in
+                link.discipline = discipline
+                if let limit = discipline.usualLimit { link.queue = limit }
+            }
+        },
+        LinkOption("police=MBPS[:BYTES]", "drops what exceeds a rate and a burst (15000)") {
+            (text) throws(SimulationError) in
+            let policer = try text.policer()
+            return { $0.policer = policer }
         },
         LinkOption("delay=MS", "one-way delay") { (text) throws(SimulationError) in
             let milliseconds = try text.milliseconds(text.value)

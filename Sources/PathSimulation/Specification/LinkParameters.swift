@@ -6,7 +6,7 @@ import PathTelemetry
 /// defaults are a link without limits and faults: no rate, no delay, no loss.
 public struct LinkParameters: Sendable, Hashable {
     /// Drop-tail limit of waiting packets; the one in service does not count.
-    public enum QueueLimit: Sendable, Hashable {
+    enum QueueLimit: Sendable, Hashable {
         case bytes(Int)
         case packets(Int)
     }
@@ -34,7 +34,13 @@ public struct LinkParameters: Sendable, Hashable {
     /// In ascending order of time.
     var rateSteps: [RateStep] = []
     public var trace: CapacityTrace?
+    /// Replaces the rate.
+    var rateSeries: RateSeries?
     var queue = QueueLimit.bytes(150_000)
+    /// How the waiting packets are managed.
+    var discipline = QueueDiscipline.dropTail
+    /// What is dropped before the queue.
+    var policer: Policer.Settings?
     /// One-way propagation delay, milliseconds.
     var delayMilliseconds = 0.0
     /// The impairments; each has its own property in the file that defines it.
@@ -50,6 +56,9 @@ public struct LinkParameters: Sendable, Hashable {
     var maximumPacket = 1500
 
     public init() {}
+
+    /// Whether it has a rate, a series of rates, or a trace.
+    package var isLimited: Bool { rateMegabits > 0 || trace != nil || rateSeries != nil }
 }
 
 /// The two directions of a path.

@@ -45,6 +45,31 @@ extension LinkSpecification {
         backward.change(to: next.backward, at: time)
     }
 
+    /// Changes rates, delay and loss from a time on, as `change(to:at:)` does; nil leaves a quantity as it
+    /// is in this specification.
+    package mutating func change(
+        at time: TimeDelta, forwardMegabits: Double? = nil, backwardMegabits: Double? = nil,
+        delayMilliseconds: Double? = nil, loss: Double? = nil
+    ) {
+        var next = self
+        // Else each change would copy all changes before it.
+        next.forward.phases = []
+        next.forward.rateSteps = []
+        next.backward.phases = []
+        next.backward.rateSteps = []
+        if let forwardMegabits { next.forward.rateMegabits = forwardMegabits }
+        if let backwardMegabits { next.backward.rateMegabits = backwardMegabits }
+        if let delayMilliseconds {
+            next.forward.delayMilliseconds = delayMilliseconds
+            next.backward.delayMilliseconds = delayMilliseconds
+        }
+        if let loss {
+            next.forward.loss = loss
+            next.backward.loss = loss
+        }
+        change(to: next, at: time)
+    }
+
     /// Lets the fate of packets depend on time alone (`LinkParameters.drawsByTime`).
     public mutating func drawByTime() {
         forward.drawsByTime = true

@@ -62,6 +62,11 @@ public struct LinkSpecification: Sendable, Hashable {
         try check()
     }
 
+    /// Whether a direction's rate comes from a file.
+    package var followsFile: Bool {
+        [forward, backward].contains { $0.trace != nil || $0.rateSeries != nil }
+    }
+
     /// Refuses options that contradict each other.
     package func check() throws(SimulationError) {
         try check(forward, "forward")
@@ -118,6 +123,14 @@ public struct LinkSpecification: Sendable, Hashable {
         if !link.rateSteps.isEmpty, link.rateMegabits == 0 || link.trace != nil {
             throw .conflictingOptions(
                 keys: "rate@ (\(direction))", fix: "needs a rate= above 0 and no trace=")
+        }
+        if link.isNetem, link.discipline != .dropTail {
+            throw .conflictingOptions(
+                keys: "netem=1 and aqm= (\(direction))", fix: "leave one of them out")
+        }
+        if link.rateSeries != nil, link.trace != nil || !link.rateSteps.isEmpty {
+            throw .conflictingOptions(
+                keys: "rates= (\(direction))", fix: "leave out trace= and rate@")
         }
         if link.isNetem, link.trace != nil {
             throw .conflictingOptions(

@@ -54,6 +54,43 @@ struct OptionText {
         }
     }
 
+    func discipline() throws(SimulationError) -> QueueDiscipline {
+        let parts = value.split(separator: ":", omittingEmptySubsequences: false)
+        guard let first = parts.first, let name = QueueDisciplineName(rawValue: String(first)),
+            parts.count == 1 || (parts.count == 3 && name != .dropTail)
+        else { throw invalid("use drop-tail, codel or fq-codel, as codel or codel:5:100") }
+        var settings = QueueDiscipline.CoDelSettings()
+        if parts.count == 3 {
+            settings.target = TimeDelta(seconds: try milliseconds(parts[1]) / 1e3)
+            settings.interval = TimeDelta(seconds: try milliseconds(parts[2]) / 1e3)
+            guard settings.target > .zero, settings.interval >= settings.target else {
+                throw invalid("use a target above 0 and an interval not below it, in milliseconds")
+            }
+        }
+        switch name {
+        case .dropTail: return .dropTail
+        case .coDel: return .coDel(settings)
+        case .fairCoDel: return .fairCoDel(settings)
+        }
+    }
+
+    func policer() throws(SimulationError) -> Policer.Settings {
+        let parts = value.split(separator: ":", omittingEmptySubsequences: false)
+        guard let first = parts.first, parts.count <= 2 else {
+            throw invalid("use MBPS or MBPS:BYTES, as 20:15000")
+        }
+        var policer = Policer.Settings(megabits: try rate(first, zero: nil), burstBytes: 15_000)
+        if parts.count == 2 {
+            guard let bytes = Int(parts[1]),
+                (1500...LinkBounds.queueBytes.upperBound).contains(bytes)
+            else {
+                throw invalid("use a burst of 1500 to \(LinkBounds.queueBytes.upperBound) bytes")
+            }
+            policer.burstBytes = bytes
+        }
+        return policer
+    }
+
     func queueLimit() throws(SimulationError) -> LinkParameters.QueueLimit {
         let unit = value.last
         let digits = unit == "b" || unit == "p" ? value.dropLast() : value

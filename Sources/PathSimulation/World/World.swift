@@ -43,7 +43,8 @@ extension WorldApplication {
 /// not modelled; in addition, hosts need no time to compute.
 public struct World<Application: WorldApplication>: ~Copyable {
     public private(set) var now: Instant
-    public private(set) var links: [DuplexLink]
+    /// The links, and what paths share and compete with there.
+    private(set) var network: Network
     public var client: Connection
     public private(set) var server: ServerEndpoint
     public var application: Application
@@ -56,13 +57,13 @@ public struct World<Application: WorldApplication>: ~Copyable {
     /// Why the run ended early; nil if it did not.
     ///
     /// It is set if an endpoint asked to be called repeatedly without progress of time, or sent
-    /// without end, which is a fault of the endpoint.
+    /// without end, which is a fault of the endpoint, and if the network does not account for every
+    /// packet and byte at the end, which is one of the simulation.
     public private(set) var stall: String?
     /// The most rounds at one instant; correct runs need fewer.
     private static var roundLimit: Int { 1000 }
     private static var transmitLimit: Int { 200_000 }
 
-    private var store: PacketStore
     private let buffer: UnsafeMutableRawBufferPointer
     private let addresses: [(client: SocketAddress, server: SocketAddress)]
     private var transcript = StableHash()
@@ -80,7 +81,20 @@ public struct World<Application: WorldApplication>: ~Copyable {
     ///   - traits: traits of the client's paths, in the same order; empty means defaults.
     ///   - seed: seed of links and policies.
     public init(
-        links specifications: [LinkSpecification], traits: [PathTraits] = [],
+        links: [LinkSpecification], traits: [PathTraits] = [], settings: WorldSettings,
+        application: Application, seed: UInt64
+    ) throws {
+        try self.init(
+            network: NetworkSpecification(links: links), traits: traits, settings: settings,
+            application: application, seed: seed)
+    }
+
+    /// - Parameters:
+    ///   - specification: one link per path, and what the paths share.
+    ///   - traits: traits of the client's paths, in the same order; empty means defaults.
+    ///   - seed: seed of links, flows of others, and policies.
+    public init(
+        network specification: NetworkSpecification, traits: [PathTraits] = [],
         settings: WorldSettings, application: Application, seed: UInt64
     ) throws {
         let start = WorldClock.start
@@ -104,33 +118,32 @@ public struct World<Application: WorldApplication>: ~Copyable {
             selector: try PathSelector(settings.policy, model: settings.model, seed: seed),
             stamp: InitiationStamp(nanoseconds: stamp + 1), now: start)
         var addresses: [(client: SocketAddress, server: SocketAddress)] = []
-        for index in specifications.indices {
+        for index in specification.links.indices {
             let port = UInt16(index)
             addresses.append((.loopback(port: 4000 + port), .loopback(port: 5000 + port)))
             client.addPath(
-                PathID(index), name: specifications[index].name ?? "",
+                PathID(index), name: specification.links[index].name ?? "",
                 traits: index < traits.count ? traits[index] : PathTraits(),
                 socket: index, remote: addresses[index].server,
                 datagramLimit: settings.datagramLimit
-                    ?? specifications[index].forward.maximumPacket
+                    ?? specification.maximumPacket(of: index)
                     - SocketAddress.Family.ipv4.headerBytes,
                 now: start)
         }
         now = start
         serverClockOffset = settings.serverClockOffset
-        links = specifications.enumerated().map {
-            DuplexLink($1, seed: seed, path: $0, origin: start)
-        }
+        network = Network(specification, seed: seed, origin: start)
         self.client = client
         self.server = server
         self.application = application
         self.addresses = addresses
-        store = PacketStore(slotSize: 9216)
         buffer = .allocate(byteCount: 65_536, alignment: 16)
     }
 
     deinit { buffer.deallocate() }
 
+    /// The paths' links.
+    public var links: [DuplexLink] { network.links }
     /// Time since the start.
     public var elapsed: TimeDelta { now - WorldClock.start }
     /// Hash over all datagrams that were delivered, with their times: which is equal for equal
@@ -152,7 +165,7 @@ public struct World<Application: WorldApplication>: ~Copyable {
         isServerDue = true
         while now < end, !application.isDone, stall == nil {
             settle()
-            let next = min(nextEvent(), end)
+            let next = nextEvent(before: end)
             rounds = next > now ? 0 : rounds + 1
             if rounds > World.roundLimit { stall = describeStall() }
             sample(until: min(next, end))
@@ -167,6 +180,7 @@ public struct World<Application: WorldApplication>: ~Copyable {
         // What the latest events left for the application; nothing more is sent.
         application.handleClient(&client, now: now)
         for box in boxes { box.with { application.handleServer(&$0, now: now) } }
+        if stall == nil, let imbalance = network.imbalance { stall = imbalance }
     }
 
     /// Lets the server's clock jump ahead, as if the client had slept for that time.
@@ -288,7 +302,7 @@ public struct World<Application: WorldApplication>: ~Copyable {
     }
 
     private mutating func send(_ transmit: Transmit, forward: Bool) {
-        guard links.indices.contains(transmit.socket) else { return }
+        guard addresses.indices.contains(transmit.socket) else { return }
         if !forward { serverBytes.sent += transmit.length }
         var offset = 0
         while offset < transmit.length {
@@ -296,58 +310,44 @@ public struct World<Application: WorldApplication>: ~Copyable {
             let datagram = UnsafeRawBufferPointer(
                 rebasing: UnsafeRawBufferPointer(buffer)[offset..<offset + count])
             offset += count
-            guard let slot = store.insert(datagram) else { continue }
-            let result =
-                forward
-                ? links[transmit.socket].forward.handleSend(bytes: count, token: slot, now: now)
-                : links[transmit.socket].backward.handleSend(bytes: count, token: slot, now: now)
-            store.settle(slot, result)
+            network.send(
+                datagram, path: transmit.socket, direction: forward ? .forward : .backward,
+                now: now)
         }
     }
 
-    private func nextEvent() -> Instant {
-        var next = min(clientTimeout, serverTimeout, application.nextWake)
-        for link in links.indices {
-            if let due = links[link].nextDelivery { next = min(next, due) }
-        }
-        return next
+    /// The next event of an endpoint; what happens in the network before has happened then.
+    private mutating func nextEvent(before limit: Instant) -> Instant {
+        let next = min(clientTimeout, serverTimeout, application.nextWake)
+        return network.nextArrival(before: min(next, limit))
     }
 
     private mutating func deliver() {
-        for index in links.indices {
-            while let delivery = links[index].forward.popDelivery(now: now) {
-                let packet = take(delivery)
-                guard
-                    application.inspect(packet, path: index, direction: .forward, now: now)
-                else { continue }
+        while let arrival = network.popArrival(now: now, into: buffer) {
+            datagramsDelivered += 1
+            transcript.add(word: UInt64(arrival.count))
+            transcript.add(word: UInt64(bitPattern: arrival.time.nanoseconds))
+            let packet = UnsafeMutableRawBufferPointer(rebasing: buffer[..<arrival.count])
+            guard
+                application.inspect(
+                    packet, path: arrival.path, direction: arrival.direction, now: now)
+            else { continue }
+            let (client, server) = addresses[arrival.path]
+            switch arrival.direction {
+            case .forward:
                 isServerDue = true
                 serverBytes.received += packet.count
                 let address = application.clientAddress(
-                    path: index, usual: addresses[index].client, now: now)
-                _ = server.handleDatagram(
-                    packet, from: address, socket: index,
-                    receivedAt: delivery.time + serverClockOffset, now: now + serverClockOffset)
-            }
-            while let delivery = links[index].backward.popDelivery(now: now) {
-                let packet = take(delivery)
-                guard
-                    application.inspect(packet, path: index, direction: .backward, now: now)
-                else { continue }
+                    path: arrival.path, usual: client, now: now)
+                _ = self.server.handleDatagram(
+                    packet, from: address, socket: arrival.path,
+                    receivedAt: arrival.time + serverClockOffset, now: now + serverClockOffset)
+            case .backward:
                 isClientDue = true
-                client.handleDatagram(
-                    packet, from: addresses[index].server, socket: index,
-                    receivedAt: delivery.time, now: now)
+                self.client.handleDatagram(
+                    packet, from: server, socket: arrival.path, receivedAt: arrival.time, now: now)
             }
         }
-    }
-
-    private mutating func take(_ delivery: Link.Delivery) -> UnsafeMutableRawBufferPointer {
-        let length = store.copy(delivery.token, damage: delivery.damage, into: buffer)
-        store.release(delivery.token)
-        datagramsDelivered += 1
-        transcript.add(word: UInt64(length))
-        transcript.add(word: UInt64(bitPattern: delivery.time.nanoseconds))
-        return UnsafeMutableRawBufferPointer(rebasing: buffer[..<length])
     }
 
     /// Calls the ends whose time has come; a datagram may just have moved it.

@@ -10,6 +10,7 @@ import Testing
     private static let values = [
         "down": "0.2-0.4", "ge": "0.02:0.3", "loss": "0.05", "jitter": "5", "reorder": "1",
         "duplicate": "0.2", "corrupt": "0.2", "fading": "100:20", "delays": delays,
+        "aggregate": "20",
     ]
 
     /// A file of recorded delays.
@@ -30,7 +31,7 @@ import Testing
             #expect(option.form.contains("=") && !option.help.isEmpty)
         }
         #expect(LinkOption.named("rate@5")?.form == "rate@S=MBPS")
-        #expect(LinkOption.named("rates") == nil && LinkOption.named("@") == nil)
+        #expect(LinkOption.named("ratesS") == nil && LinkOption.named("@") == nil)
         #expect(LinkSpecification.forms.count == LinkOption.all.count + 2)
         #expect(
             Set(LinkFaults.options.map { String($0.form.prefix { $0 != "=" }) })
@@ -83,7 +84,9 @@ import Testing
             #expect((damaged > 0) == (key == "corrupt"), "\(key)")
             #expect((copies > 0) == (key == "duplicate"), "\(key)")
             #expect(
-                moved == ["down", "ge", "loss", "jitter", "fading", "delays"].contains(key),
+                moved
+                    == ["down", "ge", "loss", "jitter", "fading", "delays", "aggregate"].contains(
+                        key),
                 "\(key)")
         }
         var parameters = LinkParameters()
