@@ -13,8 +13,8 @@ import Synchronization
 public final class Emulation: Sendable {
     /// The options of an emulation.
     public struct Options: Sendable {
-        /// One link per path, at most `ScenarioFile.maximumPaths`.
-        public var links: [LinkSpecification]
+        /// One link per path, and what the paths share.
+        public var network: NetworkSpecification
         /// The address to which all paths lead.
         public var target: SocketAddress
         /// The address on which the first path listens; further paths use the next ports.
@@ -28,7 +28,17 @@ public final class Emulation: Sendable {
             links: [LinkSpecification], target: SocketAddress,
             listen: SocketAddress = .loopback(port: 0), seed: UInt64 = 1
         ) {
-            self.links = links
+            self.init(
+                network: NetworkSpecification(
+                    links: Array(links.prefix(ScenarioFile.maximumPaths))),
+                target: target, listen: listen, seed: seed)
+        }
+
+        public init(
+            network: NetworkSpecification, target: SocketAddress,
+            listen: SocketAddress = .loopback(port: 0), seed: UInt64 = 1
+        ) {
+            self.network = network
             self.target = target
             self.listen = listen
             self.seed = seed
@@ -57,7 +67,7 @@ public final class Emulation: Sendable {
     ///
     /// - Throws: `NetworkError.system` if a port is not available.
     public init(_ options: Options) throws(NetworkError) {
-        let links = Array(options.links.prefix(ScenarioFile.maximumPaths))
+        let links = options.network.links
         let started = MonotonicClock.now()
         let loop = try EmulationLoop(options, links: links, started: started)
         paths = links.indices.map { index in

@@ -50,7 +50,7 @@ final class EmulationLoop: @unchecked Sendable {
         shared = EmulationState(waker: poller.waker, paths: links.count)
         batch = try ReceiveBatch(capacity: 32)
         core = EmulatorCore(
-            paths: links, seed: options.seed, origin: started,
+            network: options.network, seed: options.seed, origin: started,
             overhead: options.target.family.headerBytes)
         self.poller = poller
         self.started = started

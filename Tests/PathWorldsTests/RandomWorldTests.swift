@@ -1,5 +1,6 @@
 import Glibc
 import PathLearning
+import PathSimulation
 import PathTelemetry
 import Testing
 
@@ -12,16 +13,27 @@ import Testing
         var counts: Set<Int> = []
         var kinds: Set<String> = []
         var changes = 0
+        var shared = 0
+        var cross: [CrossTraffic.Kind: Int] = [:]
         for seed in UInt64(0)..<1000 {
             let world = try RandomWorld.world(seed: seed)
             #expect(try RandomWorld.world(seed: seed) == world)
             counts.insert(world.links.count)
             kinds.formUnion(world.workloads.map(\.name))
             if !world.outages.isEmpty { changes += 1 }
+            if !world.bottlenecks.isEmpty {
+                shared += 1
+                #expect(world.routes[0] == [0] && world.routes[1] == [0])
+            }
+            if let first = world.cross.first { cross[first.kind, default: 0] += 1 }
         }
         #expect(counts == [2, 3, 4, 6, 8])
         #expect(kinds == ["messages", "video", "transfers", "bulk"])
         #expect((200...300).contains(changes), "\(changes)")
+        #expect((160...240).contains(shared), "\(shared)")
+        #expect((115...185).contains(cross[.cubic] ?? 0), "\(cross)")
+        #expect((40...80).contains(cross[.bbr] ?? 0), "\(cross)")
+        #expect((60...120).contains(cross[.udp] ?? 0), "\(cross)")
     }
 
     @Test(arguments: UInt64(100)..<130)

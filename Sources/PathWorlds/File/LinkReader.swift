@@ -8,6 +8,9 @@ import PathTelemetry
 struct LinkReader {
     private var table: WorldTable
     private let folder: String
+    private(set) var reallocation: Reallocation?
+    /// The bottleneck behind it, once it is read.
+    private(set) var via: String?
 
     init(_ table: WorldTable, folder: String) {
         self.table = table
@@ -15,17 +18,25 @@ struct LinkReader {
     }
 
     mutating func read(defaultName: String) throws(WorldError) -> WorldLink {
+        var traits = PathTraits()
+        if let price = try table.number("price", in: 0...1e6) { traits.pricePerGB = price }
+        if let isBackup = try table.flag("backup") { traits.isBackup = isBackup }
+        let specification = try readBottleneck(defaultName: defaultName)
+        return WorldLink(
+            specification: specification, traits: traits, reallocation: reallocation)
+    }
+
+    /// Reads what a path's link and a bottleneck of several paths have in common.
+    mutating func readBottleneck(defaultName: String) throws(WorldError) -> LinkSpecification {
         let name = try table.text("name") ?? defaultName
         guard PlainName.allows(name) else {
             throw table.invalid("name", "use 1 to 32 of a-z A-Z 0-9 - _ .")
         }
-        var traits = PathTraits()
-        if let price = try table.number("price", in: 0...1e6) { traits.pricePerGB = price }
-        if let isBackup = try table.flag("backup") { traits.isBackup = isBackup }
+        via = try table.text("via")
         var specification = try links()
         specification.name = name
         specification.drawByTime()
-        return WorldLink(specification: specification, traits: traits)
+        return specification
     }
 
     /// The two directions, with what changes in time.
@@ -44,6 +55,15 @@ struct LinkReader {
             try set(&direction, prefix: prefix, in: &link)
             try direction.finish()
         }
+        if var changing = try table.table("reallocation") {
+            guard changes.isEmpty, !link.followsFile else {
+                throw changing.invalid("leave out changes, trace and rates, which say the same")
+            }
+            guard hasRate || !(changing.has("up") || changing.has("down")) else {
+                throw changing.invalid("only a link with a rate can change it")
+            }
+            reallocation = try Reallocation(&changing)
+        }
         try table.finish()
         try check(link, table)
         var next = link
@@ -60,6 +80,9 @@ struct LinkReader {
             if change.has("rate"), !hasRate {
                 throw change.invalid("rate", "only a link with a rate can change it")
             }
+            for key in LinkReader.fixed where change.has(key) {
+                throw change.invalid(key, "it cannot change")
+            }
             try set(&change, in: &next)
             try change.finish()
             try check(next, change)
@@ -67,6 +90,12 @@ struct LinkReader {
         }
         return link
     }
+
+    /// Keys of a link that hold for the whole run.
+    private static let fixed = [
+        "aqm", "aqm-target", "aqm-interval", "netem", "police", "police-burst", "queue",
+        "queue-packets", "rates", "trace",
+    ]
 
     private func check(_ link: LinkSpecification, _ table: WorldTable) throws(WorldError) {
         do throws(SimulationError) { try link.check() } catch { throw table.invalid("\(error)") }
@@ -117,11 +146,16 @@ struct LinkReader {
         values.append(("netem", text(try table.flag("netem"))))
         values.append(("rate", try table.rate("rate").map { NumberText.exact($0 / 1e6) }))
         values.append(("trace", try fileName("trace", &table)))
+        values.append(("rates", try fileName("rates", &table)))
         values.append(("delays", try fileName("delays", &table)))
         values.append(("delay", milliseconds(try table.time("delay", in: 0...600))))
         values.append(("rtt", milliseconds(try table.time("rtt", in: 0...600))))
+        values.append(("aqm", try discipline(&table)))
         values.append(("queue", try queue(&table)))
+        values.append(("police", try policer(&table)))
         values.append(("loss", number(try table.share("loss"))))
+        values.append(
+            ("aggregate", milliseconds(try table.time("aggregate", in: 0...600))))
         values.append(("jitter", try jitter(&table)))
         values.append(("reorder", text(try table.flag("reorder"))))
         values.append(("duplicate", number(try table.share("duplicate"))))
@@ -145,6 +179,33 @@ struct LinkReader {
         let shape = try table.word("jitter-shape", JitterShape.self) ?? .normal
         let value = NumberText.exact(jitter.seconds * 1e3)
         return shape == .normal ? "normal:\(value)" : value
+    }
+
+    private func discipline(_ table: inout WorldTable) throws(WorldError) -> String? {
+        let name = try table.word("aqm", QueueDisciplineName.self)
+        let bounds = 1e-4...60.0
+        let target = try table.time("aqm-target", in: bounds)
+        let interval = try table.time("aqm-interval", in: bounds)
+        guard target != nil || interval != nil else { return name?.rawValue }
+        guard let name, name != .dropTail, let target, let interval else {
+            throw table.invalid(
+                target == nil ? "aqm-interval" : "aqm-target",
+                "write both aqm-target and aqm-interval, with aqm = \"codel\" or \"fq-codel\"")
+        }
+        let times = [target, interval].map { NumberText.exact($0.seconds * 1e3) }
+        return ([name.rawValue] + times).joined(separator: ":")
+    }
+
+    private func policer(_ table: inout WorldTable) throws(WorldError) -> String? {
+        let rate = try table.rate("police")
+        let burst = try table.size("police-burst", in: 1500...1_073_741_824)
+        guard let rate else {
+            guard burst == nil else {
+                throw table.invalid("police-burst", "write police = \"20mbit\" too")
+            }
+            return nil
+        }
+        return NumberText.exact(rate / 1e6) + (burst.map { ":\($0)" } ?? "")
     }
 
     private func queue(_ table: inout WorldTable) throws(WorldError) -> String? {

@@ -48,6 +48,7 @@ public enum WorldFile {
             throw root.invalid("warm-up", "it must be shorter than the duration")
         }
         var links: [WorldLink] = []
+        var vias: [(name: String?, table: WorldTable)] = []
         for table in try root.tables("link", limit: WorldBounds.links) {
             var reader = LinkReader(table, folder: folder)
             let link = try reader.read(defaultName: "p\(links.count + 1)")
@@ -55,15 +56,27 @@ public enum WorldFile {
                 throw table.invalid("name", "'\(link.name)' is there already; choose another")
             }
             links.append(link)
+            vias.append((reader.via, table))
         }
         guard !links.isEmpty else {
             throw root.invalid("link", "missing; a world has at least one table [[link]]")
         }
+        let shared = try RouteReader(
+            try root.tables("bottleneck", limit: WorldBounds.links), links: links.map(\.name),
+            folder: folder)
+        var routes: [[Int]] = []
+        for via in vias { routes.append(try shared.route(via: via.name, via.table)) }
+        try shared.check(routes)
+        let names = links.map(\.name) + shared.names
         var outages: [SharedOutages] = []
         for table in try root.tables("outage", limit: WorldBounds.links) {
             var table = table
-            outages.append(try SharedOutages(&table, links: links.map(\.name)))
+            outages.append(try SharedOutages(&table, links: names))
         }
+        let cross = try cross(
+            &root,
+            CrossReader(
+                names: names, hops: (links + shared.bottlenecks).map(\.specification)))
         var workloads: [Workload] = []
         for table in try root.tables("workload", limit: WorldBounds.workloads) {
             var table = table
@@ -79,7 +92,27 @@ public enum WorldFile {
         try root.finish()
         return WorldSpecification(
             name: given, summary: summary, duration: duration, warmUp: warmUp, links: links,
-            outages: outages, workloads: workloads)
+            bottlenecks: shared.bottlenecks, routes: routes, cross: cross, outages: outages,
+            workloads: workloads)
+    }
+
+    private static func cross(
+        _ root: inout WorldTable, _ reader: CrossReader
+    ) throws(WorldError) -> [CrossTraffic] {
+        var cross: [CrossTraffic] = []
+        for (index, table) in try root.tables("cross", limit: CrossTraffic.limit).enumerated() {
+            var table = table
+            for flow in try reader.read(&table, number: index + 1) {
+                guard !cross.contains(where: { $0.name == flow.name }) else {
+                    throw table.invalid("name", "'\(flow.name)' is there already; choose another")
+                }
+                guard cross.count < CrossTraffic.limit else {
+                    throw table.invalid("flows", "at most \(CrossTraffic.limit) flows together")
+                }
+                cross.append(flow)
+            }
+        }
+        return cross
     }
 
     /// The name of a file without folder and extension.

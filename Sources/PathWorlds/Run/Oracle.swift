@@ -24,8 +24,10 @@ struct Oracle {
     /// How finely it looks for a time at which a link delivers.
     private static let step = TimeDelta.milliseconds(1)
 
-    /// What the messages experience; nil if the world has other workloads.
+    /// What the messages experience; nil if the world has other workloads, or
+    /// links that are shared.
     func logs() -> (logs: [WorkloadLog], links: [DuplexLink])? {
+        guard world.bottlenecks.isEmpty, world.cross.isEmpty else { return nil }
         var feeds: [MessageFeed] = []
         for (index, workload) in world.workloads.enumerated() {
             guard case .messages(let load) = workload.kind, load.leastShare == nil else {
@@ -36,7 +38,7 @@ struct Oracle {
                     load, of: workload, index, seed: seed, start: WorldClock.start,
                     duration: world.duration))
         }
-        var links = world.linkSpecifications(seed: seed).enumerated().map {
+        var links = world.network(seed: seed).links.enumerated().map {
             DuplexLink($1, seed: seed, path: $0, origin: WorldClock.start)
         }
         while let next = feeds.indices.min(by: { feeds[$0].nextAt < feeds[$1].nextAt }),
@@ -82,6 +84,7 @@ struct Oracle {
         _ size: Int, to link: inout Link, token: Int, at time: Instant
     ) -> Int? {
         while link.popDelivery(now: time) != nil {}
+        while link.popSettlement() != nil {}
         var left = size
         var packets = 0
         var isWhole = true
@@ -99,11 +102,15 @@ struct Oracle {
 
     /// When the last packet of a message would arrive, behind those of earlier messages.
     private static func deliver(_ size: Int, over link: inout Link, at time: Instant) -> Instant? {
-        guard offer(size, to: &link, token: 2, at: time) != nil else { return nil }
+        guard let packets = offer(size, to: &link, token: 2, at: time) else { return nil }
         var last: Instant?
+        var arrived = 0
         while let delivery = link.popDelivery(now: .distantFuture) {
-            if delivery.token == 2 { last = delivery.time }
+            guard delivery.token == 2 else { continue }
+            last = delivery.time
+            arrived += 1
         }
-        return last
+        // A managed queue drops packets that it has accepted.
+        return arrived >= packets ? last : nil
     }
 }

@@ -112,7 +112,7 @@ struct WorldRun {
         let traffic = WorldTraffic(
             world, seed: seed, start: start, serverOffset: offset, tape: tape)
         var run = try World(
-            links: world.linkSpecifications(seed: seed), traits: world.links.map(\.traits),
+            network: world.network(seed: seed), traits: world.links.map(\.traits),
             settings: settings, application: traffic, seed: seed)
         run.run(for: world.duration)
         if let stall = run.stall { throw WorldError.stalled(run: description, reason: stall) }

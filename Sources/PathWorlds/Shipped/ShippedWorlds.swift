@@ -41,6 +41,10 @@ public enum ShippedWorlds {
         ("symmetric", PackageResources.symmetric_toml),
         ("single_path", PackageResources.single_path_toml),
         ("metered_lte", PackageResources.metered_lte_toml),
+        ("shared_20", PackageResources.shared_20_toml),
+        ("bloat_fq_codel", PackageResources.bloat_fq_codel_toml),
+        ("wifi_airtime", PackageResources.wifi_airtime_toml),
+        ("starlink_slots", PackageResources.starlink_slots_toml),
     ]
 
     /// The names of all.

@@ -15,22 +15,35 @@ public struct WorldSpecification: Sendable, Hashable {
     /// What is sent before this time is not counted.
     var warmUp = TimeDelta.seconds(1)
     public var links: [WorldLink]
+    /// Links that several paths pass.
+    public var bottlenecks: [WorldLink] = []
+    /// For each link the places of its bottlenecks, from client to server.
+    var routes: [[Int]] = []
+    /// Traffic of others.
+    public var cross: [CrossTraffic] = []
     /// Outages that several links share.
     var outages: [SharedOutages] = []
     public var workloads: [Workload]
 
-    /// The links of one run.
+    /// The network of one run.
     ///
-    /// - Parameter seed: seed of the outages that are drawn.
-    public func linkSpecifications(seed: UInt64) -> [LinkSpecification] {
-        var specifications = links.map(\.specification)
+    /// - Parameter seed: seed of what is drawn: outages, and rates and delays that are allotted anew.
+    public func network(seed: UInt64) -> NetworkSpecification {
+        let all = links + bottlenecks
+        var specifications = all.map(\.specification)
+        for (place, link) in all.enumerated() {
+            link.reallocation?.apply(
+                to: &specifications[place], link: place, duration: duration, seed: seed)
+        }
         for (index, group) in outages.enumerated() {
             let spans = group.spans(within: duration, seed: seed, group: index)
             for link in group.links {
                 specifications[link].addOutages(spans, in: group.direction)
             }
         }
-        return specifications
+        return NetworkSpecification(
+            links: Array(specifications[..<links.count]),
+            bottlenecks: Array(specifications[links.count...]), routes: routes, cross: cross)
     }
 }
 
@@ -61,13 +74,15 @@ public struct WorldLink: Sendable, Hashable {
     public var specification: LinkSpecification
     /// Price, weight and role, as in an option `--path`.
     public var traits = PathTraits()
+    /// What is drawn anew at fixed intervals.
+    var reallocation: Reallocation?
 
     public var name: String { specification.name ?? "" }
 }
 
 /// Outages at random times that hit some links together: a tunnel, a dead zone.
 struct SharedOutages: Sendable, Hashable {
-    /// Places of the links in the world.
+    /// Places of the links in the world; bottlenecks come after them.
     var links: [Int]
     /// Nil hits both directions.
     var direction: LinkDirection?

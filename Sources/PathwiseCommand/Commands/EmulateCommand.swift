@@ -88,7 +88,8 @@ struct EmulateCommand: AsyncParsableCommand {
     }
 
     private func options() throws -> Emulation.Options {
-        let links = try links()
+        let network = try network()
+        let links = network.links
         let target = try Resolver.resolve(to)
         let base = try Resolver.resolve(listen, defaultPort: 0)
         guard Int(base[0].port) + links.count - 1 <= Int(UInt16.max) else {
@@ -96,19 +97,21 @@ struct EmulateCommand: AsyncParsableCommand {
                 "--listen \(listen): \(links.count) links need ports up to "
                     + "\(Int(base[0].port) + links.count - 1); choose a lower one", .usage)
         }
-        return Emulation.Options(links: links, target: target[0], listen: base[0], seed: seed)
+        return Emulation.Options(
+            network: network, target: target[0], listen: base[0], seed: seed)
+    }
+
+    private func network() throws -> NetworkSpecification {
+        guard let world else { return NetworkSpecification(links: try links()) }
+        guard link.isEmpty, scenario == nil else {
+            throw CommandFailure("--world with --link or --scenario; leave one out", .usage)
+        }
+        let isFile = world.contains("/") || world.hasSuffix(".toml")
+        return try (isFile ? WorldFile.read(world) : ShippedWorlds.world(named: world))
+            .network(seed: seed)
     }
 
     private func links() throws -> [LinkSpecification] {
-        if let world {
-            guard link.isEmpty, scenario == nil else {
-                throw CommandFailure(
-                    "--world with --link or --scenario; leave one out", .usage)
-            }
-            let isFile = world.contains("/") || world.hasSuffix(".toml")
-            return try (isFile ? WorldFile.read(world) : ShippedWorlds.world(named: world))
-                .linkSpecifications(seed: seed)
-        }
         if let scenario {
             guard link.isEmpty else {
                 throw CommandFailure("--link and --scenario together; leave one out", .usage)
