@@ -6,7 +6,8 @@ public import PathTrace
 public struct TraceFigures: Sendable {
     /// The most values kept per distribution; larger ones are sampled uniformly.
     private static let sampleLimit = 20_000
-    private static let stretches = 120
+    /// Stretches of time of plots over time.
+    public static let stretches = 120
 
     /// Delivery time of every closed decision, infinite if it was late; by label.
     public private(set) var deliveries: [(name: String, values: [Double], seen: Int)] = []
@@ -89,6 +90,22 @@ public struct TraceFigures: Sendable {
                     (session.names[path], session.bytes.map { $0[path] })
                 }, palette: palette)
             return (session.label, plot.svg())
+        }
+    }
+
+    /// Bytes per second by stretches of each session's time, for each path by name.
+    public var rates: [(label: String, paths: [(name: String, values: [Double])])] {
+        shares.map { session in
+            let step = session.duration / Double(TraceFigures.stretches)
+            let used = (0..<PathID.limit).filter { path in
+                session.bytes.contains { $0[path] > 0 }
+            }
+            return (
+                session.label,
+                used.map { path in
+                    (session.names[path], session.bytes.map { $0[path] / step })
+                }
+            )
         }
     }
 

@@ -7,8 +7,8 @@ public import PathTrace
 extension Comparison {
     /// Makes the page.
     ///
-    /// - Parameter shares: for each world the drawings of `shareDrawings`, or none.
-    public func page(shares: [[(label: String, svg: String)]]) -> HTMLPage {
+    /// - Parameter shares: for each world the drawings of `timeLines`, or none.
+    public func page(shares: [[(caption: String, svg: String)]]) -> HTMLPage {
         HTMLPage(
             title: "Policies in " + NumberText.counted(worlds.count, "world"),
             subtitle: contenders.map(\.name).joined(separator: ", ")
@@ -19,8 +19,8 @@ extension Comparison {
 
     /// The parts of the page: a sentence about each policy, the tables and the plots.
     ///
-    /// - Parameter shares: for each world the drawings of `shareDrawings`, or none.
-    public func blocks(shares: [[(label: String, svg: String)]]) -> [HTMLPage.Block] {
+    /// - Parameter shares: for each world the drawings of `timeLines`, or none.
+    public func blocks(shares: [[(caption: String, svg: String)]]) -> [HTMLPage.Block] {
         let palette = Palette(
             contenders.map(\.name)
                 + Array(Set(worlds.flatMap { $0.links.map(\.name) })).sorted())
@@ -38,30 +38,11 @@ extension Comparison {
                 blocks += self.blocks(world, workload, palette)
             }
             guard world < shares.count else { continue }
-            for (label, svg) in shares[world] {
-                blocks.append(
-                    .figure(
-                        svg: svg,
-                        caption: "\(label): what each link carried in the run of the first seed."))
+            for (caption, svg) in shares[world] {
+                blocks.append(.figure(svg: svg, caption: caption))
             }
         }
         return blocks
-    }
-
-    /// What each policy sent over which link, from recordings of single runs of one world.
-    ///
-    /// - Parameter traces: a recording for each policy, in their order.
-    public func shareDrawings(
-        of world: Int, traces: [String]
-    ) throws(TraceError) -> [(label: String, svg: String)] {
-        var figures = TraceFigures()
-        for (contender, file) in zip(contenders.filter { !$0.isOracle }, traces) {
-            let trace = try TraceReader(path: file)
-            // The first session is the client's.
-            guard let session = try trace.info().sessions.first else { continue }
-            try figures.add(trace, session: session, label: contender.name)
-        }
-        return figures.sharePlots(palette: Palette(worlds[world].links.map(\.name)))
     }
 
     /// A sentence about each policy but the baseline, and whether it is good news.

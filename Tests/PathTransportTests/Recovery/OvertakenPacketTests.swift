@@ -90,7 +90,10 @@ private struct Sink: SentFrameSink, ~Copyable {
                 number, isAckEliciting: true, stamp: time, receivedAt: .zero, now: .zero,
                 wantsAckAtOnce: false)
         }
-        let frame = try #require(received.ackFrame(path: PathID(0), now: .zero))
+        guard let frame = received.ackFrame(path: PathID(0), now: .zero) else {
+            Issue.record("no acknowledgement")
+            return
+        }
         #expect(
             (0..<5).map { frame.receiveTime(of: $0) } == [1000, 500_000, 500_000, 500_000, 510_000])
     }

@@ -112,7 +112,10 @@ import Testing
     @Test func stampsNameTheArrival() throws {
         var received = ReceivedPackets()
         for number in UInt64(0)..<4 { record(&received, number, at: Int64(number) * 10) }
-        let frame = try #require(received.ackFrame(path: PathID(0), now: .zero))
+        guard let frame = received.ackFrame(path: PathID(0), now: .zero) else {
+            Issue.record("no acknowledgement")
+            return
+        }
         for number in UInt64(0)..<4 {
             #expect(frame.receiveTime(of: number) == number * 10_000)
         }

@@ -179,11 +179,11 @@ struct SimulateCommand: AsyncParsableCommand {
         }
         defer { rmdir(folder) }
         var file = try OutputFile(report)
-        var shares: [[(label: String, svg: String)]] = []
+        var shares: [[(caption: String, svg: String)]] = []
         for world in campaign.worlds.indices.prefix(8) {
             let traces = try campaign.record(world: world, in: folder)
             defer { for trace in traces { unlink(trace) } }
-            shares.append(try comparison.shareDrawings(of: world, traces: traces))
+            shares.append(try comparison.timeLines(of: world, traces: traces))
         }
         try file.write(comparison.page(shares: shares).html())
         try file.close()
