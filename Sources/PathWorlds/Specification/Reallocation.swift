@@ -4,7 +4,7 @@ import PathTelemetry
 
 /// A link that gets other rates and another delay at fixed intervals, as Starlink does every 15 s.
 ///
-/// Rates are log-uniform and the delay is uniform between their bounds, drawn anew for each interval.
+/// Rates are log-uniform and the delay is uniform between their bounds, drawn again for each interval.
 struct Reallocation: Sendable, Hashable {
     var every: TimeDelta
     /// The first change, after the start.

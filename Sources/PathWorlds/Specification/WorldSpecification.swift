@@ -27,7 +27,7 @@ public struct WorldSpecification: Sendable, Hashable {
 
     /// The network of one run.
     ///
-    /// - Parameter seed: seed of what is drawn: outages, and rates and delays that are allotted anew.
+    /// - Parameter seed: seed of what is drawn: outages, and rates and delays that are allotted again.
     public func network(seed: UInt64) -> NetworkSpecification {
         let all = links + bottlenecks
         var specifications = all.map(\.specification)
@@ -74,7 +74,7 @@ public struct WorldLink: Sendable, Hashable {
     public var specification: LinkSpecification
     /// Price, weight and role, as in an option `--path`.
     public var traits = PathTraits()
-    /// What is drawn anew at fixed intervals.
+    /// What is drawn again at fixed intervals.
     var reallocation: Reallocation?
 
     public var name: String { specification.name ?? "" }
