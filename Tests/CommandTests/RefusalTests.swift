@@ -114,9 +114,9 @@ struct RefusalTests {
     @Test func links() throws {
         try expect(
             ["emulate", "--to", "127.0.0.1:9", "--link", "rata=5"], 64,
-            "link option 'rata=5': no such key; use one of rate, rate@S, trace, queue, "
-                + "delay, rtt, netem, down, ge, fading, loss, delays, jitter, reorder, duplicate, "
-                + "corrupt, name, mtu (prefix f or r sets one direction only)")
+            "link option 'rata=5': no such key; use one of rate, rate@S, trace, rates, queue, aqm, "
+                + "police, delay, rtt, netem, down, ge, fading, loss, delays, aggregate, jitter, "
+                + "reorder, duplicate, corrupt, name, mtu (prefix f or r sets one direction only)")
         try expect(
             ["emulate", "--to", "127.0.0.1:9", "--link", "loss=2"], 64,
             "link option 'loss=2': use a probability from 0 to 1, as 0.01 for 1 %")
