@@ -45,6 +45,29 @@ import Testing
         #expect(runs.map(\.seed) == [1, 1, 1, 1])
     }
 
+    /// A run under way ends when the campaign is stopped, long before its own end.
+    @Test func aRunUnderWayEnds() throws {
+        var world = try ShippedWorlds.world(named: "S1")
+        world.duration = .seconds(80_000)
+        let campaign = Campaign(
+            worlds: [world], contenders: [Contender(name: "a", policy: .steady, model: nil)],
+            seeds: [1], jobs: 1)
+        #expect(try campaign.run { $0.virtualSeconds < 3 }.isEmpty)
+    }
+
+    /// Transfers go on beyond the number of streams that the peer allows at a time.
+    @Test func manyTransfers() throws {
+        var world = try ShippedWorlds.world(named: "S1")
+        world.duration = .seconds(30)
+        world.workloads = [Workload.usual[5]]
+        world.workloads[0].kind = .transfers(TransferLoad(sizes: [10_000], think: .zero))
+        let run = WorldRun(
+            world: world, contender: Contender(name: "a", policy: .steady, model: nil), seed: 1)
+        let figures = try run.run(world: 0, contender: 0).workloads[0]
+        // A transfer takes about a round trip of 20 ms.
+        #expect(figures[.completed] > 500, "\(figures[.completed])")
+    }
+
     /// Every policy is offered the same messages at the same times.
     @Test func offersAreTheSame() throws {
         var world = try ShippedWorlds.world(named: "van_starlink_two_lte")

@@ -77,6 +77,10 @@ import Testing
         ("rate = \"20mbit\"", "rate = \"1bit\"", 6, "link[1].rate", "1 kbit"),
         ("rate = \"20mbit\"", "rate = 20", 6, "link[1].rate", "in quotes"),
         ("rate = \"20mbit\"", "rat = \"20mbit\"", 6, "link[1].rat", "did you mean 'rate'"),
+        (
+            "rtt = \"20ms\"", "rtt = \"20ms\"\ndelay = \"5ms\"", 7, "link[1].rtt",
+            "delay is there too"
+        ),
         ("queue = \"100kB\"", "queue = \"-1kB\"", 8, "link[1].queue", "a size"),
         ("price = 2", "price = \"two\"", 9, "link[1].price", "a number"),
         ("loss = \"1%\"", "loss = \"101%\"", 12, "link[1].up.loss", "a share"),

@@ -304,7 +304,11 @@ struct PathValidation {
     private(set) var isValidated = false
     /// Server only: whether little may be sent, since the address may not have asked for it.
     var isLimited = false
-    private(set) var token: UInt64?
+    /// The latest challenges: with a round trip above a second the answer to one arrives after the
+    /// next was sent.
+    private var tokens = InlineArray<8, UInt64?>(repeating: nil)
+    /// Challenges in all.
+    private var sent = 0
     private(set) var attempts = 0
     private(set) var nextAttemptAt = Instant.zero
     var bytesReceived = 0
@@ -315,7 +319,8 @@ struct PathValidation {
 
     /// - Parameter longest: the interval that is not exceeded after many attempts.
     mutating func handleChallengeSent(_ token: UInt64, longest: TimeDelta, now: Instant) {
-        self.token = token
+        tokens[sent % tokens.count] = token
+        sent &+= 1
         attempts += 1
         let backoff = Int64(1) << Int64(min(attempts - 1, 2))
         var interval = PathValidation.retryInterval * backoff
@@ -334,16 +339,21 @@ struct PathValidation {
         nextAttemptAt = now
     }
 
-    /// Takes an answer; returns whether it fits the latest challenge.
+    /// The latest challenge; nil before the first, and once the path is validated.
+    var token: UInt64? { sent > 0 ? tokens[(sent - 1) % tokens.count] : nil }
+
+    /// Takes an answer; returns whether it fits one of the latest challenges.
     mutating func handleResponse(_ answer: UInt64) -> Bool {
-        guard !isValidated, answer == token else { return false }
+        guard !isValidated, tokens.indices.contains(where: { tokens[$0] == answer }) else {
+            return false
+        }
         handleValidated()
         return true
     }
 
     mutating func handleValidated() {
         isValidated = true
-        token = nil
+        tokens = InlineArray(repeating: nil)
         nextAttemptAt = .distantFuture
     }
 }

@@ -37,6 +37,7 @@ extension Comparison {
             for workload in worlds[world].workloads.indices {
                 blocks += self.blocks(world, workload, palette)
             }
+            for remark in remarks(world: world) { blocks.append(.verdict(.warn, remark)) }
             guard world < shares.count else { continue }
             for (caption, svg) in shares[world] {
                 blocks.append(.figure(svg: svg, caption: caption))
@@ -67,6 +68,9 @@ extension Comparison {
         case let interval? where interval.low > 0:
             text = "\(name) costs \(size) more than \(other)"
             tone = .bad
+        case nil:
+            text = "\(name) against \(other): too few runs for an interval"
+            tone = .warn
         default:
             text = "\(name) and \(other) cannot be told apart"
             tone = .warn
@@ -77,7 +81,12 @@ extension Comparison {
                 ", interval \(Comparison.signed(interval.low)) to "
                 + Comparison.signed(interval.high)
         }
-        text += "). Its worst case is \(all.worstPlace): \(Comparison.signed(all.worst))."
+        text += "). "
+        if all.count > 1 {
+            text +=
+                "Where \(name) compares worst, \(all.worstPlace), it is "
+                + "\(Comparison.signed(all.worst))."
+        }
         return (tone, text)
     }
 

@@ -15,6 +15,7 @@ extension Comparison {
                 text += title(world, workload) + "\n"
                 text += table(world, workload).text(styled: styled) + "\n"
             }
+            for remark in remarks(world: world) { text += remark + "\n\n" }
         }
         if worlds.reduce(0, { $0 + $1.workloads.count }) > 1 {
             text +=
@@ -45,7 +46,14 @@ extension Comparison {
             TextTable.Column("bytes"), TextTable.Column("copies"), TextTable.Column("failovers"),
         ]
         var table = TextTable(columns)
-        for contender in contenders.indices {
+        // The one who knows the future has no row where it was not computed.
+        let shown = contenders.indices.filter {
+            !contenders[$0].isOracle
+                || runs(world: world, contender: $0).contains {
+                    !$0.workloads[workload].values.isEmpty
+                }
+        }
+        for contender in shown {
             let cells = metrics.map {
                 cell(world: world, contender: contender, workload: workload, metric: $0)
             }
@@ -65,6 +73,18 @@ extension Comparison {
             table.add(row)
         }
         return table
+    }
+
+    /// What a reader of a world's tables has to know: sessions that ended before the run did.
+    func remarks(world: Int) -> [String] {
+        contenders.indices.compactMap { contender in
+            let all = runs(world: world, contender: contender)
+            let ended = all.compactMap(\.endedBy)
+            guard let reason = ended.first else { return nil }
+            return "\(contenders[contender].name): \(ended.count) of "
+                + "\(NumberText.counted(all.count, "session")) ended early (\(reason)); what was "
+                + "offered later is lost."
+        }
     }
 
     func overallTable() -> TextTable {

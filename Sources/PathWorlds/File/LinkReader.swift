@@ -83,13 +83,30 @@ struct LinkReader {
             for key in LinkReader.fixed where change.has(key) {
                 throw change.invalid(key, "it cannot change")
             }
+            let isEmpty = !LinkReader.changing.contains { change.has($0) }
             try set(&change, in: &next)
             try change.finish()
+            guard !isEmpty else {
+                throw change.invalid(
+                    "at", "say what changes: " + LinkReader.changing.joined(separator: ", "))
+            }
             try check(next, change)
             link.change(to: next, at: at)
         }
         return link
     }
+
+    /// Keys that say the same in two ways.
+    private static let alternatives = [
+        ("delay", "rtt"), ("rate", "trace"), ("rate", "rates"), ("trace", "rates"),
+        ("queue", "queue-packets"),
+    ]
+
+    /// Keys that a change may have besides `at`.
+    private static let changing = [
+        "rate", "delay", "rtt", "delays", "loss", "fading", "aggregate", "jitter", "reorder",
+        "duplicate", "corrupt",
+    ]
 
     /// Keys of a link that hold for the whole run.
     private static let fixed = [
@@ -142,6 +159,9 @@ struct LinkReader {
         }
         func number(_ share: Double?) -> String? { share.map { NumberText.exact($0) } }
         func text(_ flag: Bool?) -> String? { flag.map { $0 ? "1" : "0" } }
+        for (one, other) in LinkReader.alternatives where table.has(one) && table.has(other) {
+            throw table.invalid(other, "\(one) is there too; write one of them")
+        }
         var values: [(key: String, value: String?)] = []
         values.append(("netem", text(try table.flag("netem"))))
         values.append(("rate", try table.rate("rate").map { NumberText.exact($0 / 1e6) }))
@@ -218,11 +238,11 @@ struct LinkReader {
     private func fading(_ table: inout WorldTable) throws(WorldError) -> String? {
         guard var fading = try table.table("fading") else { return nil }
         let bounds = 1e-6...600.0
-        guard let good = try fading.time("good", in: bounds),
-            let bad = try fading.time("bad", in: bounds)
-        else {
+        let times = (try fading.time("good", in: bounds), try fading.time("bad", in: bounds))
+        guard let good = times.0, let bad = times.1 else {
             throw fading.invalid(
-                "good", "fading has the mean times good and bad, as \"2s\" and \"40ms\"")
+                times.0 == nil ? "good" : "bad",
+                "fading has the mean times good and bad, as \"2s\" and \"40ms\"")
         }
         let lossGood = try fading.share("loss-good") ?? 0
         let lossBad = try fading.share("loss-bad") ?? 1

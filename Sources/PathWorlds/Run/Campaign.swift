@@ -59,7 +59,8 @@ public struct Campaign: Sendable {
 
     /// Runs all on threads of their own, and blocks none of the caller's; see `run`.
     ///
-    /// - Parameter report: called by the threads after each run; returning false ends the campaign.
+    /// - Parameter report: called by the threads for each second of virtual time; returning false
+    ///   ends the campaign.
     /// - Returns: the runs of all seeds that are complete.
     public func results(
         report: @escaping @Sendable (Progress) -> Bool
@@ -77,8 +78,8 @@ public struct Campaign: Sendable {
 
     /// Runs all; blocks until they have ended.
     ///
-    /// - Parameter report: called by the threads after each run; returning false ends the campaign
-    ///   after the runs under way.
+    /// - Parameter report: called by the threads for each second of virtual time; returning false
+    ///   ends the campaign and the runs under way.
     /// - Returns: the runs of all seeds that are complete.
     /// - Throws: `WorldError`, and errors of policies that do not fit the world.
     func run(report: @escaping @Sendable (Progress) -> Bool) throws -> [RunFigures] {
@@ -94,17 +95,28 @@ public struct Campaign: Sendable {
                 guard let place else { return }
                 let world = place % perSeed / contenders.count
                 let contender = place % contenders.count
+                let begun = Mutex(0.0)
                 let run = WorldRun(
                     world: worlds[world], contender: contenders[contender],
-                    seed: seeds[place / perSeed], recordings: recordings)
+                    seed: seeds[place / perSeed], recordings: recordings
+                ) { elapsed in
+                    let progress: Progress = board.withLock { board in
+                        board.virtualSeconds += elapsed.seconds - begun.withLock { $0 }
+                        return Progress(
+                            done: board.done, total: count, virtualSeconds: board.virtualSeconds)
+                    }
+                    begun.withLock { $0 = elapsed.seconds }
+                    return report(progress)
+                }
                 let result = Result { try run.run(world: world, contender: contender) }
                 let progress: Progress = board.withLock { board in
                     switch result {
                     case .success(let figures): board.results[place] = figures
-                    case .failure(let error): board.failure = board.failure ?? error
+                    case .failure(let error):
+                        // An ended run leaves its place empty.
+                        if !(error is CancellationError) { board.failure = board.failure ?? error }
                     }
                     board.done += 1
-                    board.virtualSeconds += worlds[world].duration.seconds
                     return Progress(
                         done: board.done, total: count, virtualSeconds: board.virtualSeconds)
                 }

@@ -35,12 +35,16 @@ struct WorldRun {
     let seed: UInt64
     /// Folder of the recording; nil records nothing.
     var recordings: String?
+    /// Called for each second of virtual time, with the time since the start; returning false ends
+    /// the run.
+    var goesOn: @Sendable (TimeDelta) -> Bool = { _ in true }
 
     /// Runs it to the end.
     ///
     /// - Parameters:
     ///   - index: the world's place in the campaign.
     ///   - place: the contender's.
+    /// - Throws: `CancellationError` if it was ended.
     func run(world index: Int, contender place: Int) throws -> RunFigures {
         if contender.isOracle {
             let found = Oracle(world: world, seed: seed).logs()
@@ -105,6 +109,9 @@ struct WorldRun {
                     seed: seed),
                 serverOffset: offset)
         }
+        // As long as a forward keeps a session without any path.
+        settings.client.parameters.idleTimeout = WorldRun.idleTimeout
+        settings.server.parameters.idleTimeout = WorldRun.idleTimeout
         if tape != nil {
             settings.client.isRecording = true
             settings.server.isRecording = true
@@ -114,11 +121,19 @@ struct WorldRun {
         var run = try World(
             network: world.network(seed: seed), traits: world.links.map(\.traits),
             settings: settings, application: traffic, seed: seed)
-        run.run(for: world.duration)
+        var isEnded = false
+        for second in 1..<max(2, Int(world.duration.seconds.rounded(.up)) + 1) where !isEnded {
+            run.run(for: min(.seconds(Int64(second)), world.duration))
+            if run.stall != nil { break }
+            isEnded = !goesOn(run.elapsed)
+        }
         if let stall = run.stall { throw WorldError.stalled(run: description, reason: stall) }
         try tape?.close(clientEnd: run.now, serverEnd: run.now + offset)
+        if isEnded { throw CancellationError() }
         return run
     }
+
+    private static let idleTimeout = TimeDelta.seconds(900)
 
     /// The name of a run's trace: plain characters only.
     static func fileName(_ world: String, _ contender: String, _ seed: UInt64) -> String {

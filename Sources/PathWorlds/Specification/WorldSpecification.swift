@@ -25,6 +25,13 @@ public struct WorldSpecification: Sendable, Hashable {
     var outages: [SharedOutages] = []
     public var workloads: [Workload]
 
+    /// What begins only after the end, if anything does: the counted time, or a workload.
+    public var lateStart: String? {
+        if warmUp >= duration { return "the warm-up" }
+        return workloads.first { $0.start >= min($0.stop ?? duration, duration) }
+            .map { "the start of \($0.name)" }
+    }
+
     /// The network of one run.
     ///
     /// - Parameter seed: seed of what is drawn: outages, and rates and delays that are allotted again.

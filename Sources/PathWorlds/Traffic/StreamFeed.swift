@@ -47,7 +47,8 @@ struct StreamFeed: Sendable {
     ) -> StreamID? {
         var opened: StreamID?
         if stream == nil, nextAt <= now {
-            guard now < end, let new = try? connection.openStream() else { return nil }
+            guard now < end, let new = try? connection.openStream(isUnidirectional: true)
+            else { return nil }
             (stream, opened) = (new, new)
             isBlocked = false
             nextAt = .distantFuture

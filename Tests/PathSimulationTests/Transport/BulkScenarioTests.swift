@@ -55,6 +55,19 @@ import Testing
         #expect(!world.application.isCorrupt)
     }
 
+    /// Two paths with a round trip above a second, as behind satellites or full queues: both are
+    /// validated, though the answer to a challenge arrives after the next one was sent.
+    @Test(arguments: [1000, 1400, 3000])
+    func farPathsCarryData(rtt: Int) throws {
+        let path = "rate=10,rtt=\(rtt),queue=2000000b"
+        var world = try world([path, path])
+        world.run(for: .seconds(60))
+        #expect(world.client.isEstablished)
+        let rate = world.application.rate(from: .seconds(40), to: .seconds(60)) / 1e6
+        #expect(rate >= 15, "\(rate)")
+        #expect(!world.application.isCorrupt)
+    }
+
     /// S4: one path is silently down from 10 to 15 s.
     ///
     /// Mean limit 34.4 Mbit/s over 25 s.

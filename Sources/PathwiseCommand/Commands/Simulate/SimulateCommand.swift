@@ -80,7 +80,8 @@ struct SimulateCommand: AsyncParsableCommand {
     var workloads: [String] = []
 
     @Option(
-        help: ArgumentHelp("How long a run is, instead of the worlds' own.", valueName: "time"),
+        help: ArgumentHelp(
+            "How long a run is, 0.1s to 24h, instead of the worlds' own.", valueName: "time"),
         transform: { try TimeDelta(argument: $0) })
     var duration: TimeDelta?
 
@@ -124,8 +125,10 @@ struct SimulateCommand: AsyncParsableCommand {
             worlds: campaign.worlds, contenders: campaign.contenders,
             baseline: try baselinePlace(in: campaign.contenders), confidence: intervals.confidence,
             runs: runs)
-        if let signal = Interruption.signal, comparison.seeds.isEmpty {
-            throw CommandFailure.interrupted(by: signal)
+        if let signal = Interruption.signal {
+            guard !comparison.seeds.isEmpty else { throw CommandFailure.interrupted(by: signal) }
+            try Console.standardError.write(
+                "interrupted: \(comparison.seeds.count) of \(NumberText.counted(seeds, "seed"))\n")
         }
         if let report { try write(comparison, of: campaign, to: report) }
         try output.print {
@@ -217,6 +220,12 @@ struct SimulateCommand: AsyncParsableCommand {
         for number in 0..<UInt64(randomWorlds) {
             worlds.append(try RandomWorld.world(seed: seed &+ number))
         }
+        for (place, world) in worlds.enumerated()
+        where worlds[..<place].contains(where: { $0.name == world.name }) {
+            throw CommandFailure(
+                "two worlds are named \(world.name); give each once, or another name in its file",
+                .usage)
+        }
         guard !worlds.isEmpty else {
             throw CommandFailure(
                 "which world? give a file, --world with a name of --list, or --random", .usage)
@@ -231,10 +240,15 @@ struct SimulateCommand: AsyncParsableCommand {
         for index in worlds.indices {
             if !loads.isEmpty { worlds[index].workloads = loads }
             if let duration {
-                guard (2...86_400).contains(duration.seconds) else {
-                    throw CommandFailure("--duration: give 2s to 24h", .usage)
+                guard (0.1...86_400).contains(duration.seconds) else {
+                    throw CommandFailure("--duration: give 0.1s to 24h", .usage)
                 }
                 worlds[index].duration = duration
+                if let late = worlds[index].lateStart {
+                    throw CommandFailure(
+                        "--duration: in world \(worlds[index].name) \(late) is not before its end",
+                        .usage)
+                }
             }
         }
         return worlds
