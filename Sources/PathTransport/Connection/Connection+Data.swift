@@ -173,11 +173,11 @@ extension Connection {
         copyTo others: PathSet, now: Instant
     ) -> Transmit? {
         var batch = Batch(size: paths[index].mtu.current, room: paths[index].room(now: now))
-        let carriesAcks = paths.ackPath(now: now) == index
+        let carriesAcks = paths.carriesAcks(index, now: now)
         while batch.takesMore(buffer) {
             var packet = begin(index, batch.region(of: buffer), limit: batch.size, now: now)
             if batch.count == 0 {
-                if carriesAcks { appendAcks(&packet, all: true, now: now) }
+                if carriesAcks { paths.appendAcks(&packet, all: true, now: now) }
                 appendControl(&packet, index, now: now)
             }
             let bytes = appendStreamData(

@@ -45,7 +45,7 @@ extension Connection {
             return nil
         }
         var packet = begin(index, buffer, limit: PathMTU.base, now: now)
-        appendAcks(&packet, all: true, now: now)
+        paths.appendAcks(&packet, all: true, now: now)
         var violation: String?
         if case .protocolViolation(let text) = closeReason { violation = text }
         packet.close(code: violation == nil ? 0 : 1, reason: violation ?? "")
@@ -171,9 +171,9 @@ extension Connection {
         into buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Transmit? {
         let isDue = paths.indices.contains { paths[$0].received.ackDueAt <= now }
-        guard isDue, let index = paths.ackPath(now: now) else { return nil }
+        guard isDue, let index = paths.nextAckPath(now: now) else { return nil }
         var packet = begin(index, buffer, limit: paths[index].mtu.current, now: now)
-        appendAcks(&packet, all: true, now: now)
+        paths.appendAcks(&packet, all: true, now: now)
         appendControl(&packet, index, now: now)
         // Nobody acknowledges acknowledgements: a ping now and then reveals a path that drops them.
         let interval = max(paths[index].recovery.rtt.smoothed, .milliseconds(20))
@@ -208,16 +208,6 @@ extension Connection {
     private mutating func appendName(_ packet: inout PacketBuilder, _ index: Int) {
         guard let limit = peerParameters?.maximumPathName else { return }
         paths[index].appendName(&packet, limit: limit, sequence: &statusSequence)
-    }
-
-    /// Appends acknowledgements that are due; with `all` also those that could still wait.
-    mutating func appendAcks(_ packet: inout PacketBuilder, all: Bool, now: Instant) {
-        for index in paths.indices {
-            guard paths[index].received.owesAck,
-                all || paths[index].received.ackDueAt <= now
-            else { continue }
-            paths[index].appendAck(&packet, now: now)
-        }
     }
 
     // MARK: packets

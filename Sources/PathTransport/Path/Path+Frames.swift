@@ -7,13 +7,17 @@ extension Path {
     var hasFrames: Bool { statusToSend != nil || (toleranceToSend != nil && isUsable) }
 
     /// Appends the acknowledgement of the path's packets.
-    mutating func appendAck(_ packet: inout PacketBuilder, now: Instant) {
+    ///
+    /// - Parameter isRepeated: it stays due, for another packet.
+    mutating func appendAck(
+        _ packet: inout PacketBuilder, isRepeated: Bool = false, now: Instant
+    ) {
         guard packet.takesFrames, let frame = received.ackFrame(path: id, now: now),
             packet.room >= frame.maximumLength
         else { return }
         frame.write(to: &packet.writer)
         packet.rememberAck(id, largest: frame.largest)
-        received.didAcknowledge()
+        if !isRepeated { received.didAcknowledge() }
     }
 
     mutating func appendAckFrequency(_ packet: inout PacketBuilder) {

@@ -146,12 +146,39 @@ struct Path: ~Copyable {
     /// How long after such a pause replies on one path are no evidence of silence on another.
     static let replyGrace = TimeDelta.milliseconds(3)
 
+    /// No answer is overdue sooner, and no path is taken for silent after less time without a reply.
+    private static let leastSilence = TimeDelta.milliseconds(30)
+    private static let leastQuiet = TimeDelta.milliseconds(10)
+
     /// The silence after which a path is suspect while others answer: 1.5 round trips, with
     /// allowance for the variation and for delayed acknowledgements.
     var silenceLimit: TimeDelta {
         let rtt = recovery.rtt
         let steady = max(rtt.smoothed + rtt.smoothed / 2, rtt.smoothed + rtt.variation * Int64(4))
-        return max(steady + recovery.peerAckDelay, .milliseconds(30))
+        return max(steady + recovery.peerAckDelay, Path.leastSilence)
+    }
+
+    /// When the path has been silent for too long; nil while nothing is unanswered.
+    ///
+    /// That is `silenceLimit` after the latest reply. It is sooner if the oldest packet is overdue
+    /// and no reply has come for half a round trip, with allowance for the variation: a path that
+    /// always has packets on the way is also answered all the time.
+    var silenceDue: Instant? {
+        guard let oldest = recovery.oldestUnanswered else { return nil }
+        let start = max(max(oldest, lastReplyAt ?? .zero), awakeSince)
+        let rtt = recovery.rtt
+        let spread = rtt.variation * Int64(4)
+        let answer = rtt.smoothed + max(spread, rtt.smoothed / 4) + recovery.peerAckDelay
+        let overdue = max(oldest, awakeSince) + max(answer, Path.leastSilence)
+        let quiet = max(min(rtt.smoothed, rtt.smoothed / 2 + spread), Path.leastQuiet)
+        return min(start + silenceLimit, max(overdue, start + quiet))
+    }
+
+    /// The age from which data on a suspect path is also sent on others.
+    ///
+    /// It is not all sent again at once: many a path that seems dead only pauses, and answers soon.
+    var overdueAge: TimeDelta {
+        recovery.rtt.smoothed + recovery.rtt.smoothed / 4 + recovery.peerAckDelay
     }
 
     /// How long the answer to a packet may take: a round trip, four variations, and the peer's
@@ -187,7 +214,13 @@ struct Path: ~Copyable {
 
     /// Data that is unacknowledged for this long, while other paths answer far sooner, is also sent
     /// there: the path still works, but so slowly that the stream waits for it.
-    var staleLimit: TimeDelta { max(.milliseconds(150), recovery.rtt.minimum * Int64(3)) }
+    ///
+    /// Where a long queue is usual, data is late later: the stream waited for such data before.
+    var staleLimit: TimeDelta {
+        let usual = min(recovery.rtt.smoothed * Int64(2), .milliseconds(200))
+        return max(max(Path.leastStaleAge, usual), recovery.rtt.minimum * Int64(3))
+    }
+    private static let leastStaleAge = TimeDelta.milliseconds(150)
 
     /// When the oldest unanswered packet was sent or the last reply came, whichever is later.
     var silentSince: Instant? {

@@ -29,15 +29,22 @@ extension PathTable {
     }
 
     /// Marks a path that may have stopped working: it gets no new data, and its unacknowledged data
-    /// is queued on other paths at once, before congestion control is told of a loss.
+    /// is queued on other paths before congestion control is told of a loss.
+    ///
+    /// If others answer, that is the data whose answer is due, and `watchSilence` adds the rest as
+    /// time passes; otherwise it is all data at once.
     mutating func suspect(
         _ index: Int, _ cause: PathChange, _ now: Instant, _ session: inout Session,
         _ news: inout ConnectionNews
     ) {
         guard self[index].isUsable else { return }
         change(index, to: .suspect, cause, now, &news)
-        self[index].recovery.reinject(
-            now: now, sparesMessages: hasOtherTaking(than: index), sink: &session)
+        if case .silent = cause {
+            reinjectOverdue(index, now: now, &session)
+        } else {
+            self[index].recovery.reinject(
+                now: now, sparesMessages: hasOtherTaking(than: index), sink: &session)
+        }
         self[index].probeDue = true
         self[index].statistics.failovers += 1
         probeReserve(now: now)
@@ -102,7 +109,7 @@ extension PathTable {
             switch self[index].state {
             case .active, .standby:
                 reinjectStale(index, now: now, &session)
-                guard silence >= self[index].silenceLimit else { continue }
+                guard let due = self[index].silenceDue, now >= due else { continue }
                 if silence < self[index].failureLimit, self[index].onlyListens(now: now) {
                     continue
                 }
@@ -116,6 +123,7 @@ extension PathTable {
                     suspect(index, .probeTimeout, now, &session, &news)
                 }
             case .suspect:
+                reinjectOverdue(index, now: now, &session)
                 guard silence >= self[index].failureLimit else { continue }
                 fail(index, probedEach: interval, now, &session, &news)
             case .probing where now - self[index].stateChangedAt >= self[index].failureLimit:
@@ -124,6 +132,12 @@ extension PathTable {
             default: break
             }
         }
+    }
+
+    private mutating func reinjectOverdue(_ index: Int, now: Instant, _ session: inout Session) {
+        let cutoff = now - self[index].overdueAge
+        self[index].recovery.reinject(
+            now: now, sentBy: cutoff, sparesMessages: hasOtherTaking(than: index), sink: &session)
     }
 
     /// Late data blocks the data behind it like lost data, so it is also sent on other paths.

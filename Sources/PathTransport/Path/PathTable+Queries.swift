@@ -196,14 +196,15 @@ extension PathTable {
             case .active, .standby:
                 // A path past its limit while all are silent changes only after an acknowledgement
                 // elsewhere or a long silence.
-                let limit =
+                let due =
                     self[index].onlyListens(now: now)
-                    ? self[index].failureLimit : self[index].silenceLimit
-                let due = start + limit
+                    ? start + self[index].failureLimit : self[index].silenceDue ?? start
                 earliest = min(
                     earliest, due > now ? due : start + self[index].failureLimit * Int64(2))
             case .suspect:
-                earliest = min(earliest, start + self[index].failureLimit)
+                // More of its data becomes overdue.
+                let next = min(now + Path.replyPause, start + self[index].failureLimit)
+                earliest = min(earliest, next)
             case .probing:
                 earliest = min(
                     earliest, self[index].stateChangedAt + self[index].failureLimit)

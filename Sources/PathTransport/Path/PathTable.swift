@@ -9,6 +9,8 @@ struct PathTable: ~Copyable {
     private(set) var count = 0
     /// The only path that may carry data, if the policy is bound to one.
     let boundPath: PathID?
+    /// The path on which the acknowledgements that were just sent are sent again.
+    var ackTwin: Int?
     /// When old evidence is next discounted.
     var nextFadingAt = Instant.zero
 
