@@ -6,8 +6,12 @@
     echo.py idle HOST:PORT COUNT       that many connections that have carried a byte, for a minute
     echo.py sink HOST:PORT             reads everything; answers each connection with its goodput
     echo.py push HOST:PORT SECONDS     writes for that time and prints the sink's answer
+    echo.py feed HOST:PORT SECONDS     6 Mbit/s of stamped datagrams of the size of 7 MPEG-TS packets
+    echo.py reap HOST:PORT             reads them until none came for 3 s: how many, and their delays
 """
+import os
 import socket
+import struct
 import sys
 import threading
 import time
@@ -110,6 +114,37 @@ def idle(address, count):
     time.sleep(60)
 
 
+def feed(address, seconds):
+    """The stamps are of the clock that all processes of the host share."""
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    rest, gap, number = os.urandom(1316 - 8), 1316 * 8 / 6e6, 0
+    start = time.monotonic()
+    while number * gap < seconds:
+        udp.sendto(struct.pack(">d", time.monotonic()) + rest, address)
+        number += 1
+        wait = start + number * gap - time.monotonic()
+        if wait > 0:
+            time.sleep(wait)
+
+
+def reap(address):
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    udp.bind(address)
+    udp.settimeout(60)
+    delays = []
+    try:
+        while True:
+            data = udp.recv(65535)
+            delays.append(time.monotonic() - struct.unpack(">d", data[:8])[0])
+            udp.settimeout(3)
+    except socket.timeout:
+        pass
+    delays.sort()
+    count = len(delays)
+    figures = [delays[min(count - 1, int(count * share))] * 1000 for share in (0.5, 0.99, 1)] if count else []
+    print(f"{count} played, after p50 / p99 / max {' / '.join(f'{value:.0f}' for value in figures)} ms")
+
+
 command, arguments = sys.argv[1], sys.argv[2:]
 if command == "serve":
     serve(place(arguments[0]))
@@ -121,5 +156,9 @@ elif command == "sink":
     listen(place(arguments[0]), count)
 elif command == "push":
     push(place(arguments[0]), float(arguments[1]))
+elif command == "feed":
+    feed(place(arguments[0]), float(arguments[1]))
+elif command == "reap":
+    reap(place(arguments[0]))
 else:
     raise SystemExit(__doc__)

@@ -15,8 +15,9 @@
 #   Benchmarks/forward.sh messages [SCENARIO] 200 messages a second: one-way delay       `make -C Benchmarks messages`
 #   Benchmarks/forward.sh bulk [SCENARIO]   TCP for 15 s: rate, longest gap               python3
 #
-# What sessions survive is measured by survive.sh. PATHWISE names another binary. srt, messages and bulk use the emulated links of ../shared/testbed if it is
-# there (SCENARIO S1 to S6), else plain links.
+# What sessions survive is measured by survive.sh. PATHWISE names another binary. srt, messages and bulk use the emulated links of
+# ../shared/testbed (TESTBED names another place) if it is there (SCENARIO S1 to S6), else plain links. With
+# SRT_OPTIONS="deadline=120ms ordered=1s ..." srt measures forwards with these options instead, and not the single paths.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . Benchmarks/workspace.sh forward
@@ -146,32 +147,18 @@ print(f"{received} packets, {dropped} dropped")
 PY
 }
 
-# feed ADDRESS: 6 Mbit/s of MPEG-TS-sized datagrams for 30 s.
-feed() {
-    python3 - "$1" <<'PY'
-import os, socket, sys, time
-host, port = sys.argv[1].split(":")
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-data, start, n = os.urandom(1316), time.monotonic(), 0
-gap = 1316 * 8 / 6e6
-while n * gap < 30:
-    s.sendto(data, (host, int(port))); n += 1
-    wait = start + n * gap - time.monotonic()
-    if wait > 0: time.sleep(wait)
-PY
-}
-
 srt_run() { # LABEL TARGET
     run srt_in b srt-live-transmit -q -s 500 -pf json -statsout "$work/srt.json" \
         "srt://$3:10080?mode=listener&latency=120" "udp://127.0.0.1:10099"
     run srt_out a srt-live-transmit -q "udp://127.0.0.1:9500?mode=listener" \
         "srt://$2?mode=caller&latency=120"
+    run reap b python3 "$here/echo.py" reap 127.0.0.1:10099
     sleep 1
-    a bash -c "$(declare -f feed); feed 127.0.0.1:9500"
-    sleep 1
+    a python3 "$here/echo.py" feed 127.0.0.1:9500 30
+    wait "$reap_pid"
     kill "$srt_out_pid" "$srt_in_pid" 2>/dev/null || true
     wait "$srt_out_pid" "$srt_in_pid" 2>/dev/null || true
-    echo "SRT 6 Mbit/s, latency 120 ms, ${links_name}, $1: $(srt_drops "$work/srt.json")"
+    echo "SRT 6 Mbit/s, latency 120 ms, ${links_name}, $1: $(srt_drops "$work/srt.json"), $(cat "$work/reap.log")"
     rm -f "$work/srt.json"
 }
 
@@ -181,10 +168,14 @@ measure_srt() {
         network "$scenario"
         links_name=$([ $links = emulated ] && echo "$scenario" || echo "plain links")
         serve
-        forward "udp:9000=127.0.0.1:10080,${SRT_OPTIONS:-deadline=120ms}"
-        [ $links = emulated ] && "$testbed" zero
-        srt_run "through forward udp" 127.0.0.1:9000 127.0.0.1
+        for options in ${SRT_OPTIONS:-ordered=400ms}; do
+            forward "udp:9000=127.0.0.1:10080,$options"
+            [ $links = emulated ] && "$testbed" zero
+            srt_run "forward udp:9000,$options" 127.0.0.1:9000 127.0.0.1
+            stop_one forward
+        done
         for index in "${!addresses[@]}"; do
+            [ -n "${SRT_OPTIONS:-}" ] && break
             [ $links = emulated ] && "$testbed" zero
             srt_run "path $((index + 1)) alone" "${addresses[$index]}:10080" 0.0.0.0
         done

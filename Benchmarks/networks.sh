@@ -2,7 +2,7 @@
 # client between them, and programs at both sides. All of it ends with the script.
 [ "$(id -u)" = 0 ] || { echo "needs root for network namespaces" >&2; exit 77; }
 here=$PWD/Benchmarks
-testbed=$(readlink -f ../shared/testbed/testbed 2>/dev/null || true)
+testbed=$(readlink -f "${TESTBED:-../shared/testbed}/testbed" 2>/dev/null || true)
 links=none
 a() { ip netns exec "$client" "$@"; }
 b() { ip netns exec "$server" "$@"; }

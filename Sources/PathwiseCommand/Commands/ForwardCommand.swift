@@ -26,7 +26,7 @@ struct ForwardCommand: AsyncParsableCommand {
             give the defaults for all of the command. For udp: and socks::
               deadline=TIME                  a datagram that is later than this is dropped (1s)
               ordered=TIME                   how long a datagram waits for those before it; for
-                                             programs that take reordering for loss
+                                             programs that take reordering for loss, like SRT (400ms)
               redundancy=SHARE               bytes for copies of datagrams on another path while theirs
                                              pauses, as a share of the flow's own, 0% to 100% (10%)
             For all:
@@ -48,7 +48,7 @@ struct ForwardCommand: AsyncParsableCommand {
             Examples:
               pathwise join TOKEN
               pathwise forward udp:51820
-              pathwise forward udp:9000=studio:10080,deadline=120ms
+              pathwise forward udp:9000=studio:10080,ordered=400ms
               pathwise forward tcp:8443=10.0.0.5:443 socks:1080 http:3128
               pathwise forward --reverse tcp:2222=localhost:22
             """
