@@ -62,7 +62,6 @@ import Testing
         let path = "rate=10,rtt=\(rtt),queue=2000000b"
         var world = try world([path, path])
         world.run(for: .seconds(60))
-        #expect(world.client.isEstablished)
         let rate = world.application.rate(from: .seconds(40), to: .seconds(60)) / 1e6
         #expect(rate >= 15, "\(rate)")
         #expect(!world.application.isCorrupt)
