@@ -40,6 +40,8 @@ public final class Demo: Sendable {
     /// The policies that the model is trained on, and with how many seeds.
     private static let recorded: [PolicySpecification] = [.minRTT, .roundRobin]
     private static let recordedSeeds: UInt64 = 2
+    /// The first of them, counted from the first of the comparison, which has fewer.
+    private static let recordedFirst: UInt64 = 1_000_000
 
     /// Shares of the whole that are done before the comparison and before the real run.
     private static let beforeComparison = 0.05
@@ -56,8 +58,8 @@ public final class Demo: Sendable {
         do {
             note("recording \(names(Demo.recorded)) in virtual time", share: 0)
             for seed in 0..<Demo.recordedSeeds {
-                // Seeds that the comparison does not use.
-                traces += try record(seed: options.seed &- 1 &- seed, in: place)
+                traces += try record(
+                    seed: options.seed &+ Demo.recordedFirst &+ seed, in: place)
                 try Task.checkCancellation()
             }
             note("training on \(traces.count) recordings", share: Demo.beforeComparison)

@@ -21,7 +21,7 @@ struct DemoTests {
     private func remove(_ directory: String) {
         var names = ["learned.trace", "model.safetensors"]
         for policy in ["min-rtt", "round-robin"] {
-            for seed in ["5", "6", "0", "18446744073709551615"] {
+            for seed in [1_000_001, 1_000_002, 1_000_007, 1_000_008] {
                 names.append("demo.\(policy).\(seed).trace")
             }
         }
@@ -131,7 +131,7 @@ struct DemoTests {
         #expect(access(directory + "/file.bin", F_OK) != 0)
         #expect(access(directory + "/received", F_OK) != 0)
         // The simulated recordings are whole.
-        let trace = try TraceReader(path: directory + "/demo.min-rtt.0.trace")
+        let trace = try TraceReader(path: directory + "/demo.min-rtt.1000001.trace")
         #expect(try TraceVerifier(trace).verify().isSound)
     }
 }

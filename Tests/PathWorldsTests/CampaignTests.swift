@@ -55,6 +55,15 @@ import Testing
         #expect(try campaign.run { $0.virtualSeconds < 3 }.isEmpty)
     }
 
+    /// A policy that is bound to a path which the world does not have is refused.
+    @Test func aPathThatIsNotThere() throws {
+        let contender = Contender(
+            name: "a", policy: try PolicySpecification(parsing: "single:9"), model: nil)
+        let run = WorldRun(
+            world: try ShippedWorlds.world(named: "S1"), contender: contender, seed: 1)
+        #expect(throws: LearningError.self) { try run.run(world: 0, contender: 0) }
+    }
+
     /// Transfers go on beyond the number of streams that the peer allows at a time.
     @Test func manyTransfers() throws {
         var world = try ShippedWorlds.world(named: "S1")

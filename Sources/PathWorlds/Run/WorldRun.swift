@@ -90,7 +90,12 @@ struct WorldRun {
 
     private func execute() throws -> World<WorldTraffic> {
         var settings = WorldSettings()
-        settings.policy = try contender.policy.resolved(names: world.links.map(\.name))
+        let names = world.links.map(\.name)
+        settings.policy = try contender.policy.resolved(names: names)
+        // A world has all its paths from the start.
+        if let path = settings.policy.needs.boundPath, path.index >= names.count {
+            throw LearningError.unknownPath(name: "\(path.index)", known: names)
+        }
         settings.serverPolicy = settings.policy
         settings.model = contender.model
         settings.serverModel = contender.model
