@@ -145,7 +145,7 @@ extension PathTable {
         guard self[index].lastPayloadAt != nil else { return }
         let limit = self[index].staleLimit
         for other in indices where other != index && self[other].state == .active {
-            if self[other].recovery.rtt.smoothed * Int64(3) <= limit {
+            if self[other].recovery.rtt.smoothed * Int64(3) <= self[index].leastStaleAge {
                 self[index].recovery.reinject(now: now, sentBy: now - limit, sink: &session)
                 return
             }

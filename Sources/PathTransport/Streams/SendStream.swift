@@ -167,6 +167,9 @@ struct SendStream: ~Copyable {
             offset: writtenOffset, length: 0, isFinal: true, isRetransmission: true)
     }
 
+    /// Where the next piece that was lost begins.
+    var lostOffset: UInt64 { lost.first?.lowerBound ?? writtenOffset }
+
     /// The next piece of new bytes, within the peer's limit for the stream.
     mutating func nextNew(limit: Int, credit: UInt64 = .max) -> StreamChunk? {
         guard resetState == .none else { return nil }

@@ -58,11 +58,12 @@ struct StreamData {
     var data: UnsafeRawBufferPointer
     var isFinal: Bool
 
-    /// Bytes that the longest header takes: stream numbers stay below 2^30, as `MAX_STREAMS` does.
-    static let maximumHeaderLength = 1 + 4 + 8 + 2
     /// Bytes that the header of a piece takes.
     static func headerLength(_ frame: StreamFrame) -> Int {
-        1 + varintLength(frame.id.rawValue) + varintLength(frame.chunk.offset) + 2
+        headerLength(of: frame.id, at: frame.chunk.offset)
+    }
+    static func headerLength(of stream: StreamID, at offset: UInt64) -> Int {
+        1 + varintLength(stream.rawValue) + varintLength(offset) + 2
     }
 
     /// Writes the header; the data follows.

@@ -118,11 +118,7 @@ struct Session: ~Copyable, SentFrameSink {
 
     /// The next piece of stream data that fits into `room` bytes with its header.
     mutating func nextChunk(room: Int, isRepair: Bool) -> StreamFrame? {
-        let limit = room - StreamData.maximumHeaderLength
-        guard limit > 0 else { return nil }
-        // The header is usually shorter than the longest; the chunk uses the rest.
-        return isRepair
-            ? streams.nextRetransmission(limit: limit) : streams.nextNew(limit: limit)
+        isRepair ? streams.nextRetransmission(room: room) : streams.nextNew(room: room)
     }
 
     func write(_ frame: StreamFrame, to packet: inout PacketBuilder) {

@@ -8,9 +8,16 @@ extension StreamTable {
     }
 
     /// The next piece to retransmit.
-    mutating func nextRetransmission(limit: Int) -> StreamFrame? {
+    ///
+    /// - Parameters:
+    ///   - limit: the most bytes.
+    ///   - room: the most bytes with the header of the frame, which is as long as number and offset
+    ///     need it.
+    mutating func nextRetransmission(limit: Int = .max, room: Int = .max) -> StreamFrame? {
         while let slot = retransmitting.first {
-            let chunk = slot.send.nextRetransmission(limit: limit)
+            let fits = room - StreamData.headerLength(of: slot.id, at: slot.send.lostOffset)
+            guard fits > 0 else { return nil }
+            let chunk = slot.send.nextRetransmission(limit: min(limit, fits))
             let hasMore = slot.send.hasRetransmissions
             retransmitting.advance(chunk?.length, keeps: hasMore)
             if !hasMore { slot.isQueuedForRetransmission = false }
@@ -21,9 +28,15 @@ extension StreamTable {
     }
 
     /// The next piece of new bytes, as far as the peer's limits allow.
-    mutating func nextNew(limit: Int) -> StreamFrame? {
+    ///
+    /// - Parameters:
+    ///   - limit: the most bytes.
+    ///   - room: the most bytes with the header of the frame.
+    mutating func nextNew(limit: Int = .max, room: Int = .max) -> StreamFrame? {
         while let slot = fresh.first {
-            let chunk = slot.send.nextNew(limit: limit, credit: flow.credit)
+            let fits = room - StreamData.headerLength(of: slot.id, at: slot.send.nextOffset)
+            guard fits > 0 else { return nil }
+            let chunk = slot.send.nextNew(limit: min(limit, fits), credit: flow.credit)
             let hasMore = slot.send.hasNew
             fresh.advance(chunk?.length, keeps: hasMore)
             if !hasMore {
