@@ -166,7 +166,10 @@ import Testing
             "from 1500"
         ),
         ("aggregate = \"4ms\"", "aggregate = \"4\"", 63, "link[4].aggregate", "its unit"),
-        ("aggregate = \"4ms\"", "trace = \"x\"", 63, "link[4].trace", "'x'"),
+        (
+            "name = \"dish\"\nrate = \"10mbit\"", "name = \"dish\"\ntrace = \"x\"", 57,
+            "link[4].trace", "'x'"
+        ),
         ("every = \"3s\"", "every = \"0.5s\"", 66, "link[4].reallocation.every", "from 1"),
         ("offset = \"2s\"", "offset = \"4s\"", 67, "link[4].reallocation.offset", "longer"),
         ("up = [\"5mbit\", ", "up = [", 68, "link[4].reallocation.up", "lowest"),

@@ -87,7 +87,7 @@ import Testing
         ("loss = \"1%\"", "lose = \"1%\"", 12, "link[1].up.lose", "did you mean 'loss'"),
         ("to = \"4s\"", "to = \"2s\"", 16, "link[1].outage[1].to", "later than from"),
         ("to = \"4s\"", "", 15, "link[1].outage[1].from", "from and to"),
-        ("delay = \"30ms\"", "trace = \"none.up\"", 20, "link[2].trace", "none.up'"),
+        ("rate = \"10mbit\"", "trace = \"none.up\"", 19, "link[2].trace", "none.up'"),
         ("delay = \"30ms\"", "delays = \"none.txt\"", 20, "link[2].delays", "none.txt'"),
         ("delay = \"30ms\"", "delays = \"\"", 20, "link[2].delays", "a file's name"),
         ("loss = \"1%\"", "trace = \"no,ne.up\"", 12, "link[1].up.trace", "no,ne.up'"),
