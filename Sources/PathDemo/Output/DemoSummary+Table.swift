@@ -63,7 +63,7 @@ extension DemoSummary {
             + "with a deadline of \(NumberText.time(scenario.deadline.seconds))) and then a file "
             + "of \(NumberText.bytes(Double(scenario.fileBytes))) over the three paths, in virtual "
             + "time with \(NumberText.counted(comparison.seeds.count, "seed")) that are the same "
-            + "for all: these figures are the same on every machine."
+            + "for all: these figures are the same in every run."
     }
 
     /// Describes the real run in one sentence.
