@@ -56,11 +56,9 @@ struct Network: Sendable {
     private var crossing: [CrossFlow]
     /// The lane of each flow, and whether its packets may be marked.
     private let crossed: [(lane: Int, isCapable: Bool)]
-    /// For each direction the first hop of each path, and the hop after each one; -1 is the end.
-    private let first: [[Int]]
-    private let onward: [[Int]]
-    /// Whether all that arrives at a lane's end is at the end of its path.
-    private let isLast: [Bool]
+    private let routes: Routes
+    /// IP bytes that the ends of each path offered, both ways.
+    private(set) var offered: [Int]
     /// IP bytes that were offered to the network and that left it, those of other flows included.
     private var entered = LinkCounters.Volume()
     private var arrived = LinkCounters.Volume()
@@ -75,6 +73,7 @@ struct Network: Sendable {
     ) {
         let count = specification.links.count
         linkCount = count
+        offered = [Int](repeating: 0, count: count)
         self.overhead = overhead
         let all = specification.links + specification.bottlenecks
         hopCount = all.count
@@ -88,40 +87,15 @@ struct Network: Sendable {
         }
         let largest = lanes.map(\.parameters.maximumPacket).max()
         store = PacketStore(slotSize: largest ?? 1, capacity: capacity)
-        let routes = (0..<count).map { specification.hops(of: $0) }
-        var tables = LinkDirection.allCases.map { _ in [Int](repeating: -1, count: 0) }
-        var lasts = tables.map { _ in [Bool](repeating: true, count: 0) }
-        var firsts = tables
-        for direction in LinkDirection.allCases {
-            var next = [Int](repeating: -1, count: count * all.count)
-            var isLast = [Bool](repeating: true, count: all.count)
-            for (path, route) in routes.enumerated() {
-                let route = direction == .forward ? route : route.reversed()
-                firsts[Int(direction.rawValue)].append(route[0])
-                for (hop, after) in zip(route, route.dropFirst()) {
-                    next[path * all.count + hop] = after
-                    isLast[hop] = false
-                }
-            }
-            tables[Int(direction.rawValue)] = next
-            lasts[Int(direction.rawValue)] = isLast
-        }
+        var routes = Routes(specification)
+        // Packets of a managed queue may never come out.
+        for lane in lanes.indices where lanes[lane].settlesLater { routes.share(lane) }
         let flows = specification.cross.filter { all.indices.contains($0.hop) }
             .prefix(CrossTraffic.limit)
-        for flow in flows { lasts[Int(flow.direction.rawValue)][flow.hop] = false }
-        // Packets of a managed queue may never come out.
-        for lane in lanes.indices where lanes[lane].settlesLater {
-            lasts[lane & 1][lane / 2] = false
-        }
-        // What comes out of a shared bottleneck belongs to one of several paths.
-        for hop in all.indices.dropFirst(count) {
-            for direction in lasts.indices { lasts[direction][hop] = false }
-        }
         crossed = flows.map { (2 * $0.hop + Int($0.direction.rawValue), $0.isCapable) }
         crossing = flows.enumerated().map { CrossFlow($1, seed: seed, number: $0, origin: origin) }
-        first = firsts
-        onward = tables
-        isLast = (0..<2 * all.count).map { lasts[$0 & 1][$0 / 2] }
+        for flow in crossed { routes.share(flow.lane) }
+        self.routes = routes
     }
 
     /// Where the streams of random numbers of bottlenecks begin, apart from those of paths.
@@ -141,11 +115,11 @@ struct Network: Sendable {
         let slot = store.insert(datagram)
         if slot == nil, datagram.count <= store.slotSize { return .unstored }
         entered.add(datagram.count &+ overhead)
+        offered[path] &+= datagram.count &+ overhead
         if let slot { own(slot, Owner(path: path, mark: mark)) }
-        let side = Int(direction.rawValue)
         offer(
             datagram.count, token: slot ?? CrossFlow.nobody, flow: path,
-            to: 2 &* first[side][path] &+ side, now: now)
+            to: routes.start(of: path, direction), now: now)
         return .offered
     }
 
@@ -241,14 +215,9 @@ struct Network: Sendable {
     /// Whether an event is a datagram at the end of its path.
     private func isArrival(_ event: Event) -> Bool {
         guard event.place < lanes.count else { return false }
-        if isLast[event.place] { return true }
+        if routes.isLast[event.place] { return true }
         guard let token = lanes[event.place].firstToken else { return false }
-        return token >= 0 && next(of: token, after: event.place) < 0
-    }
-
-    /// The hop behind a lane on a packet's way; -1 at the end.
-    private func next(of token: Int, after lane: Int) -> Int {
-        onward[lane & 1][owners[token].path &* hopCount &+ lane / 2]
+        return token >= 0 && routes.next(of: owners[token].path, after: event.place) == nil
     }
 
     /// Lets happen what concerns no endpoint.
@@ -280,8 +249,9 @@ struct Network: Sendable {
             own(damaged, owner)
             token = damaged
         }
-        let after = 2 &* next(of: token, after: lane) &+ lane & 1
-        offer(delivery.bytes, token: token, flow: owners[token].path, to: after, now: now)
+        let path = owners[token].path
+        guard let after = routes.next(of: path, after: lane) else { return }
+        offer(delivery.bytes, token: token, flow: path, to: after, now: now)
     }
 
     /// Gives up a damaged packet for which there is no memory.

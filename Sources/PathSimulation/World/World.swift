@@ -144,6 +144,8 @@ public struct World<Application: WorldApplication>: ~Copyable {
 
     /// The paths' links.
     public var links: [DuplexLink] { network.links }
+    /// IP bytes that both ends have offered to each path; traffic of others is not in it.
+    public var offeredBytes: [Int] { network.offered }
     /// Time since the start.
     public var elapsed: TimeDelta { now - WorldClock.start }
     /// Hash over all datagrams that were delivered, with their times: which is equal for equal

@@ -54,6 +54,7 @@ struct WorldRun {
         let run = try execute()
         var figures = figures(
             world: index, contender: place, logs: run.application.logs(), links: run.links)
+        figures.linkBytes = run.offeredBytes
         let client = run.client.statistics
         let server = run.serverStatistics ?? ConnectionStatistics()
         figures.copiedBytes = Int(clamping: client.bytesDuplicated &+ server.bytesDuplicated)

@@ -166,6 +166,13 @@ import Testing
         #expect(world.stall == nil)
         let all = world.links[0].forward.counters.delivered.bytes
         let others = world.network.flows[0].delivered.bytes
+        // Its bytes are its own.
+        let offered = world.offeredBytes[0]
+        let sent = world.links[0]
+        #expect(offered > all - others)
+        #expect(
+            offered + world.network.flows[0].sent.bytes
+                == sent.forward.counters.sent.bytes + sent.backward.counters.sent.bytes)
         let share = Double(all - others) / Double(all)
         #expect(share > 0.35 && share < 0.65, "\(share)")
         #expect(Double(all) * 8 / 100 / 1e6 > 19)
