@@ -167,8 +167,8 @@ import Testing
         ),
         ("aggregate = \"4ms\"", "aggregate = \"4\"", 63, "link[4].aggregate", "its unit"),
         (
-            "name = \"dish\"\nrate = \"10mbit\"", "name = \"dish\"\ntrace = \"x\"", 57,
-            "link[4].trace", "'x'"
+            "name = \"dish\"\nrate = \"10mbit\"", "name = \"dish\"\ntrace = \"none.x\"", 57,
+            "link[4].trace", "none.x'"
         ),
         ("every = \"3s\"", "every = \"0.5s\"", 66, "link[4].reallocation.every", "from 1"),
         ("offset = \"2s\"", "offset = \"4s\"", 67, "link[4].reallocation.offset", "longer"),
@@ -191,21 +191,8 @@ import Testing
 
     @Test(arguments: WorldFileNetworkTests.faults.indices)
     func whatIsWrongIsNamed(index: Int) {
-        let (old, new, line, key, part) = WorldFileNetworkTests.faults[index]
-        #expect(WorldFileNetworkTests.sound.contains(old))
-        let text = WorldFileNetworkTests.sound.replacing(old, with: new, maxReplacements: 1)
-        do throws(WorldError) {
-            _ = try WorldFileTests.parse(text)
-            Issue.record("'\(new)' is accepted")
-        } catch {
-            switch error {
-            case .invalid(_, let foundLine, let foundKey, let fix),
-                .unreadableInput(_, let foundLine, let foundKey, let fix):
-                #expect(foundKey == key && foundLine == line, "\(error)")
-                #expect(fix.contains(part), "\(error)")
-            default: Issue.record("\(error)")
-            }
-        }
+        WorldFileTests.expectNamed(
+            WorldFileNetworkTests.faults[index], in: WorldFileNetworkTests.sound)
     }
 
     /// A bottleneck that no link passes is a mistake.

@@ -102,15 +102,20 @@ import Testing
 
     @Test(arguments: WorldFileTests.faults.indices)
     func whatIsWrongIsNamed(index: Int) {
-        let (old, new, line, key, part) = WorldFileTests.faults[index]
-        #expect(WorldFileTests.sound.contains(old))
-        let text = WorldFileTests.sound.replacing(old, with: new, maxReplacements: 1)
+        WorldFileTests.expectNamed(WorldFileTests.faults[index], in: WorldFileTests.sound)
+    }
+
+    /// Makes the fault in a sound world, and expects its line, its key and a part of the message.
+    static func expectNamed(_ fault: (String, String, Int, String, String), in sound: String) {
+        let (old, new, line, key, part) = fault
+        #expect(sound.contains(old))
+        let text = sound.replacing(old, with: new, maxReplacements: 1)
         do throws(WorldError) {
             _ = try WorldFileTests.parse(text)
             Issue.record("'\(new)' is accepted")
         } catch {
-            // A file that is not there is told from one that is wrong.
-            let isMissing = part.hasPrefix("no")
+            // A file that is not there, 'no...', is told from one that is wrong.
+            let isMissing = part.hasPrefix("no") && part.hasSuffix("'")
             switch error {
             case .invalid(_, let foundLine, let foundKey, let fix) where !isMissing,
                 .unreadableInput(_, let foundLine, let foundKey, let fix) where isMissing:

@@ -220,8 +220,8 @@ struct SimulateCommand: AsyncParsableCommand {
         for number in 0..<UInt64(randomWorlds) {
             worlds.append(try RandomWorld.world(seed: seed &+ number))
         }
-        for (place, world) in worlds.enumerated()
-        where worlds[..<place].contains(where: { $0.name == world.name }) {
+        var taken: Set<String> = []
+        for world in worlds where !taken.insert(world.name).inserted {
             throw CommandFailure(
                 "two worlds are named \(world.name); give each once, or another name in its file",
                 .usage)
