@@ -40,16 +40,32 @@ struct ByteRing: ~Copyable {
         let least = max(
             ByteRing.initialCapacity, min(capacity &* 4, ByteRing.smallCapacity))
         let grown = max(min(least, maximumCapacity), ByteRing.powerOfTwo(atLeast: needed))
+        resize(to: grown, keeping: held)
+        return true
+    }
+
+    /// Gives storage back when at most an eighth of it is in use, and keeps what is held.
+    ///
+    /// A stream that caught up after an outage would otherwise keep the storage of the outage until
+    /// it is empty. What is left is twice to four times what is held.
+    mutating func shrink(keeping held: Range<UInt64>) {
+        guard capacity > ByteRing.smallCapacity, held.count <= capacity / 8 else { return }
+        resize(
+            to: max(ByteRing.smallCapacity, ByteRing.powerOfTwo(atLeast: held.count &* 2)),
+            keeping: held)
+    }
+
+    private mutating func resize(to size: Int, keeping held: Range<UInt64>) {
         let room = UnsafeMutableRawPointer.allocate(
-            byteCount: grown &+ ByteRing.cacheLine, alignment: 16)
+            byteCount: size &+ ByteRing.cacheLine, alignment: 16)
         let fresh = unsafe room.alignedUp(toMultipleOf: ByteRing.cacheLine)
         if let old = unsafe base {
             var offset = held.lowerBound
             while offset < held.upperBound {
                 let from = Int(truncatingIfNeeded: offset) & (capacity &- 1)
-                let to = Int(truncatingIfNeeded: offset) & (grown &- 1)
+                let to = Int(truncatingIfNeeded: offset) & (size &- 1)
                 let left = Int(truncatingIfNeeded: held.upperBound &- offset)
-                let run = min(left, capacity &- from, grown &- to)
+                let run = min(left, capacity &- from, size &- to)
                 unsafe ByteRing.copy(old + from, to: fresh + to, count: run)
                 offset &+= UInt64(run)
             }
@@ -57,8 +73,7 @@ struct ByteRing: ~Copyable {
         }
         unsafe allocation = room
         unsafe base = fresh
-        capacity = grown
-        return true
+        capacity = size
     }
 
     /// Stores bytes at an offset; `reserve` must have allocated storage for everything that is

@@ -190,6 +190,11 @@ struct ReceiveStream: ~Copyable {
         if readOffset == highestOffset { ring.release() }
     }
 
+    /// Gives back memory that an outage needed and that what is held now does not.
+    mutating func shrinkMemory() {
+        ring.shrink(keeping: readOffset..<max(highestOffset, readOffset))
+    }
+
     // MARK: Poll
 
     /// A new limit for the peer, when half of the window is consumed.

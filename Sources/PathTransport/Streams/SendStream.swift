@@ -227,6 +227,9 @@ struct SendStream: ~Copyable {
         if bufferedBytes == 0 { ring.release() }
     }
 
+    /// Gives back memory that an outage needed and that what is held now does not.
+    mutating func shrinkMemory() { ring.shrink(keeping: firstUnackedOffset..<writtenOffset) }
+
     // MARK: Read
 
     /// Bytes held: from the first unacknowledged byte to the last written one.

@@ -175,4 +175,24 @@ import Testing
         table.freeIdleMemory(now: now)
         #expect(slot.send.memoryBytes == 0)
     }
+
+    /// A stream that goes on keeps only the memory that it needs now.
+    @Test func memoryOfAnOutageIsGivenBack() throws {
+        var table = table()
+        let id = try table.open()
+        let slot = try #require(table.slots[id])
+        let written = try [UInt8](repeating: 1, count: 300_000).withUnsafeBytes {
+            try table.write(id, $0)
+        }
+        #expect(written > 131_072)
+        let before = slot.send.memoryBytes
+        while let frame = table.nextNew(limit: 1000) {
+            table.handleAcked(frame)
+            if slot.send.bufferedBytes <= 1000 { break }
+        }
+        #expect((1...1000).contains(slot.send.bufferedBytes))
+        #expect(slot.send.memoryBytes == before)
+        table.freeIdleMemory(now: .zero + .seconds(1))
+        #expect(slot.send.memoryBytes == 65_536)
+    }
 }

@@ -268,8 +268,9 @@ struct StreamTable: ~Copyable {
         holding.append(slot.id)
     }
 
-    /// Frees the buffers of streams that hold nothing and were not used since the call before; looks
-    /// at a bounded number of them, and at most twice a second.
+    /// Frees the buffers of streams that hold nothing and were not used since the call before, and
+    /// shrinks those that are nearly empty; looks at a bounded number of them, and at most twice a
+    /// second.
     mutating func freeIdleMemory(now: Instant) {
         guard !holding.isEmpty, now >= nextFreeing else { return }
         nextFreeing = now + StreamTable.freeingInterval
@@ -284,6 +285,8 @@ struct StreamTable: ~Copyable {
                 slot.send.releaseIdleMemory()
                 slot.receive.releaseIdleMemory()
             }
+            slot.send.shrinkMemory()
+            slot.receive.shrinkMemory()
             slot.movedBytes = moved
             let isFree = slot.send.memoryBytes == 0 && slot.receive.memoryBytes == 0
             if isFree { slot.isHolding = false } else { holding.append(id) }

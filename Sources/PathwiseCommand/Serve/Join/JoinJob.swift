@@ -87,15 +87,42 @@ struct JoinJob {
         return name
     }
 
-    /// Connects with the token's key and asks for the profile's to be added; returns this client's
-    /// name.
+    /// Asks the server, with the token's key, to add the profile's; returns this client's name.
+    ///
+    /// Several hosts may use one token at one moment. The server keeps one connection of a key and
+    /// ends the others, whose hosts ask again until the token is used.
     private func enrol(_ profile: ClientProfile) async throws -> String {
-        let session: Session
-        do {
-            session = try await connectAlone()
-        } catch SessionError.ended(let reason) {
-            throw problem(reason)
+        var attempt = 0
+        while true {
+            do {
+                return try await enrolOnce(profile)
+            } catch {
+                if let signal = Interruption.signal { throw CommandFailure.interrupted(by: signal) }
+                guard JoinJob.isCutShort(error) else { throw named(error) }
+                // The server may have taken the key, and its answer was lost.
+                do {
+                    try await check(profile)
+                    return clientName
+                } catch let failure as CommandFailure {
+                    guard failure.status == .noPermission, attempt < 8 else {
+                        throw named(error)
+                    }
+                }
+                attempt += 1
+                try await Task.sleep(for: .milliseconds(Int.random(in: 50...250)))
+            }
         }
+    }
+
+    /// Whether the server answered and then ended the enrolment without a result.
+    private static func isCutShort(_ error: any Error) -> Bool {
+        if case SessionError.ended(.handshakeTimeout) = error { return false }
+        if case SessionError.network = error { return false }
+        return CommandFailure(error).status == .unavailable
+    }
+
+    private func enrolOnce(_ profile: ClientProfile) async throws -> String {
+        let session = try await connect(token.enrolment)
         Interruption.whenInterrupted { _ in Task { await session.close() } }
         do {
             let given = try await Enrolment.request(
@@ -104,32 +131,7 @@ struct JoinJob {
             return given
         } catch {
             await session.close()
-            if let signal = Interruption.signal { throw CommandFailure.interrupted(by: signal) }
-            guard CommandFailure(error).status == .unavailable else { throw error }
-            // The server may have taken the key, and its answer was lost; or another host was
-            // faster with the same token.
-            do {
-                try await check(profile)
-            } catch let failure as CommandFailure where failure.status == .noPermission {
-                throw problem(.refused(.unknownClient))
-            } catch _ {
-                throw error
-            }
-            return clientName
-        }
-    }
-
-    /// Connects with the token's key, which several hosts may do at one moment: the server keeps
-    /// one connection of a key and forgets the others, which try again until it has taken one.
-    private func connectAlone() async throws -> Session {
-        var attempt = 0
-        while true {
-            do {
-                return try await connect(token.enrolment)
-            } catch SessionError.ended(.forgotten) where attempt < 8 {
-                attempt += 1
-                try await Task.sleep(for: .milliseconds(Int.random(in: 50...250)))
-            }
+            throw error
         }
     }
 
@@ -139,7 +141,9 @@ struct JoinJob {
             ClientOptions(key: key, server: token.server, to: remotes, policy: .minRTT))
     }
 
-    private func problem(_ reason: CloseReason) -> CommandFailure {
+    /// An error of the enrolment, in words about the token.
+    private func named(_ error: any Error) -> any Error {
+        guard case SessionError.ended(let reason) = error else { return error }
         let addresses = token.addresses.joined(separator: ", ")
         return switch reason {
         case .refused(.wrongServerKey):
@@ -154,7 +158,7 @@ struct JoinJob {
             CommandFailure(
                 "no answer from \(addresses); check that 'pathwise serve' runs there, and that "
                     + "firewalls let UDP through", .unavailable)
-        default: CommandFailure(SessionError.ended(reason))
+        default: error
         }
     }
 
