@@ -11,6 +11,7 @@
 #   make models    record over emulated links and train models/default.safetensors (2 minutes)
 #   make bench     set up and run the benchmarks of Benchmarks/ (they print figures)
 #   make bench-links  the command over emulated links beside kernel MPTCP (root, ../shared/testbed)
+#   make closed-loop  policies in closed loop over many worlds, random ones and of recorded networks
 #   make bench-worlds  worlds in virtual time beside the same links for real, and a recorded drive
 #   make bench-coverage  measure the coverage of the intervals of `evaluate`
 #   make format    format all Swift files in place
@@ -23,7 +24,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check lint examples docs models bench bench-links bench-worlds bench-coverage format clean
+.PHONY: help setup build demo test check lint examples docs models bench bench-links bench-worlds closed-loop bench-coverage format clean
 
 # The libraries that the rooms link, the compiler of their C parts, and `ip` for the tests in
 # network namespaces, which only root runs.
@@ -128,6 +129,10 @@ bench: setup
 # The real command over emulated links beside kernel MPTCP; root. LINKS="bulk S1 jit_20" selects.
 bench-links: build
 	Benchmarks/links/links.py $(or $(LINKS),all)
+
+# Policies in closed loop over worlds that they were not made on. CLOSED_LOOP="--worlds 20 --families random,lte" selects.
+closed-loop: build
+	Benchmarks/worlds/closed_loop.py $(CLOSED_LOOP)
 
 bench-worlds: build
 	Benchmarks/worlds/drive.py

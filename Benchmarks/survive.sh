@@ -168,16 +168,17 @@ fault() {
     esac
 }
 
-# Resident memory of both sides each second, as long as they run.
+# Seconds from now, and the resident memory of both sides, about each second as long as they run.
 watch_memory() {
+    local start=$SECONDS
     while [ -d "/proc/$1" ] && [ -d "/proc/$2" ]; do
-        echo "$(memory "$1") $(memory "$2")"
+        echo "$(memory "$1") $(memory "$2") $((SECONDS - start))"
         sleep 1
     done
 }
 
-# median FILE COLUMN FIRST LAST: of the lines from FIRST to LAST.
-median() { sed -n "$3,$4p" "$1" | awk -v c="$2" '{ print $c }' | sort -n | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }'; }
+# median FILE COLUMN FIRST LAST: of the lines whose third column is from FIRST to LAST.
+median() { awk -v c="$2" -v first="$3" -v last="$4" '$3 >= first && $3 <= last { print $c }' "$1" | sort -n | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }'; }
 
 measure_soak() {
     has python3 || return 0

@@ -48,10 +48,11 @@ KERNEL void ck_optimistic_costs(
 }
 
 KERNEL long ck_learned_costs(
-    const struct ck_learned *l, double per_price, long current, const double *theta, long size,
-    long stride, const struct ck_candidate *candidates, long step, long count,
+    const struct ck_learned *l, double per_price, double deadline, long current,
+    const double *theta, long size, long stride, const struct ck_candidate *candidates, long step, long count,
     double *rows) {
-    v4 check = SPLAT(0.0);
+    v4 check = SPLAT(0.0), limit;
+    LOGARITHM(limit, SPLAT(deadline > 1e-4 ? deadline : 1e-4));
     for (long first = 0; first < count; first += 4) {
         struct four four;
         gather(
@@ -75,9 +76,25 @@ KERNEL long ck_learned_costs(
         const v4 longer = MINIMUM(least, SPLAT(l->highest));
         const v4 late = 1.0 / (1.0 + odds);
         const v4 expected = logarithm + longer;
-        const v4 cost =
-            expected - bonus + l->lateness * late + per_price * four.price + leaving;
         EXPONENTIAL(delivery, expected);
+        v4 basis = expected + l->lateness * late;
+        if (deadline > 0) {
+            v4 surcharge, against, result;
+            for (long k = 0; k < 4; k++) {
+                surcharge[k] = l->surcharges[four.at[k]->standing.path & (CK_CANDIDATES - 1)];
+            }
+            // The logistic distribution that is nearest to the normal one.
+            const v4 deviation = __builtin_elementwise_sqrt(2.0 * excess + l->least_variance);
+            EXPONENTIAL(against, 1.702 * (limit - expected) / deviation);
+            const v4 missed = 1.0 / (1.0 + against);
+            const v4 timely = MINIMUM(delivery, SPLAT(deadline));
+            result = timely + missed * (2 * deadline - timely) + surcharge;
+            result = MAXIMUM(result, 0.3 * timely);
+            result = MINIMUM(result, SPLAT(2 * deadline));
+            STORE(rows + 3 * CK_CANDIDATES + first, result);
+            LOGARITHM(basis, MAXIMUM(result, SPLAT(1e-6)));
+        }
+        const v4 cost = basis - bonus + per_price * four.price + leaving;
         check += mean * 0.0 + cost * 0.0;
         STORE(rows + first, cost);
         STORE(rows + CK_CANDIDATES + first, late);

@@ -88,8 +88,8 @@ import Testing
         }
     }
 
-    @Test(arguments: [1, 3, 4, 7, 16])
-    func learnedCostsAreTheirDefinition(count: Int) {
+    @Test(arguments: [1, 3, 4, 7, 16], [TrafficClass.stream, .message])
+    func learnedCostsAreTheirDefinition(count: Int, trafficClass: TrafficClass) {
         var random = SeededGenerator(seed: UInt64(count))
         let all = candidates(count, &random)
         var settings = LearnedSettings()
@@ -108,8 +108,13 @@ import Testing
             errors.append(sample)
         }
         offsets.fill(&scorer.terms[0], usual: 0.2, optimism: 0.4)
+        var surcharges = PathSurcharges()
+        for _ in 0..<30 { surcharges.learn(PathID(15), error: 0.01, elapsed: 0) }
+        surcharges.fill(&scorer.terms[0])
+        let deadline = 0.04
         let context = BurstContext(
-            bytes: 20_000, deadline: .seconds(1), trafficClass: .message, currentPath: PathID(14))
+            bytes: 20_000, deadline: .milliseconds(40), trafficClass: trafficClass,
+            currentPath: PathID(14))
         var memory = [Double](repeating: .nan, count: LearnedEvaluation.capacity)
         memory.withUnsafeMutableBufferPointer { buffer in
             guard let base = buffer.baseAddress else { return }
@@ -135,13 +140,24 @@ import Testing
                 let longer = min(max(mean + offset + variance / 2, -2), 3)
                 let late = 1 / (1 + exp(-logit))
                 let h = max(1e-4, candidate.predictedDelivery)
+                let delivery = h * exp(longer)
+                let deviation = (variance + 0.01).squareRoot()
+                let missed = 1 / (1 + exp(1.702 * (log(deadline) - log(h) - longer) / deviation))
+                let surcharge = candidate.path == PathID(15) ? 0.01 * 30 / 50 : 0
+                let timely = min(delivery, deadline)
+                let sum = (1 - missed) * timely + missed * 2 * deadline + surcharge
+                let result = min(max(sum, 0.3 * timely), 2 * deadline)
+                if trafficClass == .message {
+                    #expect((evaluation.results[index] - result).magnitude < 1e-12)
+                }
+                let basis = trafficClass == .message ? log(result) : log(h) + longer + late
                 let cost =
-                    log(h) + longer - 0.4 * (1 / weight).squareRoot() + late
+                    basis - 0.4 * (1 / weight).squareRoot()
                     + 20_000 * 1e-6 * candidate.traits.pricePerGB
                     + (candidate.path == PathID(14) ? 0 : 0.05)
                 #expect((evaluation.rows[index] - cost).magnitude < 1e-11)
                 #expect((evaluation.rows[16 + index] - late).magnitude < 1e-12)
-                #expect((evaluation.rows[32 + index] - h * exp(longer)).magnitude < 1e-11)
+                #expect((evaluation.rows[32 + index] - delivery).magnitude < 1e-11)
                 #expect(evaluation.estimates[index] == SteadyPolicy.estimate(candidate))
                 #expect(
                     (evaluation.overdue & (1 << UInt32(index)) != 0)

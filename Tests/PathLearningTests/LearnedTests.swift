@@ -66,7 +66,8 @@ private struct LearnedWorld {
                 Feedback(
                     features: candidate.features,
                     predictedDelivery: candidate.predictedDelivery, burst: burst(),
-                    outcome: world.outcome(candidate, at: now), now: now, path: candidate.path))
+                    outcome: world.outcome(candidate, at: now), now: now, path: candidate.path,
+                    propensity: decision.propensity, memo: decision.memo))
         }
         return chosen / best
     }
@@ -114,7 +115,8 @@ private struct LearnedWorld {
                 Feedback(
                     features: candidate.features,
                     predictedDelivery: candidate.predictedDelivery, burst: burst(),
-                    outcome: world.outcome(candidate, at: now), now: now, path: candidate.path))
+                    outcome: world.outcome(candidate, at: now), now: now, path: candidate.path,
+                    propensity: decision.propensity, memo: decision.memo))
         }
         // It is tried again now and then, as old evidence is discounted.
         #expect(taken < 120, "the path with 30 % late was taken \(taken) times of 3000")
@@ -172,7 +174,8 @@ private struct LearnedWorld {
                     Feedback(
                         features: candidate.features,
                         predictedDelivery: candidate.predictedDelivery, burst: burst(),
-                        outcome: world.outcome(candidate, at: now), now: now, path: candidate.path))
+                        outcome: world.outcome(candidate, at: now), now: now, path: candidate.path,
+                    propensity: decision.propensity, memo: decision.memo))
             }
             return bits
         }

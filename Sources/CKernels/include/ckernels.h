@@ -97,15 +97,22 @@ void ck_optimistic_costs(
 // The parameters of the learned policy's costs, some by path.
 struct ck_learned {
     double offsets[CK_CANDIDATES], excesses[CK_CANDIDATES], bonuses[CK_CANDIDATES];
+    // Seconds by which the results of messages are worse than predicted without them.
+    double surcharges[CK_CANDIDATES];
     double late_correction, lateness, lowest, highest, switching;
+    // Variance of log delivery that is left where a path's errors show none.
+    double least_variance;
 };
 
 // Costs by the weights of the residual and, `stride` later, those of the logit of P(late).
-// `current` is the path that costs no switching, or below zero. Writes three rows of CK_CANDIDATES:
-// costs, P(late), and expected deliveries in seconds. Returns 0 if a cost is not finite.
+// `deadline` is that of a message in seconds, and zero for other data. `current` is the path that
+// costs no switching, or below zero. Writes rows of CK_CANDIDATES: costs, P(late), expected
+// deliveries in seconds and, for a message, expected results: seconds, where being late counts as
+// twice the deadline. The cost of a message is the logarithm of its result in place of those of
+// delivery and lateness. Returns 0 if a cost is not finite.
 long ck_learned_costs(
-    const struct ck_learned *learned, double per_price, long current, const double *theta,
-    long size, long stride, const struct ck_candidate *candidates, long step, long count,
+    const struct ck_learned *learned, double per_price, double deadline, long current,
+    const double *theta, long size, long stride, const struct ck_candidate *candidates, long step, long count,
     double *rows);
 
 // How costs become probabilities.

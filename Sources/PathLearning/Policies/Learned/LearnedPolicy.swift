@@ -12,11 +12,14 @@ internal import PathTelemetry
 /// where theta mixes the heuristic (zero) and two regressions of `ln(delivery / h)` with half-lives
 /// of 2 s and 60 s by their recent likelihood (`ResidualMixture`), the offset is the path's mean
 /// error beyond them (`PathOffsets`, with its variance, and the bonus for its uncertainty), and
-/// P(late) is a logistic regression learned online (`LateHead`). The safe set contains the cheapest
+/// P(late) is a logistic regression learned online (`LateHead`). Of a message the logarithm of its
+/// expected result stands in place of delivery and lateness: its time, where a late one counts as
+/// twice its deadline, and the path's usual excess over that (`PathSurcharges`). The safe set contains the cheapest
 /// candidate and those nearly as fast and as likely to be timely, unless they are silent while
 /// another answers: each gets a share of `epsilon`, and the rest by `exp(-cost / temperature)`;
-/// outside it the probability is exactly zero. The steady rule runs in shadow and decides while the
-/// guard does not trust the models (`PolicyGuard`). It also learns from forced decisions, since the
+/// outside it the probability is exactly zero. About a message the steady rule decides too, where
+/// it disagrees, in the share that its results have earned (`LiveComparison`). It runs in shadow,
+/// and decides alone while the guard does not trust the models (`PolicyGuard`). It also learns from forced decisions, since the
 /// choice of a path does not affect its outcome given its features. Sources: Raftery, Kárný and
 /// Ettler 2010 (mixture by likelihood); Lattimore and Szepesvári, "Bandit Algorithms", 2020,
 /// chapter 7 (optimism) and section 11.2 (softmax with a floor).
@@ -27,6 +30,10 @@ struct LearnedPolicy: Policy {
     private var offsets = PathOffsets()
     private var residual: ResidualMixture
     private var lateHead: LateHead
+    private var surcharges = PathSurcharges()
+    private var comparison = LiveComparison()
+    /// Of the latest decision, for its outcome; zero where the scores and the steady rule agreed.
+    private var latestMemo: UInt64 = 0
     private var policyGuard = PolicyGuard()
     private var shadow = SteadyPolicy()
     /// Whether the regressions still have the prior of a trained model.
@@ -56,6 +63,7 @@ struct LearnedPolicy: Policy {
         for candidates: Span<Candidate>, burst: BurstContext, now: Instant,
         into distribution: inout ActionDistribution
     ) {
+        latestMemo = 0
         withUnsafeTemporaryAllocation(
             of: Double.self, capacity: LearnedEvaluation.capacity
         ) { buffer in
@@ -66,7 +74,11 @@ struct LearnedPolicy: Policy {
             }
             if !policyGuard.isDemoted {
                 if evaluation.isFinite {
-                    scorer.fill(&distribution, candidates, evaluation)
+                    if LearnedPolicy.isJudged(burst, candidates) {
+                        fill(&distribution, candidates, burst, evaluation, steady: steady)
+                    } else {
+                        scorer.fill(&distribution, candidates, evaluation)
+                    }
                     return
                 }
                 policyGuard.demote(.notFinite, now)
@@ -75,6 +87,37 @@ struct LearnedPolicy: Policy {
             distribution.choose(steady, among: candidates)
         }
     }
+
+    /// Whether a decision is about a message, whose result tells who chose better, on paths that
+    /// cost the same.
+    @inline(__always)
+    private static func isJudged(_ burst: BurstContext, _ candidates: Span<Candidate>) -> Bool {
+        guard burst.trafficClass == .message, candidates.count > 1 else { return false }
+        let price = candidates[0].traits.pricePerGB
+        for index in 1..<candidates.count where candidates[index].traits.pricePerGB != price {
+            return false
+        }
+        return true
+    }
+
+    /// Gives `1 - epsilon` to the scores' choice and the steady rule's, in the shares that their
+    /// results have earned, and `epsilon` to the safe set.
+    private mutating func fill(
+        _ distribution: inout ActionDistribution, _ candidates: Span<Candidate>,
+        _ burst: BurstContext, _ evaluation: LearnedEvaluation, steady: Int
+    ) {
+        let own = scorer.fillLeast(&distribution, candidates, evaluation)
+        guard own != steady else { return }
+        let moved = (1 - settings.epsilon) * (1 - comparison.share)
+        distribution[own] -= moved
+        distribution[steady] += moved
+        let whole = 2 * burst.deadline.seconds
+        latestMemo = LiveComparison.memo(
+            steady: (candidates[steady].path, evaluation.results[steady] / whole),
+            learned: (candidates[own].path, evaluation.results[own] / whole))
+    }
+
+    var memo: UInt64 { mutating get { latestMemo } }
 
     // MARK: Handle
 
@@ -89,10 +132,25 @@ struct LearnedPolicy: Policy {
             - (outcome.isLate ? scorer.cost.lateness : 0)
         var x = AffineFeatures(feedback.features)
         let path = feedback.path
+        if feedback.burst.trafficClass == .message { learnResult(feedback, elapsed: elapsed) }
         x.withPointer {
             learn(
                 $0, path: path, target: target, isLate: outcome.isLate, elapsed: elapsed, now: now)
         }
+    }
+
+    private mutating func learnResult(_ feedback: borrowing Feedback, elapsed: Double) {
+        let whole = 2 * feedback.outcome.deadline
+        guard whole > 0 else { return }
+        let isLate = feedback.outcome.isLate
+        let result = isLate ? whole : min(feedback.outcome.delivery ?? whole, whole)
+        if !feedback.isForced {
+            comparison.learn(
+                memo: feedback.memo, path: feedback.path, propensity: feedback.propensity,
+                result: result / whole, elapsed: elapsed)
+        }
+        let error = result - scorer.expectedResult(feedback)
+        if error.isFinite { surcharges.learn(feedback.path, error: error, elapsed: elapsed) }
     }
 
     private mutating func learn(
@@ -122,6 +180,8 @@ struct LearnedPolicy: Policy {
         residual.forget(keepingPrior: keepingPrior)
         lateHead.forget(keepingPrior: keepingPrior)
         offsets.forget()
+        surcharges.forget()
+        comparison.forget()
         startedFromModel = startedFromModel && keepingPrior
         takeWeights()
     }
@@ -136,6 +196,7 @@ struct LearnedPolicy: Policy {
         offsets.fill(
             &scorer.terms[0], usual: residual.variance,
             optimism: scorer.settings.alpha * residual.variance.squareRoot())
+        surcharges.fill(&scorer.terms[0])
     }
 
     /// The oldest pending event of the guard.

@@ -10,6 +10,10 @@ struct LearnedScorer: Sendable {
     var weights: [Double]
     /// The terms of the cost besides the weights: one element, in its own memory.
     var terms: [ck_learned]
+    /// Variance of log delivery, a tenth either way, that is left where a path's errors show none.
+    private static let leastVariance = 0.01
+    /// One over a temperature at which only the least cost has a share.
+    private static let decisive = 1e9
     /// The rule that turns costs into probabilities.
     private var rule: ck_choice
 
@@ -23,6 +27,7 @@ struct LearnedScorer: Sendable {
         first.lowest = Cost.lowest
         first.highest = Cost.highest
         first.switching = settings.switching
+        first.least_variance = LearnedScorer.leastVariance
         terms = [first]
         rule = ck_choice(ratio: settings.ratio, slack: settings.slack, epsilon: settings.epsilon)
         rule.risk = settings.risk
@@ -38,15 +43,16 @@ struct LearnedScorer: Sendable {
         _ candidates: Span<Candidate>, burst: BurstContext, in memory: UnsafeMutablePointer<Double>
     ) -> LearnedEvaluation {
         // Before the kernel, so that the processor works on both at once.
-        let estimates = memory + 3 * PathID.limit
+        let estimates = memory + 4 * PathID.limit
         let overdue = SafeSet.overdue(candidates) { index, isOverdue in
             estimates[index] = SteadyPolicy.estimate(candidates[index], isOverdue: isOverdue)
         }
         let perPrice = cost.price(bytes: burst.bytes, pricePerGB: 1)
         let current = burst.currentPath?.index ?? -1
+        let deadline = burst.trafficClass == .message ? burst.deadline.seconds : 0
         let isFinite = candidates.withKernel { first, step, count in
             ck_learned_costs(
-                terms, perPrice, current, weights, FeatureSchema.count, stride, first, step, count,
+                terms, perPrice, deadline, current, weights, FeatureSchema.count, stride, first, step, count,
                 memory) != 0
         }
         return LearnedEvaluation(rows: memory, overdue: overdue, isFinite: isFinite ?? false)
@@ -56,7 +62,7 @@ struct LearnedScorer: Sendable {
     ///
     /// One whose reply is overdue is left when the steady rule would move from it.
     @inline(__always)
-    private static func kept(
+    static func kept(
         _ candidates: Span<Candidate>, _ evaluation: LearnedEvaluation
     ) -> UInt32 {
         var kept = SafeSet.all(candidates)
@@ -84,6 +90,22 @@ struct LearnedScorer: Sendable {
         }
     }
 
+    /// The result of a message that was expected of an outcome's inputs, seconds, with the weights
+    /// of now.
+    mutating func expectedResult(_ feedback: borrowing Feedback) -> Double {
+        var candidate = Candidate(path: feedback.path)
+        candidate.features = feedback.features
+        candidate.predictedDelivery = feedback.predictedDelivery
+        let one: InlineArray<1, Candidate> = [candidate]
+        let burst = feedback.burst
+        return withUnsafeTemporaryAllocation(
+            of: Double.self, capacity: LearnedEvaluation.capacity
+        ) { buffer in
+            guard let memory = buffer.baseAddress else { return .nan }
+            return evaluate(one.span, burst: burst, in: memory).results[0]
+        }
+    }
+
     /// Writes the distribution.
     ///
     /// It is mutating because only mutable storage has an address; a reading method would copy it
@@ -100,18 +122,43 @@ struct LearnedScorer: Sendable {
             }
         }
     }
+
+    /// Writes the distribution of the least cost, and the safe set's shares of `epsilon`.
+    ///
+    /// - Returns: the candidate with the least cost.
+    @inline(__always)
+    mutating func fillLeast(
+        _ distribution: inout ActionDistribution, _ candidates: Span<Candidate>,
+        _ evaluation: LearnedEvaluation
+    ) -> Int {
+        let members = LearnedScorer.kept(candidates, evaluation)
+        var decisive = rule
+        decisive.sharpness = LearnedScorer.decisive
+        candidates.withKernel { first, step, count in
+            distribution.withSingles(count) {
+                ck_choose_softly(&decisive, evaluation.rows, members, first, step, count, $0, $1)
+            }
+        }
+        var best = -1
+        for index in candidates.indices where members & (1 &<< UInt32(index)) != 0 {
+            if best < 0 || evaluation.rows[index] < evaluation.rows[best] { best = index }
+        }
+        return max(0, best)
+    }
 }
 
 /// Results for the candidates, in rows of sixteen numbers.
 struct LearnedEvaluation {
-    static let capacity = 4 * PathID.limit
+    static let capacity = 5 * PathID.limit
 
-    /// Costs, P(late), expected deliveries, and the steady rule's estimates, seconds.
+    /// Costs, P(late), expected deliveries, expected results of messages (a late one counts as
+    /// twice its deadline), and the steady rule's estimates; times in seconds.
     let rows: UnsafeMutablePointer<Double>
     /// Bit mask of candidates whose reply is overdue.
     let overdue: UInt32
     /// Whether all costs are finite.
     let isFinite: Bool
 
-    var estimates: UnsafeMutablePointer<Double> { rows + 3 * PathID.limit }
+    var results: UnsafeMutablePointer<Double> { rows + 3 * PathID.limit }
+    var estimates: UnsafeMutablePointer<Double> { rows + 4 * PathID.limit }
 }

@@ -1,7 +1,7 @@
 /// Parameters of the learned policy.
 public struct LearnedSettings: PolicySettings {
     /// Probability shared evenly by the safe set for exploration, 0...1.
-    public var epsilon = 0.02
+    public var epsilon = 0.01
     /// Softmax temperature, above zero: the rest of the probability is proportional to `exp(-cost /
     /// temperature)`.
     var temperature = 0.02
