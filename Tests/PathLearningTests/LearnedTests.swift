@@ -175,7 +175,7 @@ private struct LearnedWorld {
                         features: candidate.features,
                         predictedDelivery: candidate.predictedDelivery, burst: burst(),
                         outcome: world.outcome(candidate, at: now), now: now, path: candidate.path,
-                    propensity: decision.propensity, memo: decision.memo))
+                        propensity: decision.propensity, memo: decision.memo))
             }
             return bits
         }

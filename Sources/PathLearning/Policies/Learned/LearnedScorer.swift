@@ -52,7 +52,8 @@ struct LearnedScorer: Sendable {
         let deadline = burst.trafficClass == .message ? burst.deadline.seconds : 0
         let isFinite = candidates.withKernel { first, step, count in
             ck_learned_costs(
-                terms, perPrice, deadline, current, weights, FeatureSchema.count, stride, first, step, count,
+                terms, perPrice, deadline, current, weights, FeatureSchema.count, stride, first,
+                step, count,
                 memory) != 0
         }
         return LearnedEvaluation(rows: memory, overdue: overdue, isFinite: isFinite ?? false)
