@@ -48,7 +48,9 @@ extension ModelBased {
             } else {
                 roundsWithoutGrowth &+= 1
                 // One round is enough when a queue stands.
-                isPipeFull = hasStandingQueue || roundsWithoutGrowth >= ModelBased.fullRounds
+                isPipeFull =
+                    hasStandingQueue && !mayBeJitter
+                    || roundsWithoutGrowth >= ModelBased.fullRounds
             }
         }
         if isPipeFull {
@@ -76,8 +78,9 @@ extension ModelBased {
         cruiseRounds = ModelBased.shortestCruise &+ (cruiseRounds &+ 1) % 3
     }
 
-    mutating func startUp(_ event: AckEvent) {
+    mutating func startUp(_ event: AckEvent, isGrowing: Bool = false) {
         enter(.probeUp, now: event.now)
+        self.isGrowing = isGrowing
         probeBaseline = bandwidthFilter.value
         liftBound()
     }
@@ -132,7 +135,7 @@ extension ModelBased {
         else { return false }
         // The path now has more bandwidth than when the bound was set.
         boundedProbesLeft = 0
-        startUp(event)
+        startUp(event, isGrowing: true)
         return true
     }
 

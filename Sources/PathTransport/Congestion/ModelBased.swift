@@ -13,10 +13,13 @@ import PathTelemetry
 /// - Loss that also occurs while sending below the bandwidth is random; pacing compensates for it.
 /// - The bandwidth is the maximum of 12 minimum round trips *of time*, so that a path whose queue
 ///   makes rounds last seconds lowers its rate within a quarter of a second.
-/// - Probing continues from round to round while the bandwidth grows.
+/// - Probing continues from round to round while the bandwidth grows, and then doubles the rate.
 /// - Jitter is measured, and belongs to the pipe: the window is twice the product with the minimum
 ///   round trip and the jitter, and a queue is what exceeds both. The minimum is one that lasted, so
-///   that one early packet does not decide (`SustainedMinimum`).
+///   that one early packet does not decide (`SustainedMinimum`), and one of a flight: what single
+///   packets measured before is forgotten when the first flight begins (`FirstFlight`).
+/// - Startup on a path with jitter doubles the window as long as the bandwidth grows, and no single
+///   round ends it.
 /// - What packets called lost have changed is undone when they arrive.
 /// - The minimum round trip counts as fresh when a sample comes close to it, and measuring it again
 ///   halves the data in flight for one round trip (bbr_probe_rtt_cwnd_gain in Linux BBRv3).
@@ -35,6 +38,8 @@ struct ModelBased: ~Copyable, CongestionController {
     /// Gains of the probing cycle (BBRv1; BBRv3 goes down with 0.9).
     static let upGain = 1.25
     static let downGain = 0.75
+    /// Gain of a probe after one that found more bandwidth without a queue.
+    static let growthGain = 2.0
     /// Mean pacing rate as a share of the estimate, except while cruising without a
     /// queue (BBRPacingMarginPercent 1).
     static let pacingMargin = 0.99
@@ -80,6 +85,8 @@ struct ModelBased: ~Copyable, CongestionController {
     static let trainWindows = 4.0
     /// A round-trip time above the minimum by this factor shows a standing queue.
     static let queueFactor = 1.25
+    /// What jitter may add to all round trips of a round; more is a queue.
+    static let longestJitter = TimeDelta.milliseconds(100)
 
     let configuration: CongestionConfiguration
     var packetSize: Int
@@ -91,6 +98,7 @@ struct ModelBased: ~Copyable, CongestionController {
     var lastEventTime: Instant?
     var minimumRTT = TimeDelta.infinite
     var sustainedRTT = SustainedMinimum()
+    private var firstFlight = FirstFlight()
     var jitter = JitterEstimator()
     var minimumRTTTime = Instant.zero
     var aggregation = AckAggregation()
@@ -103,6 +111,8 @@ struct ModelBased: ~Copyable, CongestionController {
     var roundCount = 0
     var roundEnd = 0
     var isRoundStart = false
+    /// The window when the round began.
+    private var roundWindow = 0.0
     var roundMinimumRTT = TimeDelta.infinite
     var lastRoundMinimumRTT = TimeDelta.infinite
     var roundBandwidth = 0.0
@@ -127,6 +137,8 @@ struct ModelBased: ~Copyable, CongestionController {
     var roundsWithoutGrowth = 0
     /// Bandwidth when the last probe began.
     var probeBaseline = 0.0
+    /// Whether the probe under way follows one that found more bandwidth.
+    var isGrowing = false
     /// Value of `delivered` at which all packets of the last probe are delivered.
     var probeFeedbackEnd = 0
     var cruiseRounds = 0
@@ -154,6 +166,9 @@ struct ModelBased: ~Copyable, CongestionController {
 
     mutating func handleSent(now: Instant, bytes: Int, packetNumber: UInt64, bytesInFlight: Int) {
         largestSent = max(largestSent, packetNumber)
+        firstFlight.handleSent(
+            packetNumber, bytes: bytes, bytesInFlight: bytesInFlight,
+            whole: configuration.initialWindow)
         // Nothing was in flight, so no rate could be measured during the pause.
         if bytesInFlight <= 0 { lastEventTime = now }
     }
@@ -250,6 +265,13 @@ extension ModelBased {
         minimumRTT * ModelBased.queueFactor + .milliseconds(1) + jitter.spread * Int64(2)
     }
 
+    /// Whether long round trips may be jitter, and not a queue: the path has some, and it explains
+    /// them.
+    var mayBeJitter: Bool {
+        jitter.spread > minimumRTT / 16 + .microseconds(500)
+            && lastRoundMinimumRTT <= minimumRTT + ModelBased.longestJitter
+    }
+
     /// Whether the latest round trip shows a standing queue.
     var hasQueue: Bool { minimumRTT != .infinite && latestRTT > queueThreshold }
 
@@ -280,6 +302,7 @@ extension ModelBased {
             roundLostBytes = Double(event.rateSample.newlyLostBytes)
             roundLostPackets = min(roundLostPackets, event.rateSample.newlyLostBytes / packetSize)
             isLossHandledInRound = false
+            roundWindow = window
         }
         roundAckedBytes += Double(event.ackedBytes)
         if let rtt = event.overtakenRTT, rtt > .zero { jitter.handle(rtt) }
@@ -290,6 +313,8 @@ extension ModelBased {
 
     private mutating func updateMinimumRTT(_ event: AckEvent) {
         guard let rtt = event.latestRTT, rtt > .zero else { return }
+        // A path that idled under jitter was measured by single packets, which wait for no others.
+        if firstFlight.begins(with: event.largestAcked) { sustainedRTT = SustainedMinimum() }
         let before = minimumRTT
         sustainedRTT.update(rtt, now: event.now)
         minimumRTT = sustainedRTT.value(spread: jitter.spread)
@@ -336,7 +361,7 @@ extension ModelBased {
         switch phase {
         case .startup: gain = isLinkFull ? ModelBased.fullStartupGain : ModelBased.startupGain
         case .drain: gain = ModelBased.drainGain
-        case .probeUp: gain = ModelBased.upGain
+        case .probeUp: gain = isGrowing ? ModelBased.growthGain : ModelBased.upGain
         case .probeDown: gain = ModelBased.downGain
         default: gain = 1
         }
@@ -375,7 +400,7 @@ extension ModelBased {
         if phase == .restoring { target = product * ModelBased.upGain + 2 * burst }
         if isPipeFull {
             window = min(window + acked, target)
-        } else if window < target
+        } else if window < target || isWindowTooSmall
             || event.rateSample.totalDelivered < configuration.initialWindow
         {
             window += acked
@@ -389,6 +414,12 @@ extension ModelBased {
         }
         if inflightBound.isFinite { window = min(window, max(inflightBound, product)) }
         window = min(max(window, minimumWindow), Double(CongestionLimits.maximumWindow))
+    }
+
+    /// Whether startup still has to find out what the path holds: jitter hides that from the product,
+    /// but the bandwidth grew with the window, which may double each round.
+    private var isWindowTooSmall: Bool {
+        mayBeJitter && !isLinkFull && roundsWithoutGrowth == 0 && window < 2 * roundWindow
     }
 
     /// The most that aggregation may add: a window, and 100 ms of data (bbr_extra_acked_max_us).

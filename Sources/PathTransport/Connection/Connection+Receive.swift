@@ -146,7 +146,7 @@ extension Connection {
         to local: SocketAddress?, socket: Int, now: Instant
     ) {
         paths[index].noteReceived(bytes: bytes)
-        paths[index].lastReceivedAt = now
+        paths[index].noteReceived(now: now)
         guard isServer else { return }
         let isNewest = paths[index].received.isEmpty || number > paths[index].received.largest
         if paths[index].remote != remote, isNewest {

@@ -62,7 +62,9 @@ struct Path: ~Copyable {
     var answersHere = false
 
     /// Arrival of the latest authenticated packet on this path.
-    var lastReceivedAt: Instant?
+    private(set) var lastReceivedAt: Instant?
+    /// Mean time between two such packets; a longer pause counts as the first value.
+    private(set) var arrivalSpacing = Path.longestSpacing
     /// Latest proof that packets on this path arrive: an acknowledgement or an answered challenge.
     private(set) var lastReplyAt: Instant?
     /// When this host last began to listen again after it had stood still.
@@ -149,6 +151,8 @@ struct Path: ~Copyable {
     /// No answer is overdue sooner, and no path is taken for silent after less time without a reply.
     private static let leastSilence = TimeDelta.milliseconds(30)
     private static let leastQuiet = TimeDelta.milliseconds(10)
+    /// Packets on the way of which some are answered all the time.
+    private static let densePackets = 24
 
     /// The silence after which a path is suspect while others answer: 1.5 round trips, with
     /// allowance for the variation and for delayed acknowledgements.
@@ -161,8 +165,9 @@ struct Path: ~Copyable {
     /// When the path has been silent for too long; nil while nothing is unanswered.
     ///
     /// That is `silenceLimit` after the latest reply. It is sooner if the oldest packet is overdue
-    /// and no reply has come for half a round trip, with allowance for the variation: a path that
-    /// always has packets on the way is also answered all the time.
+    /// and no reply has come for half a round trip, or a quarter if many packets are on the way, with
+    /// allowance for the variation: a path that always has packets on the way is also answered all
+    /// the time.
     var silenceDue: Instant? {
         guard let oldest = recovery.oldestUnanswered else { return nil }
         let start = max(max(oldest, lastReplyAt ?? .zero), awakeSince)
@@ -170,7 +175,8 @@ struct Path: ~Copyable {
         let spread = rtt.variation * Int64(4)
         let answer = rtt.smoothed + max(spread, rtt.smoothed / 4) + recovery.peerAckDelay
         let overdue = max(oldest, awakeSince) + max(answer, Path.leastSilence)
-        let quiet = max(min(rtt.smoothed, rtt.smoothed / 2 + spread), Path.leastQuiet)
+        let usual = rtt.smoothed / (isDense ? 4 : 2)
+        let quiet = max(min(rtt.smoothed, usual + spread), Path.leastQuiet)
         return min(start + silenceLimit, max(overdue, start + quiet))
     }
 
@@ -181,6 +187,8 @@ struct Path: ~Copyable {
         recovery.rtt.smoothed + recovery.rtt.smoothed / 4 + recovery.peerAckDelay
     }
 
+    private var isDense: Bool { recovery.elicitingInFlight >= Path.densePackets }
+
     /// How long the answer to a packet may take: a round trip, four variations, and the peer's
     /// acknowledgement delay.
     var answerTime: TimeDelta { recovery.rtt.probeTimeout(maxAckDelay: recovery.peerAckDelay) }
@@ -188,6 +196,17 @@ struct Path: ~Copyable {
     /// The silence after which a path is declared failed until a probe is answered.
     var failureLimit: TimeDelta {
         max(recovery.rtt.smoothed * Int64(3), .milliseconds(400))
+    }
+
+    private static let longestSpacing = TimeDelta.milliseconds(100)
+
+    /// Takes the arrival of an authenticated packet.
+    mutating func noteReceived(now: Instant) {
+        if let last = lastReceivedAt {
+            let pause = min(max(now - last, .zero), Path.longestSpacing)
+            arrivalSpacing = arrivalSpacing + (pause - arrivalSpacing) / 8
+        }
+        lastReceivedAt = now
     }
 
     mutating func noteReply(now: Instant) {

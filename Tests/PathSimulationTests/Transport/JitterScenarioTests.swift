@@ -56,8 +56,9 @@ import Testing
     /// The limit is 95.5 Mbit/s; kernel MPTCP has 85 (cubic) and 18 (bbr) with 20 ms, 94 and 91 with
     /// 5 ms.
     ///
-    /// A single run with 20 ms depends on its seed: 52 to 92 of 16 seeds.
-    @Test(arguments: [(5, 90.0, 92.0), (20, 50.0, 76.0)])
+    /// A single run with 20 ms depended on its seed, 52 to 92 of 16 seeds, while startup ended with the
+    /// first round without growth.
+    @Test(arguments: [(5, 90.0, 92.0), (20, 72.0, 85.0)])
     func jitterInOrderDoesNotStarve(row: (deviation: Int, least: Double, mean: Double)) throws {
         var sum = 0.0
         for seed: UInt64 in 1...8 {

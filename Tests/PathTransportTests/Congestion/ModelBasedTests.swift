@@ -136,6 +136,17 @@ func modelFlow(
         #expect(flow.record.goodput(7, 10) >= 0.95 * 20e6)
     }
 
+    /// A probe that follows one which found more doubles the rate, as recorded LTE links return within
+    /// a tenth of a second.
+    @Test func tenTimesTheBandwidthIsFoundSoon() {
+        var settings = LinkSettings(rate: 2e6, roundTrip: .milliseconds(40))
+        settings.rateChanges = [(.seconds(5), 20e6)]
+        let flow = modelFlow(settings, seconds: 8)
+        let time = timeToReach(0.9 * 20e6, from: 5, in: flow.record)
+        #expect(time < 0.6, "\(time)")
+        #expect(flow.record.overflowShare(5, 8) < 0.02)
+    }
+
     @Test func lessBandwidthLeavesNoStandingQueue() {
         var settings = LinkSettings(rate: 20e6, roundTrip: .milliseconds(20))
         settings.rateChanges = [(.seconds(5), 2e6)]

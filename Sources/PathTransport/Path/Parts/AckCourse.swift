@@ -2,8 +2,10 @@ import PathTelemetry
 
 /// On which paths acknowledgements are sent.
 extension PathTable {
-    /// The least silence after which a path is doubted.
-    private static let leastDoubt = TimeDelta.milliseconds(5)
+    /// The silence after which a path is doubted in any case, if a quarter of its round trip is
+    /// shorter, and the least one, if packets usually come far sooner.
+    private static let usualDoubt = TimeDelta.milliseconds(5)
+    private static let leastDoubt = TimeDelta.milliseconds(2)
 
     /// The path for the acknowledgements that are due; nil when none can carry them.
     ///
@@ -26,10 +28,13 @@ extension PathTable {
         ackPath(now: now) == index && doubt(of: index, now: now) == nil
     }
 
-    /// The path that was heard last, if `best` has been silent for much longer.
+    /// The path that was heard last, if `best` has been silent for much longer: for three times its usual
+    /// pause, or a quarter of its round trip.
     private func doubt(of best: Int, now: Instant) -> Int? {
         let heard = self[best].lastReceivedAt ?? .zero
-        let limit = max(PathTable.leastDoubt, self[best].recovery.rtt.smoothed / 4)
+        let limit = min(
+            max(PathTable.usualDoubt, self[best].recovery.rtt.smoothed / 4),
+            max(PathTable.leastDoubt, self[best].arrivalSpacing * Int64(3)))
         guard now - heard > limit else { return nil }
         var twin: Int?
         var latest = heard + limit
