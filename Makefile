@@ -6,6 +6,7 @@
 #   make demo      set up, build, and run `pathwise demo` over emulated paths
 #   make test      set up and run all tests
 #   make check     lint the format, then run all tests
+#   make python-test  the tests of the Python package alone (part of `make test`)
 #   make examples  build and run the programs of Examples/, and compare their output
 #   make docs      build the documentation of the library; a warning is an error
 #   make models    record over emulated links and train models/default.safetensors (2 minutes)
@@ -23,11 +24,11 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check lint examples docs models bench bench-links bench-worlds bench-coverage format clean
+.PHONY: help setup build demo test python python-test check lint examples docs models bench bench-links bench-worlds bench-coverage format clean
 
 # The libraries that the rooms link, the compiler of their C parts, and `ip` for the tests in
 # network namespaces, which only root runs.
-PACKAGES := libopenblas-dev libssl-dev libsqlite3-dev pkg-config gcc libc6-dev make iproute2
+PACKAGES := libopenblas-dev libssl-dev libsqlite3-dev pkg-config gcc libc6-dev make iproute2 python3-venv
 
 # All tests of a process share a few threads. Those that wait for sockets would wait for minutes
 # behind those that compute or wait for programs, so each kind has a process of its own.
@@ -60,7 +61,7 @@ BUILD_FLAGS := -c release --static-swift-stdlib
 export OPENBLAS_NUM_THREADS := 1
 
 help:
-	@sed -n '3,19s/^# \{0,1\}//p' Makefile
+	@sed -n '3,21s/^# \{0,1\}//p' Makefile
 
 setup:
 	@if ! command -v swift >/dev/null; then \
@@ -94,6 +95,25 @@ demo: build
 test: setup
 	swift build --build-tests -j $(JOBS) $(TEST_FLAGS)
 	$(if $(FILTER),swift test --skip-build $(TEST_FLAGS) --filter '$(FILTER)',$(RUN_ALL_TESTS))
+	$(if $(FILTER),,@if $(MAKE) --no-print-directory python; then $(PYTHON_TEST); else \
+	    echo "test: skipped the tests of python/, because pip cannot install what they need"; fi)
+
+# The Python package, in an environment of its own with what its tests need.
+PYTHON := .build/python
+PYTHON_TEST = PATHWISE=.build-tests/release/pathwise $(PYTHON)/bin/python -m pytest -q python
+
+python: $(PYTHON)/ready
+
+$(PYTHON)/ready: python/pyproject.toml
+	@python3 -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	    { echo "python: Python 3.11 or newer with venv is missing: apt-get install python3-venv" >&2; exit 1; }
+	python3 -m venv $(PYTHON)
+	$(PYTHON)/bin/python -m pip install -q --editable 'python[test]'
+	touch $@
+
+python-test: python
+	swift build -j $(JOBS) $(TEST_FLAGS) --product pathwise
+	$(PYTHON_TEST)
 
 check: lint test
 
