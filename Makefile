@@ -7,6 +7,7 @@
 #   make test      set up and run all tests
 #   make check     lint the format, then run all tests
 #   make python-test  the tests of the Python package alone (part of `make test`)
+#   make spark-test  training over a real Spark cluster on loopback (Java 17, pyspark)
 #   make examples  build and run the programs of Examples/, and compare their output
 #   make docs      build the documentation of the library; a warning is an error
 #   make models    record over emulated links and train models/default.safetensors (2 minutes)
@@ -14,6 +15,7 @@
 #   make bench-links  the command over emulated links beside kernel MPTCP (root, ../shared/testbed)
 #   make bench-worlds  worlds in virtual time beside the same links for real, and a recorded drive
 #   make bench-coverage  measure the coverage of the intervals of `evaluate`
+#   make bench-spark  the same training with one and with two Spark workers
 #   make format    format all Swift files in place
 #   make clean     remove all build products
 #
@@ -24,7 +26,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test python python-test check lint examples docs models bench bench-links bench-worlds bench-coverage format clean
+.PHONY: help setup build demo test python python-test spark spark-test check lint examples docs models bench bench-links bench-worlds bench-coverage bench-spark format clean
 
 # The libraries that the rooms link, the compiler of their C parts, and `ip` for the tests in
 # network namespaces, which only root runs.
@@ -61,7 +63,7 @@ BUILD_FLAGS := -c release --static-swift-stdlib
 export OPENBLAS_NUM_THREADS := 1
 
 help:
-	@sed -n '3,21s/^# \{0,1\}//p' Makefile
+	@sed -n '3,/^$$/s/^# \{0,1\}//p' Makefile
 
 setup:
 	@if ! command -v swift >/dev/null; then \
@@ -95,12 +97,13 @@ demo: build
 test: setup
 	swift build --build-tests -j $(JOBS) $(TEST_FLAGS)
 	$(if $(FILTER),swift test --skip-build $(TEST_FLAGS) --filter '$(FILTER)',$(RUN_ALL_TESTS))
-	$(if $(FILTER),,@if $(MAKE) --no-print-directory python; then $(PYTHON_TEST); else \
-	    echo "test: skipped the tests of python/, because pip cannot install what they need"; fi)
+	$(if $(FILTER),,@$(MAKE) --no-print-directory python || \
+	    echo "test: skips the tests of python/, because pip cannot install what they need" >&2)
+	$(if $(FILTER),,[ ! -e $(PYTHON)/ready ] || $(PYTHON_TEST))
 
 # The Python package, in an environment of its own with what its tests need.
 PYTHON := .build/python
-PYTHON_TEST = PATHWISE=.build-tests/release/pathwise $(PYTHON)/bin/python -m pytest -q python
+PYTHON_TEST = PATHWISE=.build-tests/release/pathwise $(PYTHON)/bin/python -m pytest -q python/tests --ignore=python/tests/spark
 
 python: $(PYTHON)/ready
 
@@ -114,6 +117,18 @@ $(PYTHON)/ready: python/pyproject.toml
 python-test: python
 	swift build -j $(JOBS) $(TEST_FLAGS) --product pathwise
 	$(PYTHON_TEST)
+
+# Spark in the same environment; it is large, so `make test` does without it.
+spark: $(PYTHON)/spark
+
+$(PYTHON)/spark: $(PYTHON)/ready
+	$(MAKE) --no-print-directory setup PACKAGES=openjdk-17-jre-headless
+	$(PYTHON)/bin/python -m pip install -q --editable 'python[test,spark]'
+	touch $@
+
+spark-test: spark
+	swift build -j $(JOBS) $(TEST_FLAGS) --product pathwise
+	PATHWISE=.build-tests/release/pathwise $(PYTHON)/bin/python -m pytest -q python/tests/spark
 
 check: lint test
 
@@ -155,6 +170,11 @@ bench-worlds: build
 
 bench-coverage: setup
 	$(MAKE) --no-print-directory -C Benchmarks/evaluation coverage
+
+# The recordings stay in .build/spark-traces (1.5 GB).
+bench-spark: build spark
+	cd python && PATHWISE=$(CURDIR)/.build/release/pathwise $(CURDIR)/$(PYTHON)/bin/python \
+	    -m tests.spark.speedup $(CURDIR)/.build/spark-traces
 
 format:
 	swift format --in-place --parallel --recursive Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/learning Examples/Package.swift Examples/Sources
