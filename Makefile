@@ -11,6 +11,7 @@
 #   make examples  build and run the programs of Examples/, and compare their output
 #   make docs      build the documentation of the library; a warning is an error
 #   make models    record over emulated links and train models/default.safetensors (2 minutes)
+#   make notebooks  run the notebooks of python/notebooks and export them to notebooks-exported/
 #   make bench     set up and run the benchmarks of Benchmarks/ (they print figures)
 #   make bench-links  the command over emulated links beside kernel MPTCP (root, ../shared/testbed)
 #   make bench-worlds  worlds in virtual time beside the same links for real, and a recorded drive
@@ -26,7 +27,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test python python-test spark spark-test check lint examples docs models bench bench-links bench-worlds bench-coverage bench-spark format clean
+.PHONY: help setup build demo test python python-test spark spark-test check lint examples docs models notebooks bench bench-links bench-worlds bench-coverage bench-spark format clean
 
 # The libraries that the rooms link, the compiler of their C parts, and `ip` for the tests in
 # network namespaces, which only root runs.
@@ -118,7 +119,20 @@ python-test: python
 	swift build -j $(JOBS) $(TEST_FLAGS) --product pathwise
 	$(PYTHON_TEST)
 
-# Spark in the same environment; it is large, so `make test` does without it.
+# The notebooks have an environment of their own, since VW's package is large.
+NOTEBOOKS := .build/notebooks
+
+$(NOTEBOOKS)/ready: python/pyproject.toml
+	python3 -m venv $(NOTEBOOKS)
+	$(NOTEBOOKS)/bin/python -m pip install -q --editable 'python[notebooks]'
+	touch $@
+
+# NOTEBOOK="3 5" runs only these.
+notebooks: build $(NOTEBOOKS)/ready
+	PATHWISE=$(CURDIR)/.build/release/pathwise $(NOTEBOOKS)/bin/python python/notebooks/make.py \
+	    notebooks-exported $(NOTEBOOK)
+
+# Spark in the environment of the tests; it is large, so `make test` does without it.
 spark: $(PYTHON)/spark
 
 $(PYTHON)/spark: $(PYTHON)/ready

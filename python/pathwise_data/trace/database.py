@@ -39,7 +39,7 @@ META_KEYS = (
     "feature_names",
     "feature_count",
 )
-# A block of 512 decisions with 16 candidates each has less than 3 MB.
+# A block of 1,024 decisions with 16 candidates each has less than 6 MB.
 VALUE_LIMIT = 16 << 20
 TEXT_LIMIT = 8 << 10
 LONG_TEXTS = {"command": 1 << 20, "schema": 64 << 10, "value": 64 << 10}

@@ -10,7 +10,7 @@ from ..errors import BlockFault
 from .columns import Array, BlockReader, Floats, Integers, Words
 
 MAGIC = 0x01445750
-DECISION_LIMIT = 512
+DECISION_LIMIT = 1024
 PATH_LIMIT = 16
 ACTION_LIMIT = 32
 NUMBER_LIMIT = 1 << 40
