@@ -1,4 +1,4 @@
-"""Trains from any number of recordings on a cluster, with the bytes that one machine gives."""
+"""Trains and evaluates over many recordings on a cluster, with the bytes of one machine."""
 
 from __future__ import annotations
 
@@ -52,6 +52,38 @@ def train(
         parts = tasks.write(statistics(context, places, work), folder)
         extra = [word for value in penalties for word in ("--lambda", repr(value))]
         return run("train", "--merge", *parts, "--output", output, *extra, command=driver)
+
+
+def evaluate(
+    context: SparkContext,
+    traces: Sequence[str | os.PathLike[str]],
+    policies: Sequence[str],
+    options: Sequence[str] = (),
+    report: Sequence[str] = ("--json",),
+    command: str | None = None,
+    worker_command: str | None = None,
+) -> str:
+    """Estimates what policies would have achieved; the report is that of `pathwise evaluate`.
+
+    It has the bytes that `pathwise evaluate --statistics` and `--merge` give on one machine.
+
+    :param context: the cluster.
+    :param traces: `PATH` if all workers see it, else `HOST:PATH`.
+    :param policies: names, or model files, which have to be at the same path on all workers.
+    :param options: options of `pathwise evaluate` that shape the sums, such as `--lateness`.
+    :param report: those that shape the report, such as `--confidence` or `--report`.
+    :param command: the command of the driver (`find_command`).
+    :param worker_command: the command of the workers, if it is elsewhere.
+    :returns: what `pathwise evaluate --merge` prints.
+    :raises CommandError: if the command refuses a trace, with what it says about each.
+    """
+    driver = find_command(command)
+    named = [word for policy in policies for word in ("--policy", policy)]
+    work = Work(worker_command or driver, "evaluate", (*named, *options))
+    places = [parse_place(os.fspath(trace)) for trace in traces]
+    with tempfile.TemporaryDirectory(prefix="pathwise-spark-") as folder:
+        parts = tasks.write(statistics(context, places, work), folder)
+        return run("evaluate", "--merge", *parts, *report, command=driver)
 
 
 def statistics(context: SparkContext, places: list[Place], work: Work) -> list[Result]:

@@ -6,8 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..errors import CommandError
+
 if TYPE_CHECKING:
     from pyspark import RDD, SparkContext
+
+# Spark sends a task elsewhere when the machine that it prefers is busy for that long; 3 s by default.
+PATIENCE = ("spark.locality.wait", "1h")
 
 
 @dataclass(frozen=True)
@@ -32,9 +37,14 @@ def distribute(context: SparkContext, places: list[Place]) -> RDD[str]:
 
     :param context: the cluster.
     :param places: the traces.
+    :raises CommandError: if traces name machines, and Spark would soon try others.
     """
     if not any(place.host for place in places):
         return context.parallelize([place.path for place in places], len(places))
+    if context.getConf().get(PATIENCE[0]) is None:
+        raise CommandError(
+            f"traces that lie on one machine need Spark's setting {PATIENCE[0]}, such as {PATIENCE[1]}"
+        )
     # PySpark has no call for preferred places; Spark's own takes pairs of a value and hosts.
     from pyspark import RDD
     from pyspark.serializers import UTF8Deserializer

@@ -19,8 +19,7 @@ FINAL = (64, 65, 66)
 class Work:
     """How statistics are made and merged: `pathwise SUBCOMMAND` with `options`.
 
-    `command` is the command's name on the workers; `hosts` the names of a worker's machine, if
-    traces name theirs.
+    `command` is the command's name on the workers.
     """
 
     command: str

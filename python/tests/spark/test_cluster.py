@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +19,7 @@ from pyspark.sql import SparkSession
 
 from pathwise_data import CommandError
 from pathwise_data.command import run
-from pathwise_data.spark import Place, parse_place, train
+from pathwise_data.spark import Place, evaluate, parse_place, train
 from pathwise_data.spark.progress import Progress
 
 from .cluster import QUICK_START, Cluster
@@ -42,6 +45,7 @@ def context(cluster: Cluster) -> Iterator[SparkContext]:
         "spark.driver.extraJavaOptions": QUICK_START,
         "spark.executor.extraJavaOptions": QUICK_START,
         "spark.ui.enabled": "false",
+        "spark.locality.wait": "1h",
         "spark.ui.showConsoleProgress": "false",
     }
     builder = SparkSession.builder.master(cluster.url).appName("pathwise tests")
@@ -108,6 +112,42 @@ def test_same_bytes_as_one_machine(
     train(context, traces[::-1], output, ["--holdout", "0.3"], [0.5, 5])
     assert output.read_bytes() == expected
     assert f"statistics of traces: {TRACES} of {TRACES} done" in capsys.readouterr().err
+
+
+def test_evaluation_is_that_of_one_machine(
+    context: SparkContext, traces: list[Path], tmp_path: Path
+) -> None:
+    if "--statistics" not in run("evaluate", "--help"):
+        pytest.skip("this pathwise has no evaluate --statistics")
+    policies = ["steady", "single:p2"]
+    named = [word for policy in policies for word in ("--policy", policy)]
+    options = ["--lateness", "2", "--baseline", "steady"]
+    found = evaluate(context, traces[::-1], policies, options, ["--json", "--confidence", "0.9"])
+    sums = tmp_path / "sums"
+    run("evaluate", *traces, *named, *options, "--statistics", sums)
+    assert found == run("evaluate", "--merge", sums, "--json", "--confidence", "0.9")
+    report = json.loads(found)
+    assert len(report["policies"]) == 2 and report["policies"][0]["policy"] == "steady"
+    assert report["decisions"] > 1000 and report["confidence"] == 0.9
+
+
+def test_the_program(pathwise: str, traces: list[Path], tmp_path: Path) -> None:
+    """In a process of its own, without a cluster; the first two traces."""
+    words = [sys.executable, "-m", "pathwise_data.spark", "train", "--master", "local[1]"]
+    missing = [*words, "--output", tmp_path / "no", tmp_path / "none.trace"]
+    refused = subprocess.run(missing, check=False, capture_output=True, text=True)
+    assert refused.returncode == 64 and "none.trace" in refused.stderr.splitlines()[-1]
+    output = tmp_path / "many.safetensors"
+    done = subprocess.run(
+        # The machine does not exist, so any will do that has the file.
+        [*words, "--output", output, "--lambda", "1", traces[0], f"nowhere:{traces[1]}"],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "held-out end of the sessions" in done.stdout
+    assert output.read_bytes() == one_machine(traces[:2], tmp_path, "--lambda", "1")
 
 
 def test_traces_of_one_machine_are_read_there(
