@@ -20,7 +20,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from common import COLOURS, WORK, change, made_by, percent, plain, policies, say, simulate, table
-from pathwise_data import command
+from pathwise_data import command, read_trace
 
 TARGETS = ["steady", "earliest", "min-rtt", "single:near", "single:far"]
 # Milliseconds between messages of 1,200 bytes, over links of 4 and 8 Mbit/s.
@@ -62,6 +62,10 @@ def live(policy, figure):
     values = np.array([run["workloads"][0][figure] for run in policy["runs"]]) * 1e3
     return values.mean(), 1.96 * values.std(ddof=1) / np.sqrt(len(values))
 
+def near_share(path):
+    """The share of a run's decisions for the nearer link."""
+    return float((read_trace(path, candidates=False).decisions.path == 0).mean())
+
 def audit(interval):
     folder = WORK / f"every-{interval}"
     folder.mkdir()
@@ -77,6 +81,8 @@ def audit(interval):
         ruler = live(ran["weighted"], figure)[0] / estimate["recorded_network"]["delivery_ms"][figure]["value"]
         for name, policy in zip(TARGETS, estimate["policies"]):
             truth, noise = live(ran[name], figure)
+            if figure == "p50":
+                chosen = np.mean([near_share(path) for path in folder.glob(f"*.{name.replace(':', '-')}.*.trace")])
             value = policy["network"]["delivery_ms"][figure]
             weights = {part["name"]: part["weight"] for part in policy["by_path"]}
             rows.append({"load": 9.6 / interval, "policy": name, "figure": figure, "ruler": ruler,
@@ -84,7 +90,7 @@ def audit(interval):
                          "truth": truth, "noise": noise, "late_estimate": policy["network"]["late_share"],
                          "late_truth": np.mean([run["workloads"][0]["late"] for run in ran[name]["runs"]]),
                          "near_replayed": weights.get("near", 0) / max(sum(weights.values()), 1e-9),
-                         "near_live": np.mean([run["link_bytes"][0] / sum(run["link_bytes"]) for run in ran[name]["runs"]]),
+                         "near_live": chosen,
                          "own_load": policy["diagnostics"]["own_load"], "verdict": policy["verdict"]})
     return rows
 
@@ -151,7 +157,7 @@ table(lates.assign(late_estimate=lates.late_estimate * 100, late_truth=lates.lat
 # %% [markdown]
 # ## Choices, replayed and live
 #
-# The share of bytes on the nearer link: as each policy would have chosen in the recorded states, and
+# The share of decisions for the nearer link: as each policy would have chosen in the recorded states, and
 # as it chose when it ran. They differ where its own choices made other queues, or other knowledge.
 
 # %%
@@ -161,7 +167,7 @@ for name in TARGETS[:3]:
     axes.plot(shares.index, shares["near_replayed"][name] * 100, "--", color=colour[name])
     axes.plot(shares.index, shares["near_live"][name] * 100, "o-", ms=4, color=colour[name], label=name)
 axes.set_xscale("log"); plain(axes.xaxis, [0.1, 0.2, 0.5, 1, 2]); axes.set_ylim(0, 105)
-axes.set_xlabel("load offered, Mbit/s"); axes.set_ylabel("bytes on the nearer link, %")
+axes.set_xlabel("load offered, Mbit/s"); axes.set_ylabel("decisions for the nearer link, %")
 axes.set_title("Choices: replayed on the recording (dashed), and live"); axes.legend()
 plt.show()
 
@@ -199,7 +205,7 @@ say("\n".join([
     f"- Under the heavier loads the largest bias is that of `{worst}` ({change(bias[worst])}): "
     + ("it is estimated faster than it is, since its own queue is not in a recording that spread the load."
        if bias[worst] < 0 else "it is estimated slower than it is."),
-    f"- `steady` would have sent {percent(shares['near_replayed']['steady'].iloc[-1], 0)} over the nearer link at the heaviest load in the recorded "
+    f"- `steady` would have sent {percent(shares['near_replayed']['steady'].iloc[-1], 0)} of the messages over the nearer link at the heaviest load in the recorded "
     f"states, and sent {percent(shares['near_live']['steady'].iloc[-1], 0)} when it ran.",
     f"- A policy whose actions are not in the log gets the verdict '{never['verdict']}'.",
 ]))

@@ -39,10 +39,17 @@ class Cluster:
         port = self.url.rsplit(":", 1)[1]
         self._start("master", "master.Master", "127.0.0.1", "--port", port)
         self.hosts = [f"127.0.0.{2 + number}" for number in range(workers)]
+        try:
+            self._start_workers()
+            self.wait_for(workers)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start_workers(self) -> None:
         for host in self.hosts:
             self._start(host, "worker.Worker", host, "--cores", "1", "--memory", "700m",
-                        "--work-dir", str(folder / host), self.url)  # fmt: skip
-        self.wait_for(workers)
+                        "--work-dir", str(self._folder / host), self.url)  # fmt: skip
 
     def _start(self, name: str, kind: str, host: str, *arguments: str) -> None:
         home = Path(pyspark.__file__).parent
@@ -73,14 +80,14 @@ class Cluster:
 
     def wait_for(self, workers: int) -> None:
         """Waits until so many workers are alive."""
-        end = time.monotonic() + 120
+        end = time.monotonic() + 300
         while self.alive() != workers:
             for name, process in self._processes.items():
                 if process.poll() is not None:
                     log = (self._folder / f"{name}.log").read_text()[-2000:]
                     raise RuntimeError(f"{name} ended: {log}")
             if time.monotonic() > end:
-                raise RuntimeError(f"{self.alive()} of {workers} workers after two minutes")
+                raise RuntimeError(f"{self.alive()} of {workers} workers after five minutes")
             time.sleep(0.2)
 
     def kill(self, host: str) -> None:

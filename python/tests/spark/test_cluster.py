@@ -51,7 +51,7 @@ def context(cluster: Cluster) -> Iterator[SparkContext]:
     builder = SparkSession.builder.master(cluster.url).appName("pathwise tests")
     session = builder.config(map=settings).getOrCreate()
     # Both executors are there before the first job.
-    end = time.monotonic() + 120
+    end = time.monotonic() + 300
     while session.sparkContext._jsc.sc().getExecutorMemoryStatus().size() < 3:
         assert time.monotonic() < end, "the executors did not come"
         time.sleep(0.2)
