@@ -16,6 +16,7 @@ import xxhash
 
 from pathwise_data import DamagedTrace, NotATrace, OtherVersion, Trace, TraceError, read_trace
 from pathwise_data.errors import BlockFault
+from pathwise_data.trace.columns import BlockReader
 from pathwise_data.trace.decisions import decode_decisions
 from pathwise_data.trace.frames import FrameBuilder
 from pathwise_data.trace.outcomes import decode_outcomes
@@ -65,11 +66,11 @@ def test_other_files(tmp_path: Path) -> None:
 def test_versions(copy: Path) -> None:
     trace = read_trace(copy)
     with sqlite3.connect(copy) as connection:
-        connection.execute("PRAGMA user_version = 4")
+        connection.execute("PRAGMA user_version = 9")
     # A later version names the version that reads it, which is 3 here.
     assert_same(trace, read_trace(copy))
-    change(copy, "UPDATE meta SET value = '4' WHERE key = 'reader_version'")
-    with pytest.raises(OtherVersion, match="has format version 4, this package reads.*2 to 3"):
+    change(copy, "UPDATE meta SET value = '9' WHERE key = 'reader_version'")
+    with pytest.raises(OtherVersion, match="has format version 9, this package reads.*2 to 4"):
         read_trace(copy)
 
 
@@ -188,6 +189,23 @@ def test_blocks_that_lie(recordings: list[Path]) -> None:
             tracemalloc.stop()
         assert peak < 32 << 20, f"step {step} took {peak} bytes"
     assert sum(faults.values()) > 100 and len(faults) > 8, faults
+
+
+def test_both_layouts_of_decisions(recording: Path) -> None:
+    """The second layout has one more column, behind the other integers."""
+    data = blocks(recording)[0][0][:-8]
+    first = decode_decisions(sealed(data), 24, SHARED)
+    assert not first.bytes_behind.any()
+    reader = BlockReader(sealed(data))
+    reader.take("u1", 24)
+    for _ in range(11):
+        reader.integers(len(first.numbers))
+    end = len(data) - reader.remaining
+    more = struct.pack("<Bq", 1, 7) + bytes(range(200)) + bytes(len(first.numbers) - 200)
+    second = decode_decisions(sealed(b"PWD\x02" + data[4:end] + more + data[end:]), 24, SHARED)
+    assert second.bytes_behind[:200].tolist() == list(range(7, 207))
+    for name in ("numbers", "times", "draws", "words", "actions", "probabilities"):
+        assert np.array_equal(getattr(first, name), getattr(second, name))
 
 
 def test_a_block_that_announces_too_much() -> None:

@@ -36,13 +36,18 @@ class BlockReader:
         if xxhash.xxh64_intdigest(self._bytes) != hash:
             raise BlockFault("has other bytes than were written: its hash differs")
 
+    @property
+    def remaining(self) -> int:
+        """How many bytes follow, without the hash."""
+        return len(self._bytes) - self._offset
+
     def take(self, kind: str, count: int) -> Array:
         """Returns the next `count` numbers of a NumPy type, without copying them.
 
         :raises BlockFault: if the block ends before.
         """
         size = np.dtype(kind).itemsize * count
-        if count < 0 or size > len(self._bytes) - self._offset:
+        if count < 0 or size > self.remaining:
             raise BlockFault("is cut off")
         values = np.frombuffer(self._bytes, kind, count, self._offset)
         self._offset += size
@@ -81,5 +86,5 @@ class BlockReader:
 
     def end(self) -> None:
         """Checks that everything has been read."""
-        if self._offset != len(self._bytes):
+        if self.remaining:
             raise BlockFault("has bytes left over")

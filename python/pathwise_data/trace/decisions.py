@@ -9,7 +9,8 @@ import numpy as np
 from ..errors import BlockFault
 from .columns import Array, BlockReader, Floats, Integers, Words
 
-MAGIC = 0x01445750
+# The first layout lacks the bytes that wait behind the burst.
+FIRST_MAGIC, MAGIC = 0x01445750, 0x02445750
 DECISION_LIMIT = 1024
 PATH_LIMIT = 16
 ACTION_LIMIT = 32
@@ -41,6 +42,7 @@ class DecisionBlock:
     numbers: Integers
     times: Integers
     bytes: Integers
+    bytes_behind: Integers  # that wait to be sent after the burst
     deadlines: Integers
     is_message: Array
     is_forced: Array
@@ -71,7 +73,8 @@ def decode_decisions(data: object, features: int, shared: list[int]) -> Decision
     :raises BlockFault: if the block is damaged.
     """
     reader = BlockReader(data)
-    if reader.number("<u4") != MAGIC:
+    magic = reader.number("<u4")
+    if magic not in (FIRST_MAGIC, MAGIC):
         raise BlockFault("is not a block of decisions of a known layout")
     found, count, rows = (reader.number("<u4") for _ in range(3))
     if found != features:
@@ -90,7 +93,8 @@ def decode_decisions(data: object, features: int, shared: list[int]) -> Decision
         np.all((current == 255) | (current >= 0) & (current < PATH_LIMIT)),
         "has a current path out of range",
     )
-    _check(are_counts(sizes), "has a burst of impossible size")
+    behind = reader.integers(count) if magic == MAGIC else np.zeros(count, np.int64)
+    _check(are_counts(sizes) and are_counts(behind), "has a burst of impossible size")
     _check(
         gaps.min() >= 0 and np.all(np.diff(gaps) >= 0) and gaps[-1] < NUMBER_LIMIT,
         "has decision numbers that do not ascend",
@@ -118,6 +122,7 @@ def decode_decisions(data: object, features: int, shared: list[int]) -> Decision
         numbers=numbers,
         times=times,
         bytes=sizes,
+        bytes_behind=behind,
         deadlines=deadlines,
         is_message=flags & 1 != 0,
         is_forced=flags & 2 != 0,

@@ -90,6 +90,7 @@ class FrameBuilder:
             time_ns=block.times,
             is_message=block.is_message,
             planned_bytes=block.bytes,
+            bytes_behind=block.bytes_behind,
             deadline_ns=block.deadlines,
             current_path=block.current_paths,
             candidate_paths=offered,
@@ -202,6 +203,7 @@ class FrameBuilder:
                 "number": np.int64,
                 "time_ns": np.int64,
                 "planned_bytes": np.int64,
+                "bytes_behind": np.int64,
                 "deadline_ns": np.int64,
                 "candidate_paths": np.uint16,
                 "propensity": np.float64,
@@ -212,9 +214,9 @@ class FrameBuilder:
         )
         classes = pd.Categorical.from_codes(is_message.astype(np.int8), categories=CLASSES)
         frame.insert(3, "class", classes)
-        frame.insert(6, "current_path", optional_paths(current, current != 255))
-        frame.insert(8, "action", action_words(taken))
-        frame.insert(9, "path", optional_paths(lowest, taken != 0))
+        frame.insert(7, "current_path", optional_paths(current, current != 255))
+        frame.insert(9, "action", action_words(taken))
+        frame.insert(10, "path", optional_paths(lowest, taken != 0))
         return frame
 
     def _actions(self) -> pd.DataFrame:
