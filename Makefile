@@ -6,14 +6,18 @@
 #   make demo      set up, build, and run `pathwise demo` over emulated paths
 #   make test      set up and run all tests
 #   make check     lint the format, then run all tests
+#   make python-test  the tests of the Python package alone (part of `make test`)
+#   make spark-test  training over a real Spark cluster on loopback (Java 17, pyspark)
 #   make examples  build and run the programs of Examples/, and compare their output
 #   make docs      build the documentation of the library; a warning is an error
 #   make models    record over emulated links and train models/default.safetensors (2 minutes)
+#   make notebooks  run the notebooks of python/notebooks and export them to notebooks-exported/
 #   make bench     set up and run the benchmarks of Benchmarks/ (they print figures)
 #   make bench-links  the command over emulated links beside kernel MPTCP (root, ../shared/testbed)
 #   make closed-loop  policies in closed loop over many worlds, random ones and of recorded networks
 #   make bench-worlds  worlds in virtual time beside the same links for real, and a recorded drive
 #   make bench-coverage  measure the coverage of the intervals of `evaluate`
+#   make bench-spark  the same training with one and with two Spark workers
 #   make format    format all Swift files in place
 #   make clean     remove all build products
 #
@@ -24,11 +28,11 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check lint examples docs models bench bench-links bench-worlds closed-loop bench-coverage format clean
+.PHONY: help setup build demo test python python-test spark spark-test check lint examples docs models notebooks bench bench-links bench-worlds closed-loop bench-coverage bench-spark format clean
 
 # The libraries that the rooms link, the compiler of their C parts, and `ip` for the tests in
 # network namespaces, which only root runs.
-PACKAGES := libopenblas-dev libssl-dev libsqlite3-dev pkg-config gcc libc6-dev make iproute2
+PACKAGES := libopenblas-dev libssl-dev libsqlite3-dev pkg-config gcc libc6-dev make iproute2 python3-venv
 
 # All tests of a process share a few threads. Those that wait for sockets would wait for minutes
 # behind those that compute or wait for programs, so each kind has a process of its own.
@@ -61,7 +65,7 @@ BUILD_FLAGS := -c release --static-swift-stdlib
 export OPENBLAS_NUM_THREADS := 1
 
 help:
-	@sed -n '3,19s/^# \{0,1\}//p' Makefile
+	@sed -n '3,/^$$/s/^# \{0,1\}//p' Makefile
 
 setup:
 	@if ! command -v swift >/dev/null; then \
@@ -95,6 +99,51 @@ demo: build
 test: setup
 	swift build --build-tests -j $(JOBS) $(TEST_FLAGS)
 	$(if $(FILTER),swift test --skip-build $(TEST_FLAGS) --filter '$(FILTER)',$(RUN_ALL_TESTS))
+	$(if $(FILTER),,@$(MAKE) --no-print-directory python || \
+	    echo "test: skips the tests of python/, because pip cannot install what they need" >&2)
+	$(if $(FILTER),,[ ! -e $(PYTHON)/ready ] || $(PYTHON_TEST))
+
+# The Python package, in an environment of its own with what its tests need.
+PYTHON := .build/python
+PYTHON_TEST = PATHWISE=.build-tests/release/pathwise $(PYTHON)/bin/python -m pytest -q python/tests --ignore=python/tests/spark
+
+python: $(PYTHON)/ready
+
+$(PYTHON)/ready: python/pyproject.toml
+	@python3 -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	    { echo "python: Python 3.11 or newer with venv is missing: apt-get install python3-venv" >&2; exit 1; }
+	python3 -m venv $(PYTHON)
+	$(PYTHON)/bin/python -m pip install -q --editable 'python[test]'
+	touch $@
+
+python-test: python
+	swift build -j $(JOBS) $(TEST_FLAGS) --product pathwise
+	$(PYTHON_TEST)
+
+# The notebooks have an environment of their own, since VW's package is large.
+NOTEBOOKS := .build/notebooks
+
+$(NOTEBOOKS)/ready: python/pyproject.toml
+	python3 -m venv $(NOTEBOOKS)
+	$(NOTEBOOKS)/bin/python -m pip install -q --editable 'python[notebooks]'
+	touch $@
+
+# NOTEBOOK="3 5" runs only these.
+notebooks: build $(NOTEBOOKS)/ready
+	PATHWISE=$(CURDIR)/.build/release/pathwise $(NOTEBOOKS)/bin/python python/notebooks/make.py \
+	    notebooks-exported $(NOTEBOOK)
+
+# Spark in the environment of the tests; it is large, so `make test` does without it.
+spark: $(PYTHON)/spark
+
+$(PYTHON)/spark: $(PYTHON)/ready
+	$(MAKE) --no-print-directory setup PACKAGES=openjdk-17-jre-headless
+	$(PYTHON)/bin/python -m pip install -q --editable 'python[test,spark]'
+	touch $@
+
+spark-test: spark
+	swift build -j $(JOBS) $(TEST_FLAGS) --product pathwise
+	PATHWISE=.build-tests/release/pathwise $(PYTHON)/bin/python -m pytest -q python/tests/spark
 
 check: lint test
 
@@ -140,6 +189,11 @@ bench-worlds: build
 
 bench-coverage: setup
 	$(MAKE) --no-print-directory -C Benchmarks/evaluation coverage
+
+# The recordings stay in .build/spark-traces (1.5 GB).
+bench-spark: build spark
+	cd python && PATHWISE=$(CURDIR)/.build/release/pathwise $(CURDIR)/$(PYTHON)/bin/python \
+	    -m tests.spark.speedup $(CURDIR)/.build/spark-traces
 
 format:
 	swift format --in-place --parallel --recursive Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/learning Examples/Package.swift Examples/Sources

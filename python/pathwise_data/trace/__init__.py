@@ -1,0 +1,1 @@
+"""Reads the files that `--record` writes."""
