@@ -13,6 +13,7 @@
 #   make bench-links  the command over emulated links beside kernel MPTCP (root, ../shared/testbed)
 #   make bench-worlds  worlds in virtual time beside the same links for real, and a recorded drive
 #   make bench-coverage  measure the coverage of the intervals of `evaluate`
+#   make audit     estimates of `evaluate` beside what the policies then did, in worlds
 #   make format    format all Swift files in place
 #   make clean     remove all build products
 #
@@ -23,7 +24,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check lint examples docs models bench bench-links bench-worlds bench-coverage format clean
+.PHONY: help setup build demo test check lint examples docs models bench bench-links bench-worlds bench-coverage audit format clean
 
 # The libraries that the rooms link, the compiler of their C parts, and `ip` for the tests in
 # network namespaces, which only root runs.
@@ -134,7 +135,11 @@ bench-worlds: build
 	Benchmarks/worlds/fidelity.py
 
 bench-coverage: setup
-	$(MAKE) --no-print-directory -C Benchmarks/evaluation coverage
+	$(MAKE) --no-print-directory -C Benchmarks/evaluation coverage adaptive
+
+# AUDIT="--worlds 10 --seed 7" selects; the same seed gives the same tables.
+audit: build
+	Benchmarks/worlds/audit.py --jobs $(JOBS) $(AUDIT)
 
 format:
 	swift format --in-place --parallel --recursive Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/learning Examples/Package.swift Examples/Sources

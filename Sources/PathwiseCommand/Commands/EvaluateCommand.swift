@@ -242,7 +242,8 @@ struct EvaluateCommand: ParsableCommand {
         try sums.save(file)
         let decisions = sums.parts.reduce(0) { $0 + $1.decisions }
         try output.print {
-            "sums of \(sums.parts.count) traces with \(decisions) decisions written to \(file)\n"
+            "sums of \(sums.parts.count == 1 ? "1 trace" : "\(sums.parts.count) traces") with "
+                + "\(decisions) decisions written to \(file)\n"
         } json: {
             [
                 "statistics": .string(file), "traces": .count(sums.parts.count),
