@@ -18,6 +18,7 @@
 #   make bench-worlds  worlds in virtual time beside the same links for real, and a recorded drive
 #   make bench-coverage  measure the coverage of the intervals of `evaluate`
 #   make bench-spark  the same training with one and with two Spark workers
+#   make audit     estimates of `evaluate` beside what the policies then did, in worlds
 #   make format    format all Swift files in place
 #   make clean     remove all build products
 #
@@ -28,7 +29,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test python python-test spark spark-test check lint examples docs models notebooks bench bench-links bench-worlds closed-loop bench-coverage bench-spark format clean
+.PHONY: help setup build demo test python python-test spark spark-test check lint examples docs models notebooks bench bench-links bench-worlds closed-loop bench-coverage bench-spark audit format clean
 
 # The libraries that the rooms link, the compiler of their C parts, and `ip` for the tests in
 # network namespaces, which only root runs.
@@ -188,7 +189,11 @@ bench-worlds: build
 	Benchmarks/worlds/fidelity.py
 
 bench-coverage: setup
-	$(MAKE) --no-print-directory -C Benchmarks/evaluation coverage
+	$(MAKE) --no-print-directory -C Benchmarks/evaluation coverage adaptive
+
+# AUDIT="--worlds 10 --seed 7" selects; the same seed gives the same tables.
+audit: build
+	Benchmarks/worlds/audit.py --jobs $(JOBS) $(AUDIT)
 
 # The recordings stay in .build/spark-traces (1.5 GB).
 bench-spark: build spark

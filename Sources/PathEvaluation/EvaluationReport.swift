@@ -11,6 +11,8 @@ public struct PolicyEvaluation: Sendable {
     public var gain: (estimate: Estimate, interval: Interval)
     /// Gain over the baseline, if one was named and this policy is not it.
     public var overBaseline: (name: String, estimate: Estimate, interval: Interval)?
+    /// The same by each requested estimator that weighs adaptively.
+    public var overBaselineAdaptive: [(estimate: Estimate, interval: Interval)] = []
     public var gate: Gate?
     /// Its network figures; nil if actions are not paths.
     public var network: NetworkFigures?

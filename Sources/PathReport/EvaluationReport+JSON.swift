@@ -92,6 +92,14 @@ extension EvaluationReport {
         if let other = policy.overBaseline {
             members.append(("baseline", .string(other.name)))
             members.append(("gain_over_baseline", json(other.estimate, other.interval)))
+            if !policy.overBaselineAdaptive.isEmpty {
+                members.append(
+                    (
+                        "gain_over_baseline_adaptive",
+                        .array(
+                            policy.overBaselineAdaptive.map { json($0.estimate, $0.interval) })
+                    ))
+            }
         }
         if let gate = policy.gate {
             members.append(

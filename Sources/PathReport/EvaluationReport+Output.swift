@@ -62,6 +62,13 @@ extension EvaluationReport {
                         "", other.name, EvaluationReport.signed(other.estimate.value),
                         EvaluationReport.text(other.interval),
                     ] + (hasGate ? [""] : []))
+                rows += policy.overBaselineAdaptive.map { item in
+                    [
+                        "", "\(other.name), \(item.estimate.estimator.text)",
+                        EvaluationReport.signed(item.estimate.value),
+                        EvaluationReport.text(item.interval),
+                    ] + (hasGate ? [""] : [])
+                }
             }
             for row in rows { table.add(row) }
         }

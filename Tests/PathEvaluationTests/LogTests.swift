@@ -39,12 +39,14 @@ import Testing
             (
                 "reward,pscore,pi_e_0\n1,1,1\n",
                 "'F', column action: is missing; required are "
-                    + "action, reward, pscore and pi_e_0.."
+                    + "action, reward, pscore and pi_e_0.. (--columns names other columns, "
+                    + "--policy a policy instead of pi_e)"
             ),
             (
                 "action,reward,pscore,pi_e_0,pi_e_2\n",
                 "'F', column pi_e_1: is missing; required are "
-                    + "action, reward, pscore and pi_e_0.."
+                    + "action, reward, pscore and pi_e_0.. (--columns names other columns, "
+                    + "--policy a policy instead of pi_e)"
             ),
             ("action,reward,pscore,pi_e_0,pi_e_0\n", "'F', column pi_e_0: occurs twice"),
             (

@@ -63,6 +63,31 @@ import Testing
         #expect(Verdict(much).level == .doNotTrust)
     }
 
+    /// From a fifth of the load on, estimates are warned of with what the audit found.
+    @Test func ownLoadIsWarnedOfWithItsSize() {
+        var some = facts([Double](repeating: 1, count: 1000))
+        for load in [0.1, 0.199] {
+            some.ownLoad = load
+            #expect(Verdict(some).level == .trust && Verdict(some).reasons.isEmpty, "\(load)")
+        }
+        for (index, load) in [0.2, 0.4, 0.8].enumerated() {
+            some.ownLoad = load
+            let verdict = Verdict(some)
+            #expect(verdict.level == .weak && verdict.reasons.count == 1)
+            let reason = verdict.reasons.first ?? ""
+            let found = Verdict.audited[index]
+            let bias = Verdict.percent(found.bias)
+            let covered = Verdict.percent(found.covered)
+            #expect(reason.hasPrefix("\(Verdict.percent(load)) of the load on the paths was"))
+            #expect(reason.contains("values were \(bias) of a delivery time too good"), "\(reason)")
+            #expect(reason.contains("and \(covered) of the intervals had the truth"), "\(reason)")
+        }
+        // Intervals cover less, the larger the own load is.
+        for (less, more) in zip(Verdict.audited, Verdict.audited.dropFirst()) {
+            #expect(less.load < more.load && less.covered > more.covered)
+        }
+    }
+
     @Test func wrongPropensitiesShowInTheMeanWeight() {
         var weights = [Double](repeating: 2, count: 1000)
         for index in 0..<100 { weights[index] = 1.5 }

@@ -10,6 +10,12 @@ public struct CompensatedSum: Hashable, Sendable {
 
     @inlinable public var value: Double { sum + correction }
 
+    /// The complete state, from which a sum continues with the same bits.
+    public var state: (sum: Double, correction: Double) {
+        get { (sum, correction) }
+        set { (sum, correction) = newValue }
+    }
+
     /// Adds one number.
     @inlinable
     public mutating func add(_ term: Double) {

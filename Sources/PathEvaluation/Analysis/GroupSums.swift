@@ -24,6 +24,36 @@ public struct GroupSums: Sendable {
 
     public var count: Int { rewards.count }
 
+    /// Adds all decisions of another group.
+    mutating func merge(_ other: GroupSums) {
+        guard other.count > 0 else { return }
+        guard count > 0 else {
+            self = other
+            return
+        }
+        let shift = other.rewards.origin - rewards.origin
+        squaresRewardSquare +=
+            other.squaresRewardSquare + 2 * shift * other.squaresReward
+            + shift * shift * other.weightSquares
+        squaresReward += other.squaresReward + shift * other.weightSquares
+        inverse += other.inverse + shift * other.weight
+        weightSquares += other.weightSquares
+        weight += other.weight
+        rewards.merge(other.rewards)
+        scores.merge(other.scores)
+    }
+
+    /// Writes or reads all numbers.
+    mutating func transfer(_ stream: inout NumberStream) {
+        rewards.transfer(&stream)
+        scores.transfer(&stream)
+        stream.pass(&weight)
+        stream.pass(&inverse)
+        stream.pass(&weightSquares)
+        stream.pass(&squaresReward)
+        stream.pass(&squaresRewardSquare)
+    }
+
     /// SNIPS on these decisions: the mean reward where the policy takes this action.
     public var selfNormalised: (value: Double, standardError: Double) {
         guard weight > 0 else { return (.nan, .nan) }
@@ -37,8 +67,9 @@ public struct GroupSums: Sendable {
 
 /// Several groups, by integer keys.
 struct Groups: Sendable {
-    private(set) var names: [String] = []
-    private(set) var sums: [GroupSums] = []
+    fileprivate static let limit = 256
+    fileprivate(set) var names: [String] = []
+    fileprivate(set) var sums: [GroupSums] = []
     /// The index of the group of each small key, which nearly all keys are; -1 if none exists
     /// yet.
     private var near = [Int16](repeating: -1, count: 64)
@@ -54,11 +85,32 @@ struct Groups: Sendable {
             return
         }
         // In a log of very many actions only the first ones get groups.
-        guard sums.count < 256 else { return }
+        guard sums.count < Groups.limit else { return }
         if isNear { near[key] = Int16(sums.count) } else { places[key] = sums.count }
         names.append(name())
         sums.append(GroupSums())
         sums[sums.count - 1].add(weight: weight, reward: reward, score: score)
+    }
+}
+
+extension Groups {
+    /// Adds the groups of another log by their names, since keys may differ between logs.
+    mutating func merge(_ other: Groups) {
+        for (name, group) in zip(other.names, other.sums) {
+            if let place = names.firstIndex(of: name) {
+                sums[place].merge(group)
+            } else if sums.count < Groups.limit {
+                names.append(name)
+                sums.append(group)
+            }
+        }
+    }
+
+    /// Writes or reads names and numbers; no decision is added to groups that were read.
+    mutating func transfer(_ stream: inout NumberStream) {
+        stream.pass(&names, empty: "") { name, stream in stream.pass(&name) }
+        stream.pass(&sums, empty: GroupSums()) { group, stream in group.transfer(&stream) }
+        if names.count != sums.count { stream.refuse() }
     }
 }
 
@@ -82,6 +134,31 @@ struct DiscountedValue: Sendable {
         countSquares = decay * decay * countSquares + 1
         sum = decay * sum + distance
         squares = decay * squares + distance * distance
+    }
+
+    /// Appends a later part of the log, of that many decisions.
+    mutating func merge(_ later: DiscountedValue, decisions: Int) {
+        guard later.origin != nil else { return }
+        guard let origin, let other = later.origin else {
+            self = later
+            return
+        }
+        let fading = exp2(Double(decisions) * log2(decay))
+        let shift = other - origin
+        squares =
+            fading * squares + later.squares + 2 * shift * later.sum + shift * shift * later.count
+        sum = fading * sum + later.sum + shift * later.count
+        count = fading * count + later.count
+        countSquares = fading * fading * countSquares + later.countSquares
+    }
+
+    /// Writes or reads all numbers.
+    mutating func transfer(_ stream: inout NumberStream) {
+        stream.pass(&count)
+        stream.pass(&sum)
+        stream.pass(&squares)
+        stream.pass(&countSquares)
+        stream.pass(&origin, empty: 0) { origin, stream in stream.pass(&origin) }
     }
 
     /// The mean with its standard error.

@@ -221,7 +221,7 @@ extension PolicyAnalysis {
         switch estimate.estimator.kind.computation {
         case .scores(let score): sums.moments(of: score(estimate.lambda ?? 1))
         case .mean(let moments): sums.hasModel ? moments(sums) : nil
-        case .sums: nil
+        case .sums, .adaptive: nil
         }
     }
 

@@ -47,7 +47,8 @@ public struct RowFacts: Sendable {
 
 /// The analysis of one policy, collected in one pass in bounded memory.
 public struct PolicyAnalysis: Sendable {
-    public let options: AnalysisOptions
+    /// Estimators that are added after the first decision have no sums.
+    public internal(set) var options: AnalysisOptions
     public private(set) var sums: OffPolicySums
     private var block = RowBlock()
     /// Distributions of the weights, and of the outcomes weighted for the policy.
@@ -89,7 +90,8 @@ public struct PolicyAnalysis: Sendable {
     public init(options: AnalysisOptions, hasModel: Bool) {
         self.options = options
         sums = OffPolicySums(
-            scores: Estimator.scores(for: options.estimators), hasModel: hasModel)
+            scores: Estimator.scores(for: options.estimators),
+            adaptive: AdaptiveSums.needed(for: options.estimators), hasModel: hasModel)
         discounted = DiscountedValue(halfLife: options.halfLife)
         if options.interval == .bootstrap {
             bootstrap = PoissonBootstrap(
@@ -191,6 +193,103 @@ public struct PolicyAnalysis: Sendable {
 
     /// Adds what is still in the block; call it once at the end of the log.
     public mutating func finish() { flush() }
+
+    // MARK: Merge
+
+    /// Adds what is still in the block, and keeps no more than a file needs.
+    mutating func condense() {
+        flush()
+        weightSketch.round()
+        outcomes.round()
+        batches.condense()
+        network?.condense()
+    }
+
+    /// Appends the analysis of a later part of the log; both must be condensed and have the same
+    /// options.
+    ///
+    /// - Parameter ordinal: number of decisions of the log before the later part, which its rows
+    ///   are counted from.
+    mutating func merge(_ later: PolicyAnalysis, ordinal: Int) {
+        guard later.count > 0 else { return }
+        if let both = network, let other = later.network {
+            var whole = both
+            whole.merge(other)
+            network = whole
+        } else {
+            network = count == 0 ? later.network : nil
+        }
+        if let range = later.weightedRange {
+            let own = weightedRange ?? range
+            weightedRange = (min(own.least, range.least), max(own.greatest, range.greatest))
+        }
+        if let variance = later.impliedVariance { impliedVariance?.add(variance) }
+        if later.impliedVariance == nil { impliedVariance = nil }
+        discounted.merge(later.discounted, decisions: later.count)
+        sums.merge(later.sums)
+        weightSketch.merge(later.weightSketch)
+        outcomes.merge(later.outcomes)
+        batches.merge(later.batches)
+        actions.merge(later.actions)
+        classes.merge(later.classes)
+        paths.merge(later.paths)
+        uncertain += later.uncertain
+        greatest.add(later.greatest)
+        support.merge(later.support)
+        unsupported.add(later.unsupported)
+        rounding.add(later.rounding)
+        agreement.add(later.agreement)
+        entropy.add(later.entropy)
+        aboveTen += later.aboveTen
+        leastWeight = min(leastWeight, later.leastWeight)
+        smallestPropensity = min(smallestPropensity, later.smallestPropensity)
+        residuals.merge(later.residuals)
+        neighbours.add(later.neighbours)
+        for item in later.influential {
+            note(row: item.row + ordinal, weight: item.weight, size: item.size, score: item.score)
+        }
+        for index in histogram.indices { histogram[index] += later.histogram[index] }
+    }
+
+    /// Writes or reads all numbers; an analysis that is read must have the same options.
+    mutating func transfer(_ stream: inout NumberStream) {
+        sums.transfer(&stream)
+        weightSketch.transfer(&stream)
+        outcomes.transfer(&stream)
+        batches.transfer(&stream)
+        actions.transfer(&stream)
+        classes.transfer(&stream)
+        paths.transfer(&stream)
+        discounted.transfer(&stream)
+        stream.pass(&network, empty: NetworkSums()) { $0.transfer(&$1) }
+        stream.pass(&weightedRange, empty: (0, 0)) { range, stream in
+            stream.pass(&range.least)
+            stream.pass(&range.greatest)
+        }
+        stream.pass(&uncertain)
+        stream.pass(&greatest)
+        support.transfer(&stream)
+        stream.pass(&impliedVariance, empty: CompensatedSum()) { sum, stream in
+            stream.pass(&sum)
+        }
+        stream.pass(&unsupported)
+        stream.pass(&rounding)
+        stream.pass(&agreement)
+        stream.pass(&entropy)
+        stream.pass(&aboveTen)
+        stream.pass(&leastWeight, unless: .infinity)
+        stream.pass(&smallestPropensity)
+        residuals.transfer(&stream)
+        stream.pass(&neighbours)
+        stream.pass(&influential, empty: (row: 0, weight: 0, size: 0, score: 0)) { item, stream in
+            stream.pass(&item.row)
+            stream.pass(&item.weight)
+            stream.pass(&item.size)
+            stream.pass(&item.score)
+        }
+        stream.pass(&histogram, empty: 0) { count, stream in stream.pass(&count) }
+        if histogram.count != 64 || influential.count > 10 { stream.refuse() }
+    }
 
     // MARK: Read
 

@@ -39,6 +39,21 @@ public struct ValueSketch: Sendable {
             self.squares += squares
             self.count &+= count
         }
+
+        /// Adds the numbers of another bin.
+        mutating func add(_ other: Bin) {
+            guard other.count > 0 else { return }
+            add(other.only, weight: other.weight, squares: other.squares, count: other.count)
+        }
+
+        mutating func transfer(_ stream: inout NumberStream) {
+            stream.pass(&count)
+            stream.pass(&weight)
+            stream.pass(&squares)
+            var hasOne = count > 0 && only.isFinite
+            stream.pass(&hasOne)
+            if hasOne { stream.pass(&only) } else { only = count > 0 ? .nan : 0 }
+        }
     }
 
     public init() {}
@@ -91,6 +106,52 @@ public struct ValueSketch: Sendable {
         values = []
         weights = []
     }
+
+    // MARK: Merge
+
+    /// Adds all numbers of another sketch; both are rounded to bins first.
+    mutating func merge(_ other: ValueSketch) {
+        var other = other
+        other.round()
+        round()
+        for (place, bin) in other.bins.enumerated() where bin.count > 0 {
+            let number = other.lowest + place
+            if number < lowest || number - lowest >= bins.count { extend(to: number) }
+            bins[number - lowest].add(bin)
+        }
+        beyond.add(other.beyond)
+        count += other.count
+    }
+
+    /// Puts all numbers into bins, so that merged sketches do not depend on their sizes.
+    mutating func round() {
+        if !values.isEmpty { spill() }
+    }
+
+    /// Writes or reads the bins that have numbers; the sketch must be rounded.
+    mutating func transfer(_ stream: inout NumberStream) {
+        stream.pass(&count)
+        beyond.transfer(&stream)
+        var used = bins.enumerated().filter { $1.count > 0 }.map {
+            (number: $0 + lowest + ValueSketch.most, bin: $1)
+        }
+        stream.pass(&used, empty: (number: 0, bin: Bin())) { item, stream in
+            stream.pass(&item.number)
+            item.bin.transfer(&stream)
+        }
+        bins = []
+        for item in used {
+            guard item.number <= 2 * ValueSketch.most else { return stream.refuse() }
+            let number = item.number - ValueSketch.most
+            if bins.isEmpty || number < lowest || number - lowest >= bins.count {
+                extend(to: number)
+            }
+            bins[number - lowest].add(item.bin)
+        }
+    }
+
+    /// The largest number of a bin, which is that of 1e290.
+    private static let most = 80_000
 
     private static func bin(_ value: Double) -> Int {
         guard value.magnitude > 1e-12 else { return 0 }

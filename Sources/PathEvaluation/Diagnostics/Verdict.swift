@@ -41,8 +41,17 @@ public struct Verdict: Hashable, Sendable {
         static let drift = 6.0
         static let autocorrelation = 0.2
         static let refused = 0.01
-        static let ownLoad = 0.5
+        static let ownLoad = 0.2
     }
+
+    /// The bias and the coverage of DR from a sender's own share of the load on, by `make audit`.
+    ///
+    /// The bias is how much too good values were on average, in shares of a delivery time; the
+    /// coverage is the share of 95 % intervals that had the truth. Below 20 % of the load values
+    /// were off by 0.4 %, and 94 % of the intervals had the truth.
+    static let audited: [(load: Double, bias: Double, covered: Double)] = [
+        (0.2, 0.28, 0.69), (0.35, 0.51, 0.52), (0.5, 0.67, 0.32),
+    ]
 
     public init(_ facts: Diagnostics) {
         guard facts.count > 0 else {
@@ -157,11 +166,16 @@ public struct Verdict: Hashable, Sendable {
         if refused > Limit.refused {
             note(.weak, "\(Verdict.percent(refused)) of the rows were refused")
         }
-        if let load = facts.ownLoad, load > Limit.ownLoad {
+        if let load = facts.ownLoad, load >= Limit.ownLoad,
+            let found = Verdict.audited.last(where: { load >= $0.load })
+        {
             note(
                 .weak,
                 "\(Verdict.percent(load)) of the load on the paths was the recorded traffic: "
-                    + "another policy would have changed the paths")
+                    + "another policy would have changed the paths (in worlds with such loads, "
+                    + "values were \(Verdict.percent(found.bias)) of a delivery time too good on "
+                    + "average, and \(Verdict.percent(found.covered)) of the intervals had the "
+                    + "truth: make audit)")
         }
     }
 

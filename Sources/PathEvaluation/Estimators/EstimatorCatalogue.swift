@@ -15,6 +15,8 @@ extension EstimatorDescriptor {
         subGaussianIPS,
         subGaussianDR,
         mrdr,
+        adaptiveStable,
+        adaptiveLeast,
         replay,
         cressieRead,
     ]

@@ -28,6 +28,8 @@ public struct EstimatorDescriptor: Sendable {
         case scores(@Sendable (Double) -> Score)
         /// The mean of moments that are always kept.
         case mean(@Sendable (OffPolicySums) -> Moments)
+        /// A mean of DR scores with weights that depend on the past.
+        case adaptive(AdaptiveRule)
         /// Another function of the sums.
         case sums(@Sendable (OffPolicySums, Estimator) -> Estimate)
     }
@@ -45,6 +47,11 @@ public struct EstimatorDescriptor: Sendable {
         self.intervals = intervals
         self.computation = computation
         self.fromTotals = fromTotals
+    }
+
+    /// The rule of its weights; nil for estimators that do not weigh by the past.
+    var adaptiveRule: AdaptiveRule? {
+        if case .adaptive(let rule) = computation { rule } else { nil }
     }
 
     /// The estimator with a name; nil if none exists.

@@ -11,6 +11,7 @@ extension OffPolicySums {
         if kind.needs.contains(.model), !hasModel { return nil }
         switch kind.computation {
         case .sums(let value): return value(self, estimator)
+        case .adaptive: return AdaptiveSums.estimate(adaptive, estimator)
         case .mean(let moments): return estimate(estimator, moments(self))
         case .scores(let score):
             guard kind.number != nil else {

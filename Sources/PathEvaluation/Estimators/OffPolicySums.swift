@@ -19,6 +19,8 @@ public struct OffPolicySums: Sendable {
     private(set) var moments: [Moments]
     /// Whether there is a reward model.
     let hasModel: Bool
+    /// Sums whose weights depend on the past.
+    private(set) var adaptive: [AdaptiveSums]
 
     /// Sums of the squares of weights, and of weights with residuals.
     private(set) var weightSquares = CompensatedSum()
@@ -41,6 +43,12 @@ public struct OffPolicySums: Sendable {
     /// - Parameter scores: scores to keep besides IPS and DR, as `Estimator.scores(for:)` returns
     ///   them.
     public init(scores: [Score] = [], hasModel: Bool = true) {
+        self.init(scores: scores, adaptive: [], hasModel: hasModel)
+    }
+
+    /// - Parameter adaptive: empty sums for the estimators that weigh adaptively.
+    init(scores: [Score], adaptive: [AdaptiveSums], hasModel: Bool) {
+        self.adaptive = hasModel ? adaptive : []
         let own = scores.filter {
             $0 != Score(.plain, .reward) && $0 != Score(.plain, .residual)
                 && (hasModel || $0.base == .reward)
@@ -123,6 +131,9 @@ public struct OffPolicySums: Sendable {
         }
         let plain = Kernels.add(z, count, to: &doublyRobust)
         Kernels.add(u, count, to: &gain)
+        for index in adaptive.indices {
+            for i in 0..<count { adaptive[index].add(z[i], variance: columns.squares[i]) }
+        }
         for index in scores.indices where scores[index].base == .residual {
             guard !repeats(doublyRobust, plain, most, count, at: index) else { continue }
             Kernels.add(scores[index].rule, w, e, d, count, to: &moments[index])
@@ -145,6 +156,66 @@ public struct OffPolicySums: Sendable {
         moments[index].begin(at: whole.origin)
         moments[index].add(count: count, sums)
         return true
+    }
+
+    // MARK: Merge
+
+    /// Adds all decisions of other sums, which keep the same scores and have a model if these do.
+    mutating func merge(_ other: OffPolicySums) {
+        guard other.count > 0 else { return }
+        guard count > 0 else {
+            self = other
+            return
+        }
+        // The other sums about an origin are shifted to this one: (x - o) = (x - o') + d.
+        let reward = other.logged.origin - logged.origin
+        squaresDistanceSquare.add(other.squaresDistanceSquare)
+        squaresDistanceSquare.add(2 * reward * other.squaresDistance.value)
+        squaresDistanceSquare.add(reward * reward * other.weightSquares.value)
+        squaresDistance.add(other.squaresDistance)
+        squaresDistance.add(reward * other.weightSquares.value)
+        let model = other.direct.origin - direct.origin
+        directResidual.add(other.directResidual)
+        directResidual.add(model * other.residual.value)
+        directWeight.add(other.directWeight)
+        directWeight.add(model * other.weights.sum)
+        weightSquares.add(other.weightSquares)
+        residual.add(other.residual)
+        residualSquares.add(other.residualSquares)
+        residualWeight.add(other.residualWeight)
+        logged.merge(other.logged)
+        weights.merge(other.weights)
+        inverse.merge(other.inverse)
+        direct.merge(other.direct)
+        doublyRobust.merge(other.doublyRobust)
+        gain.merge(other.gain)
+        matched.merge(other.matched)
+        for index in moments.indices where index < other.moments.count {
+            moments[index].merge(other.moments[index])
+        }
+        for index in adaptive.indices where index < other.adaptive.count {
+            adaptive[index].merge(other.adaptive[index])
+        }
+        largestWeight = max(largestWeight, other.largestWeight)
+        leastReward = min(leastReward, other.leastReward)
+        greatestReward = max(greatestReward, other.greatestReward)
+    }
+
+    /// Writes or reads all numbers; sums that are read must keep the same scores.
+    mutating func transfer(_ stream: inout NumberStream) {
+        for path in [
+            \OffPolicySums.logged, \.weights, \.inverse, \.direct, \.doublyRobust, \.gain,
+            \.matched,
+        ] { self[keyPath: path].transfer(&stream) }
+        for index in moments.indices { moments[index].transfer(&stream) }
+        for index in adaptive.indices { adaptive[index].transfer(&stream) }
+        for path in [
+            \OffPolicySums.weightSquares, \.squaresDistance, \.squaresDistanceSquare, \.residual,
+            \.residualSquares, \.residualWeight, \.directResidual, \.directWeight,
+        ] { stream.pass(&self[keyPath: path]) }
+        stream.pass(&largestWeight)
+        stream.pass(&leastReward, unless: .infinity)
+        stream.pass(&greatestReward, unless: -.infinity)
     }
 
     /// The moments of a score; nil if it was not kept.

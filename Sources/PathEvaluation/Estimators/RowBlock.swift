@@ -14,6 +14,9 @@ public struct OffPolicyRow: Hashable, Sendable {
     var robustDirect: Double
     /// Whether the logged action is the evaluated policy's most probable one.
     var isMatch: Bool
+    /// The expectation of w^2 in this decision under the recorded probabilities; w^2 itself, which
+    /// has that expectation, if they are not known.
+    var weightSquare: Double
 
     public init(
         weight: Double, reward: Double, modelled: Double = 0, direct: Double = 0,
@@ -26,6 +29,7 @@ public struct OffPolicyRow: Hashable, Sendable {
         self.robustModelled = robustModelled
         self.robustDirect = robustDirect
         self.isMatch = isMatch
+        weightSquare = weight * weight
     }
 }
 
@@ -40,6 +44,8 @@ struct RowColumns {
     /// Nil if no score of the robust model is kept.
     var robustModelled: UnsafePointer<Double>?
     var robustDirect: UnsafePointer<Double>?
+    /// The expectations of the squares of the weights.
+    var squares: UnsafePointer<Double>
     /// One if the logged action is the policy's most probable one, else zero.
     var matches: UnsafePointer<Int64>
 }
@@ -57,6 +63,7 @@ public struct RowBlock: Sendable {
     var robustModelled = [Double](repeating: 0, count: capacity)
     var robustDirect = [Double](repeating: 0, count: capacity)
     var matches = [Int64](repeating: 0, count: capacity)
+    var squares = [Double](repeating: 0, count: capacity)
 
     public init() {}
 
@@ -77,6 +84,7 @@ public struct RowBlock: Sendable {
         robustModelled[count] = row.robustModelled
         robustDirect[count] = row.robustDirect
         matches[count] = row.isMatch ? 1 : 0
+        squares[count] = row.weightSquare
         count &+= 1
     }
 
@@ -84,24 +92,38 @@ public struct RowBlock: Sendable {
     func withColumns<Result>(_ body: (RowColumns) -> Result?) -> Result? {
         weights.withUnsafeBufferPointer { w in
             rewards.withUnsafeBufferPointer { r in
-                modelled.withUnsafeBufferPointer { q in
-                    direct.withUnsafeBufferPointer { d in
-                        robustModelled.withUnsafeBufferPointer { rq in
-                            robustDirect.withUnsafeBufferPointer { rd in
-                                matches.withUnsafeBufferPointer { m in
-                                    guard let w = w.baseAddress, let r = r.baseAddress,
-                                        let q = q.baseAddress, let d = d.baseAddress,
-                                        let rq = rq.baseAddress, let rd = rd.baseAddress,
-                                        let m = m.baseAddress
-                                    else { return nil }
-                                    return body(
-                                        RowColumns(
-                                            count: count, weights: w, rewards: r, modelled: q,
-                                            direct: d, robustModelled: rq, robustDirect: rd,
-                                            matches: m))
-                                }
-                            }
+                matches.withUnsafeBufferPointer { m in
+                    squares.withUnsafeBufferPointer { s in
+                        withModels { q, d, rq, rd in
+                            guard let w = w.baseAddress, let r = r.baseAddress,
+                                let m = m.baseAddress, let s = s.baseAddress
+                            else { return nil }
+                            return body(
+                                RowColumns(
+                                    count: count, weights: w, rewards: r, modelled: q, direct: d,
+                                    robustModelled: rq, robustDirect: rd, squares: s, matches: m))
                         }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lends the columns of the two models.
+    private func withModels<Result>(
+        _ body: (
+            _ modelled: UnsafePointer<Double>, _ direct: UnsafePointer<Double>,
+            _ robustModelled: UnsafePointer<Double>, _ robustDirect: UnsafePointer<Double>
+        ) -> Result?
+    ) -> Result? {
+        modelled.withUnsafeBufferPointer { q in
+            direct.withUnsafeBufferPointer { d in
+                robustModelled.withUnsafeBufferPointer { rq in
+                    robustDirect.withUnsafeBufferPointer { rd in
+                        guard let q = q.baseAddress, let d = d.baseAddress,
+                            let rq = rq.baseAddress, let rd = rd.baseAddress
+                        else { return nil }
+                        return body(q, d, rq, rd)
                     }
                 }
             }
@@ -135,9 +157,11 @@ public struct RowBlock: Sendable {
 
     /// A row as it was appended.
     public func row(_ index: Int) -> OffPolicyRow {
-        OffPolicyRow(
+        var row = OffPolicyRow(
             weight: weights[index], reward: rewards[index], modelled: modelled[index],
             direct: direct[index], robustModelled: robustModelled[index],
             robustDirect: robustDirect[index], isMatch: matches[index] != 0)
+        row.weightSquare = squares[index]
+        return row
     }
 }

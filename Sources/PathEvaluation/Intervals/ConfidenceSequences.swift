@@ -1,44 +1,15 @@
 import Glibc
+import PathLearning
 
 /// Time-uniform intervals: they stay valid if one looks repeatedly and stops at any time.
 ///
 /// All are for numbers x >= 0 whose mean is at most one, such as w r with rewards in 0 ... 1.
 enum PredictableMixture {
-    /// The bets lambda_t, computed from the numbers before t.
-    ///
-    /// Source: Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting",
-    /// 2023, section 3.2.
-    struct Bets {
-        private let level: Double
-        private var time = 0.0
-        private var sum = 0.0
-        private var squares = 0.25
-        private var variance = 0.25
-
-        init(alpha: Double) { level = 2 * log(1 / alpha) }
-
-        /// The bet on the next number, before `learn` takes it.
-        @inline(__always)
-        var next: Double {
-            let t = time + 1
-            return (level / (t * log1p(t) * variance)).squareRoot()
-        }
-
-        @inline(__always)
-        mutating func learn(_ x: Double) {
-            time += 1
-            sum += x
-            let mean = min((0.5 + sum) / (time + 1), 1)
-            squares += (x - mean) * (x - mean)
-            variance = squares / (time + 1)
-        }
-    }
-
     /// The empirical Bernstein lower bound in constant memory.
     ///
     /// Source: the same, theorem 2.
     struct BernsteinLowerBound {
-        private var bets: Bets
+        private var bets: PredictableBets
         private let truncation: Double
         private let level: Double
         private var time = 0.0
@@ -48,7 +19,7 @@ enum PredictableMixture {
         private var penalty = 0.0
 
         init(alpha: Double, truncation: Double = 0.5) {
-            bets = Bets(alpha: alpha)
+            bets = PredictableBets(alpha: alpha)
             self.truncation = truncation
             level = log(1 / alpha)
         }
@@ -74,7 +45,7 @@ enum PredictableMixture {
     ///
     /// Source: the same, section 4, with predictable plug-in bets.
     static func bettingLowerBound(_ values: some Sequence<Double>, alpha: Double) -> Double {
-        var bets = Bets(alpha: alpha)
+        var bets = PredictableBets(alpha: alpha)
         let pairs = values.map { x in
             let lambda = bets.next
             bets.learn(x)

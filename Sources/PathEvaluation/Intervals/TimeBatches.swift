@@ -23,6 +23,19 @@ struct TimeBatches: Sendable {
             left.residual += right.residual
         }
 
+        mutating func transfer(_ stream: inout NumberStream) {
+            stream.pass(&count)
+            if !(count >= 0 && count <= 1e12) {
+                stream.refuse()
+                count = 0
+            }
+            stream.pass(&reward)
+            stream.pass(&weight)
+            stream.pass(&inverse)
+            stream.pass(&direct)
+            stream.pass(&residual)
+        }
+
         /// The estimate from these sums; nil for estimators that need others.
         func value(_ kind: EstimatorDescriptor) -> Double? { kind.fromTotals?(self) }
 
@@ -91,6 +104,53 @@ struct TimeBatches: Sendable {
             if result.isEmpty { result.append(rest) } else { result[result.count - 1] += rest }
         }
         return result
+    }
+
+    // MARK: Merge
+
+    /// Halves the number of batches; one that is left over joins the rest at the end.
+    private mutating func fold() {
+        if batches.count % 2 == 1, let last = batches.popLast() {
+            var both = last
+            both += open
+            open = both
+        }
+        batches = TimeBatches.halved(batches)
+        length *= 2
+    }
+
+    /// Keeps fewer than 128 batches, as `stretches` does first; nothing is added afterwards.
+    mutating func condense() {
+        while batches.count >= 128 { fold() }
+    }
+
+    /// Appends the batches of a later part of the log, both with the greater length of the two.
+    ///
+    /// The rest of the earlier part joins its last batch.
+    mutating func merge(_ later: TimeBatches) {
+        var later = later
+        guard later.open.count > 0 || !later.batches.isEmpty else { return }
+        while length < later.length { fold() }
+        while later.length < length { later.fold() }
+        if open.count > 0 {
+            if batches.isEmpty { batches.append(open) } else { batches[batches.count - 1] += open }
+        }
+        batches += later.batches
+        open = later.open
+        while batches.count >= TimeBatches.limit { fold() }
+    }
+
+    /// Writes or reads all numbers.
+    mutating func transfer(_ stream: inout NumberStream) {
+        stream.pass(&length)
+        // A length is a power of two of decisions that were counted.
+        if length < 1 || length & (length - 1) != 0 {
+            length = 1
+            stream.refuse()
+        }
+        stream.pass(&batches, empty: Batch()) { batch, stream in batch.transfer(&stream) }
+        open.transfer(&stream)
+        if batches.count >= TimeBatches.limit { stream.refuse() }
     }
 
     private static func total(_ batches: some Sequence<Batch>) -> Batch {

@@ -1,14 +1,16 @@
 /// Logged bandit data in memory: one row per decision, stored by columns.
 public struct BanditLog: Sendable {
     /// Number of actions.
-    let actionCount: Int
+    var actionCount: Int
     /// Numbers per context.
     let contextCount: Int
     public internal(set) var actions: [Int32] = []
     public internal(set) var rewards: [Double] = []
     /// Probability with which the logged action was taken.
     public internal(set) var propensities: [Double] = []
-    /// The evaluated policy's probabilities, `actionCount` per row.
+    /// How many actions each decision offered; empty if all did offer all.
+    var offeredCounts: [Int32] = []
+    /// The evaluated policy's probabilities, `actionCount` per row; empty if the log has none.
     public internal(set) var evaluated: [Double] = []
     /// The same of the logging policy; empty if not recorded.
     var logging: [Double] = []
@@ -18,6 +20,9 @@ public struct BanditLog: Sendable {
     public internal(set) var contexts: [Double] = []
     /// Rows whose probabilities were written with few digits and were divided by their sum.
     public internal(set) var renormalised = 0
+    /// Decisions without a reward, and those in which the policy had no choice; they have no row.
+    var withoutOutcome = 0
+    var forced = 0
     /// Number of refused rows, and the reasons for the first ones.
     public internal(set) var refused = 0
     public internal(set) var refusals: [String] = []
@@ -55,6 +60,12 @@ public struct BanditLog: Sendable {
         self.logging += logging
         self.expected += expected
         contexts += context
+    }
+
+    /// Counts a refused row, and keeps the reasons of the first ones.
+    mutating func refuse(_ reason: EvaluationError) {
+        refused += 1
+        if refusals.count < BanditLog.refusalLimit { refusals.append(reason.description) }
     }
 
     /// The most reasons for refusals that are kept.

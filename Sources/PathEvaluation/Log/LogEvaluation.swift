@@ -8,16 +8,40 @@ public struct LogEvaluation {
 
     public init(options: AnalysisOptions = AnalysisOptions()) { self.options = options }
 
-    /// Evaluates in one pass over the rows, after fitting a reward model if the log has none.
-    public func evaluate(_ log: BanditLog) throws(EvaluationError) -> EvaluationReport {
-        let actions = log.actionCount
+    /// Evaluates each policy in one pass over the rows, after fitting a reward model if the log has
+    /// none.
+    public func evaluate(
+        _ log: BanditLog, policies: [LogPolicy] = [.recorded]
+    ) throws(EvaluationError) -> EvaluationReport {
+        for policy in policies { try log.check(policy) }
         let expected =
             log.expected.isEmpty
             ? try LogRewardModel(log, blocks: blocks, lambda: lambda).expected : log.expected
+        var options = options
+        options.candidates = max(1, policies.count)
+        var report = EvaluationReport(source: .log(refusals: log.refusals), options: options)
+        report.withoutOutcome = log.withoutOutcome
+        report.forced = log.forced
+        report.decisions = log.count + log.refused + log.withoutOutcome + log.forced
+        report.refused = log.refused
+        report.renormalised = log.renormalised
+        for policy in policies {
+            let (evaluation, fit) = try evaluate(policy, log, expected, options)
+            report.model = fit
+            report.policies.append(evaluation)
+        }
+        return report
+    }
+
+    private func evaluate(
+        _ policy: LogPolicy, _ log: BanditLog, _ expected: [Double], _ options: AnalysisOptions
+    ) throws(EvaluationError) -> (evaluation: PolicyEvaluation, fit: RewardModelFit?) {
+        let actions = log.actionCount
         let robust =
             options.estimators.contains { $0.kind.needs.contains(.robustModel) }
             ? try LogRewardModel(
-                log, blocks: blocks, lambda: lambda, weights: LogEvaluation.robustWeights(log)
+                log, blocks: blocks, lambda: lambda,
+                weights: LogEvaluation.robustWeights(log, policy)
             ).expected : []
         let hasModel = !expected.isEmpty
         var analysis = PolicyAnalysis(options: options, hasModel: hasModel)
@@ -28,18 +52,18 @@ public struct LogEvaluation {
             let start = index * actions
             let action = Int(log.actions[index])
             let reward = log.rewards[index]
-            let probability = log.evaluated[start + action]
+            let probability = log.share(policy, index, action)
             var row = OffPolicyRow(
                 weight: probability / log.propensities[index], reward: reward,
                 modelled: hasModel ? expected[start + action] : 0)
             var unsupported = 0.0
             var squares = 0.0
-            var greatest = 0
+            var (greatest, most) = (0, 0.0)
             for other in 0..<actions {
-                let share = log.evaluated[start + other]
+                let share = log.share(policy, index, other)
                 if hasModel { row.direct += share * expected[start + other] }
                 if !robust.isEmpty { row.robustDirect += share * robust[start + other] }
-                if share > log.evaluated[start + greatest] { greatest = other }
+                if share > most { (greatest, most) = (other, share) }
                 if !log.logging.isEmpty {
                     let logged = log.logging[start + other]
                     if logged == 0 {
@@ -51,6 +75,7 @@ public struct LogEvaluation {
                     if logged < 0.01 { probabilities.small += 1 }
                 }
             }
+            row.weightSquare = log.logging.isEmpty ? row.weight * row.weight : squares
             if !robust.isEmpty { row.robustModelled = robust[start + action] }
             var about = RowFacts(
                 row: index + 1, propensity: log.propensities[index], agreement: probability,
@@ -58,7 +83,7 @@ public struct LogEvaluation {
                 weightVariance: log.logging.isEmpty
                     ? nil : squares - (1 - unsupported) * (1 - unsupported), outcome: reward,
                 action: action)
-            about.greatest = log.evaluated[start + greatest]
+            about.greatest = most
             about.rounding = LogReader.rounding
             row.isMatch = action == greatest
             fits[action].add(reward: reward, predicted: row.modelled)
@@ -83,25 +108,22 @@ public struct LogEvaluation {
         }
         whole.scatter = all.scatter
         facts.model = hasModel ? whole : nil
-        var report = EvaluationReport(source: .log(refusals: log.refusals), options: options)
-        report.decisions = log.count + log.refused
-        report.refused = log.refused
-        report.renormalised = log.renormalised
-        report.model = hasModel ? whole : nil
-        report.policies = [
-            PolicyEvaluation(label: "pi_e", analysis: analysis, diagnostics: facts)
-        ]
-        return report
+        facts.forced = log.forced
+        facts.withoutOutcome = log.withoutOutcome
+        return (
+            PolicyEvaluation(label: policy.description, analysis: analysis, diagnostics: facts),
+            hasModel ? whole : nil
+        )
     }
 
     /// pi_e(a) (1 - p) / p^2, the weight of a row's squared residual in the variance of DR.
     ///
     /// Source: Farajtabar, Chow and Ghavamzadeh, "More robust doubly robust off-policy
     /// evaluation", 2018.
-    private static func robustWeights(_ log: BanditLog) -> [Double] {
+    private static func robustWeights(_ log: BanditLog, _ policy: LogPolicy) -> [Double] {
         (0..<log.count).map { index in
             let p = log.propensities[index]
-            let share = log.evaluated[index * log.actionCount + Int(log.actions[index])]
+            let share = log.share(policy, index, Int(log.actions[index]))
             return share * (1 - p) / (p * p)
         }
     }

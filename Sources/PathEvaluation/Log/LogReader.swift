@@ -7,7 +7,10 @@ import Glibc
 /// error that names its row and column, unless rows may be skipped.
 public struct LogReader {
     private let path: String
-    private let skipsRefused: Bool
+    private let columnNames: LogColumns
+    private let needsPolicy: Bool
+    /// Whether actions are counted as they come, because no column names them.
+    private var countsActions = false
     private var log: BanditLog
     private var names: [String] = []
     /// Data rows read, including refused ones.
@@ -22,8 +25,6 @@ public struct LogReader {
     private var logging = 0..<0
     private var expected = 0..<0
     private var context = 0..<0
-    /// Size of the file in bytes, if known before it is read.
-    private var fileBytes = 0
 
     private enum Role {
         case other, action, reward, propensity
@@ -37,55 +38,46 @@ public struct LogReader {
     static let rounding = 1e-6
     /// Sums of probabilities that differ less than this from one are left unchanged.
     private static let exact = 1e-9
-    /// The longest line, bytes; a longer one cannot be a row of numbers.
-    private static let longestLine = 1 << 20
-    private static let chunk = 1 << 20
+    /// The most actions of a log without columns for each action.
+    private static let mostActions = 10_000
 
-    private init(path: String, skipsRefused: Bool) {
+    private init(
+        path: String, _ columnNames: LogColumns, _ skipsRefused: Bool, _ needsPolicy: Bool
+    ) {
         self.path = path
-        self.skipsRefused = skipsRefused
+        self.columnNames = columnNames
+        self.needsPolicy = needsPolicy
         log = BanditLog(actionCount: 1)
     }
 
     /// Reads a file.
     ///
-    /// - Parameter skipsRefused: skips invalid rows and counts them.
+    /// - Parameters:
+    ///   - columns: the names of the columns, or another kind of file.
+    ///   - skipsRefused: skips invalid rows and counts them.
+    ///   - needsPolicy: whether the log has to have a policy to be evaluated.
     public static func read(
-        _ path: String, skipsRefused: Bool = false
+        _ path: String, columns: LogColumns = .standard, skipsRefused: Bool = false,
+        needsPolicy: Bool = true
     ) throws(EvaluationError) -> BanditLog {
-        let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else {
-            throw .cannotRead(path: path, reason: String(cString: strerror(errno)))
+        if columns.format == .decisionService {
+            return try DecisionServiceReader.read(path, skipsRefused: skipsRefused)
         }
-        defer { close(file) }
-        var reader = LogReader(path: path, skipsRefused: skipsRefused)
-        var status = stat()
-        if fstat(file, &status) == 0 { reader.fileBytes = max(0, Int(status.st_size)) }
-        var room = [UInt8](repeating: 0, count: chunk + longestLine)
-        var held = 0
+        var reader = LogReader(path: path, columns, skipsRefused, needsPolicy)
         var isFirst = true
-        while true {
-            let count = room.withUnsafeMutableBytes { room in
-                Glibc.read(file, room.baseAddress.map { $0 + held }, chunk)
+        try LineReader.forEachLine(of: path) { line, fileBytes throws(EvaluationError) in
+            if isFirst {
+                isFirst = false
+                return try reader.header(line)
             }
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else {
-                throw .cannotRead(path: path, reason: String(cString: strerror(errno)))
+            guard !line.isEmpty else { return }
+            reader.row += 1
+            if reader.row == 1 {
+                reader.log.reserve(rows: min(fileBytes, 1 << 32) / (line.count + 1) + 1)
             }
-            let end = held + count
-            let start = try room.withUnsafeBufferPointer { room throws(EvaluationError) -> Int in
-                try reader.lines(room, 0, end, isLast: count == 0, isFirst: &isFirst)
-            }
-            if count == 0 { break }
-            held = end - start
-            guard held < longestLine else {
-                throw .log(
-                    path: path, row: reader.row + 1, column: nil,
-                    problem: "longer than \(longestLine) bytes; is this a CSV file?")
-            }
-            room.withUnsafeMutableBytes { room in
-                guard let base = room.baseAddress else { return }
-                memmove(base, base + start, held)
+            do throws(EvaluationError) { try reader.take(line) } catch {
+                guard skipsRefused else { throw error }
+                reader.log.refuse(error)
             }
         }
         guard !isFirst else {
@@ -95,42 +87,6 @@ public struct LogReader {
             throw .log(path: path, row: nil, column: nil, problem: "has no usable rows")
         }
         return reader.log
-    }
-
-    /// Reads whole lines; returns where the first incomplete one starts.
-    private mutating func lines(
-        _ room: UnsafeBufferPointer<UInt8>, _ from: Int, _ end: Int, isLast: Bool,
-        isFirst: inout Bool
-    ) throws(EvaluationError) -> Int {
-        guard let base = room.baseAddress else { return 0 }
-        var start = from
-        while start < end {
-            var stop = end
-            if let found = memchr(base + start, 0x0a, end - start) {
-                stop = UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) - base
-            } else if !isLast {
-                return start
-            }
-            var last = stop
-            if last > start, base[last - 1] == 0x0d { last -= 1 }
-            let line = UnsafeBufferPointer(start: base + start, count: last - start)
-            if isFirst {
-                try header(line)
-                isFirst = false
-            } else if !line.isEmpty {
-                row += 1
-                if row == 1 { log.reserve(rows: min(fileBytes, 1 << 32) / (line.count + 1) + 1) }
-                do throws(EvaluationError) { try take(line) } catch {
-                    guard skipsRefused else { throw error }
-                    log.refused += 1
-                    if log.refusals.count < BanditLog.refusalLimit {
-                        log.refusals.append(error.description)
-                    }
-                }
-            }
-            start = min(end, stop + 1)
-        }
-        return start
     }
 
     // MARK: header
@@ -152,7 +108,8 @@ public struct LogReader {
         var seen: Set<String> = []
         var counts = (evaluated: 0, logging: 0, expected: 0, context: 0)
         var columns: [Role] = []
-        for name in names {
+        for column in names {
+            let name = columnNames.name(column)
             var role = LogReader.role(name)
             if case .other = role {
             } else if !seen.insert(name).inserted {
@@ -168,9 +125,11 @@ public struct LogReader {
             if name.isEmpty { role = .other }
             columns.append(role)
         }
-        let actions = counts.evaluated
-        var needed = ["action", "reward", "pscore", "pi_e_0"]
-        needed += (0..<actions).map { "pi_e_\($0)" }
+        let named = [counts.evaluated, counts.logging, counts.expected]
+        let actions = counts.evaluated > 0 || needsPolicy ? counts.evaluated : named.max() ?? 0
+        countsActions = actions == 0
+        var needed = ["action", "reward", "pscore"] + (needsPolicy ? ["pi_e_0"] : [])
+        needed += (0..<counts.evaluated).map { "pi_e_\($0)" }
         if counts.logging > 0 { needed += (0..<max(actions, counts.logging)).map { "pi_b_\($0)" } }
         if counts.expected > 0 {
             needed += (0..<max(actions, counts.expected)).map { "q_hat_\($0)" }
@@ -178,18 +137,19 @@ public struct LogReader {
         needed += (0..<counts.context).map { "x\($0)" }
         for name in needed where !seen.contains(name) {
             throw .log(
-                path: path, row: nil, column: name,
-                problem: "is missing; required are action, reward, pscore and pi_e_0..")
+                path: path, row: nil, column: columnNames.original(name),
+                problem: "is missing; required are action, reward, pscore and pi_e_0.. (--columns "
+                    + "names other columns, --policy a policy instead of pi_e)")
         }
         guard max(counts.logging, counts.expected) <= actions else {
             throw .log(
                 path: path, row: nil, column: "pi_e_\(actions)",
                 problem: "is missing: pi_b or q_hat has more actions")
         }
-        log = BanditLog(actionCount: actions, contextCount: counts.context)
+        log = BanditLog(actionCount: max(1, actions), contextCount: counts.context)
         hasLogging = counts.logging > 0
         hasModel = counts.expected > 0
-        evaluated = 3..<3 + actions
+        evaluated = 3..<3 + counts.evaluated
         logging = evaluated.upperBound..<evaluated.upperBound + (hasLogging ? actions : 0)
         expected = logging.upperBound..<logging.upperBound + (hasModel ? actions : 0)
         context = expected.upperBound..<expected.upperBound + counts.context
@@ -206,6 +166,11 @@ public struct LogReader {
             case .context(let index): context.lowerBound + index
             }
         }
+    }
+
+    /// Whether a name is that of a column that is read.
+    static func isColumn(_ name: String) -> Bool {
+        if case .other = role(name) { false } else { true }
     }
 
     private static func role(_ name: String) -> Role {
@@ -316,6 +281,11 @@ public struct LogReader {
     /// Refuses an invalid row; rounded probabilities are divided by their sum.
     private mutating func check() throws(EvaluationError) {
         let (action, propensity) = (fields[0], fields[2])
+        if countsActions, action >= Double(log.actionCount), action < Double(LogReader.mostActions),
+            action == action.rounded()
+        {
+            log.actionCount = Int(action) + 1
+        }
         guard action >= 0, action < Double(log.actionCount), action == action.rounded() else {
             throw refusal(
                 name: "action", "\(action) is not one of the actions 0 to \(log.actionCount - 1)")
@@ -336,7 +306,7 @@ public struct LogReader {
         fields[2] = min(1, propensity)
         try checkSize(1..<2)
         try checkSize(expected.lowerBound..<context.upperBound)
-        var isRounded = try normalise(evaluated, "pi_e_")
+        var isRounded = evaluated.isEmpty ? false : try normalise(evaluated, "pi_e_")
         if hasLogging {
             let recorded = fields[logging.lowerBound + Int(action)]
             guard (recorded - propensity).magnitude <= 2 * LogReader.rounding else {
@@ -390,6 +360,6 @@ public struct LogReader {
     }
 
     private func refusal(name: String, _ problem: String) -> EvaluationError {
-        .log(path: path, row: row, column: name, problem: problem)
+        .log(path: path, row: row, column: columnNames.original(name), problem: problem)
     }
 }

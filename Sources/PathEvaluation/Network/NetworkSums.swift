@@ -79,6 +79,51 @@ struct NetworkSums: Sendable {
         }
     }
 
+    // MARK: Merge
+
+    /// Adds what is still in the block, and keeps no more than a file needs.
+    mutating func condense() {
+        logarithms.add(block)
+        block.removeAll()
+        deliveries.round()
+        lateness.condense()
+        times.condense()
+    }
+
+    /// Appends a later part of the log; both must be condensed.
+    mutating func merge(_ later: NetworkSums) {
+        deliveries.merge(later.deliveries)
+        lateness.merge(later.lateness)
+        times.merge(later.times)
+        logarithms.merge(later.logarithms)
+        count += later.count
+        weights.add(later.weights)
+        squares.add(later.squares)
+        lateWeights.add(later.lateWeights)
+        lateSquares.add(later.lateSquares)
+        lateCount += later.lateCount
+        bytes.add(later.bytes)
+        price.add(later.price)
+        agreement.add(later.agreement)
+    }
+
+    /// Writes or reads all numbers.
+    mutating func transfer(_ stream: inout NumberStream) {
+        deliveries.transfer(&stream)
+        lateness.transfer(&stream)
+        times.transfer(&stream)
+        logarithms.transfer(&stream)
+        stream.pass(&count)
+        stream.pass(&weights)
+        stream.pass(&squares)
+        stream.pass(&lateWeights)
+        stream.pass(&lateSquares)
+        stream.pass(&lateCount)
+        stream.pass(&bytes)
+        stream.pass(&price)
+        stream.pass(&agreement)
+    }
+
     /// The figures of the decisions so far.
     func figures(confidence: Double) -> NetworkFigures {
         var logarithms = logarithms

@@ -1,4 +1,5 @@
 public import PathLearning
+import PathTelemetry
 
 /// A policy to be evaluated on logged decisions.
 public struct EvaluatedPolicy: Sendable {
@@ -23,6 +24,16 @@ public struct EvaluatedPolicy: Sendable {
     private init(label: String, kind: Kind) {
         self.label = label
         self.kind = kind
+    }
+
+    /// What decides its distributions, as text: equal texts mean equal policies.
+    var identity: String {
+        switch kind {
+        case .logged: return "logged"
+        case .policy(let specification, let model, let mode):
+            let hash = model.map { " " + StableHash.text($0.hash) } ?? ""
+            return "\(specification)" + hash + (mode == .online ? " online" : "")
+        }
     }
 
     /// The policy that wrote the log, by its recorded probabilities.

@@ -14,12 +14,7 @@ struct EvaluationPass {
     private let threads: Int
     private let baseline: Int?
     private let runs: [PolicyRun]
-    /// DR score minus the baseline's, per decision.
-    private var differences: [(moments: Moments, stretches: TimeBatches)]
-    /// Network figures of the recorded policy.
-    private var recorded = NetworkSums()
-    private var counts: EvaluationReport
-    private var ownLoad = Moments()
+    private var sums: EvaluationSums
     /// Number of decisions that were prepared, and that the policies have processed.
     private var prepared = 0
     private var seen = 0
@@ -38,10 +33,7 @@ struct EvaluationPass {
             PolicyRun(
                 $0, reward, options: options, hasModel: model != nil, hasRobust: robust != nil)
         }
-        differences = policies.map { _ in (Moments(), TimeBatches()) }
-        counts = EvaluationReport(source: .traces(reward.target), options: options)
-        counts.model = model?.fit
-        counts.valueWeights = reward.cost
+        sums = EvaluationSums(policies: policies.count, estimators: options.estimators)
     }
 
     mutating func run(_ source: TraceSource, step: (Int) -> Void) throws(EvaluationError) {
@@ -90,12 +82,12 @@ struct EvaluationPass {
     /// Updates the totals from a round that all policies have processed.
     private mutating func count(_ round: Round) {
         for place in 0..<round.count {
-            counts.decisions += round.batches[place].count
+            sums.decisions += round.batches[place].count
             for index in 0..<round.batches[place].count {
                 switch round.facts[place].exclusions[index] {
-                case .forced: counts.forced += 1
-                case .withoutOutcome: counts.withoutOutcome += 1
-                case .refused: counts.refused += 1
+                case .forced: sums.forced += 1
+                case .withoutOutcome: sums.withoutOutcome += 1
+                case .refused: sums.refused += 1
                 case nil:
                     noteLoad(index, of: round.batches[place])
                     noteBurst(index, of: round.batches[place])
@@ -104,10 +96,11 @@ struct EvaluationPass {
         }
         guard let baseline else { return }
         for (index, run) in runs.enumerated() {
-            for (score, base) in zip(run.scores, runs[baseline].scores) {
-                differences[index].moments.add(score - base)
-                differences[index].stretches.add(
-                    weight: 1, reward: score - base, modelled: 0, direct: 0)
+            let base = runs[baseline]
+            for place in run.scores.indices {
+                let square = run.weights[place] - base.weights[place]
+                sums.differences[index].add(
+                    run.scores[place] - base.scores[place], square: square * square)
             }
         }
     }
@@ -117,7 +110,7 @@ struct EvaluationPass {
         let range = Int(batch.candidateStarts[index])..<Int(batch.candidateStarts[index + 1])
         let price = RewardFunction.pricePerGB(
             batch.actions[index], batch.candidates.span.extracting(range))
-        recorded.add(
+        sums.recorded.add(
             BurstFacts(index, of: batch, pricePerGB: price), weight: 1, agreement: 1)
     }
 
@@ -130,53 +123,18 @@ struct EvaluationPass {
             guard candidates[row].congestionWindow > 0 else { return }
             let share =
                 Double(candidates[row].bytesInFlight) / Double(candidates[row].congestionWindow)
-            ownLoad.add(min(1, max(0, share)))
+            sums.ownLoad.add(min(1, max(0, share)))
             return
         }
     }
 
-    mutating func report() -> EvaluationReport {
-        var report = counts
-        for (index, run) in runs.enumerated() {
+    /// What was added up; call it once, after all sources.
+    mutating func finish() -> EvaluationSums {
+        sums.model = model?.fit
+        sums.policies = runs.map { run in
             run.finish()
-            var facts = run.analysis.diagnostics
-            facts.forced = counts.forced
-            facts.withoutOutcome = counts.withoutOutcome
-            facts.refused = counts.refused
-            facts.model = model?.fit
-            facts.ownLoad = ownLoad.count > 0 ? ownLoad.mean : nil
-            var evaluation = PolicyEvaluation(
-                label: run.policy.label, analysis: run.analysis, diagnostics: facts)
-            if let baseline, baseline != index, model != nil {
-                evaluation.overBaseline = overBaseline(
-                    differences[index].moments, differences[index].stretches,
-                    name: runs[baseline].policy.label)
-            }
-            report.policies.append(evaluation)
+            return run.analysis
         }
-        report.recordedNetwork = recorded.figures(confidence: counts.options.confidence)
-        report.warnOfLateness(reward.cost.lateness)
-        return report
-    }
-
-    /// The gain over the baseline, paired by decision.
-    private func overBaseline(
-        _ difference: Moments, _ stretches: TimeBatches, name: String
-    ) -> (name: String, estimate: Estimate, interval: Interval) {
-        let options = counts.options
-        let confidence = options.simultaneousConfidence
-        let estimate = Estimate(
-            estimator: .dr, value: difference.mean, standardError: difference.standardError,
-            count: difference.count)
-        var interval = estimate.normal(confidence: confidence)
-        if ![.normal, .student].contains(options.interval),
-            stretches.dependence(of: \.recorded, independent: estimate.standardError) > 1,
-            let stretched = stretches.batchMeans(confidence: confidence, \.recorded)
-        {
-            interval = stretched.interval
-        }
-        interval.method += ", paired"
-        if options.candidates > 1 { interval.method += ", \(options.candidates) at once" }
-        return (name, estimate, interval)
+        return sums
     }
 }

@@ -11,6 +11,8 @@ final class PolicyRun {
     @exclusivity(unchecked) private(set) var analysis: PolicyAnalysis
     /// DR scores of the evaluated decisions of the latest round.
     @exclusivity(unchecked) private(set) var scores: [Double] = []
+    /// Their weights.
+    @exclusivity(unchecked) private(set) var weights: [Double] = []
     private let reward: RewardFunction
     private let hasModel: Bool
     private let hasRobust: Bool
@@ -39,6 +41,7 @@ final class PolicyRun {
     /// Processes the decisions of a round; its first one has the number `ordinal` in the log.
     func add(_ round: Round, ordinal: Int) {
         scores.removeAll(keepingCapacity: true)
+        weights.removeAll(keepingCapacity: true)
         guard var replay = replay.take() else { return }
         var first = ordinal
         for place in 0..<round.count {
@@ -111,7 +114,9 @@ final class PolicyRun {
         if hasModel { row.modelled = facts.modelled[index] }
         if hasRobust { row.robustModelled = facts.robustModelled[index] }
         row.weight = probability / propensity
+        row.weightSquare = squares
         scores.append(row.direct + row.weight * (row.reward - row.modelled))
+        weights.append(row.weight)
         var about = RowFacts(
             row: number, propensity: propensity, agreement: probability,
             unsupported: impossible,

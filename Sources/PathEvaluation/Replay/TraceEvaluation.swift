@@ -29,43 +29,106 @@ public struct TraceEvaluation {
         _ traces: [TraceReader], policies: [EvaluatedPolicy],
         progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }
     ) throws(EvaluationError) -> EvaluationReport {
-        var comparison: Int?
-        if let baseline {
-            comparison = policies.firstIndex { $0.label == baseline }
-            guard comparison != nil else {
-                throw .unavailable(
-                    "the baseline '\(baseline)' is not one of the policies; add it by --policy")
-            }
-        }
-        let sources = traces.map { TraceSource(reader: $0) }
+        let comparison = try comparison(policies)
         do throws(TraceError) { try TraceReader.refuseRepetitions(traces) } catch {
             throw .trace(error)
         }
+        let sources = traces.map { TraceSource(reader: $0) }
         var total = 0
         for source in sources { total += try source.decisionCount() }
-        let reward = RewardFunction(target: target, cost: cost)
         var done = 0
-        func step(_ number: Int) {
-            done += number
+        let reward = RewardFunction(target: target, cost: cost)
+        let options = options(for: policies.count)
+        let models = try fit(sources, reward, total: total) {
+            done += $0
             progress(done, 2 * total)
         }
-        let models = try fit(sources, reward, total: total, step: step)
-        var options = options
-        options.candidates = policies.count
-        options.isLogarithmic = target == .cost
-        if target == .late { options.rewardRange = -1...0 }
         var pass = EvaluationPass(
             reward: reward, model: models.plain, robust: models.robust, total: total,
             policies: policies, baseline: comparison, options: options, threads: threads)
-        for source in sources { try pass.run(source, step: step) }
-        progress(2 * total, 2 * total)
-        let report = pass.report()
-        guard report.evaluated > 0 else {
-            throw .nothingToEvaluate(
-                decisions: report.decisions, forced: report.forced,
-                withoutOutcome: report.withoutOutcome, refused: report.refused)
+        for source in sources {
+            try pass.run(source) {
+                done += $0
+                progress(done, 2 * total)
+            }
         }
-        return report
+        progress(2 * total, 2 * total)
+        return try pass.finish().report(
+            reward, labels: policies.map(\.label), baseline: comparison, options: options)
+    }
+
+    /// Computes the sums of each trace by itself, for a report elsewhere.
+    ///
+    /// Each trace has its own reward model, and one that has too little data for a regression
+    /// expects what the heuristic predicts. So the sums of a trace do not depend on the others.
+    ///
+    /// - Parameters:
+    ///   - progress: called with the number of decisions read and to read.
+    /// - Throws: as `evaluate`.
+    public func statistics(
+        _ traces: [TraceReader], policies: [EvaluatedPolicy],
+        progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }
+    ) throws(EvaluationError) -> EvaluationStatistics {
+        let comparison = try comparison(policies)
+        let reward = RewardFunction(target: target, cost: cost)
+        // The report chooses the interval, and whether there is a gate.
+        var options = options(for: policies.count)
+        options.interval = .automatic
+        options.hasGate = false
+        var statistics = EvaluationStatistics(
+            EvaluationSettings(
+                target: target, cost: cost, policies: policies.map { ($0.label, $0.identity) },
+                baseline: baseline, estimators: options.estimators))
+        do throws(TraceError) { try TraceReader.refuseRepetitions(traces) } catch {
+            throw .trace(error)
+        }
+        let sources = traces.map { TraceSource(reader: $0) }
+        var totals: [Int] = []
+        for source in sources { totals.append(try source.decisionCount()) }
+        let all = 2 * totals.reduce(0, +)
+        var done = 0
+        for (source, total) in zip(sources, totals) {
+            let models = try fit([source], reward, total: total) {
+                done += $0
+                progress(done, all)
+            }
+            let untrained = RewardModel.untrained(blocks: blocks)
+            var pass = EvaluationPass(
+                reward: reward, model: models.plain ?? untrained,
+                robust: models.robust ?? untrained, total: total, policies: policies,
+                baseline: comparison, options: options, threads: threads)
+            try pass.run(source) {
+                done += $0
+                progress(done, all)
+            }
+            try statistics.add(pass.finish(), of: source)
+        }
+        return statistics
+    }
+
+    /// The position of the baseline among the policies.
+    private func comparison(_ policies: [EvaluatedPolicy]) throws(EvaluationError) -> Int? {
+        guard let baseline else { return nil }
+        guard let place = policies.firstIndex(where: { $0.label == baseline }) else {
+            throw .unavailable(
+                "the baseline '\(baseline)' is not one of the policies; add it by --policy")
+        }
+        return place
+    }
+
+    /// The options of each policy's analysis.
+    private func options(for count: Int) -> AnalysisOptions {
+        TraceEvaluation.options(options, target, policies: count)
+    }
+
+    static func options(
+        _ given: AnalysisOptions, _ target: RewardTarget, policies count: Int
+    ) -> AnalysisOptions {
+        var options = given
+        options.candidates = count
+        options.isLogarithmic = target == .cost
+        if target == .late { options.rewardRange = -1...0 }
+        return options
     }
 
     /// The first pass, which fits the reward models; nil if there is too little data.

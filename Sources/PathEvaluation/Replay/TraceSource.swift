@@ -23,6 +23,24 @@ struct TraceSource {
         }
     }
 
+    /// The fingerprints of the sessions that have decisions.
+    func fingerprints() throws(EvaluationError) -> [UInt64] {
+        do throws(TraceError) {
+            var found: [UInt64] = []
+            for session in try reader.sessions() {
+                if let fingerprint = try reader.fingerprint(of: session) {
+                    found.append(fingerprint)
+                }
+            }
+            return found
+        } catch {
+            throw .trace(error)
+        }
+    }
+
+    /// The file's name without folders.
+    var name: String { reader.path.split(separator: "/").last.map(String.init) ?? reader.path }
+
     /// How many decisions the trace has.
     func decisionCount() throws(EvaluationError) -> Int {
         let expected = TraceWriter.Schema.current.hash

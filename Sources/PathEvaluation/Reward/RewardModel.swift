@@ -21,6 +21,17 @@ struct RewardModel {
 
     var blockCount: Int { blocks.count }
 
+    /// A model without weights, which expects what the heuristic predicts, for a trace that has too
+    /// little data for its own.
+    static func untrained(blocks: Int) -> RewardModel {
+        var model = RewardModel(blocks: blocks)
+        model.weights = model.blocks.map { _ in
+            [Double](repeating: 0, count: FeatureSchema.count)
+        }
+        model.intercepts = model.blocks.map { _ in 0 }
+        return model
+    }
+
     /// Adds the features of the path that carried a burst, and the outcome.
     ///
     /// - Parameter target: the full target, of which the regressand is a part, in units of reward.

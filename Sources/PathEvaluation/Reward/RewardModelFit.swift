@@ -33,6 +33,15 @@ public struct RewardModelFit: Hashable, Sendable {
         predicted += value
     }
 
+    /// Writes or reads all numbers.
+    mutating func transfer(_ stream: inout NumberStream) {
+        stream.pass(&rows)
+        stream.pass(&squaredError)
+        stream.pass(&scatter)
+        stream.pass(&earned)
+        stream.pass(&predicted)
+    }
+
     mutating func merge(_ other: RewardModelFit) {
         rows += other.rows
         squaredError += other.squaredError

@@ -63,6 +63,15 @@ public struct Moments: Hashable, Sendable {
         count &+= other.count
     }
 
+    /// Writes or reads all numbers.
+    mutating func transfer(_ stream: inout NumberStream) {
+        stream.pass(&count)
+        stream.pass(&origin)
+        stream.pass(&total)
+        stream.pass(&first)
+        stream.pass(&second)
+    }
+
     public var sum: Double { total.value }
 
     /// NaN if there are no numbers.

@@ -46,6 +46,18 @@ enum EstimatorArgument {
     }
 }
 
+/// `--columns NAMES`.
+enum LogColumnsArgument {
+    static func columns(_ text: String) throws -> LogColumns {
+        guard let columns = LogColumns(parsing: text) else {
+            throw CommandFailure(
+                "write open-bandit, dsjson, or pairs of our name and the file's, as "
+                    + "action=arm,reward=clicked,pscore=p", .usage)
+        }
+        return columns
+    }
+}
+
 /// `--reward-range LOW..HIGH`.
 enum RewardRangeArgument {
     static func range(_ text: String) throws -> ClosedRange<Double> {

@@ -19,8 +19,15 @@ struct EvaluateCommand: ParsableCommand {
             A value 0.1 higher is about ten percent faster. Record with a policy that explores
             (lin-ucb, weighted): a log says nothing about actions that it never took.
 
+            --statistics writes the sums of each trace instead of a report, and --merge makes the
+            report from such files: for traces that lie on several machines. Each trace then has its
+            own reward model, and distributions are rounded to one percent.
+
             --log reads any logged bandit data: CSV with the columns action, reward, pscore and
-            pi_e_0.., and optionally pi_b_0.., q_hat_0.., x0.. (docs/formats.md).
+            pi_e_0.., and optionally pi_b_0.., q_hat_0.., x0.. (docs/formats.md). With --columns
+            they have other names (action=arm,reward=clicked), or those of the Open Bandit Dataset
+            (open-bandit), or the file is decision service JSON (dsjson). Policies of a log are
+            pi_e, logged, uniform and constant:ACTION.
 
             Policies, besides 'logged' (the policy of the recording) and model files:
             \(PolicyArgument.catalogue)
@@ -35,6 +42,9 @@ struct EvaluateCommand: ParsableCommand {
               pathwise evaluate *.trace --policy earliest --policy steady --baseline steady
               pathwise evaluate run.trace --policy model.safetensors --gate --strict
               pathwise evaluate run.trace --policy min-rtt --policy steady --lateness 5
+              pathwise evaluate east.trace --policy steady --statistics east.sums
+              pathwise evaluate --merge east.sums west.sums
+              pathwise evaluate --log all.csv --columns open-bandit --policy uniform
               pathwise evaluate --log clicks.csv --estimator all --report evaluation.html
             """
     )
@@ -43,19 +53,34 @@ struct EvaluateCommand: ParsableCommand {
     enum Subject {
         case logged
         case policy(PolicyArgument)
+        /// A policy of a log of bandit data.
+        case bandit(LogPolicy)
     }
 
-    @Argument(help: ArgumentHelp("Traces written by --record.", valueName: "trace"))
+    @Argument(
+        help: ArgumentHelp(
+            "Traces written by --record; with --merge, files of statistics.", valueName: "trace"))
     var traces: [String] = []
 
     @Option(help: ArgumentHelp("Logged bandit data instead of traces.", valueName: "file.csv"))
     var log: String?
 
     @Option(
+        help: ArgumentHelp(
+            "How --log names its columns: open-bandit, dsjson, or pairs as action=arm.",
+            valueName: "names"),
+        transform: { try LogColumnsArgument.columns($0) })
+    var columns: LogColumns?
+
+    @Option(
         name: .customLong("policy"),
         help: ArgumentHelp(
             "A policy's name or a model file; repeat for more.", valueName: "policy"),
-        transform: { $0 == "logged" ? .logged : .policy(try PolicyArgument(parsing: $0)) })
+        transform: { text in
+            if text == "logged" { return .logged }
+            if let policy = LogPolicy(parsing: text) { return .bandit(policy) }
+            return .policy(try PolicyArgument(parsing: text))
+        })
     var policies: [Subject] = []
 
     @Option(
@@ -126,6 +151,15 @@ struct EvaluateCommand: ParsableCommand {
     @Flag(help: "Let learning policies learn along the log, like a live sender.")
     var online = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Write the sums of the traces to a file, for --merge, instead of a report.",
+            valueName: "file"))
+    var statistics: String?
+
+    @Flag(help: "Evaluate from files of --statistics instead of traces.")
+    var merge = false
+
     @Option(help: ArgumentHelp("Also write a page with plots.", valueName: "file.html"))
     var report: String?
 
@@ -136,15 +170,22 @@ struct EvaluateCommand: ParsableCommand {
         let result: EvaluationReport
         var readers: [TraceReader] = []
         if let log {
+            let subjects = try policies.map { try banditPolicy($0) }
+            let columns = columns ?? .standard
             result = try LogEvaluation(options: options).evaluate(
-                LogReader.read(log, skipsRefused: skipRefused))
+                LogReader.read(
+                    log, columns: columns, skipsRefused: skipRefused,
+                    needsPolicy: subjects.isEmpty || subjects.contains(.recorded)),
+                policies: subjects.isEmpty ? [.recorded] : subjects)
+        } else if merge || statistics != nil {
+            let sums = try sums()
+            if let statistics { return try write(sums, statistics) }
+            var options = options
+            if estimators.isEmpty { options.estimators = sums.settings.estimators }
+            result = try sums.report(options)
         } else {
             let subjects = try policies.map(evaluated)
             readers = try traces.map { try TraceReader(path: $0) }
-            var evaluation = TraceEvaluation(options: options)
-            evaluation.baseline = baseline
-            if let lateness { evaluation.cost.lateness = lateness }
-            if let price { evaluation.cost.perUnit = price }
             var display = ProgressDisplay()
             result = try evaluation.evaluate(readers, policies: subjects) { done, all in
                 display.update([ProgressDisplay.bar("evaluating", done: done, of: all)])
@@ -169,6 +210,45 @@ struct EvaluateCommand: ParsableCommand {
             let reasons = result.verdicts.filter { $0.contains("do not trust") }
             throw CommandFailure(
                 "--strict: " + reasons.joined(separator: " "), .dataError)
+        }
+    }
+
+    private var evaluation: TraceEvaluation {
+        var evaluation = TraceEvaluation(options: options)
+        evaluation.baseline = baseline
+        if let lateness { evaluation.cost.lateness = lateness }
+        if let price { evaluation.cost.perUnit = price }
+        return evaluation
+    }
+
+    /// The sums of traces, or of files of sums.
+    private func sums() throws -> EvaluationStatistics {
+        if merge {
+            return try EvaluationStatistics.merge(
+                try traces.map { try EvaluationStatistics.load($0) })
+        }
+        let subjects = try policies.map(evaluated)
+        let readers = try traces.map { try TraceReader(path: $0) }
+        var display = ProgressDisplay()
+        let sums = try evaluation.statistics(readers, policies: subjects) { done, all in
+            display.update([ProgressDisplay.bar("evaluating", done: done, of: all)])
+        }
+        display.clear()
+        for reader in readers { try TraceText.warn(of: reader) }
+        return sums
+    }
+
+    private func write(_ sums: EvaluationStatistics, _ file: String) throws {
+        try sums.save(file)
+        let decisions = sums.parts.reduce(0) { $0 + $1.decisions }
+        try output.print {
+            "sums of \(sums.parts.count == 1 ? "1 trace" : "\(sums.parts.count) traces") with "
+                + "\(decisions) decisions written to \(file)\n"
+        } json: {
+            [
+                "statistics": .string(file), "traces": .count(sums.parts.count),
+                "decisions": .count(decisions),
+            ]
         }
     }
 
@@ -197,17 +277,25 @@ struct EvaluateCommand: ParsableCommand {
                     "--lateness and --price weigh the outcomes of traces; a --log "
                         + "has its own rewards", .usage)
             }
-            guard policies.isEmpty, baseline == nil, !online else {
+            guard !merge, statistics == nil else {
                 throw CommandFailure(
-                    "a --log has its own policy, pi_e; leave out --policy, --baseline and "
-                        + "--online", .usage)
+                    "--statistics and --merge are for traces; a --log is evaluated as a whole",
+                    .usage)
+            }
+            guard baseline == nil, !online else {
+                throw CommandFailure(
+                    "--baseline and --online are for traces; leave them out", .usage)
             }
         } else {
+            guard columns == nil else {
+                throw CommandFailure("--columns is for --log; add --log FILE", .usage)
+            }
             guard !traces.isEmpty else {
                 throw CommandFailure(
                     "nothing to evaluate; give a trace, or --log FILE.csv", .usage)
             }
-            guard !policies.isEmpty else {
+            try checkStatistics()
+            guard merge || !policies.isEmpty else {
                 throw CommandFailure(
                     "no policy to evaluate; give --policy, as --policy steady", .usage)
             }
@@ -239,6 +327,24 @@ struct EvaluateCommand: ParsableCommand {
         }
     }
 
+    private func checkStatistics() throws(CommandFailure) {
+        if merge {
+            guard policies.isEmpty, baseline == nil, !online, lateness == nil, price == nil else {
+                throw CommandFailure(
+                    "with --merge the sums have their policies, baseline and weights; give "
+                        + "--policy, --baseline, --online, --lateness and --price where the sums "
+                        + "are made", .usage)
+            }
+        }
+        if statistics != nil {
+            guard report == nil, !gate, !strict else {
+                throw CommandFailure(
+                    "--statistics writes sums and no report; give --report, --gate and --strict "
+                        + "where they are evaluated, with --merge", .usage)
+            }
+        }
+    }
+
     /// Fails for estimators that were requested by name but are not available.
     private func checkEstimators(_ report: EvaluationReport) throws(CommandFailure) {
         for case .one(let estimator) in estimators
@@ -256,9 +362,25 @@ struct EvaluateCommand: ParsableCommand {
         }
     }
 
-    private func evaluated(_ subject: Subject) throws(LearningError) -> EvaluatedPolicy {
+    /// A policy of a log; others need the candidates of a trace.
+    private func banditPolicy(_ subject: Subject) throws(CommandFailure) -> LogPolicy {
         switch subject {
         case .logged: return .logged
+        case .bandit(let policy): return policy
+        case .policy(let policy):
+            throw CommandFailure(
+                "\(policy) chooses among paths, which a --log does not have; its policies are pi_e, "
+                    + "logged, uniform and constant:ACTION", .usage)
+        }
+    }
+
+    private func evaluated(_ subject: Subject) throws -> EvaluatedPolicy {
+        switch subject {
+        case .logged: return .logged
+        case .bandit(let policy):
+            throw CommandFailure(
+                "\(policy) is a policy of --log; for traces name one of --help, as single:0",
+                .usage)
         case .policy(let argument):
             let (specification, model, label) = try argument.load()
             return .policy(

@@ -3,7 +3,8 @@
 extension OffPolicySums {
     /// The sums over rows, block by block.
     init(_ rows: [OffPolicyRow], scores: [Score] = [], hasModel: Bool = true) {
-        self.init(scores: scores, hasModel: hasModel)
+        self.init(
+            scores: scores, adaptive: AdaptiveSums.needed(for: Estimator.all), hasModel: hasModel)
         var block = RowBlock()
         for row in rows {
             block.append(row)

@@ -2,7 +2,8 @@ import Glibc
 import PathTrace
 
 /// Times the command on logs of bandit data (`log`, `command`) and on a large trace (`trace`),
-/// measures the coverage of the intervals (`coverage`), or writes only the large trace (`record`).
+/// measures the coverage of the intervals (`coverage`), also for logs of learning policies
+/// (`adaptive`), or writes only the large trace (`record`).
 ///
 /// All timings are of what a user runs: the command, including reading its files.
 @main
@@ -16,6 +17,13 @@ enum EvaluationBenchmarks {
             CommandTiming.run(
                 program, on: words[3], rounds: (words.count > 4 ? Int(words[4]) : nil) ?? 1_000_000)
         case "coverage": Coverage.run(repeats: number ?? 1000)
+        case "adaptive":
+            ArmExperiments.report(
+                repeats: number ?? 500,
+                decisions: words.count > 3 ? Int(words[3]) ?? 10_000 : 10_000)
+            ContextExperiments.report(
+                repeats: (number ?? 500) * 2 / 5,
+                decisions: words.count > 4 ? Int(words[4]) ?? 3000 : 3000)
         case "command": CommandTiming.run(program)
         case "trace":
             TraceTiming.run(
@@ -30,7 +38,8 @@ enum EvaluationBenchmarks {
         default:
             print(
                 "usage: EvaluationBenchmarks log PATHWISE FILE.csv [rounds] | coverage [repeats] | "
-                    + "command PATHWISE | trace PATHWISE [decisions] | record TRACE [decisions]")
+                    + "adaptive [repeats [decisions of arms [of contexts]]] | command PATHWISE | trace PATHWISE [decisions] | record TRACE [decisions]"
+            )
         }
     }
 }
