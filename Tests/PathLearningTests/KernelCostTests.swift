@@ -145,8 +145,8 @@ import Testing
                 let missed = 1 / (1 + exp(1.702 * (log(deadline) - log(h) - longer) / deviation))
                 let surcharge = candidate.path == PathID(15) ? 0.01 * 30 / 50 : 0
                 let timely = min(delivery, deadline)
-                let sum = (1 - missed) * timely + missed * 2 * deadline + surcharge
-                let result = min(max(sum, 0.3 * timely), 2 * deadline)
+                let expected = (1 - missed) * timely + missed * 2 * deadline + surcharge
+                let result = min(max(expected, 0.3 * timely), 2 * deadline)
                 if trafficClass == .message {
                     #expect((evaluation.results[index] - result).magnitude < 1e-12)
                 }

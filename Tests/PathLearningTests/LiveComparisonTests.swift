@@ -1,4 +1,4 @@
-import Foundation
+import CKernels
 import Testing
 
 @testable import PathLearning
