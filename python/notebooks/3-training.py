@@ -43,6 +43,7 @@ figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 4.2), width_ratios=[1, 
 left.plot(curve.decisions, curve.held_out_rmse, "o-", color=OURS, label="model")
 left.axhline(heuristic, color=RULE, label="heuristic alone")
 left.set_xscale("log"); left.set_ylim(0); left.legend(loc="lower left")
+plain(left.xaxis, [1000, 3000, 10000, 30000, 100000])
 left.set_xlabel("decisions trained on"); left.set_ylabel("held-out error of log delivery")
 left.set_title("Learning curve")
 parts = pd.DataFrame(result["importances"]).sort_values("growth")[-12:]
