@@ -127,7 +127,8 @@ import Testing
             for (place, share) in zip(safe, shares) {
                 expected[place] = 0.1 / Double(safe.count) + 0.9 * share / sum
             }
-            var rows = costs + risks + deliveries + estimates
+            // The row of results is not used here.
+            var rows = costs + risks + deliveries + deliveries + estimates
             var distribution = ActionDistribution()
             rows.withUnsafeMutableBufferPointer { buffer in
                 guard let base = buffer.baseAddress else { return }

@@ -78,7 +78,8 @@ private struct LearnedWorld {
         var now = Instant.zero
         var learned = try PathSelector.make("learned", seed: seed)
         let cost = play(&learned, &world, decisions: 2000, counted: 1000, now: &now)
-        #expect(cost < 1.03, "seed \(seed): \(cost) times the best")
+        // The steady rule keeps its 2 % of the decisions, and takes the worst path, 2.3 times the best.
+        #expect(cost < 1.05, "seed \(seed): \(cost) times the best")
         var fixed = try PathSelector.make("earliest", seed: seed)
         let baseline = play(&fixed, &world, decisions: 2000, counted: 1000, now: &now)
         #expect(baseline > 1.3)
@@ -140,11 +141,17 @@ private struct LearnedWorld {
                 set.append(candidate)
             }
             let values = probabilities(
-                selector.decide(set, burst: burst(), now: .zero).decision.distribution)
+                selector.decide(set, burst: burst(10_000, .stream), now: .zero)
+                    .decision.distribution)
             #expect((values.reduce(0, +) - 1).magnitude < 1e-12)
+            // About a message the steady rule's path has half at first, and loses none of it.
+            let judged = probabilities(
+                selector.decide(set, burst: burst(), now: .zero).decision.distribution)
+            #expect((judged.reduce(0, +) - 1).magnitude < 1e-12)
+            #expect(judged.contains { $0 >= 0.99 / 2 })
             let safe = values.filter { $0 > 0 }.count
             let least = values.filter { $0 > 0 }.min() ?? 0
-            #expect(safe >= 1 && least >= 0.02 / Double(safe) * 0.999)
+            #expect(safe >= 1 && least >= 0.01 / Double(safe) * 0.999)
             let overdue = (0..<count).filter { set[$0].unansweredAge > 0 }
             if overdue.count < count { for index in overdue { #expect(values[index] == 0) } }
             let others = (0..<count).filter { overdue.count == count || !overdue.contains($0) }

@@ -37,9 +37,9 @@ import Testing
     func followsTheBetterResults(predicted: (Double, Double)) {
         for seed in 1...10 as ClosedRange<UInt64> {
             let better = play((0.12, 0.08), predicted: predicted, decisions: 400, seed: seed)
-            #expect(better.suffix(100).reduce(0, +) / 100 > 0.9, "seed \(seed)")
+            #expect(better.suffix(100).reduce(0, +) / 100 > 0.85, "seed \(seed)")
             let worse = play((0.08, 0.12), predicted: predicted, decisions: 400, seed: seed)
-            #expect(worse.suffix(100).reduce(0, +) / 100 < 0.1, "seed \(seed)")
+            #expect(worse.suffix(100).reduce(0, +) / 100 < 0.15, "seed \(seed)")
         }
     }
 

@@ -30,7 +30,8 @@ import Testing
     ) -> Double {
         let set = self.set
         return probabilities(
-            selector.decide(set, burst: burst(), now: now).decision.distribution)[path]
+            selector.decide(set, burst: burst(10_000, .stream), now: now)
+                .decision.distribution)[path]
     }
 
     @Test func decidesWithTheNewModel() throws {

@@ -24,7 +24,7 @@ import Testing
         ("lin-ucb:half-life=inf,alpha=0.50", "lin-ucb:alpha=0.5,half-life=inf"),
         ("lin-ucb:features=16,alpha=0.2", "lin-ucb:features=16"),
         ("lin-ucb:features=24", "lin-ucb"),
-        ("learned:epsilon=0.02", "learned"),
+        ("learned:epsilon=0.01", "learned"),
         ("epsilon-greedy:epsilon=0.1", "epsilon-greedy:epsilon=0.1"),
         ("softmax:temperature=1e-1", "softmax:temperature=0.1"),
         ("squarecb:gamma=20,half-life=5", "squarecb:gamma=20,half-life=5"),
