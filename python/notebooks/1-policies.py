@@ -90,8 +90,8 @@ def by_world(result):
                              "policy": policy["policy"], "bytes": bytes_of[policy["policy"]],
                              "cost": 1 / value if first == "goodput" else value})
     frame = pd.DataFrame(rows)
-    base = frame[frame.policy == "steady"].set_index(["world", "workload"])[["cost", "bytes"]]
-    frame = frame.join(base, on=["world", "workload"], rsuffix="_steady").dropna(subset="cost_steady")
+    base = frame[frame.policy == "steady"].set_index(["world", "workload"])[["cost", "bytes"]].add_suffix("_steady")
+    frame = frame.join(base, on=["world", "workload"]).dropna(subset="cost_steady")
     frame["relative"] = frame.cost / frame.cost_steady - 1
     frame["is_fair"] = frame.bytes <= 1.05 * frame.bytes_steady
     return frame

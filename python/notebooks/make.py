@@ -54,6 +54,9 @@ def export(notebook: nbformat.NotebookNode, folder: Path, name: str) -> str:
         # Ids and times would differ in every run.
         cell["id"] = f"cell-{number}"
         cell.metadata = {}
+        # Warnings of libraries name files of this machine.
+        if "outputs" in cell:
+            cell.outputs = [item for item in cell.outputs if item.get("name") != "stderr"]
     exporter = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True)
     exporter.embed_images = True
     page, _ = exporter.from_notebook_node(notebook)
