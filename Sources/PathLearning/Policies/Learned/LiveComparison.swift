@@ -6,10 +6,11 @@ import PathTelemetry
 /// flows, and says how often the scores decide where the two disagree.
 ///
 /// The result of a message is its delivery time as a share of twice the deadline, and one if it is
-/// late. What either would have got is estimated by its predicted result plus, if its path was
-/// taken, the error of the prediction over the probability of that path (doubly robust: the mean is
-/// right whatever is predicted). With z the sum of the differences over the root of the sum of their
-/// squares, both fading, the scores decide with probability
+/// late, but at most eight times what was predicted. What either would have got is estimated by its
+/// predicted result plus, if its path was taken, the error of the prediction over the probability of
+/// that path (doubly robust: the mean is right whatever is predicted). With z the sum of the
+/// differences over the root of the sum of their squares, both fading, the scores decide with
+/// probability
 ///
 ///     floor + (1 - 2 floor) / (1 + exp(sharpness z))
 ///
@@ -24,6 +25,9 @@ struct LiveComparison: Sendable {
     private static let floor = 0.02
     /// Propensities below this count as this, so that one result does not decide.
     private static let leastPropensity = 0.01
+    /// The most that a result counts, in predicted ones: where few messages are late on any path, a
+    /// single late one would outweigh the differences of all others.
+    private static let limit = 8.0
 
     private var sum = 0.0
     private var squares = 0.0
@@ -47,6 +51,10 @@ struct LiveComparison: Sendable {
     ) {
         guard memo != 0, propensity > 0, result.isFinite else { return }
         let weight = 1 / max(LiveComparison.leastPropensity, propensity)
+        let longest =
+            LiveComparison.limit
+            * max(LiveComparison.predicted(memo), LiveComparison.predicted(memo >> 16))
+        let result = min(result, longest)
         func estimate(_ word: UInt64) -> Double {
             let predicted = LiveComparison.predicted(word)
             let isTaken = Int(word & 15) == path.index
