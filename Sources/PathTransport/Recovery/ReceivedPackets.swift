@@ -151,8 +151,10 @@ struct ReceivedPackets: ~Copyable {
     }
 
     /// The oldest range that the peer was told about; the oldest of all if none was.
+    ///
+    /// It is never the newest, on which the stamps of an acknowledgement are based.
     private var leastNeeded: Int {
-        let known = ~unreported
+        let known = ~unreported & ~1
         return known == 0 ? rangeCount - 1 : 63 - known.leadingZeroBitCount
     }
 

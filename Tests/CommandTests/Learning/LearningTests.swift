@@ -181,9 +181,9 @@ struct LearningTests {
         let json = try JSONReading(
             try Pathwise.run(
                 "evaluate", trace, "--policy", model, "--policy", "earliest", "--estimator", "dr",
-                "--json"))
+                "--online", "--json"))
         #expect(try json.count("policies", 0, "estimates") == 1)
-        // The model knows the weights that the heuristic does not.
+        // The model knows the weights that the heuristic does not, and results show that it does.
         let (trained, heuristic) = (
             try json.number("policies", 0, "estimates", 0, "value"),
             try json.number("policies", 1, "estimates", 0, "value")

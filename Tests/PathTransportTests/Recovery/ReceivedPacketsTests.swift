@@ -120,4 +120,53 @@ import Testing
             #expect(frame.receiveTime(of: number) == number * 10_000)
         }
     }
+
+    /// What any order of arrival leads to can be written and read again, and begins with the largest
+    /// packet: a peer chooses the numbers.
+    @Test(arguments: Array(UInt64(1)...20))
+    func anyOrderOfArrivalCanBeAcknowledged(seed: UInt64) throws {
+        var generator = SeededGenerator(seed: seed)
+        var received = ReceivedPackets()
+        // Many gaps below a largest packet that the peer was told about, in every seed.
+        record(&received, 1000, at: 1)
+        received.didAcknowledge()
+        for number in stride(from: UInt64(998), to: 700, by: -2) {
+            record(&received, number, at: 2)
+            try expectSound(received, largest: 1000)
+        }
+        var largest: UInt64 = 1000
+        for step in 0..<2000 {
+            let far = UInt64(generator.uniform() * (step.isMultiple(of: 3) ? 400 : 6))
+            let number = generator.uniform() < 0.5 ? largest + far : largest - min(far, largest)
+            largest = max(largest, number)
+            record(&received, number, at: Int64(step) / 4)
+            if generator.uniform() < 0.1 { received.didAcknowledge() }
+            if generator.uniform() < 0.02 { received.forget(upTo: largest - min(200, largest)) }
+            try expectSound(received, largest: largest)
+        }
+    }
+
+    private func expectSound(_ received: borrowing ReceivedPackets, largest: UInt64) throws {
+        guard let frame = received.ackFrame(path: PathID(3), now: .zero) else {
+            Issue.record("no acknowledgement")
+            return
+        }
+        #expect(frame.largest == largest)
+        var read = AckFrame(path: PathID(0), delay: .zero)
+        var memory = [UInt8](repeating: 0, count: frame.maximumLength)
+        let length = memory.withUnsafeMutableBytes { bytes in
+            var writer = ByteWriter(bytes)
+            frame.write(to: &writer)
+            return writer.overflowed ? 0 : writer.offset
+        }
+        #expect(length > 0)
+        try memory.withUnsafeBytes { bytes throws in
+            var reader = ByteReader(UnsafeRawBufferPointer(rebasing: bytes[1..<length]))
+            try read.read(&reader)
+        }
+        #expect(read.rangeCount == frame.rangeCount && read.stampCount == frame.stampCount)
+        for index in 0..<frame.rangeCount {
+            #expect(read.range(index) == frame.range(index))
+        }
+    }
 }
