@@ -193,11 +193,16 @@ struct ServeJob {
     ///
     /// So a client that was killed finds its listeners free again, long before `--hold` is over.
     private func clear(_ earlier: [Session]) async {
-        for session in earlier { session.probe() }
-        guard !earlier.isEmpty, (try? await Task.sleep(for: ServeJob.silence)) != nil
-        else { return }
-        for session in earlier where session.status().silence >= ServeJob.silence {
-            Task { await session.close() }
+        guard !earlier.isEmpty else { return }
+        let asked = ContinuousClock.now
+        for _ in 0..<2 {
+            for session in earlier { session.probe() }
+            guard (try? await Task.sleep(for: ServeJob.silence / 2)) != nil else { return }
+        }
+        for session in earlier {
+            // One that has answered since was silent for less than it was waited for.
+            let silence = session.status().silence
+            if silence >= asked.duration(to: .now) { Task { await session.close() } }
         }
     }
 

@@ -77,6 +77,27 @@ struct ServeTests {
         #expect(server.end().status == 143)
     }
 
+    /// A session of a client that is killed is cleared when the client returns; its others, which are
+    /// idle and answer, are not.
+    @Test func aReturningClientKeepsItsOtherSessions() throws {
+        let server = try RunningServer.joined()
+        let living = try server.forward("tcp:0=127.0.0.1:9")
+        let killed = try server.forward("tcp:0=127.0.0.1:10")
+        usleep(1_500_000)
+        kill(killed.process, SIGKILL)
+        _ = killed.wait()
+        for port in 11...12 { _ = try server.forward("tcp:0=127.0.0.1:\(port)") }
+        let isCleared = eventually {
+            server.process.output.contains("this server ended it")
+        }
+        #expect(isCleared, "\(server.process.output)")
+        usleep(1_500_000)
+        let ended = server.process.output.ranges(of: "this server ended it").count
+        #expect(ended == 1, "\(server.process.output)")
+        #expect(!living.output.contains("closed the connection"), "\(living.output)")
+        #expect(server.end().status == 143)
+    }
+
     /// A token is not used for a key that could not be stored.
     @Test func aKeyIsStoredBeforeItsTokenIsUsed() throws {
         let server = try RunningServer()
