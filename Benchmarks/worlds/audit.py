@@ -22,7 +22,6 @@ import csv
 import io
 import json
 import math
-import os
 import pathlib
 import random
 import statistics
@@ -30,8 +29,8 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-PATHWISE = os.environ.get("PATHWISE", str(ROOT / ".build/release/pathwise"))
+from common import PATHWISE, log_uniform
+
 LOGGERS = {
     "weighted": "not at all",
     "epsilon-greedy:epsilon=0.2": "constant",
@@ -60,7 +59,7 @@ def world(number, seed):
     load = LOADS[number % len(LOADS)]
     rates, text = [], 'duration = "60s"\nwarm-up = "0s"\n'
     for link in range(1, draw.choice([2, 2, 3]) + 1):
-        rate = math.exp(draw.uniform(math.log(4), math.log(40)))
+        rate = log_uniform(draw, 4, 40)
         delay = draw.uniform(5, 50)
         rates.append(rate)
         text += f'[[link]]\nname = "link{link}"\nrate = "{rate:.2f}mbit"\ndelay = "{delay:.2f}ms"\n'

@@ -19,7 +19,6 @@ import argparse
 import csv
 import functools
 import json
-import math
 import os
 import pathlib
 import random
@@ -28,10 +27,8 @@ import subprocess
 import sys
 import tempfile
 
-HERE = pathlib.Path(__file__).resolve()
-ROOT = HERE.parents[2]
-PATHWISE = os.environ.get("PATHWISE", str(ROOT / ".build/release/pathwise"))
-TRACES = pathlib.Path(os.environ.get("TRACES", ROOT.parent / "shared/traces"))
+from common import PATHWISE, TRACES, drives, log_uniform
+
 FAMILIES = ["random", "lte", "drive", "series", "starlink"]
 MESSAGES = """
 [[workload]]
@@ -40,10 +37,6 @@ size = {size}
 interval = "{interval:.3f}ms"
 deadline = "{deadline:.1f}ms"
 """
-
-
-def log_uniform(draw, low, high):
-    return math.exp(draw.uniform(math.log(low), math.log(high)))
 
 
 def messages(draw, size=None, interval=None, deadline=None):
@@ -72,20 +65,6 @@ def lte(draw, folder, name, seconds):
 @functools.lru_cache(None)
 def opportunities(file):
     return [int(line) for line in open(file) if line.strip()]
-
-
-@functools.lru_cache(None)
-def drives():
-    """By day: a list of (time in slots of 200 ms, {operator: round trip or None})."""
-    days = {}
-    for file in sorted((TRACES / "pam2025_multicarrier").glob("*.csv")):
-        day, operator = file.stem.rsplit("_", 1)
-        table = days.setdefault(day, {})
-        for row in csv.DictReader(open(file)):
-            at = int(row["session_start_unix_ms"]) + 1e3 * float(row["send_offset_s"])
-            table.setdefault(round(at / 200), {}).setdefault(
-                operator, float(row["rtt_ms"]) if row["rtt_ms"] else None)
-    return days
 
 
 def series_file(folder, name, values):
@@ -153,10 +132,9 @@ def series(draw, folder, name, seconds):
         least = min(least, statistics.fmean(window))
         text += (f'\n[[link]]\ndelay = "{log_uniform(draw, 5, 60):.2f}ms"\nqueue = "{draw.choice([64, 150, 300, 600])}kB"\n'
                  f'up.rates = "{file}"\ndown.rate = "20mbit"\n')
-    size, interval = 1000, None
     load = draw.uniform(0.1, 0.6) * least * 1e6 / 8
-    interval = min(40.0, max(2.0, 1000 * size / load))
-    return text + messages(draw, size, interval)
+    size = 1000
+    return text + messages(draw, size, min(40.0, max(2.0, 1000 * size / load)))
 
 
 @functools.lru_cache(None)
@@ -177,7 +155,7 @@ def starlink(draw, folder, name, seconds):
             place += 1
         window.append(rows[place][1])
     file = series_file(folder, f"{name}.dish.delays", [v if v is None else v / 2 for v in window])
-    text = f'\n[[link]]\nname = "dish"\nkind = "starlink"\nup.delays = "{file}"\ndown.delay = "20ms"\n'.replace('kind = "starlink"\n', "")
+    text = f'\n[[link]]\nname = "dish"\nup.delays = "{file}"\ndown.delay = "20ms"\n'
     table = drives()[draw.choice(sorted(drives()))]
     operator = draw.choice(sorted({o for row in table.values() for o in row}))
     own = [s for s in sorted(table) if operator in table[s]]

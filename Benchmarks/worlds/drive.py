@@ -14,19 +14,14 @@ last probe had no answer. Prints a row for each policy.
 """
 import argparse
 import bisect
-import collections
-import csv
 import json
-import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 
-HERE = pathlib.Path(__file__).resolve()
-ROOT = HERE.parents[2]
-PATHWISE = os.environ.get("PATHWISE", str(ROOT / ".build/release/pathwise"))
-TRACES = pathlib.Path(os.environ.get("TRACES", ROOT.parent / "shared/traces")) / "pam2025_multicarrier"
+from common import PATHWISE, TRACES, drives
+
 OPERATORS = ["atnt", "tmobile", "verizon"]
 LATE = 150.0
 WORLD = """
@@ -50,13 +45,10 @@ up.delays = "{file}"
 
 def slots():
     """Slots of 200 ms in which all operators have a probe: their round trips, None for a lost one."""
-    table = collections.defaultdict(dict)
-    for operator in OPERATORS:
-        for file in sorted(TRACES.glob(f"05-*_{operator}.csv")):
-            for row in csv.DictReader(open(file)):
-                at = int(row["session_start_unix_ms"]) + 1e3 * float(row["send_offset_s"])
-                rtt = float(row["rtt_ms"]) if row["rtt_ms"] else None
-                table[round(at / 200)].setdefault(operator, rtt)
+    table = {}
+    for day in drives().values():
+        for slot, found in day.items():
+            table[slot] = found | table.get(slot, {})
     return [[table[slot][operator] for operator in OPERATORS] for slot in sorted(table)
             if len(table[slot]) == len(OPERATORS)]
 
@@ -143,8 +135,8 @@ def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--rate", type=float, default=5)
     arguments = parser.parse_args()
-    if not TRACES.is_dir():
-        print(f"skipped: no {TRACES}")
+    if not drives():
+        print(f"skipped: no {TRACES / 'pam2025_multicarrier'}")
         return
     rows = slots()
     silent = silences(rows)

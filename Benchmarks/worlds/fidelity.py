@@ -16,10 +16,9 @@ import subprocess
 import sys
 import tempfile
 
-HERE = pathlib.Path(__file__).resolve()
-ROOT = HERE.parents[2]
-LINKS = HERE.parents[1] / "links/links.py"
-PATHWISE = os.environ.get("PATHWISE", str(ROOT / ".build/release/pathwise"))
+from common import PATHWISE, ROOT
+
+LINKS = ROOT / "Benchmarks/links/links.py"
 BED = pathlib.Path(os.environ.get("TESTBED", ROOT.parent / "shared/testbed"))
 TRACES = BED.parent / "traces/mahimahi_cellular"
 S6 = """

@@ -61,8 +61,8 @@ public struct EvaluationReport: Sendable {
     /// Decisions whose propensity is not positive, whose probabilities do not sum to one, or whose
     /// numbers are not finite.
     public var refused = 0
-    /// Out-of-fold fit of the reward model; nil if there was too little data, and then estimators
-    /// that need one are not reported.
+    /// How well the reward model predicts rewards that it was not fitted to; nil if there was too
+    /// little data, and then estimators that need one are not reported.
     public var model: RewardModelFit?
     public var policies: [PolicyEvaluation] = []
     /// Network figures of the recorded policy; nil if actions are not paths.

@@ -57,7 +57,8 @@ public struct Diagnostics: Sendable {
     // MARK: Rewards and their model
 
     public var meanReward = 0.0
-    /// Out-of-fold fit of the reward model, and of each action by name.
+    /// How well the reward model predicts rewards that it was not fitted to, in all and for each
+    /// action by name.
     public var model: RewardModelFit?
     public var actionFits: [(name: String, fit: RewardModelFit)] = []
     /// Lag-1 autocorrelation of the model's residuals.

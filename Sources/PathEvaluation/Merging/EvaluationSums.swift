@@ -6,7 +6,7 @@ struct EvaluationSums: Sendable {
     var forced = 0
     var withoutOutcome = 0
     var refused = 0
-    /// Out-of-fold fit of the reward model; nil if there is none.
+    /// How well the reward model predicts rewards that it was not fitted to; nil without a model.
     var model: RewardModelFit?
     /// The sender's share of the load on the chosen paths.
     var ownLoad = Moments()
