@@ -9,11 +9,17 @@ public struct BurstContext: Sendable {
     public var trafficClass: TrafficClass
     /// The path of the previous decision of the same class, if it is still usable.
     public var currentPath: PathID?
+    /// All bytes that wait to be sent, the burst included; those that an open stream may still be
+    /// given are an estimate.
+    public var bytesLeft: Int
 
+    /// - Parameter bytesLeft: nil means the burst alone.
     public init(
-        bytes: Int, deadline: TimeDelta, trafficClass: TrafficClass, currentPath: PathID? = nil
+        bytes: Int, deadline: TimeDelta, trafficClass: TrafficClass, currentPath: PathID? = nil,
+        bytesLeft: Int? = nil
     ) {
         self.bytes = bytes
+        self.bytesLeft = bytesLeft ?? bytes
         self.deadline = deadline
         self.trafficClass = trafficClass
         self.currentPath = currentPath

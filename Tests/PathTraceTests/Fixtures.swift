@@ -95,7 +95,8 @@ extension SeededGenerator {
             burst: BurstContext(
                 bytes: below(1 << 20), deadline: TimeDelta(nanoseconds: Int64(below(1 << 40))),
                 trafficClass: below(2) == 0 ? .stream : .message,
-                currentPath: below(2) == 0 ? nil : PathID(below(16))),
+                currentPath: below(2) == 0 ? nil : PathID(below(16)),
+                bytesLeft: below(1 << 30)),
             candidates: set,
             decision: Decision(
                 distribution: distribution, chosen: below(actions), isForced: below(8) == 0),
@@ -154,6 +155,7 @@ func image(_ record: DecisionRecord) -> [UInt64] {
     var image: [UInt64] = [
         record.number, UInt64(bitPattern: record.time.nanoseconds),
         UInt64(bitPattern: Int64(record.burst.bytes)),
+        UInt64(bitPattern: Int64(record.burst.bytesLeft)),
         UInt64(bitPattern: record.burst.deadline.nanoseconds),
         UInt64(record.burst.trafficClass.rawValue),
         UInt64(record.burst.currentPath?.rawValue ?? 255), record.draw.bitPattern,

@@ -19,6 +19,7 @@ import Testing
         try reader.forEachDecision { decision in
             decisions += 1
             planned += decision.record.burst.bytes
+            #expect(decision.record.burst.bytesLeft == decision.record.burst.bytes)
             guard let outcome = decision.outcome else { return }
             late += outcome.isLate ? 1 : 0
             #expect(outcome.bytes.isEmpty)

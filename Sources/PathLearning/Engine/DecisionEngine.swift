@@ -55,13 +55,14 @@ public struct DecisionEngine: ~Copyable, Sendable {
     ///
     /// - Parameters:
     ///   - bytes: bytes of payload in the burst.
+    ///   - left: all bytes that wait to be sent, the burst included; nil means the burst alone.
     ///   - deadline: time within which delivery is useful.
     public mutating func begin(
-        bytes: Int, deadline: TimeDelta, trafficClass: TrafficClass, now: Instant
+        bytes: Int, left: Int? = nil, deadline: TimeDelta, trafficClass: TrafficClass, now: Instant
     ) {
         burst = BurstContext(
             bytes: bytes, deadline: deadline, trafficClass: trafficClass,
-            currentPath: currentPath[Int(trafficClass.rawValue)])
+            currentPath: currentPath[Int(trafficClass.rawValue)], bytesLeft: left)
         self.now = now
         hasRoom = false
         builder.begin(burst, now: now)

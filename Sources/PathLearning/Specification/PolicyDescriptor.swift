@@ -45,8 +45,12 @@ public struct PolicyDescriptor<Settings: PolicySettings>: Sendable {
     }
 
     /// The type-erased description for lists and parsers of policies.
-    var description: PolicyDescription {
-        PolicyDescription(name: name, summary: summary, source: source) {
+    var description: PolicyDescription { description(isBaseline: false) }
+    /// The same for one that is there to be compared with, and that nobody would send with.
+    var baseline: PolicyDescription { description(isBaseline: true) }
+
+    private func description(isBaseline: Bool) -> PolicyDescription {
+        PolicyDescription(name: name, summary: summary, source: source, isBaseline: isBaseline) {
             text throws(LearningError) in
             specification(try settings.reading(text, policy: name))
         }
@@ -71,6 +75,8 @@ public struct PolicyDescription: Sendable {
     public let summary: String
     /// The paper or program, with its year; empty if none exists.
     public let source: String
+    /// Whether it is there for simulations and evaluations, and senders do not name it in their help.
+    public let isBaseline: Bool
     let specify: @Sendable (_ parameters: String) throws(LearningError) -> PolicySpecification
 }
 

@@ -4,7 +4,9 @@ import PathTelemetry
 /// The layout of a block of decisions; `docs/formats.md` describes it.
 enum DecisionBlockFormat {
     /// The first bytes: "PWD" and the version of the layout.
-    @inline(__always) static var magic: UInt32 { 0x0144_5750 }
+    @inline(__always) static var magic: UInt32 { 0x0244_5750 }
+    /// The same of the first layout, which lacks the last integer column.
+    @inline(__always) static var firstMagic: UInt32 { 0x0144_5750 }
     /// The most decisions that a reader accepts in one block; the writer stops at half of that.
     @inline(__always) static var decisionLimit: Int { 1024 }
     /// Integer columns with one row per decision, in their order.
@@ -22,8 +24,10 @@ enum DecisionBlockFormat {
         case actionForm
         /// Bit i: the probability of action i differs from that of the previous decision.
         case changedProbabilities
+        /// Bytes that wait to be sent, minus those of the burst.
+        case bytesBehind
     }
-    @inline(__always) static var columnCount: Int { 11 }
+    @inline(__always) static var columnCount: Int { 12 }
     /// Chains of previous values: one per path, and one for the words that all candidates share.
     @inline(__always) static var chains: Int { 17 }
     /// Size of a mask of changed words, bytes.
@@ -166,6 +170,7 @@ final class DecisionBlockBuilder {
         column(.number)[at] = Int64(bitPattern: frame.number &- firstNumber &- UInt64(at))
         column(.time)[at] = frame.time
         column(.bytes)[at] = frame.bytes
+        column(.bytesBehind)[at] = frame.bytesBehind
         column(.deadline)[at] = frame.deadline
         column(.flags)[at] = (frame.isMessage ? 1 : 0) | (frame.isForced ? 2 : 0)
         column(.currentPath)[at] = Int64(frame.currentPath)

@@ -32,7 +32,7 @@ struct DecisionBlockDecoder: ~Copyable {
     ) throws(BlockFault) {
         var reader = try BlockReader(checked: data)
         let magic = try reader.take(UInt32.self)
-        guard magic == DecisionBlockFormat.magic else {
+        guard magic == DecisionBlockFormat.magic || magic == DecisionBlockFormat.firstMagic else {
             throw BlockFault("is not a block of decisions of a known layout")
         }
         let features = Int(try reader.take(UInt32.self))
@@ -48,7 +48,7 @@ struct DecisionBlockDecoder: ~Copyable {
         guard first < TraceFormat.decisionLimit else {
             throw BlockFault("begins with the number \(first)")
         }
-        try readIntegers(count, &reader)
+        try readIntegers(count, hasBehind: magic == DecisionBlockFormat.magic, &reader)
         batch.session = session
         batch.count = count
         try fillNumbers(first, count, &batch)
@@ -70,12 +70,15 @@ struct DecisionBlockDecoder: ~Copyable {
     // MARK: One row per decision
 
     private func readIntegers(
-        _ count: Int, _ reader: inout BlockReader
+        _ count: Int, hasBehind: Bool, _ reader: inout BlockReader
     ) throws(BlockFault) {
-        for column in 0..<DecisionBlockFormat.columnCount {
-            try IntegerColumn.take(
-                into: UnsafeMutableBufferPointer(start: integers + column * count, count: count),
-                from: &reader)
+        for column in Column.allCases {
+            let target = self.column(column, count)
+            guard column != .bytesBehind || hasBehind else {
+                target.update(repeating: 0)
+                continue
+            }
+            try IntegerColumn.take(into: target, from: &reader)
         }
     }
 
@@ -118,6 +121,7 @@ struct DecisionBlockDecoder: ~Copyable {
         let marks = column(.flags, count)
         let currents = column(.currentPath, count)
         let sizes = column(.bytes, count)
+        let behind = column(.bytesBehind, count)
         let deadlines = column(.deadline, count)
         for index in 0..<count {
             let flags = marks[index]
@@ -132,12 +136,16 @@ struct DecisionBlockDecoder: ~Copyable {
             guard bytes.magnitude <= 1 << 53 else {
                 throw BlockFault("has a burst of \(bytes) bytes")
             }
+            guard behind[index].magnitude <= 1 << 53 else {
+                throw BlockFault("has \(behind[index]) bytes behind a burst")
+            }
             times[index] = Instant(nanoseconds: moments[index])
             forced[index] = flags & 2 != 0
             bursts[index] = BurstContext(
                 bytes: Int(bytes), deadline: TimeDelta(nanoseconds: deadlines[index]),
                 trafficClass: flags & 1 != 0 ? .message : .stream,
-                currentPath: current == 255 ? nil : PathID(Int(current)))
+                currentPath: current == 255 ? nil : PathID(Int(current)),
+                bytesLeft: Int(bytes + behind[index]))
         }
     }
 

@@ -6,6 +6,8 @@ struct DecisionFrame {
     let number: UInt64
     let time: Int64
     let bytes: Int64
+    /// Bytes that wait to be sent, minus those of the burst.
+    let bytesBehind: Int64
     let deadline: Int64
     let draw: UInt64
     let isMessage: Bool
@@ -28,6 +30,7 @@ struct DecisionFrame {
         number = reader.take(UInt64.self)
         time = reader.take(Int64.self)
         bytes = reader.take(Int64.self)
+        bytesBehind = reader.take(Int64.self)
         deadline = reader.take(Int64.self)
         draw = reader.take(UInt64.self)
         isMessage = reader.take(UInt8.self) == TrafficClass.message.rawValue

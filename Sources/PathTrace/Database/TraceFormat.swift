@@ -5,9 +5,9 @@ enum TraceFormat {
     /// The version that this program writes, in the file's `user_version`.
     ///
     /// A reader accepts traces whose `reader_version` in `meta` is not above this.
-    static let version = 3
+    static let version = 4
     /// The version that a reader has to support to read this program's traces.
-    static let readerVersion = 3
+    static let readerVersion = 4
     /// The oldest version that this program reads.
     static let oldestVersion = 2
     /// "PWTR", the file's `application_id`.

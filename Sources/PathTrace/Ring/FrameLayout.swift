@@ -14,7 +14,7 @@ enum FrameLayout {
     /// It is followed by the arrays of candidates (`CandidateWord.count` words each), probabilities
     /// and actions. A distribution whose probabilities are not computed yet (`isOpen`) has means
     /// instead of probabilities, and deviations and epsilon after the actions.
-    static let decisionFixedBytes = headerBytes + 48
+    static let decisionFixedBytes = headerBytes + 56
 
     static func decisionBytes(candidates: Int, actions: Int, isOpen: Bool) -> Int {
         align(

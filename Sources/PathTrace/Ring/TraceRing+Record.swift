@@ -25,6 +25,7 @@ extension TraceRing {
         cursor.put(decision.number.littleEndian)
         cursor.put(decision.time.nanoseconds.littleEndian)
         cursor.put(decision.burst.bytes)
+        cursor.put(decision.burst.bytesLeft &- decision.burst.bytes)
         cursor.put(decision.burst.deadline.nanoseconds.littleEndian)
         cursor.put(decision.draw)
         cursor.put(decision.burst.trafficClass.rawValue)

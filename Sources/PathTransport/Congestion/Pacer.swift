@@ -69,6 +69,9 @@ struct Pacer: Sendable {
     /// Bytes that may be sent now; a packet may be sent while this is above zero.
     func budget(now: Instant) -> Int { max(Int(credit(at: now).rounded(.down)), 0) }
 
+    /// Bytes that may be sent now by one that may leave a debt of some bytes; zero or less if none.
+    func credit(now: Instant, debt: Int) -> Int { Int(credit(at: now).rounded(.down)) &+ debt }
+
     /// Whether the bucket holds half a burst, enough to be worth a send call.
     ///
     /// Otherwise an acknowledgement that arrives while the bucket fills would split one call's data

@@ -77,6 +77,9 @@ extension Connection {
             now: now)
     }
 
+    /// The most bytes that are counted as left to send.
+    private static let mostLeft = 64 << 20
+
     /// Asks the policy for the path of a burst.
     ///
     /// Returns nil when no path has room, or the policy waits.
@@ -84,20 +87,26 @@ extension Connection {
         bytes: Int, deadline: TimeDelta, trafficClass: TrafficClass, now: Instant
     ) -> (index: Int, dispatch: Dispatch)? {
         paths.fadeEvidence(now: now)
+        let isStream = trafficClass == .stream
+        let left = isStream ? session.streams.bytesLeft(upTo: Connection.mostLeft) : bytes
         session.engine.begin(
-            bytes: bytes, deadline: deadline, trafficClass: trafficClass, now: now)
+            bytes: bytes, left: max(bytes, left), deadline: deadline, trafficClass: trafficClass,
+            now: now)
         let last =
-            needs.leavesSlowPaths && trafficClass == .stream
+            needs.leavesSlowPaths && isStream
             ? session.streams.lastBytes(below: PathTable.longestEnd) : nil
         for index in paths.indices where paths.takesData(index) {
-            let room = paths[index].room(now: now)
+            let room = isStream ? paths[index].room(now: now) : messageRoom(index, now: now)
             let isLeft = paths.isOutrun(
                 index, burst: min(bytes, room), last: last, clock: session.clock, now: now)
             // A policy that waits or sends copies compares all paths; any other chooses among those
             // that can send now, since stream data should use all capacity.
             guard !isLeft, room > 0 || needs.fullPaths else { continue }
+            var snapshot = paths[index].snapshot(now: now)
+            // A message may be sent before its pacer has credit.
+            if !isStream, room > 0 { snapshot.pacingDelay = .zero }
             session.engine.offer(
-                paths[index].snapshot(now: now), evidence: paths[index].estimator.evidence,
+                snapshot, evidence: paths[index].estimator.evidence,
                 clock: &session.clock, room: room,
                 answerTime: paths[index].answerTime)
         }
@@ -112,6 +121,11 @@ extension Connection {
         news.statistics.decisions += 1
         if dispatch.isForced { news.statistics.forcedDecisions += 1 }
         return (index, dispatch)
+    }
+
+    /// Bytes of messages that a path takes now; streams whose turn it is are not delayed further.
+    func messageRoom(_ index: Int, now: Instant) -> Int {
+        share.isOwed ? paths[index].room(now: now) : paths[index].messageRoom(now: now)
     }
 
     // MARK: retransmissions, on the path that delivers first

@@ -291,6 +291,27 @@ struct Path: ~Copyable {
         return min(recovery.windowRoom, max(budget, mtu.current))
     }
 
+    /// The rate that a transfer can expect, bytes per second; above zero.
+    var transferRate: Double {
+        let estimate = recovery.controller.bandwidthEstimate
+        return max(estimate > 0 ? estimate : pacingRate, CongestionLimits.minimumPacingRate)
+    }
+
+    /// Bytes of messages that may be sent now.
+    ///
+    /// Beside streams that always take what the pacer allows, a message would find room on the path
+    /// that happens to have some. So it may take two packets more than window and pacer allow, and
+    /// streams pay the pacer's debt.
+    func messageRoom(now: Instant) -> Int {
+        let room = room(now: now)
+        guard room == 0, !recovery.packets.isFull else { return room }
+        let reserve = 2 * mtu.current
+        let window = recovery.windowRoom + reserve
+        let credit = recovery.pacer.credit(now: now, debt: reserve)
+        guard window >= PathMTU.base, credit > 0 else { return 0 }
+        return min(window, max(credit, mtu.current))
+    }
+
     /// Seconds until `bytes` more have arrived, behind what is in flight: a window that still grows
     /// doubles each round trip.
     ///
@@ -298,8 +319,7 @@ struct Path: ~Copyable {
     ///   acknowledgements come over another path.
     func arrival(of bytes: Int, clock: borrowing ClockOffset, now: Instant) -> Double {
         let rtt = recovery.rtt
-        let estimate = recovery.controller.bandwidthEstimate
-        let rate = max(estimate > 0 ? estimate : pacingRate, CongestionLimits.minimumPacingRate)
+        let rate = transferRate
         let queued = max(0, Double(recovery.bytesInFlight) / rate - rtt.minimum.seconds)
         let wayOut = clock.leastDelay(of: id) ?? rtt.minimum.seconds / 2
         var time = queued + wayOut + Double(bytes) / rate

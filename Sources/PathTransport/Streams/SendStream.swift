@@ -280,6 +280,13 @@ struct SendStream: ~Copyable {
         guard resetState == .none, end == .unsent else { return nil }
         return writtenOffset &- nextOffset
     }
+    /// Bytes that are left to send: those that wait, and while the stream is open as many as were
+    /// sent.
+    var bytesLeft: UInt64 {
+        guard resetState == .none else { return 0 }
+        let waiting = writtenOffset &- nextOffset
+        return end == .open ? waiting &+ nextOffset : waiting
+    }
     /// Whether there are new bytes that the peer's limit for the stream forbids to send.
     var isBlocked: Bool {
         resetState == .none && nextOffset >= maxData && writtenOffset > nextOffset

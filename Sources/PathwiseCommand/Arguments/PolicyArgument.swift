@@ -46,9 +46,14 @@ enum PolicyArgument: Equatable, CustomStringConvertible {
     }
 
     /// The policies with one line each, for help texts.
-    static var catalogue: String {
-        let width = PolicySpecification.catalogue.map(\.name.count).max() ?? 0
-        return PolicySpecification.catalogue.map { policy in
+    static var catalogue: String { lines(PolicySpecification.catalogue) }
+
+    /// The same without those that only serve to be compared with.
+    static var senders: String { lines(PolicySpecification.catalogue.filter { !$0.isBaseline }) }
+
+    private static func lines(_ policies: [PolicyDescription]) -> String {
+        let width = policies.map(\.name.count).max() ?? 0
+        return policies.map { policy in
             let gap = String(repeating: " ", count: width + 2 - policy.name.count)
             let source = policy.source.isEmpty ? "" : " (\(policy.source))"
             return "  " + policy.name + gap + policy.summary + source

@@ -32,7 +32,7 @@ struct SendCommand: AsyncParsableCommand {
             At its cap a path becomes standby: it carries data only while no other path works.
 
             Policies, for --policy:
-            \(PolicyArgument.catalogue)
+            \(PolicyArgument.senders)
               FILE.safetensors    the learned policy, started from a trained model; a running
                                   sender loads a new model when the file is replaced, or on SIGHUP
 

@@ -52,25 +52,65 @@ private func decide(_ selector: inout PathSelector, _ set: CandidateSet, _ bytes
         #expect(decision.action == PathSet(PathID(1)) && decision.propensity == 1)
     }
 
+    /// Bulk has far more left than a burst, and uses the slow path.
+    @Test func ecfComparesAllBytesThatAreLeft() throws {
+        var selector = try PathSelector.make("ecf")
+        let set = blocked(fast: 0.040, slow: 0.100, window: 100_000)
+        func chosen(left: Int) -> PathSet {
+            let context = BurstContext(
+                bytes: 64_000, deadline: .seconds(1), trafficClass: .stream, bytesLeft: left)
+            return selector.decide(set, burst: context, now: .zero).decision.action
+        }
+        // 40 ms (1 + 1) < 110 ms, and 100 ms >= 2 x 40 + 10 ms.
+        #expect(chosen(left: 64_000) == .wait)
+        // 40 ms (50 + 1) > 1.25 x 110 ms.
+        #expect(chosen(left: 5_000_000) == PathSet(PathID(1)))
+    }
+
+    /// Room on the fast path does not end the waiting, and its hysteresis holds.
+    @Test func ecfStillWaitsAfterTheFastPathHadRoom() throws {
+        var selector = try PathSelector.make("ecf")
+        // 1.5 windows are left: 20 ms (1.5 + 1) = 50 ms against 45.1 ms, or 56.4 ms while it waits;
+        // 41 ms x 1.5 is above 2 x 20 + 4.1 ms.
+        let near = blocked(fast: 0.020, slow: 0.041)
+        #expect(decide(&selector, near, 30_000).chosen == 1)
+        #expect(decide(&selector, blocked(fast: 0.020, slow: 0.200)).action == .wait)
+        #expect(decide(&selector, candidates([0.020, 0.200])).chosen == 0)
+        #expect(decide(&selector, near, 30_000).action == .wait)
+    }
+
     @Test func blestWaitsWhenTheReceiverWouldBlock() throws {
-        var selector = try PathSelector.make("blest:window=300000")
-        // X = (20000 + 1400 (10 - 1) / 2) 10 = 263000 bytes, and 1400 held: fits.
-        #expect(decide(&selector, blocked(fast: 0.020, slow: 0.200)).chosen == 1)
-        var held = blocked(fast: 0.020, slow: 0.200)
+        var selector = try PathSelector.make("blest:window=380000")
+        // n = 200 / 20 + 1, X = (20000 + 1400 (11 - 1) / 2) 11 = 297000 bytes, times 1.2 and with
+        // 1400 held: fits.
+        let set = blocked(fast: 0.020, slow: 0.200)
+        #expect(decide(&selector, set).chosen == 1)
+        var held = set
         held[1].bytesInFlight = 40_000
         #expect(decide(&selector, held).action == .wait)
-        // Bursts that block the receiver make it more careful.
-        for _ in 0..<4 {
-            let set = blocked(fast: 0.020, slow: 0.200)
-            let decision = decide(&selector, set)
-            guard decision.chosen == 1 else { break }
-            #expect(decision.memo == 1)
+        // Bursts that block the receiver make it more careful, once in a round trip: 1.24, 1.28.
+        var actions: [PathSet] = []
+        for round in 1...3 {
             selector.learn(
                 Feedback(
                     features: set[1].features, predictedDelivery: 0.1, burst: burst(),
-                    outcome: outcome(nil), now: .zero, path: PathID(1), memo: decision.memo))
+                    outcome: outcome(nil), now: .zero, path: PathID(1), memo: 1))
+            let now = Instant.zero + .milliseconds(Int64(25 * round))
+            for _ in 0..<2 {
+                actions.append(selector.decide(set, burst: burst(), now: now).decision.action)
+            }
         }
-        #expect(decide(&selector, blocked(fast: 0.020, slow: 0.200)).action == .wait)
+        let slow = PathSet(PathID(1))
+        #expect(actions == [slow, slow, .wait, .wait, .wait, .wait])
+    }
+
+    /// A path that only waits for its pacer is free in a moment; peekaboo does not wait for it.
+    @Test func peekabooWaitsForAFullWindowOnly() throws {
+        var selector = try PathSelector.make("peekaboo:wait=1,send=0")
+        var set = blocked(fast: 0.020, slow: 0.200)
+        #expect(decide(&selector, set).action == .wait)
+        set[0].bytesInFlight = 10_000
+        #expect(decide(&selector, set).action == PathSet(PathID(1)))
     }
 
     /// A world where waiting pays, and one where it does not.

@@ -38,9 +38,9 @@ import Testing
         try writeSoundTrace(to: path, decisions: 3)
         try edit(path, "PRAGMA user_version = 7")
         try edit(path, "UPDATE meta SET value = '7' WHERE key = 'reader_version'")
-        #expect(refusal(path) == .otherVersion(path: path, found: 7, supported: 3))
+        #expect(refusal(path) == .otherVersion(path: path, found: 7, supported: 4))
         try edit(path, "PRAGMA user_version = 1")
-        #expect(refusal(path) == .otherVersion(path: path, found: 1, supported: 3))
+        #expect(refusal(path) == .otherVersion(path: path, found: 1, supported: 4))
         #expect(refusal(path)?.description.contains("export it with the pathwise that") == true)
         try edit(path, "PRAGMA user_version = 2; DROP TABLE events")
         #expect(refusal(path) == .damaged(path: path, what: "the table 'events' is missing"))
@@ -55,7 +55,7 @@ import Testing
         try edit(
             path,
             """
-            PRAGMA user_version = 3; CREATE TABLE later (x); ALTER TABLE events ADD COLUMN y;
+            PRAGMA user_version = 4; CREATE TABLE later (x); ALTER TABLE events ADD COLUMN y;
             INSERT INTO meta VALUES ('later', '1')
             """)
         #expect(try TraceReader(path: path).info().decisions == 6)

@@ -199,7 +199,7 @@ func edit(_ path: String, _ sql: String) throws {
         #expect(info.samples == 200)
         #expect(info.events == 2)
         #expect(info.drops.total == 0)
-        #expect(info.formatVersion == 3)
+        #expect(info.formatVersion == 4)
         #expect(
             info.sessions.map { $0.paths.map(\.info.name) } == [
                 ["dsl", "lte", "sat"], ["dsl", "lte", "sat"],

@@ -12,16 +12,16 @@ public struct ECFSettings: PolicySettings {
     }
 }
 
-/// Earliest completion first: if the fastest path f has no room, it waits for f if the queued data
-/// would complete there earlier than on the next one, s.
+/// Earliest completion first: if the fastest path f has no room, it waits for f if all that is left
+/// would complete there earlier than a segment on the fastest with room, s.
 ///
 ///     wait if  rtt_f (max(k, cwnd_f) / cwnd_f + 1) < (1 + waiting beta) (rtt_s + delta)
-///     and      rtt_s max(k, cwnd_s) / cwnd_s > 2 rtt_f + delta
+///     and      rtt_s max(k, cwnd_s) / cwnd_s >= 2 rtt_f + delta
 ///
-/// with k bytes queued and delta the larger RTT variation. A burst that fills the largest room has
-/// more data behind it, and k is taken as unlimited: it waits only for the end of a transfer. It
-/// never waits for a path whose reply is overdue. Source: Lim, Nahum, Towsley and Gibbens, "ECF: An MPTCP Path Scheduler to Manage
-/// Heterogeneous Paths", 2017, algorithm 1.
+/// with k bytes left, and delta twice the larger RTT variation. It stops waiting when the first test
+/// fails, and not when f has room. It never waits for a path whose reply is overdue. Sources: Lim,
+/// Nahum, Towsley and Gibbens, "ECF: An MPTCP Path Scheduler to Manage Heterogeneous Paths", 2017,
+/// algorithm 1; `mptcp_ecf.c` of MPTCP 0.95 for k, delta and the state.
 struct ECFPolicy: Policy {
     let settings: ECFSettings
     private var isWaiting = false
@@ -37,20 +37,19 @@ struct ECFPolicy: Policy {
         guard second != fastest, candidates[second].room > 0,
             !SteadyPolicy.isSuspicious(candidates[fastest])
         else {
-            if candidates[fastest].room > 0 { isWaiting = false }
             distribution.choose(second, among: candidates)
             return
         }
         let f = candidates[fastest].smoothedRTT
         let s = candidates[second].smoothedRTT
-        let delta = max(candidates[fastest].rttVariation, candidates[second].rttVariation)
+        let delta = 2 * max(candidates[fastest].rttVariation, candidates[second].rttVariation)
         let bar = (1 + (isWaiting ? settings.beta : 0)) * (s + delta)
-        guard !hasMore(candidates, burst), f * (rounds(candidates[fastest], burst) + 1) < bar else {
+        guard f * (rounds(candidates[fastest], burst) + 1) < bar else {
             isWaiting = false
             distribution.choose(second, among: candidates)
             return
         }
-        guard s * rounds(candidates[second], burst) > 2 * f + delta else {
+        guard s * rounds(candidates[second], burst) >= 2 * f + delta else {
             distribution.choose(second, among: candidates)
             return
         }
@@ -58,18 +57,11 @@ struct ECFPolicy: Policy {
         distribution.wait(among: candidates)
     }
 
-    /// Whether more data waits than the burst: no path would take it all.
-    private func hasMore(_ candidates: Span<Candidate>, _ burst: BurstContext) -> Bool {
-        var most = 0
-        for index in 0..<candidates.count { most = max(most, candidates[index].room) }
-        return burst.bytes >= most
-    }
-
-    /// Number of windows that the queued data fills, at least one.
+    /// Number of windows that the bytes left fill, at least one.
     private func rounds(_ candidate: borrowing Candidate, _ burst: BurstContext) -> Double {
         let window = candidate.congestionWindow
         guard window > 0 else { return 1 }
-        return Double(max(burst.bytes, window)) / Double(window)
+        return Double(max(burst.bytesLeft, window)) / Double(window)
     }
 
     func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {

@@ -28,7 +28,7 @@ public struct PeekabooSettings: PolicySettings {
     }
 }
 
-/// Learns whether to wait for the fastest path if it has no room, or to send on the next one.
+/// Learns whether to wait for the fastest path if its window is full, or to send on the next one.
 ///
 /// There are two arms, each a linear model of the reward `10 ms / (time from the decision to the
 /// arrival)`, waiting included, on six rates: window, bytes in flight and send window of both paths
@@ -39,6 +39,7 @@ public struct PeekabooSettings: PolicySettings {
 /// Environments", 2020, algorithms 1 and 2 (there without forgetting).
 struct PeekabooPolicy: Policy {
     private static let size = 6
+    private static let segment = 1400
     private static let slots = 256
     /// Doubles per slot: features, both paths, waiting time, and the number of the decision.
     private static let slotLength = 10
@@ -74,7 +75,10 @@ struct PeekabooPolicy: Policy {
         let second = candidates.leastWithRoom { score(of: $0, burst: burst) }
         let hasRoom = candidates[second].room > 0
         let isOverdue = SteadyPolicy.isSuspicious(candidates[fastest])
-        isBlocked = second != fastest && hasRoom && !isOverdue
+        // A window that only waits for its pacer is free in a moment.
+        let free = candidates[fastest].congestionWindow &- candidates[fastest].bytesInFlight
+        let isFull = free < PeekabooPolicy.segment
+        isBlocked = second != fastest && hasRoom && !isOverdue && isFull
         guard isBlocked else {
             memo = 0
             if pending != 0, second == fastest {

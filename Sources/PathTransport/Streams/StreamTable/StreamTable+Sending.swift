@@ -121,6 +121,22 @@ extension StreamTable {
         return bytes < UInt64(max(0, limit)) ? Int(clamping: bytes) : nil
     }
 
+    /// All bytes that wait to be sent, with those that open streams may still be given: as many as
+    /// they were given so far, because the longer a transfer is the more is left of it.
+    ///
+    /// - Parameter limit: the most bytes that are counted.
+    func bytesLeft(upTo limit: Int) -> Int {
+        var bytes = UInt64(retransmissionBytes(upTo: limit))
+        var index = 0
+        while bytes < UInt64(max(0, limit)), index < StreamTable.burstStreams,
+            let slot = fresh[index]
+        {
+            bytes &+= slot.send.bytesLeft
+            index &+= 1
+        }
+        return min(limit, Int(clamping: bytes))
+    }
+
     mutating func queueForNew(_ slot: StreamSlot) {
         if slot.isQueuedForNew { return }
         guard slot.send.hasNew else {
