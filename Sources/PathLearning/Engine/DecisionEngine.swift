@@ -10,7 +10,7 @@ public import PathTelemetry
 /// - *handle*: the fate of packets (`handleSent`, `handleAcknowledged`, `handleMoved`,
 ///   `handleLost`, `handleArrived`, `handleTimeout`), or of a burst known from elsewhere
 ///   (`handleOutcome`); `replaceModel`;
-/// - *poll*: `begin`, `offer` for each path, then `decide`; `pollOutcome` until it returns nil (the
+/// - *poll*: `begin`, `offer` or `leave` for each path, then `decide`; `pollOutcome` until it returns nil (the
 ///   policy learns from outcomes before the next decision); `pollEvent`;
 /// - *read*: `decision`, `record`, `timeout`, `needs`, `policy`, `modelHash`.
 public struct DecisionEngine: ~Copyable, Sendable {
@@ -27,6 +27,9 @@ public struct DecisionEngine: ~Copyable, Sendable {
     private var rooms = InlineArray<16, Int>(repeating: 0)
     private var answerTimes = InlineArray<16, TimeDelta>(repeating: .zero)
     private var hasRoom = false
+    /// Whether a path with room is left alone, and whether the latest decision was to wait for another.
+    private var leavesRoom = false
+    private var isWaiting = false
     /// Path of the previous decision of each traffic class.
     private var currentPath: InlineArray<2, PathID?> = [nil, nil]
     private var burst = BurstContext(bytes: 0, deadline: .zero, trafficClass: .stream)
@@ -65,6 +68,7 @@ public struct DecisionEngine: ~Copyable, Sendable {
             currentPath: currentPath[Int(trafficClass.rawValue)], bytesLeft: left)
         self.now = now
         hasRoom = false
+        leavesRoom = false
         builder.begin(burst, now: now)
     }
 
@@ -87,10 +91,24 @@ public struct DecisionEngine: ~Copyable, Sendable {
         builder.add(snapshot, evidence: evidence, clock: &clock)
     }
 
+    /// Notes that a path has room and is not offered, because others deliver everything sooner.
+    public mutating func leave() { leavesRoom = true }
+
     /// Asks the policy, and opens the decision.
+    ///
+    /// Without an offered path that has room, but one that is left alone, the decision is to wait, and
+    /// forced; only the first of a row is a decision.
     public mutating func decide() -> Verdict {
         builder.finish(&candidates)
-        guard hasRoom, !candidates.isEmpty else { return .nothing }
+        guard hasRoom, !candidates.isEmpty else {
+            guard leavesRoom, !isWaiting else { return .nothing }
+            isWaiting = true
+            candidates.removeAll()
+            learn()
+            draw = selector.decide(candidates, burst: burst, now: now, into: &decision)
+            return open()
+        }
+        isWaiting = false
         learn()
         // A policy that sees full paths gets the sender's own room of each path, so that its choice
         // can be carried out, and a replay sees the same choices.
@@ -176,11 +194,12 @@ public struct DecisionEngine: ~Copyable, Sendable {
     }
 
     private mutating func open(at place: Int, grace: TimeDelta) -> UInt64 {
-        ledger.open(
+        // A wait for a path that is not offered has no candidates.
+        let candidate = candidates.isEmpty ? Candidate(path: PathID(0)) : candidates[place]
+        return ledger.open(
             BurstLedger.Open(
-                time: now, burst: burst, path: candidates[place].path,
-                features: candidates[place].features,
-                predictedDelivery: candidates[place].predictedDelivery, action: decision.action,
+                time: now, burst: burst, path: candidate.path, features: candidate.features,
+                predictedDelivery: candidate.predictedDelivery, action: decision.action,
                 propensity: decision.propensity, memo: decision.memo, isForced: decision.isForced,
                 closesAt: now + burst.deadline + grace),
             now: now)

@@ -8,8 +8,8 @@ public struct PolicyNeeds: Hashable, Sendable {
     public var boundPath: PathID?
     /// Whether paths without room are candidates too, to wait for them or to send copies there.
     public var fullPaths = false
-    /// Whether the end of a transfer leaves a path alone on which it would arrive later than all of it
-    /// on another that costs no more.
+    /// Whether a transfer leaves a path alone on which a burst would arrive later than all that is left
+    /// on others that cost no more.
     public var leavesSlowPaths = false
     /// Data that is unacknowledged for longer than this is queued once for another path.
     public var reinjection: ReinjectionAge?

@@ -77,9 +77,6 @@ extension Connection {
             now: now)
     }
 
-    /// The most bytes that are counted as left to send.
-    private static let mostLeft = 64 << 20
-
     /// Asks the policy for the path of a burst.
     ///
     /// Returns nil when no path has room, or the policy waits.
@@ -88,20 +85,25 @@ extension Connection {
     ) -> (index: Int, dispatch: Dispatch)? {
         paths.fadeEvidence(now: now)
         let isStream = trafficClass == .stream
-        let left = isStream ? session.streams.bytesLeft(upTo: Connection.mostLeft) : bytes
+        let left =
+            isStream ? max(bytes, session.streams.bytesLeft(upTo: TransferEnd.longest)) : bytes
         session.engine.begin(
-            bytes: bytes, left: max(bytes, left), deadline: deadline, trafficClass: trafficClass,
-            now: now)
-        let last =
-            needs.leavesSlowPaths && isStream
-            ? session.streams.lastBytes(below: PathTable.longestEnd) : nil
+            bytes: bytes, left: left, deadline: deadline, trafficClass: trafficClass, now: now)
+        var end = TransferEnd()
+        if needs.leavesSlowPaths, isStream {
+            end = TransferEnd(paths, burst: bytes, left: left, clock: session.clock, now: now)
+        }
         for index in paths.indices where paths.takesData(index) {
             let room = isStream ? paths[index].room(now: now) : messageRoom(index, now: now)
-            let isLeft = paths.isOutrun(
-                index, burst: min(bytes, room), last: last, clock: session.clock, now: now)
+            if end.isLeft[index] {
+                // Its rate is not measured.
+                paths[index].handleAppLimited()
+                if room > 0 { session.engine.leave() }
+                continue
+            }
             // A policy that waits or sends copies compares all paths; any other chooses among those
             // that can send now, since stream data should use all capacity.
-            guard !isLeft, room > 0 || needs.fullPaths else { continue }
+            guard room > 0 || needs.fullPaths else { continue }
             var snapshot = paths[index].snapshot(now: now)
             // A message may be sent before its pacer has credit.
             if !isStream, room > 0 { snapshot.pacingDelay = .zero }

@@ -66,35 +66,8 @@ extension PathTable {
         return isBestFree ? best : nil
     }
 
-    /// The most bytes that are taken as the end of a transfer, or as lost data.
+    /// The most bytes that are taken as lost data.
     static let longestEnd = 4 << 20
-
-    /// Whether another path that costs no more would deliver the rest of a transfer before this one a
-    /// burst.
-    ///
-    /// The path is then left alone, and its rate is not measured.
-    ///
-    /// - Parameters:
-    ///   - burst: bytes that the path would get now.
-    ///   - last: all bytes that have to be sent, the burst included; nil for many, or an unknown
-    ///     number.
-    ///   - clock: compares the ways out of the paths.
-    mutating func isOutrun(
-        _ index: Int, burst: Int, last: Int?, clock: borrowing ClockOffset, now: Instant
-    ) -> Bool {
-        guard let last, burst > 0, self[index].recovery.rtt.hasSample else { return false }
-        // The end of a stream has no bytes, and equal paths must not leave it to each other.
-        let own = self[index].arrival(of: min(burst, last), clock: clock, now: now)
-        for other in indices where other != index && takesData(other) {
-            guard self[other].traits.pricePerGB <= self[index].traits.pricePerGB,
-                self[other].recovery.rtt.hasSample, !self[other].isOverdue(now: now),
-                self[other].arrival(of: last, clock: clock, now: now) < own
-            else { continue }
-            self[index].handleAppLimited()
-            return true
-        }
-        return false
-    }
 
     /// The fastest working path, which carries acknowledgements.
     ///

@@ -275,11 +275,6 @@ struct SendStream: ~Copyable {
         let upper = min(writtenOffset, maxData)
         return upper > nextOffset ? upper &- nextOffset : 0
     }
-    /// Bytes that were written and not sent yet, when no more will be written; nil before.
-    var lastBytes: UInt64? {
-        guard resetState == .none, end == .unsent else { return nil }
-        return writtenOffset &- nextOffset
-    }
     /// Bytes that are left to send: those that wait, and while the stream is open as many as were
     /// sent.
     var bytesLeft: UInt64 {

@@ -105,22 +105,6 @@ extension StreamTable {
         return Int(truncatingIfNeeded: min(most, again &+ min(new, allowed)))
     }
 
-    /// All bytes that wait to be sent, when no more will be written to any of their streams.
-    ///
-    /// Nil while a stream is open, or with `limit` bytes and more.
-    func lastBytes(below limit: Int) -> Int? {
-        var bytes = UInt64(retransmissionBytes(upTo: limit))
-        var index = 0
-        while let slot = fresh[index] {
-            guard index < StreamTable.burstStreams, let last = slot.send.lastBytes else {
-                return nil
-            }
-            bytes &+= last
-            index &+= 1
-        }
-        return bytes < UInt64(max(0, limit)) ? Int(clamping: bytes) : nil
-    }
-
     /// All bytes that wait to be sent, with those that open streams may still be given: as many as
     /// they were given so far, because the longer a transfer is the more is left of it.
     ///
