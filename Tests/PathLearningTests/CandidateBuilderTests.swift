@@ -33,6 +33,9 @@ private func build(
     for _ in 0..<2 {
         builder.begin(burst(bytes), now: now)
         for (snapshot, estimator) in paths {
+            if let raw = estimator.rawDelayMinimum, let rtt = estimator.minRTT {
+                clock.handleSample(raw: raw, roundTrip: rtt, isSamePath: true, now: now)
+            }
             builder.add(snapshot, evidence: estimator.evidence, clock: &clock)
         }
         builder.finish(&set)
@@ -72,6 +75,16 @@ private func build(
         let set = build([(full, estimator(raw: nil, rtt: 60))], now: .zero + .milliseconds(60))
         #expect((set[0].predictedDelivery - 0.045).magnitude < 1e-9)
         #expect(set[0].room == 0, "the pacer lets nothing through now")
+    }
+
+    /// A thin path that is paced as a fast one until it carries more than bursts now and then.
+    @Test func packetsSeenToWaitTellTheRate() {
+        var thin = estimator(raw: nil, rtt: 60)
+        thin.handleQueued(bytes: 14_720, time: .milliseconds(78))
+        // 2,400 bytes at 1 MB/s are 2.4 ms, but what is expected counts for 2 ms at most.
+        let perByte = (0.078 + 0.002) / (14_720 + 2_000)
+        let set = build([(snapshot(0, rtt: 60), thin)])
+        #expect((set[0].predictedDelivery - (0.030 + 10_000 * perByte)).magnitude < 1e-9)
     }
 
     @Test func silenceMakesAPathWorseByItself() {

@@ -155,6 +155,9 @@ private func at(_ milliseconds: Int64) -> Instant { .zero + .milliseconds(millis
         estimator.handleAck(
             rtt: .milliseconds(20), rawOneWayDelay: .milliseconds(500_010), bytes: 1,
             deliveryRate: nil, now: .zero + .seconds(1))
+        offset.handleSample(
+            raw: .milliseconds(500_010), roundTrip: .milliseconds(20), isSamePath: true,
+            now: .zero + .seconds(1))
         offset.update(path: PathID(0), from: estimator.evidence)
         #expect(!offset.isContradicted(byRaw: .milliseconds(500_015), rtt: .milliseconds(20)))
         #expect(!offset.isContradicted(byRaw: .milliseconds(505_000), rtt: .milliseconds(5000)))
@@ -203,18 +206,112 @@ private func at(_ milliseconds: Int64) -> Instant { .zero + .milliseconds(millis
         for distance in [-5_000_000, 0, 123_456_789] as [Int64] {
             var offset = ClockOffset()
             #expect(offset.estimate == nil)
-            // Symmetric 20 ms; 80 ms out and 10 ms back.
-            offset.update(path: PathID(0), from: estimator(raw: distance + 20, rtt: 40).evidence)
-            offset.update(path: PathID(1), from: estimator(raw: distance + 80, rtt: 90).evidence)
+            func take(_ path: Int, out: Int64, back: Int64) {
+                let raw = distance + out
+                offset.handleSample(
+                    raw: .milliseconds(raw), roundTrip: .milliseconds(out + back), isSamePath: true,
+                    now: .zero)
+                offset.update(
+                    path: PathID(path), from: estimator(raw: raw, rtt: out + back).evidence)
+            }
+            take(0, out: 20, back: 20)
+            take(1, out: 80, back: 10)
             #expect(offset.estimate == .milliseconds(distance))
             #expect((offset.delay(ofRaw: .milliseconds(distance + 20)) - 0.020).magnitude < 1e-12)
             #expect((offset.delay(ofRaw: .milliseconds(distance + 80)) - 0.080).magnitude < 1e-12)
-            // 5 ms out, 105 ms back: half its RTT would make the offset 50 ms too low, but at most
-            // all 90 ms of the second path can be forward delay.
-            offset.update(path: PathID(2), from: estimator(raw: distance + 5, rtt: 110).evidence)
-            #expect(offset.estimate == .milliseconds(distance - 10))
-            offset.remove(path: PathID(2))
+            // A longer round trip says less.
+            take(2, out: 5, back: 105)
             #expect(offset.estimate == .milliseconds(distance))
+            // 1 ms out and 29 ms back: wrong by 14 ms, but at most 30 ms can be forward delay.
+            take(3, out: 1, back: 29)
+            #expect(offset.estimate == .milliseconds(distance - 14))
+        }
+    }
+
+    /// An unlike path or an older sample cannot contradict what another path proves.
+    @Test func pathsBoundTheEstimate() {
+        var offset = ClockOffset()
+        offset.handleSample(
+            raw: .milliseconds(30), roundTrip: .milliseconds(40), isSamePath: true, now: .zero)
+        #expect(offset.estimate == .milliseconds(10))
+        offset.update(path: PathID(1), from: estimator(raw: 5, rtt: 110).evidence)
+        #expect(offset.estimate == .milliseconds(5))
+        offset.update(path: PathID(1), from: estimator(raw: 160, rtt: 110).evidence)
+        #expect(offset.estimate == .milliseconds(50))
+        offset.remove(path: PathID(1))
+        #expect(offset.estimate == .milliseconds(10))
+        // The acknowledgement came back sooner on another path: 30 ms out, 5 ms back.
+        offset.handleSample(
+            raw: .milliseconds(40), roundTrip: .milliseconds(35), isSamePath: false, now: .zero)
+        #expect(offset.estimate == .milliseconds(10))
+        offset.handleSample(
+            raw: .milliseconds(18), roundTrip: .milliseconds(19), isSamePath: false, now: .zero)
+        #expect(offset.estimate == TimeDelta(nanoseconds: 8_500_000))
+    }
+
+    /// Jitter of both directions on two paths: half the least round trip of a path is longer than its
+    /// least delay, by as much as both directions are never quick at once, and the offset came out 11 ms
+    /// too low on recorded drives.
+    @Test func jitterDoesNotMoveTheEstimate() {
+        var random = SeededGenerator(seed: 5)
+        var offset = ClockOffset()
+        var paths = [PathEstimator(), PathEstimator()]
+        var worst = 0.0
+        for step in 0..<3000 {
+            let now = Instant.zero + .milliseconds(Int64(step) * 20)
+            let path = step % 10 == 0 ? 1 : 0
+            func delay() -> Int64 {
+                let jitter = -Foundation.log(1 - Double(random.next() >> 11) * 0x1p-53)
+                return Int64((path == 0 ? 15e6 : 25e6) + jitter * 15e6)
+            }
+            let (out, back) = (delay(), delay())
+            let raw = TimeDelta(nanoseconds: 7_000_000_000 + out)
+            let rtt = TimeDelta(nanoseconds: out + back)
+            paths[path].handleAck(
+                rtt: rtt, rawOneWayDelay: raw, bytes: 100, deliveryRate: nil, now: now)
+            offset.handleSample(raw: raw, roundTrip: rtt, isSamePath: true, now: now)
+            offset.update(path: PathID(path), from: paths[path].evidence)
+            if step > 100, let estimate = offset.estimate {
+                worst = max(worst, abs((estimate - .seconds(7)).seconds))
+            }
+        }
+        #expect(worst < 0.002, "\(worst)")
+    }
+
+    /// Clocks that part by 40 ppm are followed, though a queue of 20 ms stands on the way out.
+    @Test func driftIsFollowed() {
+        var offset = ClockOffset()
+        var worst = 0.0
+        for step in 0..<72_000 {
+            let now = Instant.zero + .milliseconds(Int64(step) * 50)
+            let queue: Int64 = step < 1000 ? 0 : step % 200 == 0 ? 2 : 20
+            let drift = TimeDelta(seconds: 40e-6 * Double(step) * 0.05)
+            offset.handleSample(
+                raw: .milliseconds(15 + queue) + drift, roundTrip: .milliseconds(30 + queue),
+                isSamePath: true, now: now)
+            if let estimate = offset.estimate {
+                worst = max(worst, abs((estimate - drift).seconds))
+            }
+        }
+        #expect(worst < 0.004, "\(worst)")
+    }
+
+    /// Stamps come from the peer: absurd ones trap nothing.
+    @Test func absurdStampsDoNoHarm() {
+        var random = SeededGenerator(seed: 12)
+        var offset = ClockOffset()
+        for step in 0..<5000 {
+            let raw = TimeDelta(nanoseconds: Int64(bitPattern: random.next()))
+            let roundTrip = TimeDelta(nanoseconds: Int64(bitPattern: random.next()))
+            offset.handleSample(
+                raw: raw, roundTrip: roundTrip,
+                isSamePath: true, now: Instant(nanoseconds: Int64(bitPattern: random.next())))
+            if step % 3 == 0 {
+                offset.update(
+                    path: PathID(step % 16), from: estimator(raw: 5, rtt: 10).evidence)
+            }
+            let delay = offset.delay(ofRaw: raw)
+            if !(delay >= 0 && delay.isFinite) { Issue.record("delay \(delay)") }
         }
     }
 }

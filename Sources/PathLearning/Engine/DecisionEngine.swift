@@ -10,8 +10,8 @@ public import PathTelemetry
 /// - *handle*: the fate of packets (`handleSent`, `handleAcknowledged`, `handleMoved`,
 ///   `handleLost`, `handleArrived`, `handleTimeout`), or of a burst known from elsewhere
 ///   (`handleOutcome`); `replaceModel`;
-/// - *poll*: `begin`, `offer` or `leave` for each path, then `decide`; `pollOutcome` until it returns nil (the
-///   policy learns from outcomes before the next decision); `pollEvent`;
+/// - *poll*: `begin`, `offer` or `leave` for each path, then `decide`; `pollOutcome` until it returns
+///   nil (the policy learns from outcomes before the next decision); `pollEvent`;
 /// - *read*: `decision`, `record`, `timeout`, `needs`, `policy`, `modelHash`.
 public struct DecisionEngine: ~Copyable, Sendable {
     private let pin = Pin()

@@ -30,4 +30,22 @@ public struct PathEvidence: Sendable {
     var lastReply: Instant?
 
     init() {}
+
+    /// Bytes that the expected rate stands for, at most, before any service was seen.
+    private static let priorBytes = 2400.0
+    /// Seconds that it stands for, at most.
+    private static let priorTime = 0.002
+
+    /// Seconds that the path needs for a byte, from packets that were seen to wait behind others.
+    ///
+    /// The controller's rate is a guess as long as there is little to send: a path of 1.5 Mbit/s that
+    /// carries a burst from time to time may be paced at 40.
+    ///
+    /// - Parameter rate: expected before any service was seen, bytes per second, above zero.
+    @inline(__always)
+    public func serviceTime(expected rate: Double) -> Double {
+        let most = rate * PathEvidence.priorTime
+        let bytes = most <= PathEvidence.priorBytes ? most : PathEvidence.priorBytes
+        return (queuedTime + bytes / rate) / (queuedBytes + bytes)
+    }
 }

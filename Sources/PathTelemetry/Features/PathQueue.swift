@@ -14,8 +14,6 @@ public struct PathQueue: Sendable {
     public static let slack = TimeDelta.milliseconds(8)
     /// Bytes of a usual packet.
     private static let packet = 1200.0
-    /// Seconds of queued service that the controller's rate stands for before any is measured.
-    private static let prior = 0.002
 
     /// The least delay from sending to arrival, and the least round trip.
     public let leastDelay: Double
@@ -42,9 +40,7 @@ public struct PathQueue: Sendable {
     ) {
         self.leastDelay = leastDelay
         self.leastRTT = leastRTT
-        perByte =
-            (evidence.queuedTime + PathQueue.prior)
-            / (evidence.queuedBytes + rate * PathQueue.prior)
+        perByte = evidence.serviceTime(expected: rate)
         // Of a packet that later ones overtook only the latest reply counts: it was lost.
         let replied = sinceReply + leastRTT
         let held = replied <= age ? replied : age

@@ -24,7 +24,7 @@ struct PathReading {
     /// Bytes in flight over rate times least RTT, with one packet more in both.
     var flightShare: Double
     /// Seconds until the window has room for the burst, below zero where it has, and seconds that
-    /// the burst takes at the rate.
+    /// the path needs for the burst.
     private var windowWait: Double
     private var transferTime: Double
     var sinceLoss: Double
@@ -56,12 +56,11 @@ struct PathReading {
         let size = moment.bytes >= 0 ? moment.bytes : 0
         // Side by side, because divisions take long.
         let quotients =
-            SIMD4(flight + 1200, flight + size - Double(snapshot.congestionWindow), size, 1)
-            / SIMD4(rate * leastRTT + 1200, rate, rate, smoothed)
+            SIMD4(flight + 1200, flight + size - Double(snapshot.congestionWindow), 1, 1)
+            / SIMD4(rate * leastRTT + 1200, rate, smoothed, 1)
         flightShare = quotients[0]
         windowWait = quotients[1]
-        transferTime = quotients[2]
-        perRTT = smoothed > 0 ? quotients[3] : 0
+        perRTT = smoothed > 0 ? quotients[2] : 0
         sinceLoss = PathReading.age(evidence.lastLoss, now)
         sinceReply = PathReading.age(
             snapshot.lastReply == nil ? evidence.lastReply : snapshot.lastReply, now)
@@ -75,6 +74,7 @@ struct PathReading {
         queue = PathQueue(
             leastDelay: leastDelay, leastRTT: leastRTT, rate: rate, age: unansweredAge,
             sinceReply: sinceReply, flight: flight, evidence)
+        transferTime = size * queue.perByte
         isCurrent = moment.current == snapshot.path
         pricePerGB = snapshot.traits.pricePerGB
         grid = PathReading.gridPhase(snapshot.traits.kind, moment.utc)
@@ -83,7 +83,7 @@ struct PathReading {
     /// The prediction that models correct: seconds from now until the burst, sent on the path, has
     /// arrived; at least 0.1 ms.
     ///
-    ///     h = wait + bytes / rate + arrival behind what the path holds
+    ///     h = wait + bytes x service time + arrival behind what the path holds
     ///
     /// `wait` is the longer of the pacer's queue and the time until the window has room for the
     /// burst. `PathQueue` predicts the arrival; that of a silent path grows before any packet is

@@ -204,7 +204,7 @@ extension Connection {
     ) throws -> Bool {
         switch frame {
         case .padding, .ping: break
-        case .ack: handleAck(ack, now: now)
+        case .ack: handleAck(ack, on: index, now: now)
         case .stream(let stream):
             return try session.handleStream(stream, now: now)
         case .message(let message):
@@ -232,7 +232,10 @@ extension Connection {
         return true
     }
 
-    private mutating func handleAck(_ ack: borrowing AckFrame, now: Instant) {
+    /// - Parameter arrival: the index of the path on which the acknowledgement came.
+    private mutating func handleAck(
+        _ ack: borrowing AckFrame, on arrival: Int, now: Instant
+    ) {
         guard let index = index(of: ack.path) else { return }
         let isAppLimited = lastAppLimitedAt != nil
         guard
@@ -244,7 +247,11 @@ extension Connection {
         }
         if paths[index].noteLosses(result, now: now) { lastLossPath = paths[index].id }
         guard result.ackedPackets > 0 || result.spuriousLosses > 0 else { return }
-        if paths.noticeClockJump(result, &session.clock) { news.statistics.clockJumps += 1 }
+        if paths.updateClock(
+            &session.clock, result, isSamePath: index == arrival, now: now)
+        {
+            news.statistics.clockJumps += 1
+        }
         paths[index].noteAcknowledged(result, clock: session.clock, now: now)
         session.reportMessages(&news)
         paths.takeOver(&session)

@@ -293,8 +293,9 @@ struct Path: ~Copyable {
 
     /// The rate that a transfer can expect, bytes per second; above zero.
     var transferRate: Double {
-        let estimate = recovery.controller.bandwidthEstimate
-        return max(estimate > 0 ? estimate : pacingRate, CongestionLimits.minimumPacingRate)
+        1
+            / estimator.evidence.serviceTime(
+                expected: max(pacingRate, CongestionLimits.minimumPacingRate))
     }
 
     /// Bytes of messages that may be sent now.

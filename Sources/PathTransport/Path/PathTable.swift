@@ -50,17 +50,25 @@ struct PathTable: ~Copyable {
 
 /// Updates of all paths.
 extension PathTable {
-    /// Discards the estimates of one-way delays if one of the two clocks has jumped, for example
-    /// because a host slept; the old ones would make every delay wrong by minutes.
+    /// Gives an acknowledged packet to the estimate of the clock offset.
     ///
-    /// - Returns: whether it has.
-    mutating func noticeClockJump(_ result: AckResult, _ clock: inout ClockOffset) -> Bool {
-        guard let rtt = result.rttSample, let raw = result.rawDelay,
-            clock.isContradicted(byRaw: raw, rtt: rtt)
-        else { return false }
-        clock = ClockOffset()
-        for index in indices { self[index].estimator.forgetOneWayDelays() }
-        return true
+    /// If one of the two clocks has jumped, for example because a host slept, all estimates of
+    /// one-way delays are discarded first; the old ones would make every delay wrong by minutes.
+    ///
+    /// - Parameter isSamePath: whether the acknowledgement came back on the packet's path.
+    /// - Returns: whether one has jumped.
+    mutating func updateClock(
+        _ clock: inout ClockOffset, _ result: AckResult, isSamePath: Bool, now: Instant
+    ) -> Bool {
+        guard let rtt = result.rttSample, let raw = result.rawDelay else { return false }
+        let hasJumped = clock.isContradicted(byRaw: raw, rtt: rtt)
+        if hasJumped {
+            clock = ClockOffset()
+            for index in indices { self[index].estimator.forgetOneWayDelays() }
+        }
+        clock.handleSample(
+            raw: raw, roundTrip: rtt - result.ackDelay, isSamePath: isSamePath, now: now)
+        return hasJumped
     }
 
     /// Discounts old evidence before it is read.

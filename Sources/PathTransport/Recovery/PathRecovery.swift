@@ -21,6 +21,8 @@ struct AckResult {
     var longestLossRun = 0
     /// Round trip of the largest newly acknowledged packet, when it was ack-eliciting.
     var rttSample: TimeDelta?
+    /// For how long the receiver held back the acknowledgement of that packet, as it says.
+    var ackDelay = TimeDelta.zero
     /// Round trip of the oldest newly acknowledged packet that others had overtaken.
     var overtakenRTT: TimeDelta?
     /// Send time and receiver's stamp of the largest.
@@ -236,6 +238,7 @@ struct PathRecovery: ~Copyable {
         }
         rtt.update(sample: now - sentAt, ackDelay: delay, maxAckDelay: peerAckDelay, now: now)
         result.rttSample = now - sentAt
+        result.ackDelay = delay
     }
 
     /// Takes the round trip of a packet that others overtook; it was acknowledged at once.

@@ -183,7 +183,7 @@ struct Session: ~Copyable, SentFrameSink {
         let isFollowed = packet.decision != SentPacket.noDecision && !packet.isByBytes
         guard isFollowed || engine.followsBytes else { return }
         var arrival = now
-        if let receiveTime {
+        if let receiveTime, clock.estimate != nil {
             let received = Instant(nanoseconds: Int64(truncatingIfNeeded: receiveTime &* 1000))
             let raw = received - packet.sentAt
             if !clock.isContradicted(byRaw: raw, rtt: now - packet.sentAt) {
