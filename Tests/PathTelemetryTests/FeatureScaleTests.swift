@@ -161,11 +161,12 @@ struct RandomPaths {
         let reply = snapshot.lastReply ?? estimator.lastReply
         let held = min(age, reply.map { (now - $0).seconds + leastRTT } ?? .infinity)
         let evidence = estimator.evidence
-        let perByte = (evidence.queuedTime + 0.002) / (evidence.queuedBytes + rate * 0.002)
+        let prior = min(rate * 0.002, 2400)
+        let perByte = (evidence.queuedTime + prior / rate) / (evidence.queuedBytes + prior)
         let pause = held - leastRTT - 1200 * perByte - 0.008
         let end =
             delay - held + 2.5 * max(0, pause) + Double(snapshot.bytesInFlight) * perByte
-        return max(1e-4, wait + Double(burst.bytes) / rate + max(delay, end))
+        return max(1e-4, wait + Double(burst.bytes) * perByte + max(delay, end))
     }
 
     /// All values equal their definitions to the last bit, for any remembered state.

@@ -89,28 +89,10 @@ extension Connection {
             isStream ? max(bytes, session.streams.bytesLeft(upTo: TransferEnd.longest)) : bytes
         session.engine.begin(
             bytes: bytes, left: left, deadline: deadline, trafficClass: trafficClass, now: now)
-        var end = TransferEnd()
-        if needs.leavesSlowPaths, isStream {
-            end = TransferEnd(paths, burst: bytes, left: left, clock: session.clock, now: now)
-        }
-        for index in paths.indices where paths.takesData(index) {
-            let room = isStream ? paths[index].room(now: now) : messageRoom(index, now: now)
-            if end.isLeft[index] {
-                // Its rate is not measured.
-                paths[index].handleAppLimited()
-                if room > 0 { session.engine.leave() }
-                continue
-            }
-            // A policy that waits or sends copies compares all paths; any other chooses among those
-            // that can send now, since stream data should use all capacity.
-            guard room > 0 || needs.fullPaths else { continue }
-            var snapshot = paths[index].snapshot(now: now)
-            // A message may be sent before its pacer has credit.
-            if !isStream, room > 0 { snapshot.pacingDelay = .zero }
-            session.engine.offer(
-                snapshot, evidence: paths[index].estimator.evidence,
-                clock: &session.clock, room: room,
-                answerTime: paths[index].answerTime)
+        if isStream {
+            paths.offerForStreams(burst: bytes, left: left, needs: needs, &session, now: now)
+        } else {
+            paths.offerForMessages(isOwed: share.isOwed, needs: needs, &session, now: now)
         }
         let verdict = session.engine.decide()
         if case .nothing = verdict { return nil }
@@ -123,11 +105,6 @@ extension Connection {
         news.statistics.decisions += 1
         if dispatch.isForced { news.statistics.forcedDecisions += 1 }
         return (index, dispatch)
-    }
-
-    /// Bytes of messages that a path takes now; streams whose turn it is are not delayed further.
-    func messageRoom(_ index: Int, now: Instant) -> Int {
-        share.isOwed ? paths[index].room(now: now) : paths[index].messageRoom(now: now)
     }
 
     // MARK: retransmissions, on the path that delivers first

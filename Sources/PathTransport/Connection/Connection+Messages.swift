@@ -16,7 +16,7 @@ extension Connection {
         if let burst = messageBurst, burst.number == head.number, let index = index(of: burst.path),
             paths[index].isUsable
         {
-            guard messageRoom(index, now: now) > 0 else { return nil }
+            guard paths[index].messageRoom(isOwed: share.isOwed, now: now) > 0 else { return nil }
             return fillMessages(index, buffer, burst: burst, now: now)
         }
         let deadline = min(
@@ -47,7 +47,9 @@ extension Connection {
     private mutating func fillMessages(
         _ index: Int, _ buffer: UnsafeMutableRawBufferPointer, burst: MessageBurst?, now: Instant
     ) -> Transmit? {
-        var batch = Batch(size: paths[index].mtu.current, room: messageRoom(index, now: now))
+        var batch = Batch(
+            size: paths[index].mtu.current,
+            room: paths[index].messageRoom(isOwed: share.isOwed, now: now))
         while batch.takesMore(buffer) {
             var packet = begin(index, batch.region(of: buffer), limit: batch.size, now: now)
             let limit = packet.room - MessageData.maximumHeaderLength

@@ -303,9 +303,11 @@ struct Path: ~Copyable {
     /// Beside streams that always take what the pacer allows, a message would find room on the path
     /// that happens to have some. So it may take two packets more than window and pacer allow, and
     /// streams pay the pacer's debt.
-    func messageRoom(now: Instant) -> Int {
+    ///
+    /// - Parameter isOwed: it is the turn of streams, which are not delayed further.
+    func messageRoom(isOwed: Bool, now: Instant) -> Int {
         let room = room(now: now)
-        guard room == 0, !recovery.packets.isFull else { return room }
+        guard room == 0, !isOwed, !recovery.packets.isFull else { return room }
         let reserve = 2 * mtu.current
         let window = recovery.windowRoom + reserve
         let credit = recovery.pacer.credit(now: now, debt: reserve)

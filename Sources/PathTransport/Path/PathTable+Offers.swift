@@ -1,0 +1,56 @@
+import PathLearning
+import PathTelemetry
+
+/// Which paths a decision chooses among.
+///
+/// A policy that waits or sends copies compares all paths; any other chooses among those that can send
+/// now, since stream data should use all capacity.
+extension PathTable {
+    /// Offers paths for a burst of streams.
+    ///
+    /// - Parameters:
+    ///   - burst: the most bytes of the burst.
+    ///   - left: all bytes that have to be sent, the burst included.
+    mutating func offerForStreams(
+        burst: Int, left: Int, needs: PolicyNeeds, _ session: inout Session, now: Instant
+    ) {
+        var end = TransferEnd()
+        if needs.leavesSlowPaths {
+            end = TransferEnd(self, burst: burst, left: left, clock: session.clock, now: now)
+        }
+        for index in indices where takesData(index) {
+            let room = self[index].room(now: now)
+            if end.isLeft[index] {
+                // Its rate is not measured.
+                self[index].handleAppLimited()
+                if room > 0 { session.engine.leave() }
+            } else if room > 0 || needs.fullPaths {
+                offer(index, self[index].snapshot(now: now), room: room, &session)
+            }
+        }
+    }
+
+    /// Offers paths for messages.
+    ///
+    /// - Parameter isOwed: it is the turn of streams.
+    mutating func offerForMessages(
+        isOwed: Bool, needs: PolicyNeeds, _ session: inout Session, now: Instant
+    ) {
+        for index in indices where takesData(index) {
+            let room = self[index].messageRoom(isOwed: isOwed, now: now)
+            guard room > 0 || needs.fullPaths else { continue }
+            var snapshot = self[index].snapshot(now: now)
+            // A message may be sent before its pacer has credit.
+            if room > 0 { snapshot.pacingDelay = .zero }
+            offer(index, snapshot, room: room, &session)
+        }
+    }
+
+    private func offer(
+        _ index: Int, _ snapshot: borrowing PathSnapshot, room: Int, _ session: inout Session
+    ) {
+        session.engine.offer(
+            snapshot, evidence: self[index].estimator.evidence, clock: &session.clock, room: room,
+            answerTime: self[index].answerTime)
+    }
+}
