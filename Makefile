@@ -16,6 +16,7 @@
 #   make bench-links  the command over emulated links beside kernel MPTCP (root, ../shared/testbed)
 #   make closed-loop  policies in closed loop over many worlds, random ones and of recorded networks
 #   make bench-worlds  worlds in virtual time beside the same links for real, and a recorded drive
+#   make bench-transfers  short transfers over random worlds beside the best single path
 #   make bench-coverage  measure the coverage of the intervals of `evaluate`
 #   make bench-spark  the same training with one and with two Spark workers
 #   make audit     estimates of `evaluate` beside what the policies then did, in worlds
@@ -183,6 +184,10 @@ bench-links: build
 # Policies in closed loop over worlds that they were not made on. CLOSED_LOOP="--worlds 20 --families random,lte" selects.
 closed-loop: build
 	Benchmarks/worlds/closed_loop.py $(CLOSED_LOOP)
+
+# TRANSFERS="--first 8000 --policy learned --policy min-rtt" selects.
+bench-transfers: build
+	Benchmarks/worlds/transfers.py --jobs $(JOBS) $(TRANSFERS)
 
 bench-worlds: build
 	Benchmarks/worlds/drive.py
