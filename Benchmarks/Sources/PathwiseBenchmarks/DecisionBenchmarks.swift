@@ -52,6 +52,15 @@ enum DecisionBenchmarks {
             }
         }
 
+        /// The offset of the receiver's clock, as after the first acknowledgement.
+        static var clock: ClockOffset {
+            var clock = ClockOffset()
+            clock.handleSample(
+                raw: .milliseconds(1000), roundTrip: .milliseconds(20), isSamePath: true, now: .zero
+            )
+            return clock
+        }
+
         func fill(
             _ set: inout CandidateSet, _ builder: inout CandidateBuilder,
             _ clock: inout ClockOffset
@@ -72,7 +81,7 @@ enum DecisionBenchmarks {
     private struct Sender: ~Copyable {
         var paths: Paths
         var builder = CandidateBuilder()
-        var clock = ClockOffset()
+        var clock = Paths.clock
         var set = CandidateSet()
         var decision = Decision()
         var selector: PathSelector
@@ -159,7 +168,7 @@ enum DecisionBenchmarks {
     private static func learning() throws {
         let paths = Paths(4)
         var builder = CandidateBuilder()
-        var clock = ClockOffset()
+        var clock = Paths.clock
         var set = CandidateSet()
         paths.fill(&set, &builder, &clock)
         for policy in ["lin-ucb:features=16", "lin-ucb", "learned"] {

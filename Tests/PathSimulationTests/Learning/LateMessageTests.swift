@@ -59,7 +59,11 @@ import Testing
         #expect(copied.saved > 0 && copied.saved <= copied.copied)
         #expect(copied.duplicated >= 1000 * copied.copied)
         #expect(copied.bytes <= 1.1 * plain.bytes)
+        // Better predictions left copies less to save: 4.44 % without and 4.23 with before, now 4.23
+        // and 4.18.
         #expect(copied.late < plain.late, "\(copied.late) with, \(plain.late) without")
+        #expect(plain.late < 0.043 && copied.late < 0.042, "\(copied.late), \(plain.late)")
+        #expect(copied.slowest < 0.95 * plain.slowest, "\(copied) with, \(plain) without")
     }
 
     @Test func aPauseDoesNotFillTheSlowPath() throws {
