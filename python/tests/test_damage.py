@@ -192,20 +192,25 @@ def test_blocks_that_lie(recordings: list[Path]) -> None:
 
 
 def test_both_layouts_of_decisions(recording: Path) -> None:
-    """The second layout has one more column, behind the other integers."""
+    """The first layout lacks a column, which is behind the other integers."""
     data = blocks(recording)[0][0][:-8]
-    first = decode_decisions(sealed(data), 24, SHARED)
-    assert not first.bytes_behind.any()
+    assert data[:4] == b"PWD\x02"
+    second = decode_decisions(sealed(data), 24, SHARED)
     reader = BlockReader(sealed(data))
     reader.take("u1", 24)
     for _ in range(11):
-        reader.integers(len(first.numbers))
+        reader.integers(len(second.numbers))
+    start = len(data) - reader.remaining
+    reader.integers(len(second.numbers))
     end = len(data) - reader.remaining
+    first = decode_decisions(sealed(b"PWD\x01" + data[4:start] + data[end:]), 24, SHARED)
+    assert not first.bytes_behind.any()
     more = struct.pack("<Bq", 1, 7) + bytes(range(200)) + bytes(len(first.numbers) - 200)
-    second = decode_decisions(sealed(b"PWD\x02" + data[4:end] + more + data[end:]), 24, SHARED)
-    assert second.bytes_behind[:200].tolist() == list(range(7, 207))
+    other = decode_decisions(sealed(data[:start] + more + data[end:]), 24, SHARED)
+    assert other.bytes_behind[:200].tolist() == list(range(7, 207))
     for name in ("numbers", "times", "draws", "words", "actions", "probabilities"):
         assert np.array_equal(getattr(first, name), getattr(second, name))
+        assert np.array_equal(getattr(other, name), getattr(second, name))
 
 
 def test_a_block_that_announces_too_much() -> None:
