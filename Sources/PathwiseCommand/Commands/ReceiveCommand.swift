@@ -30,7 +30,8 @@ struct ReceiveCommand: AsyncParsableCommand {
             merged with an existing one; it never replaces a file or link.
 
             The exit code is 74 if some items were not stored, and the log names them; 69 if a
-            client was lost; 130 and 143 after Ctrl-C and SIGTERM.
+            client was lost; 130 after Ctrl-C, 143 after SIGTERM, and 129 when its terminal is
+            closed, unless it was started with nohup.
 
             Examples:
               pathwise receive --listen 0.0.0.0:7000 --key bob.key --allow alice.pub --output in/

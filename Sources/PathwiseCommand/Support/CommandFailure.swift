@@ -85,6 +85,7 @@ struct CommandFailure: Error, CustomStringConvertible {
             switch failure.status {
             case .interrupted where failure.message.isEmpty: "ended by SIGINT (Ctrl-C)"
             case .terminated where failure.message.isEmpty: "ended by SIGTERM"
+            case .hungUp where failure.message.isEmpty: "ended by SIGHUP"
             default: failure.message
             }
         return .object([

@@ -27,12 +27,19 @@ enum ExitStatus: Int32, Sendable {
     case noPermission = 77
     /// A configuration is wrong.
     case configuration = 78
-    /// Ended by SIGINT or by SIGTERM: 128 plus the signal's number.
+    /// Ended by SIGHUP, SIGINT or SIGTERM: 128 plus the signal's number.
+    case hungUp = 129
     case interrupted = 130
     case terminated = 143
 
     /// The status of a program that was ended by a signal.
-    init(signal: Int32) { self = signal == SIGTERM ? .terminated : .interrupted }
+    init(signal: Int32) {
+        switch signal {
+        case SIGTERM: self = .terminated
+        case SIGHUP: self = .hungUp
+        default: self = .interrupted
+        }
+    }
 
     /// The status for a failed call on an input file.
     init(reading code: Int32) {

@@ -31,7 +31,8 @@ struct ServeCommand: AsyncParsableCommand {
             The log has a line for each event: clients that join and leave, with totals, items
             that were stored, flows that failed (five targets a minute for each client and reason,
             then a count), connections that were refused, clients to which no path works, caps of
-            clients, and problems. The exit code is 130 and 143 after Ctrl-C and SIGTERM.
+            clients, and problems. The exit code is 130 after Ctrl-C, 143 after SIGTERM, and 129
+            when its terminal is closed, unless it was started with nohup.
 
             Policies, for --policy: see 'pathwise send --help'.
 

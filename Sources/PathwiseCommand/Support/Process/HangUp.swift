@@ -1,23 +1,54 @@
 import Glibc
 import Synchronization
 
-/// SIGHUP as a request to reload files, as for daemons.
+/// SIGHUP: the end of the terminal, or a request to reload files, as for daemons.
+///
+/// A program whose terminal has gone ends as by SIGTERM. Without a terminal, or while it is still
+/// there, the signal asks for a reload if the command has files to reload, and ends it if not. A
+/// program that was started with the signal ignored (nohup) is not ended by it.
 enum HangUp {
     private static let count = Atomic<UInt64>(0)
-
-    /// Installs the handler; before that the signal ends the program.
-    static func install() {
-        _ = count.load(ordering: .relaxed)
+    private static let reloads = Atomic<Bool>(false)
+    private static let wasIgnored: Bool = {
         var action = sigaction()
-        action.__sigaction_handler.sa_handler = { _ in HangUp.note() }
-        action.sa_flags = SA_RESTART
-        sigemptyset(&action.sa_mask)
-        sigaction(SIGHUP, &action, nil)
+        sigaction(SIGHUP, nil, &action)
+        // SIG_IGN.
+        return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
+    }()
+    private static let hadTerminal = hasTerminal
+
+    /// Takes the signal as a request to reload from now on.
+    static func install() {
+        reloads.store(true, ordering: .releasing)
+        Interruption.install()
     }
 
-    /// The number of signals so far.
+    /// The number of requests so far.
     static var requests: UInt64 { count.load(ordering: .relaxed) }
 
-    /// Runs in the signal handler: one atomic addition.
-    private static func note() { count.add(1, ordering: .relaxed) }
+    /// Whether the signal is handled at all; looks at what the program was started with.
+    static var isWanted: Bool {
+        _ = hadTerminal
+        return !wasIgnored || reloads.load(ordering: .acquiring)
+    }
+
+    /// Whether the signal ends the program; a reload is counted if not.
+    ///
+    /// The shell of a terminal that closes may send the signal a moment before the terminal is gone,
+    /// so this waits.
+    static func endsProgram() -> Bool {
+        guard reloads.load(ordering: .acquiring) else { return true }
+        usleep(100_000)
+        guard wasIgnored || !hadTerminal || hasTerminal else { return true }
+        count.add(1, ordering: .relaxed)
+        return false
+    }
+
+    /// Whether the program has a controlling terminal.
+    private static var hasTerminal: Bool {
+        let descriptor = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        close(descriptor)
+        return true
+    }
 }

@@ -2,17 +2,20 @@ import Glibc
 import PathTelemetry
 import Synchronization
 
-/// Ctrl-C and SIGTERM: the first requests an orderly end, the second ends the program at once.
+/// Ctrl-C, SIGTERM and SIGHUP: the first requests an orderly end, a second Ctrl-C or SIGTERM ends the
+/// program at once.
 enum Interruption {
     fileprivate static let state = InterruptionState()
 
     /// Installs the handlers; before that a signal ends the program.
     static func install() {
-        guard state.open() else { return }
+        let isFirst = state.open()
         var action = sigaction()
         action.__sigaction_handler.sa_handler = { received($0) }
         action.sa_flags = SA_RESTART
         sigemptyset(&action.sa_mask)
+        if HangUp.isWanted { sigaction(SIGHUP, &action, nil) }
+        guard isFirst else { return }
         sigaction(SIGINT, &action, nil)
         sigaction(SIGTERM, &action, nil)
     }
@@ -43,12 +46,10 @@ enum Interruption {
 /// Runs in the signal handler: atomics, `write` and `_exit` only.
 private func received(_ signal: Int32) {
     let state = Interruption.state
-    let isFirst = state.signal.compareExchange(
-        expected: 0, desired: signal, ordering: .acquiringAndReleasing
-    ).exchanged
-    guard isFirst else { _exit(128 + signal) }
+    // A closing terminal may send SIGHUP twice, so it never ends the program at once.
+    if signal != SIGHUP, !state.note(signal) { _exit(128 + signal) }
     let kept = errno
-    var byte: UInt8 = 1
+    var byte = UInt8(truncatingIfNeeded: signal)
     _ = write(state.writeEnd.load(ordering: .acquiring), &byte, 1)
     errno = kept
 }
@@ -74,10 +75,25 @@ private final class InterruptionState: Sendable {
         return true
     }
 
+    /// Notes a signal that ends the program; returns whether it is the first.
+    func note(_ number: Int32) -> Bool {
+        signal.compareExchange(expected: 0, desired: number, ordering: .acquiringAndReleasing)
+            .exchanged
+    }
+
     private func wait(on descriptor: Int32) {
-        var byte: UInt8 = 0
-        while read(descriptor, &byte, 1) < 0, errno == EINTR {}
-        tell()
+        while true {
+            var byte: UInt8 = 0
+            guard read(descriptor, &byte, 1) == 1 else {
+                if errno == EINTR { continue }
+                return
+            }
+            if Int32(byte) == SIGHUP {
+                guard HangUp.endsProgram() else { continue }
+                _ = note(SIGHUP)
+            }
+            tell()
+        }
     }
 
     func add(_ body: @escaping @Sendable (Int32) -> Void) {
