@@ -11,6 +11,8 @@ struct PublicAddresses {
     var list: [String]
     /// Where they come from, and how to change them.
     var hint: String
+    /// Why other hosts cannot reach any of them; nil if nothing is known against them.
+    var warning: String?
 
     /// The addresses that the user gave, checked; names are not looked up.
     static func given(_ texts: [String]) throws -> PublicAddresses? {
@@ -31,51 +33,71 @@ struct PublicAddresses {
         return PublicAddresses(list: texts, hint: "from --public")
     }
 
-    /// The addresses that a server listens on; for a wildcard those of this host that are valid
-    /// beyond the link, or its loopback if it has no other.
-    static func ofHost(listening: [SocketAddress]) throws -> PublicAddresses {
-        let fixed = listening.filter { !$0.isUnspecified }
-        var found = fixed
-        let interfaces: [NetworkInterface]
+    /// The addresses that a server listens on; a wildcard stands for all addresses of its host.
+    init(listening: [SocketAddress]) {
+        list = listening.prefix(JoinToken.addressLimit).map(\.description)
+        hint = "from --listen; give others with --public HOST:PORT"
+    }
+
+    private init(list: [String], hint: String, warning: String? = nil) {
+        self.list = list
+        self.hint = hint
+        self.warning = warning
+    }
+
+    /// These addresses as they are at this moment: a wildcard becomes those of this host that are
+    /// valid beyond the link, or its loopback if it has no other.
+    func now() throws -> PublicAddresses {
         do throws(NetworkError) {
-            interfaces = try InterfaceWatcher.list()
+            return expanded(try InterfaceWatcher.list())
         } catch {
             throw SessionError.network(error)
         }
+    }
+
+    /// - Parameter interfaces: of this host.
+    func expanded(_ interfaces: [NetworkInterface]) -> PublicAddresses {
+        let parsed = list.map { SocketAddress(parsing: $0) }
+        let wildcards = parsed.compactMap { $0 }.filter(\.isUnspecified)
+        guard let first = wildcards.first else { return self }
+        var found = zip(list, parsed).filter { $0.1?.isUnspecified != true }.map(\.0)
         let own = interfaces.filter { !PathPlanner.leadsToContainers($0) }
-        for wildcard in listening where wildcard.isUnspecified {
+        for wildcard in wildcards {
             for entry in own.flatMap(\.addresses) where !entry.isTemporary {
                 let address = entry.address.with(port: wildcard.port)
-                if address.family == wildcard.family, !found.contains(address) {
-                    found.append(address)
+                if address.family == wildcard.family, !found.contains(address.description) {
+                    found.append(address.description)
                 }
             }
         }
-        if let first = listening.first, found.isEmpty {
-            found = [
-                first.family == .ipv4
-                    ? .loopback(port: first.port)
-                    : SocketAddress(ipv6High: 0, low: 1, port: first.port)
-            ]
+        let hint = "all addresses of this host; give others with --public HOST:PORT"
+        guard found.isEmpty else {
+            return PublicAddresses(
+                list: Array(found.prefix(JoinToken.addressLimit)), hint: hint)
         }
-        let list = found.prefix(JoinToken.addressLimit).map(\.description)
+        let loopback =
+            first.family == .ipv4
+            ? SocketAddress.loopback(port: first.port)
+            : SocketAddress(ipv6High: 0, low: 1, port: first.port)
         return PublicAddresses(
-            list: Array(list),
-            hint: fixed.count == found.count
-                ? "from --listen; give others with --public HOST:PORT"
-                : "all addresses of this host; give others with --public HOST:PORT")
+            list: [loopback.description], hint: "no network is up",
+            warning:
+                "this host has no address beyond its loopback now, so a client on another host "
+                + "cannot join with this token; run 'pathwise invite' when the network is up, or "
+                + "give --public HOST:PORT")
     }
 
     // MARK: the file
 
-    /// Keeps the addresses for `invite`.
+    /// Keeps the addresses for `invite`, wildcards as such.
     func save(in folder: StateFolder) throws {
         let text = "# Where clients reach the server; it writes this when it starts.\n"
         let content = Array((text + list.map { $0 + "\n" }.joined()).utf8)
         try folder.changing { try folder.write(content, to: PublicAddresses.fileName) }
     }
 
-    /// The addresses of the server that last ran with this folder; nil if none did.
+    /// The addresses of the server that last ran with this folder, with its wildcards; nil if none
+    /// did.
     static func saved(in folder: StateFolder) throws -> PublicAddresses? {
         guard let content = try folder.read(fileName) else { return nil }
         var list: [String] = []

@@ -88,9 +88,10 @@ struct ServeJob {
     private func greet() throws {
         log.listening(on: server.localAddresses, key: setup.state.key.publicKey)
         report(setup.admission.reload().problems)
-        let addresses =
-            try setup.publicAddresses ?? PublicAddresses.ofHost(listening: server.localAddresses)
-        try addresses.save(in: setup.state.folder)
+        let places =
+            setup.publicAddresses ?? PublicAddresses(listening: server.localAddresses)
+        try places.save(in: setup.state.folder)
+        let addresses = try places.now()
         let waiting = setup.admission.tokenCount(now: InviteText.now())
         if setup.admission.clientCount > 0 { return }
         guard waiting == 0 else {
@@ -103,6 +104,7 @@ struct ServeJob {
             name: nil, addresses: addresses, lifetime: setup.lifetime)
         reload(repeats: false)
         log.invited(line, token, hint: addresses.hint)
+        if let warning = addresses.warning { log.problem(warning) }
         guard let failure = log.failure else { return }
         // Nobody has seen the token; the next start makes another.
         _ = try setup.state.folder.changing {

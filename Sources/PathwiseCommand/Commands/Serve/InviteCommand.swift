@@ -23,8 +23,8 @@ struct InviteCommand: ParsableCommand {
     @Option(
         name: .customLong("public"),
         help: ArgumentHelp(
-            "Where clients reach the server; repeat for each address (default: as the running "
-                + "server says).", valueName: "host:port"))
+            "Where clients reach the server; repeat for each address (default: what the server "
+                + "listens on, or all addresses that this host has now).", valueName: "host:port"))
     var publicAddress: [String] = []
 
     @Option(
@@ -43,7 +43,7 @@ struct InviteCommand: ParsableCommand {
         let lifetime = try InviteText.lifetime(tokenLifetime)
         let named = try PublicAddresses.given(publicAddress)
         let server = try ServerState(state.folder(creates: false))
-        guard let addresses = try named ?? PublicAddresses.saved(in: server.folder) else {
+        guard let addresses = try named ?? PublicAddresses.saved(in: server.folder)?.now() else {
             throw CommandFailure(
                 "the server of \(server.folder.path) has not said where it listens; start it, or "
                     + "give --public HOST:PORT", .noInput)
@@ -58,11 +58,13 @@ struct InviteCommand: ParsableCommand {
                     + "\(TransferText.time(Int(clamping: token.expires))), at "
                     + "\(addresses.list.joined(separator: ", ")) (\(addresses.hint)); there run:\n\n"
                     + "  pathwise join \(line)\n"
+                    + (addresses.warning.map { "\nwarning: \($0)\n" } ?? "")
             },
             json: {
                 .object(
                     InviteText.members(line, token) + [
-                        ("name", given.map { .string($0) } ?? .null)
+                        ("name", given.map { .string($0) } ?? .null),
+                        ("warning", addresses.warning.map { .string($0) } ?? .null),
                     ])
             })
     }

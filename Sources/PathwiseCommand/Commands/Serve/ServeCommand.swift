@@ -17,7 +17,7 @@ struct ServeCommand: AsyncParsableCommand {
             privileges, is below those that the system gives to other programs, and is the one of
             all examples here. If the clients' networks let nothing else through, use
             --listen 0.0.0.0:443. A token has the addresses of --public, else those of --listen,
-            else all of this host.
+            else all that this host has when the token is made.
 
             A client may connect to what --forward-allow permits (default: this host's loopback
             only), and have this server listen where --reverse-allow permits (default: this host's
