@@ -210,8 +210,22 @@ import Testing
         #expect(sent.errors.contains("No space left on device"), "\(sent.errors)")
         #expect(received.status == 74)
         #expect(received.errors.contains("No space left on device"), "\(received.errors)")
+        // What has arrived is named, and sending the file again continues after it.
+        let hint =
+            "what has arrived is kept, and sending the same file again continues after it"
+        #expect(sent.errors.contains(hint), "\(sent.errors)")
+        #expect(received.output.contains("\(hint)  (the part is \(place)/.pathwise-"))
         #expect(bytes(of: place + "/small") == content(1000))
         #expect(access(place + "/large", F_OK) != 0)
+        try #require(mount("tmpfs", place, "tmpfs", UInt(MS_REMOUNT), "size=80m") == 0)
+        let second = try ListeningReceiver(keys, output: place, "--once")
+        let again = try keys.send([large], to: second, "--json").wait()
+        _ = second.process.wait()
+        #expect(again.status == 0, "\(again.errors)")
+        let resumed = try JSONReading(again).number("items", 0, "resumed_from")
+        #expect(resumed >= 10_000_000, "\(resumed)")
+        let isSame = bytes(of: place + "/large") == content(60_000_000)
+        #expect(isSame)
     }
 
     /// Resident memory does not grow with the number of items, on either side.

@@ -93,7 +93,7 @@ public final class ItemStore: Sendable {
         } catch {
             item.outcome = .failed
             item.reason = ItemStore.reason(error)
-            item.problem = "\(error)"
+            item.problem = "\(error)" + (item.hasPart ? "; \(ItemStore.partHint)" : "")
             if case TransferError.otherVersion = error { isFormer = true }
         }
         item.duration = MonotonicClock.now() - start
@@ -106,6 +106,10 @@ public final class ItemStore: Sendable {
         }
         return item
     }
+
+    /// What both sides are told if a part was kept.
+    private static let partHint =
+        "what has arrived is kept, and sending the same file again continues after it"
 
     /// Refuses an item without reading its content.
     ///
