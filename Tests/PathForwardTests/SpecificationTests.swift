@@ -117,6 +117,38 @@ import Testing
         }
     }
 
+    /// What a denial says to write is a rule, and allows what was denied.
+    @Test(arguments: ["10.0.0.5:443", "[2001:db8::1]:22", "localhost:10080"])
+    func aDenialNamesWhatPermits(text: String) throws {
+        let target = try ForwardTarget(parsing: text)
+        let denial = ForwardRules.denial(of: target, "it")
+        #expect(denial.code == .denied)
+        let words = denial.text.split(separator: " ").map(String.init)
+        let place = try #require(words.firstIndex(of: "--forward-allow"))
+        let rule = try AllowRule(parsing: String(words[place + 1].dropLast()))
+        let rules = ForwardRules(connecting: [rule], listening: [])
+        let host = text.hasPrefix("localhost") ? "127.0.0.1:10080" : text
+        #expect(rules.allowConnecting(to: try address(host)), "\(denial.text)")
+    }
+
+    @Test(arguments: ["10.0.0.5:80", "0.0.0.0:8080", "[::]:22", "192.0.2.1:0", "[::1]:1"])
+    func aDenialNamesWhatPermitsListening(text: String) throws {
+        let place = try address(text)
+        let denial = ForwardRules.denial(ofListeningOn: place)
+        let words = denial.text.split(separator: " ").map(String.init)
+        let index = try #require(words.firstIndex(of: "--reverse-allow"))
+        let rule = try AllowRule(parsing: String(words[index + 1].dropLast()))
+        let rules = ForwardRules(connecting: [], listening: [rule])
+        #expect(rules.allowListening(on: place), "\(denial.text)")
+    }
+
+    @Test func noOptionPermitsWhatIsNoHost() throws {
+        for text in ["0.0.0.0:80", "224.0.0.1:80", "127.0.0.1:0"] {
+            let denial = ForwardRules.denial(of: try ForwardTarget(parsing: text), text)
+            #expect(!denial.text.contains("--forward-allow"), "\(denial.text)")
+        }
+    }
+
     /// An IPv4 address in the form of IPv6 is the IPv4 address, for the rules too.
     @Test func mappedAddressesPassNoRule() throws {
         let rules = ForwardRules(connecting: [try AllowRule(parsing: "[::/0]:*")])

@@ -180,8 +180,7 @@ package final class ForwardService: Sendable {
             if !isAsked { continuation.resume(returning: false) }
         }
         guard isAllowed else {
-            TargetFlow.answer(
-                stream, ForwardResult(.denied, "the rules do not allow to listen on \(address)"))
+            TargetFlow.answer(stream, ForwardRules.denial(ofListeningOn: address))
             return nil
         }
         let isWithin = listeners.withLock { count in

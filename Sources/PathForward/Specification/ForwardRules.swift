@@ -17,6 +17,9 @@ public struct ForwardRules: Hashable, Sendable {
         self.listening = listening
     }
 
+    /// The port that has to be allowed where the system chooses one.
+    private static let listenerOfSystem: UInt16 = 32_768
+
     /// Rules that allow nothing.
     public static let none = ForwardRules(connecting: [], listening: [])
 
@@ -33,9 +36,10 @@ public struct ForwardRules: Hashable, Sendable {
 
     /// Whether a listener on this address is allowed; it can block, as `allowConnecting`.
     ///
-    /// Port 0, which the system chooses, needs the port 32768.
+    /// Port 0, which the system chooses, needs the port `listenerOfSystem`.
     func allowListening(on address: SocketAddress) -> Bool {
-        let wanted = address.port == 0 ? address.with(port: 32_768) : address
+        let wanted =
+            address.port == 0 ? address.with(port: ForwardRules.listenerOfSystem) : address
         // An unspecified address listens on all others, so only a rule for all hosts allows it.
         if wanted.isUnspecified {
             return listening.contains {
@@ -43,6 +47,32 @@ public struct ForwardRules: Hashable, Sendable {
             }
         }
         return ForwardRules.allow(wanted, listening)
+    }
+
+    /// Why a target is denied, and what permits it.
+    ///
+    /// - Parameters:
+    ///   - target: as it was asked for.
+    ///   - text: what the rules do not allow.
+    static func denial(of target: ForwardTarget, _ text: String) -> ForwardResult {
+        let address = target.address
+        let isNever =
+            target.port == 0 || address?.isUnspecified == true || address?.isMulticast == true
+        let way =
+            isNever
+            ? "no rule can, as it is no address of one host and port"
+            : "to permit it: serve --forward-allow \(target), or allow=\(target) in the client's line"
+        return ForwardResult(.denied, "the rules do not allow \(text); \(way)")
+    }
+
+    /// Why a listener is denied, and what permits it.
+    static func denial(ofListeningOn address: SocketAddress) -> ForwardResult {
+        let port = address.port == 0 ? listenerOfSystem : address.port
+        let rule = address.isUnspecified ? "*:\(port)" : "\(address.with(port: port))"
+        return ForwardResult(
+            .denied,
+            "the rules do not allow to listen on \(address); to permit it: serve --reverse-allow "
+                + "\(rule), or listen=\(rule) in the client's line")
     }
 
     private static func allow(_ address: SocketAddress, _ rules: [AllowRule]) -> Bool {

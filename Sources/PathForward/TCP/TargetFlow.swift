@@ -44,7 +44,7 @@ final class TargetFlow: PumpedFlow {
         endOfPatience = loop.now + TargetFlow.patience
         setDeadline(endOfPatience, loop)
         if let address = target.address, rules?.hasNames != true {
-            return handle(lookup: TargetFlow.permitted([address], rules), loop)
+            return handle(lookup: TargetFlow.permitted([address], of: target, rules), loop)
         }
         let (target, rules) = (target, rules)
         let box = LoopBox(self)
@@ -66,7 +66,7 @@ final class TargetFlow: PumpedFlow {
     private static func lookUp(_ target: ForwardTarget, _ rules: ForwardRules?) -> Lookup {
         do throws(NetworkError) {
             return permitted(
-                try Resolver.resolve(host: target.host, port: target.port), rules)
+                try Resolver.resolve(host: target.host, port: target.port), of: target, rules)
         } catch {
             return .failure(
                 Refusal(result: ForwardResult(.nameNotFound, "\(target.host) has no address")))
@@ -74,13 +74,13 @@ final class TargetFlow: PumpedFlow {
     }
 
     private static func permitted(
-        _ addresses: [SocketAddress], _ rules: ForwardRules?
+        _ addresses: [SocketAddress], of target: ForwardTarget, _ rules: ForwardRules?
     ) -> Lookup {
         guard let rules else { return .success(addresses) }
         let allowed = addresses.filter { rules.allowConnecting(to: $0) }
         guard allowed.isEmpty else { return .success(allowed) }
         let text = addresses.map { "\($0)" }.joined(separator: ", ")
-        return .failure(Refusal(result: ForwardResult(.denied, "the rules do not allow \(text)")))
+        return .failure(Refusal(result: ForwardRules.denial(of: target, text)))
     }
 
     private func handle(lookup: Lookup, _ loop: FlowLoop) {

@@ -20,7 +20,7 @@ struct ForwardCommand: AsyncParsableCommand {
               http:[ADDR:]PORT               a proxy for HTTP CONNECT
             It listens on 127.0.0.1 unless ADDR says otherwise. With --reverse the server listens,
             and this side connects to HOST:PORT. The server allows its own loopback as a target;
-            'pathwise serve --forward-allow' allows more.
+            'pathwise serve --forward-allow' and, for listeners, --reverse-allow allow more.
 
             Each forward may have options after it, and --deadline, --ordered, --redundancy and --class
             give the defaults for all of the command. For udp: and socks::

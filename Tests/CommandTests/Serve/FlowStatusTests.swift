@@ -49,7 +49,8 @@ struct FlowStatusTests {
         // One line for each reason, at both sides.
         for text in [
             "tcp: no flow to \(closed): \(closed): Connection refused",
-            "tcp: no flow to \(denied): the rules do not allow \(denied)",
+            "tcp: no flow to \(denied): the rules do not allow \(denied); to permit it: serve "
+                + "--forward-allow \(denied), or allow=\(denied) in the client's line",
         ] {
             #expect(server.says("van  \(text)"))
             #expect(eventually { client.output.contains(text) })

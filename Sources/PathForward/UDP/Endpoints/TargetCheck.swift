@@ -35,7 +35,7 @@ enum TargetCheck {
         if let address = addresses.first(where: { rules?.allowConnecting(to: $0) ?? true }) {
             return .success(address)
         }
-        let text = "the rules do not allow datagrams to \(target)"
-        return .failure(Refusal(result: ForwardResult(.denied, text)))
+        return .failure(
+            Refusal(result: ForwardRules.denial(of: target, "datagrams to \(target)")))
     }
 }
