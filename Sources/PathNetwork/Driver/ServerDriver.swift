@@ -120,26 +120,35 @@ public final class ServerDriver: @unchecked Sendable {
     /// Closes all connections; events report when each has ended.
     public func close() {
         lock.lock()
-        close(endpoint.boxes)
+        for box in endpoint.boxes { close(box, .done) }
         lock.unlock()
         waker.wake()
     }
 
     /// Allows these clients from now on, and no others; connections of clients that are not
     /// allowed any more, or have another pre-shared key, are closed.
-    public func setClients(_ clients: [PublicKey: PresharedKey?]) {
+    ///
+    /// - Parameters:
+    ///   - clients: each with its pre-shared key if it has one.
+    ///   - suspended: clients that are not allowed now and may be again soon, so that they are not
+    ///     told that it is for good.
+    public func setClients(
+        _ clients: [PublicKey: PresharedKey?], suspended: Set<PublicKey> = []
+    ) {
         lock.lock()
-        close(endpoint.setClients(clients))
+        for box in endpoint.setClients(clients) {
+            let key = box.with { $0.peerKey }
+            let stays = clients[key] != nil || suspended.contains(key)
+            close(box, stays ? .done : .withdrawn)
+        }
         lock.unlock()
         waker.wake()
     }
 
-    private func close(_ boxes: [ConnectionBox]) {
+    private func close(_ box: ConnectionBox, _ notice: CloseNotice) {
         let now = MonotonicClock.now()
-        for box in boxes {
-            box.with { $0.close(now: now) }
-            box.due = .zero
-        }
+        box.with { $0.close(notice, now: now) }
+        box.due = .zero
     }
 
     /// Whether the thread has ended, so that nothing listens any more.

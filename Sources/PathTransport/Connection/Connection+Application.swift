@@ -127,7 +127,14 @@ extension Connection {
     /// Ends the connection and tells the peer.
     ///
     /// Unacknowledged data may be lost: wait for `streamDelivered` first.
-    public mutating func close(now: Instant) { finish(.local, now: now) }
+    ///
+    /// - Parameters:
+    ///   - notice: why; of two calls the first one counts.
+    ///   - now: the time.
+    public mutating func close(_ notice: CloseNotice = .done, now: Instant) {
+        if closeReason == nil { closing.notice = notice }
+        finish(.local, now: now)
+    }
 
     /// The next event.
     public mutating func pollEvent() -> ConnectionEvent? {

@@ -134,6 +134,7 @@ extension Connection {
         closeReason = reason
         news.events.append(.closed(reason))
         handshake = nil
+        if case .protocolViolation(let text) = reason { closing.notice = .violation(text) }
         switch reason {
         case .local, .protocolViolation:
             guard case .established = phase else {

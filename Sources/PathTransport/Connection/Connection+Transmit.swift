@@ -46,9 +46,7 @@ extension Connection {
         }
         var packet = begin(index, buffer, limit: PathMTU.base, now: now)
         paths.appendAcks(&packet, all: true, now: now)
-        var violation: String?
-        if case .protocolViolation(let text) = closeReason { violation = text }
-        packet.close(code: violation == nil ? 0 : 1, reason: violation ?? "")
+        packet.close(closing.notice)
         return single(index, &packet, now: now)
     }
 

@@ -101,8 +101,10 @@ public final class Session: Sendable {
     ///
     /// Undelivered data may be lost: wait for its delivery first. A cancelled task can close a
     /// session too; cancellation does not shorten this wait of at most a second.
-    public func close() async {
-        link.with { connection, now in connection.close(now: now) }
+    ///
+    /// - Parameter notice: what the peer is told; of two calls the first one counts.
+    public func close(_ notice: CloseNotice = .done) async {
+        link.with { connection, now in connection.close(notice, now: now) }
         await Task { [link] in
             // The driver's thread may have ended, and then nothing changes any more.
             for _ in 0..<500 where !link.read({ connection, _ in connection.isClosed }) {

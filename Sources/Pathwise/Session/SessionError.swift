@@ -69,6 +69,11 @@ extension SessionError: CustomStringConvertible {
     static func text(of reason: CloseReason) -> String {
         switch reason {
         case .local: "the connection was closed by this side"
+        case .peer where reason.isWithdrawal:
+            "the server does not allow this client's key any more; "
+                + "to come back, its public key has to be among the clients there again"
+        case .peer(_, let text) where reason.isSessionLimit:
+            "the server takes no other session of this key" + (text.isEmpty ? "" : ": \(text)")
         case .peer(let code, let reason):
             code == 0
                 ? "the peer closed the connection"

@@ -106,8 +106,18 @@ public final class Server: Sendable {
 
     /// Allows these clients from now on, and no others.
     ///
-    /// Sessions of clients that are not allowed any more, or have another pre-shared key, end.
-    public func setClients(_ clients: [PublicKey: PresharedKey?]) { driver.setClients(clients) }
+    /// Sessions of clients that are not allowed any more, or have another pre-shared key, end; the
+    /// former are told so.
+    ///
+    /// - Parameters:
+    ///   - clients: each with its pre-shared key if it has one.
+    ///   - suspended: clients that are not allowed now and may be again soon: they are only told
+    ///     that the session is over.
+    public func setClients(
+        _ clients: [PublicKey: PresharedKey?], suspended: Set<PublicKey> = []
+    ) {
+        driver.setClients(clients, suspended: suspended)
+    }
 
     /// Closes all connections, stops, and gives the addresses free.
     public func close() async {

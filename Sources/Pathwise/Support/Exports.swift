@@ -4,6 +4,7 @@
 // Addresses, keys, options and figures of a connection.
 @_exported public import struct PathTransport.ClientIdentity
 @_exported public import enum PathTransport.CipherSuite
+@_exported public import struct PathTransport.CloseNotice
 @_exported public import enum PathTransport.CloseReason
 @_exported public import enum PathTransport.CongestionAlgorithm
 @_exported public import struct PathTransport.ConnectionConfiguration

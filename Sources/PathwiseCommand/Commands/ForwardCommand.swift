@@ -40,6 +40,11 @@ struct ForwardCommand: AsyncParsableCommand {
             named in the log, five targets a minute for each reason and then a count, and counted
             by 'pathwise status'.
 
+            It ends with exit code 77 when the server withdraws this client's key or does not know
+            it, and with 69 if none of the interfaces of --path exists at the start; 130 after
+            Ctrl-C, 143 after SIGTERM, and 129 when its terminal is closed, unless it was started
+            with nohup. Anything else makes it try again, after 1 to 30 s.
+
             A path is \(PathArgument.form)
             At its cap a path becomes standby: it carries data only while no other path works. With
             'hard' after the cap it is removed instead, and carries nothing until the next period

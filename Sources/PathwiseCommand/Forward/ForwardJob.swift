@@ -136,15 +136,22 @@ struct ForwardJob {
         Interruption.whenInterrupted { _ in Task { await persistent.close() } }
         offerStatus(of: persistent)
         log.listening(forwarder.forwards)
-        let reporting = Task { [log] in
-            for await status in persistent.changes { log.changed(status) }
+        let reporting = Task { [log] () -> SessionError? in
+            for await status in persistent.changes {
+                if let error = ForwardJob.lastError(of: status) {
+                    await persistent.close()
+                    return error
+                }
+                log.changed(status)
+            }
+            return nil
         }
         let counting = Task { [log, failures] in await log.follow(failures) }
         for await session in persistent.sessions { await use(session) }
         counting.cancel()
         forwarder.close()
         await meter?.close()
-        await reporting.value
+        let refusal = await reporting.value
         feed.close()
         if let recorder {
             recorder.end()
@@ -154,6 +161,26 @@ struct ForwardJob {
         }
         if let failure = log.failure { throw failure }
         if let signal = Interruption.signal { throw CommandFailure.interrupted(by: signal) }
+        if let refusal { throw refusal }
+    }
+
+    /// Refusals in a row after which a client that had a session before gives up.
+    ///
+    /// That takes about four minutes: refusals are not authenticated, and somebody may be repairing
+    /// the server's list.
+    private static let patience = 10
+
+    /// Why there is no point in another attempt; nil if there is.
+    ///
+    /// That is so when the server has withdrawn this client's key, or refuses it from the beginning.
+    static func lastError(of status: PersistentStatus) -> SessionError? {
+        guard case .waiting = status.phase, let error = status.lastError else { return nil }
+        switch error {
+        case .ended(let reason) where reason.isWithdrawal: return error
+        case .ended(.refused(.unknownClient)), .ended(.refused(.presharedKey)):
+            return status.sessions == 0 || status.refusals >= patience ? error : nil
+        default: return nil
+        }
     }
 
     /// Forwards over a session until it has ended.

@@ -1,14 +1,12 @@
 import Glibc
 import PathForward
 import PathNetwork
+import PathTelemetry
 import PathTransport
 import Pathwise
 
 /// One run of `serve`: it serves every client until it is interrupted.
 struct ServeJob {
-    /// Sessions of one client at once; the oldest one ends when there are more, so that a client
-    /// that restarts often does not take all places until its old sessions are over.
-    private static let sessionsOfClient = 8
     /// How often the files of the state folder are looked at.
     private static let watchInterval = Duration.milliseconds(250)
 
@@ -24,6 +22,9 @@ struct ServeJob {
 
     /// A client that has just enrolled and leaves within this time has only tried its new key.
     private static let trial = Duration.seconds(1)
+
+    /// Within this time a change of the files is known to the server.
+    private static let reading = Duration.seconds(2)
 
     /// Problems of files that are named one by one.
     private static let problemLimit = 20
@@ -46,11 +47,17 @@ struct ServeJob {
         let server = try Server(
             setup.configuration, listen: setup.addresses, model: .untrained, recorder: recorder,
             onRefusal: { [admission = setup.admission] client in
-                let kind = FailureNotes.Kind(code: "refused")
-                guard failures.note(kind, client.remote.host, now: MonotonicClock.now())
-                else { return }
                 // The server's thread must not wait for the log's reader.
-                Task { log.refused(client, admission.refusal(of: client.key)) }
+                Task {
+                    // A token or a line of a moment ago may not have been read yet, and then the
+                    // client's next attempt, which it makes within this time, succeeds.
+                    try? await Task.sleep(for: ServeJob.reading)
+                    let kind = FailureNotes.Kind(code: "refused")
+                    guard let reason = admission.refusal(of: client),
+                        failures.note(kind, client.remote.host, now: MonotonicClock.now())
+                    else { return }
+                    log.refused(client, reason)
+                }
             })
         let job = ServeJob(
             setup: setup, server: server, log: log, loop: loop, failures: failures)
@@ -114,7 +121,10 @@ struct ServeJob {
         throw failure
     }
 
-    private func allow() { server.setClients(setup.admission.keys(now: InviteText.now())) }
+    private func allow() {
+        server.setClients(
+            setup.admission.keys(now: InviteText.now()), suspended: setup.admission.suspended)
+    }
 
     // MARK: run
 
@@ -147,12 +157,13 @@ struct ServeJob {
 
     private func serve(_ session: Session, of client: ServedClient) async {
         let earlier = sessions.all(of: client.key)
-        for old in sessions.add(session, of: client.name, limit: ServeJob.sessionsOfClient) {
-            Task { await old.close() }
-        }
-        defer { sessions.remove(session) }
         let clearing = Task { await clear(earlier) }
         defer { clearing.cancel() }
+        guard await takePlace(session, of: client) else {
+            await refuse(session, of: client)
+            return
+        }
+        defer { sessions.remove(session) }
         let isNew = setup.admission.takeNew(client.key)
         if !isNew { log.joined(client.name, session) }
         let announcing = Task {
@@ -179,6 +190,39 @@ struct ServeJob {
         let wasAnnounced = await announcing.value
         guard wasAnnounced || forwards.totals.flows > 0 else { return }
         log.left(client.name, session, forwards.totals)
+    }
+
+    /// Takes one of the client's places for a session; returns false if none becomes free.
+    ///
+    /// If all are taken, it waits until each session that has one has answered, or those of killed
+    /// processes were cleared.
+    private func takePlace(_ session: Session, of client: ServedClient) async -> Bool {
+        let asked = ContinuousClock.now
+        let limit = setup.sessionsPerClient
+        while !sessions.add(session, of: client.name, limit: limit) {
+            let waited = asked.duration(to: .now)
+            let isAnswered = sessions.all(of: client.key).allSatisfy {
+                $0.status().silence < waited
+            }
+            guard !isAnswered, waited < ServeJob.silence * 2, session.closeReason == nil,
+                (try? await Task.sleep(for: .milliseconds(20))) != nil
+            else { return false }
+        }
+        return true
+    }
+
+    /// Ends a session for which its client has no place, and says why on both sides.
+    private func refuse(_ session: Session, of client: ServedClient) async {
+        guard session.closeReason == nil else { return }
+        let remote = session.status().paths.first?.remote ?? "an unknown address"
+        let limit = setup.sessionsPerClient
+        await session.close(
+            .sessionLimit(
+                "it has \(NumberText.counted(limit, "session")) there, the limit; end one of "
+                    + "them, or raise 'serve --sessions-per-client'"))
+        let kind = FailureNotes.Kind(client: client.name, code: ServeLog.sessionLimit)
+        guard failures.note(kind, "\(limit)", now: MonotonicClock.now()) else { return }
+        log.refusedSession(of: client, from: remote, limit: limit)
     }
 
     /// The client's allowance; if the bytes that it has moved are not known, it may move none.
@@ -210,10 +254,11 @@ struct ServeJob {
 
     private func enrol(_ session: Session) async {
         let token = session.peerKey
-        let remote = session.status().paths.first?.remote ?? "an unknown address"
+        let remotes = session.status().paths.map(\.remote)
+        let remote = remotes.first ?? "an unknown address"
         let outcome = await Enrolment.serve(session) { key, name in
             let given = try setup.admission.enrol(
-                token: token, as: key, name: name, now: InviteText.now())
+                token: token, as: key, name: name, from: remotes, now: InviteText.now())
             allow()
             if let given { log.enrolled(given, key, from: remote) }
             return given

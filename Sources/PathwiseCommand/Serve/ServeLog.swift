@@ -8,6 +8,9 @@ import Pathwise
 ///
 /// *Any thread.*
 struct ServeLog: Sendable {
+    /// The kind of `FailureNotes` of sessions that are too many.
+    static let sessionLimit = "session_limit"
+
     private let lines: EventLog
 
     init(json: Bool) { lines = EventLog(json: json) }
@@ -84,6 +87,13 @@ struct ServeLog: Sendable {
                     "\(NumberText.counted(rest.count, "more connection")) refused within the last "
                     + "minute")
         }
+        guard rest.kind.code != ServeLog.sessionLimit else {
+            return write(
+                "more_refused",
+                [("client", .string(rest.kind.client)), ("count", .count(rest.count))],
+                text: "\(rest.kind.client)  \(NumberText.counted(rest.count, "more session")) "
+                    + "refused within the last minute")
+        }
         write(
             "flows_failed", [("client", .string(rest.kind.client))] + rest.members,
             text: "\(rest.kind.client)  \(rest.text("flow"))")
@@ -97,6 +107,16 @@ struct ServeLog: Sendable {
                 ("remote", .string("\(client.remote)")), ("client_key", .string(client.key.base64)),
                 ("reason", .string(reason)),
             ], text: "connection from \(client.remote) refused: \(reason)")
+    }
+
+    /// A session of a client that has as many as it may.
+    func refusedSession(of client: ServedClient, from remote: String, limit: Int) {
+        let text =
+            "a session from \(remote) was refused: \(client.name) has "
+            + "\(NumberText.counted(limit, "session")), the limit (--sessions-per-client)"
+        write(
+            client.name, client.key, "refused",
+            [("remote", .string(remote)), ("reason", .string(text))], text: text)
     }
 
     /// The cap of a client was nearly reached, was reached or is counted again from zero.

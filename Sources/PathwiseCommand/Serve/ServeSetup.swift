@@ -21,10 +21,18 @@ struct ServeSetup {
     let lifetime: UInt64
     /// For clients whose lines say nothing else.
     let rules: ClientRules
+    /// The most sessions of one client at once.
+    let sessionsPerClient: Int
     /// Stores the files of clients; nil if none are taken.
     let store: ItemStore?
 
     init(_ command: ServeCommand) throws {
+        guard (1...ServeSetup.connections).contains(command.sessionsPerClient) else {
+            throw CommandFailure(
+                "--sessions-per-client \(command.sessionsPerClient): give 1 to "
+                    + "\(ServeSetup.connections)", .usage)
+        }
+        sessionsPerClient = command.sessionsPerClient
         lifetime = try InviteText.lifetime(command.tokenLifetime)
         publicAddresses = try PublicAddresses.given(command.publicAddress)
         let connecting = try command.forwardAllow.map {

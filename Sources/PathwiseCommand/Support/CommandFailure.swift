@@ -64,7 +64,10 @@ struct CommandFailure: Error, CustomStringConvertible {
     private static func hint(_ error: SessionError) -> String {
         switch error {
         case .ended(.refused(.unknownClient)):
-            " ('receive --allow', or 'join' with a token of 'invite')"
+            " ('receive --allow', or the file 'clients' of 'serve'), or 'join' with a token of "
+                + "'invite'"
+        case .ended(let reason) where reason.isWithdrawal:
+            " (the file 'clients' of 'serve'), or 'join' with a token of 'invite'"
         case .ended(.refused(.wrongServerKey)): " (--peer is this side's)"
         case .ended(.refused(.presharedKey)): " (--psk)"
         case .ended(.handshakeFailed): " (--peer and --psk)"

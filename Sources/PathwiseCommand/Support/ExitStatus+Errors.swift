@@ -202,6 +202,8 @@ extension ExitStatus {
     init(_ reason: CloseReason) {
         switch reason {
         case .local: self = .success
+        case .peer where reason.isWithdrawal: self = .noPermission
+        case .peer where reason.isSessionLimit: self = .temporary
         case .peer, .idleTimeout, .forgotten, .handshakeTimeout: self = .unavailable
         case .refused(.busy): self = .temporary
         case .refused(.version): self = .unavailable

@@ -281,7 +281,10 @@ struct ServeTests {
         #expect(server.says("van  joined"))
         write(Array("# nobody\n".utf8), to: server.state + "/clients")
         let ended = sender.wait()
-        #expect(ended.status == 69, "\(ended.errors)")
+        #expect(ended.status == 77, "\(ended.errors)")
+        #expect(
+            ended.errors.contains("the server does not allow this client's key any more"),
+            "\(ended.errors)")
         #expect(server.says("0 clients may connect now"))
         #expect(server.says("van  left"))
         #expect(try server.send(file(10), from: "van").status == 77)

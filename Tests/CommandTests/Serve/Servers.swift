@@ -83,6 +83,12 @@ final class RunningServer {
         try Pathwise(["send", file, "--state", folder.file(host)] + more).wait()
     }
 
+    /// The name under which a host knows this server.
+    func profile(_ host: String) throws -> String {
+        let names = Scratch.names(in: folder.file(host) + "/servers")
+        return try #require(names.first { !$0.hasPrefix(".") })
+    }
+
     func end(_ signal: Int32 = SIGTERM) -> Finished {
         kill(process.process, signal)
         return process.wait()

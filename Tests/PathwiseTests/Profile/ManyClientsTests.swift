@@ -28,7 +28,9 @@ import Testing
         for client in pair.clients.dropFirst() { allowed[client.publicKey] = .some(nil) }
         pair.server.setClients(allowed)
         for await _ in sessions[0].events {}
-        #expect(sessions[0].closeReason == .peer(code: 0, reason: ""))
+        #expect(sessions[0].closeReason?.isWithdrawal == true)
+        #expect(
+            sessions[0].closeReason == .peer(code: 2, reason: CloseNotice.withdrawn.text))
         #expect(try await SessionPair.ask(sessions[1], 7) == "7")
         #expect(try await SessionPair.ask(sessions[199], 8) == "8")
         await #expect(throws: SessionError.self) { try await Session.connect(pair.options(0)) }

@@ -63,11 +63,11 @@ struct PacketBuilder {
         sent.isAckEliciting = true
     }
 
-    mutating func close(code: UInt64, reason: String) {
-        let text = Array(reason.utf8.prefix(200))
+    mutating func close(_ notice: CloseNotice) {
+        let text = Array(notice.text.utf8.prefix(200))
         guard room >= 12 + text.count else { return }
         writer.byte(FrameKind.close)
-        writer.varint(code)
+        writer.varint(notice.code)
         writer.varint(UInt64(text.count))
         writer.bytes(text)
     }

@@ -2,6 +2,8 @@ import PathTelemetry
 
 /// Tells the peer about the end of a connection.
 struct Closing {
+    /// What the peer is told.
+    var notice = CloseNotice.done
     /// Bit mask of the paths on which a close frame is due.
     var framesDue = 0
     /// When a closing side next repeats its close frames.

@@ -104,7 +104,7 @@ public final class PersistentSession: Sendable {
                 state.session = nil
                 state.status.phase = .waiting(pause.duration)
                 state.status.lastError = failure
-                state.status.isRefused = failure.isRefusal
+                state.status.refusals = failure.isRefusal ? state.status.refusals + 1 : 0
                 return state.wishes
             }
             await wait(pause, wishes: wishes)
@@ -122,7 +122,7 @@ public final class PersistentSession: Sendable {
             state.status.phase = .connected
             state.status.attempts = 0
             state.status.sessions += 1
-            state.status.isRefused = false
+            state.status.refusals = 0
             return true
         }
         if isOpen { publish.yield(session) }

@@ -22,7 +22,9 @@ public struct PersistentStatus: Sendable {
     /// Why the latest attempt failed or the latest session ended.
     public var lastError: SessionError?
     /// Whether the server refused this client, so that attempts are rare.
-    public var isRefused = false
+    public var isRefused: Bool { refusals > 0 }
+    /// The latest attempts in a row that the server refused.
+    public var refusals = 0
 }
 
 /// The time from the end of a session, or from a failed attempt, to the next attempt.
@@ -51,6 +53,7 @@ extension SessionError {
     var isRefusal: Bool {
         switch self {
         case .ended(.refused(.busy)): false
+        case .ended(let reason) where reason.isWithdrawal: true
         case .ended(.refused), .ended(.handshakeFailed), .learning, .crypto: true
         default: false
         }

@@ -85,7 +85,8 @@ struct DoctorCommand: AsyncParsableCommand {
             findings += ServerChecks.findings(plans, to: remotes, facts.links)
             if let identity, !plans.isEmpty {
                 findings += await ServerChecks.session(
-                    ClientOptions(identity: identity, plans: plans, policy: .minRTT))
+                    ClientOptions(identity: identity, plans: plans, policy: .minRTT),
+                    hasJoined: server != nil)
             }
         }
         let report = DoctorReport(findings: findings)

@@ -9,9 +9,10 @@ struct ServeCommand: AsyncParsableCommand {
             client can join: 'pathwise join TOKEN'. 'pathwise invite' makes more tokens. The file
             'clients' in the folder has a line for each client, with its name and key and what it
             may do; the running server takes changes of it at once, and on SIGHUP. A client whose
-            line is removed is cut off; one whose line has changed has to connect again. A line with
-            a mistake admits nobody, the log says what to correct, and the other lines count. An
-            emptied file cuts all off; a missing one changes nothing, and the log says so.
+            line is removed is cut off and told so, which ends its 'forward'; one whose line has
+            changed has to connect again. A line with a mistake admits nobody, the log says what to
+            correct, and the other lines count. An emptied file cuts all off; a missing one changes
+            nothing, and the log says so.
 
             It listens on port \(ServeSetup.port), by UDP, on all addresses. That port needs no
             privileges, is below those that the system gives to other programs, and is the one of
@@ -105,6 +106,12 @@ struct ServeCommand: AsyncParsableCommand {
             "Keep a session for this time without a packet from its client, 500ms to 1h.",
             valueName: "time"))
     var hold = "15min"
+
+    @Option(
+        help: ArgumentHelp(
+            "The most sessions of one client at once; another one is refused, and told so.",
+            valueName: "number"))
+    var sessionsPerClient = 8
 
     @Option(
         help: ArgumentHelp(

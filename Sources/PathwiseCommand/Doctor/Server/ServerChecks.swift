@@ -33,15 +33,19 @@ enum ServerChecks {
     // MARK: with a key
 
     /// Connects over all paths, and reports what the session measured.
-    static func session(_ options: ClientOptions) async -> [Finding] {
+    ///
+    /// - Parameters:
+    ///   - options: of the session.
+    ///   - hasJoined: whether the keys are those of `join`.
+    static func session(_ options: ClientOptions, hasJoined: Bool) async -> [Finding] {
         let session: Session
         do {
             session = try await Session.connect(options)
         } catch {
             return [
                 Finding(
-                    .session, .problem, "", "no session: \(CommandFailure(error).message)",
-                    fix: "on the server: pathwise receive --allow THIS_KEY, or pathwise serve")
+                    .session, .problem, "", "no session: \(error)",
+                    fix: fix(of: error, options.identity, hasJoined: hasJoined))
             ]
         }
         // The search for the MTU takes some round trips.
@@ -54,6 +58,28 @@ enum ServerChecks {
         await session.close()
         return options.plans.flatMap { plan in
             measured(plan.name, status.paths.first { $0.name == plan.name })
+        }
+    }
+
+    private static func fix(
+        of error: any Error, _ identity: ClientIdentity, hasJoined: Bool
+    ) -> String {
+        let key = identity.key.publicKey.base64
+        switch error {
+        case SessionError.ended(.refused(.unknownClient)) where hasJoined:
+            return
+                "on the server, write the line 'NAME \(key)' into the file 'clients' of 'pathwise "
+                + "serve'; or run 'pathwise invite' there, and 'pathwise join TOKEN --force' here"
+        case SessionError.ended(.refused(.unknownClient)):
+            return "on the server: pathwise receive --allow \(key), or write it into the file "
+                + "'clients' of 'pathwise serve'"
+        case SessionError.ended(.refused(.presharedKey)), SessionError.ended(.handshakeFailed):
+            return "give both sides the same pre-shared key and each the other's public key"
+        case SessionError.ended(.refused(.wrongServerKey)):
+            return hasJoined
+                ? "on the server: pathwise invite; here: pathwise join TOKEN --force"
+                : "on the server: pathwise pubkey; here: --peer with what it prints"
+        default: return "see the findings of the paths above"
         }
     }
 

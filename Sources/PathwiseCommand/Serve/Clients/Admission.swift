@@ -15,6 +15,8 @@ final class Admission: Sendable {
 
     private struct State {
         var clients: [PublicKey: ServedClient] = [:]
+        /// The keys of lines with a mistake.
+        var suspended: Set<PublicKey> = []
         /// What the file of clients said when it was last read.
         var content: [UInt8] = []
         var tokens: [PublicKey: PendingTokens.Entry] = [:]
@@ -28,6 +30,9 @@ final class Admission: Sendable {
         var answering: Set<PublicKey> = []
         /// Tokens that were good and are not any more, and why; for the log.
         var spent: [PublicKey: String] = [:]
+        /// Where clients came from that enrolled with the token, to know late copies of their first
+        /// messages.
+        var enrolled: [PublicKey: [String]] = [:]
         /// Whether the file of clients could not be read the last time.
         var isUnread = false
     }
@@ -127,6 +132,7 @@ final class Admission: Sendable {
             state.content = file.content
             state.clients = Dictionary(
                 file.clients.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+            state.suspended = file.keys.subtracting(state.clients.keys)
             for client in former.values where state.clients[client.key]?.words != client.words {
                 state.changed.insert(client.key)
             }
@@ -168,6 +174,9 @@ final class Admission: Sendable {
         }
     }
 
+    /// Clients whose lines have a mistake: they are not allowed, but nobody meant to withdraw them.
+    var suspended: Set<PublicKey> { state.withLock { $0.suspended } }
+
     var clientCount: Int { state.withLock { $0.clients.count } }
     /// Tokens that were not used yet and have not expired.
     func tokenCount(now: UInt64) -> Int {
@@ -187,14 +196,30 @@ final class Admission: Sendable {
     }
 
     private static func remember(_ key: PublicKey, _ end: String, _ state: inout State) {
-        if state.spent.count >= spentLimit { state.spent.removeAll() }
+        if state.spent.count >= spentLimit {
+            state.spent.removeAll()
+            state.enrolled.removeAll()
+        }
         state.spent[key] = end
     }
 
-    /// Why a key may not connect, as a log says it.
-    func refusal(of key: PublicKey) -> String {
+    /// Why a client was refused, as a log says it; nil if it is allowed by now, or if this was a late
+    /// copy of a message with which it has enrolled.
+    func refusal(of client: RefusedClient) -> String? {
         state.withLock { state in
-            if state.clients[key] != nil { return "its pre-shared key is not the one of its line" }
+            let key = client.key
+            guard client.reason == .unknownClient else {
+                return "its pre-shared key is not the one of its line"
+            }
+            let isKnown =
+                state.clients[key] != nil || state.tokens[key] != nil
+                || state.answering.contains(key)
+            guard !isKnown, state.enrolled[key]?.contains("\(client.remote)") != true else {
+                return nil
+            }
+            if state.suspended.contains(key) {
+                return "its line in the file of clients has a mistake"
+            }
             return state.spent[key] ?? "its key is not in the file of clients"
         }
     }
@@ -207,10 +232,12 @@ final class Admission: Sendable {
     ///   - token: the key that the newcomer connected with, allowed until `answered`.
     ///   - key: the key that it will have.
     ///   - name: that it asks for.
+    ///   - remotes: its addresses.
+    ///   - now: seconds since 1970.
     /// - Returns: the name that it gets; nil if the token was used or has expired.
     /// - Throws: if a file cannot be read or written.
     func enrol(
-        token: PublicKey, as key: PublicKey, name: String, now: UInt64
+        token: PublicKey, as key: PublicKey, name: String, from remotes: [String], now: UInt64
     ) throws -> String? {
         let given = try folder.changing { () -> String? in
             let file = try ClientsFile(folder)
@@ -224,6 +251,7 @@ final class Admission: Sendable {
         if given != nil {
             state.withLock { state in
                 state.answering.insert(token)
+                state.enrolled[token] = remotes
                 state.new.insert(key)
             }
         }

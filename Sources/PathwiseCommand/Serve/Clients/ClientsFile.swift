@@ -60,7 +60,7 @@ struct ClientsFile {
     let content: [UInt8]
     /// Of all lines, also of those with a mistake.
     private var names: Set<String> = []
-    private var keys: Set<PublicKey> = []
+    private(set) var keys: Set<PublicKey> = []
 
     /// Reads the file.
     ///

@@ -12,13 +12,12 @@ final class SessionTable: Sendable {
     }
     private let entries = Mutex<[PublicKey: [Entry]]>([:])
 
-    /// Adds a session; returns those of its client that are more than `limit`.
-    func add(_ session: Session, of name: String, limit: Int) -> [Session] {
+    /// Adds a session, unless its client has as many as the limit; returns whether it did.
+    func add(_ session: Session, of name: String, limit: Int) -> Bool {
         entries.withLock { entries in
-            let all =
-                entries[session.peerKey, default: []] + [Entry(session: session, name: name)]
-            entries[session.peerKey] = all.suffix(limit)
-            return all.dropLast(limit).map(\.session)
+            guard entries[session.peerKey, default: []].count < limit else { return false }
+            entries[session.peerKey, default: []].append(Entry(session: session, name: name))
+            return true
         }
     }
 

@@ -118,6 +118,7 @@ struct JoinJob {
     private static func isCutShort(_ error: any Error) -> Bool {
         if case SessionError.ended(.handshakeTimeout) = error { return false }
         if case SessionError.network = error { return false }
+        if case SessionError.ended(let reason) = error, reason.isWithdrawal { return true }
         return CommandFailure(error).status == .unavailable
     }
 
@@ -150,7 +151,7 @@ struct JoinJob {
             CommandFailure(
                 "the token is of another server: the one at \(addresses) has another key; "
                     + "make a token there with 'pathwise invite'", .noPermission)
-        case .refused(.unknownClient):
+        case let end where end == .refused(.unknownClient) || end.isWithdrawal:
             CommandFailure(
                 "the server does not take this token: it was used already, or was withdrawn; "
                     + "make another there with 'pathwise invite'", .noPermission)
