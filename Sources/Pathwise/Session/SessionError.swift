@@ -10,6 +10,8 @@ public enum SessionError: Error, Sendable {
     case network(NetworkError)
     /// None of these interfaces of this host leads to the server.
     case noPath([NetworkInterface])
+    /// None of the paths that were asked for exists now: each with its name and the reason.
+    case absentPaths([AbsentPathReport])
     /// The hard caps of these paths are reached, and no other path is left.
     case capsReached([String])
     /// No address was given: of the server, or to listen on.
@@ -50,6 +52,9 @@ extension SessionError: CustomStringConvertible {
                 + (interfaces.isEmpty
                     ? "none" : interfaces.map(\.name).joined(separator: ", "))
                 + "); connect one, or give the paths to use"
+        case .absentPaths(let paths):
+            "none of the paths can be used now: "
+                + paths.map { "\($0.name) (\($0.reason))" }.joined(separator: ", ")
         case .capsReached(let names):
             "no path is left: the caps of \(names.joined(separator: ", ")) are reached; wait for "
                 + "the next period, raise cap=, or give another --path"

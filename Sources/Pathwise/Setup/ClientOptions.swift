@@ -35,7 +35,8 @@ public struct ClientOptions: Sendable {
 
     /// Uses the paths that a planner finds on this host, now and whenever interfaces change.
     ///
-    /// - Throws: `noAddress` without an address of the server, `noPath` if it finds none now, `learning` if the policy names a path that is not
+    /// - Throws: `noAddress` without an address of the server, `noPath` if it finds none now,
+    ///   `absentPaths` if none of its rules gives one, `learning` if the policy names a path that is not
     ///   among them, `network` if the system does not list its interfaces.
     public init(
         identity: ClientIdentity, planner: PathPlanner, policy: PolicySpecification = .learned()
@@ -50,7 +51,15 @@ public struct ClientOptions: Sendable {
             throw .noAddress
         }
         plans = planner.plans(interfaces)
-        guard !plans.isEmpty else { throw .noPath(interfaces) }
+        guard !plans.isEmpty else {
+            guard !planner.rules.isEmpty else { throw .noPath(interfaces) }
+            throw .absentPaths(
+                planner.rules.map { rule in
+                    AbsentPathReport(
+                        name: rule.name, reason: "\(planner.cause(of: rule, interfaces))",
+                        isCapped: false, counters: nil)
+                })
+        }
         do throws(LearningError) {
             self.policy = try policy.resolved(names: plans.map(\.name))
         } catch {

@@ -59,6 +59,9 @@ struct ForwardJob {
         let shared = try command.psk.map { try KeyFile.readPresharedKey(from: $0) }
         let (identity, remotes) = try command.server.resolved(presharedKey: shared)
         let paths = try PathArgument.parse(command.path)
+        let rules = try paths.map { try $0.rule() }
+        try ForwardJob.checkNames(
+            in: PathPlanner(remotes: remotes, rules: rules), for: identity)
         let policy = try PolicyArgument(parsing: command.policy)
         if case .model(let file) = policy { modelFile = file } else { modelFile = nil }
         let (specification, model, _) = try policy.load()
@@ -70,7 +73,7 @@ struct ForwardJob {
         meter = try PathArgument.meter(paths, state: command.server.state.state) { log.cap($0) }
         setup = Setup(
             command: command, identity: identity, remotes: remotes,
-            rules: try paths.map { try $0.rule() },
+            rules: rules,
             excluded: try command.interfaces.excluded(), policy: specification, model: model,
             connection: connection,
             // Last of all, because it makes a file.
@@ -82,6 +85,20 @@ struct ForwardJob {
             Task { log.failed(failure) }
         }
         feed = StatusFeed(command: "forward", name: command.server.server)
+    }
+
+    /// Refuses paths of which none has an interface that exists: at the start a name is more likely
+    /// mistyped than a modem is late.
+    private static func checkNames(
+        in planner: PathPlanner, for identity: ClientIdentity
+    ) throws {
+        let interfaces = try InterfaceWatcher.list(includingLoopback: true)
+        let areUnknown = planner.rules.allSatisfy { rule in
+            if case .noInterface = planner.cause(of: rule, interfaces) { true } else { false }
+        }
+        guard !planner.rules.isEmpty, areUnknown else { return }
+        // It says which names, and which interfaces exist.
+        _ = try ClientOptions(identity: identity, planner: planner, policy: .minRTT)
     }
 
     /// The forwards of the command line, with the defaults of its options.

@@ -91,6 +91,12 @@ struct ServeSetup {
         guard output != "-", !output.isEmpty else {
             throw CommandFailure("--output '\(output)': name a folder", .usage)
         }
+        var information = stat()
+        if stat(output, &information) == 0, information.st_mode & S_IFMT != S_IFDIR {
+            throw CommandFailure(
+                "--output '\(output)' is no folder, and 'serve' stores the files of its clients in "
+                    + "one; name a folder, or use 'receive' for a single file", .usage)
+        }
         return try ReceiveJob.place(output.hasSuffix("/") ? output : output + "/")
     }
 }

@@ -166,7 +166,7 @@ extension ExitStatus {
         switch error {
         case .ended(let reason): self = ExitStatus(reason)
         case .network(let error): self = ExitStatus(error)
-        case .noPath, .capsReached: self = .unavailable
+        case .noPath, .absentPaths, .capsReached: self = .unavailable
         case .noAddress, .deadline: self = .usage
         case .crypto(let error): self = ExitStatus(error)
         case .learning(let error): self = ExitStatus(error)

@@ -142,14 +142,6 @@ struct InterfaceOptions: ParsableArguments {
     static func noneUsable(
         _ planner: PathPlanner, _ interfaces: [NetworkInterface]
     ) -> CommandFailure {
-        guard planner.rules.isEmpty else {
-            let reasons = planner.rules.map {
-                "\($0.name) (\(planner.cause(of: $0, interfaces)))"
-            }
-            return CommandFailure(
-                "none of the paths can be used now: \(reasons.joined(separator: ", "))",
-                .unavailable)
-        }
         let leftOut = planner.leftOut(interfaces)
         return CommandFailure(
             leftOut.isEmpty

@@ -204,8 +204,8 @@ struct ServeTests {
         ).wait()
         #expect(read.status == 0, "\(read.errors)")
         for (arguments, status, problem) in [
-            (["--file", scratch.file("none")], 66, "--file \(scratch.file("none")): No such file"),
-            (["--file", scratch.path], 74, "--file \(scratch.path): Is a directory"),
+            (["--file", scratch.file("none")], 66, "'\(scratch.file("none"))': No such file"),
+            (["--file", scratch.path], 66, "'\(scratch.path)': Is a directory"),
             (["--file", scratch.file("token"), "pathwise1-"], 64, "one of them only"),
             ([], 64, "give the token, - for standard input, or --file FILE"),
         ] as [([String], Int32, String)] {

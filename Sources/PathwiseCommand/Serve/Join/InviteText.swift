@@ -19,8 +19,8 @@ enum InviteText {
     static func line(of file: String) throws(CommandFailure) -> String {
         func failure(_ code: Int32) -> CommandFailure {
             CommandFailure(
-                "--file \(EscapedText(file)): \(systemText(code))",
-                code == ENOENT ? .noInput : .inputOutput)
+                "cannot read the token from '\(file)': \(systemText(code)); name the file that has the "
+                    + "line of 'pathwise invite'", ExitStatus(reading: code))
         }
         // A pipe without a writer is refused instead of waited for.
         let descriptor = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
