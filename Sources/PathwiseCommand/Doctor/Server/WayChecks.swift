@@ -101,7 +101,7 @@ enum WayChecks {
         }
         return Finding(
             .pathMTU, .ok, path.name,
-            "1,200 bytes arrive, and no router reports a lower MTU; larger sizes are not checked "
-                + "without --key and --peer")
+            "1,200 bytes arrive, and no router reports a lower MTU; a session checks larger sizes "
+                + "(--server, or --key and --peer)")
     }
 }
