@@ -147,7 +147,7 @@ struct ClientListTests {
         #expect(try JSONReading(json).text("name") == "van-3")
         let free = try Pathwise(["invite", "home", "--state", server.state, "--json"]).wait()
         #expect(try JSONReading(free).text("name") == "home")
-        for text in ["100d", "91d", "2161h", "0s", "0d", "nand"] {
+        for text in ["100d", "91d", "2161h", "0s", "0d", "nand", "1y", "5"] {
             for command in ["invite", "serve"] {
                 let run = try Pathwise(
                     [command, "--state", server.state, "--token-lifetime", text]

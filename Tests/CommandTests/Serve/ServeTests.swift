@@ -369,7 +369,7 @@ struct ServeTests {
         (["serve", "--forward-allow", "x"], "--forward-allow: 'x' is not a rule; "),
         (["serve", "--reverse-allow", "x:y"], "--reverse-allow: 'x:y' is not a rule; "),
         (["serve", "--output", "-"], "--output '-': name a folder"),
-        (["invite", "--token-lifetime", "x"], "--token-lifetime 'x': write a time"),
+        (["invite", "--token-lifetime", "x"], "--token-lifetime 'x': give 1s to 90d"),
         (["join", "pathwise1-", "--name", "x"], "the token is not complete"),
         (["send", "f", "--server", "x", "--peer", "y"], "--server stands for --peer and --key"),
     ])

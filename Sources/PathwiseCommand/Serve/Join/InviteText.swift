@@ -56,20 +56,15 @@ enum InviteText {
 
     /// How long a token is good, from `--token-lifetime`, seconds.
     static func lifetime(_ text: String) throws -> UInt64 {
-        do throws(SyntaxProblem) {
-            let problem = SyntaxProblem("give \(lifetimes), as 30min, 24h or 7d")
-            if text.hasSuffix("d") {
-                guard let days = ArgumentText.number(String(text.dropLast())),
-                    case let seconds = days * 86_400, seconds >= 1, days <= 90
-                else { throw problem }
-                return UInt64(seconds)
-            }
-            let time = try TimeDelta(argument: text)
-            guard time >= .seconds(1), time <= .seconds(90 * 86_400) else { throw problem }
-            return UInt64(time.seconds)
-        } catch {
-            throw CommandFailure("--token-lifetime '\(text)': \(error)", .usage)
+        let time =
+            text.hasSuffix("d")
+            ? ArgumentText.number(String(text.dropLast())).map { $0 * 86_400 }
+            : ArgumentText.seconds(text)
+        guard let time, time >= 1, time <= 90 * 86_400 else {
+            throw CommandFailure(
+                "--token-lifetime '\(text)': give \(lifetimes), as 30min, 24h or 7d", .usage)
         }
+        return UInt64(time)
     }
 
     /// Seconds since 1970.
