@@ -55,10 +55,13 @@ struct PathwiseCommand: AsyncParsableCommand {
                 subcommands: [
                     SimulateCommand.self, WorldCommand.self, TrainCommand.self,
                     EvaluateCommand.self, TraceCommand.self, ModelCommand.self,
+                    PoliciesCommand.self,
                 ]),
             CommandGroup(
                 name: "Network",
-                subcommands: [StatusCommand.self, DoctorCommand.self, EmulateCommand.self]),
+                subcommands: [
+                    StatusCommand.self, DoctorCommand.self, EmulateCommand.self, ConfigCommand.self,
+                ]),
             CommandGroup(name: "Key", subcommands: [KeygenCommand.self, PubkeyCommand.self]),
         ]
     )

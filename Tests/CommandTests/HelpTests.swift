@@ -19,7 +19,8 @@ struct HelpTests {
         "evaluate", "emulate", "trace",
         "trace info", "trace explain", "trace export", "trace verify", "trace merge",
         "trace import", "model",
-        "model info", "model verify", "status", "doctor",
+        "model info", "model verify", "policies", "config", "config check",
+        "config show", "config example", "status", "doctor",
     ])
     func help(command: String) throws {
         let words = command.split(separator: " ").map(String.init)

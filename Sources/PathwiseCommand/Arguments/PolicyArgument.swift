@@ -8,6 +8,9 @@ enum PolicyArgument: Equatable, CustomStringConvertible {
     case named(PolicySpecification)
     case model(file: String)
 
+    /// The policy if none is named.
+    static let standard = "learned"
+
     /// Parses a name, unless it looks like a file name or such a file exists.
     init(parsing text: String) throws(LearningError) {
         if text.contains("/") || text.hasSuffix(".safetensors") {
@@ -43,20 +46,5 @@ enum PolicyArgument: Equatable, CustomStringConvertible {
         case .named(let specification): specification.name
         case .model(let file): file
         }
-    }
-
-    /// The policies with one line each, for help texts.
-    static var catalogue: String { lines(PolicySpecification.catalogue) }
-
-    /// The same without those that only serve to be compared with.
-    static var senders: String { lines(PolicySpecification.catalogue.filter { !$0.isBaseline }) }
-
-    private static func lines(_ policies: [PolicyDescription]) -> String {
-        let width = policies.map(\.name.count).max() ?? 0
-        return policies.map { policy in
-            let gap = String(repeating: " ", count: width + 2 - policy.name.count)
-            let source = policy.source.isEmpty ? "" : " (\(policy.source))"
-            return "  " + policy.name + gap + policy.summary + source
-        }.joined(separator: "\n")
     }
 }

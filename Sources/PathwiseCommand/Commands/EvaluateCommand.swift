@@ -29,8 +29,8 @@ struct EvaluateCommand: ParsableCommand {
             (open-bandit), or the file is decision service JSON (dsjson). Policies of a log are
             pi_e, logged, uniform and constant:ACTION.
 
-            Policies, besides 'logged' (the policy of the recording) and model files:
-            \(PolicyArgument.catalogue)
+            Policies are those of 'pathwise policies', model files, and 'logged', the policy of the
+            recording.
 
             Estimators, where w is the weight of a decision, r its reward, and q and d what a model
             expects of the logged action and of the policy. Some take a number, as dr-clip=10:

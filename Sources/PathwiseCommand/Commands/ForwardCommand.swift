@@ -60,10 +60,16 @@ struct ForwardCommand: AsyncParsableCommand {
     )
 
     @Argument(help: ArgumentHelp("What to forward.", valueName: "forward"))
-    var forwards: [String]
+    var forwards: [String] = []
 
     @Flag(help: "The server listens, and this side connects to the targets.")
     var reverse = false
+
+    @Option(
+        help: ArgumentHelp(
+            "One more forward for which the server listens; repeat for each.",
+            valueName: "forward"))
+    var reverseForward: [String] = []
 
     @Option(
         help: ArgumentHelp(
@@ -100,8 +106,9 @@ struct ForwardCommand: AsyncParsableCommand {
     @OptionGroup var interfaces: InterfaceOptions
 
     @Option(
-        help: ArgumentHelp("The policy: a name or a model file.", valueName: "policy"))
-    var policy = "learned"
+        help: ArgumentHelp(
+            "The policy: a name or a model file (default: learned).", valueName: "policy"))
+    var policy: String?
 
     @Option(
         help: ArgumentHelp(
@@ -112,17 +119,20 @@ struct ForwardCommand: AsyncParsableCommand {
         name: [.customLong("hold"), .customLong("idle-timeout")],
         help: ArgumentHelp(
             "Keep the session for this time without a packet from the server, 500ms to 1h. The "
-                + "lower value of both sides counts.", valueName: "time"))
-    var hold = "15min"
+                + "lower value of both sides counts. (default: 15min)", valueName: "time"))
+    var hold: String?
 
     @Option(
         help: ArgumentHelp(
             "Congestion control: model-based (default) or cubic.", valueName: "name"))
     var congestion: String?
 
+    @OptionGroup var config: ConfigOptions
+
     @OptionGroup var format: LogOptions
 
     func run() async throws {
-        try await ForwardJob.run(self)
+        guard let command = try configured() else { return }
+        try await ForwardJob.run(command)
     }
 }

@@ -31,10 +31,9 @@ struct SendCommand: AsyncParsableCommand {
             A path is \(PathArgument.form)
             At its cap a path becomes standby: it carries data only while no other path works.
 
-            Policies, for --policy:
-            \(PolicyArgument.senders)
-              FILE.safetensors    the learned policy, started from a trained model; a running
-                                  sender loads a new model when the file is replaced, or on SIGHUP
+            Policies, for --policy, are those of 'pathwise policies'. FILE.safetensors is the learned
+            policy, started from a trained model; a running sender loads a new model when the file
+            is replaced, or on SIGHUP.
 
             Examples:
               pathwise send film.mkv --server studio       a server that was joined
@@ -58,8 +57,9 @@ struct SendCommand: AsyncParsableCommand {
     @OptionGroup var interfaces: InterfaceOptions
 
     @Option(
-        help: ArgumentHelp("The policy: a name or a model file.", valueName: "policy"))
-    var policy = "learned"
+        help: ArgumentHelp(
+            "The policy: a name or a model file (default: learned).", valueName: "policy"))
+    var policy: String?
 
     // A number with a sign is parsed as a wrong value and not as another option.
     @Option(
@@ -69,9 +69,12 @@ struct SendCommand: AsyncParsableCommand {
             valueName: "number"), transform: SeedArgument.seed)
     var seed: UInt64?
 
+    @OptionGroup var config: ConfigOptions
+
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        try await SendJob.run(self)
+        guard let command = try configured() else { return }
+        try await SendJob.run(command)
     }
 }

@@ -50,6 +50,8 @@ struct ForwardJob {
         try Console.standardOutput.checkIsOpen(
             for: "and the log goes there; open it, or send it to a file")
         DescriptorLimit.raise()
+        // SIGHUP loads a model again, and ends nothing without one.
+        HangUp.install()
         let job = try ForwardJob(command)
         try await job.run()
     }
@@ -62,11 +64,12 @@ struct ForwardJob {
         let rules = try paths.map { try $0.rule() }
         try ForwardJob.checkNames(
             in: PathPlanner(remotes: remotes, rules: rules), for: identity)
-        let policy = try PolicyArgument(parsing: command.policy)
+        let policy = try PolicyArgument(parsing: command.policy ?? PolicyArgument.standard)
         if case .model(let file) = policy { modelFile = file } else { modelFile = nil }
         let (specification, model, _) = try policy.load()
         var connection = try ConnectionArgument.configuration(
-            idleTimeout: command.hold, option: "--hold", congestion: command.congestion)
+            idleTimeout: command.hold ?? ConnectionArgument.hold, option: "--hold",
+            congestion: command.congestion)
         connection.prepareForForwards()
         let log = ForwardLog(json: command.format.json)
         self.log = log
@@ -102,9 +105,10 @@ struct ForwardJob {
     }
 
     /// The forwards of the command line, with the defaults of its options.
-    private static func specs(_ command: ForwardCommand) throws -> [ForwardSpec] {
-        guard !command.forwards.isEmpty else {
-            throw CommandFailure("nothing to forward; name a port, as udp:51820", .usage)
+    static func specs(_ command: ForwardCommand) throws -> [ForwardSpec] {
+        guard !command.forwards.isEmpty || !command.reverseForward.isEmpty else {
+            throw CommandFailure(
+                "nothing to forward; name a port, as udp:51820, or a file with --config", .usage)
         }
         var defaults = FlowOptions()
         let given = [
@@ -117,10 +121,12 @@ struct ForwardJob {
                 throw CommandFailure("--\(name) '\(value)': \(problem)", .usage)
             }
         }
-        let specs = try command.forwards.map { text in
+        let forwards =
+            command.forwards.map { ($0, command.reverse) }
+            + command.reverseForward.map { ($0, true) }
+        let specs = try forwards.map { text, isReverse in
             do throws(ForwardError) {
-                return try ForwardSpec(
-                    parsing: text, defaults: defaults, isReverse: command.reverse)
+                return try ForwardSpec(parsing: text, defaults: defaults, isReverse: isReverse)
             } catch {
                 throw CommandFailure("\(error)", .usage)
             }

@@ -84,7 +84,7 @@ struct ServeJob {
     ) {
         self.loop = loop
         self.failures = failures
-        allowances = AllowanceTable(state: setup.state.folder.path)
+        allowances = AllowanceTable(state: setup.state.folder.path, usual: setup.limits)
         status = ServeStatus(state: setup.state.folder.path)
         self.setup = setup
         self.server = server

@@ -23,6 +23,8 @@ struct ServeSetup {
     let rules: ClientRules
     /// The most sessions of one client at once.
     let sessionsPerClient: Int
+    /// Of each client, where its line says nothing else.
+    let limits: UsualLimits
     /// Stores the files of clients; nil if none are taken.
     let store: ItemStore?
 
@@ -33,7 +35,8 @@ struct ServeSetup {
                     + "\(ServeSetup.connections)", .usage)
         }
         sessionsPerClient = command.sessionsPerClient
-        lifetime = try InviteText.lifetime(command.tokenLifetime)
+        lifetime = try InviteText.lifetime(command.tokenLifetime ?? InviteText.standardLifetime)
+        limits = try command.limits.limits()
         publicAddresses = try PublicAddresses.given(command.publicAddress)
         let connecting = try command.forwardAllow.map {
             try ServeSetup.rule($0, "--forward-allow")
@@ -45,9 +48,12 @@ struct ServeSetup {
             connecting: connecting.isEmpty ? nil : connecting,
             listening: listening.isEmpty ? nil : listening)
         var connection = try ConnectionArgument.configuration(
-            idleTimeout: command.hold, option: "--hold", congestion: command.congestion)
+            idleTimeout: command.hold ?? ConnectionArgument.hold, option: "--hold",
+            congestion: command.congestion)
         connection.prepareForForwards()
-        let (policy, model, _) = try PolicyArgument(parsing: command.policy).load()
+        let (policy, model, _) = try PolicyArgument(
+            parsing: command.policy ?? PolicyArgument.standard
+        ).load()
         addresses = try ServeSetup.listen(command.listen)
         let place = try command.output.map { try ServeSetup.place($0) }
 
@@ -60,7 +66,7 @@ struct ServeSetup {
             var options = StoreOptions(
                 place: place,
                 secret: try state.key.derivedBytes(for: "pathwise unfinished items"))
-            options.onConflict = command.onConflict.rule
+            options.onConflict = (command.onConflict ?? .rename).rule
             options.synchronizes = !command.noSync
             return try ItemStore(options)
         }

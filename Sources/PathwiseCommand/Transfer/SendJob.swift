@@ -57,7 +57,7 @@ struct SendJob {
         if problems.count == inputs.count, let problem = problems.first {
             throw CommandFailure(problem)
         }
-        let policy = try PolicyArgument(parsing: command.policy)
+        let policy = try PolicyArgument(parsing: command.policy ?? PolicyArgument.standard)
         if case .model(let file) = policy { modelFile = file } else { modelFile = nil }
         let paths = try PathArgument.parse(command.path)
         var options = try SendJob.options(command, policy, paths)

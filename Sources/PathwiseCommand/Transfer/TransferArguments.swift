@@ -41,6 +41,9 @@ struct TransferOptions: ParsableArguments {
 
 /// Settings of connections from options.
 enum ConnectionArgument {
+    /// How long `serve` and `forward` keep a session without a packet, unless they are told otherwise.
+    static let hold = "15min"
+
     /// - Parameter option: the name of the option with the time, for errors.
     static func configuration(
         idleTimeout: String?, option: String, congestion: String?
@@ -70,10 +73,22 @@ enum ConnectionArgument {
     }
 
     /// Opens the trace if one is requested.
+    ///
+    /// - Parameter record: a new file; a folder, with a slash at its end, gets one with the time and
+    ///   the number of this process in its name, so that a service can be started again.
     static func recorder(_ record: String?) throws -> SessionRecorder? {
         guard let record else { return nil }
+        var file = record
+        if record.hasSuffix("/") {
+            guard mkdir(record, 0o700) == 0 || errno == EEXIST else {
+                throw CommandFailure(
+                    "--record: cannot create \(record): \(systemText(errno))", .cannotCreate)
+            }
+            let time = TransferText.time().filter { $0.isNumber || $0 == "T" || $0 == "Z" }
+            file += "\(time)-\(getpid()).trace"
+        }
         do {
-            return try SessionRecorder(path: record, command: CommandLine.arguments.joinedSafely)
+            return try SessionRecorder(path: file, command: CommandLine.arguments.joinedSafely)
         } catch {
             throw CommandFailure(recording: error)
         }

@@ -35,7 +35,7 @@ import Testing
     }
 
     /// Runs mutants of some originals; `read` throws for those that are refused.
-    private func fuzz(
+    func fuzz(
         _ name: String, _ originals: [String], words: [String], usually count: Int,
         allowing statuses: Set<Int32>, seconds limit: Double = 1,
         read: ([UInt8], Int) throws -> Void

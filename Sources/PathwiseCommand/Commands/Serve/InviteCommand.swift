@@ -42,6 +42,8 @@ struct InviteCommand: ParsableCommand {
             for: "and the token goes there; open it, or send it to a file")
         let lifetime = try InviteText.lifetime(tokenLifetime)
         let named = try PublicAddresses.given(publicAddress)
+        let state = try state.completed(for: "serve")
+        try state.actAsOwner()
         let server = try ServerState(state.folder(creates: false))
         guard let addresses = try named ?? PublicAddresses.saved(in: server.folder)?.now() else {
             throw CommandFailure(

@@ -59,6 +59,7 @@ struct JoinCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        try state.actAsOwner()
         try await JoinJob.run(self)
     }
 }

@@ -35,7 +35,7 @@ struct ServeCommand: AsyncParsableCommand {
             clients, and problems. The exit code is 130 after Ctrl-C, 143 after SIGTERM, and 129
             when its terminal is closed, unless it was started with nohup.
 
-            Policies, for --policy: see 'pathwise send --help'.
+            Policies, for --policy, are those of 'pathwise policies'.
 
             Examples:
               pathwise serve
@@ -78,8 +78,9 @@ struct ServeCommand: AsyncParsableCommand {
     var output: String?
 
     @Option(
-        help: ArgumentHelp("What to do with an item whose name exists.", valueName: "rule"))
-    var onConflict = ConflictChoice.rename
+        help: ArgumentHelp(
+            "What to do with an item whose name exists (default: rename).", valueName: "rule"))
+    var onConflict: ConflictChoice?
 
     @Flag(
         help: """
@@ -90,9 +91,9 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The policy for what this server sends: a name or a model file.",
+            "The policy for what this server sends: a name or a model file (default: learned).",
             valueName: "policy"))
-    var policy = "learned"
+    var policy: String?
 
     @Option(
         help: ArgumentHelp(
@@ -103,9 +104,10 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(
         name: [.customLong("hold"), .customLong("idle-timeout")],
         help: ArgumentHelp(
-            "Keep a session for this time without a packet from its client, 500ms to 1h.",
+            "Keep a session for this time without a packet from its client, 500ms to 1h "
+                + "(default: 15min).",
             valueName: "time"))
-    var hold = "15min"
+    var hold: String?
 
     @Option(
         help: ArgumentHelp(
@@ -120,12 +122,18 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "How long the first token is good, \(InviteText.lifetimes).", valueName: "time"))
-    var tokenLifetime = "24h"
+            "How long the first token is good, \(InviteText.lifetimes) (default: 24h).",
+            valueName: "time"))
+    var tokenLifetime: String?
+
+    @OptionGroup var limits: ClientLimitOptions
+
+    @OptionGroup var config: ConfigOptions
 
     @OptionGroup var format: LogOptions
 
     func run() async throws {
-        try await ServeJob.run(self)
+        guard let command = try configured() else { return }
+        try await ServeJob.run(command)
     }
 }

@@ -19,8 +19,7 @@ struct SimulateCommand: AsyncParsableCommand {
             The same world, policy and seed give the same run on every machine, with any number of
             jobs.
 
-            Policies, besides model files:
-            \(PolicyArgument.catalogue)
+            Policies are those of 'pathwise policies', and model files.
 
             Examples:
               pathwise simulate --list

@@ -28,19 +28,27 @@ final class AllowanceTable: Sendable {
 
     /// Of the counts.
     private let folder: String
+    private let usual: UsualLimits
     private let table = Mutex<[PublicKey: Entry]>([:])
 
-    /// - Parameter state: the state folder of the server.
-    init(state: String) { folder = UsageFolder.clients(state: state) }
+    /// - Parameters:
+    ///   - state: the state folder of the server.
+    ///   - usual: limits of clients whose lines say nothing else.
+    init(state: String, usual: UsualLimits = UsualLimits()) {
+        folder = UsageFolder.clients(state: state)
+        self.usual = usual
+    }
 
     /// The client's allowance; a new one if its limits have changed.
     ///
     /// - Throws: `UsageError` if the bytes that it has moved cannot be read.
     func allowance(of client: ServedClient) throws(UsageError) -> Allowance {
-        let limits = ClientLimits(bytesPerSecond: client.rate, byteCap: client.cap?.bytes)
+        let cap = client.cap ?? usual.cap
+        let limits = ClientLimits(
+            flows: usual.flows, bytesPerSecond: client.rate ?? usual.rate, byteCap: cap?.bytes)
         return try table.withLock { (table) throws(UsageError) in
             if let known = table[client.key] {
-                if known.allowance.limits == limits, known.cap == client.cap,
+                if known.allowance.limits == limits, known.cap == cap,
                     known.name == client.name
                 {
                     return known.allowance
@@ -49,13 +57,13 @@ final class AllowanceTable: Sendable {
                 _ = known.meter?.close()
             }
             var meter: ClientMeter?
-            if let cap = client.cap {
+            if let cap {
                 meter = try ClientMeter(name: client.name, cap: cap, folder: folder)
             }
             let allowance = Allowance(
                 limits, used: meter?.use.used ?? 0, now: MonotonicClock.now())
             table[client.key] = Entry(
-                name: client.name, cap: client.cap, allowance: allowance, meter: meter)
+                name: client.name, cap: cap, allowance: allowance, meter: meter)
             return allowance
         }
     }

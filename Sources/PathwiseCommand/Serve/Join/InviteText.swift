@@ -53,6 +53,8 @@ enum InviteText {
 
     /// The bounds of `--token-lifetime`, for help and errors.
     static let lifetimes = "1s to 90d"
+    /// How long the first token of a server is good, unless it is told otherwise.
+    static let standardLifetime = "24h"
 
     /// How long a token is good, from `--token-lifetime`, seconds.
     static func lifetime(_ text: String) throws -> UInt64 {
