@@ -3,6 +3,10 @@
 #   make help      print this list
 #   make setup     install missing Debian packages
 #   make build     build the library and the command: .build/release/pathwise
+#   make install   build, and install below PREFIX (/usr/local): command, manual, completions, units
+#   make uninstall  remove what `make install` installed
+#   make deb       build, and make the Debian package in .build/deb
+#   make image     build, and make the root folder of the container's image in .build/image
 #   make demo      set up, build, and run `pathwise demo` over emulated paths
 #   make test      set up and run all tests
 #   make check     lint the format, then run all tests
@@ -14,6 +18,8 @@
 #   make notebooks  run the notebooks of python/notebooks and export them to notebooks-exported/
 #   make bench     set up and run the benchmarks of Benchmarks/ (they print figures)
 #   make bench-links  the command over emulated links beside kernel MPTCP (root, ../shared/testbed)
+#   make deb-test  the package in a fresh Debian: install, serve, upgrade, remove (root, debootstrap)
+#   make image-test  the program in the image's folder, without an engine
 #   make closed-loop  policies in closed loop over many worlds, random ones and of recorded networks
 #   make bench-worlds  worlds in virtual time beside the same links for real, and a recorded drive
 #   make bench-transfers  short transfers over random worlds beside the best single path
@@ -23,14 +29,15 @@
 #   make format    format all Swift files in place
 #   make clean     remove all build products
 #
-# Variables: DEMO="--seconds 20 --report demo.html" (arguments of the demo),
+# Variables: PREFIX=/usr/local and DESTDIR= (where `make install` installs),
+# DEMO="--seconds 20 --report demo.html" (arguments of the demo),
 # LINKS="bulk S1 jit_20" (what bench-links measures; all takes hours),
 # FILTER=Name (only tests whose name matches), JOBS=2 (compilers at once).
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test python python-test spark spark-test check lint examples docs models notebooks bench bench-links bench-worlds closed-loop bench-coverage bench-spark audit format clean
+.PHONY: help setup build install uninstall deb deb-test image image-test demo test python python-test spark spark-test check lint examples docs models notebooks bench bench-links bench-worlds closed-loop bench-coverage bench-spark audit format clean
 
 # The libraries that the rooms link, the compiler of their C parts, and `ip` for the tests in
 # network namespaces, which only root runs.
@@ -94,6 +101,32 @@ setup:
 
 build: setup
 	swift build -j $(JOBS) $(BUILD_FLAGS) --product pathwise
+
+# BINARY installs and packs another binary than that of `make build`.
+PREFIX ?= /usr/local
+DESTDIR ?=
+BINARY ?= .build/release/pathwise
+
+install: $(if $(filter .build/release/pathwise,$(BINARY)),build)
+	packaging/install.sh install '$(PREFIX)' '$(DESTDIR)' '$(BINARY)'
+
+uninstall:
+	packaging/install.sh uninstall '$(PREFIX)' '$(DESTDIR)'
+
+deb: $(if $(filter .build/release/pathwise,$(BINARY)),build)
+	packaging/deb.sh '$(BINARY)' .build/deb
+
+# In a fresh Debian below a temporary folder: installs, serves, upgrades, removes (root, debootstrap).
+deb-test: $(if $(filter .build/release/pathwise,$(BINARY)),build)
+	packaging/test-deb.sh '$(BINARY)'
+
+image: $(if $(filter .build/release/pathwise,$(BINARY)),build)
+	rm -rf .build/image
+	packaging/root.sh '$(BINARY)' .build/image
+
+# Serves in such a folder, without an engine.
+image-test: $(if $(filter .build/release/pathwise,$(BINARY)),build)
+	packaging/test-image.sh '$(BINARY)'
 
 demo: build
 	.build/release/pathwise demo $(DEMO)
