@@ -2,8 +2,8 @@
 """How long serve and forward take to be ready, and to end on SIGTERM: start_stop.py [--runs 20].
 
 Ready is the line of the log that says where it listens, read through a pipe; the end is that of the
-process. The forward has a session, and 20 open TCP connections that move data when it is ended.
-PATHWISE names the binary (default: .build/release/pathwise).
+process. Processor time is that of the whole run, which is little more than start and end. The forward
+has a session, and 20 open TCP connections when it is ended, each of which has to learn of it. PATHWISE names the binary (default: .build/release/pathwise).
 """
 
 import argparse
@@ -63,11 +63,13 @@ class Run:
             time.sleep(0.0005)
         raise SystemExit(f"no '{text}' in: {''.join(line for _, line in self.lines)}")
 
-    def stop(self) -> float:
+    def stop(self) -> tuple[float, float]:
+        """Seconds to the end, and seconds of processor time of the whole run."""
         start = time.perf_counter()
         self.process.terminate()
-        self.process.wait(20)
-        return time.perf_counter() - start
+        _, status, usage = os.wait4(self.process.pid, 0)
+        self.process.returncode = os.waitstatus_to_exitcode(status)
+        return time.perf_counter() - start, usage.ru_utime + usage.ru_stime
 
 
 def one(folder: Path, target: int) -> dict[str, float]:
@@ -92,10 +94,12 @@ def one(folder: Path, target: int) -> dict[str, float]:
     for flow in flows:
         flow.settimeout(10)
         assert flow.recv(1000)
-    figures[f"forward: SIGTERM to end, {FLOWS} flows"] = forward.stop()
+    figures[f"forward: SIGTERM to end, {FLOWS} flows"], used = forward.stop()
+    figures["forward: processor time in all"] = used
     told = sum(1 for flow in flows if over(flow))
     assert told == FLOWS, f"{told} of {FLOWS} flows were told"
-    figures["serve: SIGTERM to end"] = serve.stop()
+    figures["serve: SIGTERM to end"], used = serve.stop()
+    figures["serve: processor time in all"] = used
     return figures
 
 
