@@ -9,11 +9,15 @@ enum PoliciesText {
     static func list() -> String {
         let policies = PolicySpecification.catalogue
         let column = 2 + (policies.map(\.name.count).max() ?? 0)
-        let lines = policies.map { policy in
-            let source = policy.source.isEmpty ? "" : " (\(policy.source))"
-            return wrapped(policy.summary + source, after: policy.name, column: column)
+        func lines(_ policies: [PolicyDescription]) -> String {
+            policies.map { policy in
+                let source = policy.source.isEmpty ? "" : " (\(policy.source))"
+                return wrapped(policy.summary + source, after: policy.name, column: column)
+            }.joined()
         }
-        return lines.joined() + "\n'pathwise policies NAME' shows the parameters of one.\n"
+        return lines(policies.filter { !$0.isBaseline }) + "\nOnly to be compared with:\n"
+            + lines(policies.filter(\.isBaseline))
+            + "\n'pathwise policies NAME' shows the parameters of one.\n"
     }
 
     /// One policy with its parameters.
@@ -63,6 +67,7 @@ enum PoliciesText {
                     [
                         "name": .string(policy.name), "summary": .string(policy.summary),
                         "source": policy.source.isEmpty ? .null : .string(policy.source),
+                        "baseline": .bool(policy.isBaseline),
                         "start": start(of: policy.name).map { .string($0.name) } ?? .null,
                         "parameters": .array(
                             PolicyParameter.all(of: policy.name).map { parameter in

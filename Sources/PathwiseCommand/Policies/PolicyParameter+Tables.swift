@@ -13,7 +13,10 @@ extension PolicyParameter {
         return [
             "weighted": ["by": "fixed", "reliability": "10", "latency": "1", "half-life": "10"],
             "ecf": ["beta": "0.25"],
-            "blest": ["window": "16777216", "lambda": "1", "step": "0.05"],
+            "blest": [
+                "window": "16777216", "lambda": "1.2", "least": "1", "most": "1.3", "up": "0.04",
+                "down": "0.01",
+            ],
             "backup": ["hold": "1.5", "loss": "0.5"],
             "reinject": ["factor": "1.1", "deadline": "0.5", "least": "0.02"],
             "ols": ["sharpness": "4", "deviation": "3", "interval": "0.04", "packets": "30"],
@@ -75,7 +78,10 @@ extension PolicyParameter {
         "blest": [
             "window": "Receive window in bytes.",
             "lambda": "The first value of the factor for blocking.",
-            "step": "How much that factor grows when the receiver was blocked.",
+            "least": "The least value of that factor.",
+            "most": "Its greatest value.",
+            "up": "How much it grows when the receiver was blocked.",
+            "down": "How much it falls when it was not.",
         ],
         "backup": [
             "hold": "How long a better path has to work before it is used again, in seconds.",
