@@ -12,6 +12,7 @@ extension ServeCommand: Configurable {
             ConfigBinding("serve.client-rate", \.limits.clientRate),
             ConfigBinding("serve.client-cap", \.limits.clientCap),
             ConfigBinding("serve.client-flows", \.limits.clientFlows),
+            ConfigBinding("serve.sessions-per-client", \.sessionsPerClient),
             ConfigBinding("serve.output", \.output),
             ConfigBinding(
                 "serve.on-conflict", given: { $0.onConflict.map { [$0.rawValue] } ?? [] },

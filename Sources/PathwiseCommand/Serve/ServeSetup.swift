@@ -28,13 +28,20 @@ struct ServeSetup {
     /// Stores the files of clients; nil if none are taken.
     let store: ItemStore?
 
-    init(_ command: ServeCommand) throws {
-        guard (1...ServeSetup.connections).contains(command.sessionsPerClient) else {
-            throw CommandFailure(
-                "--sessions-per-client \(command.sessionsPerClient): give 1 to "
-                    + "\(ServeSetup.connections)", .usage)
+    /// Parses how many sessions a client may have at once.
+    static func sessions(_ text: String) throws(SyntaxProblem) -> Int {
+        guard let count = Int(text), (1...connections).contains(count) else {
+            throw SyntaxProblem("\(text): give 1 to \(connections)")
         }
-        sessionsPerClient = command.sessionsPerClient
+        return count
+    }
+
+    init(_ command: ServeCommand) throws {
+        do throws(SyntaxProblem) {
+            sessionsPerClient = try command.sessionsPerClient.map(ServeSetup.sessions) ?? 8
+        } catch {
+            throw CommandFailure("--sessions-per-client \(error)", .usage)
+        }
         lifetime = try InviteText.lifetime(command.tokenLifetime ?? InviteText.standardLifetime)
         limits = try command.limits.limits()
         publicAddresses = try PublicAddresses.given(command.publicAddress)

@@ -111,9 +111,10 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The most sessions of one client at once; another one is refused, and told so.",
+            "The most sessions of one client at once; another one is refused, and told so "
+                + "(default: 8).",
             valueName: "number"))
-    var sessionsPerClient = 8
+    var sessionsPerClient: String?
 
     @Option(
         help: ArgumentHelp(

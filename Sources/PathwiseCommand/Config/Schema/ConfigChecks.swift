@@ -56,6 +56,8 @@ enum ConfigCheck {
 
     @Sendable static func flows(_ text: String) throws { _ = try ClientLimitArgument.flows(text) }
 
+    @Sendable static func sessions(_ text: String) throws { _ = try ServeSetup.sessions(text) }
+
     @Sendable static func lifetime(_ text: String) throws { _ = try InviteText.lifetime(text) }
 
     @Sendable static func state(_ text: String) throws { try StateOptions.check(text) }

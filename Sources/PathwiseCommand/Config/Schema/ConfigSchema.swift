@@ -72,6 +72,11 @@ enum ConfigSchema {
                 sample: "4096",
                 "Flows of each client at once.", check: ConfigCheck.flows),
             ConfigKey(
+                "sessions-per-client", .number, "1 to 1024", standard: "8",
+                option: "--sessions-per-client", sample: "8",
+                "Sessions of each client at once; another one is refused, and told so.",
+                check: ConfigCheck.sessions),
+            ConfigKey(
                 "output", .text, "a folder", standard: "takes no files", option: "--output",
                 sample: "/var/lib/pathwise/in",
                 "Takes files too, into this folder.", check: ConfigCheck.output),
