@@ -21,6 +21,8 @@ struct SendJob {
     ///
     /// With `--json` the object is always printed, unless the command line is invalid.
     static func run(_ command: SendCommand) async throws {
+        // Before the session: a signal that comes while it starts ends it in order.
+        Interruption.install()
         StandardStreams.ignoreBrokenPipes()
         try Console.standardOutput.checkIsOpen()
         let inputs = command.inputs.map { RawArguments.bytes(of: $0) }
