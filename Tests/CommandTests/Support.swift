@@ -112,9 +112,14 @@ struct Pathwise {
 
     func interrupt() { kill(process, SIGINT) }
 
+    /// Waits for its end; a process that does not end is killed, so that the test fails.
     func wait() -> Finished {
         var status: Int32 = 0
-        while waitpid(process, &status, 0) < 0, errno == EINTR {}
+        let limit = seconds() + 240
+        while waitpid(process, &status, WNOHANG) == 0 {
+            if seconds() > limit { kill(process, SIGKILL) }
+            usleep(2_000)
+        }
         // WIFEXITED and WEXITSTATUS; a signal's number is made negative.
         let code = status & 0x7f == 0 ? status >> 8 & 0xff : -(status & 0x7f)
         return Finished(output: output, errors: text(of: folder.file("err")), status: code)

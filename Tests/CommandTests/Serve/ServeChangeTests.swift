@@ -82,7 +82,7 @@ struct ServeChangeTests {
     }
 
     /// A client that is told to end is gone for the server at once, not after `--hold`.
-    @Test(arguments: [SIGINT, SIGTERM, SIGHUP])
+    @Test(arguments: [SIGINT, SIGTERM])
     func aSignalEndsTheSession(signal: Int32) throws {
         let server = try RunningServer.joined(["--output", scratch.file("in")])
         let source = try SourceServer()
