@@ -13,7 +13,7 @@
 #   Benchmarks/forward.sh wrk               2,000 connections at once                    wrk, nginx
 #   Benchmarks/forward.sh latency           a round trip of 1 byte, against loopback     python3
 #   Benchmarks/forward.sh messages [SCENARIO] 200 messages a second: one-way delay       `make -C Benchmarks messages`
-#   Benchmarks/forward.sh bulk [SCENARIO]   TCP for 15 s: rate, longest gap               python3
+#   Benchmarks/forward.sh bulk [SCENARIO]   TCP for 15 s, then the same bytes by send     python3
 #
 # What sessions survive is measured by survive.sh. PATHWISE names another binary. srt, messages and bulk use the emulated links of
 # ../shared/testbed (TESTBED names another place) if it is there (SCENARIO S1 to S6), else plain links. With
@@ -257,7 +257,17 @@ measure_bulk() {
         run sink b python3 "$here/echo.py" sink 127.0.0.1:5201
         sleep 0.5
         [ $links = emulated ] && "$testbed" zero
-        echo "bulk $scenario, forward tcp: $(a python3 "$here/echo.py" push 127.0.0.1:5201 15)"
+        local result; result=$(a python3 "$here/echo.py" push 127.0.0.1:5201 15)
+        stop_all
+        network "$scenario"
+        serve --output "$work/in"
+        head -c "$(awk '{ printf "%d", $1 * 15e6 / 8 }' <<< "$result")" /dev/urandom > "$work/bulk"
+        [ $links = emulated ] && "$testbed" zero
+        a "$PATHWISE" send "$work/bulk" --state "$work/client.d" --json > "$work/sent.json"
+        rm -f "$work/in/bulk"
+        echo "bulk $scenario, forward tcp: $result; send: $(python3 -c '
+import json, sys
+print("%.2f Mbit/s" % (json.load(sys.stdin)["goodput_bits_per_second"] / 1e6))' < "$work/sent.json")"
         stop_all
     done
 }
