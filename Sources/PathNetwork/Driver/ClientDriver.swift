@@ -313,7 +313,10 @@ public final class ClientDriver: @unchecked Sendable {
             let transmit = unsafe connection.pollTransmit(into: sockets.transmitBuffer, now: now)
         {
             left -= 1
-            if let trouble = sockets.send(transmit) { report(trouble, transmit, now) }
+            if let trouble = sockets.send(transmit) {
+                connection.handleUnsent(transmit, bytes: trouble.bytes)
+                report(trouble.fault, transmit, now)
+            }
             if !budgets.isEmpty, let name = attempts[transmit.path]?.plan.name {
                 enforceBudget(of: transmit.path, name)
             }

@@ -191,7 +191,8 @@ public final class ServerDriver: @unchecked Sendable {
         {
             left -= 1
             if let trouble = sockets.send(transmit) {
-                ServerDriver.report(trouble, transmit, &core, now)
+                core.handleUnsent(transmit, bytes: trouble.bytes)
+                ServerDriver.report(trouble.fault, transmit, &core, now)
             }
             now = MonotonicClock.now()
         }

@@ -101,9 +101,9 @@ internal import PathTransport
 
     /// Sends the datagrams that the core wrote.
     ///
-    /// Datagrams that cannot be sent are dropped, as on a network; faults that concern the route
-    /// are returned.
-    mutating func send(_ transmit: Transmit) -> SendResult? {
+    /// Datagrams that cannot be sent are dropped, as on a network; the fault is returned, with the
+    /// bytes that were not sent.
+    mutating func send(_ transmit: Transmit) -> (fault: SendResult, bytes: Int)? {
         guard slots.indices.contains(transmit.socket), let slot = slots[transmit.socket] else {
             return nil
         }
@@ -121,12 +121,14 @@ internal import PathTransport
                 offset += count
             case .wouldBlock, .congested:
                 retries += 1
-                guard retries <= SocketSet.sendRetries else { return result }
+                guard retries <= SocketSet.sendRetries else {
+                    return (result, transmit.length - offset)
+                }
                 var descriptor = pollfd(
                     fd: slot.socket.descriptor, events: Int16(POLLOUT), revents: 0)
                 _ = unsafe poll(&descriptor, 1, 1)
             case .tooBig, .unreachable, .failed:
-                return result
+                return (result, transmit.length - offset)
             }
         }
         return nil

@@ -113,12 +113,15 @@ extension Connection {
         }
     }
 
+    /// Takes back the end of a transmit, which the system refused: it counts as neither sent nor lost.
+    public mutating func handleUnsent(_ transmit: Transmit, bytes: Int) {
+        if let index = index(of: transmit.path) { paths[index].noteUnsent(transmit, bytes: bytes) }
+    }
+
     /// Takes a fault that the system reported for a path: it triggers a probe and proves nothing.
     ///
     /// - Parameter datagramLimit: the route's largest UDP payload, if a datagram was too large.
-    public mutating func handleSocketFault(
-        _ path: PathID, datagramLimit: Int?, now: Instant
-    ) {
+    public mutating func handleSocketFault(_ path: PathID, datagramLimit: Int?, now: Instant) {
         guard let index = index(of: path), paths[index].isAlive else { return }
         if let datagramLimit {
             paths[index].mtu.handleTooBig(limit: datagramLimit, now: now)

@@ -233,9 +233,7 @@ extension Connection {
     }
 
     /// - Parameter arrival: the index of the path on which the acknowledgement came.
-    private mutating func handleAck(
-        _ ack: borrowing AckFrame, on arrival: Int, now: Instant
-    ) {
+    private mutating func handleAck(_ ack: borrowing AckFrame, on arrival: Int, now: Instant) {
         guard let index = index(of: ack.path) else { return }
         let isAppLimited = lastAppLimitedAt != nil
         guard

@@ -121,7 +121,7 @@ extension Connection {
         let asks = paths[index].probeDue || isFailedProbe || isKeepalive
         guard asks || answers else { return nil }
         if isFailedProbe {
-            paths[index].settle(now: now, &session)
+            paths[index].recovery.settle(now: now, sink: &session)
             paths[index].nextProbeAt =
                 now
                 + probes.interval(

@@ -178,7 +178,7 @@ public struct Connection: ~Copyable {
     }
     /// The counters of a path; nil when it does not exist.
     public func statistics(of path: PathID) -> PathStatistics? {
-        index(of: path).map { paths[$0].statistics }
+        index(of: path).map { paths[$0].totals }
     }
     /// The distribution of the delays of a path.
     public func delays(of path: PathID) -> PathDelays? { index(of: path).map { paths[$0].delays } }

@@ -6,15 +6,16 @@ extension Path {
     mutating func noteLosses(_ result: AckResult, now: Instant) -> Bool {
         if let size = result.mtuProbeLost { mtu.handleProbeLost(size, now: now) }
         guard result.lostPackets > 0 else { return false }
-        statistics.packetsLost += UInt64(result.lostPackets)
         estimator.handleLoss(
             packets: result.lostPackets, longestRun: result.longestLossRun, now: now)
         return true
     }
 
-    /// Writes off what is in flight on a failed path: it counts as lost.
-    mutating func settle(now: Instant, _ session: inout Session) {
-        statistics.packetsLost &+= UInt64(recovery.settle(now: now, sink: &session))
+    /// The counters, with the packets that were lost until now.
+    var totals: PathStatistics {
+        var totals = statistics
+        totals.packetsLost = recovery.lostPackets
+        return totals
     }
 
     /// Takes what an acknowledgement says about delays, rate and MTU.
@@ -61,6 +62,18 @@ extension Path {
         statistics.bytesSent += UInt64(bytes)
         statistics.ipBytesSent += UInt64(bytes + datagrams * remote.family.headerBytes)
         if !validation.isValidated { validation.bytesSent += bytes }
+    }
+
+    /// Counts datagrams that were not sent after all.
+    mutating func noteUnsent(_ transmit: Transmit, bytes: Int) {
+        guard transmit.segmentSize > 0, bytes > 0 else { return }
+        let datagrams = (bytes + transmit.segmentSize - 1) / transmit.segmentSize
+        let packets = min(UInt64(datagrams), statistics.packetsSent)
+        statistics.packetsSent -= packets
+        statistics.bytesSent -= min(UInt64(bytes), statistics.bytesSent)
+        let withHeaders = UInt64(bytes + datagrams * remote.family.headerBytes)
+        statistics.ipBytesSent -= min(withHeaders, statistics.ipBytesSent)
+        recovery.noteUnsent(packets: packets)
     }
 
     /// Counts the first message and its answer, which were exchanged before the path existed.

@@ -11,6 +11,7 @@ public struct PathStatistics: Sendable {
     /// twice count twice.
     var ipBytesSent: UInt64 = 0
     var ipBytesReceived: UInt64 = 0
+    /// Packets that did not arrive, as the peer counts them, and those given up since.
     public var packetsLost: UInt64 = 0
     /// Packets declared lost and acknowledged later.
     var spuriousLosses: UInt64 = 0

@@ -71,8 +71,7 @@ extension PathTable {
         _ news: inout ConnectionNews
     ) {
         change(index, to: .failed, .gaveUp, now, &news)
-        let lost = self[index].recovery.handleFailed(now: now, sink: &session)
-        self[index].statistics.packetsLost &+= UInt64(lost)
+        self[index].recovery.handleFailed(now: now, sink: &session)
         self[index].probesAnswered = 0
         self[index].nextProbeAt = now + interval
     }

@@ -57,6 +57,13 @@ struct PathRecovery: ~Copyable {
     private(set) var largestAcked: UInt64?
     /// The largest packet number in all acknowledgements before the present one.
     private var largestReported: UInt64?
+    /// Packets below it that the peer had not received then.
+    private var missing: UInt64 = 0
+    /// Packets above it that were given up, and the last of them.
+    private var writtenOff: UInt64 = 0
+    private var lastWrittenOff: UInt64 = 0
+    /// Packets that the system refused to send, which the peer misses too.
+    private var unsent: UInt64 = 0
     private(set) var largestAckedSentAt = Instant.zero
     /// Consecutive probe time-outs.
     private(set) var probeTimeouts = 0
@@ -98,6 +105,14 @@ struct PathRecovery: ~Copyable {
     var pacingRate: Double { min(controller.pacingRate, rateLimit) }
     /// Bytes that are free in the congestion window.
     var windowRoom: Int { max(0, controller.congestionWindow - bytesInFlight) }
+
+    /// Packets that did not arrive: those that the peer misses, and those given up since.
+    ///
+    /// What others overtook counts until it arrives.
+    var lostPackets: UInt64 {
+        let all = missing &+ writtenOff
+        return all - min(all, unsent)
+    }
 
     /// Send time of the oldest ack-eliciting packet without an answer.
     ///
@@ -192,6 +207,7 @@ struct PathRecovery: ~Copyable {
         }
         var received: UInt64?
         if let largestNew { received = receiveTime(of: largestNew, frame) }
+        noteMissing(frame)
         largestReported = max(largestReported ?? 0, frame.largest)
         if let oldestOvertaken { sampleOvertaken(oldestOvertaken, now, &result) }
         guard let largestNew else {
@@ -216,6 +232,18 @@ struct PathRecovery: ~Copyable {
         packets.dropSettled(lostBefore: now - lostPacketLife)
         firstInFlight = max(firstInFlight, packets.first)
         return result
+    }
+
+    /// Takes packets that never left: they do not count as lost.
+    mutating func noteUnsent(packets: UInt64) { unsent &+= packets }
+
+    /// Takes the number of packets that the peer misses; a frame that others overtook says nothing new.
+    private mutating func noteMissing(_ frame: borrowing AckFrame) {
+        if let largestReported, frame.largest < largestReported { return }
+        missing = frame.missing
+        guard writtenOff > 0 else { return }
+        // What was written off below the largest is now among those that the peer misses, or arrived.
+        writtenOff = min(writtenOff, lastWrittenOff - min(lastWrittenOff, frame.largest))
     }
 
     /// Takes the round trip of the largest newly acknowledged packet, if none above was known.
@@ -273,6 +301,8 @@ struct PathRecovery: ~Copyable {
         packets = earlier.packets
         firstInFlight = packets.next
         peerAckDelay = earlier.peerAckDelay
+        (missing, unsent) = (earlier.missing, earlier.unsent)
+        (writtenOff, lastWrittenOff) = (earlier.writtenOff, earlier.lastWrittenOff)
     }
 
     private mutating func acknowledge<Sink: SentFrameSink & ~Copyable>(
@@ -452,31 +482,28 @@ struct PathRecovery: ~Copyable {
     }
 
     /// Settles every packet in flight as lost, as an outage and not as congestion.
-    @discardableResult
-    mutating func handleFailed<Sink: SentFrameSink & ~Copyable>(
-        now: Instant, sink: inout Sink
-    ) -> Int {
-        let lost = settle(now: now, sink: &sink)
+    mutating func handleFailed<Sink: SentFrameSink & ~Copyable>(now: Instant, sink: inout Sink) {
+        settle(now: now, sink: &sink)
         controller.handleOutage(now: now)
         updatePacer(now)
-        return lost
     }
 
-    /// Declares everything in flight lost, on a path that is only probed; returns the packets.
-    mutating func settle<Sink: SentFrameSink & ~Copyable>(now: Instant, sink: inout Sink) -> Int {
+    /// Declares everything in flight lost, on a path that is only probed.
+    mutating func settle<Sink: SentFrameSink & ~Copyable>(now: Instant, sink: inout Sink) {
         var result = AckResult()
-        var lost = 0
         var number = max(firstInFlight, packets.first)
         while number < packets.next {
             if packets[number].state == .inFlight {
-                if !packets[number].isMTUProbe { lost += 1 }
                 lose(number, now, &result, &sink)
+                if largestReported.map({ number > $0 }) ?? true {
+                    writtenOff += 1
+                    lastWrittenOff = number
+                }
             }
             number += 1
         }
         firstInFlight = packets.next
         lossTime = .distantFuture
-        return lost
     }
 
     /// This host stood still until now.

@@ -13,6 +13,8 @@ struct ReceivedPackets: ~Copyable {
     private var window = [UInt64](repeating: 0, count: Int(ReceivedPackets.windowBits / 64))
     private(set) var largest: UInt64 = 0
     private(set) var isEmpty = true
+    /// Different packets received.
+    private var count: UInt64 = 0
     private var ranges = InlineArray<64, AckFrame.Range>(
         repeating: AckFrame.Range(first: 0, last: 0))
     private var rangeCount = 0
@@ -87,6 +89,7 @@ struct ReceivedPackets: ~Copyable {
             noteStamp(next, stamp)
         }
         setBit(number)
+        count += 1
         insertRange(number)
         smallestUnreported = min(smallestUnreported, number)
         guard isAckEliciting else { return }
@@ -180,6 +183,7 @@ struct ReceivedPackets: ~Copyable {
     func ackFrame(path: PathID, now: Instant) -> AckFrame? {
         guard rangeCount > 0 else { return nil }
         var frame = AckFrame(path: path, delay: max(.zero, now - largestReceivedAt))
+        frame.missing = largest &+ 1 &- count
         for index in 0..<rangeCount { frame.append(range: ranges[index]) }
         for index in 0..<stampCount { frame.append(stamp: stamps[index]) }
         return frame

@@ -25,6 +25,8 @@ struct AckFrame: ~Copyable {
     var path: PathID
     /// Time from the arrival of the largest packet to the departure of the frame.
     var delay: TimeDelta
+    /// Packets below the largest that have not arrived, of all that were ever sent on the path.
+    var missing: UInt64 = 0
     private(set) var rangeCount = 0
     private(set) var stampCount = 0
     private var rangeStorage = InlineArray<64, Range>(repeating: Range(first: 0, last: 0))
@@ -79,13 +81,16 @@ struct AckFrame: ~Copyable {
         rangeCount = 0
         stampCount = 0
         guard let path = reader.byte(), let largest = reader.varint(),
-            let delay = reader.varint(), let count = reader.varint(), let first = reader.varint()
+            let delay = reader.varint(), let missing = reader.varint(),
+            let count = reader.varint(), let first = reader.varint()
         else { throw .truncated(kind: kind) }
         guard path < PathID.limit, largest <= DataHeader.largestPacketNumber,
-            count < AckFrame.maximumRanges, first <= largest, delay <= 10_000_000
+            count < AckFrame.maximumRanges, first <= largest, missing <= largest - first,
+            delay <= 10_000_000
         else { throw .outOfRange(kind: kind) }
         self.path = PathID(rawValue: path)
         self.delay = .microseconds(Int64(delay))
+        self.missing = missing
         append(range: Range(first: largest - first, last: largest))
         var smallest = largest - first
         for _ in 0..<count {
@@ -121,7 +126,7 @@ struct AckFrame: ~Copyable {
     }
 
     /// The most bytes that the frame takes.
-    var maximumLength: Int { 1 + 1 + 8 + 4 + 1 + 8 + rangeCount * 8 + 1 + stampCount * 12 + 8 }
+    var maximumLength: Int { 1 + 1 + 8 + 4 + 8 + 1 + 8 + rangeCount * 8 + 1 + stampCount * 12 + 8 }
 
     func write(to writer: inout ByteWriter) {
         guard rangeCount > 0 else { return }
@@ -129,6 +134,7 @@ struct AckFrame: ~Copyable {
         writer.byte(path.rawValue)
         writer.varint(largest)
         writer.varint(UInt64(max(0, min(delay.microseconds, 10_000_000))))
+        writer.varint(missing)
         writer.varint(UInt64(rangeCount - 1))
         writer.varint(rangeStorage[0].last - rangeStorage[0].first)
         var smallest = rangeStorage[0].first

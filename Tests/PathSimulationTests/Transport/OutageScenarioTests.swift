@@ -37,7 +37,11 @@ import Testing
         #expect(rate >= 38.2 * 0.9, "\(rate)\n\(world.application.history)")
     }
 
-    /// What an outage swallows counts as lost: the sender's count is about that of the link.
+    /// What an outage swallows counts as lost, also acknowledgements: the sender's count is that of
+    /// the link.
+    ///
+    /// It was 25 % off: what had arrived though its acknowledgement was lost counted, and lost
+    /// acknowledgements did not.
     @Test(arguments: ["fdown=3-8", "down=3-8"])
     func whatAnOutageSwallowsIsLost(outage: String) throws {
         var world = try Bench.world(["rate=20,rtt=20,\(outage)", "rate=20,rtt=20"])
@@ -48,10 +52,9 @@ import Testing
         let link = world.links[0].forward.counters
         let dropped = link.droppedOutage.packets + link.droppedQueue.packets
         #expect(dropped >= 60)
-        // Answers to probes are not asked about, and of the last round trip only the answers may be
-        // swallowed: some 25 packets each.
+        // Packets that wait for others at the end of the run differ by their moment.
         let lost = Int(path.packetsLost)
-        #expect(abs(lost - dropped) <= 30, "\(lost) of \(dropped)")
+        #expect(abs(lost - dropped) <= 2, "\(lost) of \(dropped)")
     }
 
     /// A path dies at ten moments of the probing cycle, in both directions or on the way out: the

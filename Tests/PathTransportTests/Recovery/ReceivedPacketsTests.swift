@@ -169,4 +169,23 @@ import Testing
             #expect(read.range(index) == frame.range(index))
         }
     }
+
+    /// An acknowledgement tells how many packets never came, also those below all its ranges.
+    @Test func missingPacketsAreCounted() throws {
+        var received = ReceivedPackets()
+        for number: UInt64 in [0, 1, 4, 5, 9, 3] {
+            received.record(
+                number, isAckEliciting: true, stamp: number, receivedAt: .zero, now: .zero,
+                wantsAckAtOnce: false)
+        }
+        received.didAcknowledge()
+        received.forget(upTo: 5)
+        guard let frame = received.ackFrame(path: PathID(0), now: .zero) else {
+            Issue.record("no acknowledgement")
+            return
+        }
+        // 2, 6, 7 and 8.
+        #expect(frame.missing == 4)
+        #expect(frame.rangeCount == 1)
+    }
 }

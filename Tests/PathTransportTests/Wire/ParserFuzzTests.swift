@@ -84,6 +84,7 @@ import Testing
                 #expect(reader.isAtEnd)
             }
             #expect(read.path == frame.path && read.delay == frame.delay)
+            #expect(read.missing == frame.missing)
             #expect(read.rangeCount == frame.rangeCount && read.stampCount == frame.stampCount)
             for index in 0..<frame.rangeCount { #expect(read.range(index) == frame.range(index)) }
             for index in 0..<frame.stampCount { #expect(read.stamp(index) == frame.stamp(index)) }
