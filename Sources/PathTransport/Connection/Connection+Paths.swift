@@ -18,9 +18,9 @@ extension Connection {
         local: SocketAddress? = nil, remote: SocketAddress, datagramLimit: Int, now: Instant
     ) -> PathID? {
         guard !isServer, closeReason == nil else { return nil }
-        guard let number = path ?? paths.firstFreeNumber, number.rawValue < PathID.limit else {
-            return nil
-        }
+        let name = EscapedText(name).description
+        guard let number = path ?? paths.freeNumber(for: name), number.rawValue < PathID.limit
+        else { return nil }
         if let index = index(of: number) {
             guard !paths[index].isAlive else { return nil }
             revive(
@@ -32,7 +32,7 @@ extension Connection {
                 datagramLimit: datagramLimit, now: now)
         }
         if let index = index(of: number) {
-            paths[index].name = EscapedText(name).description
+            paths[index].name = name
             paths[index].isNameDue = !name.isEmpty
             news.journal.note(&paths[index], isServer: isServer, local: local, now: now)
         }

@@ -8,13 +8,21 @@ extension PathTable {
         return nil
     }
 
-    /// The first number that no path has, or whose path was removed.
-    var firstFreeNumber: PathID? {
+    /// The number for a new path: that of a removed path of the same name, whose counters it continues,
+    /// else one that no path had yet, else that of any removed path.
+    func freeNumber(for name: String) -> PathID? {
+        var unused: PathID?
+        var removed: PathID?
         for number in 0..<PathID.limit {
-            guard let index = index(of: PathID(number)) else { return PathID(number) }
-            if !self[index].isAlive { return PathID(number) }
+            guard let index = index(of: PathID(number)) else {
+                unused = unused ?? PathID(number)
+                continue
+            }
+            guard !self[index].isAlive else { continue }
+            if self[index].name == name { return PathID(number) }
+            removed = removed ?? PathID(number)
         }
-        return nil
+        return unused ?? removed
     }
 
     // MARK: who may carry what

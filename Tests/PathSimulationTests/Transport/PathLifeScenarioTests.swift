@@ -83,6 +83,43 @@ import Testing
         #expect(world.elapsed <= .seconds(4), "\(world.elapsed.seconds)")
     }
 
+    /// Paths that return in another order keep their numbers, and so their counters; a path with a new
+    /// name takes none of theirs.
+    @Test func pathsAreKnownByTheirNames() throws {
+        var script = Script()
+        func step(_ milliseconds: Int64, _ act: @escaping (inout Connection, Instant) -> Void) {
+            script.clientSteps.append(Script.Step(at: .milliseconds(milliseconds)) { act(&$0, $1) })
+        }
+        func add(_ name: String, _ expected: Int, after milliseconds: Int64, _ socket: Int) {
+            step(milliseconds) { connection, now in
+                let added = connection.addPath(
+                    name: name, socket: socket, remote: .loopback(port: 5000 + UInt16(socket)),
+                    datagramLimit: 1472, now: now)
+                #expect(added == PathID(expected))
+            }
+        }
+        func removeAll(after milliseconds: Int64) {
+            step(milliseconds) { connection, now in
+                for path in connection.pathIDs { connection.removePath(path, now: now) }
+            }
+        }
+        removeAll(after: 100)
+        add("near", 2, after: 200, 0)
+        add("far", 3, after: 201, 1)
+        removeAll(after: 1000)
+        add("far", 3, after: 1500, 1)
+        add("other", 4, after: 1600, 0)
+        removeAll(after: 2000)
+        add("near", 2, after: 2100, 0)
+        add("far", 3, after: 2101, 1)
+        var world = try Bench.world(["rate=20,rtt=20", "rate=2,rtt=60"], script: script)
+        world.run(for: .seconds(4))
+        Bench.expectSound(world, finished: false)
+        let near = world.client.statistics(of: PathID(2))?.bytesSent ?? 0
+        let far = world.client.statistics(of: PathID(3))?.bytesSent ?? 0
+        #expect(near > 5_000_000 && far > 200_000 && far < 1_200_000, "\(near) \(far)")
+    }
+
     /// A NAT repeatedly gives a path a new port; the path continues after validation.
     @Test func aNATRebindingIsFollowed() throws {
         var script = Script()
