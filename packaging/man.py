@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Writes manual pages: pathwise --experimental-dump-help | man.py FOLDER.
+"""Writes manual pages: pathwise --experimental-dump-help | man.py FOLDER [TOPICS].
 
-A page for each command, from what the program says of itself; exit codes are read from its source.
+A page for each command, from what the program says of itself; exit codes are read from its source. TOPICS
+is what 'pathwise topic --json' prints: a page pathwise-topic-NAME for each.
 """
 
 import json
@@ -124,5 +125,17 @@ def write(command: dict, parents: list[str], folder: Path) -> int:
     )
 
 
+def topic_page(topic: dict) -> list[str]:
+    title = f"pathwise-topic-{topic['name']}"
+    lines = [f'.TH "{title.upper()}" 1 "" "pathwise" "User commands"', ".ad l", ".SH NAME"]
+    lines.append(f"{escaped(title)} \\- {escaped(topic['title'])}")
+    lines += [".SH DESCRIPTION", *prose(topic["text"])]
+    lines += [".SH SEE ALSO", "\\fBpathwise\\fR(1), \\fBpathwise\\-topic\\fR(1)"]
+    return lines
+
+
 if __name__ == "__main__":
-    write(json.load(sys.stdin)["command"], [], Path(sys.argv[1]))
+    folder = Path(sys.argv[1])
+    write(json.load(sys.stdin)["command"], [], folder)
+    for topic in json.loads(Path(sys.argv[2]).read_text()) if len(sys.argv) > 2 else []:
+        (folder / f"pathwise-topic-{topic['name']}.1").write_text("\n".join(topic_page(topic)) + "\n")

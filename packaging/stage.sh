@@ -22,7 +22,10 @@ install -m 0755 "$binary" "$root/bin/pathwise"
 "$binary" --generate-completion-script bash >"$bash/pathwise"
 "$binary" --generate-completion-script zsh >"$zsh/_pathwise"
 "$binary" --generate-completion-script fish >"$fish/pathwise.fish"
-"$binary" --experimental-dump-help | python3 "$here/man.py" "$root/share/man/man1"
+topics=$(mktemp)
+"$binary" topic --json >"$topics"
+"$binary" --experimental-dump-help | python3 "$here/man.py" "$root/share/man/man1" "$topics"
+rm "$topics"
 for unit in "$here"/systemd/*.service; do
     sed "s#@bindir@#$prefix/bin#" "$unit" >"$units/$(basename "$unit")"
 done

@@ -27,19 +27,10 @@ struct PathwiseCommand: AsyncParsableCommand {
 
               server$ pathwise serve --output in/      prints a token
               client$ pathwise join TOKEN
-              client$ pathwise send FILE
               client$ pathwise forward udp:51820 tcp:8443=web:443 socks:1080
 
-            Without a server that stays, with keys that are exchanged by hand:
-
-              pathwise keygen alice.key            prints alice's public key
-              pathwise keygen bob.key              prints bob's public key
-              pathwise receive --listen 127.0.0.1:7000 --key bob.key --allow ALICES_PUBLIC_KEY
-              pathwise send FILE --to 127.0.0.1:7000 --key alice.key --peer BOBS_PUBLIC_KEY
-
-            Reports go to standard output (with --json as one object; serve, forward and receive print
-            one per line),
-            progress and errors to standard error. Exit codes follow sysexits(3); 130 after Ctrl-C.
+            Reports go to standard output, progress and errors to standard error. Exit codes
+            follow sysexits(3); 130 after Ctrl-C. 'pathwise topic' explains more.
             """,
         version: PathwiseVersion.text,
         groupedSubcommands: [
@@ -60,7 +51,8 @@ struct PathwiseCommand: AsyncParsableCommand {
             CommandGroup(
                 name: "Network",
                 subcommands: [
-                    StatusCommand.self, DoctorCommand.self, EmulateCommand.self, ConfigCommand.self,
+                    StatusCommand.self, ReloadCommand.self, ControlCommand.self, DoctorCommand.self,
+                    EmulateCommand.self, ConfigCommand.self, TopicCommand.self,
                 ]),
             CommandGroup(name: "Key", subcommands: [KeygenCommand.self, PubkeyCommand.self]),
         ]

@@ -1,5 +1,8 @@
+import ArgumentParser
 import Glibc
 import Testing
+
+@testable import PathwiseCommand
 
 /// The help of every command, character by character; PATHWISE_UPDATE_GOLDEN=1 writes the files
 /// instead.
@@ -20,7 +23,7 @@ struct HelpTests {
         "trace info", "trace explain", "trace export", "trace verify", "trace merge",
         "trace import", "model",
         "model info", "model verify", "policies", "config", "config check",
-        "config show", "config example", "status", "doctor",
+        "config show", "config example", "status", "doctor", "reload", "control", "topic",
     ])
     func help(command: String) throws {
         let words = command.split(separator: " ").map(String.init)
@@ -37,6 +40,38 @@ struct HelpTests {
             #expect(run.output.contains("pathwise \(command)"))
             #expect(run.output.contains("Example"))
         }
+    }
+
+    /// On a terminal of 80 columns the help of each command is one screen and a half.
+    @Test func helpIsShort() {
+        func check(_ command: any ParsableCommand.Type, _ name: String) {
+            let text = PathwiseCommand.helpMessage(for: command, columns: 80)
+            let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+            // The line of the usage is wrapped by the terminal.
+            let shown = lines.reduce(0) { $0 + max(1, ($1.count + 79) / 80) }
+            #expect(shown < 60, "\(name): \(shown) lines")
+            for line in lines where line.count > 80 && !line.hasPrefix("USAGE: ") {
+                Issue.record("\(name): \(line)")
+            }
+            for child in command.configuration.subcommands {
+                check(child, "\(name) \(child.configuration.commandName ?? "")")
+            }
+        }
+        check(PathwiseCommand.self, "pathwise")
+    }
+
+    /// What the help is too short for: each topic fits the terminal, and a wrong name is helped.
+    @Test func topics() throws {
+        for topic in HelpTopic.catalogue {
+            let run = try Pathwise.run("topic", topic.name)
+            #expect(run.status == 0 && run.output == topic.text + "\n", "\(topic.name)")
+            for line in run.output.split(separator: "\n") where line.count > 80 {
+                Issue.record("\(topic.name): \(line)")
+            }
+        }
+        #expect(try Pathwise.run("topic").output == HelpTopic.list + "\n")
+        let wrong = try Pathwise.run("topic", "forward")
+        #expect(wrong.status == 64 && wrong.errors.contains("did you mean 'forwards'?"))
     }
 
     @Test func version() throws {

@@ -15,7 +15,7 @@ internal import Synchronization
 package final class ForwardService: Sendable {
     private let session: Session
     private let loop: FlowLoop
-    private let rules: ForwardRules
+    private let rules: Mutex<ForwardRules>
     private let allowance: Allowance
     private let ledger: FlowLedger
     private let router: DatagramRouter
@@ -35,11 +35,17 @@ package final class ForwardService: Sendable {
     ) {
         self.session = session
         self.loop = loop
-        self.rules = rules
+        self.rules = Mutex(rules)
         self.allowance = allowance
         ledger = FlowLedger(onFailure: onFailure)
         router = DatagramRouter(session, allowance: allowance)
     }
+
+    /// Changes what the peer may connect to and listen on from now on.
+    ///
+    /// Flows that are open go on; the targets of open proxies for datagrams are asked about again
+    /// within a minute.
+    package func setRules(_ rules: ForwardRules) { self.rules.withLock { $0 = rules } }
 
     /// Serves the peer's streams until the session ends or the task is cancelled.
     ///
@@ -107,7 +113,8 @@ package final class ForwardService: Sendable {
         }
         loop.run { [self] loop in
             TargetFlow(
-                target: target, rules: rules, early: rest, allowance: allowance, record: record,
+                target: target, rules: rules.withLock { $0 }, early: rest, allowance: allowance,
+                record: record,
                 ledger: ledger
             ).start(stream, loop)
         }
@@ -117,7 +124,7 @@ package final class ForwardService: Sendable {
         _ stream: SessionStream, _ target: ForwardTarget?, _ options: FlowOptions
     ) async {
         await router.serve(
-            stream, to: target, options: options, rules: rules,
+            stream, to: target, options: options, rules: { [self] in rules.withLock { $0 } },
             limits: DatagramLimits(flowsOfSession: allowance.limits.flows)
         ) { [ledger] target, result in
             let record = FlowRecord(
@@ -172,7 +179,7 @@ package final class ForwardService: Sendable {
                 stream, ForwardResult(.malformed, "\(place) is no address to listen on"))
             return nil
         }
-        let rules = rules
+        let rules = rules.withLock { $0 }
         let isAllowed = await withCheckedContinuation { continuation in
             let isAsked = NameLookup.shared.ask {
                 continuation.resume(returning: rules.allowListening(on: address))

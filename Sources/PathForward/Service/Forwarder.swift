@@ -12,19 +12,36 @@ internal import Synchronization
 ///         ...                                        // until the session has ended:
 ///         forwarder.detach()
 ///     }
+///     try await forwarder.change(to: others)         // those that stay notice nothing
 ///     forwarder.close()
 ///
 /// TCP flows end with their session: a session that ends resets their sockets. New connections
 /// wait up to five seconds for the next session, and are reset after that. Flows of datagrams go on
 /// in the next session; what comes between two is dropped. *Any thread.*
 package final class Forwarder: Sendable {
+    /// What serves a forward; datagrams of this side have their listeners in `datagrams`.
+    private enum Place {
+        case local(TCPForward)
+        case datagrams
+        case reverse(ReverseForward, Task<Void, Never>?)
+    }
+    private struct Entry {
+        let spec: ForwardSpec
+        var place: Place
+    }
+    private struct State {
+        var entries: [Entry] = []
+        var session: Session?
+        var router: DatagramRouter?
+        /// Takes the streams of the session, if there are reverse forwards.
+        var streams: Task<Void, Never>?
+    }
+
     private let loop: FlowLoop
     private let seat = SessionSeat()
-    private let local: [TCPForward]
     private let datagrams: DatagramForwards
-    private let reverse: [ReverseForward]
-    private let specs: [ForwardSpec]
-    private let tasks = Mutex<[Task<Void, Never>]>([])
+    private let onFailure: FailureHandler?
+    private let state = Mutex(State())
 
     /// Listens for all forwards of this side.
     ///
@@ -36,51 +53,162 @@ package final class Forwarder: Sendable {
     package init(
         _ specs: [ForwardSpec], onFailure: FailureHandler? = nil
     ) throws(ForwardError) {
-        let loop: FlowLoop
         do throws(NetworkError) {
             loop = try FlowLoop()
         } catch {
             throw .listen(forward: specs.first?.text ?? "", error)
         }
-        var local: [TCPForward] = []
-        let datagrams: DatagramForwards
+        self.onFailure = onFailure
+        datagrams = DatagramForwards(onFailure: onFailure)
         do throws(ForwardError) {
-            datagrams = try DatagramForwards(specs, onFailure: onFailure)
-        } catch {
-            loop.stop()
-            throw error
-        }
-        do throws(ForwardError) {
-            for spec in specs where !spec.isReverse && spec.kind != .udp {
-                local.append(
-                    try TCPForward(
-                        spec, seat: seat,
-                        relays: {
-                            datagrams.openRelay(local: $0, client: $1, options: spec.options)
-                        }, loop: loop, onFailure: onFailure))
-            }
+            for spec in specs { try open(spec) }
         } catch {
             datagrams.close()
             loop.stop()
             throw error
         }
-        self.datagrams = datagrams
-        reverse = specs.filter(\.isReverse).map { ReverseForward($0, onFailure: onFailure) }
-        self.loop = loop
-        self.local = local
-        self.specs = specs
     }
+
+    // MARK: forwards
+
+    /// Listens for a forward.
+    ///
+    /// - Parameter port: where it listened before, if the system had chosen that.
+    private func open(_ spec: ForwardSpec, at port: UInt16? = nil) throws(ForwardError) {
+        let place: Place
+        if spec.isReverse {
+            place = .reverse(ReverseForward(spec, onFailure: onFailure), nil)
+        } else if spec.kind == .udp {
+            try datagrams.add(spec, at: port)
+            place = .datagrams
+        } else {
+            place = .local(
+                try TCPForward(
+                    spec, at: port, seat: seat,
+                    relays: { [datagrams] in
+                        datagrams.openRelay(local: $0, client: $1, options: spec.options)
+                    }, loop: loop, onFailure: onFailure))
+        }
+        let isAttached = state.withLock { state in
+            state.entries.append(Entry(spec: spec, place: place))
+            return state.session != nil
+        }
+        guard isAttached else { return }
+        if case .local(let forward) = place { forward.attach() }
+        beginReverse()
+    }
+
+    /// Stops to listen for a forward; its connections go on, and its flows of datagrams end.
+    private func remove(_ spec: ForwardSpec) async {
+        let entry: Entry? = state.withLock { state in
+            guard let index = state.entries.firstIndex(where: { $0.spec == spec }) else {
+                return nil
+            }
+            return state.entries.remove(at: index)
+        }
+        switch entry?.place {
+        case .local(let forward): await forward.close()
+        case .datagrams: datagrams.remove(spec)
+        case .reverse(_, let task):
+            task?.cancel()
+            await task?.value
+        case nil: break
+        }
+    }
+
+    /// Listens for these forwards from now on, and for no others.
+    ///
+    /// A forward that stays, with the same options, notices nothing, and neither do its flows. One
+    /// that goes listens no more; its connections live until they end. Call it from one task at a
+    /// time.
+    ///
+    /// - Parameter specs: the forwards.
+    /// - Throws: `ForwardError.listen` for the first address that cannot be listened on; then all is as
+    ///   before.
+    package func change(to specs: [ForwardSpec]) async throws(ForwardError) {
+        let present = state.withLock { $0.entries.map(\.spec) }
+        let gone = Forwarder.difference(present, specs)
+        let new = Forwarder.difference(specs, present)
+        let places = Dictionary(
+            gone.map { ($0, port(of: $0)) }, uniquingKeysWith: { first, _ in first })
+        // One that takes the address of another has to wait until that is free.
+        let free = new.filter { spec in
+            !gone.contains { $0.isLike(spec) && places[$0] == spec.listen.port }
+        }
+        var opened: [ForwardSpec] = []
+        var closed: [ForwardSpec] = []
+        do throws(ForwardError) {
+            for spec in free {
+                try open(spec)
+                opened.append(spec)
+            }
+            for spec in gone {
+                await remove(spec)
+                closed.append(spec)
+            }
+            for spec in new where !free.contains(spec) {
+                try open(spec)
+                opened.append(spec)
+            }
+        } catch {
+            for spec in opened { await remove(spec) }
+            for spec in closed { try? open(spec, at: places[spec]) }
+            sort(as: present)
+            throw error
+        }
+        sort(as: specs)
+    }
+
+    /// The port on which a forward listens.
+    private func port(of spec: ForwardSpec) -> UInt16 {
+        let entry = state.withLock { $0.entries.first { $0.spec == spec } }
+        switch entry?.place {
+        case .local(let forward): return forward.localAddress.port
+        case .datagrams:
+            return datagrams.listener(of: spec)?.localAddress.port ?? spec.listen.port
+        case .reverse, nil: return spec.listen.port
+        }
+    }
+
+    /// Those of a list that another does not have, each as often as it is there more often.
+    private static func difference(
+        _ list: [ForwardSpec], _ other: [ForwardSpec]
+    ) -> [ForwardSpec] {
+        var left = other
+        return list.filter { spec in
+            guard let index = left.firstIndex(of: spec) else { return true }
+            left.remove(at: index)
+            return false
+        }
+    }
+
+    private func sort(as specs: [ForwardSpec]) {
+        state.withLock { state in
+            var sorted: [Entry] = []
+            for spec in specs {
+                guard let index = state.entries.firstIndex(where: { $0.spec == spec }) else {
+                    continue
+                }
+                sorted.append(state.entries.remove(at: index))
+            }
+            state.entries = sorted + state.entries
+        }
+    }
+
+    // MARK: sessions
 
     /// Uses a session for all flows from now on.
     package func attach(_ session: Session) {
+        endReverse()
         seat.set(session)
-        for forward in local { forward.attach() }
         let router = datagrams.attach(session)
-        var begun = reverse.map { forward in Task { await forward.run(session) } }
-        if !reverse.isEmpty {
-            begun.append(Task { await self.takeStreams(of: session, router) })
+        let local = state.withLock { state in
+            state.session = session
+            state.router = router
+            return Forwarder.local(state.entries)
         }
-        replaceTasks(begun)
+        for forward in local { forward.attach() }
+        beginReverse()
     }
 
     /// Stops using the session; new connections are held back for a while.
@@ -88,9 +216,21 @@ package final class Forwarder: Sendable {
     /// Flows of the session end with it, not with this call.
     package func detach() {
         seat.set(nil)
+        let local = state.withLock { state in
+            state.session = nil
+            state.router = nil
+            return Forwarder.local(state.entries)
+        }
         for forward in local { forward.detach() }
         datagrams.detach()
-        replaceTasks([])
+        endReverse()
+    }
+
+    private static func local(_ entries: [Entry]) -> [TCPForward] {
+        entries.compactMap { entry in
+            guard case .local(let forward) = entry.place else { return nil }
+            return forward
+        }
     }
 
     /// Stops listening, and breaks all flows.
@@ -100,13 +240,47 @@ package final class Forwarder: Sendable {
         loop.stop()
     }
 
-    private func replaceTasks(_ begun: [Task<Void, Never>]) {
-        let former = tasks.withLock { tasks in
-            let former = tasks
-            tasks = begun
-            return former
+    /// Asks the peer to listen for the reverse forwards for which it was not asked yet.
+    private func beginReverse() {
+        state.withLock { state in
+            guard let session = state.session, let router = state.router else { return }
+            for index in state.entries.indices {
+                guard case .reverse(let forward, nil) = state.entries[index].place else { continue }
+                state.entries[index].place = .reverse(forward, Task { await forward.run(session) })
+                guard state.streams == nil else { continue }
+                state.streams = Task { await self.takeStreams(of: session, router) }
+            }
         }
-        for task in former { task.cancel() }
+    }
+
+    private func endReverse() {
+        let tasks = state.withLock { state in
+            var tasks = [state.streams.take()]
+            for index in state.entries.indices {
+                guard case .reverse(let forward, let task) = state.entries[index].place else {
+                    continue
+                }
+                tasks.append(task)
+                state.entries[index].place = .reverse(forward, nil)
+            }
+            return tasks
+        }
+        for task in tasks { task?.cancel() }
+    }
+
+    /// The reverse forward to which a lease belongs.
+    private func reverse(
+        of transport: Opening.Transport, holding lease: UInt64
+    ) -> ReverseForward? {
+        state.withLock { state in
+            for entry in state.entries {
+                guard case .reverse(let forward, _) = entry.place, forward.holds(lease),
+                    (entry.spec.kind == .udp) == (transport == .udp)
+                else { continue }
+                return forward
+            }
+            return nil
+        }
     }
 
     /// Connects what the peer's listeners accepted.
@@ -121,7 +295,7 @@ package final class Forwarder: Sendable {
     private func take(_ stream: SessionStream, _ router: DatagramRouter) async {
         let first = try? await FirstBytes.read(from: stream)
         if case .opening(.datagrams(.lease(let lease, _), let options), _) = first,
-            let forward = reverse.first(where: { $0.spec.kind == .udp && $0.holds(lease) }),
+            let forward = reverse(of: .udp, holding: lease),
             let target = forward.spec.target
         {
             return await router.serve(stream, to: target, options: options, rules: nil) {
@@ -131,7 +305,7 @@ package final class Forwarder: Sendable {
             }
         }
         guard case .opening(.accepted(let lease, let source, _), let rest) = first,
-            let forward = reverse.first(where: { $0.spec.kind != .udp && $0.holds(lease) }),
+            let forward = reverse(of: .tcp, holding: lease),
             let target = forward.spec.target
         else {
             return TargetFlow.answer(stream, ForwardResult(.malformed, "no such listener"))
@@ -152,27 +326,40 @@ package final class Forwarder: Sendable {
 
     /// All forwards in the order in which they were given.
     package var forwards: [ForwardStatus] {
-        specs.map { spec in
-            if let forward = reverse.first(where: { $0.spec == spec }) {
-                return ForwardStatus(
-                    spec: spec, state: forward.current, totals: forward.ledger.totals)
+        state.withLock { $0.entries }.map { entry in
+            switch entry.place {
+            case .reverse(let forward, _):
+                ForwardStatus(
+                    spec: entry.spec, state: forward.current, totals: forward.ledger.totals)
+            case .local(let forward):
+                ForwardStatus(
+                    spec: entry.spec, state: .listening(at: "\(forward.localAddress)"),
+                    totals: forward.ledger.totals)
+            case .datagrams:
+                datagrams.listener(of: entry.spec).map {
+                    ForwardStatus(
+                        spec: entry.spec, state: .listening(at: "\($0.localAddress)"),
+                        totals: $0.totals)
+                } ?? ForwardStatus(spec: entry.spec, state: .waiting, totals: FlowTotals())
             }
-            if let listener = datagrams.listener(of: spec) {
-                return ForwardStatus(
-                    spec: spec, state: .listening(at: "\(listener.localAddress)"),
-                    totals: listener.totals)
-            }
-            let forward = local.first { $0.spec == spec }
-            return ForwardStatus(
-                spec: spec,
-                state: forward.map { .listening(at: "\($0.localAddress)") } ?? .waiting,
-                totals: forward?.ledger.totals ?? FlowTotals())
         }
     }
 
     /// The open flows of all forwards.
     package func flows() -> [FlowStatus] {
-        local.flatMap { $0.ledger.flows } + reverse.flatMap { $0.ledger.flows }
-            + datagrams.flows()
+        state.withLock { $0.entries }.flatMap { entry in
+            switch entry.place {
+            case .reverse(let forward, _): forward.ledger.flows
+            case .local(let forward): forward.ledger.flows
+            case .datagrams: [FlowStatus]()
+            }
+        } + datagrams.flows()
+    }
+}
+
+extension ForwardSpec {
+    /// Whether two forwards listen on the same side, for the same kind of packets.
+    fileprivate func isLike(_ other: ForwardSpec) -> Bool {
+        isReverse == other.isReverse && (kind == .udp) == (other.kind == .udp)
     }
 }

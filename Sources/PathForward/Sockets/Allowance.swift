@@ -22,6 +22,7 @@ package struct ClientLimits: Hashable, Sendable {
 /// All sessions of a client share one, so that a new session brings no new allowance. *Any thread.*
 package final class Allowance: Sendable {
     private struct State {
+        var limits: ClientLimits
         /// Tokens, bytes; below zero after a datagram that was larger than what was left.
         var tokens: Double
         var filledAt: Instant
@@ -32,7 +33,6 @@ package final class Allowance: Sendable {
         var used: UInt64 { stored.addingReportingOverflow(fresh).overflow ? .max : stored + fresh }
     }
 
-    package let limits: ClientLimits
     private let state: Mutex<State>
     /// The bucket holds what the rate gives in this time, and one piece at least.
     private static let depth = 0.1
@@ -42,8 +42,22 @@ package final class Allowance: Sendable {
     ///   - used: payload that counts already, bytes.
     ///   - now: the time.
     package init(_ limits: ClientLimits, used: UInt64 = 0, now: Instant) {
-        self.limits = limits
-        state = Mutex(State(tokens: 0, filledAt: now, stored: used))
+        state = Mutex(State(limits: limits, tokens: 0, filledAt: now, stored: used))
+    }
+
+    /// The limits now.
+    package var limits: ClientLimits { state.withLock { $0.limits } }
+
+    /// Changes the limits of all flows, also of those that are open.
+    ///
+    /// - Parameters:
+    ///   - limits: from now on.
+    ///   - stored: what counts for the cap, unless it is that of before.
+    package func setLimits(_ limits: ClientLimits, stored: UInt64? = nil) {
+        state.withLock { state in
+            state.limits = limits
+            if let stored { state.stored = stored }
+        }
     }
 
     /// The payload so far, bytes.
@@ -65,12 +79,15 @@ package final class Allowance: Sendable {
     }
 
     /// Whether the cap is used up.
-    package var isExhausted: Bool { limits.byteCap.map { used >= $0 } ?? false }
+    package var isExhausted: Bool {
+        state.withLock { state in state.limits.byteCap.map { state.used >= $0 } ?? false }
+    }
 
     /// How many of `wanted` bytes may be moved now; `spend` has to follow.
     package func grant(_ wanted: Int, now: Instant) -> Int {
-        guard limits.bytesPerSecond != nil || limits.byteCap != nil else { return wanted }
-        return state.withLock { state in
+        state.withLock { state in
+            let limits = state.limits
+            guard limits.bytesPerSecond != nil || limits.byteCap != nil else { return wanted }
             var granted = wanted
             if let cap = limits.byteCap {
                 granted = min(granted, Int(clamping: cap - min(cap, state.used)))
@@ -90,7 +107,7 @@ package final class Allowance: Sendable {
     package func spend(_ bytes: Int) {
         state.withLock { state in
             state.fresh &+= UInt64(max(0, bytes))
-            if limits.bytesPerSecond != nil { state.tokens -= Double(bytes) }
+            if state.limits.bytesPerSecond != nil { state.tokens -= Double(bytes) }
         }
     }
 

@@ -83,9 +83,18 @@ package final class FlowLoop: @unchecked Sendable {
     // MARK: any thread
 
     /// Runs a closure on the loop's thread; it is dropped if the loop has stopped.
-    func run(_ work: @escaping @Sendable (FlowLoop) -> Void) {
-        inbox.withLock { if !$0.isStopping { $0.work.append(work) } }
+    ///
+    /// - Parameter otherwise: is called if it is dropped.
+    func run(
+        _ work: @escaping @Sendable (FlowLoop) -> Void, otherwise: () -> Void = {}
+    ) {
+        let isTaken = inbox.withLock { inbox in
+            guard !inbox.isStopping else { return false }
+            inbox.work.append(work)
+            return true
+        }
         waker.wake()
+        if !isTaken { otherwise() }
     }
 
     /// Tells a member what happened.

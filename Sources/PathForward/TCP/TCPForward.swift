@@ -35,9 +35,11 @@ final class TCPForward: Sendable {
 
     /// Listens at once; connections wait for the first session.
     ///
+    /// - Parameter port: instead of that of the forward; nil for that.
     /// - Throws: `listen` if the address cannot be listened on.
     init(
-        _ spec: ForwardSpec, seat: SessionSeat, relays: RelayOpener?, loop: FlowLoop,
+        _ spec: ForwardSpec, at port: UInt16? = nil, seat: SessionSeat, relays: RelayOpener?,
+        loop: FlowLoop,
         patience: TimeDelta = ProxyFlow.patience, onFailure: FailureHandler? = nil
     ) throws(ForwardError) {
         guard let address = spec.listen.address else {
@@ -45,7 +47,7 @@ final class TCPForward: Sendable {
         }
         let socket: TCPSocket
         do throws(NetworkError) {
-            socket = try TCPSocket.listen(on: address)
+            socket = try TCPSocket.listen(on: port.map { address.with(port: $0) } ?? address)
         } catch {
             throw .listen(forward: spec.text, error)
         }
@@ -76,6 +78,20 @@ final class TCPForward: Sendable {
     func detach() {
         loop.run { [self] loop in
             listener?.set(.held(until: loop.now + TCPForward.hold), loop)
+        }
+    }
+
+    /// Stops to listen; returns when the address is free.
+    ///
+    /// Connections that exist go on.
+    func close() async {
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            loop.run(
+                { [self] loop in
+                    if let listener { loop.remove(listener) }
+                    // Nothing holds the listener any more when the next work is done.
+                    loop.run({ _ in continuation.resume() }, otherwise: { continuation.resume() })
+                }, otherwise: { continuation.resume() })
         }
     }
 

@@ -10,42 +10,42 @@ public final class ClientDriver: @unchecked Sendable {
     public typealias EventHandler = @Sendable (ConnectionEvent) -> Void
     public typealias RecordHandler = @Sendable (borrowing TransportRecord) -> Void
 
-    private let lock = DriverLock()
-    private var connection: Connection
-    private var sockets: SocketSet
+    let lock = DriverLock()
+    var connection: Connection
+    var sockets: SocketSet
     private let poller: Poller
     /// Used only on the driver's thread.
     private var ready = Poller.Events()
-    private var attempts: [PathID: PathAttempt] = [:]
+    var attempts: [PathID: PathAttempt] = [:]
     /// Paths whose user put them into reserve, or back into use, by name.
-    private var standby: [String: Bool] = [:]
+    var standby: [String: Bool] = [:]
     /// Names of paths that must not exist, because their caps are used up.
     private var stopped: Set<String> = []
     /// What paths with hard caps may still carry, by name.
-    private var budgets: [String: PathBudget] = [:]
+    var budgets: [String: PathBudget] = [:]
     /// What was under way to paths when their budgets were spent, until it is told.
-    private var lateBytes: [String: UInt64] = [:]
+    var lateBytes: [String: UInt64] = [:]
     private var isStopping = false
-    private let planner: PathPlanner?
-    private var watcher: InterfaceWatcher?
-    private let waker: Waker
+    var planner: PathPlanner?
+    var watcher: InterfaceWatcher?
+    let waker: Waker
     private let onEvent: EventHandler
-    private let onRecord: RecordHandler
+    let onRecord: RecordHandler
     private let socketOptions: UDPSocket.Options
     private var pendingEvents: [ConnectionEvent] = []
     /// When the connection next has something to do, apart from samples for a recording.
-    private var connectionDue = Instant.zero
+    var connectionDue = Instant.zero
     /// Until when the thread waits unless it is woken.
     private var waitsUntil = Instant.zero
     private var wallClock = WallClockDistance()
     private var sleepWatch = SleepWatch()
     /// The paths that should exist, and when to try again to open those that could not be.
-    private var wanted: [PathPlan]
-    private var retryAt = Instant.distantFuture
+    var wanted: [PathPlan]
+    var retryAt = Instant.distantFuture
     /// Why the wanted paths could not be opened, by name.
-    private var failures: [String: NetworkError] = [:]
+    var failures: [String: NetworkError] = [:]
     /// The last number of each path that existed, by name.
-    private var numbers: [String: PathID] = [:]
+    var numbers: [String: PathID] = [:]
     private static let retryInterval = TimeDelta.seconds(1)
 
     /// Opens the sockets and starts the thread; the handshake begins at once.
@@ -144,19 +144,6 @@ public final class ClientDriver: @unchecked Sendable {
         close(path)
     }
 
-    /// Makes the path of a name standby or active again, now and whenever it is opened again.
-    public func setStandby(_ name: String, _ isStandby: Bool) {
-        lock.lock()
-        defer {
-            lock.unlock()
-            waker.wake()
-        }
-        standby[name] = isStandby
-        for (path, attempt) in attempts where attempt.plan.name == name {
-            connection.setStandby(path, isStandby, now: MonotonicClock.now())
-        }
-    }
-
     /// Removes the path of a name and does not open it again, or lets it be opened again.
     public func setStopped(_ name: String, _ isStopped: Bool) {
         lock.lock()
@@ -175,21 +162,10 @@ public final class ClientDriver: @unchecked Sendable {
 
     private func stop(_ name: String) {
         guard stopped.insert(name).inserted else { return }
-        for (path, attempt) in attempts where attempt.plan.name == name {
-            // Twice, as nothing tells whether it has arrived.
-            for _ in 0..<2 {
-                let now = MonotonicClock.now()
-                guard
-                    let farewell = unsafe connection.pollFarewell(
-                        of: path, into: sockets.transmitBuffer, now: now)
-                else { break }
-                _ = sockets.send(farewell)
-            }
-            close(path)
-        }
+        for (path, attempt) in attempts where attempt.plan.name == name { leave(path) }
     }
 
-    private func allow(_ name: String) {
+    func allow(_ name: String) {
         guard stopped.remove(name) != nil else { return }
         // A path that was left out at the start is known to the planner only.
         if let planner, let interfaces = watcher?.interfaces {
@@ -389,7 +365,7 @@ public final class ClientDriver: @unchecked Sendable {
             local: local, interface: nil, options: socketOptions, poller: poller)
     }
 
-    private func close(_ path: PathID) {
+    func close(_ path: PathID) {
         closeSocket(of: path)
         attempts[path] = nil
     }

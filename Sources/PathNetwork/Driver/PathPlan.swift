@@ -125,6 +125,13 @@ struct PathAttempt {
             && other.traits == plan.traits && other.ways.contains(way)
     }
 
+    /// Whether the path can continue under another plan, with its traits.
+    func continues(as other: PathPlan) -> Bool {
+        var same = other
+        same.traits = plan.traits
+        return fits(same)
+    }
+
     /// Continues under another plan that fits.
     mutating func adopt(_ other: PathPlan) {
         let old = proven.map { plan.ways[$0] }

@@ -145,6 +145,43 @@ public final class ServerDriver: @unchecked Sendable {
         waker.wake()
     }
 
+    /// Changes what connections begin with from now on; those that exist keep what they have.
+    ///
+    /// - Parameter settings: whose policy, model and settings of connections are taken, and no more;
+    ///   whether connections record stays as it is.
+    public func setDefaults(_ settings: ServerConfiguration) {
+        lock.lock()
+        defer { lock.unlock() }
+        var settings = settings
+        settings.connection.isRecording = isRecording
+        endpoint.setDefaults(settings)
+    }
+
+    /// Lets connections that begin from now on record, or not.
+    public func setRecording(_ isRecording: Bool) {
+        lock.lock()
+        var settings = endpoint.configuration
+        settings.connection.isRecording = isRecording
+        endpoint.setDefaults(settings)
+        samplesDue = .zero
+        lock.unlock()
+        waker.wake()
+    }
+
+    /// Lets one connection record, or not.
+    func setRecording(_ isRecording: Bool, of served: ServedConnection) {
+        lock.lock()
+        unsafe served.box.with { core in
+            let now = MonotonicClock.now()
+            if !isRecording { core.takeSamples(now: now) }
+            core.setRecording(isRecording, now: now)
+            core.drainRecords { onRecord(served, $0) }
+        }
+        samplesDue = .zero
+        lock.unlock()
+        waker.wake()
+    }
+
     private func close(_ box: ConnectionBox, _ notice: CloseNotice) {
         let now = MonotonicClock.now()
         box.with { $0.close(notice, now: now) }
@@ -382,4 +419,7 @@ public final class ServedConnection: Sendable {
     public func read<Result>(_ body: (borrowing Connection, Instant) -> Result) -> Result {
         driver.read(self, body)
     }
+
+    /// Begins to record, or stops; records go to the closure of the driver.
+    public func setRecording(_ isRecording: Bool) { driver.setRecording(isRecording, of: self) }
 }

@@ -99,20 +99,6 @@ extension Connection {
         }
     }
 
-    /// Makes a path standby, as its trait `isBackup` does, or active again, and tells the peer.
-    ///
-    /// Only a client calls this; a path that is added later has the traits that it is given.
-    public mutating func setStandby(_ path: PathID, _ isStandby: Bool, now: Instant) {
-        guard !isServer, let index = index(of: path), paths[index].isAlive,
-            paths[index].traits.isBackup != isStandby
-        else { return }
-        paths[index].traits.isBackup = isStandby
-        paths[index].statusToSend = paths[index].ownStatus
-        if paths[index].isUsable {
-            paths.change(index, to: paths[index].workingState, .ownRequest, now, &news)
-        }
-    }
-
     /// Takes back the end of a transmit, which the system refused: it counts as neither sent nor lost.
     public mutating func handleUnsent(_ transmit: Transmit, bytes: Int) {
         if let index = index(of: transmit.path) { paths[index].noteUnsent(transmit, bytes: bytes) }

@@ -166,6 +166,15 @@ public struct ServerEndpoint: ~Copyable {
         return connections.values.filter { !isKept($0.connection.peerKey) }
     }
 
+    /// Changes what connections begin with from now on; those that exist keep what they have.
+    ///
+    /// - Parameter settings: whose policy, model and settings of connections are taken, and no more.
+    public mutating func setDefaults(_ settings: ServerConfiguration) {
+        configuration.policy = settings.policy
+        configuration.model = settings.model
+        configuration.connection = settings.connection
+    }
+
     /// Drops clients that have not used their keys in time.
     public mutating func handleTimeout(now: Instant) {
         while let oldest = halfOpen.oldest(after: HalfOpen.lifetime, now: now) { forget(oldest) }

@@ -84,7 +84,7 @@ struct PathRecovery: ~Copyable {
     private var latestArrival: Instant?
     private var maximumPacketSize: Int
     /// The user's limit, bytes per second.
-    let rateLimit: Double
+    private(set) var rateLimit: Double
 
     init(
         path: PathID, configuration: CongestionConfiguration, algorithm: CongestionAlgorithm,
@@ -97,6 +97,12 @@ struct PathRecovery: ~Copyable {
             rate: min(controller.pacingRate, rateLimit),
             maximumPacketSize: configuration.maximumPacketSize)
         maximumPacketSize = configuration.maximumPacketSize
+    }
+
+    /// Changes the user's limit from the next packet on.
+    mutating func setRateLimit(_ limit: Double, now: Instant) {
+        rateLimit = limit
+        updatePacer(now)
     }
 
     // MARK: read

@@ -41,6 +41,30 @@ enum SessionLink: Sendable {
         }
     }
 
+    /// Lets only its plan say how a client's path is used.
+    func setFree(_ name: String) {
+        switch self {
+        case .client(let driver): driver.setFree(name)
+        case .server: break
+        }
+    }
+
+    /// Changes the rules from which a client's paths are made.
+    func setPlanner(_ planner: PathPlanner) {
+        switch self {
+        case .client(let driver): driver.setPlanner(planner)
+        case .server: break
+        }
+    }
+
+    /// Begins to hand out records, or stops after those that there are.
+    func setRecording(_ isRecording: Bool) {
+        switch self {
+        case .client(let driver): driver.setRecording(isRecording)
+        case .server(let served): served.setRecording(isRecording)
+        }
+    }
+
     /// Removes a client's path as soon as it has carried what its cap leaves; returns what was under
     /// way to it when it was removed, once.
     func setBudget(_ budget: UsageBudget) -> UInt64 {

@@ -1,6 +1,7 @@
 public import PathLearning
 import PathNetwork
 internal import PathTelemetry
+internal import PathTrace
 public import PathTransport
 
 /// A server for applications: it waits for allowed clients, and hands over their sessions.
@@ -14,7 +15,17 @@ public final class Server: Sendable {
     /// For one task.
     public let sessions: AsyncStream<Session>
     private let finishSessions: @Sendable () -> Void
+    private let configuration: ServerConfiguration
     private let clients: Guarded<[Int: Session]>
+    private let defaults: Guarded<Defaults>
+
+    /// What sessions begin with.
+    private struct Defaults {
+        var policy: PolicySpecification
+        var recorder: SessionRecorder?
+        /// Of the driver's thread; nil without a recorder.
+        var ring: TraceRing?
+    }
 
     /// Listens on all addresses given.
     ///
@@ -42,27 +53,31 @@ public final class Server: Sendable {
         var configuration = configuration
         configuration.connection.isRecording = recorder != nil
         configuration.connection.seed = seed ?? UInt64.random(in: .min ... .max)
-        let policy = configuration.policy
-        let ring = recorder?.makeRing()
+        let defaults = Guarded(
+            Defaults(
+                policy: configuration.policy, recorder: recorder, ring: recorder?.makeRing()))
+        self.defaults = defaults
         // The first record or event of a client creates its session.
         let core: @Sendable (ServedConnection) -> SessionCore = { served in
             let (session, isNew) = clients.withLock { known in
                 if let session = known[served.id] { return (session, false) }
+                let now = defaults.withLock { $0 }
                 var recording: SessionRecording?
-                if let recorder, let ring {
+                if let recorder = now.recorder, let ring = now.ring {
                     recording = recorder.begin(served.facts, role: "receive", ring: ring)
                 }
                 let session = Session(
                     link: .server(served), core: SessionCore(recording: recording),
-                    policy: policy, peerKey: served.facts.peer)
+                    policy: now.policy, peerKey: served.facts.peer)
                 known[served.id] = session
                 return (session, true)
             }
             if isNew { continuation.yield(session) }
             return session.core
         }
+        self.configuration = configuration
         do {
-            configuration.model = try configuration.model ?? model.load(for: policy)
+            configuration.model = try configuration.model ?? model.load(for: configuration.policy)
             driver = try ServerDriver(
                 configuration: configuration, listen: addresses,
                 onEvent: { served, event in core(served).handle(event) },
@@ -118,6 +133,43 @@ public final class Server: Sendable {
     ) {
         driver.setClients(clients, suspended: suspended)
     }
+
+    /// Changes what sessions begin with from now on; those that exist keep what they have.
+    ///
+    /// - Parameters:
+    ///   - policy: chooses the paths of what this side sends.
+    ///   - model: that it starts from; nil starts it without.
+    ///   - connection: settings of every connection.
+    public func setDefaults(
+        policy: PolicySpecification, model: Model?, connection: ConnectionConfiguration
+    ) {
+        defaults.withLock { $0.policy = policy }
+        var settings = configuration
+        settings.policy = policy
+        settings.model = model
+        settings.connection = connection
+        driver.setDefaults(settings)
+    }
+
+    /// Records every session with another recorder from now on, or no more.
+    ///
+    /// - Parameter recorder: nil records nothing; the caller closes the former one.
+    public func setRecorder(_ recorder: SessionRecorder?) {
+        let ring = recorder?.makeRing()
+        // A session that begins between the two is among those that are told below.
+        driver.setRecording(recorder != nil)
+        defaults.withLock { defaults in
+            defaults.recorder = recorder
+            defaults.ring = ring
+        }
+        // The driver's thread asks for a session while it is locked, so nothing may hold the list.
+        for session in clients.withLock({ Array($0.values) }) {
+            session.record(with: recorder, ring: ring, role: "receive")
+        }
+    }
+
+    /// The sessions that there are.
+    public var present: [Session] { clients.withLock { Array($0.values) } }
 
     /// Closes all connections, stops, and gives the addresses free.
     public func close() async {

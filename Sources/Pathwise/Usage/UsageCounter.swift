@@ -248,6 +248,9 @@ struct UsageCounter {
         }
     }
 
+    /// The names whose caps are reached, hard or not.
+    var held: Set<String> { Set(entries.filter { $0.value.isReached }.keys) }
+
     /// The names whose hard caps are reached.
     var stopped: Set<String> {
         Set(entries.filter { $0.value.isReached && $0.value.cap.isHard }.keys)

@@ -73,6 +73,9 @@ public final class UsageMeter: Sendable {
         return state.withLock { $0.counter.uses(on: today) }
     }
 
+    /// The paths whose caps are reached, as far as was counted.
+    public var held: Set<String> { state.withLock { $0.counter.held } }
+
     /// The paths whose hard caps are reached today; a new session must not open them.
     public var stopped: Set<String> {
         let today = clock.today

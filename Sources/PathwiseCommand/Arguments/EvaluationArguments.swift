@@ -32,9 +32,11 @@ enum EstimatorArgument {
         let kinds = EstimatorDescriptor.catalogue
         let width = kinds.map(\.name.count).max() ?? 0
         return kinds.map { kind in
-            let gap = String(repeating: " ", count: width + 2 - kind.name.count)
             let source = kind.source.isEmpty ? "" : " (\(kind.source))"
-            return "  " + kind.name + gap + kind.summary + source
+            return String(
+                PoliciesText.wrapped(
+                    kind.summary + source, after: "  " + kind.name, column: width + 4
+                ).dropLast())
         }.joined(separator: "\n")
     }
 

@@ -5,13 +5,14 @@ import PathReport
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
-        abstract: "Compare learned path choice with fixed rules, over emulated paths.",
+        abstract: "Compare learned path choice with fixed rules.",
         discussion: """
-            Three different paths: one is bloated, one loses packets in bursts, and one fails
-            half-way. A stream of messages and a file of 20 MB are sent over them. The demo records
-            min-rtt and round-robin in virtual time, trains a model on that, compares four policies
-            over 20 seeds, in virtual time too, and then runs the learned one over real sockets and
-            evaluates that recording. It takes half a minute and needs no privileges.
+            Three different paths: one is bloated, one loses packets in bursts, and one
+            fails half-way. A stream of messages and a file of 20 MB are sent over them. The
+            demo records min-rtt and round-robin in virtual time, trains a model on that,
+            compares four policies over 20 seeds, in virtual time too, and then runs the
+            learned one over real sockets and evaluates that recording. It takes half a
+            minute and needs no privileges.
 
             Examples:
               pathwise demo

@@ -9,21 +9,17 @@ import PathWorlds
 struct EmulateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "emulate",
-        abstract: "Emulate links between a sender and a receiver, without privileges.",
+        abstract: "Emulate links between programs, without privileges.",
         discussion: """
-            Each link gets a local UDP port. Packets to that port are sent to --to as the link
-            delivers them, and answers return the same way. Give the printed --path options to the
-            sender.
-
-            A link is a list of KEY=VALUE; f or r before a key sets one direction only:
-            \(EmulationText.forms)
+            Each link gets a local UDP port. Packets to that port are sent to --to as the
+            link delivers them, and answers return the same way. Give the printed --path
+            options to the sender. 'pathwise topic links' lists the keys of a link.
 
             Examples:
               pathwise emulate --to 127.0.0.1:5000 --listen 127.0.0.1:7001 \\
-                  --link name=dsl,rate=20,rtt=20 --link name=lte,rate=40,rtt=60,ge=0.01:0.3
-              pathwise emulate --to 127.0.0.1:5000 --scenario scenarios.conf --name S1 --seconds 30
+                --link name=dsl,rate=20,rtt=20 --link name=lte,rate=40,rtt=60,ge=0.01:0.3
+              pathwise emulate --to 127.0.0.1:5000 --scenario scenarios.conf --name S1
               pathwise emulate --to 127.0.0.1:5000 --world S4
-              pathwise emulate --to 127.0.0.1:5000 --world mine.toml
             """
     )
 

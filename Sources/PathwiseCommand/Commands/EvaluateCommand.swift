@@ -7,45 +7,14 @@ import PathTrace
 struct EvaluateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "evaluate",
-        abstract: "Estimate from recordings what other policies would have achieved.",
+        abstract: "Estimate what other policies would have achieved.",
         discussion: """
-            Each policy first gets a verdict with its reasons: trust, weak or do not trust. For
-            traces a table in units of the network follows: the share of late bursts with its
-            interval, delivery times, the cost of the bytes and how often the policy agrees with
-            the log. Then come values with intervals, and the paired difference to the recording.
-
-            On traces the value of a decision is minus its cost, which is the logarithm of the
-            delivery time, plus --lateness if it is late, plus --price times the cost of its bytes.
-            A value 0.1 higher is about ten percent faster. Record with a policy that explores
-            (lin-ucb, weighted): a log says nothing about actions that it never took.
-
-            --statistics writes the sums of each trace instead of a report, and --merge makes the
-            report from such files: for traces that lie on several machines. Each trace then has its
-            own reward model, and distributions are rounded to one percent.
-
-            --log reads any logged bandit data: CSV with the columns action, reward, pscore and
-            pi_e_0.., and optionally pi_b_0.., q_hat_0.., x0.. (docs/formats.md). With --columns
-            they have other names (action=arm,reward=clicked), or those of the Open Bandit Dataset
-            (open-bandit), or the file is decision service JSON (dsjson). Policies of a log are
-            pi_e, logged, uniform and constant:ACTION.
-
-            Policies are those of 'pathwise policies', model files, and 'logged', the policy of the
-            recording.
-
-            Estimators, where w is the weight of a decision, r its reward, and q and d what a model
-            expects of the logged action and of the policy. Some take a number, as dr-clip=10:
-            \(EstimatorArgument.catalogue)
+            Each policy gets a verdict, and values with intervals. 'pathwise topic
+            evaluation' says what they mean, 'pathwise topic estimators' lists estimators.
 
             Examples:
               pathwise evaluate run.trace --policy steady --policy model.safetensors
-              pathwise evaluate run.trace --policy min-rtt --estimator dr --json
-              pathwise evaluate *.trace --policy earliest --policy steady --baseline steady
-              pathwise evaluate run.trace --policy model.safetensors --gate --strict
-              pathwise evaluate run.trace --policy min-rtt --policy steady --lateness 5
-              pathwise evaluate east.trace --policy steady --statistics east.sums
-              pathwise evaluate --merge east.sums west.sums
               pathwise evaluate --log all.csv --columns open-bandit --policy uniform
-              pathwise evaluate --log clicks.csv --estimator all --report evaluation.html
             """
     )
 
@@ -86,7 +55,7 @@ struct EvaluateCommand: ParsableCommand {
     @Option(
         name: .customLong("estimator"),
         help: ArgumentHelp(
-            "An estimator, or all; repeat for more. --tune chooses a parameter that is not given.",
+            "An estimator, or all; repeat for more.",
             valueName: "name[=lambda]"),
         transform: { try EstimatorArgument(parsing: $0) })
     var estimators: [EstimatorArgument] = []
@@ -101,7 +70,7 @@ struct EvaluateCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The range of possible rewards (default: 0..1 if it has all, else as observed).",
+            "The range of rewards (default: 0..1, or as observed).",
             valueName: "low..high"),
         transform: { try RewardRangeArgument.range($0) })
     var rewardRange: ClosedRange<Double>?
@@ -123,7 +92,7 @@ struct EvaluateCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Cost of a late burst in the value, in logarithms of delivery time (default: 1).",
+            "Cost of a late burst, in logarithms of time (default: 1).",
             valueName: "weight"))
     var lateness: Double?
 
@@ -138,8 +107,7 @@ struct EvaluateCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The smallest gain for which --gate deploys: a share of the delivery time, or of "
-                + "the recorded mean of --log (default: 0.01).", valueName: "share"))
+            "The smallest gain for which --gate deploys (default: 0.01).", valueName: "share"))
     var margin: Double?
 
     @Flag(help: "Exit with 65 if a verdict is 'do not trust'.")
@@ -153,7 +121,7 @@ struct EvaluateCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Write the sums of the traces to a file, for --merge, instead of a report.",
+            "Write sums for --merge instead of a report.",
             valueName: "file"))
     var statistics: String?
 

@@ -7,55 +7,14 @@ struct ForwardCommand: AsyncParsableCommand {
         commandName: "forward",
         abstract: "Carry the traffic of other programs over all paths.",
         discussion: """
-            Programs connect to local ports, and 'pathwise serve' connects to their targets. All
-            forwards share one session. It is kept while all paths are down (--hold), and made again
-            when the server was restarted; until then UDP flows wait, and TCP flows are reset.
-
-            A forward is one of:
-              tcp:PORT                       the same port at the server's loopback
-              udp:PORT                       the same for datagrams, for example WireGuard's
-              tcp:[ADDR:]PORT=HOST:PORT      a target that the server connects to
-              udp:[ADDR:]PORT=HOST:PORT
-              socks:[ADDR:]PORT              a SOCKS5 proxy, with UDP
-              http:[ADDR:]PORT               a proxy for HTTP CONNECT
-            It listens on 127.0.0.1 unless ADDR says otherwise. With --reverse the server listens,
-            and this side connects to HOST:PORT. The server allows its own loopback as a target;
-            'pathwise serve --forward-allow' and, for listeners, --reverse-allow allow more.
-
-            Each forward may have options after it, and --deadline, --ordered, --redundancy and --class
-            give the defaults for all of the command. For udp: and socks::
-              deadline=TIME                  a datagram that is later than this is dropped (1s)
-              ordered=TIME                   how long a datagram waits for those before it; for
-                                             programs that take reordering for loss, like SRT (400ms)
-              redundancy=SHARE               bytes for copies of datagrams on another path while theirs
-                                             pauses, as a share of the flow's own, 0% to 100% (10%)
-            For all:
-              class=interactive|media|bulk   how connections share the paths while all have data,
-                                             16 : 4 : 1 (bulk). Datagrams go before all of them,
-                                             and among themselves in this order (media): a
-                                             WireGuard with class=bulk yields to a camera
-            An option that has no effect on a forward is refused.
-
-            A flow that fails, because the server does not allow its target or cannot reach it, is
-            named in the log, five targets a minute for each reason and then a count, and counted
-            by 'pathwise status'.
-
-            It ends with exit code 77 when the server withdraws this client's key or does not know
-            it, and with 69 if none of the interfaces of --path exists at the start; 130 after
-            Ctrl-C, 143 after SIGTERM, and 129 when its terminal is closed, unless it was started
-            with nohup. Anything else makes it try again, after 1 to 30 s.
-
-            A path is \(PathArgument.form)
-            At its cap a path becomes standby: it carries data only while no other path works. With
-            'hard' after the cap it is removed instead, and carries nothing until the next period
-            begins. The log says when 80 % and all of a cap are used.
+            Programs connect to local ports, and 'pathwise serve' connects to their
+            targets: udp:51820, tcp:8443=10.0.0.5:443, socks:1080, http:3128, each with
+            options such as class=media. 'pathwise topic forwards' has all forms, options
+            and exit codes, 'pathwise topic paths' what --path takes.
 
             Examples:
-              pathwise join TOKEN
               pathwise forward udp:51820
               pathwise forward udp:9000=studio:10080,ordered=400ms
-              pathwise forward tcp:8443=10.0.0.5:443 socks:1080 http:3128
-              pathwise forward --reverse tcp:2222=localhost:22
             """
     )
 
@@ -118,8 +77,8 @@ struct ForwardCommand: AsyncParsableCommand {
     @Option(
         name: [.customLong("hold"), .customLong("idle-timeout")],
         help: ArgumentHelp(
-            "Keep the session for this time without a packet from the server, 500ms to 1h. The "
-                + "lower value of both sides counts. (default: 15min)", valueName: "time"))
+            "Keep the session so long without a packet, 500ms to 1h (default: 15min).",
+            valueName: "time"))
     var hold: String?
 
     @Option(
@@ -129,10 +88,10 @@ struct ForwardCommand: AsyncParsableCommand {
 
     @OptionGroup var config: ConfigOptions
 
-    @OptionGroup var format: LogOptions
+    @OptionGroup var format: ServiceLogOptions
 
     func run() async throws {
         guard let command = try configured() else { return }
-        try await ForwardJob.run(command)
+        try await ForwardJob.run(command, line: self)
     }
 }

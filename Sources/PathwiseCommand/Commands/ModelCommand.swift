@@ -46,8 +46,8 @@ struct ModelCommand: ParsableCommand {
             commandName: "verify",
             abstract: "Check that model files are complete and valid for this program.",
             discussion: """
-                Reads each file as a sender would, and tries its heads on features over their whole
-                range. The exit code is 65 if one of them is refused.
+                Reads each file as a sender would, and tries its heads on features over their
+                whole range. The exit code is 65 if one of them is refused.
 
                 Example:
                   pathwise model verify model.safetensors

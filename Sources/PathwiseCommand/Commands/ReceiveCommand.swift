@@ -6,37 +6,15 @@ struct ReceiveCommand: AsyncParsableCommand {
         commandName: "receive",
         abstract: "Receive files, directories or a stream.",
         discussion: """
-            Only clients whose public keys are given with --allow can connect. Each item is
-            written to a temporary file in its destination folder, read back, compared with the
-            sender's SHA-256, synchronised to the disk, and renamed: only then is the sender told
-            that it is stored. Sending a large item again resumes an interrupted transfer.
-            A line is printed for each item: time, client, outcome, kind, bytes, rate, SHA-256,
-            place; folders and links have no figures.
-
-            Where items are stored, by --output:
-              a folder             below it, under the senders' names
-              NAME/                the same; the folder is created if missing
-              NAME, if missing     a single file becomes NAME; several items, or a folder, go into
-                                   a new folder NAME
-              NAME, a file         a single file, by --on-conflict; several items are refused
-              -                    standard output, one item after the other; the receiver ends if
-                                   a client breaks off in the middle of one
-
-            If the name of a file or link exists, by --on-conflict:
-              rename               the item gets the first free name of NAME.1, NAME.2, ...
-              refuse               the item is not stored, and its sender is told
-              replace              the item replaces a file or link, never a folder
-            The same content with the same time under the same name is no conflict. A folder is
-            merged with an existing one; it never replaces a file or link.
-
-            The exit code is 74 if some items were not stored, and the log names them; 69 if a
-            client was lost; 130 after Ctrl-C, 143 after SIGTERM, and 129 when its terminal is
-            closed, unless it was started with nohup.
+            Only clients whose public keys are given with --allow can connect. An item has
+            its name only when all of it is on the disk, and its sender knows then.
+            'pathwise topic receiving' tells where items go, what happens to a name that
+            exists, and the exit codes.
 
             Examples:
-              pathwise receive --listen 0.0.0.0:7000 --key bob.key --allow alice.pub --output in/
-              pathwise receive --listen 192.0.2.1:7000 --listen 198.51.100.1:7000 --key bob.key \\
-                --allow ALICES_PUBLIC_KEY --once --output - | tar x
+              pathwise receive --listen 0.0.0.0:7000 --key bob.key --allow alice.pub
+              pathwise receive --listen 192.0.2.1:7000 --listen 198.51.100.1:7000 \\
+                --key bob.key --allow ALICES_PUBLIC_KEY --once --output - | tar x
             """
     )
 

@@ -10,26 +10,25 @@ struct TrainCommand: ParsableCommand {
         commandName: "train",
         abstract: "Train a model from recorded traces.",
         discussion: """
-            Reads traces of any size in constant memory. The end of every session is held out to
-            measure the model. The model file holds the measured model, and FILE.md beside it has
-            its figures. To send with it, give --policy FILE.
+            Reads traces of any size in constant memory. The end of every session is held
+            out to measure the model. The model file holds the measured model, and FILE.md
+            beside it has its figures. To send with it, give --policy FILE.
 
-            Kinds, one or several:
-              ridge          how much longer deliveries take than the heuristic predicts (default)
-              late           the probability of missing the deadline, calibrated on held-out data
-              neural-linear  the same as ridge, by a network whose last layer also learns online
+            Kinds, one or several (default: ridge):
+              ridge          how much longer deliveries take than the heuristic predicts
+              late           the probability of missing the deadline, calibrated
+              neural-linear  as ridge, by a network whose last layer also learns online
 
-            The sender uses the ridge head, and the late head if it has no Fourier features. The
-            neural-linear head, Fourier features and calibrated thresholds are trained and
-            measured, but the sender does not use them.
+            The sender uses the ridge head, and the late head if it has no Fourier features.
+            The neural-linear head, Fourier features and calibrated thresholds are trained
+            and measured, but the sender does not use them.
 
             Objectives:
               regression     fit the outcomes of the chosen paths
-              ips, dr        learn which path to choose, by inverse propensities or doubly robust
+              ips, dr        learn which path to choose, by propensities or doubly robust
 
             Examples:
               pathwise train monday.trace tuesday.trace --output model.safetensors
-              pathwise train run.trace --output model.safetensors --kind ridge --kind late
               pathwise train east.trace --statistics east.statistics
               pathwise train --merge east.statistics west.statistics --output model.safetensors
             """

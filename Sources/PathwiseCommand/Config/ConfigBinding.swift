@@ -64,6 +64,31 @@ struct ConfigBinding<Command> {
 }
 
 extension ConfigBinding {
+    /// The log, for a command with `ServiceLogOptions`.
+    static func log(_ options: WritableKeyPath<Command, ServiceLogOptions>) -> [ConfigBinding] {
+        [
+            ConfigBinding(
+                "log-level",
+                given: { command in
+                    let options = command[keyPath: options]
+                    let level =
+                        options.logLevel
+                        ?? (options.quiet ? "warning" : options.verbose ? "debug" : nil)
+                    return level.map { [$0] } ?? []
+                }, set: { $0[keyPath: options].logLevel = $1.first }),
+            ConfigBinding(
+                "log-format",
+                given: { command in
+                    let options = command[keyPath: options]
+                    return options.json ? ["json"] : options.logFormat.map { [$0.rawValue] } ?? []
+                },
+                set: { command, texts in
+                    command[keyPath: options].logFormat = texts.first.flatMap(
+                        LogFormat.init(rawValue:))
+                }),
+        ]
+    }
+
     /// The server and this side's keys, for a command with `ServerOptions` and `--psk`.
     static func server(
         _ table: String, _ server: WritableKeyPath<Command, ServerOptions>,

@@ -2,9 +2,8 @@ extension ServeCommand: Configurable {
     static var configName: String { "serve" }
 
     static var bindings: [ConfigBinding<ServeCommand>] {
-        [
+        ConfigBinding.log(\.format) + [
             ConfigBinding("state", \.state.state),
-            ConfigBinding("log-format", \.format.json, when: "json"),
             ConfigBinding("serve.listen", \.listen),
             ConfigBinding("serve.public", \.publicAddress),
             ConfigBinding("serve.forward-allow", \.forwardAllow),
@@ -31,8 +30,7 @@ extension ForwardCommand: Configurable {
     static var configName: String { "forward" }
 
     static var bindings: [ConfigBinding<ForwardCommand>] {
-        ConfigBinding.server("forward", \.server, \.psk) + [
-            ConfigBinding("log-format", \.format.json, when: "json"),
+        ConfigBinding.server("forward", \.server, \.psk) + ConfigBinding.log(\.format) + [
             ConfigBinding("path", \.path),
             // Forwards of the command line stand for all of the file's.
             ConfigBinding("forward.forwards", \.forwards).yielding(to: ["forward.reverse"]),

@@ -105,12 +105,13 @@ enum ConfigText {
         for section in ConfigSchema.sections {
             let title = section.name.isEmpty ? "Before any table" : "`\(section.header)`"
             text += "\n### \(title)\n\n\(section.meaning)\n\n"
-            text += "| key | form | allowed | default | option | meaning |\n"
-            text += "|---|---|---|---|---|---|\n"
+            text += "| key | form | allowed | default | option | on reload | meaning |\n"
+            text += "|---|---|---|---|---|---|---|\n"
             for key in section.keys {
                 let cells = [
                     "`\(key.name)`", form(key.form), key.allowed, key.standard,
-                    key.option.map { "`\($0)`" } ?? "", key.meaning,
+                    key.option.map { "`\($0)`" } ?? "",
+                    ConfigSchema.effect(of: section.fullName(key.name)).rawValue, key.meaning,
                 ]
                 text += "| \(cells.joined(separator: " | ")) |\n"
             }

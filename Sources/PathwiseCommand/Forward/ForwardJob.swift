@@ -1,5 +1,4 @@
 import PathForward
-import PathLearning
 import PathNetwork
 import PathTelemetry
 import PathTransport
@@ -7,158 +6,66 @@ import Pathwise
 
 /// One run of `forward`: it listens, and keeps a session to the server until it is interrupted.
 struct ForwardJob {
-    private let setup: Setup
-    private let forwarder: Forwarder
-    private let modelFile: String?
-    private let meter: UsageMeter?
+    private let live: LiveForward
+    private let state: String?
     private let log: ForwardLog
     private let feed: StatusFeed
-    private let failures = FailureNotes()
+    private let desk: ControlDesk
+    private let failures: FailureNotes
 
-    /// What every session is made from.
-    private struct Setup: Sendable {
-        var command: ForwardCommand
-        var identity: ClientIdentity
-        /// Addresses of the server when this process began.
-        var remotes: [SocketAddress]
-        var rules: [PathPlanner.Rule]
-        var excluded: [String]
-        var policy: PolicySpecification
-        var model: Model?
-        var connection: ConnectionConfiguration
-        var recorder: SessionRecorder?
-        /// Knows which paths must not be opened; nil without caps.
-        var meter: UsageMeter?
-
-        /// The options of one attempt, with the server's present addresses.
-        func options() throws(SessionError) -> ClientOptions {
-            // A name that cannot be resolved now keeps its former addresses.
-            let known = try? command.server.resolved(presharedKey: identity.presharedKey).remotes
-            let planner = PathPlanner(
-                remotes: known ?? remotes, rules: rules, excluded: excluded)
-            var options = try ClientOptions(identity: identity, planner: planner, policy: policy)
-            options.model = model.map { .given($0) } ?? .untrained
-            options.connection = connection
-            options.recorder = recorder
-            if let meter { try options.leaveOut(meter.stopped) }
-            return options
-        }
-    }
-
-    static func run(_ command: ForwardCommand) async throws {
+    /// - Parameters:
+    ///   - command: with what its file says.
+    ///   - line: as the command line has it.
+    static func run(_ command: ForwardCommand, line: ForwardCommand) async throws {
         StandardStreams.ignoreBrokenPipes()
         try Console.standardOutput.checkIsOpen(
             for: "and the log goes there; open it, or send it to a file")
         DescriptorLimit.raise()
-        // SIGHUP loads a model again, and ends nothing without one.
+        // SIGHUP reads the file and the model again, and ends nothing.
         HangUp.install()
-        let job = try ForwardJob(command)
+        let job = try ForwardJob(command, line)
         try await job.run()
     }
 
-    private init(_ command: ForwardCommand) throws {
-        let specs = try ForwardJob.specs(command)
-        let shared = try command.psk.map { try KeyFile.readPresharedKey(from: $0) }
-        let (identity, remotes) = try command.server.resolved(presharedKey: shared)
-        let paths = try PathArgument.parse(command.path)
-        let rules = try paths.map { try $0.rule() }
-        try ForwardJob.checkNames(
-            in: PathPlanner(remotes: remotes, rules: rules), for: identity)
-        let policy = try PolicyArgument(parsing: command.policy ?? PolicyArgument.standard)
-        if case .model(let file) = policy { modelFile = file } else { modelFile = nil }
-        let (specification, model, _) = try policy.load()
-        var connection = try ConnectionArgument.configuration(
-            idleTimeout: command.hold ?? ConnectionArgument.hold, option: "--hold",
-            congestion: command.congestion)
-        connection.prepareForForwards()
-        let log = ForwardLog(json: command.format.json)
-        self.log = log
-        meter = try PathArgument.meter(paths, state: command.server.state.state) { log.cap($0) }
-        setup = Setup(
-            command: command, identity: identity, remotes: remotes,
-            rules: rules,
-            excluded: try command.interfaces.excluded(), policy: specification, model: model,
-            connection: connection,
-            // Last of all, because it makes a file.
-            recorder: nil, meter: meter)
-        forwarder = try Forwarder(specs) { [failures] failure in
+    private init(_ command: ForwardCommand, _ line: ForwardCommand) throws {
+        let setup = try ForwardSetup(command)
+        let log = try ForwardLog(command.format)
+        let failures = FailureNotes()
+        let feed = StatusFeed(command: "forward", name: command.server.server)
+        let live = try LiveForward(setup, ConfigSource(line), log: log, feed: feed) { failure in
             let kind = FailureNotes.Kind(code: failure.result.code.name)
             guard failures.note(kind, failure.target, now: MonotonicClock.now()) else { return }
             // The thread of the flow must not wait for the log's reader.
             Task { log.failed(failure) }
         }
-        feed = StatusFeed(command: "forward", name: command.server.server)
-    }
-
-    /// Refuses paths of which none has an interface that exists: at the start a name is more likely
-    /// mistyped than a modem is late.
-    private static func checkNames(
-        in planner: PathPlanner, for identity: ClientIdentity
-    ) throws {
-        let interfaces = try InterfaceWatcher.list(includingLoopback: true)
-        let areUnknown = planner.rules.allSatisfy { rule in
-            if case .noInterface = planner.cause(of: rule, interfaces) { true } else { false }
-        }
-        guard !planner.rules.isEmpty, areUnknown else { return }
-        // It says which names, and which interfaces exist.
-        _ = try ClientOptions(identity: identity, planner: planner, policy: .minRTT)
-    }
-
-    /// The forwards of the command line, with the defaults of its options.
-    static func specs(_ command: ForwardCommand) throws -> [ForwardSpec] {
-        guard !command.forwards.isEmpty || !command.reverseForward.isEmpty else {
-            throw CommandFailure(
-                "nothing to forward; name a port, as udp:51820, or a file with --config", .usage)
-        }
-        var defaults = FlowOptions()
-        let given = [
-            ("deadline", command.deadline), ("class", command.flowClass),
-            ("ordered", command.ordered), ("redundancy", command.redundancy),
-        ]
-        for (name, value) in given {
-            guard let value else { continue }
-            if let problem = defaults.set(Substring(name), to: Substring(value)) {
-                throw CommandFailure("--\(name) '\(value)': \(problem)", .usage)
-            }
-        }
-        let forwards =
-            command.forwards.map { ($0, command.reverse) }
-            + command.reverseForward.map { ($0, true) }
-        let specs = try forwards.map { text, isReverse in
-            do throws(ForwardError) {
-                return try ForwardSpec(parsing: text, defaults: defaults, isReverse: isReverse)
-            } catch {
-                throw CommandFailure("\(error)", .usage)
-            }
-        }
-        for (name, value) in given where value != nil {
-            let problems = specs.map {
-                FlowOptions.problem(with: Substring(name), on: $0.kind)
-            }
-            // An option that has an effect on one of the forwards is right.
-            guard let problem = problems.first ?? nil, !problems.contains(nil) else { continue }
-            throw CommandFailure("--\(name): \(problem)", .usage)
-        }
-        return specs
+        self.log = log
+        self.failures = failures
+        self.feed = feed
+        self.live = live
+        state = command.server.state.state
+        desk = ControlDesk(
+            process: "forward", perform: { try await live.perform($0) },
+            note: { answer in
+                log.changed(answer)
+                feed.note(answer)
+            })
     }
 
     // MARK: run
 
     private func run() async throws {
-        var setup = setup
         do {
-            setup.recorder = try ConnectionArgument.recorder(setup.command.record)
+            try live.startRecording()
         } catch {
-            forwarder.close()
+            live.forwarder.close()
             throw error
         }
-        let recorder = setup.recorder
-        let persistent = PersistentSession { [setup] () throws(SessionError) in
-            try setup.options()
+        let persistent = PersistentSession { [live] () throws(SessionError) in
+            try live.options()
         }
         Interruption.whenInterrupted { _ in Task { await persistent.close() } }
         offerStatus(of: persistent)
-        log.listening(forwarder.forwards)
+        log.listening(live.forwarder.forwards)
         let reporting = Task { [log] () -> SessionError? in
             for await status in persistent.changes {
                 if let error = ForwardJob.lastError(of: status) {
@@ -170,18 +77,15 @@ struct ForwardJob {
             return nil
         }
         let counting = Task { [log, failures] in await log.follow(failures) }
+        let reloading = Task { [desk] in await desk.followSignal() }
         for await session in persistent.sessions { await use(session) }
         counting.cancel()
-        forwarder.close()
-        await meter?.close()
+        reloading.cancel()
+        desk.close()
         let refusal = await reporting.value
         feed.close()
-        if let recorder {
-            recorder.end()
-            do throws(TraceError) { try recorder.close() } catch {
-                throw CommandFailure(recording: error)
-            }
-        }
+        log.countRepeated(isLast: true)
+        try await live.close()
         if let failure = log.failure { throw failure }
         if let signal = Interruption.signal { throw CommandFailure.interrupted(by: signal) }
         if let refusal { throw refusal }
@@ -209,30 +113,24 @@ struct ForwardJob {
     /// Forwards over a session until it has ended.
     private func use(_ session: Session) async {
         let number = feed.add(session)
-        meter?.follow(session)
-        let follower = modelFile.map { file in
-            HangUp.install()
-            return Task { await session.followModel(file, requests: { HangUp.requests }) }
-        }
         log.connected(session)
-        forwarder.attach(session)
-        let watch = Task { [log, forwarder] in await log.follow(forwarder) }
+        let watch = Task { [log, live] in await log.follow(live.forwarder) }
         let outages = Task { [log] in await log.followPaths(of: session) }
-        _ = await session.waitUntilEnded()
-        forwarder.detach()
+        let changes = Task { [log] in await log.followChanges(of: session) }
+        await live.use(session)
         watch.cancel()
         outages.cancel()
-        follower?.cancel()
+        changes.cancel()
         feed.remove(number)
         if log.failure != nil { await session.close() }
     }
 
-    /// Lets `pathwise status` show this run.
+    /// Lets `pathwise status` show this run, and `reload` and `control` change it.
     private func offerStatus(of persistent: PersistentSession) {
-        feed.setMeter(meter)
         feed.setLink { persistent.status }
-        let forwarder = forwarder
+        let forwarder = live.forwarder
         feed.setFlows { forwarder.forwards.map { FlowReport($0) } }
-        feed.open(state: setup.command.server.state.state)
+        feed.setChange { [desk] words, reply in desk.submit(words, reply: reply) }
+        feed.open(state: state)
     }
 }

@@ -10,7 +10,18 @@ import Pathwise
 struct ForwardLog: Sendable {
     private let lines: EventLog
 
-    init(json: Bool) { lines = EventLog(json: json) }
+    init(_ options: ServiceLogOptions) throws(CommandFailure) { lines = try EventLog(options) }
+
+    /// Writes how often lines came again.
+    func countRepeated(isLast: Bool = false) { lines.countRepeated(isLast: isLast) }
+
+    /// Reports each change of a path, if such lines are shown, until the session or the task ends.
+    func followChanges(of session: Session) async {
+        guard lines.shows(.debug) else { return }
+        await session.followPaths { change in
+            lines.write("path", change.members, text: "path \(change.path.rawValue) \(change.text)")
+        }
+    }
 
     /// Why the log cannot be written; nil if it can.
     var failure: CommandFailure? { lines.failure }
@@ -58,6 +69,9 @@ struct ForwardLog: Sendable {
                 + status.absentPaths.map { "; not over \($0.name): \($0.reason)" }.joined())
     }
 
+    /// What became of a request to change this run.
+    func changed(_ answer: ControlAnswer) { lines.write(answer) }
+
     /// A flow that failed.
     func failed(_ failure: FlowFailure) {
         lines.write("flow_failed", failure.members, text: failure.text)
@@ -69,6 +83,7 @@ struct ForwardLog: Sendable {
             for rest in failures.rest(now: MonotonicClock.now()) {
                 lines.write("flows_failed", rest.members, text: rest.text("flow"))
             }
+            lines.countRepeated()
             try? await Task.sleep(for: .seconds(1))
         }
     }
@@ -115,20 +130,20 @@ struct ForwardLog: Sendable {
 
     /// Reports how the server answers the reverse forwards, until the task is cancelled.
     func follow(_ forwarder: Forwarder) async {
-        // The addresses of this side's listeners do not change.
-        guard forwarder.forwards.contains(where: \.spec.isReverse) else { return }
-        var known = forwarder.forwards.map { $0.spec.isReverse ? .waiting : $0.state }
+        var known: [String: ForwardState] = [:]
         while !Task.isCancelled {
-            for (index, forward) in forwarder.forwards.enumerated()
-            where known.indices.contains(index) && known[index] != forward.state {
-                known[index] = forward.state
+            // The addresses of this side's listeners do not change.
+            let forwards = forwarder.forwards.filter(\.spec.isReverse)
+            for forward in forwards where known[forward.spec.text] ?? .waiting != forward.state {
                 switch forward.state {
                 case .waiting: break
                 case .listening(let address): listening(forward, at: address)
                 case .refused(let result): refused(forward, result)
                 }
             }
-            try? await Task.sleep(for: .milliseconds(100))
+            known = Dictionary(
+                forwards.map { ($0.spec.text, $0.state) }, uniquingKeysWith: { first, _ in first })
+            try? await Task.sleep(for: .milliseconds(forwards.isEmpty ? 500 : 100))
         }
     }
 

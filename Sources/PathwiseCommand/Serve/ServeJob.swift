@@ -19,6 +19,7 @@ struct ServeJob {
     /// Serves the sockets of all forwards.
     private let loop: FlowLoop
     private let status: ServeStatus
+    private let live: LiveServe
 
     /// A client that has just enrolled and leaves within this time has only tried its new key.
     private static let trial = Duration.seconds(1)
@@ -33,19 +34,23 @@ struct ServeJob {
     /// process was killed, as a living one answers probes every ten seconds.
     private static let silence = Duration.seconds(4)
 
-    static func run(_ command: ServeCommand) async throws {
+    /// - Parameters:
+    ///   - command: with what its file says.
+    ///   - line: as the command line has it.
+    static func run(_ command: ServeCommand, line: ServeCommand) async throws {
         StandardStreams.ignoreBrokenPipes()
         try Console.standardOutput.checkIsOpen(
             for: "and the log goes there; open it, or send it to a file")
         DescriptorLimit.raise()
         let setup = try ServeSetup(command)
-        let recorder = try ConnectionArgument.recorder(command.record)
+        let recording = try ServiceRecording(command.record)
         let loop = try FlowLoop()
         defer { loop.stop() }
-        let log = ServeLog(json: command.format.json)
+        let log = try ServeLog(command.format)
         let failures = FailureNotes()
         let server = try Server(
-            setup.configuration, listen: setup.addresses, model: .untrained, recorder: recorder,
+            setup.configuration, listen: setup.addresses, model: .untrained,
+            recorder: recording?.recorder,
             onRefusal: { [admission = setup.admission] client in
                 // The server's thread must not wait for the log's reader.
                 Task {
@@ -59,8 +64,13 @@ struct ServeJob {
                     log.refused(client, reason)
                 }
             })
+        let allowances = AllowanceTable(
+            state: setup.state.folder.path, usual: setup.choices.limits)
+        let live = LiveServe(
+            setup, ConfigSource(line), server: server, recording: recording, allowances: allowances)
         let job = ServeJob(
-            setup: setup, server: server, log: log, loop: loop, failures: failures)
+            setup: setup, server: server, log: log, loop: loop, failures: failures,
+            allowances: allowances, live: live)
         do {
             try job.greet()
         } catch {
@@ -69,22 +79,19 @@ struct ServeJob {
         }
         await job.serve()
         setup.lock.release()
-        if let recorder {
-            recorder.end()
-            do throws(TraceError) { try recorder.close() } catch {
-                throw CommandFailure(recording: error)
-            }
-        }
+        try live.close()
         if let failure = job.log.failure { throw failure }
         if let signal = Interruption.signal { throw CommandFailure.interrupted(by: signal) }
     }
 
     private init(
-        setup: ServeSetup, server: Server, log: ServeLog, loop: FlowLoop, failures: FailureNotes
+        setup: ServeSetup, server: Server, log: ServeLog, loop: FlowLoop, failures: FailureNotes,
+        allowances: AllowanceTable, live: LiveServe
     ) {
         self.loop = loop
         self.failures = failures
-        allowances = AllowanceTable(state: setup.state.folder.path, usual: setup.limits)
+        self.allowances = allowances
+        self.live = live
         status = ServeStatus(state: setup.state.folder.path)
         self.setup = setup
         self.server = server
@@ -96,7 +103,7 @@ struct ServeJob {
         log.listening(on: server.localAddresses, key: setup.state.key.publicKey)
         report(setup.admission.reload().problems)
         let places =
-            setup.publicAddresses ?? PublicAddresses(listening: server.localAddresses)
+            setup.choices.publicAddresses ?? PublicAddresses(listening: server.localAddresses)
         try places.save(in: setup.state.folder)
         let addresses = try places.now()
         let waiting = setup.admission.tokenCount(now: InviteText.now())
@@ -108,7 +115,7 @@ struct ServeJob {
             return
         }
         let (line, token) = try setup.state.invite(
-            name: nil, addresses: addresses, lifetime: setup.lifetime)
+            name: nil, addresses: addresses, lifetime: setup.choices.lifetime)
         reload(repeats: false)
         log.invited(line, token, hint: addresses.hint)
         if let warning = addresses.warning { log.problem(warning) }
@@ -136,13 +143,24 @@ struct ServeJob {
             Task { await server.close() }
         }
         let watch = Task { await watchFiles() }
+        let desk = ControlDesk(
+            process: "serve", perform: { try await perform($0) },
+            note: { [log, status] answer in
+                log.changed(answer)
+                status.note(answer)
+            })
+        status.setChange { words, reply in desk.submit(words, reply: reply) }
+        let reloading = Task { await desk.followSignal() }
         await withDiscardingTaskGroup { group in
             for await session in server.sessions {
                 group.addTask { await serve(session) }
             }
         }
         watch.cancel()
+        reloading.cancel()
+        desk.close()
         for (client, change) in allowances.close() { log.cap(change, of: client) }
+        log.countRepeated(isLast: true)
         status.close()
     }
 
@@ -173,7 +191,7 @@ struct ServeJob {
             return true
         }
         let forwards = ForwardService(
-            session, on: loop, rules: client.rules.completed(by: setup.rules),
+            session, on: loop, rules: client.rules.completed(by: live.choices.rules),
             allowance: allowance(of: client),
             onFailure: { [log, failures] failure in
                 let kind = FailureNotes.Kind(
@@ -184,7 +202,12 @@ struct ServeJob {
             })
         let shown = status.add(
             session, client.name, forwards, use: { [allowances] in allowances.use(of: client.key) })
-        await ClientService(client: client, forwards: forwards, store: setup.store, log: log).run()
+        let changes = Task { await log.followChanges(of: session, client.name) }
+        defer { changes.cancel() }
+        await live.serve(client, forwards) {
+            await ClientService(client: client, forwards: forwards, store: setup.store, log: log)
+                .run()
+        }
         status.remove(shown)
         announcing.cancel()
         let wasAnnounced = await announcing.value
@@ -198,7 +221,7 @@ struct ServeJob {
     /// processes were cleared.
     private func takePlace(_ session: Session, of client: ServedClient) async -> Bool {
         let asked = ContinuousClock.now
-        let limit = setup.sessionsPerClient
+        let limit = live.choices.sessionsPerClient
         while !sessions.add(session, of: client.name, limit: limit) {
             let waited = asked.duration(to: .now)
             let isAnswered = sessions.all(of: client.key).allSatisfy {
@@ -215,7 +238,7 @@ struct ServeJob {
     private func refuse(_ session: Session, of client: ServedClient) async {
         guard session.closeReason == nil else { return }
         let remote = session.status().paths.first?.remote ?? "an unknown address"
-        let limit = setup.sessionsPerClient
+        let limit = live.choices.sessionsPerClient
         await session.close(
             .sessionLimit(
                 "it has \(NumberText.counted(limit, "session")) there, the limit; end one of "
@@ -275,19 +298,31 @@ struct ServeJob {
 
     // MARK: files
 
+    /// Makes a change that somebody asks for; the lists of clients are read again in any case.
+    private func perform(_ action: ControlAction) async throws -> ControlAnswer {
+        defer {
+            switch action {
+            case .reload: reload(repeats: true)
+            case .allowClient, .revokeClient: reload(repeats: false)
+            default: break
+            }
+        }
+        return try await live.perform(action)
+    }
+
     /// Takes changes of the files until the task is cancelled, counts bytes of clients with caps,
     /// reports outages, and lets tokens expire.
     private func watchFiles() async {
         let files = [ClientsFile.fileName, PendingTokens.fileName].map(setup.state.folder.file)
-        var watch = FileWatch(files, requests: HangUp.requests)
+        var watch = FileWatch(files, requests: 0)
         while !Task.isCancelled {
-            switch watch.look(requests: HangUp.requests) {
-            case .changed: reload(repeats: false)
-            case .asked: reload(repeats: true)
+            switch watch.look(requests: 0) {
+            case .changed, .asked: reload(repeats: false)
             case .nothing: if setup.admission.dropExpired(now: InviteText.now()) { allow() }
             }
             for (client, change) in allowances.count() { log.cap(change, of: client) }
             for rest in failures.rest(now: MonotonicClock.now()) { log.rest(rest) }
+            log.countRepeated()
             for (client, key, change) in sessions.outages() { log.outage(change, of: client, key) }
             try? await Task.sleep(for: ServeJob.watchInterval)
         }

@@ -13,7 +13,13 @@ struct ServeLog: Sendable {
 
     private let lines: EventLog
 
-    init(json: Bool) { lines = EventLog(json: json) }
+    init(_ options: ServiceLogOptions) throws(CommandFailure) { lines = try EventLog(options) }
+
+    /// Whether each change of a path is shown.
+    var isDetailed: Bool { lines.shows(.debug) }
+
+    /// Writes how often lines came again.
+    func countRepeated(isLast: Bool = false) { lines.countRepeated(isLast: isLast) }
 
     /// Why the log cannot be written; nil if it can.
     var failure: CommandFailure? { lines.failure }
@@ -45,6 +51,9 @@ struct ServeLog: Sendable {
         write("problem", [("text", .string(text))], text: "problem: \(text)")
     }
 
+    /// What became of a request to change this run.
+    func changed(_ answer: ControlAnswer) { lines.write(answer) }
+
     func reloaded(clients: Int) {
         write(
             "clients", [("count", .count(clients))],
@@ -70,6 +79,16 @@ struct ServeLog: Sendable {
             write(
                 name, key, change.event, [("seconds", .number(seconds))],
                 text: "a path works again after \(NumberText.fixed(seconds, 1)) s")
+        }
+    }
+
+    /// Reports each change of a client's paths, if such lines are shown, until the session ends.
+    func followChanges(of session: Session, _ name: String) async {
+        guard isDetailed else { return }
+        await session.followPaths { change in
+            write(
+                name, session.peerKey, "path", change.members,
+                text: "path \(change.path.rawValue) \(change.text)")
         }
     }
 

@@ -1,5 +1,4 @@
 import Glibc
-import PathForward
 import PathNetwork
 import PathTransport
 import Pathwise
@@ -17,14 +16,8 @@ struct ServeSetup {
     let admission: Admission
     let configuration: ServerConfiguration
     let addresses: [SocketAddress]
-    let publicAddresses: PublicAddresses?
-    let lifetime: UInt64
-    /// For clients whose lines say nothing else.
-    let rules: ClientRules
-    /// The most sessions of one client at once.
-    let sessionsPerClient: Int
-    /// Of each client, where its line says nothing else.
-    let limits: UsualLimits
+    /// What may change while it runs.
+    let choices: ServeChoices
     /// Stores the files of clients; nil if none are taken.
     let store: ItemStore?
 
@@ -37,30 +30,8 @@ struct ServeSetup {
     }
 
     init(_ command: ServeCommand) throws {
-        do throws(SyntaxProblem) {
-            sessionsPerClient = try command.sessionsPerClient.map(ServeSetup.sessions) ?? 8
-        } catch {
-            throw CommandFailure("--sessions-per-client \(error)", .usage)
-        }
-        lifetime = try InviteText.lifetime(command.tokenLifetime ?? InviteText.standardLifetime)
-        limits = try command.limits.limits()
-        publicAddresses = try PublicAddresses.given(command.publicAddress)
-        let connecting = try command.forwardAllow.map {
-            try ServeSetup.rule($0, "--forward-allow")
-        }
-        let listening = try command.reverseAllow.map {
-            try ServeSetup.rule($0, "--reverse-allow")
-        }
-        rules = ClientRules(
-            connecting: connecting.isEmpty ? nil : connecting,
-            listening: listening.isEmpty ? nil : listening)
-        var connection = try ConnectionArgument.configuration(
-            idleTimeout: command.hold ?? ConnectionArgument.hold, option: "--hold",
-            congestion: command.congestion)
-        connection.prepareForForwards()
-        let (policy, model, _) = try PolicyArgument(
-            parsing: command.policy ?? PolicyArgument.standard
-        ).load()
+        let choices = try ServeChoices(command)
+        self.choices = choices
         addresses = try ServeSetup.listen(command.listen)
         let place = try command.output.map { try ServeSetup.place($0) }
 
@@ -78,17 +49,12 @@ struct ServeSetup {
             return try ItemStore(options)
         }
         var configuration = ServerConfiguration(
-            key: state.key, clients: admission.keys(now: InviteText.now()), policy: policy)
-        configuration.model = model
-        configuration.connection = connection
+            key: state.key, clients: admission.keys(now: InviteText.now()),
+            policy: choices.policy)
+        configuration.model = choices.model
+        configuration.connection = choices.connection
         configuration.connectionLimit = ServeSetup.connections
         self.configuration = configuration
-    }
-
-    private static func rule(_ text: String, _ option: String) throws -> AllowRule {
-        do throws(ForwardError) { return try AllowRule(parsing: text) } catch {
-            throw CommandFailure("\(option): \(error)", .usage)
-        }
     }
 
     private static func listen(_ texts: [String]) throws -> [SocketAddress] {

@@ -24,6 +24,12 @@ final class ServeStatus: Sendable {
 
     func close() { feed.close() }
 
+    /// Takes requests to change this server.
+    func setChange(_ change: @escaping StatusSocket.ChangeHandler) { feed.setChange(change) }
+
+    /// Shows what became of a request to change this server.
+    func note(_ answer: ControlAnswer) { feed.note(answer) }
+
     /// Shows a client's session until `remove`.
     ///
     /// - Parameter use: how much of its cap the client has used; it is called for each answer.

@@ -41,6 +41,16 @@ struct ProcessStatus: Sendable {
     var link: PersistentStatus?
     var peers: [Peer]
     var flows: [(FlowReport, Rates?)]
+    /// The latest requests to change the process, oldest first.
+    var requests: [Request] = []
+
+    /// A request to change the process, and what became of it.
+    struct Request: Sendable {
+        var time: String
+        var answer: ControlAnswer
+
+        var json: JSONValue { .object([("time", .string(time))] + answer.members) }
+    }
 
     // MARK: JSON
 
@@ -54,6 +64,7 @@ struct ProcessStatus: Sendable {
             ("connection", link.map { json($0) } ?? .null),
             ("sessions", .array(peers.map(ProcessStatus.json))),
             ("flows", .array(flows.map { $0.0.json($0.1) })),
+            ("requests", .array(requests.map(\.json))),
         ])
     }
 
@@ -120,6 +131,7 @@ struct ProcessStatus: Sendable {
         for peer in peers { text += ProcessStatus.text(peer) }
         if peers.isEmpty, link == nil { text += "no session\n" }
         if !flows.isEmpty { text += "\n" + flowTable }
+        if let last = requests.last { text += "\n\(last.time)  \(last.answer.text)\n" }
         return text
     }
 

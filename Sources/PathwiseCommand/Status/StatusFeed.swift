@@ -16,7 +16,12 @@ final class StatusFeed: Sendable {
         var flows: @Sendable () -> [FlowReport] = { [] }
         var meter: UsageMeter?
         var link: (@Sendable () -> PersistentStatus)?
+        var change: StatusSocket.ChangeHandler?
+        /// The latest requests to change this process, oldest first.
+        var requests: [ProcessStatus.Request] = []
     }
+    /// Requests that are remembered.
+    private static let requestLimit = 64
 
     let command: String
     /// What the user calls the process: the name of its server; nil without one.
@@ -37,7 +42,15 @@ final class StatusFeed: Sendable {
         do {
             let socket = try StatusSocket(
                 folder: place, command: command, name: name, tick: { [weak self] in self?.tick() },
-                answer: { [weak self] in self?.answer(to: $0) ?? [] })
+                answer: { [weak self] in self?.answer(to: $0) ?? [] },
+                change: { [weak self] words, reply in
+                    guard let change = self?.state.withLock({ $0.change }) else {
+                        let failure = CommandFailure("this process takes no requests", .usage)
+                        let answer = ControlAnswer(request: "", failure: failure)
+                        return reply(Array(answer.line.utf8))
+                    }
+                    change(words, reply)
+                })
             state.withLock { $0.socket = socket }
         } catch {
             try? Console.standardError.write(
@@ -84,6 +97,20 @@ final class StatusFeed: Sendable {
     /// Shows what is used of the caps of paths.
     func setMeter(_ meter: UsageMeter?) { state.withLock { $0.meter = meter } }
 
+    /// Takes requests to change this process.
+    func setChange(_ change: @escaping StatusSocket.ChangeHandler) {
+        state.withLock { $0.change = change }
+    }
+
+    /// Shows what became of a request to change this process.
+    func note(_ answer: ControlAnswer) {
+        let request = ProcessStatus.Request(time: TransferText.time(), answer: answer)
+        state.withLock { state in
+            state.requests.append(request)
+            if state.requests.count > StatusFeed.requestLimit { state.requests.removeFirst() }
+        }
+    }
+
     // MARK: the socket's thread
 
     private func tick() {
@@ -116,13 +143,15 @@ final class StatusFeed: Sendable {
         switch request {
         case .json: return Array(status.json.text().utf8)
         case .text: return Array(status.text.utf8)
+        // The desk answers those.
+        case .change: return []
         }
     }
 
     /// The status now.
     func status() -> ProcessStatus {
-        let (sessions, flows, meter, link, rates) = state.withLock {
-            ($0.sessions, $0.flows, $0.meter, $0.link, $0.rates)
+        let (sessions, flows, meter, link, rates, requests) = state.withLock {
+            ($0.sessions, $0.flows, $0.meter, $0.link, $0.rates, $0.requests)
         }
         let list = flows()
         let uses = meter?.uses ?? []
@@ -154,6 +183,6 @@ final class StatusFeed: Sendable {
                     rates.rates(
                         flow.key, sent: flow.bytesSent, received: flow.bytesReceived, at: now)
                 )
-            })
+            }, requests: requests)
     }
 }

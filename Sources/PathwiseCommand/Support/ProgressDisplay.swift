@@ -14,9 +14,10 @@ struct ProgressDisplay {
     private var drawn = 0
     private var last: Instant?
 
-    init(console: Console = .standardError) {
+    /// - Parameter isWanted: false never draws.
+    init(console: Console = .standardError, isWanted: Bool = true) {
         self.console = console
-        isActive = console.isTerminal
+        isActive = isWanted && console.isTerminal
     }
 
     /// Whether enough time has passed to draw again.

@@ -11,8 +11,10 @@ enum EmulationText {
         let forms = LinkSpecification.forms
         let widest = forms.reduce(0) { max($0, $1.form.count) }
         return forms.map { option in
-            let gap = String(repeating: " ", count: widest + 2 - option.form.count)
-            return "  " + option.form + gap + option.help
+            String(
+                PoliciesText.wrapped(
+                    option.help, after: "  " + option.form, column: widest + 4
+                ).dropLast())
         }.joined(separator: "\n")
     }
 

@@ -30,7 +30,8 @@ struct ReceiveJob {
                 : "and the log goes there; open it, or send it to a file")
         // Received bytes go to standard output, so the log goes to standard error.
         let console = writesItems ? Console.standardError : .standardOutput
-        let results = ReceiveResults(console: console, json: command.format.json)
+        let results = ReceiveResults(
+            console: console, json: command.format.json, isQuiet: command.transfer.quiet)
         let job: ReceiveJob
         let recorder: SessionRecorder?
         let server: Server

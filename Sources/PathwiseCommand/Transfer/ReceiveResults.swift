@@ -12,7 +12,7 @@ final class ReceiveResults: Sendable {
     private static let mostKept = 100
 
     private struct State {
-        var display = ProgressDisplay()
+        var display: ProgressDisplay
         var sessions: [Session] = []
         var ended: [(client: String, key: PublicKey, status: SessionStatus)] = []
         var clients = 0
@@ -28,11 +28,13 @@ final class ReceiveResults: Sendable {
     /// The most clients whose paths are shown at the end; the latest are shown.
     private static let mostShown = 10
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     private let console: Console
     private let printsJSON: Bool
 
-    init(console: Console, json: Bool) {
+    /// - Parameter isQuiet: shows no progress.
+    init(console: Console, json: Bool, isQuiet: Bool = false) {
+        state = Mutex(State(display: ProgressDisplay(isWanted: !isQuiet)))
         self.console = console
         printsJSON = json
     }

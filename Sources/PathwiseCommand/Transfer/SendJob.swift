@@ -169,7 +169,9 @@ struct SendJob {
         "waiting for data from \(name), to which nothing has been written yet"
     }
 
-    private var showsProgress: Bool { ProgressDisplay().isActive && !command.output.json }
+    private var showsProgress: Bool {
+        ProgressDisplay(isWanted: !command.transfer.quiet && !command.output.json).isActive
+    }
 
     private func showProgress(_ session: Session, _ counter: TransferCounter) async {
         var display = ProgressDisplay()

@@ -6,8 +6,8 @@ import Pathwise
 struct ServerOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "A server that this host has joined (default: the only one). It stands for --to, "
-                + "--peer and --key.", valueName: "name"))
+            "A server that was joined, instead of --to, --peer and --key (default: the only one).",
+            valueName: "name"))
     var server: String?
 
     @Option(

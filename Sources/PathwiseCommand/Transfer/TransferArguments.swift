@@ -27,6 +27,9 @@ struct TransferOptions: ParsableArguments {
             "Congestion control: model-based (default) or cubic.", valueName: "name"))
     var congestion: String?
 
+    @Flag(name: .shortAndLong, help: "Show no progress.")
+    var quiet = false
+
     func presharedKey() throws -> PresharedKey? {
         try psk.map { try KeyFile.readPresharedKey(from: $0) }
     }
@@ -72,33 +75,9 @@ enum ConnectionArgument {
         return configuration
     }
 
-    /// Opens the trace if one is requested.
-    ///
-    /// - Parameter record: a new file; a folder, with a slash at its end, gets one with the time and
-    ///   the number of this process in its name, so that a service can be started again.
+    /// Opens the trace if one is requested; `ServiceRecording` has the meaning of the text.
     static func recorder(_ record: String?) throws -> SessionRecorder? {
-        guard let record else { return nil }
-        var file = record
-        if record.hasSuffix("/") {
-            guard mkdir(record, 0o700) == 0 || errno == EEXIST else {
-                throw CommandFailure(
-                    "--record: cannot create \(record): \(systemText(errno))", .cannotCreate)
-            }
-            let time = TransferText.time().filter { $0.isNumber || $0 == "T" || $0 == "Z" }
-            file += "\(time)-\(getpid()).trace"
-        }
-        do {
-            return try SessionRecorder(path: file, command: CommandLine.arguments.joinedSafely)
-        } catch {
-            throw CommandFailure(recording: error)
-        }
-    }
-}
-
-extension [String] {
-    /// The command line for a trace; keys are given as files, so nothing in it is secret.
-    fileprivate var joinedSafely: String {
-        String(joined(separator: " ").prefix(1000))
+        try ServiceRecording(record)?.recorder
     }
 }
 
@@ -138,9 +117,7 @@ enum PeerKeyArgument {
 struct InterfaceOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "An interface to leave out; * and ? match as in file names; repeat for each. "
-                + "Interfaces of containers are left out unless --path names them.",
-            valueName: "name"))
+            "An interface to leave out, as eth1 or 'tun*'; repeat for each.", valueName: "name"))
     var excludeInterface: [String] = []
 
     /// The names, checked.

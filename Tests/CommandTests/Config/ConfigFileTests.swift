@@ -39,7 +39,7 @@ struct ConfigFileTests {
         #expect(file.problems == [])
         let command = Configured(try ForwardCommand.line(), file: file).command
         #expect(command.server.state.state == "/var/lib/pathwise")
-        #expect(command.format.json)
+        #expect(command.format.printsJSON)
         #expect(command.server.server == "studio")
         #expect(command.forwards == ["udp:51820", "tcp:8443=web:443"])
         #expect(command.reverseForward == ["tcp:2222=localhost:22"])
@@ -50,7 +50,7 @@ struct ConfigFileTests {
                 "lte=192.0.2.7>198.51.100.1:7000,price=4.5,limit=20mbit,cap=50GB/month,"
                     + "kind=cellular,hard,backup",
             ])
-        let specs = try ForwardJob.specs(command)
+        let specs = try ForwardSetup.specs(command)
         #expect(specs.map(\.isReverse) == [false, false, true])
     }
 

@@ -83,7 +83,7 @@ extension ReaderFuzzTests {
             let paths = try PathArgument.parse(forward.path)
             #expect(paths.map(\.name).allSatisfy { !$0.isEmpty })
             if !forward.forwards.isEmpty || !forward.reverseForward.isEmpty {
-                _ = try ForwardJob.specs(forward)
+                _ = try ForwardSetup.specs(forward)
             }
             _ = try forward.interfaces.excluded()
         }

@@ -191,9 +191,10 @@ final class DatagramPair: Sendable {
     ) async {
         switch await opening(of: stream) {
         case .datagrams(.target(let target), let options):
-            await router.serve(stream, to: target, options: options, rules: rules, limits: limits)
+            await router.serve(
+                stream, to: target, options: options, rules: { rules }, limits: limits)
         case .datagrams(.any, let options):
-            await router.serve(stream, to: nil, options: options, rules: rules, limits: limits)
+            await router.serve(stream, to: nil, options: options, rules: { rules }, limits: limits)
         default: stream.cancel(code: 1)
         }
     }

@@ -106,6 +106,75 @@ import Testing
         #expect(poll(&wait, 1, 4000) == 1)
     }
 
+    /// A change is answered later, from another thread, while others get their status.
+    @Test func aChangeIsAnsweredLater() throws {
+        let waiting = Guarded<[@Sendable ([UInt8]) -> Void]>([])
+        let socket = try StatusSocket(
+            folder: place, command: "send", tick: {}, answer: { _ in [1] },
+            change: { words, reply in
+                guard words != ["later"] else { return waiting.withLock { $0.append(reply) } }
+                reply(Array(words.joined(separator: "|").utf8))
+            })
+        let process = try only()
+        #expect(
+            try process.ask(.change(["path", "a b", "\u{e9}"])) == Array("path|a b|\u{e9}\n".utf8))
+        let got = Guarded<[UInt8]?>(nil)
+        try WorkerThread(named: "test-asker") {
+            let answer = try? process.ask(.change(["later"]))
+            got.withLock { $0 = answer }
+        }.detach()
+        for _ in 0..<1000 where waiting.withLock({ $0.isEmpty }) { usleep(2_000) }
+        // More than two seconds, after which a silent client is cut off.
+        for _ in 0..<12 {
+            #expect(try process.ask(.json) == [1, 10])
+            usleep(200_000)
+        }
+        #expect(got.withLock { $0 } == nil)
+        let reply = try #require(waiting.withLock { $0.first })
+        reply([7])
+        reply([8])
+        for _ in 0..<1000 where got.withLock({ $0 }) == nil { usleep(2_000) }
+        #expect(got.withLock { $0 } == [7, 10])
+        socket.close()
+        reply([9])
+    }
+
+    /// Damaged requests are no requests; what is one is read as it was written.
+    @Test func damagedRequests() throws {
+        let count = getenv("PATHWISE_FUZZ").flatMap { Int(String(cString: $0)) } ?? 20_000
+        let originals = ["json", "text", "change\tpath\tadd\tlte=wwan0", "change\treload"]
+            .map { Array($0.utf8) }
+        var generator = SeededGenerator(seed: 11)
+        var accepted = 0
+        for number in 0..<count {
+            var line = originals[number % originals.count]
+            for _ in 0..<(generator.next() % 4) {
+                let place = Int(generator.next() % UInt64(line.count + 1))
+                let byte = UInt8(truncatingIfNeeded: generator.next())
+                switch generator.next() % 4 {
+                case 0: line.insert(byte, at: place)
+                case 1 where place < line.count: line.remove(at: place)
+                case 2: line.insert(9, at: place)
+                default: if place < line.count { line[place] = byte }
+                }
+            }
+            guard let request = StatusRequest(line) else { continue }
+            accepted += 1
+            #expect(request.line == line + [10], "request \(number)")
+            if case .change(let words) = request {
+                #expect(!words.isEmpty && words.allSatisfy(StatusRequest.isWord))
+            }
+        }
+        #expect(accepted > count / 10 && accepted < count, "\(accepted) of \(count)")
+        let long = "change" + String(repeating: "\tx", count: 65)
+        #expect(StatusRequest(Array(long.utf8)) == nil)
+        #expect(
+            StatusRequest(Array(("change\t" + String(repeating: "x", count: 8192)).utf8)) == nil)
+        for wrong in ["", "change", "change\t", "change\ta\t\tb", "json\t", "change\ta\u{7f}"] {
+            #expect(StatusRequest(Array(wrong.utf8)) == nil, "\(wrong)")
+        }
+    }
+
     @Test func ticksComeEachSecond() async throws {
         let socket = try StatusSocket(
             folder: place, command: "send",

@@ -10,46 +10,58 @@ import Synchronization
 /// *Any thread.*
 final class DatagramForwards: Sendable {
     private struct State {
+        var forwards: [(spec: ForwardSpec, listener: DatagramListener)] = []
         var router: DatagramRouter?
         var relays: [ObjectIdentifier: DatagramListener] = [:]
     }
 
-    private let forwards: [(spec: ForwardSpec, listener: DatagramListener)]
     private let onFailure: FailureHandler?
     private let state = Mutex(State())
 
-    /// Listens for all `udp` forwards of this side.
+    /// - Parameter onFailure: is told of each flow that the peer refuses.
+    init(onFailure: FailureHandler? = nil) { self.onFailure = onFailure }
+
+    /// Listens for one more `udp` forward of this side.
     ///
     /// - Parameters:
-    ///   - specs: all forwards of the program.
-    ///   - onFailure: is told of each flow that the peer refuses.
-    /// - Throws: `ForwardError.listen` for the first address that cannot be listened on; nothing
-    ///   listens then.
-    init(
-        _ specs: [ForwardSpec], onFailure: FailureHandler? = nil
-    ) throws(ForwardError) {
-        var forwards: [(spec: ForwardSpec, listener: DatagramListener)] = []
-        do throws(ForwardError) {
-            for spec in specs where spec.kind == .udp && !spec.isReverse {
-                forwards.append((spec, try DatagramForwards.listen(spec, onFailure)))
-            }
-        } catch {
-            for forward in forwards { forward.listener.close() }
-            throw error
+    ///   - spec: the forward.
+    ///   - port: instead of that of the forward; nil for that.
+    /// - Throws: `ForwardError.listen` if its address cannot be listened on.
+    func add(_ spec: ForwardSpec, at port: UInt16? = nil) throws(ForwardError) {
+        let listener = try DatagramForwards.listen(spec, at: port, onFailure)
+        let router = state.withLock { state in
+            state.forwards.append((spec, listener))
+            return state.router
         }
-        self.forwards = forwards
-        self.onFailure = onFailure
+        if let router { listener.attach(router) }
+    }
+
+    /// Stops to listen for a forward, and ends its flows.
+    func remove(_ spec: ForwardSpec) {
+        let listener: DatagramListener? = state.withLock { state in
+            guard let index = state.forwards.firstIndex(where: { $0.spec == spec }) else {
+                return nil
+            }
+            return state.forwards.remove(at: index).listener
+        }
+        listener?.close()
+    }
+
+    /// The listeners of forwards and relays.
+    private static func listeners(_ state: borrowing State) -> [DatagramListener] {
+        state.forwards.map(\.listener) + Array(state.relays.values)
     }
 
     private static func listen(
-        _ spec: ForwardSpec, _ onFailure: FailureHandler?
+        _ spec: ForwardSpec, at port: UInt16?, _ onFailure: FailureHandler?
     ) throws(ForwardError) -> DatagramListener {
         guard let address = spec.listen.address, let target = spec.target else {
             throw .malformedForward(spec.text, "what listens is an address")
         }
         do throws(NetworkError) {
             return try DatagramListener(
-                listen: address, destination: .target(target), options: spec.options,
+                listen: port.map { address.with(port: $0) } ?? address,
+                destination: .target(target), options: spec.options,
                 onFailure: onFailure)
         } catch {
             throw .listen(forward: spec.text, error)
@@ -59,30 +71,33 @@ final class DatagramForwards: Sendable {
     /// Uses a session from now on; the router serves its datagrams.
     func attach(_ session: Session) -> DatagramRouter {
         let router = DatagramRouter(session)
-        let relays = state.withLock { state in
+        let listeners = state.withLock { state in
             state.router = router
-            return Array(state.relays.values)
+            return DatagramForwards.listeners(state)
         }
-        for listener in forwards.map(\.listener) + relays { listener.attach(router) }
+        for listener in listeners { listener.attach(router) }
         return router
     }
 
     /// Keeps the flows for the next session.
     func detach() {
-        let relays = state.withLock { state in
+        let listeners = state.withLock { state in
             state.router = nil
-            return Array(state.relays.values)
+            return DatagramForwards.listeners(state)
         }
-        for listener in forwards.map(\.listener) + relays { listener.detach() }
+        for listener in listeners { listener.detach() }
     }
 
     /// Stops listening.
     func close() {
-        let relays = state.withLock { state in
-            defer { state.relays.removeAll() }
-            return Array(state.relays.values)
+        let listeners = state.withLock { state in
+            defer {
+                state.relays.removeAll()
+                state.forwards.removeAll()
+            }
+            return DatagramForwards.listeners(state)
         }
-        for listener in forwards.map(\.listener) + relays { listener.close() }
+        for listener in listeners { listener.close() }
     }
 
     /// Opens a relay for the client of a SOCKS connection, at the address of that connection.
@@ -109,12 +124,11 @@ final class DatagramForwards: Sendable {
 
     /// The listener of a forward; nil if it is none of these.
     func listener(of spec: ForwardSpec) -> DatagramListener? {
-        forwards.first { $0.spec == spec }?.listener
+        state.withLock { $0.forwards.first { $0.spec == spec }?.listener }
     }
 
     /// The open flows of all forwards and relays.
     func flows() -> [FlowStatus] {
-        let relays = state.withLock { Array($0.relays.values) }
-        return (forwards.map(\.listener) + relays).flatMap { $0.flows() }
+        state.withLock { DatagramForwards.listeners($0) }.flatMap { $0.flows() }
     }
 }

@@ -7,6 +7,8 @@ import Pathwise
 extension DatagramRouter {
     /// Takes a target and why it is not used.
     typealias RefusalHandler = @Sendable (String, ForwardResult) -> Void
+    /// The rules at the moment of the question, as they may change while a flow is open.
+    typealias RulesNow = @Sendable () -> ForwardRules
 
     /// Serves a flow of datagrams that the peer opened, and returns when it has ended.
     ///
@@ -15,12 +17,12 @@ extension DatagramRouter {
     /// - Parameters:
     ///   - stream: of the opening; its number is the flow's.
     ///   - target: where the datagrams go; nil lets each name its own.
-    ///   - rules: what the peer may reach; nil if this side chose the target itself.
+    ///   - rules: what the peer may reach now; nil if this side chose the target itself.
     ///   - limits: of its flows.
     ///   - onRefusal: is told of each target that is not used, and why.
     func serve(
         _ stream: SessionStream, to target: ForwardTarget?, options: FlowOptions,
-        rules: ForwardRules?, limits: DatagramLimits = DatagramLimits(),
+        rules: RulesNow?, limits: DatagramLimits = DatagramLimits(),
         onRefusal: @escaping RefusalHandler = { _, _ in }
     ) async {
         if let target {
@@ -37,10 +39,10 @@ extension DatagramRouter {
     /// Returns when the flow has ended, or at once with the answer if it is refused.
     private func serve(
         _ stream: SessionStream, _ target: ForwardTarget, _ options: FlowOptions,
-        _ rules: ForwardRules?, _ limits: DatagramLimits
+        _ rules: RulesNow?, _ limits: DatagramLimits
     ) async -> ForwardResult? {
         let address: SocketAddress
-        switch await TargetCheck.address(of: target, rules: rules) {
+        switch await TargetCheck.address(of: target, rules: rules?()) {
         case .success(let found): address = found
         case .failure(let refusal): return refusal.result
         }
@@ -57,7 +59,7 @@ extension DatagramRouter {
     }
 
     private func serveAny(
-        _ stream: SessionStream, _ options: FlowOptions, _ rules: ForwardRules?,
+        _ stream: SessionStream, _ options: FlowOptions, _ rules: RulesNow?,
         _ limits: DatagramLimits, _ onRefusal: @escaping RefusalHandler
     ) async {
         let targets: OpenTargets
@@ -68,7 +70,7 @@ extension DatagramRouter {
                     case .address(let address): ForwardTarget(address)
                     case .name(let name): name
                     }
-                switch await TargetCheck.address(of: target, rules: rules) {
+                switch await TargetCheck.address(of: target, rules: rules?()) {
                 case .success(let address): return address
                 case .failure(let refusal):
                     onRefusal("\(target)", refusal.result)

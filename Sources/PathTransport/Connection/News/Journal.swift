@@ -3,7 +3,7 @@ import PathTelemetry
 /// The records of a connection for a recorder; empty unless it records.
 struct Journal {
     /// Whether the connection records.
-    let isOpen: Bool
+    private(set) var isOpen: Bool
     private let sampleInterval: TimeDelta
     private var records: [TransportRecord] = []
     private var nextSampleAt: Instant
@@ -14,6 +14,14 @@ struct Journal {
         isOpen = configuration.isRecording
         sampleInterval = configuration.sampleInterval
         nextSampleAt = now
+    }
+
+    /// Begins or ends the records; returns whether that is a change.
+    mutating func setOpen(_ isOpen: Bool, now: Instant) -> Bool {
+        guard isOpen != self.isOpen else { return false }
+        self.isOpen = isOpen
+        nextSampleAt = now
+        return true
     }
 
     /// Appends a record; callers check `isOpen` before they make one.

@@ -41,7 +41,7 @@ public struct StatusProcess: Hashable, Sendable {
 
     /// The answer of the process; nil if it has ended, or was killed.
     ///
-    /// It waits for two seconds at most.
+    /// It waits for two seconds at most, and for a minute if something is to be changed.
     public func ask(_ request: StatusRequest) throws(StatusError) -> [UInt8]? {
         let socket: Int32
         do throws(StatusError) {
@@ -53,10 +53,10 @@ public struct StatusProcess: Hashable, Sendable {
             throw error
         }
         defer { close(socket) }
-        let question = Array("\(request.rawValue)\n".utf8)
+        let question = request.line
         guard send(socket, question, question.count, Int32(MSG_NOSIGNAL)) == question.count
         else { throw .noAnswer(path) }
-        let end = MonotonicTime.milliseconds() + 2000
+        let end = MonotonicTime.milliseconds() + request.patience
         var answer: [UInt8] = []
         var room = [UInt8](repeating: 0, count: 1 << 16)
         while answer.count <= StatusProcess.longest {
@@ -75,14 +75,6 @@ public struct StatusProcess: Hashable, Sendable {
         }
         throw .noAnswer(path)
     }
-}
-
-/// What a process is asked for.
-public enum StatusRequest: String, Sendable, CaseIterable {
-    /// One JSON object on one line.
-    case json
-    /// Tables for a terminal.
-    case text
 }
 
 /// Milliseconds for time-outs of local sockets.

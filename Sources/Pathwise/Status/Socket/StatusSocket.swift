@@ -8,8 +8,12 @@ internal import PathTelemetry
 /// one that has been silent for the longest time, or waits if all have asked. The socket's
 /// name exists while this process listens, and the next start removes names of killed processes.
 public final class StatusSocket: Sendable {
+    /// Makes a change, and calls the closure once with the answer, from any thread.
+    public typealias ChangeHandler =
+        @Sendable (_ words: [String], _ reply: @escaping @Sendable ([UInt8]) -> Void) -> Void
+
     private let path: String
-    private let wakeEnd: Int32
+    private let mail: StatusMail
     private let thread: WorkerThread
 
     /// Opens the socket `COMMAND-NAME-PROCESS.sock` in the folder, which is made if it is missing.
@@ -19,12 +23,15 @@ public final class StatusSocket: Sendable {
     ///   - command: of this process, for example `send`.
     ///   - name: what the user calls this process, as its server's name; nil for none.
     ///   - tick: is called once a second on the socket's thread, for rates.
-    ///   - answer: makes an answer, on the same thread; the end of the line is added.
+    ///   - answer: makes an answer to `json` and `text`, on the same thread; the end of the line is
+    ///     added.
+    ///   - change: takes a change on the same thread and answers it later; nil for a process that
+    ///     takes none, which cuts off those who ask.
     /// - Throws: `StatusError` if the folder or the socket cannot be made.
     public init(
         folder: String, command: String, name: String? = nil,
         tick: @escaping @Sendable () -> Void,
-        answer: @escaping @Sendable (StatusRequest) -> [UInt8]
+        answer: @escaping @Sendable (StatusRequest) -> [UInt8], change: ChangeHandler? = nil
     ) throws(StatusError) {
         try StatusFolder.make(folder)
         StatusFolder.clean(folder)
@@ -41,8 +48,11 @@ public final class StatusSocket: Sendable {
             throw .system(operation: "create", path: path, code: code)
         }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
+        let mail = StatusMail(wakeEnd: ends[1])
         var service = StatusService(
-            listener: listener, wake: ends[0], tick: tick, answer: answer)
+            listener: listener, wake: ends[0], mail: mail, tick: tick, answer: answer,
+            change: change)
         do throws(WorkerThread.Refusal) {
             let start = service
             thread = try WorkerThread(named: "pathwise-status") {
@@ -51,18 +61,18 @@ public final class StatusSocket: Sendable {
             }
         } catch {
             service.close()
-            Glibc.close(ends[1])
+            mail.close()
             unlink(path)
             throw .system(operation: "start a thread for", path: path, code: error.code)
         }
         self.path = path
-        wakeEnd = ends[1]
+        self.mail = mail
     }
 
     /// Stops answering, and removes the socket; call it once.
     public func close() {
         unlink(path)
-        Glibc.close(wakeEnd)
+        mail.close()
         thread.join()
     }
 }
@@ -71,30 +81,41 @@ public final class StatusSocket: Sendable {
 private struct StatusService {
     private struct Client {
         let descriptor: Int32
-        let end: Int
+        let number: Int
+        var end: Int
         var question: [UInt8] = []
         var answer: [UInt8]?
+        /// Whether the answer is being made.
+        var isWaiting = false
         var sent = 0
+
+        /// Whether it may be cut off for another one: it has asked for nothing yet.
+        var isSilent: Bool { answer == nil && !isWaiting }
     }
 
     private static let mostClients = 16
     private static let patience = 2000
-    private static let longestQuestion = 32
 
     let listener: Int32
     let wake: Int32
+    let mail: StatusMail
     let tick: @Sendable () -> Void
     let answer: @Sendable (StatusRequest) -> [UInt8]
+    let change: StatusSocket.ChangeHandler?
     private var clients: [Client] = []
+    private var nextNumber = 0
 
     init(
-        listener: Int32, wake: Int32, tick: @escaping @Sendable () -> Void,
-        answer: @escaping @Sendable (StatusRequest) -> [UInt8]
+        listener: Int32, wake: Int32, mail: StatusMail, tick: @escaping @Sendable () -> Void,
+        answer: @escaping @Sendable (StatusRequest) -> [UInt8],
+        change: StatusSocket.ChangeHandler?
     ) {
         self.listener = listener
         self.wake = wake
+        self.mail = mail
         self.tick = tick
         self.answer = answer
+        self.change = change
     }
 
     mutating func close() {
@@ -117,20 +138,24 @@ private struct StatusService {
             // Silent clients make room for new ones.
             let isFull =
                 clients.count >= StatusService.mostClients
-                && clients.allSatisfy { $0.answer != nil }
+                && clients.allSatisfy { !$0.isSilent }
             var waits = [
                 pollfd(fd: wake, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: isFull ? -1 : listener, events: Int16(POLLIN), revents: 0),
             ]
             for client in clients {
-                let events = client.answer == nil ? POLLIN : POLLOUT
+                // One that waits for its answer is only watched for its end.
+                let events = client.isWaiting ? 0 : client.answer == nil ? POLLIN : POLLOUT
                 waits.append(
                     pollfd(fd: client.descriptor, events: Int16(events), revents: 0))
             }
             let until = clients.reduce(nextTick) { min($0, $1.end) }
             let left = Int32(clamping: max(0, until - MonotonicTime.milliseconds()))
             guard poll(&waits, nfds_t(waits.count), left) >= 0 || errno == EINTR else { return }
-            if waits[0].revents != 0 { return }
+            if waits[0].revents != 0 {
+                guard UnixSocket.hear(wake) else { return }
+                deliver()
+            }
             serve(waits.dropFirst(2).map { $0.revents != 0 })
             if waits[1].revents != 0 { accept() }
         }
@@ -149,15 +174,27 @@ private struct StatusService {
             return
         }
         if clients.count >= StatusService.mostClients,
-            let oldest = clients.firstIndex(where: { $0.answer == nil })
+            let oldest = clients.firstIndex(where: { $0.isSilent })
         {
             Glibc.close(clients[oldest].descriptor)
             clients.remove(at: oldest)
         }
+        nextNumber += 1
         clients.append(
             Client(
-                descriptor: descriptor,
+                descriptor: descriptor, number: nextNumber,
                 end: MonotonicTime.milliseconds() + StatusService.patience))
+    }
+
+    /// Takes the answers that were made meanwhile.
+    private mutating func deliver() {
+        for (number, answer) in mail.take() {
+            // Its client may have gone.
+            guard let index = clients.firstIndex(where: { $0.number == number }) else { continue }
+            clients[index].isWaiting = false
+            clients[index].answer = answer + [10]
+            clients[index].end = MonotonicTime.milliseconds() + StatusService.patience
+        }
     }
 
     /// Continues with each client that is ready, and lets go those that are done or too slow.
@@ -173,12 +210,20 @@ private struct StatusService {
 
     /// Returns false when nothing more is to be done for the client.
     private func advance(_ client: inout Client) -> Bool {
+        if client.isWaiting { return false }
         if client.answer == nil {
             guard hear(&client) else { return false }
             guard client.question.last == 10 else { return true }
-            let word = String(decoding: client.question.dropLast(), as: UTF8.self)
-            guard let request = StatusRequest(rawValue: word) else { return false }
-            client.answer = answer(request) + [10]
+            guard let request = StatusRequest(client.question.dropLast()) else { return false }
+            switch request {
+            case .json, .text: client.answer = answer(request) + [10]
+            case .change(let words):
+                guard let change else { return false }
+                client.isWaiting = true
+                client.end = MonotonicTime.milliseconds() + request.patience
+                change(words) { [mail, number = client.number] in mail.post($0, to: number) }
+                return true
+            }
         }
         guard let answer = client.answer else { return false }
         while client.sent < answer.count {
@@ -198,12 +243,15 @@ private struct StatusService {
 
     /// Reads more of the question, up to the end of its line; returns false if none can come.
     private func hear(_ client: inout Client) -> Bool {
-        while client.question.count < StatusService.longestQuestion {
-            var byte: UInt8 = 0
-            let count = recv(client.descriptor, &byte, 1, 0)
-            guard count == 1 else { return count < 0 && (errno == EAGAIN || errno == EINTR) }
-            client.question.append(byte)
-            if byte == 10 { return true }
+        var room = [UInt8](repeating: 0, count: 1024)
+        while client.question.count < StatusRequest.longest {
+            let count = recv(client.descriptor, &room, room.count, 0)
+            guard count > 0 else { return count < 0 && (errno == EAGAIN || errno == EINTR) }
+            client.question += room[..<count]
+            if let end = client.question.firstIndex(of: 10) {
+                // Nothing may follow the line.
+                return end == client.question.count - 1
+            }
         }
         return false
     }

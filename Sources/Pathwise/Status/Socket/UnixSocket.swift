@@ -18,6 +18,21 @@ enum UnixSocket {
         return descriptor
     }
 
+    /// Makes the reader of a pipe look.
+    static func signal(_ descriptor: Int32) {
+        var byte: UInt8 = 1
+        _ = write(descriptor, &byte, 1)
+    }
+
+    /// Closes a descriptor.
+    static func end(_ descriptor: Int32) { close(descriptor) }
+
+    /// Takes what `signal` has written to a pipe that never waits; returns false at its end.
+    static func hear(_ descriptor: Int32) -> Bool {
+        var room = [UInt8](repeating: 0, count: 64)
+        return read(descriptor, &room, room.count) != 0
+    }
+
     /// Whether the process at the other end belongs to this user or to root.
     static func isTrusted(_ descriptor: Int32) -> Bool {
         // struct ucred: process, user, group.

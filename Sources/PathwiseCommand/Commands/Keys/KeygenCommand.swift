@@ -6,8 +6,9 @@ struct KeygenCommand: ParsableCommand {
         commandName: "keygen",
         abstract: "Make a key.",
         discussion: """
-            With FILE the private key goes into a new file that only you can read, and the public
-            key is printed; give it to the other side. Without FILE the private key is printed.
+            With FILE the private key goes into a new file that only you can read, and the
+            public key is printed; give it to the other side. Without FILE the private key
+            is printed.
 
             Examples:
               pathwise keygen alice.key

@@ -6,9 +6,10 @@ struct ConfigCommand: ParsableCommand {
         commandName: "config",
         abstract: "Check and show configuration files.",
         discussion: """
-            'serve', 'forward' and 'send' read a TOML file: that of --config, else NAME.toml in
-            $XDG_CONFIG_HOME/pathwise (~/.config/pathwise), else in /etc/pathwise. Options go before
-            the file, and the file before the defaults. docs/configuration.md has all keys.
+            'serve', 'forward' and 'send' read a TOML file: that of --config, else NAME.toml
+            in $XDG_CONFIG_HOME/pathwise (~/.config/pathwise), else in /etc/pathwise.
+            Options go before the file, and the file before the defaults.
+            docs/configuration.md has all keys.
 
             Examples:
               pathwise config example forward > forward.toml
@@ -27,8 +28,8 @@ struct ConfigCommand: ParsableCommand {
             commandName: "check",
             abstract: "Say what is wrong in a configuration file.",
             discussion: """
-                It prints a line for each problem, with the line of the file, the key, and what is
-                allowed. It asks no name server and opens no socket. The exit code is 78 if
+                It prints a line for each problem, with the line of the file, the key, and what
+                is allowed. It asks no name server and opens no socket. The exit code is 78 if
                 something is wrong.
 
                 Example:
@@ -60,9 +61,9 @@ struct ConfigCommand: ParsableCommand {
             commandName: "show",
             abstract: "Show each setting with where it comes from.",
             discussion: """
-                With a file, for the commands whose tables it has; without, for all commands with
-                the files that they find. 'pathwise forward ... --print-config' shows the same for
-                a whole command line.
+                With a file, for the commands whose tables it has; without, for all commands
+                with the files that they find. 'pathwise forward ... --print-config' shows the
+                same for a whole command line.
 
                 Examples:
                   pathwise config show

@@ -7,21 +7,23 @@ import Pathwise
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
-        abstract: "Check this host and its paths, and say how to fix what is wrong.",
+        abstract: "Check this host and its paths, and say what to fix.",
         discussion: """
-            It checks interfaces, routes of each address, rp_filter, MTU, IPv6, socket buffers,
-            offloads, clocks, privileges and limits. With --to it asks all addresses of the server
-            over every path, without a key, whether UDP arrives in both directions, and tells the
-            MTU that routers report, whether a NAT is on the way and how it maps addresses, and
-            whether ECN marks arrive. With --key and --peer as well it makes a session, and tells its
-            round trips and the size of packets that pass; --server does the same for a server that
-            this host has joined.
+            It checks interfaces, routes of each address, rp_filter, MTU, IPv6, socket
+            buffers, offloads, clocks, privileges and limits. With --to it asks all
+            addresses of the server over every path, without a key, whether UDP arrives in
+            both directions, and tells the MTU that routers report, whether a NAT is on the
+            way and how it maps addresses, and whether ECN marks arrive. With --key and
+            --peer as well it makes a session, and tells its round trips and the size of
+            packets that pass; --server does the same for a server that this host has
+            joined.
 
-            Each finding is ok, a note, or a problem, and says why it matters and which command
-            changes it. Nothing is changed. The exit code is 0 without problems, else 69. With
-            --json it prints an array (docs/formats.md).
+            Each finding is ok, a note, or a problem, and says why it matters and which
+            command changes it. Nothing is changed. The exit code is 0 without problems,
+            else 69. With --json it prints an array (docs/formats.md).
 
-            --path names the paths to check, as for 'forward'; without it each interface is one.
+            --path names the paths to check, as for 'forward'; without it each interface is
+            one.
 
             Examples:
               pathwise doctor

@@ -6,9 +6,9 @@ struct PoliciesCommand: ParsableCommand {
         commandName: "policies",
         abstract: "List the policies, or show the parameters of one.",
         discussion: """
-            A policy chooses the path of each burst. Commands take it as --policy NAME, or as
-            --policy NAME:PARAMETER=VALUE,PARAMETER=VALUE; parameters that are not named keep their
-            defaults. Times of parameters are in seconds.
+            A policy chooses the path of each burst. Commands take it as --policy NAME, or
+            as --policy NAME:PARAMETER=VALUE,PARAMETER=VALUE; parameters that are not named
+            keep their defaults. Times of parameters are in seconds.
 
             Examples:
               pathwise policies

@@ -8,20 +8,21 @@ struct StatusCommand: AsyncParsableCommand {
         commandName: "status",
         abstract: "Show what running pathwise processes of this user do.",
         discussion: """
-            For each running forward, serve and send: the session with each peer, and for each path
-            its state, addresses, rates over the last two seconds, bytes, round trip, loss, price
-            per gigabyte and use of its cap; then the forwards and transfers with their class,
-            rates, bytes, open connections and share of late messages. Bytes and rates of paths
-            have the headers of IP and UDP, as an operator counts them.
+            For each running forward, serve and send: the session with each peer, and for
+            each path its state, addresses, rates over the last two seconds, bytes, round
+            trip, loss, price per gigabyte and use of its cap; then the forwards and
+            transfers with their class, rates, bytes, open connections and share of late
+            messages. Bytes and rates of paths have the headers of IP and UDP, as an
+            operator counts them.
 
-            Processes answer on a socket in $XDG_RUNTIME_DIR/pathwise, or in the folder run of the
-            state folder, which only this user and root can open. With --json it prints an object
-            with all processes (docs/formats.md), also if there is none. If no process runs, the exit
-            code is 69.
+            Processes answer on a socket in $XDG_RUNTIME_DIR/pathwise, or in the folder run
+            of the state folder, which only this user and root can open. With --json it
+            prints an object with all processes (docs/formats.md), also if there is none. If
+            no process runs, the exit code is 69.
 
-            A path that is wanted and does not exist is shown too: it is 'down' (its interface is
-            missing, down, or without carrier or address) or 'capped' (it was removed because its
-            cap is used up), with the reason.
+            A path that is wanted and does not exist is shown too: it is 'down' (its
+            interface is missing, down, or without carrier or address) or 'capped' (it was
+            removed because its cap is used up), with the reason.
 
             Examples:
               pathwise status

@@ -7,9 +7,10 @@ struct InviteCommand: ParsableCommand {
         commandName: "invite",
         abstract: "Make a token with which a client can join this server.",
         discussion: """
-            Run it on the server, for the folder that 'pathwise serve' uses; a running server takes
-            the token at once. A token is good for one client until it expires. If a client has the
-            name already, the new one gets another, as van-2, and both stay: the command says so.
+            Run it on the server, for the folder that 'pathwise serve' uses; a running
+            server takes the token at once. A token is good for one client until it expires.
+            If a client has the name already, the new one gets another, as van-2, and both
+            stay: the command says so.
 
             Examples:
               pathwise invite

@@ -5,18 +5,19 @@ struct JoinCommand: AsyncParsableCommand {
         commandName: "join",
         abstract: "Join a server with its token.",
         discussion: """
-            A token is the line that 'pathwise serve' prints at its first start, and 'pathwise
-            invite' later. It has the server's key and addresses, and is good for one client until
-            it expires; whoever has it can join, so treat it as a password until it has been used.
-            Other users of this host see the command line of a running program, for example with ps;
-            where that matters, read the token from a file or from standard input.
+            A token is the line that 'pathwise serve' prints at its first start, and
+            'pathwise invite' later. It has the server's key and addresses, and is good for
+            one client until it expires; whoever has it can join, so treat it as a password
+            until it has been used. Other users of this host see the command line of a
+            running program, for example with ps; where that matters, read the token from a
+            file or from standard input.
 
-            A new key of this host is made and given to the server. Both keys and the addresses are
-            kept in the folder of --state, under servers/NAME: --server NAME names them in other
-            commands.
+            A new key of this host is made and given to the server. Both keys and the
+            addresses are kept in the folder of --state, under servers/NAME: --server NAME
+            names them in other commands.
 
-            The exit code is 65 for a token that is not complete, 77 for one that the server does
-            not take, 69 if the server does not answer, 73 if the name is taken.
+            The exit code is 65 for a token that is not complete, 77 for one that the server
+            does not take, 69 if the server does not answer, 73 if the name is taken.
 
             Examples:
               pathwise join pathwise1-TOKEN

@@ -12,12 +12,12 @@ struct SimulateCommand: AsyncParsableCommand {
         abstract: "Compare policies in simulated worlds, in virtual time.",
         discussion: """
             A world is a TOML file with links, what is sent over them, and for how long
-            (docs/worlds.md). The shipped sender and receiver run in it, with every
-            policy and the same seeds: losses, jitter and outages are the same for all. The tables
+            (docs/worlds.md). The shipped sender and receiver run in it, with every policy
+            and the same seeds: losses, jitter and outages are the same for all. The tables
             have means over the seeds, and differences to the baseline with intervals.
 
-            The same world, policy and seed give the same run on every machine, with any number of
-            jobs.
+            The same world, policy and seed give the same run on every machine, with any
+            number of jobs.
 
             Policies are those of 'pathwise policies', and model files.
 

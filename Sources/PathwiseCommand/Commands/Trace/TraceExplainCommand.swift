@@ -11,9 +11,9 @@ extension TraceCommand {
             abstract: "Explain which path a policy prefers in one decision, and why.",
             discussion: """
                 Shows each path's score, which the policy minimises, and the three inputs that
-                change it most: the change of the score if only that input is set to its mean over
-                the paths. A learning policy uses its initial model, without what it would have
-                learned during the connection.
+                change it most: the change of the score if only that input is set to its mean
+                over the paths. A learning policy uses its initial model, without what it would
+                have learned during the connection.
 
                 Examples:
                   pathwise trace explain run.trace --decision 1200 --policy steady

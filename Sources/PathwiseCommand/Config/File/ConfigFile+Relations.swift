@@ -27,7 +27,7 @@ extension ConfigFile {
             let plain = ConfigFile.plainForward
         else { return }
         do {
-            _ = try ForwardJob.specs(Configured(plain, file: self).command)
+            _ = try ForwardSetup.specs(Configured(plain, file: self).command)
         } catch {
             refuse(key, ConfigCheck.reason(error))
         }

@@ -28,7 +28,12 @@ enum ConfigSchema {
                 sample: "/var/lib/pathwise",
                 "The folder of keys, lists and counts.", check: ConfigCheck.state),
             ConfigKey(
-                "log-format", .text, "text, json", standard: "text", option: "--json",
+                "log-level", .text, "error, warning, info, debug", standard: "info",
+                option: "--log-level", sample: "warning",
+                "The least important lines of the log.",
+                check: ConfigCheck.word(LogLevel.allCases.map(\.name))),
+            ConfigKey(
+                "log-format", .text, "text, json", standard: "text", option: "--log-format",
                 sample: "json",
                 "The lines of the log: text, or one JSON object each.",
                 check: ConfigCheck.word(["text", "json"])),

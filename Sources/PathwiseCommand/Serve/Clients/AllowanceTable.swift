@@ -10,11 +10,13 @@ import Synchronization
 /// call `count` some times a second, and `close` at the end. *Any thread.*
 final class AllowanceTable: Sendable {
     private struct Entry {
-        let name: String
+        let client: ServedClient
         let cap: ByteCap?
         let allowance: Allowance
         /// Nil without a cap.
         let meter: ClientMeter?
+
+        var name: String { client.name }
 
         /// Counts what the client has moved since the last time.
         func count() -> [UsageChange] {
@@ -28,26 +30,76 @@ final class AllowanceTable: Sendable {
 
     /// Of the counts.
     private let folder: String
-    private let usual: UsualLimits
-    private let table = Mutex<[PublicKey: Entry]>([:])
+    private struct State {
+        var usual: UsualLimits
+        var entries: [PublicKey: Entry] = [:]
+    }
+    private let state: Mutex<State>
 
     /// - Parameters:
     ///   - state: the state folder of the server.
     ///   - usual: limits of clients whose lines say nothing else.
     init(state: String, usual: UsualLimits = UsualLimits()) {
         folder = UsageFolder.clients(state: state)
-        self.usual = usual
+        self.state = Mutex(State(usual: usual))
+    }
+
+    private static func limits(
+        of client: ServedClient, _ usual: UsualLimits
+    ) -> (limits: ClientLimits, cap: ByteCap?) {
+        let cap = client.cap ?? usual.cap
+        let limits = ClientLimits(
+            flows: usual.flows, bytesPerSecond: client.rate ?? usual.rate, byteCap: cap?.bytes)
+        return (limits, cap)
+    }
+
+    private func meter(
+        _ client: ServedClient, _ cap: ByteCap?
+    ) throws(UsageError) -> ClientMeter? {
+        guard let cap else { return nil }
+        return try ClientMeter(name: client.name, cap: cap, folder: folder)
+    }
+
+    /// Changes what clients may use whose lines say nothing else, also of flows that are open.
+    ///
+    /// - Throws: `UsageError` if the bytes that a client has moved cannot be read; then nothing has
+    ///   changed.
+    func setUsual(_ usual: UsualLimits) throws(UsageError) {
+        try state.withLock { (state) throws(UsageError) in
+            var changed: [(key: PublicKey, limits: ClientLimits, entry: Entry)] = []
+            for (key, entry) in state.entries {
+                let (limits, cap) = AllowanceTable.limits(of: entry.client, usual)
+                guard limits != entry.allowance.limits || cap != entry.cap else { continue }
+                if cap != entry.cap {
+                    _ = entry.count()
+                    _ = entry.meter?.close()
+                }
+                let meter = cap == entry.cap ? entry.meter : try meter(entry.client, cap)
+                changed.append(
+                    (
+                        key, limits,
+                        Entry(
+                            client: entry.client, cap: cap, allowance: entry.allowance,
+                            meter: meter)
+                    ))
+            }
+            for (key, limits, entry) in changed {
+                let isSame = entry.cap == state.entries[key]?.cap
+                entry.allowance.setLimits(
+                    limits, stored: isSame ? nil : entry.meter?.use.used ?? 0)
+                state.entries[key] = entry
+            }
+            state.usual = usual
+        }
     }
 
     /// The client's allowance; a new one if its limits have changed.
     ///
     /// - Throws: `UsageError` if the bytes that it has moved cannot be read.
     func allowance(of client: ServedClient) throws(UsageError) -> Allowance {
-        let cap = client.cap ?? usual.cap
-        let limits = ClientLimits(
-            flows: usual.flows, bytesPerSecond: client.rate ?? usual.rate, byteCap: cap?.bytes)
-        return try table.withLock { (table) throws(UsageError) in
-            if let known = table[client.key] {
+        try state.withLock { (state) throws(UsageError) in
+            let (limits, cap) = AllowanceTable.limits(of: client, state.usual)
+            if let known = state.entries[client.key] {
                 if known.allowance.limits == limits, known.cap == cap,
                     known.name == client.name
                 {
@@ -56,31 +108,28 @@ final class AllowanceTable: Sendable {
                 _ = known.count()
                 _ = known.meter?.close()
             }
-            var meter: ClientMeter?
-            if let cap {
-                meter = try ClientMeter(name: client.name, cap: cap, folder: folder)
-            }
+            let meter = try meter(client, cap)
             let allowance = Allowance(
                 limits, used: meter?.use.used ?? 0, now: MonotonicClock.now())
-            table[client.key] = Entry(
-                name: client.name, cap: cap, allowance: allowance, meter: meter)
+            state.entries[client.key] = Entry(
+                client: client, cap: cap, allowance: allowance, meter: meter)
             return allowance
         }
     }
 
     /// Counts what clients with a cap have moved; returns what changed, with their names.
     func count() -> [(client: String, change: UsageChange)] {
-        let entries = table.withLock { Array($0.values) }
+        let entries = state.withLock { Array($0.entries.values) }
         return entries.flatMap { entry in entry.count().map { (entry.name, $0) } }
     }
 
     /// How much of its cap a client has used; nil without a cap.
-    func use(of key: PublicKey) -> CapUse? { table.withLock { $0[key]?.meter?.use } }
+    func use(of key: PublicKey) -> CapUse? { state.withLock { $0.entries[key]?.meter?.use } }
 
     /// Counts and writes the last bytes.
     func close() -> [(client: String, change: UsageChange)] {
         let changes = count()
-        let entries = table.withLock { Array($0.values) }
+        let entries = state.withLock { Array($0.entries.values) }
         return changes
             + entries.flatMap { entry in (entry.meter?.close() ?? []).map { (entry.name, $0) } }
     }

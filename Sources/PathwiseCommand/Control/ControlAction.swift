@@ -1,0 +1,48 @@
+/// A change of a running process, as a request asks for it.
+enum ControlAction: Equatable, Sendable {
+    /// A setting of a path that may be changed while it is used.
+    enum PathSetting: String, Equatable, Sendable, CaseIterable {
+        case limit, cap, weight, price
+    }
+
+    /// Reads the configuration file again.
+    case reload
+    case addPath(String)
+    case removePath(String)
+    case setPath(String, PathSetting, String)
+    case policy(String)
+    case addForward(String)
+    case removeForward(String)
+    case allowClient(name: String, key: String, words: [String])
+    case revokeClient(String)
+    /// Records to a file or folder.
+    case record(String)
+    case stopRecording
+}
+
+/// One request that running processes take: its words, arguments and effect.
+///
+/// The command `control`, its help and the reader of the socket are made from these.
+struct ControlRequest: Sendable {
+    /// An argument, for people.
+    struct Argument: Sendable {
+        var name: String
+        var meaning: String
+        /// Whether it may be left out, or repeated.
+        var isRest = false
+    }
+
+    let words: [String]
+    var arguments: [Argument] = []
+    /// What it does, in a sentence.
+    let effect: String
+    /// The commands whose processes take it.
+    let processes: [String]
+    /// The action, of as many arguments as there are.
+    let action: @Sendable ([String]) -> ControlAction?
+
+    /// The words and arguments, as one writes them.
+    var usage: String {
+        (words + arguments.map { $0.isRest ? "[\($0.name)...]" : $0.name }).joined(separator: " ")
+    }
+}

@@ -1,0 +1,88 @@
+import Synchronization
+
+/// Takes requests to change this process, one after another: from its socket, and by SIGHUP.
+///
+/// *Any thread.*
+final class ControlDesk: Sendable {
+    private struct Item: Sendable {
+        let request: String
+        let action: ControlAction
+        let reply: @Sendable (ControlAnswer) -> Void
+    }
+
+    private let process: String
+    private let items: AsyncStream<Item>.Continuation
+    private let work: Task<Void, Never>
+
+    /// - Parameters:
+    ///   - process: the command of this process.
+    ///   - perform: makes a change; it is called for one at a time.
+    ///   - note: is told of every answer, for log and status.
+    init(
+        process: String, perform: @escaping @Sendable (ControlAction) async throws -> ControlAnswer,
+        note: @escaping @Sendable (ControlAnswer) -> Void
+    ) {
+        self.process = process
+        let (stream, continuation) = AsyncStream<Item>.makeStream(
+            bufferingPolicy: .bufferingOldest(64))
+        items = continuation
+        work = Task {
+            for await item in stream {
+                var answer: ControlAnswer
+                do { answer = try await perform(item.action) } catch {
+                    answer = ControlAnswer(request: "", failure: CommandFailure(error))
+                }
+                answer.request = item.request
+                note(answer)
+                item.reply(answer)
+            }
+        }
+    }
+
+    /// Takes the words of a request from the socket.
+    ///
+    /// - Parameters:
+    ///   - words: of the request.
+    ///   - reply: is called once with the line of the answer.
+    func submit(_ words: [String], reply: @escaping @Sendable ([UInt8]) -> Void) {
+        let request = words.joined(separator: " ")
+        do throws(CommandFailure) {
+            let action = try ControlCatalogue.action(of: words, for: process)
+            submit(request, action) { reply(Array($0.line.utf8)) }
+        } catch {
+            reply(Array(ControlAnswer(request: request, failure: error).line.utf8))
+        }
+    }
+
+    /// Takes an action; its answer goes to the log too.
+    func submit(
+        _ request: String, _ action: ControlAction,
+        reply: @escaping @Sendable (ControlAnswer) -> Void = { _ in }
+    ) {
+        let item = Item(request: request, action: action, reply: reply)
+        guard case .enqueued = items.yield(item) else {
+            return reply(
+                ControlAnswer(
+                    request: request,
+                    failure: CommandFailure(
+                        "the process ends, or has too many requests; try again", .temporary)))
+        }
+    }
+
+    /// Asks for a reload at each SIGHUP, until the task is cancelled.
+    func followSignal() async {
+        var known = HangUp.requests
+        while !Task.isCancelled {
+            let requests = HangUp.requests
+            if requests != known { submit("reload", .reload) }
+            known = requests
+            try? await Task.sleep(for: .milliseconds(250))
+        }
+    }
+
+    /// Takes no more requests, and does not wait for the present one.
+    func close() {
+        items.finish()
+        work.cancel()
+    }
+}

@@ -1,0 +1,121 @@
+import PathForward
+import PathLearning
+import PathNetwork
+import PathTransport
+import Pathwise
+
+/// What the sessions and listeners of a `forward` are made from: its command line, checked.
+struct ForwardSetup: Sendable {
+    let command: ForwardCommand
+    let specs: [ForwardSpec]
+    let paths: [PathArgument]
+    let policy: PolicySpecification
+    let model: Model?
+    /// The file of the model, which is followed; nil for a named policy.
+    let modelFile: String?
+    private let identity: ClientIdentity
+    private let connection: ConnectionConfiguration
+    /// The rules of the paths, with the addresses of the server when this was made.
+    let planner: PathPlanner
+
+    /// Checks all of the command line; it may wait for the name server.
+    init(_ command: ForwardCommand) throws {
+        self.command = command
+        specs = try ForwardSetup.specs(command)
+        let shared = try command.psk.map { try KeyFile.readPresharedKey(from: $0) }
+        let (identity, remotes) = try command.server.resolved(presharedKey: shared)
+        self.identity = identity
+        paths = try PathArgument.parse(command.path)
+        planner = PathPlanner(
+            remotes: remotes, rules: try paths.map { try $0.rule() },
+            excluded: try command.interfaces.excluded())
+        let argument = try PolicyArgument(parsing: command.policy ?? PolicyArgument.standard)
+        if case .model(let file) = argument { modelFile = file } else { modelFile = nil }
+        (policy, model, _) = try argument.load()
+        var connection = try ConnectionArgument.configuration(
+            idleTimeout: command.hold ?? ConnectionArgument.hold, option: "--hold",
+            congestion: command.congestion)
+        connection.prepareForForwards()
+        self.connection = connection
+        try checkNames()
+    }
+
+    /// Refuses paths of which none has an interface that exists: now a name is more likely mistyped
+    /// than a modem is late.
+    private func checkNames() throws {
+        let interfaces = try InterfaceWatcher.list(includingLoopback: true)
+        let areUnknown = planner.rules.allSatisfy { rule in
+            if case .noInterface = planner.cause(of: rule, interfaces) { true } else { false }
+        }
+        guard !planner.rules.isEmpty, areUnknown else { return }
+        // It says which names, and which interfaces exist.
+        _ = try ClientOptions(identity: identity, planner: planner, policy: .minRTT)
+    }
+
+    /// The options of one attempt.
+    ///
+    /// - Parameters:
+    ///   - meter: knows which paths must not be opened; nil without caps.
+    ///   - recorder: nil records nothing.
+    func options(
+        meter: UsageMeter?, recorder: SessionRecorder?
+    ) throws(SessionError) -> ClientOptions {
+        var planner = planner
+        // A name that cannot be resolved now keeps its former addresses.
+        if let now = try? command.server.resolved(presharedKey: identity.presharedKey).remotes {
+            planner = PathPlanner(
+                remotes: now, rules: planner.rules, excluded: command.interfaces.excludeInterface)
+        }
+        var options = try ClientOptions(identity: identity, planner: planner, policy: policy)
+        options.model = model.map { .given($0) } ?? .untrained
+        options.connection = connection
+        options.recorder = recorder
+        if let meter { try options.leaveOut(meter.stopped) }
+        return options
+    }
+
+    /// The caps of the paths, by name.
+    var caps: [String: ByteCap] {
+        Dictionary(
+            paths.compactMap { path in path.cap.map { (path.name, $0) } },
+            uniquingKeysWith: { first, _ in first })
+    }
+
+    /// The forwards of the command line, with the defaults of its options.
+    static func specs(_ command: ForwardCommand) throws -> [ForwardSpec] {
+        guard !command.forwards.isEmpty || !command.reverseForward.isEmpty else {
+            throw CommandFailure(
+                "nothing to forward; name a port, as udp:51820, or a file with --config", .usage)
+        }
+        var defaults = FlowOptions()
+        let given = [
+            ("deadline", command.deadline), ("class", command.flowClass),
+            ("ordered", command.ordered), ("redundancy", command.redundancy),
+        ]
+        for (name, value) in given {
+            guard let value else { continue }
+            if let problem = defaults.set(Substring(name), to: Substring(value)) {
+                throw CommandFailure("--\(name) '\(value)': \(problem)", .usage)
+            }
+        }
+        let forwards =
+            command.forwards.map { ($0, command.reverse) }
+            + command.reverseForward.map { ($0, true) }
+        let specs = try forwards.map { text, isReverse in
+            do throws(ForwardError) {
+                return try ForwardSpec(parsing: text, defaults: defaults, isReverse: isReverse)
+            } catch {
+                throw CommandFailure("\(error)", .usage)
+            }
+        }
+        for (name, value) in given where value != nil {
+            let problems = specs.map {
+                FlowOptions.problem(with: Substring(name), on: $0.kind)
+            }
+            // An option that has an effect on one of the forwards is right.
+            guard let problem = problems.first ?? nil, !problems.contains(nil) else { continue }
+            throw CommandFailure("--\(name): \(problem)", .usage)
+        }
+        return specs
+    }
+}

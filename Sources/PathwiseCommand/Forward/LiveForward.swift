@@ -1,0 +1,220 @@
+import PathForward
+import PathLearning
+import PathNetwork
+import PathTransport
+import Pathwise
+import Synchronization
+
+/// What a `forward` runs with at this moment; requests change it, one at a time.
+///
+/// *Any thread*: what sessions are made from. *One task at a time*: `perform`.
+final class LiveForward: Sendable {
+    private struct State {
+        var setup: ForwardSetup
+        var meter: UsageMeter?
+        var recording: ServiceRecording?
+        /// How many times the above was changed, and of which time the latest options are.
+        var changes = 0
+        var optionsOf = 0
+        var session: Session?
+        /// With which the session began.
+        var sessionPolicy: PolicySpecification?
+        /// Follows the model's file for the session.
+        var follower: Task<Void, Never>?
+    }
+
+    let forwarder: Forwarder
+    private let source: ConfigSource<ForwardCommand>
+    private let log: ForwardLog
+    private let feed: StatusFeed
+    private let state: Mutex<State>
+
+    /// Listens for the forwards, and reads the counts of paths with caps.
+    init(
+        _ setup: ForwardSetup, _ source: ConfigSource<ForwardCommand>, log: ForwardLog,
+        feed: StatusFeed, onFailure: @escaping FailureHandler
+    ) throws {
+        self.source = source
+        self.log = log
+        self.feed = feed
+        let meter = try LiveForward.meter(setup, log)
+        forwarder = try Forwarder(setup.specs, onFailure: onFailure)
+        state = Mutex(State(setup: setup, meter: meter))
+        feed.setMeter(meter)
+    }
+
+    private static func meter(_ setup: ForwardSetup, _ log: ForwardLog) throws -> UsageMeter? {
+        try PathArgument.meter(setup.paths, state: setup.command.server.state.state) {
+            log.cap($0)
+        }
+    }
+
+    // MARK: sessions
+
+    /// Opens the trace of the command line, if there is one: the last thing before the first session,
+    /// because it makes a file.
+    func startRecording() throws {
+        let recording = try ServiceRecording(state.withLock { $0.setup.command.record })
+        state.withLock { $0.recording = recording }
+    }
+
+    /// The options of one attempt.
+    func options() throws(SessionError) -> ClientOptions {
+        let (setup, meter, recording) = state.withLock { state in
+            state.optionsOf = state.changes
+            return (state.setup, state.meter, state.recording)
+        }
+        return try setup.options(meter: meter, recorder: recording?.recorder)
+    }
+
+    /// Uses a session until it has ended.
+    func use(_ session: Session) async {
+        let (setup, meter, recording, isOld) = state.withLock { state in
+            state.session = session
+            state.sessionPolicy = state.setup.policy
+            return (state.setup, state.meter, state.recording, state.optionsOf != state.changes)
+        }
+        if isOld {
+            session.setPlanner(setup.planner)
+            session.setRecorder(recording?.recorder)
+        }
+        meter?.follow(session)
+        followModel()
+        forwarder.attach(session)
+        _ = await session.waitUntilEnded()
+        forwarder.detach()
+        let follower = state.withLock { state in
+            state.session = nil
+            return state.follower.take()
+        }
+        follower?.cancel()
+    }
+
+    /// Follows the model's file for the present session, instead of another one.
+    private func followModel() {
+        let former = state.withLock { state in
+            let former = state.follower.take()
+            if let file = state.setup.modelFile, let session = state.session,
+                state.sessionPolicy == state.setup.policy
+            {
+                state.follower = Task {
+                    await session.followModel(file, requests: { HangUp.requests })
+                }
+            }
+            return former
+        }
+        former?.cancel()
+    }
+
+    /// Writes the last counts, and completes the trace.
+    func close() async throws {
+        forwarder.close()
+        let (meter, recording) = state.withLock { ($0.meter, $0.recording) }
+        await meter?.close()
+        try recording?.complete()
+    }
+
+    // MARK: changes
+
+    /// Makes a change, or nothing of it.
+    func perform(_ action: ControlAction) async throws -> ControlAnswer {
+        let (present, session) = state.withLock { ($0.setup.command, $0.session) }
+        var answer = ControlAnswer(request: "")
+        guard case .reload = action else {
+            let command = try present.changed(by: action, session, notes: &answer.notes)
+            try await change(to: command, &answer)
+            return answer
+        }
+        let source = source
+        do {
+            let command = try await Blocking.run { try source.read() }
+            try await change(to: command, &answer)
+        } catch {
+            throw CommandFailure(error).ofConfiguration
+        }
+        return answer
+    }
+
+    /// Checks all of a command line, then makes what is different.
+    private func change(to wanted: ForwardCommand, _ answer: inout ControlAnswer) async throws {
+        let (former, meter) = state.withLock { ($0.setup, $0.meter) }
+        let differences = former.command.differences(to: wanted)
+        answer.changes = differences
+        let command = wanted.keeping(differences)
+        let setup = try await Blocking.run { try ForwardSetup(command) }
+        // What may fail comes first.
+        let hasOtherCaps = setup.caps != former.caps
+        let newMeter = hasOtherCaps ? try LiveForward.meter(setup, log) : meter
+        let recordsElsewhere = command.record != former.command.record
+        let recording =
+            recordsElsewhere ? try await Blocking.run { try ServiceRecording(command.record) } : nil
+        do {
+            if setup.specs != former.specs { try await forwarder.change(to: setup.specs) }
+        } catch {
+            recording?.discard()
+            throw error
+        }
+        log.listening(
+            forwarder.forwards.filter { !$0.spec.isReverse && !former.specs.contains($0.spec) })
+        let (session, ended) = state.withLock { state in
+            let ended = recordsElsewhere ? state.recording : nil
+            if recordsElsewhere { state.recording = recording }
+            state.setup = setup
+            state.meter = newMeter
+            state.changes += 1
+            return (state.session, ended)
+        }
+        if let session {
+            // A path whose cap is used up already is not opened for a moment.
+            for name in newMeter?.stopped ?? [] { session.setStopped(name: name, true) }
+            if LiveForward.concernsPaths(differences) { session.setPlanner(setup.planner) }
+            if recordsElsewhere { session.setRecorder(recording?.recorder) }
+            takeModel(setup, session, &answer)
+        }
+        if hasOtherCaps {
+            await replace(meter, by: newMeter, session, former.caps, setup.caps)
+        }
+        if setup.modelFile != former.modelFile { followModel() }
+        if let ended {
+            do { try await Blocking.run { try ended.complete() } } catch {
+                answer.notes.append(CommandFailure(error).message)
+            }
+        }
+    }
+
+    private static func concernsPaths(_ differences: [ConfigDifference]) -> Bool {
+        differences.contains { ["path", "forward.exclude-interface"].contains($0.key) }
+    }
+
+    /// Starts the present session's policy from another model, unless it is of another policy.
+    private func takeModel(
+        _ setup: ForwardSetup, _ session: Session, _ answer: inout ControlAnswer
+    ) {
+        guard state.withLock({ $0.sessionPolicy }) == setup.policy else { return }
+        let policy = answer.changes.firstIndex { $0.key == "forward.policy" }
+        if let model = setup.model, model.hash != session.status().modelHash {
+            do throws(LearningError) { try session.replaceModel(model) } catch {
+                return answer.notes.append("the present session keeps its model: \(error)")
+            }
+            if policy == nil { answer.notes.append("the policy continues with the other model") }
+        }
+        if let policy { answer.changes[policy].effect = .atOnce }
+    }
+
+    /// Counts by other caps from now on; a path is free unless its cap is reached by the same rule.
+    private func replace(
+        _ meter: UsageMeter?, by new: UsageMeter?, _ session: Session?,
+        _ former: [String: ByteCap], _ caps: [String: ByteCap]
+    ) async {
+        await meter?.close()
+        // This looks at the counts.
+        _ = new?.stopped
+        let held = new?.held ?? []
+        feed.setMeter(new)
+        guard let session else { return }
+        for (name, cap) in former where !held.contains(name) || caps[name]?.isHard != cap.isHard {
+            session.setFree(name: name)
+        }
+        new?.follow(session)
+    }
+}

@@ -1,0 +1,159 @@
+import PathForward
+import PathLearning
+import PathTransport
+import Pathwise
+import Synchronization
+
+/// What a `serve` runs with at this moment; requests change it, one at a time.
+///
+/// *Any thread*: `choices`, `serve`. *One task at a time*: `perform`.
+final class LiveServe: Sendable {
+    private struct State {
+        var choices: ServeChoices
+        var recording: ServiceRecording?
+        /// The services of clients that there are.
+        var services: [ObjectIdentifier: (client: ServedClient, forwards: ForwardService)] = [:]
+    }
+
+    private let server: Server
+    private let folder: StateFolder
+    private let source: ConfigSource<ServeCommand>
+    private let allowances: AllowanceTable
+    private let state: Mutex<State>
+
+    /// - Parameter recording: of the command line.
+    init(
+        _ setup: ServeSetup, _ source: ConfigSource<ServeCommand>, server: Server,
+        recording: ServiceRecording?, allowances: AllowanceTable
+    ) {
+        self.server = server
+        self.source = source
+        self.allowances = allowances
+        folder = setup.state.folder
+        state = Mutex(State(choices: setup.choices, recording: recording))
+    }
+
+    var choices: ServeChoices { state.withLock { $0.choices } }
+
+    /// Has the rules of a client's service follow those of this server while `body` runs.
+    func serve(
+        _ client: ServedClient, _ forwards: ForwardService, _ body: () async -> Void
+    ) async {
+        let key = ObjectIdentifier(forwards)
+        let rules = state.withLock { state in
+            state.services[key] = (client, forwards)
+            return state.choices.rules
+        }
+        forwards.setRules(client.rules.completed(by: rules))
+        await body()
+        state.withLock { _ = $0.services.removeValue(forKey: key) }
+    }
+
+    /// Completes the trace, if there is one.
+    func close() throws {
+        try state.withLock { $0.recording }?.complete()
+    }
+
+    // MARK: changes
+
+    /// Makes a change, or nothing of it.
+    func perform(_ action: ControlAction) async throws -> ControlAnswer {
+        var answer = ControlAnswer(request: "")
+        var command = choices.command
+        switch action {
+        case .reload:
+            let source = source
+            do {
+                command = try await Blocking.run { try source.read() }
+                try await change(to: command, &answer)
+            } catch {
+                throw CommandFailure(error).ofConfiguration
+            }
+            return answer
+        case .allowClient(let name, let key, let words):
+            try folder.changing {
+                let content = try ClientsFile(folder).adding([name, key] + words)
+                try folder.write(content, to: ClientsFile.fileName)
+            }
+            answer.notes.append("\(name) may connect")
+            return answer
+        case .revokeClient(let name):
+            try folder.changing {
+                let content = try ClientsFile(folder).removing(name)
+                try folder.write(content, to: ClientsFile.fileName)
+            }
+            answer.notes.append("\(name) is cut off")
+            return answer
+        case .policy(let policy): command.policy = policy
+        case .record(let file): command.record = file
+        case .stopRecording: command.record = nil
+        case .addPath, .removePath, .setPath, .addForward, .removeForward: return answer
+        }
+        try await change(to: command, &answer)
+        return answer
+    }
+
+    /// Checks all of a command line, then makes what is different.
+    private func change(to wanted: ServeCommand, _ answer: inout ControlAnswer) async throws {
+        let former = choices
+        let differences = former.command.differences(to: wanted)
+        answer.changes = differences
+        let command = wanted.keeping(differences)
+        let choices = try await Blocking.run { try ServeChoices(command) }
+        // What may fail comes first.
+        let recordsElsewhere = command.record != former.command.record
+        let recording =
+            recordsElsewhere ? try await Blocking.run { try ServiceRecording(command.record) } : nil
+        do {
+            try allowances.setUsual(choices.limits)
+            if command.publicAddress != former.command.publicAddress {
+                let places =
+                    choices.publicAddresses ?? PublicAddresses(listening: server.localAddresses)
+                try places.save(in: folder)
+            }
+        } catch {
+            recording?.discard()
+            throw error
+        }
+        let (services, ended) = state.withLock { state in
+            let ended = recordsElsewhere ? state.recording : nil
+            if recordsElsewhere { state.recording = recording }
+            state.choices = choices
+            return (Array(state.services.values), ended)
+        }
+        for service in services {
+            service.forwards.setRules(service.client.rules.completed(by: choices.rules))
+        }
+        server.setDefaults(
+            policy: choices.policy, model: choices.model, connection: choices.connection)
+        if recordsElsewhere { server.setRecorder(recording?.recorder) }
+        takeModel(choices, former, &answer)
+        if let ended {
+            do { try await Blocking.run { try ended.complete() } } catch {
+                answer.notes.append(CommandFailure(error).message)
+            }
+        }
+    }
+
+    /// Starts the policies of present sessions from another model, if only that is different.
+    private func takeModel(
+        _ choices: ServeChoices, _ former: ServeChoices, _ answer: inout ControlAnswer
+    ) {
+        guard choices.policy == former.policy, let model = choices.model,
+            model.hash != former.model?.hash
+        else { return }
+        for session in server.present
+        where session.status().policy == choices.policy.name
+            && session.status().modelHash != model.hash
+        {
+            do throws(LearningError) { try session.replaceModel(model) } catch {
+                answer.notes.append("a present session keeps its model: \(error)")
+            }
+        }
+        if let index = answer.changes.firstIndex(where: { $0.key == "serve.policy" }) {
+            answer.changes[index].effect = .atOnce
+        } else {
+            answer.notes.append("the policy continues with the other model")
+        }
+    }
+}

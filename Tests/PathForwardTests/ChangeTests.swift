@@ -1,0 +1,167 @@
+import Glibc
+import PathTelemetry
+import PathTransport
+import Pathwise
+import Testing
+
+@testable import PathForward
+
+/// Forwards that come and go while others are in use.
+@Suite(.serialized, .timeLimit(.minutes(1))) struct ChangeTests {
+    private func spec(_ text: String, isReverse: Bool = false) throws -> ForwardSpec {
+        try ForwardSpec(parsing: text, isReverse: isReverse)
+    }
+
+    private func answers(_ port: UInt16) async throws -> Bool {
+        try await blocking {
+            guard let socket = PlainSocket.connect(port) else { return false }
+            socket.write("ask")
+            socket.finish()
+            let answer = socket.readAll()
+            return answer.bytes == Array("ask".utf8) && answer.end == .end
+        }
+    }
+
+    /// A connection of a forward that stays, and one of a forward that goes, live on; the removed
+    /// forward listens no more, and the new one does.
+    @Test func connectionsOutliveTheChange() async throws {
+        let target = try PlainServer.echo()
+        let goal = "127.0.0.1:\(target.port)"
+        let pair = try await ForwardPair(["tcp:0=\(goal)", "http:0", "tcp:0=\(goal),class=media"])
+        let (kept, gone) = (try pair.port(0), try pair.port(2))
+        let specs = pair.forwarder.forwards.map(\.spec)
+        let sockets = try await blocking {
+            try [kept, gone].map { try #require(PlainSocket.connect($0)) }
+        }
+        func exchange(_ text: String) async throws {
+            for socket in sockets {
+                let bytes = try await blocking {
+                    socket.write(text)
+                    return socket.read(exactly: text.utf8.count)
+                }
+                #expect(bytes == Array(text.utf8))
+            }
+        }
+        try await exchange("before")
+        try await pair.forwarder.change(
+            to: [specs[0], try spec("socks:0"), try spec("tcp:0=\(goal),class=interactive")])
+        try await exchange("after")
+        #expect(try pair.port(0) == kept)
+        let kinds = pair.forwarder.forwards.map(\.spec.kind)
+        #expect(kinds == [.tcp, .socks, .tcp])
+        #expect(try await answers(kept))
+        #expect(try await answers(try pair.port(2)))
+        let isClosed = try await blocking { PlainSocket.connect(gone) == nil }
+        #expect(isClosed)
+        #expect(pair.forwarder.forwards[0].totals.flows == 2)
+        try await exchange("once more")
+        await pair.close()
+    }
+
+    /// Another option on the same port takes the address over.
+    @Test func anAddressIsTakenOver() async throws {
+        let target = try PlainServer.echo()
+        let pair = try await ForwardPair(["tcp:0=127.0.0.1:\(target.port)", "udp:0=127.0.0.1:9"])
+        let (tcp, udp) = (try pair.port(0), try pair.port(1))
+        let again = try spec("tcp:\(tcp)=127.0.0.1:\(target.port),class=interactive")
+        for text in ["class=interactive", "class=media", "class=bulk"] {
+            try await pair.forwarder.change(to: [
+                try spec("tcp:\(tcp)=127.0.0.1:\(target.port),\(text)"),
+                try spec("udp:\(udp)=127.0.0.1:9,\(text)"),
+            ])
+            #expect(try pair.port(0) == tcp && pair.port(1) == udp)
+            #expect(try await answers(tcp))
+        }
+        try await pair.forwarder.change(to: [again])
+        #expect(pair.forwarder.forwards.count == 1)
+        await pair.close()
+    }
+
+    /// If one address is in use, all is as before.
+    @Test func aChangeThatFailsChangesNothing() async throws {
+        let target = try PlainServer.echo()
+        let goal = "127.0.0.1:\(target.port)"
+        let taken = try PlainServer { _ in }
+        let pair = try await ForwardPair(["tcp:0=\(goal)", "udp:0=\(goal)"])
+        let specs = pair.forwarder.forwards.map(\.spec)
+        let ports = [try pair.port(0), try pair.port(1)]
+        let own = try spec("tcp:\(ports[0])=\(goal)")
+        try await pair.forwarder.change(to: [own, specs[1]])
+        for wanted in [
+            [try spec("tcp:0=\(goal)"), try spec("tcp:\(taken.port)=\(goal)")],
+            [try spec("tcp:\(ports[0])=\(goal),class=media"), try spec("http:\(taken.port)")],
+        ] {
+            do {
+                try await pair.forwarder.change(to: wanted)
+                Issue.record("the address is in use")
+            } catch {
+                #expect("\(error)".contains("\(taken.port)"), "\(error)")
+            }
+            #expect(pair.forwarder.forwards.map(\.spec) == [own, specs[1]])
+            #expect(try pair.port(0) == ports[0] && pair.port(1) == ports[1])
+            #expect(try await answers(ports[0]))
+        }
+        await pair.close()
+    }
+
+    /// The first reverse forward of a session, and its end.
+    @Test func aReverseForwardComesAndGoes() async throws {
+        let target = try PlainServer.echo()
+        let goal = "127.0.0.1:\(target.port)"
+        let pair = try await ForwardPair(["tcp:0=\(goal)"])
+        let specs = pair.forwarder.forwards.map(\.spec)
+        try await pair.forwarder.change(to: specs + [try spec("tcp:0=\(goal)", isReverse: true)])
+        let port = try await pair.reversePort(1)
+        #expect(try await answers(port))
+        try await pair.forwarder.change(to: specs)
+        var isClosed = false
+        for _ in 0..<200 where !isClosed {
+            isClosed = try await blocking { PlainSocket.connect(port) == nil }
+        }
+        #expect(isClosed)
+        #expect(try await answers(try pair.port(0)))
+        await pair.close()
+    }
+
+    /// Other rules are for flows that begin later.
+    @Test func rulesChange() async throws {
+        let target = try PlainServer.echo()
+        let pair = try await ForwardPair(["tcp:0=127.0.0.1:\(target.port)"])
+        let port = try pair.port()
+        let open = try await blocking { try #require(PlainSocket.connect(port)) }
+        let first = try await blocking {
+            open.write("a")
+            return open.read(exactly: 1)
+        }
+        #expect(first == [97])
+        pair.service.setRules(
+            ForwardRules(connecting: [try AllowRule(parsing: "192.0.2.1:1")], listening: []))
+        #expect(try await !answers(port))
+        let second = try await blocking {
+            open.write("b")
+            return open.read(exactly: 1)
+        }
+        #expect(second == [98])
+        pair.service.setRules(ForwardRules())
+        #expect(try await answers(port))
+        #expect(
+            pair.failures.all == ["tcp 127.0.0.1:\(target.port) denied"], "\(pair.failures.all)")
+        await pair.close()
+    }
+
+    /// Limits change for flows that are open.
+    @Test func anAllowanceChanges() {
+        let start = Instant.zero
+        let allowance = Allowance(ClientLimits(), now: start)
+        #expect(allowance.grant(1 << 20, now: start) == 1 << 20)
+        allowance.spend(1 << 20)
+        allowance.setLimits(ClientLimits(flows: 3, byteCap: 1_500_000))
+        #expect(allowance.limits.flows == 3 && !allowance.isExhausted)
+        #expect(allowance.grant(1 << 20, now: start) == 1_500_000 - 1 << 20)
+        allowance.setLimits(ClientLimits(byteCap: 1000))
+        #expect(allowance.isExhausted && allowance.grant(10, now: start) == 0)
+        allowance.setLimits(ClientLimits(bytesPerSecond: 1000), stored: 0)
+        #expect(!allowance.isExhausted)
+        #expect(allowance.grant(5000, now: start + .seconds(2)) == 2000)
+    }
+}

@@ -1,0 +1,134 @@
+import PathNetwork
+import PathTelemetry
+import PathTransport
+import Testing
+
+@testable import Pathwise
+
+/// A session whose paths and recording change while it is used.
+@Suite(.serialized, .timeLimit(.minutes(1))) struct LiveChangeTests {
+    private func planner(_ pair: SessionPair, _ paths: [(String, Int, PathTraits)]) -> PathPlanner {
+        PathPlanner(
+            remotes: pair.server.localAddresses,
+            rules: paths.map { name, port, traits in
+                PathPlanner.Rule(
+                    name: name, source: .address(.loopback(port: 0)),
+                    remote: pair.server.localAddresses[port], traits: traits)
+            })
+    }
+
+    private func active(_ session: Session) -> Set<String> {
+        Set(session.status().paths.filter { $0.snapshot.state == .active }.map(\.name))
+    }
+
+    private func wait(_ session: Session, for names: Set<String>) async throws {
+        for _ in 0..<500 where active(session) != names {
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        #expect(active(session) == names)
+    }
+
+    private func session(_ pair: SessionPair, _ planner: PathPlanner) async throws -> Session {
+        var options = try ClientOptions(
+            identity: ClientIdentity(key: pair.clients[0], peer: pair.key.publicKey),
+            planner: planner, policy: .roundRobin)
+        options.connection.parameters.idleTimeout = .seconds(30)
+        return try await Session.connect(options)
+    }
+
+    /// A path that stays keeps its number and its counters, and takes its traits; another goes, and
+    /// a third comes.
+    @Test func pathsComeAndGo() async throws {
+        let pair = try SessionPair()
+        let answering = pair.answer()
+        let plain = PathTraits()
+        let session = try await session(pair, planner(pair, [("a", 0, plain), ("b", 1, plain)]))
+        try await wait(session, for: ["a", "b"])
+        #expect(try await SessionPair.ask(session, 1_000_000) == "1000000")
+        let before = try #require(session.counters().first { $0.name == "a" })
+        let asking = Task { try await SessionPair.ask(session, 20_000_000) }
+        session.setPlanner(
+            planner(pair, [("a", 0, PathTraits(weight: 3, pricePerGB: 2)), ("c", 1, plain)]))
+        try await wait(session, for: ["a", "c"])
+        #expect(try await asking.value == "20000000")
+        let after = try #require(session.counters().first { $0.name == "a" })
+        #expect(after.path == before.path && after.bytesSent > before.bytesSent)
+        let traits = session.status().paths.first { $0.name == "a" }?.snapshot.traits
+        #expect(traits == PathTraits(weight: 3, pricePerGB: 2))
+        // The peer was told that the path has gone, so it does not wait for an answer there.
+        let gone = session.status().changes.filter { $0.to == .closed }
+        #expect(gone.count == 1 && gone.first?.cause == .removed)
+        #expect(session.status().absentPaths.isEmpty)
+        await session.close()
+        await pair.server.close()
+        answering.cancel()
+    }
+
+    /// A path that its meter or a person put into reserve is free again.
+    @Test func aHeldPathIsFree() async throws {
+        let pair = try SessionPair()
+        let answering = pair.answer()
+        let rules = planner(pair, [("a", 0, PathTraits()), ("b", 1, PathTraits())])
+        let session = try await session(pair, rules)
+        try await wait(session, for: ["a", "b"])
+        session.setStandby(name: "b", true)
+        // Another plan does not lift what a cap has said.
+        session.setPlanner(
+            planner(pair, [("a", 0, PathTraits()), ("b", 1, PathTraits(weight: 2))]))
+        #expect(active(session) == ["a"])
+        session.setFree(name: "b")
+        try await wait(session, for: ["a", "b"])
+        session.setStopped(name: "b", true)
+        try await wait(session, for: ["a"])
+        session.setFree(name: "b")
+        try await wait(session, for: ["a", "b"])
+        await session.close()
+        await pair.server.close()
+        answering.cancel()
+    }
+
+    /// Recordings begin and end on both sides while data flows; each is whole, and has the paths that
+    /// there were when it began.
+    @Test func recordingsBeginAndEnd() async throws {
+        let folder = TraceFolder()
+        let pair = try SessionPair()
+        let answering = pair.answer()
+        let session = try await Session.connect(pair.options())
+        try await wait(session, for: ["dsl", "sat"])
+        #expect(try await SessionPair.ask(session, 500_000) == "500000")
+        let client = try SessionRecorder(path: folder.file("client"), command: "test")
+        let server = try SessionRecorder(path: folder.file("server"), command: "test")
+        session.setRecorder(client)
+        session.setRecorder(client)
+        pair.server.setRecorder(server)
+        #expect(try await SessionPair.ask(session, 3_000_000) == "3000000")
+        session.setRecorder(nil)
+        pair.server.setRecorder(nil)
+        for recorder in [client, server] {
+            recorder.end()
+            try recorder.close()
+        }
+        #expect(try await SessionPair.ask(session, 500_000) == "500000")
+        let other = try SessionRecorder(path: folder.file("other"), command: "test")
+        session.setRecorder(other)
+        #expect(try await SessionPair.ask(session, 500_000) == "500000")
+        await session.close()
+        other.end()
+        try other.close()
+        await pair.server.close()
+        answering.cancel()
+        for (name, least) in [("client", 20), ("server", 1), ("other", 5)] {
+            let path = folder.file(name)
+            #expect(
+                try rows(path, "SELECT count(*), count(ended_ns) FROM sessions") == ["1|1"],
+                "\(name)")
+            #expect(
+                try rows(path, "SELECT name FROM path_names ORDER BY path") == ["dsl", "sat"],
+                "\(name)")
+            let count = try rows(path, "SELECT count(*) FROM decisions").first.flatMap { Int($0) }
+            #expect((least...3000).contains(try #require(count)), "\(name) \(count ?? 0)")
+            let totals = try rows(path, "SELECT count(*) > 0 FROM path_totals")
+            #expect(totals == ["1"], "\(name)")
+        }
+    }
+}
