@@ -32,6 +32,12 @@ public enum NetworkError: Error, Hashable, Sendable {
         case startThread = "start a thread for"
     }
 
+    /// Whether a name was not found because no name server answered, as without a network.
+    public var isNoNameServer: Bool {
+        guard case .unresolved(_, let reason) = self else { return false }
+        return unsafe reason == String(cString: gai_strerror(EAI_AGAIN))
+    }
+
     /// The errno of a failed system call, else nil.
     public var code: Int32? {
         if case .system(_, _, let code) = self { code } else { nil }

@@ -114,7 +114,7 @@ public struct LinkSpecification: Sendable, Hashable {
     private static func checkedName(_ text: Substring) throws(SimulationError) -> String {
         guard PlainName.allows(text) else {
             throw .invalidOption(
-                key: "name", value: String(text), fix: "use 1 to 32 of a-z A-Z 0-9 - _ .")
+                key: "name", value: String(text), fix: "use \(PlainName.rule)")
         }
         return String(text)
     }

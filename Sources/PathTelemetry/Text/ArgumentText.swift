@@ -64,8 +64,12 @@ public struct Quantity: Sendable {
     }
 }
 
-/// The names of paths and links, which have 1 to 32 of `a-z A-Z 0-9 - _ .` and nothing else.
+/// The names of paths, links, clients and servers: 1 to 32 of `a-z A-Z 0-9 - _ .` and nothing else, of
+/// which the dot is not the first, as files have these names.
 public enum PlainName {
+    /// The rule, for error messages.
+    public static let rule = "1 to 32 of a-z A-Z 0-9 - _ . with no dot first"
+
     /// Whether a text is such a name.
     public static func allows(_ text: some StringProtocol) -> Bool {
         let isPlain = text.utf8.allSatisfy {
@@ -77,6 +81,6 @@ public enum PlainName {
             default: false
             }
         }
-        return isPlain && (1...32).contains(text.utf8.count)
+        return isPlain && (1...32).contains(text.utf8.count) && text.utf8.first != UInt8(ascii: ".")
     }
 }

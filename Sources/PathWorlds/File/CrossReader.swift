@@ -15,7 +15,7 @@ struct CrossReader {
         }
         let name = try table.text("name") ?? "\(kind.rawValue)-\(number)"
         guard PlainName.allows(name) else {
-            throw table.invalid("name", "use 1 to 32 of a-z A-Z 0-9 - _ .")
+            throw table.invalid("name", "use \(PlainName.rule)")
         }
         let hop = try hop(&table)
         guard let direction = (try table.word("direction", WorldDirection.self) ?? .up).link

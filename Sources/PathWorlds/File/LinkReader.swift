@@ -30,7 +30,7 @@ struct LinkReader {
     mutating func readBottleneck(defaultName: String) throws(WorldError) -> LinkSpecification {
         let name = try table.text("name") ?? defaultName
         guard PlainName.allows(name) else {
-            throw table.invalid("name", "use 1 to 32 of a-z A-Z 0-9 - _ .")
+            throw table.invalid("name", "use \(PlainName.rule)")
         }
         via = try table.text("via")
         var specification = try links()

@@ -12,7 +12,7 @@ extension Workload {
         }
         let name = try table.text("name") ?? "\(kindName.rawValue)-\(number)"
         guard PlainName.allows(name) else {
-            throw table.invalid("name", "use 1 to 32 of a-z A-Z 0-9 - _ .")
+            throw table.invalid("name", "use \(PlainName.rule)")
         }
         let direction = try table.word("direction", WorldDirection.self) ?? .up
         guard let link = direction.link else {

@@ -37,7 +37,7 @@ public enum WorldFile {
         let folder = file.lastIndex(of: "/").map { String(file[..<$0]) } ?? ""
         let given = try root.text("name") ?? name
         guard PlainName.allows(given) else {
-            throw root.invalid("name", "use 1 to 32 of a-z A-Z 0-9 - _ .")
+            throw root.invalid("name", "use \(PlainName.rule)")
         }
         let summary = try root.text("summary") ?? ""
         guard let duration = try root.time("duration", in: 0.1...86_400) else {

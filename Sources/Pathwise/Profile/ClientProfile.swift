@@ -24,7 +24,7 @@ public struct ClientProfile: Sendable {
         name: String, server: PublicKey, addresses: [String], key: PrivateKey,
         presharedKey: PresharedKey? = nil
     ) throws(StateError) {
-        guard PlainName.allows(name), !name.hasPrefix(".") else { throw .badName(name) }
+        guard PlainName.allows(name) else { throw .badName(name) }
         self.name = name
         self.server = server
         self.addresses = addresses

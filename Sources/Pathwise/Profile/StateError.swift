@@ -58,7 +58,7 @@ extension StateError: CustomStringConvertible {
         case .tokenExpired:
             "the token has expired; make another on the server with 'pathwise invite'"
         case .badName(let name):
-            "'\(EscapedText(name))' cannot be a name; it has 1 to 32 of a-z A-Z 0-9 - _ ."
+            "'\(EscapedText(name))' cannot be a name; it has \(PlainName.rule)"
         case .profileExists(let name, let path):
             "a server with the name '\(name)' is known already (\(EscapedText(path))); "
                 + "choose another with --name, or replace it with --force"

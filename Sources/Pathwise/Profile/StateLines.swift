@@ -58,7 +58,7 @@ extension StateLines.Line {
     public func name(_ word: String) throws(StateError) -> String {
         guard PlainName.allows(word) else {
             throw problem(
-                "\(shown(word)) cannot be a name; write 1 to 32 of a-z A-Z 0-9 - _ .")
+                "\(shown(word)) cannot be a name; write \(PlainName.rule)")
         }
         return word
     }

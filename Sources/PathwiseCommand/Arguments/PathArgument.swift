@@ -71,7 +71,7 @@ struct PathArgument: Equatable {
 
     private static func checkedName(_ name: String) throws(SyntaxProblem) -> String {
         guard PlainName.allows(name) else {
-            throw SyntaxProblem("a path's name has 1 to 32 of a-z A-Z 0-9 - _ .")
+            throw SyntaxProblem("a path's name has \(PlainName.rule)")
         }
         return name
     }

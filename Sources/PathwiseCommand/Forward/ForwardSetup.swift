@@ -23,7 +23,7 @@ struct ForwardSetup: Sendable {
         self.command = command
         specs = try ForwardSetup.specs(command)
         let shared = try command.psk.map { try KeyFile.readPresharedKey(from: $0) }
-        let (identity, remotes) = try command.server.resolved(presharedKey: shared)
+        let (identity, remotes) = try command.server.resolvedIfPossible(presharedKey: shared)
         self.identity = identity
         paths = try PathArgument.parse(command.path)
         planner = PathPlanner(
@@ -61,10 +61,13 @@ struct ForwardSetup: Sendable {
         meter: UsageMeter?, recorder: SessionRecorder?
     ) throws(SessionError) -> ClientOptions {
         var planner = planner
-        // A name that cannot be resolved now keeps its former addresses.
-        if let now = try? command.server.resolved(presharedKey: identity.presharedKey).remotes {
+        do {
             planner = PathPlanner(
-                remotes: now, rules: planner.rules, excluded: command.interfaces.excludeInterface)
+                remotes: try command.server.remotes(), rules: planner.rules,
+                excluded: command.interfaces.excludeInterface)
+        } catch {
+            // A name that cannot be resolved now keeps its former addresses.
+            guard !planner.remotes.isEmpty else { throw error }
         }
         var options = try ClientOptions(identity: identity, planner: planner, policy: policy)
         options.model = model.map { .given($0) } ?? .untrained

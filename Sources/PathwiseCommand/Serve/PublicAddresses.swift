@@ -36,7 +36,8 @@ struct PublicAddresses {
     /// The addresses that a server listens on; a wildcard stands for all addresses of its host.
     init(listening: [SocketAddress]) {
         list = listening.prefix(JoinToken.addressLimit).map(\.description)
-        hint = "from --listen; give others with --public HOST:PORT"
+        let whose = listening.allSatisfy(\.isLoopback) ? ", which only this host reaches" : ""
+        hint = "from --listen\(whose); give others with --public HOST:PORT"
     }
 
     private init(list: [String], hint: String, warning: String? = nil) {

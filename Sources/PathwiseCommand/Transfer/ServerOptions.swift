@@ -1,4 +1,5 @@
 import ArgumentParser
+import PathNetwork
 import PathTransport
 import Pathwise
 
@@ -22,12 +23,51 @@ struct ServerOptions: ParsableArguments {
 
     @OptionGroup var state: StateOptions
 
-    /// The keys of both sides and the server's addresses.
+    /// The keys of both sides and the server's addresses now.
     ///
     /// - Parameter presharedKey: of `--psk`, instead of the one that was joined with.
     func resolved(
         presharedKey: PresharedKey?
     ) throws -> (identity: ClientIdentity, remotes: [SocketAddress]) {
+        let (identity, addresses) = try named(presharedKey: presharedKey)
+        guard to.isEmpty else {
+            return (identity, try to.flatMap { try AddressArgument.server($0) })
+        }
+        return (identity, try ClientProfile.resolve(addresses))
+    }
+
+    /// The same with addresses that may not be resolved yet, for a program that goes on trying.
+    ///
+    /// A host that has just been started may have no name server yet. A name of `--to` that does not
+    /// exist is more likely mistyped, and still refused.
+    func resolvedIfPossible(
+        presharedKey: PresharedKey?
+    ) throws -> (identity: ClientIdentity, remotes: [SocketAddress]) {
+        let (identity, addresses) = try named(presharedKey: presharedKey)
+        var remotes: [SocketAddress] = []
+        for address in addresses {
+            do throws(NetworkError) {
+                remotes += try Resolver.resolve(server: address)
+            } catch {
+                guard to.isEmpty || error.isNoNameServer else {
+                    throw CommandFailure("--to '\(address)': \(error)", ExitStatus(error))
+                }
+            }
+        }
+        return (identity, remotes)
+    }
+
+    /// The server's addresses now.
+    ///
+    /// - Throws: `network` if none can be resolved.
+    func remotes() throws(SessionError) -> [SocketAddress] {
+        try ClientProfile.resolve((try? named(presharedKey: nil))?.addresses ?? to)
+    }
+
+    /// The keys of both sides and the server's addresses, HOST:PORT each.
+    private func named(
+        presharedKey: PresharedKey?
+    ) throws -> (identity: ClientIdentity, addresses: [String]) {
         guard server == nil, peer != nil || key != nil else {
             return try joined(presharedKey)
         }
@@ -40,13 +80,12 @@ struct ServerOptions: ParsableArguments {
         }
         let server = try PeerKeyArgument.parse(peer, option: "--peer")
         guard !to.isEmpty else { throw CommandFailure("give --to HOST:PORT", .usage) }
-        let remotes = try to.flatMap { try AddressArgument.server($0) }
-        return (ClientIdentity(key: own, peer: server, presharedKey: presharedKey), remotes)
+        return (ClientIdentity(key: own, peer: server, presharedKey: presharedKey), to)
     }
 
     private func joined(
         _ presharedKey: PresharedKey?
-    ) throws -> (identity: ClientIdentity, remotes: [SocketAddress]) {
+    ) throws -> (identity: ClientIdentity, addresses: [String]) {
         guard peer == nil, key == nil else {
             throw CommandFailure(
                 "--server stands for --peer and --key; leave those out, or leave out --server",
@@ -54,8 +93,7 @@ struct ServerOptions: ParsableArguments {
         }
         var profile = try ClientProfile.load(server, from: state.folder(creates: false))
         if let presharedKey { profile.presharedKey = presharedKey }
-        let remotes = try to.flatMap { try AddressArgument.server($0) }
-        return (profile.identity, remotes.isEmpty ? try profile.remotes() : remotes)
+        return (profile.identity, to.isEmpty ? profile.addresses : to)
     }
 }
 

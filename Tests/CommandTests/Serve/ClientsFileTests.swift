@@ -44,6 +44,7 @@ struct ClientsFileTests {
         ("van", "line 1: a client has a name and a public key; write both"),
         ("van nokey", "line 1: 'nokey' is not a public key; "),
         ("\nva/n KEY", "line 2: 'va/n' cannot be a name; write 1 to 32 of a-z"),
+        ("\n.. KEY", "line 2: '..' cannot be a name; write 1 to 32 of a-z"),
         ("van KEY\nvan KEY", "line 2: a client above has the same key; remove one of the two"),
         ("van KEY\nvan OTHER", "line 2: a second client is called 'van'; choose another name"),
         ("van KEY rate=fast", "line 1: rate= 'fast': write a rate as 500kbit"),

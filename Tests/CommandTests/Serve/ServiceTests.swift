@@ -44,6 +44,26 @@ struct ServiceTests {
         #expect(!client.hasEnded)
     }
 
+    /// A host that starts without a network goes on trying to find its server's address.
+    @Test func forwardWaitsForNames() throws {
+        let server = try RunningServer.joined()
+        let state = server.folder.file("van")
+        let folder = state + "/servers/"
+        let name = try #require(Scratch.names(in: folder).first)
+        let profile = text(of: folder + name)
+        let other = profile.replacing(/127\.0\.0\.1:[0-9]+/, with: "nosuch.invalid:7000")
+        #expect(other != profile)
+        write(Array(other.utf8), to: folder + name)
+        let client = try Pathwise(["forward", "--state", state, "udp:0=127.0.0.1:9"])
+        #expect(eventually { client.output.contains("the next attempt is in") }, "\(client.output)")
+        #expect(client.output.contains("cannot find an address for nosuch.invalid"))
+        #expect(!client.hasEnded)
+        write(Array(profile.utf8), to: folder + name)
+        #expect(eventually(within: 10) { client.output.contains("connected over") })
+        kill(client.process, SIGTERM)
+        #expect(client.wait().status == 143)
+    }
+
     /// A service of another user reads what root writes into its folder.
     @Test(.enabled(if: geteuid() == 0, "only root can act as another user"))
     func rootInvitesAsTheOwner() throws {

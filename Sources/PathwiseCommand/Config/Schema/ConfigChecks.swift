@@ -64,7 +64,7 @@ enum ConfigCheck {
 
     @Sendable static func name(_ text: String) throws {
         guard PlainName.allows(text) else {
-            throw SyntaxProblem("'\(text)': a name has 1 to 32 of a-z A-Z 0-9 - _ .")
+            throw SyntaxProblem("'\(text)': a name has \(PlainName.rule)")
         }
     }
 

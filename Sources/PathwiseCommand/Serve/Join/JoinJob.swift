@@ -1,5 +1,6 @@
 import Glibc
 import PathReport
+import PathTelemetry
 import PathTransport
 import Pathwise
 
@@ -49,7 +50,7 @@ struct JoinJob {
         if let given = command.as {
             guard InviteText.plainName(given, or: "") == given else {
                 throw CommandFailure(
-                    "--as '\(given)' cannot be a name; it has 1 to 32 of a-z A-Z 0-9 - _", .usage)
+                    "--as '\(given)' cannot be a name; it has \(PlainName.rule)", .usage)
             }
             clientName = given
         } else {
