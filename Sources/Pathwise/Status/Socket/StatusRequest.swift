@@ -73,7 +73,8 @@ final class StatusMail: Sendable {
     /// Hands an answer over for the client with this number; nothing happens after `close`.
     func post(_ answer: [UInt8], to number: Int) {
         state.withLock { state in
-            guard state.wakeEnd >= 0 else { return }
+            // The first answer counts.
+            guard state.wakeEnd >= 0, state.answers[number] == nil else { return }
             state.answers[number] = answer
             UnixSocket.signal(state.wakeEnd)
         }

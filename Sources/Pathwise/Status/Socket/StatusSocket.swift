@@ -190,7 +190,8 @@ private struct StatusService {
     private mutating func deliver() {
         for (number, answer) in mail.take() {
             // Its client may have gone.
-            guard let index = clients.firstIndex(where: { $0.number == number }) else { continue }
+            guard let index = clients.firstIndex(where: { $0.number == number && $0.isWaiting })
+            else { continue }
             clients[index].isWaiting = false
             clients[index].answer = answer + [10]
             clients[index].end = MonotonicTime.milliseconds() + StatusService.patience
