@@ -87,6 +87,22 @@ private func build(
         #expect((set[0].predictedDelivery - (0.030 + 10_000 * perByte)).magnitude < 1e-9)
     }
 
+    /// Jitter is part of what is predicted.
+    @Test func theUsualDelayCounts() {
+        var known = PathEstimator()
+        for step in 0..<200 as Range<Int64> {
+            known.handleAck(
+                rtt: .milliseconds(60), rawOneWayDelay: .milliseconds(30 + step % 2 * 20),
+                bytes: 1200, deliveryRate: 1e6, now: .zero + .milliseconds(20 * step))
+        }
+        let now = Instant.zero + .milliseconds(20 * 199)
+        var path = snapshot(0, rtt: 60)
+        path.lastReply = now
+        let set = build([(path, known)], now: now)
+        // 40 ms in the mean, and 10 ms for the burst: the deviation of the latest packet does not last.
+        #expect((set[0].predictedDelivery - 0.050).magnitude < 0.002, "\(set[0].predictedDelivery)")
+    }
+
     @Test func silenceMakesAPathWorseByItself() {
         var quiet = snapshot(0, rtt: 60)
         quiet.oldestUnanswered = .zero

@@ -78,7 +78,7 @@ private struct LearnedWorld {
         var now = Instant.zero
         var learned = try PathSelector.make("learned", seed: seed)
         let cost = play(&learned, &world, decisions: 2000, counted: 1000, now: &now)
-        // The steady rule keeps its 2 % of the decisions, and takes the worst path, 2.3 times the best.
+        // The rival keeps its 2 % of the decisions, and takes the worst path, 2.3 times the best.
         #expect(cost < 1.05, "seed \(seed): \(cost) times the best")
         var fixed = try PathSelector.make("earliest", seed: seed)
         let baseline = play(&fixed, &world, decisions: 2000, counted: 1000, now: &now)
@@ -144,7 +144,7 @@ private struct LearnedWorld {
                 selector.decide(set, burst: burst(10_000, .stream), now: .zero)
                     .decision.distribution)
             #expect((values.reduce(0, +) - 1).magnitude < 1e-12)
-            // About a message the steady rule's path has half at first, and loses none of it.
+            // About a message the rival's path has half at first, and loses none of it.
             let judged = probabilities(
                 selector.decide(set, burst: burst(), now: .zero).decision.distribution)
             #expect((judged.reduce(0, +) - 1).magnitude < 1e-12)

@@ -5,7 +5,7 @@ import Testing
 @testable import PathTelemetry
 
 @Suite struct LiveComparisonTests {
-    /// Decisions about two paths of which the steady rule takes the first and the scores the second.
+    /// Decisions about two paths of which the rival takes the first and the scores the second.
     ///
     /// - Parameters:
     ///   - means: true mean results of both.
@@ -19,7 +19,7 @@ import Testing
         var shares: [Double] = []
         for _ in 0..<decisions {
             let memo = LiveComparison.memo(
-                steady: (PathID(0), predicted.0), learned: (PathID(1), predicted.1))
+                rival: (PathID(0), predicted.0), learned: (PathID(1), predicted.1))
             let share = comparison.share
             let takesSecond = random.uniform() < share
             let mean = takesSecond ? means.1 : means.0
@@ -61,13 +61,13 @@ import Testing
 
     @Test func decisionsWithoutAMemoAndWrongNumbersTeachNothing() {
         var comparison = LiveComparison()
-        let memo = LiveComparison.memo(steady: (PathID(0), 0.1), learned: (PathID(1), 0.2))
+        let memo = LiveComparison.memo(rival: (PathID(0), 0.1), learned: (PathID(1), 0.2))
         comparison.learn(memo: 0, path: PathID(0), propensity: 0.5, result: 1, elapsed: 1)
         comparison.learn(memo: memo, path: PathID(0), propensity: .nan, result: 1, elapsed: 1)
         comparison.learn(memo: memo, path: PathID(0), propensity: 0.5, result: .nan, elapsed: 1)
         #expect(comparison.share == 0.5)
         // Predictions outside 0...1 are taken for the nearest.
-        let wild = LiveComparison.memo(steady: (PathID(15), .nan), learned: (PathID(3), 1e9))
+        let wild = LiveComparison.memo(rival: (PathID(15), .nan), learned: (PathID(3), 1e9))
         comparison.learn(memo: wild, path: PathID(15), propensity: 0.5, result: 0.1, elapsed: 1)
         #expect(comparison.share.isFinite)
     }

@@ -142,7 +142,7 @@ struct RandomPaths {
         return max(1000, min(own, snapshot.traits.rateLimit))
     }
 
-    /// h = wait + bytes / rate + arrival behind what the path holds.
+    /// h = wait + bytes x service time + max(usual delay, arrival behind what the path holds).
     private func prediction(
         _ snapshot: PathSnapshot, _ estimator: PathEstimator, _ burst: BurstContext,
         clockOffset: TimeDelta?, now: Instant
@@ -166,7 +166,9 @@ struct RandomPaths {
         let pause = held - leastRTT - 1200 * perByte - 0.008
         let end =
             delay - held + 2.5 * max(0, pause) + Double(snapshot.bytesInFlight) * perByte
-        return max(1e-4, wait + Double(burst.bytes) * perByte + max(delay, end))
+        let share = 0.3 / (0.3 + max(0, reply.map { (now - $0).seconds } ?? .infinity))
+        let usual = delay + evidence.usualExcess + evidence.lastingExcess * share * share
+        return max(1e-4, wait + Double(burst.bytes) * perByte + max(delay, end, usual))
     }
 
     /// All values equal their definitions to the last bit, for any remembered state.

@@ -12,6 +12,7 @@ public struct PathEstimator: Sendable {
     private var rttFast = DecayingMean()
     private var rttSlow = DecayingMean()
     private var delayFast = DecayingMean()
+    private var forecast = DelayForecast()
     private var rateSlow = DecayingMean()
     private var jitter = QuantileTracker(floor: 1e-5)
     private var previousRTT: TimeDelta?
@@ -49,6 +50,7 @@ public struct PathEstimator: Sendable {
         let slow = averagesTime.map {
             decayFactor(now - $0, timeConstant: PathEstimator.slow)
         }
+        let elapsed = averagesTime.map { max(0, (now - $0).seconds) } ?? 0
         averagesTime = now
         let factor = slow ?? 1
         evidence.queuedBytes *= factor
@@ -65,6 +67,7 @@ public struct PathEstimator: Sendable {
         if let raw = rawOneWayDelay {
             if delayFast.weight == 0 { delayOrigin = raw }
             delayFast.add((raw - delayOrigin).seconds, factor: fast)
+            forecast.add((raw - delayOrigin).seconds, elapsed: elapsed, decay: factor)
             delayWindow.add(raw, now: now)
             evidence.rawDelay = delayOrigin + TimeDelta(seconds: delayFast.mean)
         }
@@ -92,6 +95,7 @@ public struct PathEstimator: Sendable {
     /// Drops all one-way delays, because one of the two clocks has jumped.
     public mutating func forgetOneWayDelays() {
         delayFast = DecayingMean()
+        forecast = DelayForecast()
         delayWindow = SlidingMinimum()
         delayOrigin = .zero
         evidence.rawDelay = nil
@@ -147,6 +151,20 @@ public struct PathEstimator: Sendable {
         } else {
             evidence.delayExcess = 0
         }
+        publishForecast()
+    }
+
+    private mutating func publishForecast() {
+        guard let least = evidence.rawDelayMinimum else {
+            evidence.usualExcess = 0
+            evidence.lastingExcess = 0
+            return
+        }
+        let above = (delayOrigin - least).seconds
+        evidence.usualExcess = max(0, forecast.level + above)
+        evidence.lastingExcess =
+            forecast.persistence
+            * (max(0, forecast.recent + above) - evidence.usualExcess)
     }
 
     private mutating func publishLoss() {

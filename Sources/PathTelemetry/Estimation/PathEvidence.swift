@@ -5,6 +5,10 @@ public struct PathEvidence: Sendable {
     var rttSlope = 0.0
     /// The recent delay minus its minimum over 10 s, seconds, zero or more.
     var delayExcess = 0.0
+    /// The one-way delay that is usual minus its minimum over 10 s, seconds, zero or more; and how far
+    /// the next packet is expected from that, right after the latest reply (`DelayForecast`).
+    var usualExcess = 0.0
+    var lastingExcess = 0.0
     /// The 0.9 quantile of the differences between consecutive RTT samples, seconds.
     var jitterP90 = 0.0
     /// Mean delivery rate of about the last second, bytes per second; zero before a sample.

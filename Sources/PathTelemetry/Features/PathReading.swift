@@ -27,6 +27,8 @@ struct PathReading {
     /// the path needs for the burst.
     private var windowWait: Double
     private var transferTime: Double
+    /// The one-way delay expected of a packet that waits behind nothing.
+    private var usualDelay: Double
     var sinceLoss: Double
     var sinceReply: Double
     /// Age of the oldest packet without an answer.
@@ -54,16 +56,18 @@ struct PathReading {
         rate = PathReading.expectedRate(snapshot, measured: evidence.rateMean)
         let flight = Double(snapshot.bytesInFlight)
         let size = moment.bytes >= 0 ? moment.bytes : 0
+        sinceReply = PathReading.age(
+            snapshot.lastReply == nil ? evidence.lastReply : snapshot.lastReply, now)
         // Side by side, because divisions take long.
+        let span = DelayForecast.span
+        let age = sinceReply >= 0 ? sinceReply : 0
         let quotients =
-            SIMD4(flight + 1200, flight + size - Double(snapshot.congestionWindow), 1, 1)
-            / SIMD4(rate * leastRTT + 1200, rate, smoothed, 1)
+            SIMD4(flight + 1200, flight + size - Double(snapshot.congestionWindow), 1, span)
+            / SIMD4(rate * leastRTT + 1200, rate, smoothed, span + age)
         flightShare = quotients[0]
         windowWait = quotients[1]
         perRTT = smoothed > 0 ? quotients[2] : 0
         sinceLoss = PathReading.age(evidence.lastLoss, now)
-        sinceReply = PathReading.age(
-            snapshot.lastReply == nil ? evidence.lastReply : snapshot.lastReply, now)
         unansweredAge = snapshot.oldestUnanswered.map { max(0, (now - $0).seconds) } ?? 0
         pacingDelay = snapshot.pacingDelay.seconds
         probeTimeouts = Double(snapshot.probeTimeouts)
@@ -75,6 +79,9 @@ struct PathReading {
             leastDelay: leastDelay, leastRTT: leastRTT, rate: rate, age: unansweredAge,
             sinceReply: sinceReply, flight: flight, evidence)
         transferTime = size * queue.perByte
+        usualDelay =
+            leastDelay + evidence.usualExcess
+            + evidence.lastingExcess * quotients[3] * quotients[3]
         isCurrent = moment.current == snapshot.path
         pricePerGB = snapshot.traits.pricePerGB
         grid = PathReading.gridPhase(snapshot.traits.kind, moment.utc)
@@ -83,17 +90,18 @@ struct PathReading {
     /// The prediction that models correct: seconds from now until the burst, sent on the path, has
     /// arrived; at least 0.1 ms.
     ///
-    ///     h = wait + bytes x service time + arrival behind what the path holds
+    ///     h = wait + bytes x service time + max(usual delay, arrival behind what the path holds)
     ///
     /// `wait` is the longer of the pacer's queue and the time until the window has room for the
-    /// burst. `PathQueue` predicts the arrival; that of a silent path grows before any packet is
-    /// declared lost.
+    /// burst. `DelayForecast` predicts the usual delay from those of other packets, and `PathQueue`
+    /// the arrival; that of a silent path grows before any packet is declared lost.
     var prediction: Double {
         @inline(__always)
         get {
             let longer = pacingDelay <= windowWait ? windowWait : pacingDelay
             let wait = longer <= 0 ? 0 : longer
-            let sum = wait + transferTime + queue.arrival
+            let arrival = queue.arrival <= usualDelay ? usualDelay : queue.arrival
+            let sum = wait + transferTime + arrival
             return sum >= 1e-4 ? sum : 1e-4
         }
     }

@@ -17,9 +17,9 @@ internal import PathTelemetry
 /// twice its deadline, and the path's usual excess over that (`PathSurcharges`). The safe set contains the cheapest
 /// candidate and those nearly as fast and as likely to be timely, unless they are silent while
 /// another answers: each gets a share of `epsilon`, and the rest by `exp(-cost / temperature)`;
-/// outside it the probability is exactly zero. About a message the steady rule decides too, where
-/// it disagrees, in the share that its results have earned (`LiveComparison`). It runs in shadow,
-/// and decides alone while the guard does not trust the models (`PolicyGuard`). It also learns from forced decisions, since the
+/// outside it the probability is exactly zero. About a message the least round trip decides too,
+/// where it disagrees, in the share that its results have earned (`LiveComparison`). The steady rule
+/// runs in shadow, and decides alone while the guard does not trust the models (`PolicyGuard`). It also learns from forced decisions, since the
 /// choice of a path does not affect its outcome given its features. Sources: Raftery, Kárný and
 /// Ettler 2010 (mixture by likelihood); Lattimore and Szepesvári, "Bandit Algorithms", 2020,
 /// chapter 7 (optimism) and section 11.2 (softmax with a floor).
@@ -32,7 +32,7 @@ struct LearnedPolicy: Policy {
     private var lateHead: LateHead
     private var surcharges = PathSurcharges()
     private var comparison = LiveComparison()
-    /// Of the latest decision, for its outcome; zero where the scores and the steady rule agreed.
+    /// Of the latest decision, for its outcome; zero where the scores and their rival agreed.
     private var latestMemo: UInt64 = 0
     private var policyGuard = PolicyGuard()
     private var shadow = SteadyPolicy()
@@ -75,7 +75,7 @@ struct LearnedPolicy: Policy {
             if !policyGuard.isDemoted {
                 if evaluation.isFinite {
                     if LearnedPolicy.isJudged(burst, candidates) {
-                        fill(&distribution, candidates, burst, evaluation, steady: steady)
+                        fill(&distribution, candidates, burst, evaluation)
                     } else {
                         scorer.fill(&distribution, candidates, evaluation)
                     }
@@ -100,20 +100,25 @@ struct LearnedPolicy: Policy {
         return true
     }
 
-    /// Gives `1 - epsilon` to the scores' choice and the steady rule's, in the shares that their
+    /// Gives `1 - epsilon` to the scores' choice and their rival's, in the shares that their
     /// results have earned, and `epsilon` to the safe set.
+    ///
+    /// The rival is the steady rule's estimate without its hysteresis: a message goes to the path with
+    /// room of the least round trip, where an overdue reply counts with its age. A path that is slower
+    /// by less than a sixth is not worth leaving for a stream, but it is for the next message.
     private mutating func fill(
         _ distribution: inout ActionDistribution, _ candidates: Span<Candidate>,
-        _ burst: BurstContext, _ evaluation: LearnedEvaluation, steady: Int
+        _ burst: BurstContext, _ evaluation: LearnedEvaluation
     ) {
         let own = scorer.fillLeast(&distribution, candidates, evaluation)
-        guard own != steady else { return }
+        let rival = candidates.leastWithRoom { SteadyPolicy.estimate($0) }
+        guard own != rival else { return }
         let moved = (1 - settings.epsilon) * (1 - comparison.share)
         distribution[own] -= moved
-        distribution[steady] += moved
+        distribution[rival] += moved
         let whole = 2 * burst.deadline.seconds
         latestMemo = LiveComparison.memo(
-            steady: (candidates[steady].path, evaluation.results[steady] / whole),
+            rival: (candidates[rival].path, evaluation.results[rival] / whole),
             learned: (candidates[own].path, evaluation.results[own] / whole))
     }
 

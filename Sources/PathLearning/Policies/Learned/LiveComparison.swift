@@ -2,7 +2,7 @@ import DenseMath
 import Glibc
 import PathTelemetry
 
-/// Compares the results of following the learned scores with those of the steady rule, as traffic
+/// Compares the results of following the learned scores with those of a rival rule, as traffic
 /// flows, and says how often the scores decide where the two disagree.
 ///
 /// The result of a message is its delivery time as a share of twice the deadline, and one if it is
@@ -32,13 +32,13 @@ struct LiveComparison: Sendable {
     private var sum = 0.0
     private var squares = 0.0
 
-    /// The probability of following the scores where the steady rule disagrees.
+    /// The probability of following the scores where the rival disagrees.
     private(set) var share = 0.5
 
     /// What is remembered of a decision in which both disagree: path and predicted result of each,
     /// in 32 bits.
-    static func memo(steady: (PathID, Double), learned: (PathID, Double)) -> UInt64 {
-        word(steady.0, steady.1) | word(learned.0, learned.1) << 16
+    static func memo(rival: (PathID, Double), learned: (PathID, Double)) -> UInt64 {
+        word(rival.0, rival.1) | word(learned.0, learned.1) << 16
     }
 
     /// Learns the result of a decision.
