@@ -95,6 +95,10 @@ let package = Package(
                 "PathTrace", "PathNetwork",
             ]),
         .target(
+            name: "PathWatch",
+            dependencies: ["PathTelemetry", "PathTransport", "PathNetwork"],
+            resources: [.embedInCode("page.html")]),
+        .target(
             name: "PathWorlds",
             dependencies: [
                 "Pathwise", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
@@ -114,7 +118,8 @@ let package = Package(
             dependencies: [
                 "Pathwise", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
                 "PathSimulation", "PathEvaluation", "PathTraining", "PathReport", "PathNetwork",
-                "PathEmulation", "PathForward", "PathWorlds", "PathDemo", argumentParser,
+                "PathEmulation", "PathForward", "PathWatch", "PathWorlds", "PathDemo",
+                argumentParser,
             ]),
 
         // Tests: one target a room, and one that holds the sources to the rules.
@@ -175,8 +180,9 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "CSQLite", "DenseMath", "PathwiseCommand", "Pathwise", "PathForward", "PathDemo",
-                "PathNetwork", "PathTrace", "PathTransport", "PathSimulation", "PathEvaluation",
+                "CSQLite", "DenseMath", "PathwiseCommand", "Pathwise", "PathForward", "PathWatch",
+                "PathDemo", "PathNetwork", "PathTrace", "PathTransport", "PathSimulation",
+                "PathEvaluation",
                 "PathTraining",
                 "PathReport", "PathLearning", "PathTelemetry",
             ],
@@ -193,6 +199,8 @@ let package = Package(
                 "PathForward", "Pathwise", "PathNetwork", "PathTransport", "PathTrace",
                 "PathLearning", "PathTelemetry", "CLinuxUDP",
             ]),
+        .testTarget(
+            name: "PathWatchTests", dependencies: ["PathWatch", "PathTelemetry", "PathTransport"]),
         .testTarget(
             name: "PathNetworkTests",
             dependencies: ["PathNetwork", "PathTransport", "PathLearning", "PathTelemetry"]),

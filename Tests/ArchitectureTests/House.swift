@@ -8,7 +8,8 @@ enum House {
         "CKernels",
         "DenseMath", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
         "PathSimulation", "PathEvaluation", "PathTraining", "PathReport", "PathNetwork",
-        "PathEmulation", "Pathwise", "PathForward", "PathWorlds", "PathDemo", "PathwiseCommand",
+        "PathEmulation", "Pathwise", "PathForward", "PathWatch",
+        "PathWorlds", "PathDemo", "PathwiseCommand",
     ]
 
     /// Modules of the system and the toolchain that every room may import.
@@ -47,7 +48,7 @@ enum House {
     /// Rooms in which a guessable number would help an attacker: numbers there come from the
     /// system's random source.
     static let secretRooms: Set<String> = [
-        "PathTransport", "PathNetwork", "PathEmulation", "Pathwise", "PathForward",
+        "PathTransport", "PathNetwork", "PathEmulation", "Pathwise", "PathForward", "PathWatch",
     ]
 
     /// Files of those rooms that draw from the seeded generator nevertheless, and why.

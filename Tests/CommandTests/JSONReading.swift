@@ -12,6 +12,13 @@ struct JSONReading {
         value = parsed
     }
 
+    /// The whole text must be one object.
+    init(text: String) throws {
+        let parsed = try JSONSerialization.jsonObject(with: Data(text.utf8))
+        try #require(parsed is [String: Any], "no object: \(text)")
+        value = parsed
+    }
+
     /// The whole of standard output must be one array.
     init(list run: Finished) throws {
         let parsed = try JSONSerialization.jsonObject(with: Data(run.output.utf8))

@@ -130,6 +130,9 @@ public final class Session: Sendable {
     /// events.
     public var events: AsyncStream<SessionEvent> { core.feed.events() }
 
+    /// The events without those of messages, for those who watch a busy session.
+    public var changes: AsyncStream<SessionEvent> { core.feed.events(withMessages: false) }
+
     /// Makes the paths of a name standby, so that they are used only when no other one works, or
     /// active again; the peer is told.
     ///

@@ -62,6 +62,7 @@ final class SessionCore: Sendable {
         var status = SessionStatus(of: connection, now: now)
         status.changes = journal.changes
         status.modelChanges = journal.modelChanges
+        status.guardReport = journal.guardReport
         return status
     }
 }

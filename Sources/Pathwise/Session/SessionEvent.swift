@@ -1,3 +1,4 @@
+public import PathLearning
 public import PathTransport
 internal import Synchronization
 
@@ -7,6 +8,8 @@ public enum SessionEvent: Sendable {
     case pathChanged(PathChangeReport)
     /// The policy was offered another model, and continues with it or with its own.
     case modelChanged(ModelChangeReport)
+    /// The guard of the policy took the decisions from the models, or gave them back.
+    case guardChanged(GuardEvent)
     /// The peer has all of a message of this side.
     case messageDelivered(number: UInt64)
     /// A message of this side was lost: its deadline passed before the peer had all of it, or it
@@ -16,6 +19,14 @@ public enum SessionEvent: Sendable {
     case messageLost(number: UInt64)
     /// The session has ended; no event comes after this one.
     case closed(CloseReason)
+
+    /// Whether it is about a message, as most are.
+    var isOfMessage: Bool {
+        switch self {
+        case .messageDelivered, .messageLost: true
+        case .pathChanged, .modelChanged, .guardChanged, .closed: false
+        }
+    }
 }
 
 /// Sends events to all listeners.
@@ -25,6 +36,8 @@ final class EventFeed: Sendable {
 
     private struct State {
         var listeners: [Int: AsyncStream<SessionEvent>.Continuation] = [:]
+        /// Listeners to everything but messages.
+        var changeListeners: [Int: AsyncStream<SessionEvent>.Continuation] = [:]
         /// Listeners to lost messages only.
         var lossListeners: [Int: AsyncStream<UInt64>.Continuation] = [:]
         var next = 0
@@ -32,21 +45,31 @@ final class EventFeed: Sendable {
     }
     private let state = Mutex(State())
 
-    /// All events from now on.
-    func events() -> AsyncStream<SessionEvent> {
+    /// The events from now on.
+    ///
+    /// - Parameter withMessages: false leaves out messages that were delivered or lost, and their cost.
+    func events(withMessages: Bool = true) -> AsyncStream<SessionEvent> {
         let (events, listener) = AsyncStream<SessionEvent>.makeStream(
             bufferingPolicy: .bufferingNewest(EventFeed.limit))
         let (number, reason) = state.withLock { state in
             state.next += 1
-            if state.reason == nil { state.listeners[state.next] = listener }
-            return (state.next, state.reason)
+            guard state.reason == nil else { return (state.next, state.reason) }
+            if withMessages {
+                state.listeners[state.next] = listener
+            } else {
+                state.changeListeners[state.next] = listener
+            }
+            return (state.next, nil)
         }
         if let reason {
             listener.yield(.closed(reason))
             listener.finish()
         } else {
             listener.onTermination = { [weak self] _ in
-                _ = self?.state.withLock { $0.listeners.removeValue(forKey: number) }
+                _ = self?.state.withLock { state in
+                    state.listeners.removeValue(forKey: number)
+                        ?? state.changeListeners.removeValue(forKey: number)
+                }
             }
         }
         return events
@@ -83,11 +106,13 @@ final class EventFeed: Sendable {
         var lossListeners: [AsyncStream<UInt64>.Continuation] = []
         let listeners = state.withLock { state in
             guard state.reason == nil else { return [AsyncStream<SessionEvent>.Continuation]() }
-            let listeners = Array(state.listeners.values)
+            var listeners = Array(state.listeners.values)
+            if !event.isOfMessage { listeners += Array(state.changeListeners.values) }
             if case .closed(let reason) = event {
                 isLast = true
                 state.reason = reason
                 state.listeners.removeAll()
+                state.changeListeners.removeAll()
                 lossListeners = Array(state.lossListeners.values)
                 state.lossListeners.removeAll()
             }

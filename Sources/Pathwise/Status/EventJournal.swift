@@ -9,6 +9,7 @@ final class EventJournal: Sendable {
         var start: Instant?
         var changes: [PathChangeReport] = []
         var modelChanges: [ModelChangeReport] = []
+        var guardReport = GuardReport()
 
         /// Time since the first change.
         mutating func age(at time: Instant) -> Duration {
@@ -32,6 +33,12 @@ final class EventJournal: Sendable {
                 })
         case .modelReplaced(let hash, let time): note(hash, nil, time)
         case .modelRefused(let reason, let time): note(nil, reason, time)
+        case .policyGuard(let event):
+            .guardChanged(
+                state.withLock { state in
+                    state.guardReport.note(event)
+                    return event
+                })
         case .messageDelivered(let number): .messageDelivered(number: number)
         case .messageExpired(let number): .messageLost(number: number)
         case .closed(let reason): .closed(reason)
@@ -53,4 +60,5 @@ final class EventJournal: Sendable {
 
     var changes: [PathChangeReport] { state.withLock { $0.changes } }
     var modelChanges: [ModelChangeReport] { state.withLock { $0.modelChanges } }
+    var guardReport: GuardReport { state.withLock { $0.guardReport } }
 }

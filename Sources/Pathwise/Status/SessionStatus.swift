@@ -20,6 +20,7 @@ public struct SessionStatus: Sendable {
     public var reason: CloseReason?
     public var changes: [PathChangeReport] = []
     public var modelChanges: [ModelChangeReport] = []
+    public var guardReport = GuardReport()
 
     init(of connection: borrowing Connection, now: Instant) {
         var paths: [PathStatusReport] = []

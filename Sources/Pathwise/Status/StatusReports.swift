@@ -1,4 +1,5 @@
 internal import Histogram
+internal import PathLearning
 public import PathTelemetry
 public import PathTransport
 
@@ -82,4 +83,27 @@ public struct ModelChangeReport: Sendable {
     public var refusal: String?
     /// Time since the session began.
     public var after: Duration
+}
+
+/// What the guard of the policy has done, for reports.
+public struct GuardReport: Hashable, Sendable {
+    /// Whether the steady rule decides now instead of the models.
+    public var isDemoted = false
+    /// How often it took the decisions from the models, and gave them back.
+    public var demotions: UInt64 = 0
+    public var restorations: UInt64 = 0
+    /// How often the models dropped what they had learned.
+    public var relearnings: UInt64 = 0
+
+    mutating func note(_ event: GuardEvent) {
+        switch event {
+        case .demoted:
+            isDemoted = true
+            demotions += 1
+        case .restored:
+            isDemoted = false
+            restorations += 1
+        case .relearning: relearnings += 1
+        }
+    }
 }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import PathTelemetry
 
 /// The folder of the files that count the bytes of paths with caps.
 public enum UsageFolder {
@@ -11,6 +12,24 @@ public enum UsageFolder {
 
     /// The folder of the counts of a server's clients.
     public static func clients(state: String) -> String { state + "/client-usage" }
+}
+
+/// The folder of the files in which watched processes keep what their paths did.
+public enum HistoryFolder {
+    /// The file of a process in `history` in the state folder, which is made; nil if the environment
+    /// names no folder, or it cannot be made.
+    ///
+    /// - Parameters:
+    ///   - state: the state folder; nil means that of this user.
+    ///   - command: of the process.
+    ///   - name: what the user calls it; nil for none.
+    public static func file(state: String?, _ command: String, _ name: String?) -> String? {
+        guard let folder = (state ?? StatePath.standard).map({ $0 + "/history" }),
+            StatePath.make(folder) == 0
+        else { return nil }
+        let middle = name.map { PlainName.allows($0) ? "-\($0)" : "" } ?? ""
+        return "\(folder)/\(command)\(middle).ring"
+    }
 }
 
 /// Where a user's state is.

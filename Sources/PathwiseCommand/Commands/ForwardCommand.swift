@@ -86,6 +86,8 @@ struct ForwardCommand: AsyncParsableCommand {
             "Congestion control: model-based (default) or cubic.", valueName: "name"))
     var congestion: String?
 
+    @OptionGroup var watch: WatchOptions
+
     @OptionGroup var config: ConfigOptions
 
     @OptionGroup var format: ServiceLogOptions

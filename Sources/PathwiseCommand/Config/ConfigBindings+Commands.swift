@@ -22,6 +22,8 @@ extension ServeCommand: Configurable {
             ConfigBinding("serve.hold", \.hold),
             ConfigBinding("serve.congestion", \.congestion),
             ConfigBinding("serve.token-lifetime", \.tokenLifetime),
+            ConfigBinding("serve.http", \.watch.http),
+            ConfigBinding("serve.http-token", \.watch.httpToken),
         ]
     }
 }
@@ -44,6 +46,8 @@ extension ForwardCommand: Configurable {
             ConfigBinding("forward.policy", \.policy),
             ConfigBinding("forward.record", \.record),
             ConfigBinding("forward.congestion", \.congestion),
+            ConfigBinding("forward.http", \.watch.http),
+            ConfigBinding("forward.http-token", \.watch.httpToken),
         ]
     }
 }

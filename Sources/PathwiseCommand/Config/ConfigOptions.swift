@@ -5,8 +5,8 @@ import Glibc
 struct ConfigOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The configuration file, or none; options go before it (default: that in "
-                + "~/.config/pathwise, else in /etc/pathwise).", valueName: "file"))
+            "The configuration file, or none (default: in ~/.config/pathwise or /etc/pathwise).",
+            valueName: "file"))
     var config: String?
 
     @Flag(help: "Print each setting with where it comes from, and end.")

@@ -2,6 +2,7 @@ import PathForward
 import PathNetwork
 import PathTelemetry
 import PathTransport
+import PathWatch
 import Pathwise
 
 /// One run of `forward`: it listens, and keeps a session to the server until it is interrupted.
@@ -12,6 +13,8 @@ struct ForwardJob {
     private let feed: StatusFeed
     private let desk: ControlDesk
     private let failures: FailureNotes
+    /// Where it can be watched; nil nowhere.
+    private let watchPlace: (address: WatchAddress, token: WatchToken?)?
 
     /// - Parameters:
     ///   - command: with what its file says.
@@ -29,6 +32,7 @@ struct ForwardJob {
 
     private init(_ command: ForwardCommand, _ line: ForwardCommand) throws {
         let setup = try ForwardSetup(command)
+        watchPlace = try command.watch.place()
         let log = try ForwardLog(command.format)
         let failures = FailureNotes()
         let feed = StatusFeed(command: "forward", name: command.server.server)
@@ -55,8 +59,10 @@ struct ForwardJob {
 
     private func run() async throws {
         do {
+            log.watched(by: try feed.watch(at: watchPlace, state: state))
             try live.startRecording()
         } catch {
+            feed.close()
             live.forwarder.close()
             throw error
         }

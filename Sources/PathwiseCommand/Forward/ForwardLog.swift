@@ -2,6 +2,7 @@ import PathForward
 import PathNetwork
 import PathReport
 import PathTelemetry
+import PathWatch
 import Pathwise
 
 /// The log of `forward` on standard output: a line, or an object with `--json`, for each event.
@@ -25,6 +26,17 @@ struct ForwardLog: Sendable {
 
     /// Why the log cannot be written; nil if it can.
     var failure: CommandFailure? { lines.failure }
+
+    /// Lets somebody watch the events, and says where.
+    func watched(by watch: Watch?) {
+        guard let watch else { return }
+        lines.setListener { [weak watch] event, members, text in
+            watch?.note(event, members, text)
+        }
+        lines.write(
+            "watching", [("address", .string("\(watch.address)"))],
+            text: "watch this process at \(watch.address.link)")
+    }
 
     /// The addresses at which programs can connect now.
     func listening(_ forwards: [ForwardStatus]) {

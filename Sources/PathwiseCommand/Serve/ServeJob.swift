@@ -72,8 +72,11 @@ struct ServeJob {
             setup: setup, server: server, log: log, loop: loop, failures: failures,
             allowances: allowances, live: live)
         do {
+            log.watched(
+                by: try job.status.watch(at: setup.watchPlace, state: setup.state.folder.path))
             try job.greet()
         } catch {
+            job.status.close()
             await server.close()
             throw error
         }

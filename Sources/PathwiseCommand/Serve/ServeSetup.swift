@@ -1,6 +1,7 @@
 import Glibc
 import PathNetwork
 import PathTransport
+import PathWatch
 import Pathwise
 
 /// What a server needs before it starts, made from its command line and its state folder.
@@ -20,6 +21,8 @@ struct ServeSetup {
     let choices: ServeChoices
     /// Stores the files of clients; nil if none are taken.
     let store: ItemStore?
+    /// Where the server can be watched; nil nowhere.
+    let watchPlace: (address: WatchAddress, token: WatchToken?)?
 
     /// Parses how many sessions a client may have at once.
     static func sessions(_ text: String) throws(SyntaxProblem) -> Int {
@@ -32,6 +35,7 @@ struct ServeSetup {
     init(_ command: ServeCommand) throws {
         let choices = try ServeChoices(command)
         self.choices = choices
+        watchPlace = try command.watch.place()
         addresses = try ServeSetup.listen(command.listen)
         let place = try command.output.map { try ServeSetup.place($0) }
 

@@ -1,4 +1,5 @@
 import PathForward
+import PathWatch
 import Pathwise
 import Synchronization
 
@@ -21,6 +22,11 @@ final class ServeStatus: Sendable {
         feed.setFlows { [weak self] in self?.flows ?? [] }
         feed.open(state: state)
     }
+
+    /// Shows the server at an address too; see `StatusFeed`.
+    func watch(
+        at place: (address: WatchAddress, token: WatchToken?)?, state: String
+    ) throws(CommandFailure) -> Watch? { try feed.watch(at: place, state: state) }
 
     func close() { feed.close() }
 

@@ -15,6 +15,8 @@ struct ProcessStatus: Sendable {
         var key: String
         var status: SessionStatus
         var paths: [PathRow]
+        /// Of the session in this process.
+        var number = 0
 
         var works: Bool { status.health.works }
 
@@ -107,7 +109,15 @@ struct ProcessStatus: Sendable {
             ("silent_seconds", .number(TimeDelta(peer.status.silence).seconds)),
             ("works", .bool(peer.works)),
             ("policy", .string(peer.status.policy)),
+            (
+                "model_hash",
+                peer.status.modelHash == 0
+                    ? .null : .string(StableHash.text(peer.status.modelHash))
+            ),
+            ("guard", peer.status.guardReport.json),
             ("decisions", .int(Int64(clamping: statistics.decisions))),
+            ("forced_decisions", .int(Int64(clamping: statistics.forcedDecisions))),
+            ("failovers", .int(Int64(clamping: statistics.failovers))),
             ("late_outcomes", .int(Int64(clamping: statistics.lateOutcomes))),
             ("late_share", .optional(peer.lateShare)),
             ("messages_sent", .int(Int64(clamping: statistics.messagesSent))),
@@ -183,6 +193,17 @@ struct ProcessStatus: Sendable {
     /// A time in whole seconds.
     private static func seconds(_ time: TimeDelta) -> String {
         NumberText.time(time.seconds.rounded(.down))
+    }
+}
+
+extension GuardReport {
+    var json: JSONValue {
+        .object([
+            ("demoted", .bool(isDemoted)),
+            ("demotions", .int(Int64(clamping: demotions))),
+            ("restorations", .int(Int64(clamping: restorations))),
+            ("relearnings", .int(Int64(clamping: relearnings))),
+        ])
     }
 }
 

@@ -1,6 +1,7 @@
 import PathNetwork
 import PathReport
 import PathTelemetry
+import PathWatch
 import Pathwise
 import Synchronization
 
@@ -19,6 +20,7 @@ final class StatusFeed: Sendable {
         var change: StatusSocket.ChangeHandler?
         /// The latest requests to change this process, oldest first.
         var requests: [ProcessStatus.Request] = []
+        var watch: Watch?
     }
     /// Requests that are remembered.
     private static let requestLimit = 64
@@ -59,12 +61,45 @@ final class StatusFeed: Sendable {
         }
     }
 
-    /// Closes the socket.
+    /// Shows the process at an address too; before the first session, as sessions are followed.
+    ///
+    /// - Parameters:
+    ///   - place: nil shows it nowhere.
+    ///   - folder: of the state, for the history; nil means that of this user.
+    /// - Throws: `CommandFailure` if the address cannot be used.
+    @discardableResult
+    func watch(
+        at place: (address: WatchAddress, token: WatchToken?)?, state folder: String?
+    ) throws(CommandFailure) -> Watch? {
+        guard let place else { return nil }
+        let source = Watch.Source(
+            isServer: command == "serve",
+            sessions: { [weak self] in self?.entries ?? [] },
+            flows: { [weak self] in self?.state.withLock { $0.flows }() ?? [] },
+            status: { [weak self] in self?.status() })
+        let watch = try Watch.open(
+            place, historyFile: HistoryFolder.file(state: folder, command, name), source)
+        state.withLock { $0.watch = watch }
+        return watch
+    }
+
+    private var entries: [Watch.Entry] {
+        state.withLock { $0.sessions }.map(entry)
+    }
+
+    private func entry(_ session: (number: Int, name: String?, session: Session)) -> Watch.Entry {
+        Watch.Entry(
+            number: session.number, peer: session.name ?? name ?? "", session: session.session)
+    }
+
+    /// Closes the socket and the address.
     func close() {
-        state.withLock { state in
-            defer { state.socket = nil }
-            return state.socket
-        }?.close()
+        let (socket, watch) = state.withLock { state in
+            defer { (state.socket, state.watch) = (nil, nil) }
+            return (state.socket, state.watch)
+        }
+        socket?.close()
+        watch?.close()
     }
 
     // MARK: contents
@@ -73,15 +108,22 @@ final class StatusFeed: Sendable {
     ///
     /// - Parameter name: of its peer, for the user.
     func add(_ session: Session, name: String? = nil) -> Int {
-        state.withLock { state in
+        let (added, watch) = state.withLock { state in
             state.nextNumber += 1
-            state.sessions.append((state.nextNumber, name, session))
-            return state.nextNumber
+            let added = (state.nextNumber, name, session)
+            state.sessions.append(added)
+            return (added, state.watch)
         }
+        watch?.follow(entry(added))
+        return added.0
     }
 
     func remove(_ number: Int) {
-        state.withLock { state in state.sessions.removeAll { $0.number == number } }
+        let (removed, watch) = state.withLock { state in
+            let place = state.sessions.firstIndex { $0.number == number }
+            return (place.map { state.sessions.remove(at: $0) }, state.watch)
+        }
+        if let removed { watch?.end(entry(removed)) }
     }
 
     /// Shows the forwards or transfers that a closure lists; it is called for each answer.
@@ -172,7 +214,8 @@ final class StatusFeed: Sendable {
             }
             rows += status.absentPaths.map { PathRow($0, use($0.name)) }
             return ProcessStatus.Peer(
-                name: entry.name, key: entry.session.peerKey.base64, status: status, paths: rows)
+                name: entry.name, key: entry.session.peerKey.base64, status: status, paths: rows,
+                number: entry.number)
         }
         let now = MonotonicClock.now()
         return ProcessStatus(

@@ -217,7 +217,9 @@ struct ConfigFileTests {
             let isPath = lines[..<index].contains { $0 == "#[[path]]" }
             if isPath { continue }
             let found = problems(changed.joined(separator: "\n"))
-            let needsMore = ["peer", "key"].contains { line.hasPrefix("#\($0) ") }
+            let needsMore = ["peer", "key", "http-token"].contains {
+                line.hasPrefix("#\($0) ")
+            }
             #expect(found.isEmpty != needsMore, "\(line): \(found)")
         }
         #expect(count >= 13, "\(command): \(count) keys")

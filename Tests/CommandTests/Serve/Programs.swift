@@ -208,6 +208,22 @@ final class PlainConnection {
         return got
     }
 
+    /// Writes a text, and returns what comes within a time.
+    func listen(to text: String, for patience: Double) -> String {
+        _ = send(descriptor, text, text.utf8.count, Int32(MSG_NOSIGNAL))
+        var got: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        let end = seconds() + patience
+        while case let left = end - seconds(), left > 0 {
+            var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            guard poll(&wait, 1, Int32(left * 1000) + 1) == 1 else { continue }
+            let count = read(descriptor, &buffer, buffer.count)
+            guard count > 0 else { break }
+            got += buffer[..<count]
+        }
+        return String(decoding: got, as: UTF8.self)
+    }
+
     /// Reads for a time, or up to the end or a break; returns how many bytes came.
     func drain(for patience: Double) -> (bytes: Int, isOver: Bool) {
         var buffer = [UInt8](repeating: 0, count: 65_536)

@@ -80,9 +80,9 @@ func seconds() -> Double {
 }
 
 /// Waits until a condition holds; returns false after a time.
-func eventually(within limit: Double = 10, _ condition: () -> Bool) -> Bool {
+func eventually(within limit: Double = 10, _ condition: () throws -> Bool) rethrows -> Bool {
     let end = seconds() + limit
-    while !condition() {
+    while try !condition() {
         if seconds() > end { return false }
         usleep(5_000)
     }

@@ -46,7 +46,7 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(
         name: .shortAndLong,
         help: ArgumentHelp(
-            "Take files too, as 'receive' does, into this folder (default: take none).",
+            "Take files of clients too, into this folder.",
             valueName: "folder"))
     var output: String?
 
@@ -98,6 +98,8 @@ struct ServeCommand: AsyncParsableCommand {
     var tokenLifetime: String?
 
     @OptionGroup var limits: ClientLimitOptions
+
+    @OptionGroup var watch: WatchOptions
 
     @OptionGroup var config: ConfigOptions
 

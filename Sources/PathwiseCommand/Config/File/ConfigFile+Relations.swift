@@ -1,3 +1,5 @@
+import PathWatch
+
 /// What values say together.
 extension ConfigFile {
     /// Notes values that do not go together, in a file whose values are right one by one.
@@ -14,7 +16,20 @@ extension ConfigFile {
             guard found.count == 1, let key = found.first else { continue }
             refuse("\(table).\(key)", "'peer' and 'key' go together; write both, or 'server'")
         }
+        for table in ["serve", "forward"] { checkWatch(table) }
         checkForwards()
+    }
+
+    /// Refuses an address that others can reach without a token.
+    private mutating func checkWatch(_ table: String) {
+        let text = values["\(table).http"]?.texts.first
+        if text == nil, values["\(table).http-token"] != nil {
+            refuse("\(table).http-token", "it belongs to 'http'; write that too")
+        }
+        guard let text, values["\(table).http-token"] == nil,
+            let address = try? WatchAddress(parsing: text), !address.isLocal
+        else { return }
+        refuse("\(table).http", "\(WatchError.needsToken(text))")
     }
 
     /// The command without any words, which takes a millisecond to make.

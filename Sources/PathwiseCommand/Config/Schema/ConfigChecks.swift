@@ -4,6 +4,7 @@ import PathLearning
 import PathNetwork
 import PathTelemetry
 import PathTransport
+import PathWatch
 import Pathwise
 
 /// Checks of values, made from the parsers of the options that say the same.
@@ -61,6 +62,8 @@ enum ConfigCheck {
     @Sendable static func lifetime(_ text: String) throws { _ = try InviteText.lifetime(text) }
 
     @Sendable static func state(_ text: String) throws { try StateOptions.check(text) }
+
+    @Sendable static func watch(_ text: String) throws { _ = try WatchAddress(parsing: text) }
 
     @Sendable static func name(_ text: String) throws {
         guard PlainName.allows(text) else {

@@ -20,6 +20,20 @@ extension ConfigSchema {
         option: "--congestion", sample: "model-based", "Congestion control.",
         check: ConfigCheck.congestion)
 
+    /// Where the process can be watched.
+    static let watch = [
+        ConfigKey(
+            "http", .text, "127.0.0.1:PORT, ADDRESS:PORT, unix:PATH", standard: "nowhere",
+            option: "--http", sample: "127.0.0.1:9470",
+            "Shows what runs to browsers and Prometheus; an address that others can reach needs "
+                + "`http-token`.", check: ConfigCheck.watch),
+        ConfigKey(
+            "http-token", .text, "a file", option: "--http-token",
+            sample: "/etc/pathwise/http.token",
+            "The token that `http` asks for; it is made if it does not exist.",
+            check: ConfigCheck.file),
+    ]
+
     /// The server, and who this side is.
     static let server = [
         ConfigKey(

@@ -104,7 +104,7 @@ enum ConfigSchema {
                 "token-lifetime", .text, InviteText.lifetimes, standard: "24h",
                 option: "--token-lifetime", sample: "24h", "How long the first token is good.",
                 check: ConfigCheck.lifetime),
-        ])
+        ] + watch)
 
     static let forward = ConfigSection(
         name: "forward", isRepeated: false, meaning: "For `pathwise forward`.",
@@ -125,7 +125,7 @@ enum ConfigSchema {
                 "How long the session is kept without a packet from the server.",
                 check: ConfigCheck.hold),
             policy("what this side sends"), record, congestion,
-        ])
+        ] + watch)
 
     static let send = ConfigSection(
         name: "send", isRepeated: false, meaning: "For `pathwise send`.",

@@ -9,8 +9,12 @@ import Synchronization
 /// Lines for the journal have their level before them, and text has no time there. A problem that is
 /// the same as one of the minute before is counted. *Any thread.*
 final class EventLog: Sendable {
+    /// Is told of each event: its name, its members, and the line.
+    typealias Listener = @Sendable (String, [(key: String, value: JSONValue)], String) -> Void
+
     private struct State {
         var trouble: CommandFailure?
+        var listener: Listener?
         var repeated = RepeatedLines()
     }
 
@@ -39,6 +43,11 @@ final class EventLog: Sendable {
     /// Why the log cannot be written; nil if it can.
     var failure: CommandFailure? { state.withLock { $0.trouble } }
 
+    /// Tells somebody of each event from now on, also of those that are not printed.
+    func setListener(_ listener: @escaping Listener) {
+        state.withLock { $0.listener = listener }
+    }
+
     /// Whether lines of a level are printed.
     func shows(_ level: LogLevel) -> Bool { level >= least }
 
@@ -49,6 +58,7 @@ final class EventLog: Sendable {
     ///   - members: of the object, after the name and the time.
     ///   - text: the line of text, after the time.
     func write(_ event: String, _ members: [(key: String, value: JSONValue)], text: String) {
+        state.withLock { $0.listener }?(event, members, text)
         let level = LogLevel(ofEvent: event)
         guard shows(level) else { return }
         if LogLevel.counted.contains(event) {
