@@ -23,6 +23,8 @@
 #   make closed-loop  policies in closed loop over many worlds, random ones and of recorded networks
 #   make bench-worlds  worlds in virtual time beside the same links for real, and a recorded drive
 #   make bench-transfers  short transfers over random worlds beside the best single path
+#   make page-test  the status page in headless Chromium (root, apt-get install chromium)
+#   make bench-watch  what --http costs: scrapes of 100 clients with 2,000 flows, idle forwards
 #   make bench-coverage  measure the coverage of the intervals of `evaluate`
 #   make bench-spark  the same training with one and with two Spark workers
 #   make audit     estimates of `evaluate` beside what the policies then did, in worlds
@@ -37,7 +39,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build install uninstall deb deb-test image image-test demo test python python-test spark spark-test check lint examples docs models notebooks bench bench-links bench-worlds closed-loop bench-coverage bench-spark audit format clean
+.PHONY: page-test bench-watch help setup build install uninstall deb deb-test image image-test demo test python python-test spark spark-test check lint examples docs models notebooks bench bench-links bench-worlds closed-loop bench-coverage bench-spark audit format clean
 
 # The libraries that the rooms link, the compiler of their C parts, and `ip` for the tests in
 # network namespaces, which only root runs.
@@ -45,7 +47,7 @@ PACKAGES := libopenblas-dev libssl-dev libsqlite3-dev pkg-config gcc libc6-dev m
 
 # All tests of a process share a few threads. Those that wait for sockets would wait for minutes
 # behind those that compute or wait for programs, so each kind has a process of its own.
-SOCKET_TESTS := ^(PathForwardTests|PathNetworkTests|PathwiseTests)\.
+SOCKET_TESTS := ^(PathForwardTests|PathNetworkTests|PathWatchTests|PathwiseTests)\.
 PROGRAM_TESTS := ^CommandTests\.
 define RUN_ALL_TESTS
 swift test --skip-build $(TEST_FLAGS) --skip '$(SOCKET_TESTS)' --skip '$(PROGRAM_TESTS)'
@@ -56,6 +58,7 @@ endef
 JOBS ?= $(shell nproc)
 DEMO ?=
 FILTER ?=
+PAGE ?=
 
 # All tests have one optimised configuration, because scenarios in virtual time take minutes in a
 # debug build and seconds here; bounds and overflow checks stay on. It has its own folder, so that
@@ -225,6 +228,12 @@ bench-transfers: build
 bench-worlds: build
 	Benchmarks/worlds/drive.py
 	Benchmarks/worlds/fidelity.py
+
+page-test: build
+	python3 Benchmarks/watch/page.py $(PAGE)
+
+bench-watch: build
+	python3 Benchmarks/watch/scale.py
 
 bench-coverage: setup
 	$(MAKE) --no-print-directory -C Benchmarks/evaluation coverage adaptive

@@ -46,7 +46,8 @@ struct HelpTests {
     @Test func helpIsShort() {
         func check(_ command: any ParsableCommand.Type, _ name: String) {
             let text = PathwiseCommand.helpMessage(for: command, columns: 80)
-            let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+            var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+            while lines.last?.isEmpty == true { lines.removeLast() }
             // The line of the usage is wrapped by the terminal.
             let shown = lines.reduce(0) { $0 + max(1, ($1.count + 79) / 80) }
             #expect(shown < 60, "\(name): \(shown) lines")

@@ -29,6 +29,8 @@ final class Watch: Sendable {
 
     /// Events of the log that nobody may read here: a token lets a client join.
     private static let secrets: Set<String> = ["token"]
+    /// Events of the log that are noted here in any case, with the name of the path.
+    private static let own: Set<String> = ["path"]
     /// The shortest time between two states that are sent because something happened, milliseconds.
     private static let pause = TimeDelta.milliseconds(100)
 
@@ -99,7 +101,7 @@ final class Watch: Sendable {
 
     /// Notes an event of the log.
     func note(_ kind: String, _ members: [(key: String, value: JSONValue)], _ text: String) {
-        guard !Watch.secrets.contains(kind) else { return }
+        guard !Watch.secrets.contains(kind), !Watch.own.contains(kind) else { return }
         var client: String?
         if case .string(let name)? = members.first(where: { $0.key == "client" })?.value {
             client = name

@@ -142,8 +142,8 @@ import Testing
             restart == [
                 "state", "log-level", "log-format", "serve.listen", "serve.output",
                 "serve.on-conflict",
-                "serve.sync", "forward.server", "forward.to", "forward.peer", "forward.key",
-                "forward.psk",
+                "serve.sync", "serve.http", "serve.http-token", "forward.server", "forward.to",
+                "forward.peer", "forward.key", "forward.psk", "forward.http", "forward.http-token",
             ], "\(restart)")
     }
 
