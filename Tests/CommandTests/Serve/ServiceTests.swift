@@ -49,7 +49,7 @@ struct ServiceTests {
         let server = try RunningServer.joined()
         let state = server.folder.file("van")
         let folder = state + "/servers/"
-        let name = try #require(Scratch.names(in: folder).first)
+        let name = try #require(Scratch.names(in: folder).first { !$0.hasPrefix(".") })
         let profile = text(of: folder + name)
         let other = profile.replacing(/127\.0\.0\.1:[0-9]+/, with: "nosuch.invalid:7000")
         #expect(other != profile)
