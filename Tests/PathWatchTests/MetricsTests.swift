@@ -48,4 +48,17 @@ struct MetricsTests {
         #expect(ledger.sums.count == 3)
         #expect(ledger.sums["rest"] == [5, 5])
     }
+
+    /// Packets that others overtook count as lost until they arrive: that is no new beginning.
+    @Test func anEstimateMayFall() {
+        var ledger = CounterLedger<Int, String>(limit: 2, rest: "rest", corrected: 1)
+        let first = ledger.take(1, "van", [100, 3])
+        let second = ledger.take(1, "van", [120, 1])
+        let third = ledger.take(1, "van", [130, 4])
+        #expect([first, second, third] == [[100, 3], [20, 0], [10, 1]])
+        #expect(ledger.sums["van"] == [130, 4])
+        // All fall: the source began again.
+        #expect(ledger.take(1, "van", [7, 2]) == [7, 2])
+        #expect(ledger.sums["van"] == [137, 6])
+    }
 }

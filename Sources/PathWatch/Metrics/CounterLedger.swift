@@ -6,6 +6,7 @@
 package struct CounterLedger<Source: Hashable & Sendable, Key: Hashable & Sendable>: Sendable {
     private let limit: Int
     private let rest: Key
+    private let corrected: Int?
     private var known: [Source: [UInt64]] = [:]
     /// The sums, by key.
     package private(set) var sums: [Key: [UInt64]] = [:]
@@ -15,9 +16,12 @@ package struct CounterLedger<Source: Hashable & Sendable, Key: Hashable & Sendab
     /// - Parameters:
     ///   - limit: of the sums.
     ///   - rest: the key of what comes when there are so many.
-    package init(limit: Int, rest: Key) {
+    ///   - corrected: the index of a counter that is an estimate and may fall, as packets taken for lost
+    ///     may arrive; it adds nothing until it is above what it was.
+    package init(limit: Int, rest: Key, corrected: Int? = nil) {
         self.limit = limit
         self.rest = rest
+        self.corrected = corrected
     }
 
     /// Takes the counters of a source.
@@ -30,8 +34,14 @@ package struct CounterLedger<Source: Hashable & Sendable, Key: Hashable & Sendab
     @discardableResult
     package mutating func take(_ source: Source, _ key: Key, _ counters: [UInt64]) -> [UInt64] {
         let former = known[source] ?? []
-        // A counter that has fallen began again.
-        let hasRestarted = zip(counters, former).contains { $0 < $1 }
+        var counters = counters
+        // A counter that has fallen began again, and so did all.
+        let hasRestarted = zip(counters, former).enumerated().contains {
+            $0.offset != corrected && $0.element.0 < $0.element.1
+        }
+        if let corrected, !hasRestarted, former.indices.contains(corrected) {
+            counters[corrected] = max(counters[corrected], former[corrected])
+        }
         let more = counters.indices.map { index in
             hasRestarted || !former.indices.contains(index)
                 ? counters[index] : counters[index] - former[index]

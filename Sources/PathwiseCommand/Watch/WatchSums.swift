@@ -37,7 +37,7 @@ struct WatchSums {
     static let others = "(others)"
 
     private(set) var paths = CounterLedger<PathSource, PathKey>(
-        limit: WatchSums.peers * 4, rest: PathKey(peer: others, path: others))
+        limit: WatchSums.peers * 4, rest: PathKey(peer: others, path: others), corrected: 4)
     private var seen: Set<PathSource> = []
     private(set) var sessions = CounterLedger<Int, String>(limit: peers, rest: others)
     private(set) var flows = CounterLedger<String, FlowKey>(
@@ -150,7 +150,10 @@ extension WatchSums {
         ),
         (name: "pathwise_path_sent_packets_total", help: "Packets sent."),
         (name: "pathwise_path_received_packets_total", help: "Packets received."),
-        (name: "pathwise_path_lost_packets_total", help: "Packets that were declared lost."),
+        (
+            name: "pathwise_path_lost_packets_total",
+            help: "Packets sent that the peer did not receive."
+        ),
         (
             name: "pathwise_path_outcomes_total",
             help: "Bursts sent first on the path whose end is known."
