@@ -12,14 +12,15 @@ package struct HTTPRequest: Hashable, Sendable {
     package var path = "/"
     /// What stands after the question mark; empty without one.
     package var query = ""
-    /// The value of the header `Host`, or the host of the target; empty if there is none.
+    /// The value of the header `Host`, or the host of the target; empty if the request names no host.
     package var host = ""
     /// The value of the header `Authorization`.
     package var authorization: String?
     /// Whether the connection may be used for another request.
     package var isPersistent = true
 
-    /// A number of the query, as `points` in `points=720`; nil if it is not there or is none.
+    /// A number of the query, as `points` in `points=720`; nil if the query has no such key, or its
+    /// value is not a number.
     package func number(_ name: String) -> Int? {
         for pair in query.split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1)

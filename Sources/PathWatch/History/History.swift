@@ -96,7 +96,8 @@ package struct History: Sendable {
         return file.assign("(others)", to: last) ? last : nil
     }
 
-    /// A column of its own path in which nothing happened for a day; nil if there is none.
+    /// A column in which nothing happened for a day, so that another path may take it; nil if all are
+    /// in use.
     private mutating func unused(before index: Int) -> Int? {
         guard searched != index else { return nil }
         var isUsed = values.map { $0.state != .unknown }

@@ -22,7 +22,7 @@ struct HistoryFile: Sendable {
     /// The path of each column; empty for one that is free.
     private(set) var names: [String]
 
-    /// Opens the file, or begins it again if it is none of this form.
+    /// Opens the file, or starts a new one in its place if it does not have this format.
     ///
     /// - Throws: `WatchError` if it cannot be used, or another process has it.
     init(_ path: String) throws(WatchError) {

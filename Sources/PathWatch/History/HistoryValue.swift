@@ -16,7 +16,7 @@ package struct HistoryValue: Hashable, Sendable {
     /// Bytes with the headers of IP and UDP.
     package var sent: Float = 0
     package var received: Float = 0
-    /// Smoothed round trip, milliseconds; zero if there is none.
+    /// Smoothed round trip, milliseconds; zero before the first sample.
     package var roundTrip: Float = 0
     /// Packets that were sent, and those that were lost.
     package var packets: Float = 0

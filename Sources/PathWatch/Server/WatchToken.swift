@@ -29,7 +29,7 @@ package struct WatchToken: Sendable {
 
     /// Whether a header has the token; the time that it takes does not tell how much of it is right.
     ///
-    /// - Parameter authorization: the value of the header; nil if there is none.
+    /// - Parameter authorization: the value of the header; nil for a request without it.
     func allows(_ authorization: String?) -> Bool {
         guard let authorization else { return false }
         let given = Array(authorization.utf8)

@@ -2,7 +2,6 @@ import PathForward
 import PathNetwork
 import PathReport
 import PathTelemetry
-import PathWatch
 import Pathwise
 
 /// The log of `forward` on standard output: a line, or an object with `--json`, for each event.
@@ -28,15 +27,7 @@ struct ForwardLog: Sendable {
     var failure: CommandFailure? { lines.failure }
 
     /// Lets somebody watch the events, and says where.
-    func watched(by watch: Watch?) {
-        guard let watch else { return }
-        lines.setListener { [weak watch] event, members, text in
-            watch?.note(event, members, text)
-        }
-        lines.write(
-            "watching", [("address", .string("\(watch.address)"))],
-            text: "watch this process at \(watch.address.link)")
-    }
+    func watched(by watch: Watch?) { lines.watched(by: watch) }
 
     /// The addresses at which programs can connect now.
     func listening(_ forwards: [ForwardStatus]) {

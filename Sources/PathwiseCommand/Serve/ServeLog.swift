@@ -2,7 +2,6 @@ import PathForward
 import PathReport
 import PathTelemetry
 import PathTransport
-import PathWatch
 import Pathwise
 
 /// The log of a server on standard output: a line, or an object with `--json`, for each event.
@@ -26,15 +25,7 @@ struct ServeLog: Sendable {
     var failure: CommandFailure? { lines.failure }
 
     /// Lets somebody watch the events, and says where.
-    func watched(by watch: Watch?) {
-        guard let watch else { return }
-        lines.setListener { [weak watch] event, members, text in
-            watch?.note(event, members, text)
-        }
-        lines.write(
-            "watching", [("address", .string("\(watch.address)"))],
-            text: "watch this process at \(watch.address.link)")
-    }
+    func watched(by watch: Watch?) { lines.watched(by: watch) }
 
     // MARK: events
 

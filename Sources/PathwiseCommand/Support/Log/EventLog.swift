@@ -2,6 +2,7 @@ import Glibc
 import PathNetwork
 import PathReport
 import PathTelemetry
+import PathWatch
 import Synchronization
 
 /// The log of a long run on standard output: a line, or an object in JSON, for each event.
@@ -43,9 +44,16 @@ final class EventLog: Sendable {
     /// Why the log cannot be written; nil if it can.
     var failure: CommandFailure? { state.withLock { $0.trouble } }
 
-    /// Tells somebody of each event from now on, also of those that are not printed.
-    func setListener(_ listener: @escaping Listener) {
-        state.withLock { $0.listener = listener }
+    /// Tells a watch of each event from now on, also of those that are not printed, and says where it
+    /// is; nothing happens without one.
+    func watched(by watch: Watch?) {
+        guard let watch else { return }
+        state.withLock { state in
+            state.listener = { [weak watch] in watch?.note($0, $1, $2) }
+        }
+        write(
+            "watching", [("address", .string("\(watch.address)"))],
+            text: "watch this process at \(watch.address.link)")
     }
 
     /// Whether lines of a level are printed.
