@@ -69,9 +69,9 @@ final class ControlDesk: Sendable {
         }
     }
 
-    /// Asks for a reload at each SIGHUP, until the task is cancelled.
+    /// Asks for a reload at each SIGHUP since the start of the program, until the task is cancelled.
     func followSignal() async {
-        var known = HangUp.requests
+        var known: UInt64 = 0
         while !Task.isCancelled {
             let requests = HangUp.requests
             if requests != known { submit("reload", .reload) }

@@ -42,6 +42,8 @@ struct ServeJob {
         try Console.standardOutput.checkIsOpen(
             for: "and the log goes there; open it, or send it to a file")
         DescriptorLimit.raise()
+        // Before anything is printed: whoever has read a line may ask for a reload.
+        HangUp.install()
         let setup = try ServeSetup(command)
         let recording = try ServiceRecording(command.record)
         let loop = try FlowLoop()
@@ -139,7 +141,6 @@ struct ServeJob {
     // MARK: run
 
     private func serve() async {
-        HangUp.install()
         let store = setup.store
         Interruption.whenInterrupted { [server] _ in
             store?.cancel()

@@ -60,7 +60,13 @@ struct SendJob {
             throw CommandFailure(problem)
         }
         let policy = try PolicyArgument(parsing: command.policy ?? PolicyArgument.standard)
-        if case .model(let file) = policy { modelFile = file } else { modelFile = nil }
+        if case .model(let file) = policy {
+            modelFile = file
+            // Before the session: a reload may be asked for while it starts.
+            HangUp.install()
+        } else {
+            modelFile = nil
+        }
         let paths = try PathArgument.parse(command.path)
         var options = try SendJob.options(command, policy, paths)
         meter = try PathArgument.meter(paths, state: command.server.state.state) { change in
@@ -99,8 +105,7 @@ struct SendJob {
     private func run(_ session: Session) async throws {
         Interruption.whenInterrupted { _ in Task { await session.close() } }
         let follower = modelFile.map { file in
-            HangUp.install()
-            return Task { await session.followModel(file, requests: { HangUp.requests }) }
+            Task { await session.followModel(file, requests: { HangUp.requests }) }
         }
         defer { follower?.cancel() }
         let counter = TransferCounter()

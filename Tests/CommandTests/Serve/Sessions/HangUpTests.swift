@@ -49,6 +49,21 @@ struct HangUpTests {
         #expect(server.wait().status == 129)
     }
 
+    /// Whoever has read a line of the log may send the signal at once, and finds it answered.
+    @Test func aRequestWhileAServerStartsIsKept() throws {
+        for number in 0..<5 {
+            let server = try Pathwise([
+                "serve", "--state", scratch.file("\(number)"), "--listen", "127.0.0.1:0",
+            ])
+            let end = seconds() + 10
+            while server.output.isEmpty, seconds() < end {}
+            kill(server.process, SIGHUP)
+            #expect(eventually { server.output.contains("0 clients may connect now") })
+            kill(server.process, SIGTERM)
+            #expect(server.wait().status == 143)
+        }
+    }
+
     /// Nothing ends a program that was started with the signal ignored.
     @Test func nohupIsRespected() throws {
         let receiver = try KeyPairs()
