@@ -11,9 +11,7 @@ extension Connection {
                 return sent
             }
             if let sent = pollMessages(into: buffer, now: now) {
-                share.noteMessages(
-                    bytes: sent.length,
-                    streamsWait: session.streams.hasRetransmissions || session.streams.hasNew)
+                share.noteMessages(bytes: sent.length, streamsWait: streamsWait)
                 return sent
             }
         }
@@ -25,6 +23,9 @@ extension Connection {
         }
         return nil
     }
+
+    /// Whether stream data could be sent now.
+    var streamsWait: Bool { session.streams.hasRetransmissions || session.streams.hasNew }
 
     private mutating func pollStreams(
         into buffer: UnsafeMutableRawBufferPointer, now: Instant
@@ -92,7 +93,8 @@ extension Connection {
         if isStream {
             paths.offerForStreams(burst: bytes, left: left, needs: needs, &session, now: now)
         } else {
-            paths.offerForMessages(isOwed: share.isOwed, needs: needs, &session, now: now)
+            paths.offerForMessages(
+                goAhead: messagesGoAhead, needs: needs, &session, now: now)
         }
         let verdict = session.engine.decide()
         if case .nothing = verdict { return nil }

@@ -16,7 +16,8 @@ extension Connection {
         if let burst = messageBurst, burst.number == head.number, let index = index(of: burst.path),
             paths[index].isUsable
         {
-            guard paths[index].messageRoom(isOwed: share.isOwed, now: now) > 0 else { return nil }
+            guard paths[index].messageRoom(goesAhead: messagesGoAhead, now: now) > 0
+            else { return nil }
             return fillMessages(index, buffer, burst: burst, now: now)
         }
         let deadline = min(
@@ -35,6 +36,9 @@ extension Connection {
         return fillMessages(index, buffer, burst: chosen, now: now)
     }
 
+    /// Whether messages may take more than windows and pacers allow, as streams would take it all.
+    var messagesGoAhead: Bool { !share.isOwed && streamsWait }
+
     private mutating func completeMessageBurst(now: Instant) {
         guard let burst = messageBurst else { return }
         messageBurst = nil
@@ -49,7 +53,7 @@ extension Connection {
     ) -> Transmit? {
         var batch = Batch(
             size: paths[index].mtu.current,
-            room: paths[index].messageRoom(isOwed: share.isOwed, now: now))
+            room: paths[index].messageRoom(goesAhead: messagesGoAhead, now: now))
         while batch.takesMore(buffer) {
             var packet = begin(index, batch.region(of: buffer), limit: batch.size, now: now)
             let limit = packet.room - MessageData.maximumHeaderLength

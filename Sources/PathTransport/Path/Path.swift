@@ -302,13 +302,13 @@ struct Path: ~Copyable {
     /// Bytes of messages that may be sent now.
     ///
     /// Beside streams that always take what the pacer allows, a message would find room on the path
-    /// that happens to have some. So it may take two packets more than window and pacer allow, and
-    /// streams pay the pacer's debt.
+    /// that happens to have some. So beside them it may take two packets more than window and pacer
+    /// allow, and streams pay the pacer's debt.
     ///
-    /// - Parameter isOwed: it is the turn of streams, which are not delayed further.
-    func messageRoom(isOwed: Bool, now: Instant) -> Int {
+    /// - Parameter goesAhead: streams wait, and it is not their turn.
+    func messageRoom(goesAhead: Bool, now: Instant) -> Int {
         let room = room(now: now)
-        guard room == 0, !isOwed, !recovery.packets.isFull else { return room }
+        guard room == 0, goesAhead, !recovery.packets.isFull else { return room }
         let reserve = 2 * mtu.current
         let window = recovery.windowRoom + reserve
         let credit = recovery.pacer.credit(now: now, debt: reserve)

@@ -32,16 +32,16 @@ extension PathTable {
 
     /// Offers paths for messages.
     ///
-    /// - Parameter isOwed: it is the turn of streams.
+    /// - Parameter goAhead: they may take more than windows and pacers allow.
     mutating func offerForMessages(
-        isOwed: Bool, needs: PolicyNeeds, _ session: inout Session, now: Instant
+        goAhead: Bool, needs: PolicyNeeds, _ session: inout Session, now: Instant
     ) {
         for index in indices where takesData(index) {
-            let room = self[index].messageRoom(isOwed: isOwed, now: now)
+            let room = self[index].messageRoom(goesAhead: goAhead, now: now)
             guard room > 0 || needs.fullPaths else { continue }
             var snapshot = self[index].snapshot(now: now)
             // A message may be sent before its pacer has credit.
-            if room > 0 { snapshot.pacingDelay = .zero }
+            if goAhead, room > 0 { snapshot.pacingDelay = .zero }
             offer(index, snapshot, room: room, &session)
         }
     }
