@@ -14,7 +14,7 @@
 #   make spark-test  training over a real Spark cluster on loopback (Java 17, pyspark)
 #   make examples  build and run the programs of Examples/, and compare their output
 #   make docs      build the documentation of the library; a warning is an error
-#   make models    record over emulated links and train models/default.safetensors (2 minutes)
+#   make models    train a model from random worlds and compare it with a start from nothing (4 minutes)
 #   make notebooks  run the notebooks of python/notebooks and export them to notebooks-exported/
 #   make bench     set up and run the benchmarks of Benchmarks/ (they print figures)
 #   make bench-links  the command over emulated links beside kernel MPTCP (root, ../shared/testbed)

@@ -85,9 +85,7 @@ let package = Package(
             dependencies: [
                 "CLinuxFile", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
                 "PathNetwork", histogram,
-            ],
-            // A link to models/: it is in the binary, so a command has it in any folder.
-            resources: [.embedInCode("default.safetensors")]),
+            ]),
         .target(
             name: "PathForward",
             dependencies: [
@@ -191,7 +189,7 @@ let package = Package(
             name: "PathwiseTests",
             dependencies: [
                 "Pathwise", "PathNetwork", "PathTransport", "PathTrace", "PathLearning",
-                "PathTelemetry", "CSQLite",
+                "PathTelemetry", "DenseMath", "CSQLite",
             ]),
         .testTarget(
             name: "PathForwardTests",

@@ -1,77 +1,44 @@
 #!/bin/bash
-# Makes models/default.safetensors and the traces of datasets/. It records traces with the real
-# sender over emulated links, on loopback and without privileges, and trains from them, in about
-# two minutes.
+# Trains a model from recordings of random worlds, and compares it in closed loop with a start from
+# nothing, in worlds of other seeds. A model ships only if it wins there, by an interval clear of zero.
 #
-#   models/make.sh [FOLDER]     where the traces go; a temporary folder without it
+#   models/make.sh [MODEL]          where the model goes; .build/models/worlds.safetensors without it
 #
-# PATHWISE names another binary. Recordings depend on the machine's timing, so a second run makes a
-# similar but not identical model. The same traces give the same bytes.
+# WORLDS (200) worlds of each workload are recorded with paths drawn at random, and TEST (200) others
+# of each are run. TRAIN_SEED and TEST_SEED are the first seeds: a comparison counts only on seeds that
+# nobody has chosen anything on. PATHWISE names another binary. The same seeds give the same bytes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . Benchmarks/workspace.sh models
-traces=${1:-$work}
-mkdir -p "$traces"
+model=${1:-.build/models/worlds.safetensors}
+worlds=${WORLDS:-200} tests=${TEST:-200}
+train_seed=${TRAIN_SEED:-100001} test_seed=${TEST_SEED:-900001}
+mkdir -p "$(dirname "$model")"
 
-# Sends 12 kB every 20 ms, 4.8 Mbit/s: every path has room for such a burst, so each decision is a
-# choice.
-pace() {
-    local step
-    for ((step = 0; step < $1 * 50; step++)); do
-        head -c 12000 /dev/zero
-        sleep 0.018
-    done
-}
+# The options of `simulate` for a workload; `own` is each world's own.
+workload() { [ "$1" = own ] || echo "--workload $1"; }
 
-# Prints the n-th matching line; waits up to 5 s for it.
-line() {
-    local try
-    for ((try = 0; try < 100; try++)); do
-        if [ "$(grep -c -- "$2" "$1" 2>/dev/null)" -ge "$3" ]; then
-            grep -- "$2" "$1" | sed -n "$3p"
-            return
-        fi
-        sleep 0.05
-    done
-    echo "nothing like '$2' in $1" >&2
-    exit 1
-}
-
-# record NAME SEED LINK LINK: records 16 s of paced stream, then 8 MB at once, with paths drawn at
-# random.
-record() {
-    local name=$1 seed=$2 receiver emulator port paths=() link
-    shift 2
-    rm -f "$traces/$name.trace" "$traces/$name-bulk.trace"
-    "$PATHWISE" receive --listen 127.0.0.1:0 --key "$work/server.key" \
-        --allow "$work/client.pub" --output - > /dev/null 2> "$work/receive.txt" &
-    receiver=$!
-    started+=("$receiver")
-    port=$(line "$work/receive.txt" "^listening on" 1 | sed 's/.*://')
-    local links=()
-    for link in "$@"; do links+=(--link "$link"); done
-    "$PATHWISE" emulate --to "127.0.0.1:$port" "${links[@]}" --seed "$seed" --seconds 60 \
-        > "$work/emulate.txt" 2>&1 &
-    emulator=$!
-    started+=("$emulator")
-    for ((link = 1; link <= $#; link++)); do
-        paths+=(--path "$(line "$work/emulate.txt" "--path" "$link" | sed "s/.*--path *//" | tr -d "'")")
-    done
-    local sender=(--to "127.0.0.1:$port" --key "$work/client.key" --peer "$work/server.pub"
-        --policy weighted --seed "$seed" "${paths[@]}")
-    pace 16 | "$PATHWISE" send - "${sender[@]}" --record "$traces/$name.trace" 2>&1 | tail -1
-    head -c 8000000 /dev/zero > "$work/bulk"
-    "$PATHWISE" send "$work/bulk" "${sender[@]}" --record "$traces/$name-bulk.trace" 2>&1 | tail -1
-    kill "$emulator" "$receiver" 2>/dev/null || true
-    wait "$emulator" "$receiver" 2>/dev/null || true
-}
-
-record home 1 name=dsl,rate=16,rtt=24 name=lte,rate=30,rtt=50,jitter=4
-record wifi 2 name=wifi,rate=40,rtt=12,ge=0.01:0.4 name=cable,rate=25,rtt=22
-record bloated 3 name=dsl,rate=7,rtt=20,queue=300000b name=5g,rate=60,rtt=36
-record uneven 4 name=sat,rate=30,fdelay=45,rdelay=8 name=dsl,rate=20,fdelay=18,rdelay=30
-record outages 5 name=cable,rate=20,rtt=18,down=5-6/6 name=lte,rate=20,rtt=45
-record changing 6 name=lte,rate=30,rate@5=5,rate@10=30,rtt=40 name=dsl,rate=12,rtt=30
-
-"$PATHWISE" train "$traces"/*.trace --output models/default.safetensors
-cp "$traces/home.trace" "$traces/wifi.trace" datasets/
+kinds=(messages video own)
+for index in "${!kinds[@]}"; do
+    mkdir "$work/${kinds[$index]}"
+    # shellcheck disable=SC2046
+    "$PATHWISE" simulate --random "$worlds" --seed $((train_seed + 10000 * index)) --seeds 1 \
+        --duration 20s $(workload "${kinds[$index]}") --policy weighted \
+        --record "$work/${kinds[$index]}" > /dev/null
+done
+"$PATHWISE" train "$work"/*/*.trace --output "$model"
+for index in "${!kinds[@]}"; do
+    echo
+    echo "The model against a start from nothing, ${kinds[$index]}:"
+    # shellcheck disable=SC2046
+    "$PATHWISE" simulate --random "$tests" --seed $((test_seed + 10000 * index)) --seeds 1 \
+        --duration 20s $(workload "${kinds[$index]}") --policy learned --policy "$model" \
+        --baseline learned --json > "$work/test.json"
+    python3 - "$work/test.json" <<'PY'
+import json, sys
+for row in json.load(open(sys.argv[1]))["overall"]:
+    if row["low"] is not None:
+        print(f"{100 * row['difference']:+.2f} % [{100 * row['low']:+.2f}, {100 * row['high']:+.2f}]"
+              f" in {row['count']} flows; worst {100 * row['worst']:+.1f} % in {row['worst_place']}")
+PY
+done

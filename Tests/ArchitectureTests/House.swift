@@ -79,7 +79,6 @@ enum House {
             "the neural-linear head is trained and measured; no policy decides by it yet",
         "PathLearning.CandidateBuilder": "the benchmark of a decision builds candidates with it",
         "PathLearning.forcedFeedback": "a need that such a descriptor may state",
-        "Pathwise.ShippedModel": "tests and tools read what `learned` starts from",
         "PathSimulation.BulkTransfer": "what benchmarks and scenarios of the transport send",
         "PathSimulation.WorldCredentials": "benchmarks and scenarios of the transport give keys",
         "PathSimulation.datagramsDelivered": "the benchmark of the transport counts by it",

@@ -3,13 +3,10 @@
 #
 # **This notebook shows** the way from recordings to a model. A policy that draws paths at random is
 # recorded in random worlds; `pathwise train` fits the residual of the heuristic (`ridge`) and the
-# probability of being late (`late`). Then the sender starts *cold* (a model that knows nothing), *warm*
-# (this model), or with the model that ships, in worlds of other seeds, against the rule `steady`.
+# probability of being late (`late`). Then the sender starts *cold* (without a model) or *warm* (from this
+# one), in worlds of other seeds, against the rule `steady`.
 
 # %%
-import json
-import struct
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -89,35 +86,14 @@ table(tenths.assign(predicted=tenths.predicted * 100, observed=tenths.observed *
 # %% [markdown]
 # ## Cold against warm, in other worlds
 #
-# The cold model is a file with weights of zero and the weakest prior, written as docs/formats.md says.
+# `learned` starts cold: it knows nothing, as the program ships no model.
 
 # %%
-def write_cold(path, trained):
-    """A ridge head that knows nothing, for the features of a trained model."""
-    data = trained.read_bytes()
-    header = json.loads(data[8 : 8 + struct.unpack("<Q", data[:8])[0]])
-    size = header["weights"]["shape"][0]
-    tensors = {"intercept": np.zeros(1), "lambda": np.ones(1), "precision": np.eye(size + 1),
-               "total_weight": np.zeros(1), "weights": np.zeros(size)}
-    meta = {key: value for key, value in header["__metadata__"].items()
-            if key in ("format", "version", "schema", "features", "program_version")}
-    meta |= {"kind": "ridge", "traces": "", "decisions": "0"}
-    entries, place = {"__metadata__": meta}, 0
-    for name, values in tensors.items():
-        entries[name] = {"dtype": "F64", "shape": list(values.shape), "data_offsets": [place, place + values.nbytes]}
-        place += values.nbytes
-    text = json.dumps(entries).encode()
-    text += b" " * (-len(text) % 8)
-    path.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(v.tobytes() for v in tensors.values()))
-
-cold = WORK / "cold.safetensors"
-write_cold(cold, warm)
-command.run("model", "verify", cold)
 runs = WORK / "test"
 runs.mkdir()
-CONTENDERS = {"steady": "steady", cold.name: "cold", warm.name: "warm", "learned": "shipped model"}
+CONTENDERS = {"steady": "steady", "learned": "cold", warm.name: "warm"}
 outcome = simulate("--random", str(TEST), "--seed", str(FIRST_TEST), "--seeds", "1", "--workload", "messages", *DURATION,
-                   *policies(["steady", cold, warm, "learned"]), "--baseline", "steady", record=runs)
+                   *policies(["steady", "learned", warm]), "--baseline", "steady", record=runs)
 rows = [dict(row, start=CONTENDERS[row["policy"]]) for row in outcome["overall"] if row["policy"] != "steady"]
 rows = pd.DataFrame(rows)
 table(rows.assign(difference=rows.difference.map(change), low=rows.low.map(change), high=rows.high.map(change),
@@ -147,9 +123,8 @@ for world in outcome["worlds"]:
     for policy in world["policies"]:
         name = CONTENDERS[policy["policy"]]
         # Recordings of a world are in the order of its policies' names.
-        stem = {"steady": "steady", "learned": "learned"}.get(policy["policy"])
-        found = [path for path in runs.glob(f"{world['name']}.*.trace")
-                 if (f".{stem}." in path.name if stem else ("cold" if name == "cold" else "warm") in path.name)]
+        stem = policy["policy"].removesuffix(".safetensors")
+        found = [path for path in runs.glob(f"{world['name']}.*.trace") if f".{stem}." in path.name]
         values = closed(found[0])
         if name == "steady":
             base = values
@@ -160,7 +135,7 @@ for world in outcome["worlds"]:
             series.setdefault((name, piece.left), []).append(value)
 figure, axes = plt.subplots(figsize=(8.5, 3.8))
 early = {}
-for place, name in enumerate(["cold", "warm", "shipped model"]):
+for place, name in enumerate(["cold", "warm"]):
     points = [(left, np.array(values)) for (who, left), values in sorted(series.items()) if who == name]
     x = np.array([left for left, _ in points])
     middle = np.array([values.mean() for _, values in points])

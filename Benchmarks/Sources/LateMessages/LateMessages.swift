@@ -101,7 +101,6 @@ struct Options {
             print("usage: LateMessages TRACES [--worlds N] [--first K] [--redundancy A,B] ...")
             exit(64)
         }
-        model = try? Model.load("models/default.safetensors")
         while let name = rest.popFirst() {
             if name == "--clairvoyant" {
                 isClairvoyant = true

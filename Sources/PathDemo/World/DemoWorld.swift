@@ -48,7 +48,7 @@ final class DemoWorld: Sendable {
             identity: ClientIdentity(key: clientKey, peer: key.publicKey),
             plans: emulation.paths.map { PathPlan(name: $0.name, remote: $0.address) },
             policy: policy)
-        options.model = model.map { .given($0) } ?? .untrained
+        options.model = model
         options.seed = scenario.seed
         options.recorder = recorder
         self.options = options

@@ -17,8 +17,6 @@ public struct PolicyNeeds: Hashable, Sendable {
     public var forcedFeedback = false
     /// Whether it can start from a model.
     public var model = false
-    /// Whether it starts from the shipped model unless it is given another one.
-    public var shippedModel = false
     /// Whether it is told which action was drawn from its distribution.
     public var choices = false
 

@@ -60,7 +60,7 @@ public final class Session: Sendable {
         do {
             policy = try options.policy.resolved(names: options.plans.map(\.name))
             let selector = try PathSelector(
-                policy, model: options.model.load(for: policy), seed: configuration.seed)
+                policy, model: options.model, seed: configuration.seed)
             let facts = SessionFacts(
                 peer: options.identity.peer, policy: selector.name,
                 modelHash: selector.modelHash, seed: configuration.seed)

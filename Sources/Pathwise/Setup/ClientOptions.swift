@@ -13,8 +13,9 @@ public struct ClientOptions: Sendable {
     public var plans: [PathPlan]
     /// Chooses the path of every message and of every burst of stream data.
     public var policy: PolicySpecification
-    /// The model that the policy starts from.
-    public var model = StartingModel.shipped
+    /// The model that the policy starts from (`try Model.load("model.safetensors")`); nil for none, so
+    /// that it knows only what it learns in the session.
+    public var model: Model?
     public var connection = ConnectionConfiguration()
     /// Seed of the policy's draws; nil takes one from the system's random source, so that two
     /// sessions have different draws.

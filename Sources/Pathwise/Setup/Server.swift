@@ -32,7 +32,7 @@ public final class Server: Sendable {
     /// - Parameters:
     ///   - configuration: keys, clients, policy and limits.
     ///   - addresses: to listen on; with port 0 the system chooses one, see `localAddresses`.
-    ///   - model: the model that the policy starts from, unless the configuration has one.
+    ///   - model: the model that the policy starts from, unless the configuration has one; nil for none.
     ///   - recorder: records every client as a session; nil records nothing.
     ///   - seed: of all sessions' draws; nil takes one from the system's random source.
     ///   - onRefusal: is told of clients that are refused for their keys, on the server's thread; of
@@ -41,7 +41,7 @@ public final class Server: Sendable {
     ///   used; `crypto` if libcrypto fails.
     public init(
         _ configuration: ServerConfiguration, listen addresses: [SocketAddress],
-        model: StartingModel = .shipped, recorder: SessionRecorder? = nil, seed: UInt64? = nil,
+        model: Model? = nil, recorder: SessionRecorder? = nil, seed: UInt64? = nil,
         onRefusal: @escaping @Sendable (RefusedClient) -> Void = { _ in }
     ) throws(SessionError) {
         guard !addresses.isEmpty else { throw .noAddress }
@@ -77,7 +77,7 @@ public final class Server: Sendable {
         }
         self.configuration = configuration
         do {
-            configuration.model = try configuration.model ?? model.load(for: configuration.policy)
+            configuration.model = configuration.model ?? model
             driver = try ServerDriver(
                 configuration: configuration, listen: addresses,
                 onEvent: { served, event in core(served).handle(event) },

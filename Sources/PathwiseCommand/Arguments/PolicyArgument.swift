@@ -25,15 +25,14 @@ enum PolicyArgument: Equatable, CustomStringConvertible {
         }
     }
 
-    /// Returns the policy, its model, and its label in tables; the model is that of the file, or
-    /// the shipped one for `learned`.
+    /// Returns the policy, its model, and its label in tables; the model is that of the file,
+    /// and a name has none.
     func load() throws(LearningError) -> (
         specification: PolicySpecification, model: Model?, label: String
     ) {
         switch self {
         case .named(let specification):
-            let model = try StartingModel.shipped.load(for: specification)
-            return (specification, model, specification.name)
+            return (specification, nil, specification.name)
         case .model(let file):
             let model = try Model.load(file)
             let name = file.split(separator: "/").last.map(String.init) ?? file

@@ -70,7 +70,7 @@ struct ForwardSetup: Sendable {
             guard !planner.remotes.isEmpty else { throw error }
         }
         var options = try ClientOptions(identity: identity, planner: planner, policy: policy)
-        options.model = model.map { .given($0) } ?? .untrained
+        options.model = model
         options.connection = connection
         options.recorder = recorder
         if let meter { try options.leaveOut(meter.stopped) }

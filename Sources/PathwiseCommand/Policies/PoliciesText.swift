@@ -46,18 +46,14 @@ enum PoliciesText {
         policy == "single" ? "single:lte" : "\(policy):\(parameter.name)=\(parameter.standard)"
     }
 
-    /// The model from which a policy starts; nil if it takes none.
+    /// How a policy that learns starts; nil for one that could not use a model.
     private static func start(of policy: String) -> (name: String, text: String)? {
         guard let needs = try? PolicySpecification(parsing: policy).needs, needs.model else {
             return nil
         }
-        return needs.shippedModel
-            ? (
-                "shipped",
-                "It starts from the model of this program, or from another one: --policy "
-                    + "FILE.safetensors."
-            )
-            : ("flat", "It starts without a model, and learns from the first outcomes on.")
+        let text = "It starts without a model, and learns from the first outcomes on."
+        guard policy == PolicySpecification.learned().name else { return ("flat", text) }
+        return ("flat", text + " It can start from a trained model: --policy FILE.safetensors.")
     }
 
     static func json(_ policies: [PolicyDescription]) -> JSONValue {

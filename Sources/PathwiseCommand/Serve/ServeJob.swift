@@ -51,7 +51,7 @@ struct ServeJob {
         let log = try ServeLog(command.format)
         let failures = FailureNotes()
         let server = try Server(
-            setup.configuration, listen: setup.addresses, model: .untrained,
+            setup.configuration, listen: setup.addresses,
             recorder: recording?.recorder,
             onRefusal: { [admission = setup.admission] client in
                 // The server's thread must not wait for the log's reader.

@@ -93,7 +93,7 @@ struct SendJob {
             guard case .noPath(let interfaces) = error else { throw error }
             throw InterfaceOptions.noneUsable(planner, interfaces)
         }
-        options.model = model.map { .given($0) } ?? .untrained
+        options.model = model
         options.connection = try command.transfer.connection()
         options.seed = command.seed
         options.recorder = try command.transfer.recorder()

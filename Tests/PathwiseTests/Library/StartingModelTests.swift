@@ -1,16 +1,24 @@
-import PathLearning
+import DenseMath
 import PathNetwork
 import PathTransport
 import Pathwise
 import Testing
 
+@testable import PathLearning
+@testable import PathTelemetry
+
 /// Tests which model a session starts from.
 @Suite(.serialized, .timeLimit(.minutes(1))) struct StartingModelTests {
-    /// `learned` has the shipped model on both sides by default, or none if requested.
-    @Test func learnedFindsTheShippedModel() async throws {
-        let shipped = try ShippedModel.load().hash
-        #expect(shipped != 0)
-        for (model, expected) in [(StartingModel.shipped, shipped), (.untrained, 0)] {
+    /// Both sides start from the model that they are given, and from none otherwise.
+    @Test func aSessionStartsFromTheModelThatItIsGiven() async throws {
+        let size = FeatureSchema.count
+        let given = try Model(
+            residual: RidgeModel(
+                head: LinearHead(
+                    weights: (0..<size).map { Double($0) / 100 }, intercept: 0,
+                    precision: Matrix(diagonal: 1, size: size + 1), totalWeight: 1, lambda: 1)),
+            notes: [:])
+        for model in [nil, given] {
             let key = try PrivateKey.generate()
             let clientKey = try PrivateKey.generate()
             let server = try Server(
@@ -25,22 +33,13 @@ import Testing
                 key: clientKey, server: key.publicKey, to: server.localAddresses)
             options.model = model
             let session = try await Session.connect(options)
+            let expected = model?.hash ?? 0
             #expect(session.status().modelHash == expected)
             #expect(try await within(.seconds(10)) { await serving.value } == expected)
             await session.close()
             await server.close()
         }
-    }
-
-    @Test func otherPoliciesStartWithoutOne() throws {
-        for policy in PolicySpecification.catalogue where policy.name != "learned" {
-            guard let specification = try? PolicySpecification(parsing: policy.name) else {
-                continue
-            }
-            #expect(try StartingModel.shipped.load(for: specification) == nil, "\(policy.name)")
-        }
-        let model = try ShippedModel.load()
-        #expect(try StartingModel.given(model).load(for: .minRTT)?.hash == model.hash)
+        #expect(given.hash != 0)
     }
 
     /// A path that the policy names is found among the plans; another name is refused.

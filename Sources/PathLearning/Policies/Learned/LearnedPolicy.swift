@@ -233,7 +233,6 @@ extension LearnedPolicy {
         needs: { _ in
             PolicyNeeds().with {
                 $0.model = true
-                $0.shippedModel = true
                 $0.forcedFeedback = true
                 $0.leavesSlowPaths = true
             }
