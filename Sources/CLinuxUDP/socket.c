@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "address.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sock_diag.h>
 #include <netinet/udp.h>
 #include <string.h>
@@ -15,6 +16,17 @@ int clu_socket(int family)
     int fd = socket(family == 4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
                     IPPROTO_UDP);
     return fd < 0 ? -errno : fd;
+}
+
+int clu_retire(int fd)
+{
+    /* Sending an address of the Internet over it fails. */
+    int nowhere = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (nowhere < 0)
+        return -errno;
+    int result = dup3(nowhere, fd, O_CLOEXEC) < 0 ? -errno : 0;
+    close(nowhere);
+    return result;
 }
 
 int clu_close(int fd)

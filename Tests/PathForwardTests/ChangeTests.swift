@@ -1,4 +1,5 @@
 import Glibc
+import PathNetwork
 import PathTelemetry
 import PathTransport
 import Pathwise
@@ -20,6 +21,26 @@ import Testing
             let answer = socket.readAll()
             return answer.bytes == Array("ask".utf8) && answer.end == .end
         }
+    }
+
+    /// A port for datagrams that was used is free at once, for a forward with other options and for one
+    /// that returns after it was removed: here no other socket of the process has traffic.
+    @Test func aUsedPortForDatagramsIsTakenOver() async throws {
+        let echo = try Echo()
+        let pair = try await ForwardPair(["udp:0=\(echo.target),deadline=30s"])
+        let port = try pair.port()
+        let entry = SocketAddress.loopback(port: port)
+        for options in ["class=interactive", "deadline=20s", "deadline=30s"] {
+            #expect(try await Program().ask([1], entry)?.bytes == [1])
+            let changed = try spec("udp:\(port)=\(echo.target),\(options)")
+            try await pair.forwarder.change(to: [changed])
+            #expect(try await Program().ask([2], entry)?.bytes == [2])
+            try await pair.forwarder.change(to: [])
+            try await pair.forwarder.change(to: [changed])
+        }
+        #expect(try await Program().ask([3], entry)?.bytes == [3])
+        echo.stop()
+        await pair.close()
     }
 
     /// A connection of a forward that stays, and one of a forward that goes, live on; the removed

@@ -124,19 +124,19 @@ extension PathPlan {
         #expect(PathPlanner(remotes: [try address("[2001:db8::9]:7000")]).plans([only]).isEmpty)
     }
 
-    @Test func containersAndExcludedInterfacesAreNoPaths() throws {
+    @Test func containersTunnelsAndExcludedInterfacesAreNoPaths() throws {
         let remotes = [try address("192.0.2.1:7000")]
         let names = [
             "eth0", "docker0", "br-1a2b3c", "veth01", "virbr0", "cni0", "podman1", "wwan0", "tun3",
-            "br0",
+            "br0", "wg0", "tailscale0",
         ]
         let host = try names.enumerated().map {
             try interface(UInt32($0 + 2), $1, "10.0.\($0).1")
         }
         #expect(
             PathPlanner(remotes: remotes).plans(host).map(\.name)
-                == ["eth0", "wwan0", "tun3", "br0"])
-        let planner = PathPlanner(remotes: remotes, excluded: ["tun*", "wwan?"])
+                == ["eth0", "wwan0", "br0"])
+        let planner = PathPlanner(remotes: remotes, excluded: ["wwan?"])
         #expect(planner.plans(host).map(\.name) == ["eth0", "br0"])
         #expect(planner.leftOut(Array(host[1...2])) == ["docker0", "br-1a2b3c"])
         // A rule names what it wants.

@@ -25,6 +25,8 @@ typedef struct {
 
 /* Opens a UDP socket, non-blocking, closed on exec. */
 int clu_socket(int family);
+/* Closes the socket behind a descriptor, which stays valid and leads nowhere. */
+int clu_retire(int fd);
 int clu_close(int fd);
 int clu_bind(int fd, int socket_family, const clu_address *local);
 int clu_connect(int fd, int socket_family, const clu_address *remote);

@@ -181,7 +181,8 @@ package final class ForwardService: Sendable {
         }
         let rules = rules.withLock { $0 }
         let isAllowed = await withCheckedContinuation { continuation in
-            let isAsked = NameLookup.shared.ask {
+            let asker = NameLookup.Asker.client(ObjectIdentifier(allowance))
+            let isAsked = NameLookup.shared.ask(for: asker) {
                 continuation.resume(returning: rules.allowListening(on: address))
             }
             if !isAsked { continuation.resume(returning: false) }

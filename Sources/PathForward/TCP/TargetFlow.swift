@@ -48,7 +48,8 @@ final class TargetFlow: PumpedFlow {
         }
         let (target, rules) = (target, rules)
         let box = LoopBox(self)
-        let isAsked = NameLookup.shared.ask { [weak loop] in
+        let asker = NameLookup.Asker(of: allowance, host: target.host)
+        let isAsked = NameLookup.shared.ask(for: asker) { [weak loop] in
             let result = TargetFlow.lookUp(target, rules)
             loop?.run { loop in box.value.handle(lookup: result, loop) }
         }

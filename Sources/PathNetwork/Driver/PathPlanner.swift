@@ -48,14 +48,18 @@ public struct PathPlanner: Sendable {
         "lxc*", "lxdbr*",
     ]
 
+    /// Tunnels, which may carry what this program forwards: as a path, a tunnel would carry itself.
+    public static let tunnelInterfaces = ["wg*", "tun*", "tap*", "tailscale*", "zt*"]
+
     /// - Parameters:
     ///   - remotes: a duplicate address counts once.
-    ///   - excluded: patterns besides `containerInterfaces`.
+    ///   - excluded: patterns besides `containerInterfaces` and `tunnelInterfaces`.
     public init(remotes: [SocketAddress], rules: [Rule] = [], excluded: [String] = []) {
         self.remotes = []
         for remote in remotes where !self.remotes.contains(remote) { self.remotes.append(remote) }
         self.rules = rules
-        self.excluded = excluded + PathPlanner.containerInterfaces
+        self.excluded =
+            excluded + PathPlanner.containerInterfaces + PathPlanner.tunnelInterfaces
     }
 
     /// The interfaces that would become paths if their names were not excluded.

@@ -84,6 +84,10 @@ public struct DatagramSocket: ~Copyable, Sendable {
         }
     }
 
+    /// Gives the port back at once, though other threads may still use the socket: what they send from
+    /// now on goes nowhere, and nothing more arrives.
+    public func unbind() { _ = clu_retire(file.raw) }
+
     /// The file descriptor, to watch with a `Poller`.
     public var descriptor: Int32 { file.raw }
 

@@ -22,7 +22,7 @@ struct HostFacts: Sendable {
         }
     }
 
-    /// Interfaces that may carry paths: without loopback and those of containers.
+    /// Interfaces that may carry paths: without loopback, those of containers, and tunnels.
     var links: [Link]
     /// Before `/proc` and `/sys` in the names of files.
     var root = ""
@@ -82,7 +82,9 @@ struct HostFacts: Sendable {
     }
 
     private static func isExcluded(_ name: String) -> Bool {
-        PathPlanner.containerInterfaces.contains { fnmatch($0, name, 0) == 0 }
+        (PathPlanner.containerInterfaces + PathPlanner.tunnelInterfaces).contains {
+            fnmatch($0, name, 0) == 0
+        }
     }
 
     private static func names(in folder: String) -> [String] {

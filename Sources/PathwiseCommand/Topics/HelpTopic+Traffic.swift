@@ -72,16 +72,17 @@ extension HelpTopic {
 
             Without any path, every usable interface is one; paths appear and disappear
             with their interfaces. Interfaces of --exclude-interface are left out, and so
-            are those of containers and virtual machines:
-            \(containers)
+            are those of containers and virtual machines, and tunnels, which may carry what
+            is forwarded here. '--path NAME=INTERFACE' takes any.
+            \(leftOut)
 
             A path tries each address of the server that its interface may reach until one
             answers. [fe80::1%eth0]:7000 is a server on the link of eth0.
             """)
 
-    /// The interfaces that lead to containers, in lines.
-    private static var containers: String {
-        let names = PathPlanner.containerInterfaces
+    /// The interfaces that are left out, in lines.
+    private static var leftOut: String {
+        let names = PathPlanner.containerInterfaces + PathPlanner.tunnelInterfaces
         let half = (names.count + 1) / 2
         return [names.prefix(half), names.dropFirst(half)]
             .map { "  " + $0.joined(separator: " ") }.joined(separator: "\n")

@@ -94,6 +94,8 @@ final class DatagramListener: Sendable {
             return flows
         }
         for flow in flows { flow.end() }
+        // Readers of sessions may keep the socket for a moment; the port is free at once.
+        shared.socket.unbind()
     }
 
     // MARK: status

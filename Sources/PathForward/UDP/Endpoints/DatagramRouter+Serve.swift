@@ -42,7 +42,7 @@ extension DatagramRouter {
         _ rules: RulesNow?, _ limits: DatagramLimits
     ) async -> ForwardResult? {
         let address: SocketAddress
-        switch await TargetCheck.address(of: target, rules: rules?()) {
+        switch await TargetCheck.address(of: target, rules: rules?(), for: allowance) {
         case .success(let found): address = found
         case .failure(let refusal): return refusal.result
         }
@@ -64,13 +64,14 @@ extension DatagramRouter {
     ) async {
         let targets: OpenTargets
         do throws(NetworkError) {
-            targets = try OpenTargets(options: options, router: self, limits: limits) { host in
+            targets = try OpenTargets(options: options, router: self, limits: limits) {
+                [allowance] host in
                 let target =
                     switch host {
                     case .address(let address): ForwardTarget(address)
                     case .name(let name): name
                     }
-                switch await TargetCheck.address(of: target, rules: rules?()) {
+                switch await TargetCheck.address(of: target, rules: rules?(), for: allowance) {
                 case .success(let address): return address
                 case .failure(let refusal):
                     onRefusal("\(target)", refusal.result)

@@ -9,11 +9,15 @@ enum TargetCheck {
     }
 
     /// The first address of a target that the rules allow; without rules the first one.
+    ///
+    /// - Parameter client: what all sessions of the client have in common; nil for this program.
     static func address(
-        of target: ForwardTarget, rules: ForwardRules?
+        of target: ForwardTarget, rules: ForwardRules?, for client: Allowance?
     ) async -> Result<SocketAddress, Refusal> {
         await withCheckedContinuation { continuation in
-            let isAsked = NameLookup.shared.ask {
+            let isAsked = NameLookup.shared.ask(
+                for: NameLookup.Asker(of: client, host: target.host)
+            ) {
                 continuation.resume(returning: lookUp(target, rules: rules))
             }
             if !isAsked {

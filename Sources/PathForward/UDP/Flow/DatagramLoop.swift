@@ -153,6 +153,8 @@ final class DatagramLoop: @unchecked Sendable {
                 state.withLock { $0.owners[event.token] }?
                     .handleReady(&scratch, hasFault: event.hasFault)
             }
+            // It must not keep flows, and with them sockets, until the next datagram.
+            scratch.clear()
             let now = MonotonicClock.now()
             releaseHeld(now: now)
             if now >= sweepAt {

@@ -30,7 +30,7 @@ final class DatagramRouter: Sendable {
 
     let session: Session
     /// Of the peer; nil for no limit.
-    private let allowance: Allowance?
+    let allowance: Allowance?
     private let state: Mutex<State>
     private let reader = Mutex(MessageReader())
     /// The flow of each message sent, by its number modulo `remembered`.
