@@ -153,7 +153,7 @@ struct ServeJob {
                 log.changed(answer)
                 status.note(answer)
             })
-        status.setChange { words, reply in desk.submit(words, reply: reply) }
+        status.setChange { desk.submit($0, by: $1, reply: $2) }
         let reloading = Task { await desk.followSignal() }
         await withDiscardingTaskGroup { group in
             for await session in server.sessions {
