@@ -24,6 +24,7 @@ extension FrameSink {
             endSession.bind(2, time.nanoseconds)
             try execute(endSession, checksums.end)
             sessions[id]?.isEnded = true
+            learning[id] = nil
         }
         bytesSinceCheckpoint += 64
     }
@@ -46,7 +47,9 @@ extension FrameSink {
         switch kind {
         case .padding: return
         case .decision:
-            return try add(DecisionFrame(frame), session, now: transactionTime)
+            let frame = DecisionFrame(frame)
+            if !frame.isForced { learning[session, default: LearningWindow()].add(frame) }
+            return try add(frame, session, now: transactionTime)
         case .outcome: return try add(OutcomeFrame(frame), session)
         case .sample: try writeSample(session, frame)
         case .event: try writeEvent(session, frame)

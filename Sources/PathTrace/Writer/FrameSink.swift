@@ -15,6 +15,8 @@ final class FrameSink {
     @exclusivity(unchecked) var lastBlocks: SessionBlocks?
     /// The highest decision number of each session that has ended.
     @exclusivity(unchecked) var endedSessions: [SessionID: UInt64] = [:]
+    /// How the sessions that have not ended explore.
+    @exclusivity(unchecked) var learning: [SessionID: LearningWindow] = [:]
     @exclusivity(unchecked) var data = BlockBytes(capacity: 1 << 16)
     @exclusivity(unchecked) var text = BlockBytes(capacity: 1 << 14)
 

@@ -94,6 +94,15 @@ public final class TraceWriter: Sendable {
 
     public var statistics: Statistics { core.gate.withLock { $0.statistics } }
 
+    /// How a session explores, as far as its decisions are recorded.
+    ///
+    /// - Parameters:
+    ///   - session: one that has not ended; another has no figures.
+    ///   - now: on the session's clock.
+    public func learning(of session: SessionID, now: Instant) -> LearningFigures {
+        core.gate.withLock { $0.learning[session] }?.figures(now: now) ?? LearningFigures()
+    }
+
     /// Waits until everything recorded before the call is in the file.
     ///
     /// - Throws: the error that stopped the recording.

@@ -78,6 +78,11 @@ public final class SessionRecorder: Sendable {
         writer.endSession(id, at: time)
     }
 
+    /// How a session explores.
+    func learning(of id: SessionID, now: Instant) -> LearningFigures {
+        writer.learning(of: id, now: now)
+    }
+
     /// Waits until everything recorded so far is in the file.
     ///
     /// - Throws: `TraceError` if the recording stopped early.

@@ -8,6 +8,11 @@ package struct SessionRecording: Sendable {
     let id: SessionID
     let ring: TraceRing
     let recorder: SessionRecorder
+    /// The decisions that are recorded, with their outcomes.
+    let sample: DecisionSample
+
+    /// How the session explores.
+    func learning(now: Instant) -> LearningFigures { recorder.learning(of: id, now: now) }
 
     /// Ends the session in the trace.
     package func end(at time: Instant) { recorder.end(id, at: time) }

@@ -63,6 +63,7 @@ final class SessionCore: Sendable {
         status.changes = journal.changes
         status.modelChanges = journal.modelChanges
         status.guardReport = journal.guardReport
+        status.learning = current?.learning(now: now)
         return status
     }
 }
