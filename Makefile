@@ -117,6 +117,9 @@ install: $(if $(filter .build/release/pathwise,$(BINARY)),build)
 uninstall:
 	packaging/install.sh uninstall '$(PREFIX)' '$(DESTDIR)'
 
+# The tools that pack, besides those that build.
+deb deb-test: PACKAGES += dpkg-dev binutils
+
 deb: $(if $(filter .build/release/pathwise,$(BINARY)),build)
 	packaging/deb.sh '$(BINARY)' .build/deb
 
