@@ -19,6 +19,7 @@ extension FrameSink {
             insertSession.bind(9, info.programVersion, limit: limit)
             insertSession.bind(10, info.command, limit: TraceFormat.commandLimit)
             try execute(insertSession, checksums.begin)
+            if info.share < 1 { try writeShare(info.share, id, info.started) }
         case .end(let id, let time):
             endSession.bind(1, Int64(id.rawValue))
             endSession.bind(2, time.nanoseconds)
@@ -27,6 +28,19 @@ extension FrameSink {
             learning[id] = nil
         }
         bytesSinceCheckpoint += 64
+    }
+
+    /// Says that not every decision of a session is recorded.
+    private func writeShare(
+        _ share: Double, _ session: SessionID, _ time: Instant
+    ) throws(TraceError) {
+        insertEvent.bind(1, Int64(session.rawValue))
+        insertEvent.bind(2, time.nanoseconds)
+        insertEvent.bind(3, TraceEventKind.sampling.rawValue)
+        insertEvent.bindNull(4)
+        insertEvent.bind(5, "each decision is recorded with this probability")
+        insertEvent.bind(6, share)
+        try execute(insertEvent)
     }
 
     func write(drops: TraceRing.Drops, ring: Int) throws(TraceError) {

@@ -20,8 +20,10 @@ package struct SessionRecording: Sendable {
     /// Takes a record of the connection.
     package func record(_ record: borrowing TransportRecord) {
         switch record {
-        case .decision(let decision): _ = ring.record(decision, session: id)
-        case .outcome(let outcome): _ = ring.record(outcome, session: id)
+        case .decision(let decision):
+            if sample.takes(decision.number) { _ = ring.record(decision, session: id) }
+        case .outcome(let outcome):
+            if sample.takes(outcome.decision) { _ = ring.record(outcome, session: id) }
         case .sample(let snapshot, let statistics, let time):
             _ = ring.record(
                 PathSample(
