@@ -24,6 +24,7 @@
 #   make bench-worlds  worlds in virtual time beside the same links for real, and a recorded drive
 #   make bench-transfers  short transfers over random worlds beside the best single path
 #   make page-test  the status page in headless Chromium (root, apt-get install chromium)
+#   make api-test  requests that schemathesis makes of docs/openapi.json (API=100000: so many)
 #   make bench-watch  what --http costs: scrapes of 100 clients with 2,000 flows, idle forwards
 #   make bench-coverage  measure the coverage of the intervals of `evaluate`
 #   make bench-spark  the same training with one and with two Spark workers
@@ -39,7 +40,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: page-test bench-watch help setup build install uninstall deb deb-test image image-test demo test python python-test spark spark-test check lint examples docs models notebooks bench bench-links bench-worlds closed-loop bench-coverage bench-spark audit format clean
+.PHONY: page-test api-test bench-watch help setup build install uninstall deb deb-test image image-test demo test python python-test spark spark-test check lint examples docs models notebooks bench bench-links bench-worlds closed-loop bench-coverage bench-spark audit format clean
 
 # The libraries that the rooms link, the compiler of their C parts, and `ip` for the tests in
 # network namespaces, which only root runs.
@@ -115,6 +116,9 @@ install: $(if $(filter .build/release/pathwise,$(BINARY)),build)
 
 uninstall:
 	packaging/install.sh uninstall '$(PREFIX)' '$(DESTDIR)'
+
+# The tools that pack, besides those that build.
+deb deb-test: PACKAGES += dpkg-dev binutils
 
 deb: $(if $(filter .build/release/pathwise,$(BINARY)),build)
 	packaging/deb.sh '$(BINARY)' .build/deb
@@ -231,6 +235,19 @@ bench-worlds: build
 
 page-test: build
 	python3 Benchmarks/watch/page.py $(PAGE)
+
+# schemathesis lies in a folder of its own; the programs run as `nobody` if this is root.
+API ?= 3000
+SCHEMATHESIS := .build/schemathesis
+
+$(SCHEMATHESIS)/ready:
+	rm -rf $(SCHEMATHESIS)
+	python3 -m venv $(SCHEMATHESIS)
+	$(SCHEMATHESIS)/bin/python -m pip install -q 'schemathesis>=4,<5'
+	touch $@
+
+api-test: build $(SCHEMATHESIS)/ready
+	$(SCHEMATHESIS)/bin/python Benchmarks/watch/api.py --requests $(API)
 
 bench-watch: build
 	python3 Benchmarks/watch/scale.py

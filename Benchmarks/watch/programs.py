@@ -145,8 +145,10 @@ class Pair:
     """A server that `van` has joined, and its forward over two relays `dsl` and `lte`."""
 
     def __init__(self, server_words=(), forward_words=()):
-        self.folder = tempfile.TemporaryDirectory(prefix="pathwise-watch-")
+        self.folder = tempfile.TemporaryDirectory(prefix="pathwise-watch-", ignore_cleanup_errors=True)
         here = Path(self.folder.name)
+        # The programs may belong to another user.
+        here.chmod(0o777)
         self.echo = Echo()
         self.server = Program(
             "serve", "--state", here / "server", "--listen", "127.0.0.1:0", "--forward-allow",

@@ -61,6 +61,8 @@ public struct EvaluationReport: Sendable {
     /// Decisions whose propensity is not positive, whose probabilities do not sum to one, or whose
     /// numbers are not finite.
     public var refused = 0
+    /// Decisions that are left out so that recordings of different shares of the decisions count alike.
+    public var thinned = 0
     /// How well the reward model predicts rewards that it was not fitted to; nil if there was too
     /// little data, and then estimators that need one are not reported.
     public var model: RewardModelFit?
@@ -77,7 +79,7 @@ public struct EvaluationReport: Sendable {
         self.options = options
     }
 
-    public var evaluated: Int { decisions - forced - withoutOutcome - refused }
+    public var evaluated: Int { decisions - forced - withoutOutcome - refused - thinned }
 
     /// The mean reward of the recorded decisions.
     public var recorded: Estimate {

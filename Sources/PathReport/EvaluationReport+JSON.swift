@@ -32,7 +32,8 @@ extension EvaluationReport {
             ("confidence", .number(options.confidence)),
             ("decisions", .count(decisions)), ("evaluated", .count(evaluated)),
             ("forced", .count(forced)), ("without_outcome", .count(withoutOutcome)),
-            ("refused", .count(refused)), ("renormalised", .count(renormalised)),
+            ("refused", .count(refused)), ("thinned", .count(thinned)),
+            ("renormalised", .count(renormalised)),
             ("reward_model_explained", .optional(model?.explained)),
             (
                 "recorded",

@@ -157,6 +157,11 @@ extension EvaluationReport {
                 + " (\(NumberText.count(forced)) forced, \(NumberText.count(withoutOutcome))"
                 + " without an outcome, \(NumberText.count(refused)) refused)."
         ]
+        if thinned > 0 {
+            remarks.append(
+                "\(NumberText.count(thinned)) more are left out, as other sessions were recorded with a"
+                    + " smaller share of their decisions, and all have to count alike.")
+        }
         if let model {
             if !(model.scatter > 0) {
                 remarks.append(

@@ -46,9 +46,9 @@ struct JSONReading {
     /// Nil for anything but a number.
     func optionalNumber(_ path: Any...) -> Double? { (find(path) as? NSNumber)?.doubleValue }
 
-    func bool(_ path: Any...) throws -> Bool {
-        try #require(find(path) as? Bool)
-    }
+    func bool(_ path: Any...) throws -> Bool { try bool(at: path) }
+
+    func bool(at path: [Any]) throws -> Bool { try #require(find(path) as? Bool) }
 
     func count(_ path: Any...) throws -> Int {
         try #require(find(path) as? [Any], "no list at \(path)").count

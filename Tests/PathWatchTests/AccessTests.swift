@@ -8,10 +8,13 @@ import Testing
 struct AccessTests {
     private static let routes = ["/metrics", "/status", "/history", "/history?minutes=5", "/other"]
 
+    private static let changes = ["/control/path/add", "/control/reload", "/control/none"]
+
     private func server(
-        _ place: String = "127.0.0.1:0", token: WatchToken? = nil
+        _ place: String = "127.0.0.1:0", token: WatchToken? = nil, _ changes: Changes = Changes()
     ) throws -> WatchServer {
-        try WatchServer(on: try WatchAddress(parsing: place), token: token, content: .echo)
+        try WatchServer(
+            on: try WatchAddress(parsing: place), token: token, content: .echo(changes))
     }
 
     @Test func addressesAreRead() throws {
@@ -70,8 +73,9 @@ struct AccessTests {
         let path = folder.file("token")
         let token = try WatchToken(file: path)
         let text = try #require(readLines(path).first)
+        let changes = Changes()
         let server = try server(
-            place == "unix" ? "unix:" + folder.file("socket") : place, token: token)
+            place == "unix" ? "unix:" + folder.file("socket") : place, token: token, changes)
         defer { server.close() }
         let address = server.address
         try await onThread {
@@ -79,24 +83,34 @@ struct AccessTests {
                 "", "Bearer", "Bearer ", "Bearer x", "Bearer \(text)x", "Bearer \(text.dropLast())",
                 "Basic \(text)", text, "Bearer  \(text)", "Bearer \(text.uppercased())",
             ]
-            for route in AccessTests.routes + ["/events"] {
-                var answers = [try Caller.ask(address, route)]
+            let methods = [
+                "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "get",
+                "CONNECT",
+            ]
+            for route in AccessTests.routes + AccessTests.changes + ["/events"] {
+                var answers: [String] = []
                 for header in wrong {
-                    answers.append(
-                        try Caller.ask(address, route, "Authorization: \(header)"))
+                    for method in ["GET", "POST"] {
+                        answers.append(
+                            try Caller.ask(
+                                address, route, method: method, "Authorization: \(header)"))
+                    }
                 }
-                for method in ["GET", "HEAD"] {
+                for method in methods {
                     answers.append(try Caller.ask(address, route, method: method))
                 }
+                answers.append(try Caller.ask(address, route, method: "POST", body: "{}"))
+                // A head without its body is refused before the body.
+                let caller = try Caller(address)
+                caller.write("POST \(route) HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{")
+                answers.append(caller.read())
                 for answer in answers {
                     #expect(status(answer) == 401, "\(route): \(answer)")
                     #expect(!answer.contains("secret") && !answer.contains("first"))
                     #expect(answer.contains("WWW-Authenticate: Bearer"))
                 }
-                for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"] {
-                    #expect(status(try Caller.ask(address, route, method: method)) == 405)
-                }
             }
+            #expect(changes.list == [])
             for route in ["/metrics", "/status", "/history"] {
                 // With the token any name is right, as that of a proxy.
                 let answer = try Caller.ask(
@@ -104,6 +118,87 @@ struct AccessTests {
                 #expect(status(answer) == 200 && answer.hasSuffix("secret of \(route)"))
             }
             #expect(try Caller.ask(address, "/").hasSuffix("page"))
+
+            let bearer = "Authorization: Bearer \(text)"
+            for method in methods.dropFirst(2) where method != "POST" {
+                let answer = try Caller.ask(address, "/status", method: method, bearer)
+                #expect(status(answer) == 405 && answer.contains("Allow: GET, HEAD\r\n"))
+            }
+            for method in methods where method != "POST" {
+                let answer = try Caller.ask(address, "/control/reload", method: method, bearer)
+                #expect(status(answer) == 405 && answer.contains("Allow: POST\r\n"), "\(method)")
+            }
+            #expect(status(try Caller.ask(address, "/control/none", method: "POST", bearer)) == 404)
+            // What is read has no body; the route counts before that.
+            for (route, answer) in [
+                ("/status", 413), ("/", 413), ("/control/reload", 405), ("/x", 404),
+            ] {
+                #expect(
+                    status(try Caller.ask(address, route, bearer, body: "x")) == answer, "\(route)")
+            }
+            #expect(changes.list == [])
+            let answer = try Caller.ask(
+                address, "/control/path/add", method: "POST", host: "proxy.example", bearer,
+                body: "{\"spec\":\"a\"}")
+            #expect(status(answer) == 200, "\(answer)")
+            #expect(answer.hasSuffix("done: /control/path/add {\"spec\":\"a\"}"))
+            #expect(changes.list == ["/control/path/add {\"spec\":\"a\"}"])
+        }
+    }
+
+    /// Without a token nothing can be changed, on this host either.
+    @Test(arguments: ["127.0.0.1:0", "unix"])
+    func changesNeedAToken(place: String) async throws {
+        let folder = Folder()
+        let changes = Changes()
+        let server = try server(
+            place == "unix" ? "unix:" + folder.file("socket") : place, token: nil, changes)
+        defer { server.close() }
+        let address = server.address
+        try await onThread {
+            for route in AccessTests.changes + AccessTests.routes + ["/"] {
+                for header in ["X: y", "Authorization: Bearer ", "Authorization: Bearer x"] {
+                    let answer = try Caller.ask(address, route, method: "POST", header, body: "{}")
+                    #expect(status(answer) == 403 && answer.contains("--http-token"), "\(route)")
+                }
+            }
+            #expect(status(try Caller.ask(address, "/control/reload")) == 405)
+            #expect(changes.list == [])
+        }
+    }
+
+    /// A page of another place changes nothing, even if it knew the token.
+    @Test func foreignPagesChangeNothing() async throws {
+        let folder = Folder()
+        let token = try WatchToken(file: folder.file("token"))
+        let text = try #require(readLines(folder.file("token")).first)
+        let changes = Changes()
+        let server = try server(token: token, changes)
+        defer { server.close() }
+        let address = server.address
+        try await onThread { () throws in
+            func post(_ headers: String...) throws -> Int {
+                let caller = try Caller(address)
+                let lines = (headers + ["Authorization: Bearer \(text)", "Host: localhost:9470"])
+                    .map { $0 + "\r\n" }.joined()
+                caller.write("POST /control/reload HTTP/1.1\r\nConnection: close\r\n\(lines)\r\n")
+                return status(caller.read())
+            }
+            for headers in [
+                "Origin: http://evil.example", "Origin: null", "Origin: http://localhost",
+                "Origin: http://localhost:9471", "Origin: ", "Origin: localhost:9470",
+                "Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-site",
+                "Origin: http://localhost:9470\r\nSec-Fetch-Site: cross-site",
+            ] { #expect(try post(headers) == 403, "\(headers)") }
+            #expect(
+                try post("Origin: http://localhost:9470", "Origin: http://localhost:9470") == 400)
+            #expect(changes.list == [])
+            for headers in [
+                "Origin: http://localhost:9470", "Sec-Fetch-Site: same-origin",
+                "Sec-Fetch-Site: none",
+                "Origin: http://LOCALHOST:9470\r\nSec-Fetch-Site: same-origin",
+            ] { #expect(try post(headers) == 200, "\(headers)") }
+            #expect(changes.list.count == 4)
         }
     }
 

@@ -31,6 +31,49 @@ struct ServerTests {
         }
     }
 
+    /// A change is answered when it is made, in the order of the connection; others go on meanwhile.
+    @Test func changesAreAnsweredLater() async throws {
+        let folder = Folder()
+        let file = folder.file("token")
+        let token = try WatchToken(file: file)
+        let text = try #require(String(validating: contents(file), as: UTF8.self)).dropLast()
+        let changes = Changes()
+        let server = try WatchServer(
+            on: try WatchAddress(parsing: "127.0.0.1:0"), token: token, content: .echo(changes))
+        defer { server.close() }
+        let address = server.address
+        try await onThread {
+            let head = "Host: a\r\nAuthorization: Bearer \(text)\r\n"
+            func change(_ body: String) -> String {
+                "POST /control/path/add HTTP/1.1\r\n\(head)Content-Length: \(body.utf8.count)\r\n"
+                    + "\r\n\(body)"
+            }
+            let caller = try Caller(address)
+            caller.write(
+                change("one") + change("two") + "GET /status HTTP/1.1\r\n\(head)\r\n"
+                    + change("three").dropLast(2))
+            let first = caller.read(until: "secret of /status")
+            let one = try #require(first.firstRange(of: "done: /control/path/add one"))
+            let two = try #require(first.firstRange(of: "done: /control/path/add two"))
+            #expect(one.upperBound < two.lowerBound)
+            #expect(changes.list == ["/control/path/add one", "/control/path/add two"])
+            caller.write("ee")
+            #expect(caller.read(until: "three").contains("200 OK"))
+            // Somebody who does not wait for the answer breaks nothing.
+            for _ in 0..<20 { try Caller(address).write(change("gone")) }
+            #expect(
+                status(try Caller.ask(address, "/status", "Authorization: Bearer \(text)")) == 200)
+        }
+    }
+
+    private func contents(_ path: String) -> [UInt8] {
+        let file = open(path, O_RDONLY)
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: 1000)
+        let count = read(file, &bytes, bytes.count)
+        return Array(bytes[..<max(0, count)])
+    }
+
     @Test func answersForbidWhatPagesMustNotDo() async throws {
         let server = try server()
         defer { server.close() }

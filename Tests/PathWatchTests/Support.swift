@@ -1,5 +1,6 @@
 import Glibc
 import PathTelemetry
+import Synchronization
 import Testing
 
 @testable import PathWatch
@@ -107,12 +108,14 @@ final class Caller {
     /// One request on a connection of its own; returns all of the answer.
     static func ask(
         _ address: WatchAddress, _ path: String, method: String = "GET",
-        host: String = "localhost", _ headers: String...
+        host: String = "localhost", _ headers: String..., body: String? = nil
     ) throws -> String {
         let caller = try Caller(address)
-        let lines = headers.map { $0 + "\r\n" }.joined()
+        var lines = headers.map { $0 + "\r\n" }.joined()
+        if let body { lines += "Content-Length: \(body.utf8.count)\r\n" }
         caller.write(
-            "\(method) \(path) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\(lines)\r\n")
+            "\(method) \(path) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\(lines)\r\n"
+                + (body ?? ""))
         return caller.read()
     }
 }
@@ -122,18 +125,45 @@ func status(_ answer: String) -> Int {
     answer.hasPrefix("HTTP/1.1 ") ? Int(answer.dropFirst(9).prefix(3)) ?? 0 : 0
 }
 
+/// The changes that a server was asked for.
+final class Changes: Sendable {
+    private let made = Mutex<[String]>([])
+
+    var list: [String] { made.withLock { $0 } }
+
+    func add(_ text: String) { made.withLock { $0.append(text) } }
+}
+
 extension WatchContent {
     /// Says which path was asked for; `/events` is a stream.
-    static let echo = WatchContent(
-        page: { HTTPResponse(Array("page".utf8), type: "text/html") },
-        answer: { request in
-            switch request.path {
-            case "/events": .stream(Array("first\n\n".utf8))
-            case "/large":
-                HTTPResponse([UInt8](repeating: 120, count: 3_000_000), type: "text/plain")
-            case "/metrics", "/status", "/history":
-                HTTPResponse(Array("secret of \(request.path)".utf8), type: "text/plain")
-            default: HTTPResponse(.notFound)
-            }
-        }, tick: { _ in [] })
+    static let echo = echo(Changes())
+
+    /// The same, and notes what is to be changed, which another thread answers.
+    static func echo(_ changes: Changes) -> WatchContent {
+        WatchContent(
+            page: { HTTPResponse(Array("page".utf8), type: "text/html") },
+            route: { path in
+                switch path {
+                case "/events", "/large", "/metrics", "/status", "/history": .reading
+                case "/control/path/add", "/control/reload": .changing
+                default: nil
+                }
+            },
+            answer: { request in
+                switch request.path {
+                case "/events": .stream(Array("first\n\n".utf8))
+                case "/large":
+                    HTTPResponse([UInt8](repeating: 120, count: 3_000_000), type: "text/plain")
+                default: HTTPResponse(Array("secret of \(request.path)".utf8), type: "text/plain")
+                }
+            },
+            change: { request, reply in
+                let text = "\(request.path) \(String(decoding: request.body, as: UTF8.self))"
+                changes.add(text)
+                try? WorkerThread(named: "change") {
+                    usleep(5000)
+                    reply(HTTPResponse(Array("done: \(text)".utf8), type: "text/plain"))
+                }.detach()
+            }, tick: { _ in [] })
+    }
 }

@@ -10,16 +10,19 @@ public struct EvaluationSettings: Sendable {
     public let baseline: String?
     /// The estimators that have sums.
     public let estimators: [Estimator]
+    /// The share of the decisions that was recorded, the same in all sessions.
+    let share: Double
 
     init(
         target: RewardTarget, cost: Cost, policies: [(label: String, identity: String)],
-        baseline: String?, estimators: [Estimator]
+        baseline: String?, estimators: [Estimator], share: Double = 1
     ) {
         self.target = target
         self.cost = cost
         self.policies = policies
         self.baseline = baseline
         self.estimators = estimators
+        self.share = share
     }
 
     /// Reads settings from the metadata of a file; nil if they are not settings.
@@ -49,6 +52,10 @@ public struct EvaluationSettings: Sendable {
             estimators.append(estimator)
         }
         self.estimators = estimators
+        guard let share = Double(metadata["share"] ?? "1"), share > 0, share <= 1 else {
+            return nil
+        }
+        self.share = share
     }
 
     /// The settings as metadata of a file.
@@ -61,6 +68,8 @@ public struct EvaluationSettings: Sendable {
             }.joined(separator: "\n"),
             "estimators": estimators.map(\.text).joined(separator: " "),
         ]
+        // Files of whole recordings stay as they were before there were others.
+        if share < 1 { result["share"] = String(share) }
         if let baseline { result["baseline"] = EvaluationSettings.plain(baseline) }
         return result
     }
@@ -73,7 +82,7 @@ public struct EvaluationSettings: Sendable {
     /// The first setting in which two differ, in words; nil if they are equal.
     func difference(from other: EvaluationSettings) -> String? {
         let (own, theirs) = (metadata, other.metadata)
-        for name in ["policies", "target", "lateness", "price", "baseline", "estimators"]
+        for name in ["policies", "target", "lateness", "price", "baseline", "estimators", "share"]
         where own[name] != theirs[name] {
             func text(_ value: String?) -> String {
                 (value ?? "none").split(separator: "\n").joined(separator: ", ")

@@ -18,7 +18,8 @@ public struct EvaluationStatistics: Sendable {
         let numbers: [Double]
     }
 
-    private static let version = "1"
+    /// The version of a file: sums of samples must not be merged by programs that know no others.
+    private static func version(share: Double) -> String { share < 1 ? "2" : "1" }
     /// The most policies of a file.
     private static let policyLimit = 64
 
@@ -140,7 +141,7 @@ public struct EvaluationStatistics: Sendable {
         var metadata = settings.metadata
         metadata["format"] = "pathwise"
         metadata["kind"] = "evaluation"
-        metadata["version"] = EvaluationStatistics.version
+        metadata["version"] = EvaluationStatistics.version(share: settings.share)
         metadata["schema"] = StableHash.text(FeatureSchema.current.hash)
         var numbers: [Double] = []
         for (index, part) in parts.enumerated() {
@@ -177,7 +178,7 @@ public struct EvaluationStatistics: Sendable {
         guard metadata["format"] == "pathwise", metadata["kind"] == "evaluation" else {
             throw refusal("it holds no sums of an evaluation; make them with --statistics")
         }
-        guard metadata["version"] == version else {
+        guard ["1", "2"].contains(metadata["version"]) else {
             throw refusal("statistics of version \(metadata["version"] ?? "none")")
         }
         let schema = StableHash.text(FeatureSchema.current.hash)

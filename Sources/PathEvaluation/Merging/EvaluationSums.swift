@@ -6,6 +6,9 @@ struct EvaluationSums: Sendable {
     var forced = 0
     var withoutOutcome = 0
     var refused = 0
+    /// Decisions that are left out so that recordings of different shares count alike; sums in files
+    /// have none.
+    var thinned = 0
     /// How well the reward model predicts rewards that it was not fitted to; nil without a model.
     var model: RewardModelFit?
     /// The sender's share of the load on the chosen paths.
@@ -76,6 +79,7 @@ struct EvaluationSums: Sendable {
         report.forced = forced
         report.withoutOutcome = withoutOutcome
         report.refused = refused
+        report.thinned = thinned
         report.model = model
         for (index, analysis) in policies.enumerated() {
             var facts = analysis.diagnostics

@@ -5,7 +5,11 @@ import PathTrace
 /// The facts about the decisions of a batch that do not depend on the policy.
 struct BatchFacts {
     /// Why a decision cannot evaluate another policy.
-    enum Exclusion: UInt8 { case forced, withoutOutcome, refused }
+    enum Exclusion: UInt8 {
+        case forced, withoutOutcome, refused
+        /// It is left out so that recordings of different shares count alike.
+        case thinned
+    }
 
     // One row per decision.
     private(set) var exclusions: [Exclusion?] = []
@@ -23,10 +27,12 @@ struct BatchFacts {
 
     /// Computes the facts of a batch.
     ///
-    /// - Parameter ordinal: the number of the batch's first decision among `total`.
+    /// - Parameters:
+    ///   - ordinal: the number of the batch's first decision among `total`.
+    ///   - kept: the decisions of the session that count.
     mutating func fill(
         _ batch: borrowing DecisionBatch, _ reward: RewardFunction, model: RewardModel?,
-        robust robustModel: RewardModel?, ordinal: Int, total: Int
+        robust robustModel: RewardModel?, ordinal: Int, total: Int, kept: DecisionSample
     ) {
         let count = batch.count
         let rows = batch.candidates.count
@@ -39,7 +45,9 @@ struct BatchFacts {
         exclusions.removeAll(keepingCapacity: true)
         let blocks = model?.blockCount ?? 1
         for index in 0..<count {
-            var exclusion = BatchFacts.exclusion(index, of: batch)
+            var exclusion =
+                kept.takes(batch.numbers[index])
+                ? BatchFacts.exclusion(index, of: batch) : .thinned
             if exclusion == nil, let outcome = batch.outcome(index) {
                 let range =
                     Int(batch.candidateStarts[index])..<Int(batch.candidateStarts[index + 1])

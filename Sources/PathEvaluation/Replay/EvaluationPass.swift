@@ -44,7 +44,8 @@ struct EvaluationPass {
                 throw .learning(error)
             }
             var preparation = Preparation(
-                reward: reward, model: model, robust: robust, total: total, ordinal: prepared)
+                reward: reward, model: model, robust: robust, total: total, ordinal: prepared,
+                kept: source.kept(of: session))
             let runs = runs
             var first = seen
             try source.forEachRound(
@@ -68,12 +69,13 @@ struct EvaluationPass {
         let robust: RewardModel?
         let total: Int
         var ordinal: Int
+        let kept: DecisionSample
 
         mutating func fill(_ round: Round) {
             for place in 0..<round.count {
                 round.facts[place].fill(
                     round.batches[place], reward, model: model, robust: robust,
-                    ordinal: ordinal, total: total)
+                    ordinal: ordinal, total: total, kept: kept)
                 ordinal += round.batches[place].count
             }
         }
@@ -88,6 +90,7 @@ struct EvaluationPass {
                 case .forced: sums.forced += 1
                 case .withoutOutcome: sums.withoutOutcome += 1
                 case .refused: sums.refused += 1
+                case .thinned: sums.thinned += 1
                 case nil:
                     noteLoad(index, of: round.batches[place])
                     noteBurst(index, of: round.batches[place])

@@ -30,10 +30,7 @@ public struct TraceEvaluation {
         progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }
     ) throws(EvaluationError) -> EvaluationReport {
         let comparison = try comparison(policies)
-        do throws(TraceError) { try TraceReader.refuseRepetitions(traces) } catch {
-            throw .trace(error)
-        }
-        let sources = traces.map { TraceSource(reader: $0) }
+        let sources = try TraceSource.all(traces)
         var total = 0
         for source in sources { total += try source.decisionCount() }
         var done = 0
@@ -70,6 +67,7 @@ public struct TraceEvaluation {
         progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }
     ) throws(EvaluationError) -> EvaluationStatistics {
         let comparison = try comparison(policies)
+        let sources = try TraceSource.all(traces)
         let reward = RewardFunction(target: target, cost: cost)
         // The report chooses the interval, and whether there is a gate.
         var options = options(for: policies.count)
@@ -78,11 +76,13 @@ public struct TraceEvaluation {
         var statistics = EvaluationStatistics(
             EvaluationSettings(
                 target: target, cost: cost, policies: policies.map { ($0.label, $0.identity) },
-                baseline: baseline, estimators: options.estimators))
-        do throws(TraceError) { try TraceReader.refuseRepetitions(traces) } catch {
-            throw .trace(error)
+                baseline: baseline, estimators: options.estimators,
+                share: sources.first?.leastShare ?? 1))
+        for source in sources where try source.commonShare() == nil {
+            throw .unavailable(
+                "sessions were recorded with different shares of their decisions, and sums cannot "
+                    + "tell them apart; evaluate the traces themselves, or those of each share")
         }
-        let sources = traces.map { TraceSource(reader: $0) }
         var totals: [Int] = []
         for source in sources { totals.append(try source.decisionCount()) }
         let all = 2 * totals.reduce(0, +)

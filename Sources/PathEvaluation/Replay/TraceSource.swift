@@ -4,6 +4,37 @@ import PathTrace
 /// The evaluation's only access to traces: decisions in the order of recording.
 struct TraceSource {
     let reader: TraceReader
+    /// The least share of decisions in any session of the evaluation.
+    var leastShare = 1.0
+
+    /// The decisions of a session that count: as many of all its decisions as in the session of which the
+    /// fewest were recorded.
+    ///
+    /// Thinned to the same share, sessions count by the decisions that were made in them, and every
+    /// estimator and interval holds as it is.
+    func kept(of session: RecordedSession) -> DecisionSample {
+        // The sample of the recording was drawn with the seed itself.
+        DecisionSample(share: leastShare / session.info.share, seed: ~session.info.seed)
+    }
+
+    /// The sources of traces, with the least share of all.
+    static func all(_ traces: [TraceReader]) throws(EvaluationError) -> [TraceSource] {
+        do throws(TraceError) {
+            try TraceReader.refuseRepetitions(traces)
+            var shares: [Double] = []
+            for trace in traces { shares += try trace.sessions().map(\.info.share) }
+            let least = shares.min() ?? 1
+            return traces.map { TraceSource(reader: $0, leastShare: least) }
+        } catch {
+            throw .trace(error)
+        }
+    }
+
+    /// The share of every session; nil if they differ.
+    func commonShare() throws(EvaluationError) -> Double? {
+        let shares = try sessions().map(\.session.info.share)
+        return shares.allSatisfy { $0 == leastShare } ? leastShare : nil
+    }
 
     /// The sessions, each with the names of its paths by number.
     func sessions() throws(EvaluationError) -> [(session: RecordedSession, pathNames: [String])] {

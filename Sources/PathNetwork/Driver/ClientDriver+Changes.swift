@@ -66,14 +66,25 @@ extension ClientDriver {
         connectionDue = .zero
     }
 
-    /// Begins to record, or stops; records go to the closure of the driver.
-    public func setRecording(_ isRecording: Bool) {
+    /// Begins to record, from the beginning if it records already, or stops; records go to the closure
+    /// of the driver.
+    ///
+    /// No decision is made between the last record before `change` and the first one after it.
+    ///
+    /// - Parameters:
+    ///   - isRecording: from now on.
+    ///   - change: replaces what takes the records; it is called while the connection is locked.
+    public func setRecording(_ isRecording: Bool, after change: (borrowing Connection) -> Void) {
         lock.lock()
         defer {
             lock.unlock()
             waker.wake()
         }
         let now = MonotonicClock.now()
+        connection.takeSamples(now: now)
+        connection.setRecording(false, now: now)
+        connection.drainRecords(onRecord)
+        change(connection)
         if isRecording {
             var addresses: [Int: SocketAddress] = [:]
             for path in connection.pathIDs {
@@ -81,11 +92,8 @@ extension ClientDriver {
                 addresses[socket] = sockets.localAddress(of: socket)
             }
             connection.setRecording(true, local: { addresses[$0] }, now: now)
-        } else {
-            connection.takeSamples(now: now)
-            connection.setRecording(false, now: now)
+            connection.drainRecords(onRecord)
         }
-        connection.drainRecords(onRecord)
         connectionDue = .zero
     }
 

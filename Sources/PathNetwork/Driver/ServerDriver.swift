@@ -168,12 +168,18 @@ public final class ServerDriver: @unchecked Sendable {
         waker.wake()
     }
 
-    /// Lets one connection record, or not.
-    func setRecording(_ isRecording: Bool, of served: ServedConnection) {
+    /// Lets one connection record from the beginning, or not.
+    func setRecording(
+        _ isRecording: Bool, of served: ServedConnection,
+        after change: (borrowing Connection) -> Void
+    ) {
         lock.lock()
         unsafe served.box.with { core in
             let now = MonotonicClock.now()
-            if !isRecording { core.takeSamples(now: now) }
+            core.takeSamples(now: now)
+            core.setRecording(false, now: now)
+            core.drainRecords { onRecord(served, $0) }
+            change(core)
             core.setRecording(isRecording, now: now)
             core.drainRecords { onRecord(served, $0) }
         }
@@ -420,6 +426,12 @@ public final class ServedConnection: Sendable {
         driver.read(self, body)
     }
 
-    /// Begins to record, or stops; records go to the closure of the driver.
-    public func setRecording(_ isRecording: Bool) { driver.setRecording(isRecording, of: self) }
+    /// Begins to record, from the beginning if it records already, or stops; see `ClientDriver`.
+    ///
+    /// - Parameters:
+    ///   - isRecording: from now on.
+    ///   - change: replaces what takes the records; it is called while the connection is locked.
+    public func setRecording(_ isRecording: Bool, after change: (borrowing Connection) -> Void) {
+        driver.setRecording(isRecording, of: self, after: change)
+    }
 }

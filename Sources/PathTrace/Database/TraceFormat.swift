@@ -2,12 +2,19 @@ import PathTelemetry
 
 /// The tables of a trace; `docs/formats.md` describes them.
 enum TraceFormat {
-    /// The version that this program writes, in the file's `user_version`.
+    /// The newest version that this program reads and writes, in the file's `user_version`: of traces
+    /// for which not every decision is recorded.
     ///
     /// A reader accepts traces whose `reader_version` in `meta` is not above this.
-    static let version = 4
-    /// The version that a reader has to support to read this program's traces.
-    static let readerVersion = 4
+    static let version = 5
+    /// The version of traces with all decisions.
+    static let wholeVersion = 4
+
+    /// The version of a new trace, which a reader has to support.
+    ///
+    /// - Parameter isSampled: whether sessions of it may lack decisions on purpose.
+    static func version(isSampled: Bool) -> Int { isSampled ? version : wholeVersion }
+
     /// The oldest version that this program reads.
     static let oldestVersion = 2
     /// "PWTR", the file's `application_id`.

@@ -49,7 +49,8 @@ public struct TraceMerger {
         var total = 0
         for source in sources { total = min(total, 1 << 60) + (try source.announcedDecisions()) }
         let database = try FrameSink.open(
-            path: path, schema: first.schema, programVersion: programVersion, ifExists: .refuse)
+            path: path, schema: first.schema, programVersion: programVersion, ifExists: .refuse,
+            isSampled: sources.contains { $0.version >= TraceFormat.version })
         do throws(TraceError) {
             return try copy(into: database, total: total, progress)
         } catch {

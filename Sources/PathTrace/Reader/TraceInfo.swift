@@ -82,7 +82,7 @@ extension TraceReader {
         }
         return TraceInfo(
             path: path, fileBytes: TraceReader.size(path) + TraceReader.size(path + "-wal"),
-            formatVersion: TraceFormat.version, programVersion: programVersion, schema: schema,
+            formatVersion: version, programVersion: programVersion, schema: schema,
             sessions: summaries,
             samples: try integer("SELECT count(*) FROM path_samples", while: "counting samples"),
             events: try integer("SELECT count(*) FROM events", while: "counting events"),

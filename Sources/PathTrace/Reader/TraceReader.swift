@@ -12,6 +12,8 @@ public final class TraceReader {
     public let schema: TraceWriter.Schema
     /// The program that created the trace.
     public let programVersion: String
+    /// The version of its format.
+    let version: Int
     let database: Database
 
     /// Opens a trace and checks that it is one.
@@ -20,7 +22,7 @@ public final class TraceReader {
     public init(path: String) throws(TraceError) {
         self.path = path
         database = try TraceReader.open(path)
-        try TraceReader.checkFormat(of: database)
+        version = try TraceReader.checkFormat(of: database)
         schema = TraceWriter.Schema(
             hash: try TraceReader.meta("schema_hash", of: database),
             text: try TraceReader.meta("schema", of: database, limit: TraceFormat.schemaLimit),
@@ -59,8 +61,10 @@ public final class TraceReader {
         return database
     }
 
-    /// Refuses files that are not traces, have an unsupported version, or have other tables.
-    static func checkFormat(of database: Database) throws(TraceError) {
+    /// Refuses files that are not traces, have an unsupported version, or have other tables; returns
+    /// the version.
+    @discardableResult
+    static func checkFormat(of database: Database) throws(TraceError) -> Int {
         let path = database.path
         let doing = "reading the header"
         let application = try database.integer("PRAGMA application_id", while: doing) ?? 0
@@ -94,6 +98,7 @@ public final class TraceReader {
         for name in TraceFormat.tableNames where computed.contains(name) {
             throw .damaged(path: path, what: "the table '\(name)' has a computed column")
         }
+        return Int(version)
     }
 
     static func meta(
@@ -158,6 +163,7 @@ public final class TraceReader {
     /// All sessions in the order of their numbers.
     public func sessions() throws(TraceError) -> [RecordedSession] {
         var sessions: [RecordedSession] = []
+        let shares = try shares()
         try rows(
             of: .sessions, order: "id", while: "reading the sessions"
         ) { row throws(TraceError) in
@@ -172,19 +178,36 @@ public final class TraceReader {
             guard let seed = UInt64(seedText) else {
                 throw damaged("session \(number) has the seed '\(seedText.prefix(40))'")
             }
+            var info = SessionInfo(
+                startedWallClock: row.int(1), started: Instant(nanoseconds: row.int(2)),
+                role: try text(4, "role"), peer: try text(5, "peer"),
+                policy: try text(6, "policy"), modelHash: try text(7, "model_hash"),
+                seed: seed, programVersion: try text(9, "program_version"),
+                command: row.text(10))
+            info.share = shares[number] ?? 1
             sessions.append(
                 RecordedSession(
-                    id: SessionID(rawValue: UInt32(number)),
-                    info: SessionInfo(
-                        startedWallClock: row.int(1),
-                        started: Instant(nanoseconds: row.int(2)),
-                        role: try text(4, "role"), peer: try text(5, "peer"),
-                        policy: try text(6, "policy"), modelHash: try text(7, "model_hash"),
-                        seed: seed, programVersion: try text(9, "program_version"),
-                        command: row.text(10)),
+                    id: SessionID(rawValue: UInt32(number)), info: info,
                     ended: row.optionalInt(3).map { Instant(nanoseconds: $0) }))
         }
         return sessions
+    }
+
+    /// The share of the decisions that was recorded, of each session that lacks some on purpose.
+    private func shares() throws(TraceError) -> [Int64: Double] {
+        var shares: [Int64: Double] = [:]
+        guard version >= TraceFormat.version else { return shares }
+        try rows(
+            of: .events, order: "rowid", while: "reading the shares"
+        ) { row throws(TraceError) in
+            guard row.text(2) == TraceEventKind.sampling.rawValue else { return }
+            let share = row.double(5)
+            guard share >= DecisionSample.least, share <= 1 else {
+                throw damaged("session \(row.int(0)) was recorded with the probability \(share)")
+            }
+            shares[row.int(0)] = share
+        }
+        return shares
     }
 
     /// All paths of one session, or of all of them, in the order in which they were added.

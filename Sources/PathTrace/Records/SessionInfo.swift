@@ -32,6 +32,8 @@ public struct SessionInfo: Hashable, Sendable {
     public var programVersion: String
     /// The command line, without secrets.
     public var command: String
+    /// The probability with which each decision was recorded; one if all were.
+    public var share = 1.0
 
     public init(
         startedWallClock: Int64, started: Instant, role: String, peer: String = "",

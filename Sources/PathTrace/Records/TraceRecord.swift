@@ -54,6 +54,8 @@ public struct TraceEventKind: RawRepresentable, Hashable, Sendable {
     public static let connection = TraceEventKind(rawValue: "connection")
     /// The policy switched to another model, whose hash is in the text, or a model was refused.
     public static let model = TraceEventKind(rawValue: "model")
+    /// Not every decision of the session is recorded; the value is the probability of each.
+    static let sampling = TraceEventKind(rawValue: "sampling")
     /// Anything else worth recording.
     public static let note = TraceEventKind(rawValue: "note")
 }

@@ -6,8 +6,9 @@ extension FrameSink {
     /// Opens the file as `ifExists` says and prepares it for recording.
     static func open(
         path: String, schema: TraceWriter.Schema, programVersion: String,
-        ifExists: TraceWriter.IfExists
+        ifExists: TraceWriter.IfExists, isSampled: Bool
     ) throws(TraceError) -> Database {
+        let written = TraceFormat.version(isSampled: isSampled)
         let exists = access(path, F_OK) == 0
         switch ifExists {
         case .refuse where exists: throw .exists(path: path)
@@ -17,9 +18,8 @@ extension FrameSink {
             let database = try Database(path: path, mode: .readWrite)
             try TraceReader.checkFormat(of: database)
             let version = try database.integer("PRAGMA user_version", while: "appending") ?? 0
-            guard version == Int64(TraceFormat.version) else {
-                throw .otherVersion(
-                    path: path, found: Int(version), supported: TraceFormat.version)
+            guard version == Int64(written) else {
+                throw .otherVersion(path: path, found: Int(version), supported: written)
             }
             let found = try TraceReader.meta("schema_hash", of: database)
             guard found == schema.hash else {
@@ -35,12 +35,12 @@ extension FrameSink {
         try configure(database)
         try database.run("BEGIN IMMEDIATE")
         try database.run("PRAGMA application_id = \(TraceFormat.applicationID)")
-        try database.run("PRAGMA user_version = \(TraceFormat.version)")
+        try database.run("PRAGMA user_version = \(written)")
         try database.run(TraceFormat.tables)
         try database.run(TraceFormat.views)
         let meta = [
-            ("format_version", String(TraceFormat.version)),
-            ("reader_version", String(TraceFormat.readerVersion)),
+            ("format_version", String(written)),
+            ("reader_version", String(written)),
             ("program_version", programVersion),
             ("schema_hash", schema.hash),
             ("schema", schema.text),

@@ -19,13 +19,28 @@ extension FrameSink {
             insertSession.bind(9, info.programVersion, limit: limit)
             insertSession.bind(10, info.command, limit: TraceFormat.commandLimit)
             try execute(insertSession, checksums.begin)
+            if info.share < 1 { try writeShare(info.share, id, info.started) }
         case .end(let id, let time):
             endSession.bind(1, Int64(id.rawValue))
             endSession.bind(2, time.nanoseconds)
             try execute(endSession, checksums.end)
             sessions[id]?.isEnded = true
+            learning[id] = nil
         }
         bytesSinceCheckpoint += 64
+    }
+
+    /// Says that not every decision of a session is recorded.
+    private func writeShare(
+        _ share: Double, _ session: SessionID, _ time: Instant
+    ) throws(TraceError) {
+        insertEvent.bind(1, Int64(session.rawValue))
+        insertEvent.bind(2, time.nanoseconds)
+        insertEvent.bind(3, TraceEventKind.sampling.rawValue)
+        insertEvent.bindNull(4)
+        insertEvent.bind(5, "each decision is recorded with this probability")
+        insertEvent.bind(6, share)
+        try execute(insertEvent)
     }
 
     func write(drops: TraceRing.Drops, ring: Int) throws(TraceError) {
@@ -46,7 +61,9 @@ extension FrameSink {
         switch kind {
         case .padding: return
         case .decision:
-            return try add(DecisionFrame(frame), session, now: transactionTime)
+            let frame = DecisionFrame(frame)
+            if !frame.isForced { learning[session, default: LearningWindow()].add(frame) }
+            return try add(frame, session, now: transactionTime)
         case .outcome: return try add(OutcomeFrame(frame), session)
         case .sample: try writeSample(session, frame)
         case .event: try writeEvent(session, frame)

@@ -15,6 +15,8 @@ final class FrameSink {
     @exclusivity(unchecked) var lastBlocks: SessionBlocks?
     /// The highest decision number of each session that has ended.
     @exclusivity(unchecked) var endedSessions: [SessionID: UInt64] = [:]
+    /// How the sessions that have not ended explore.
+    @exclusivity(unchecked) var learning: [SessionID: LearningWindow] = [:]
     @exclusivity(unchecked) var data = BlockBytes(capacity: 1 << 16)
     @exclusivity(unchecked) var text = BlockBytes(capacity: 1 << 14)
 
@@ -41,10 +43,11 @@ final class FrameSink {
 
     init(
         path: String, schema: TraceWriter.Schema, programVersion: String,
-        ifExists: TraceWriter.IfExists
+        ifExists: TraceWriter.IfExists, isSampled: Bool
     ) throws(TraceError) {
         database = try FrameSink.open(
-            path: path, schema: schema, programVersion: programVersion, ifExists: ifExists)
+            path: path, schema: schema, programVersion: programVersion, ifExists: ifExists,
+            isSampled: isSampled)
         let last = try database.integer(
             "SELECT max(id) FROM sessions", while: "reading the sessions")
         guard let last, last >= 0, last < Int64(SessionID.limit) - 1 else {

@@ -53,14 +53,17 @@ public final class TraceWriter: Sendable {
 
     /// Creates the file (or opens it to append) and starts the writer's thread.
     ///
+    /// - Parameter isSampled: whether sessions may have a `share` below one; readers before version 5 of
+    ///   the format then refuse the trace.
     /// - Throws: `TraceError.exists`, `.cannotOpen`, `.otherSchema` and the like.
     public init(
         path: String, schema: Schema, programVersion: String, ifExists: IfExists = .refuse,
-        commits: Commits = .soon
+        commits: Commits = .soon, isSampled: Bool = false
     ) throws(TraceError) {
         self.path = path
         let sink = try FrameSink(
-            path: path, schema: schema, programVersion: programVersion, ifExists: ifExists)
+            path: path, schema: schema, programVersion: programVersion, ifExists: ifExists,
+            isSampled: isSampled)
         core = WriterCore(sink: sink, commits: commits)
         core.start()
     }
@@ -93,6 +96,15 @@ public final class TraceWriter: Sendable {
     public var error: TraceError? { core.gate.withLock { $0.error } }
 
     public var statistics: Statistics { core.gate.withLock { $0.statistics } }
+
+    /// How a session explores, as far as its decisions are recorded.
+    ///
+    /// - Parameters:
+    ///   - session: one that has not ended; another has no figures.
+    ///   - now: on the session's clock.
+    public func learning(of session: SessionID, now: Instant) -> LearningFigures {
+        core.gate.withLock { $0.learning[session] }?.figures(now: now) ?? LearningFigures()
+    }
 
     /// Waits until everything recorded before the call is in the file.
     ///

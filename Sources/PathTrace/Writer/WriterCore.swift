@@ -19,6 +19,7 @@ final class WriterCore: @unchecked Sendable {
         var joined = false
         var error: TraceError?
         var statistics = TraceWriter.Statistics()
+        var learning: [SessionID: LearningWindow] = [:]
     }
 
     /// A transaction is committed this long after its first row, which is read at most `idlePause`
@@ -180,7 +181,9 @@ final class WriterCore: @unchecked Sendable {
                 lastCheckpoint = now
             }
             let statistics = sink.statistics
+            let learning = sink.learning
             gate.signal {
+                $0.learning = learning
                 $0.flushesDone = max($0.flushesDone, visit.flushes)
                 $0.statistics = statistics
                 $0.statistics.cpuNanoseconds = nanoseconds(of: CLOCK_THREAD_CPUTIME_ID)

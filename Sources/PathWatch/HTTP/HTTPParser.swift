@@ -2,10 +2,11 @@
 ///
 /// It looks at no more than `longestHead` bytes and keeps none. What a lenient server and a proxy
 /// could read in two ways is refused: line ends without a carriage return, folded headers, spaces before
-/// a colon, a second `Host`, and every body.
+/// a colon, a second `Host`, and a body without its length.
 package enum HTTPParser {
-    /// The most bytes of a request.
+    /// The most bytes of a request before its body, and of the body.
     package static let longestHead = 8192
+    package static let longestBody = 8192
     static let longestTarget = 1024
     static let mostHeaders = 64
 
@@ -13,6 +14,8 @@ package enum HTTPParser {
     package enum Finding: Equatable, Sendable {
         /// The request is not whole yet.
         case incomplete
+        /// The request without its body, which is not whole yet.
+        case head(HTTPRequest)
         /// A request, and how many bytes it has.
         case request(HTTPRequest, length: Int)
         /// Something to which this is the answer; nothing after it can be read.
@@ -53,26 +56,34 @@ package enum HTTPParser {
             return bytes.count >= longestHead ? .refused(.headersTooLarge) : .incomplete
         }
         do throws(HTTPStatus) {
-            return .request(try request(lines), length: index)
+            var (request, length) = try request(lines)
+            guard length <= bytes.count - index else { return .head(request) }
+            request.body = Array(bytes[index..<index + length])
+            return .request(request, length: index + length)
         } catch {
             return .refused(error)
         }
     }
 
+    /// The request without its body, and how many bytes that has.
     private static func request(
         _ lines: [ArraySlice<UInt8>]
-    ) throws(HTTPStatus) -> HTTPRequest {
+    ) throws(HTTPStatus) -> (HTTPRequest, bodyLength: Int) {
         var (request, version) = try start(lines[0])
         var headers = Headers()
         for line in lines.dropFirst() { try headers.take(line) }
-        if headers.hasBody { throw .bodyTooLarge }
+        if headers.isEncoded { throw .lengthRequired }
+        guard headers.length <= longestBody else { throw .bodyTooLarge }
         if headers.expects { throw .expectationFailed }
         guard headers.host != nil || version == 0 else { throw .badRequest }
         // Section 3.2.2: the host of the target counts, if it has one.
         if request.host.isEmpty { request.host = headers.host ?? "" }
         request.authorization = headers.authorization
+        request.type = headers.type
+        request.origin = headers.origin
+        request.site = headers.site
         request.isPersistent = version == 0 ? headers.keepsAlive : !headers.closes
-        return request
+        return (request, headers.length)
     }
 
     /// The request of the first line, and the minor version.
@@ -94,7 +105,8 @@ package enum HTTPParser {
         switch text(words[0]) {
         case "GET": request.method = .get
         case "HEAD": request.method = .head
-        default: throw .methodNotAllowed
+        case "POST": request.method = .post
+        default: request.method = .other
         }
         var target = Substring(text(words[1]))
         if !target.hasPrefix("/") {
@@ -138,11 +150,16 @@ package enum HTTPParser {
 private struct Headers {
     var host: String?
     var authorization: String?
-    var hasBody = false
+    var type: String?
+    var origin: String?
+    var site: String?
+    /// Bytes of the body; more than any request may have if there are too many digits.
+    var length: Int { lengthText.map { Int($0) ?? .max } ?? 0 }
+    var isEncoded = false
     var expects = false
     var closes = false
     var keepsAlive = false
-    private var length: String?
+    private var lengthText: String?
 
     /// Reads the line of a header.
     mutating func take(_ line: ArraySlice<UInt8>) throws(HTTPStatus) {
@@ -159,15 +176,15 @@ private struct Headers {
                 throw .badRequest
             }
             host = text
-        case "authorization":
-            guard authorization == nil else { throw .badRequest }
-            authorization = text
+        case "authorization": try Headers.set(&authorization, text)
+        case "content-type": try Headers.set(&type, text)
+        case "origin": try Headers.set(&origin, text)
+        case "sec-fetch-site": try Headers.set(&site, text)
         case "content-length":
-            guard length == nil, !value.isEmpty, value.allSatisfy({ (48...57).contains($0) })
+            guard !value.isEmpty, value.allSatisfy({ (48...57).contains($0) })
             else { throw .badRequest }
-            length = text
-            if value.contains(where: { $0 != 48 }) { hasBody = true }
-        case "transfer-encoding": hasBody = true
+            try Headers.set(&lengthText, text)
+        case "transfer-encoding": isEncoded = true
         case "expect": expects = true
         case "connection":
             for word in text.lowercased().split(whereSeparator: { $0 == "," || $0 == " " }) {
@@ -176,5 +193,11 @@ private struct Headers {
             }
         default: break
         }
+    }
+
+    /// Sets what a request may say once.
+    private static func set(_ value: inout String?, _ text: String) throws(HTTPStatus) {
+        guard value == nil else { throw .badRequest }
+        value = text
     }
 }

@@ -8,6 +8,8 @@ package struct HTTPResponse: Sendable {
     package var contentPolicy = "default-src 'none'; frame-ancestors 'none'"
     /// Whether the body is the beginning of a stream of events that follows.
     package var isStream = false
+    /// The methods that a route has, for those who use another one.
+    var allowed = "GET, HEAD"
 
     /// An answer with a body.
     ///
@@ -21,10 +23,12 @@ package struct HTTPResponse: Sendable {
 
     /// A refusal, whose body says what to do.
     ///
-    /// - Parameter status: of the answer.
-    package init(_ status: HTTPStatus) {
+    /// - Parameters:
+    ///   - status: of the answer.
+    ///   - why: nil gives the usual advice.
+    package init(_ status: HTTPStatus, why: String? = nil) {
         self.status = status
-        body = Array("\(status.rawValue) \(status.phrase): \(status.advice)\n".utf8)
+        body = Array("\(status.rawValue) \(status.phrase): \(why ?? status.advice)\n".utf8)
     }
 
     /// A stream of events, which others are added to as they happen.
@@ -46,7 +50,7 @@ package struct HTTPResponse: Sendable {
         // A stream ends with its connection.
         if !isStream { head += "Content-Length: \(body.count)\r\n" }
         if isLast || isStream { head += "Connection: close\r\n" }
-        if status == .methodNotAllowed { head += "Allow: GET, HEAD\r\n" }
+        if status == .methodNotAllowed { head += "Allow: \(allowed)\r\n" }
         if status == .unauthorized { head += "WWW-Authenticate: Bearer realm=\"pathwise\"\r\n" }
         if status == .unavailable { head += "Retry-After: 5\r\n" }
         head += """

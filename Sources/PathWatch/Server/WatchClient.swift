@@ -6,6 +6,8 @@ struct WatchClient {
     enum Phase {
         /// The rest of a request.
         case reading
+        /// A change to be made, as this request asks for it.
+        case changing(HTTPRequest)
         /// Its answer to be taken, and whether the connection ends then.
         case writing(isLast: Bool)
         /// Events.
@@ -15,6 +17,8 @@ struct WatchClient {
     }
 
     let descriptor: Int32
+    /// No other connection of the server has it.
+    let number: Int
     private(set) var phase = Phase.reading
     /// Whether it has made a request that was allowed.
     private(set) var isKnown = false
@@ -25,8 +29,9 @@ struct WatchClient {
     private var idleEnd: Int
     private var end: Int
 
-    init(_ descriptor: Int32, now: Int) {
+    init(_ descriptor: Int32, number: Int, now: Int) {
         self.descriptor = descriptor
+        self.number = number
         idleEnd = now + WatchLimits.patience
         end = idleEnd
     }
@@ -35,10 +40,17 @@ struct WatchClient {
     var interest: Int16 {
         switch phase {
         case .reading, .leaving: Int16(POLLIN)
+        // Only its end, which is always told.
+        case .changing: 0
         case .writing: Int16(POLLOUT)
         // What a follower sends is only looked at for its end.
         case .following: Int16(sent < output.count ? POLLIN | POLLOUT : POLLIN)
         }
+    }
+
+    /// The request for a change that is being made.
+    var change: HTTPRequest? {
+        if case .changing(let request) = phase { request } else { nil }
     }
 
     var isFollowing: Bool { if case .following = phase { true } else { false } }
@@ -51,7 +63,7 @@ struct WatchClient {
     /// Reads what has arrived; false if the connection is over.
     mutating func receive(now: Int) -> Bool {
         var room = [UInt8](repeating: 0, count: 4096)
-        let most = min(room.count, max(1, HTTPParser.longestHead - input.count))
+        let most = min(room.count, max(1, WatchLimits.request - input.count))
         let count = recv(descriptor, &room, most, Int32(MSG_DONTWAIT))
         if count < 0 { return errno == EAGAIN || errno == EINTR }
         guard count > 0 else { return false }
@@ -69,6 +81,13 @@ struct WatchClient {
         if case .incomplete = finding { return nil }
         if case .request(_, let length) = finding { input.removeFirst(length) }
         return finding
+    }
+
+    /// Waits for the answer to a change that is allowed.
+    mutating func wait(for request: HTTPRequest, now: Int) {
+        isKnown = true
+        phase = .changing(request)
+        setPatience(WatchLimits.change, now)
     }
 
     // MARK: writing
@@ -139,7 +158,7 @@ struct WatchClient {
             phase = .reading
             setPatience(input.isEmpty ? WatchLimits.idle : WatchLimits.patience, now)
         case .following: idleEnd = .max
-        case .reading, .leaving: break
+        case .reading, .changing, .leaving: break
         }
     }
 

@@ -10,7 +10,15 @@ struct WatchGate: Sendable {
     /// Why the request is refused; nil if it is not.
     ///
     /// The page itself has no secret: it asks for the token, and then for everything else with it.
+    ///
+    /// A change needs the token on every address, and no page of another place may make one, even if it
+    /// knew the token: a browser adds no `Authorization` by itself, and says where a page is from.
     func refusal(of request: HTTPRequest) -> HTTPStatus? {
+        if request.method == .post {
+            guard let token else { return .forbidden }
+            guard token.allows(request.authorization) else { return .unauthorized }
+            return request.isFromElsewhere ? .forbidden : nil
+        }
         if let token {
             return request.path == "/" || token.allows(request.authorization) ? nil : .unauthorized
         }

@@ -8,6 +8,7 @@ struct WatchLoop: Sendable {
     private let gate: WatchGate
     private let content: WatchContent
     private var clients: [WatchClient] = []
+    private var nextNumber = 0
 
     init(
         listener: Int32, wake: Int32, mail: WatchMail, gate: WatchGate, content: WatchContent
@@ -53,7 +54,9 @@ struct WatchLoop: Sendable {
             if waits[0].revents != 0, !drain() { return }
             // Before anything else, as the events belong to the clients in this order.
             serve(waits.dropFirst(2).map(\.revents))
-            tell(mail.take(), now: WatchLoop.milliseconds())
+            let letters = mail.take()
+            for (number, response) in letters.answers { take(response, for: number) }
+            tell(letters.events, now: WatchLoop.milliseconds())
             if waits[1].revents != 0 { accept() }
         }
     }
@@ -81,7 +84,9 @@ struct WatchLoop: Sendable {
         {
             remove(at: oldest)
         }
-        clients.append(WatchClient(descriptor, now: WatchLoop.milliseconds()))
+        nextNumber += 1
+        clients.append(
+            WatchClient(descriptor, number: nextNumber, now: WatchLoop.milliseconds()))
     }
 
     private mutating func remove(at index: Int) {
@@ -96,9 +101,21 @@ struct WatchLoop: Sendable {
     private mutating func serve(_ events: [Int16]) {
         for index in events.indices.reversed() {
             let now = WatchLoop.milliseconds()
-            let isOpen = events[index] == 0 || advance(index, events[index], now: now)
-            if !isOpen || now >= clients[index].deadline { remove(at: index) }
+            var isOpen = events[index] == 0 || advance(index, events[index], now: now)
+            if isOpen, now >= clients[index].deadline {
+                isOpen = endWaiting(index, now: now)
+            }
+            if !isOpen { remove(at: index) }
         }
+    }
+
+    /// Answers the one whose change takes too long; returns false for every other connection.
+    private mutating func endWaiting(_ index: Int, now: Int) -> Bool {
+        guard let request = clients[index].change else { return false }
+        let response = HTTPResponse(
+            .unavailable, why: "it takes longer than a minute; the log will tell what became of it")
+        clients[index].answer(response, to: request, isAllowed: true, now: now)
+        return clients[index].transmit(now: now)
     }
 
     private mutating func advance(_ index: Int, _ events: Int16, now: Int) -> Bool {
@@ -106,38 +123,68 @@ struct WatchLoop: Sendable {
         if events & Int16(POLLIN | POLLHUP | POLLERR) != 0 {
             guard clients[index].receive(now: now) else { return false }
         }
-        // An answer that was taken makes room for the one to the next request.
+        return answerAll(index, now: now)
+    }
+
+    /// Answers what was read: an answer that was taken makes room for the one to the next request.
+    private mutating func answerAll(_ index: Int, now: Int) -> Bool {
         while let finding = clients[index].next() {
-            guard answer(finding, index, now: now) else { return false }
+            switch finding {
+            case .incomplete: return true
+            case .head(let request):
+                // Who may not ask has to send no more.
+                guard let status = gate.refusal(of: request) else { return true }
+                clients[index].answer(HTTPResponse(status), to: nil, isAllowed: false, now: now)
+            case .refused(let status):
+                clients[index].answer(HTTPResponse(status), to: nil, isAllowed: false, now: now)
+            case .request(let request, _): answer(request, index, now: now)
+            }
+            guard clients[index].transmit(now: now) else { return false }
         }
         return true
     }
 
-    private mutating func answer(
-        _ finding: HTTPParser.Finding, _ index: Int, now: Int
-    ) -> Bool {
-        switch finding {
-        case .incomplete: return true
-        case .refused(let status):
-            clients[index].answer(HTTPResponse(status), to: nil, isAllowed: false, now: now)
-        case .request(let request, _):
-            if let status = gate.refusal(of: request) {
-                clients[index].answer(
-                    HTTPResponse(status), to: request, isAllowed: false, now: now)
-            } else {
-                var response = request.path == "/" ? content.page() : content.answer(request)
-                if response.isStream,
-                    clients.count(where: \.isFollowing) >= WatchLimits.followers
-                {
-                    response = HTTPResponse(.unavailable)
-                }
-                // The page is for everyone, so it earns nobody a place.
-                let isAllowed = gate.token == nil || request.path != "/"
-                clients[index].answer(response, to: request, isAllowed: isAllowed, now: now)
-                count()
-            }
+    private mutating func answer(_ request: HTTPRequest, _ index: Int, now: Int) {
+        if let status = gate.refusal(of: request) {
+            return clients[index].answer(
+                HTTPResponse(status), to: request, isAllowed: false, now: now)
         }
-        return clients[index].transmit(now: now)
+        let isPage = request.path == "/"
+        let route: WatchContent.Route? = isPage ? .reading : content.route(request.path)
+        var response: HTTPResponse
+        switch (route, request.method) {
+        case (nil, _): response = HTTPResponse(.notFound)
+        case (.reading, .get), (.reading, .head):
+            if request.body.isEmpty {
+                response = isPage ? content.page() : content.answer(request)
+            } else {
+                response = HTTPResponse(.bodyTooLarge)
+            }
+        case (.changing, .post):
+            let (mail, number) = (mail, clients[index].number)
+            clients[index].wait(for: request, now: now)
+            return content.change(request) { mail.put($0, to: number) }
+        default:
+            response = HTTPResponse(.methodNotAllowed)
+            if route == .changing { response.allowed = "POST" }
+        }
+        if response.isStream, clients.count(where: \.isFollowing) >= WatchLimits.followers {
+            response = HTTPResponse(.unavailable)
+        }
+        // The page is for everyone, so it earns nobody a place.
+        let isAllowed = gate.token == nil || !isPage
+        clients[index].answer(response, to: request, isAllowed: isAllowed, now: now)
+        count()
+    }
+
+    /// Answers a change that was made, if somebody still waits for it.
+    private mutating func take(_ response: HTTPResponse, for number: Int) {
+        guard let index = clients.firstIndex(where: { $0.number == number }),
+            let request = clients[index].change
+        else { return }
+        let now = WatchLoop.milliseconds()
+        clients[index].answer(response, to: request, isAllowed: true, now: now)
+        if !clients[index].transmit(now: now) || !answerAll(index, now: now) { remove(at: index) }
     }
 
     /// Sends events to all that follow them.

@@ -1,43 +1,15 @@
 internal import Glibc
 internal import PathTelemetry
-internal import Synchronization
 
-/// What a watch server answers.
-package struct WatchContent: Sendable {
-    /// The page at `/`, which everyone may read.
-    package var page: @Sendable () -> HTTPResponse
-    /// Answers to all other requests that are allowed.
-    package var answer: @Sendable (HTTPRequest) -> HTTPResponse
-    /// Is called once a second, with whether somebody follows the events; returns events for those.
-    package var tick: @Sendable (Bool) -> [UInt8]
-
-    /// The closures are called on the server's thread.
-    ///
-    /// - Parameters:
-    ///   - page: the page at `/`.
-    ///   - answer: to all other requests that are allowed.
-    ///   - tick: is called once a second.
-    package init(
-        page: @escaping @Sendable () -> HTTPResponse,
-        answer: @escaping @Sendable (HTTPRequest) -> HTTPResponse,
-        tick: @escaping @Sendable (Bool) -> [UInt8]
-    ) {
-        self.page = page
-        self.answer = answer
-        self.tick = tick
-    }
-}
-
-/// Answers browsers and Prometheus over HTTP/1.1.
+/// Answers browsers, Prometheus and programs over HTTP/1.1.
 ///
-/// One thread serves all of them. Somebody who may not ask costs a bounded amount of memory: at most
-/// `WatchLimits.clients` connections with `HTTPParser.longestHead` bytes each, for at most
-/// `WatchLimits.patience`; when all places are taken, a new connection takes that of the one that
+/// One thread serves all of them; changes are made elsewhere, and answered when they are done. Somebody
+/// who may not ask costs a bounded amount of memory: at most `WatchLimits.clients` connections with
+/// `WatchLimits.request` bytes each, for at most `WatchLimits.patience`; when all places are taken, a new connection takes that of the one that
 /// has been waiting longest without an allowed request. Call `close` once.
 package final class WatchServer: Sendable {
     /// Where it listens, with the port that the system chose.
     package let address: WatchAddress
-    private let wakeEnd: Int32
     private let mail: WatchMail
     private let thread: WorkerThread
 
@@ -64,7 +36,7 @@ package final class WatchServer: Sendable {
             _ = fcntl(end, F_SETFD, FD_CLOEXEC)
             _ = fcntl(end, F_SETFL, O_NONBLOCK)
         }
-        let mail = WatchMail()
+        let mail = WatchMail(wakeEnd: ends[1])
         let gate = WatchGate(
             isLocal: address.isLocal, isOpenToBrowsers: address.isOpenToBrowsers, token: token)
         let loop = WatchLoop(
@@ -76,23 +48,19 @@ package final class WatchServer: Sendable {
             }
         } catch {
             Glibc.close(listener)
-            for end in ends { Glibc.close(end) }
+            Glibc.close(ends[0])
+            mail.close()
             throw .system(
                 operation: "start a thread for", target: "\(bound)", code: error.code)
         }
         self.address = bound
         self.mail = mail
-        wakeEnd = ends[1]
     }
 
     /// Sends events to all that follow them; any thread may.
     ///
     /// - Parameter events: as `EventText` makes them.
-    package func publish(_ events: [UInt8]) {
-        guard mail.put(events) else { return }
-        var byte: UInt8 = 1
-        _ = write(wakeEnd, &byte, 1)
-    }
+    package func publish(_ events: [UInt8]) { mail.put(events) }
 
     /// Whether somebody follows the events.
     package var isFollowed: Bool { mail.isFollowed }
@@ -100,41 +68,9 @@ package final class WatchServer: Sendable {
     /// Ends all connections, and removes the socket of a path.
     package func close() {
         if case .unix(let path) = address { unlink(path) }
-        Glibc.close(wakeEnd)
+        mail.close()
         thread.join()
     }
-}
-
-/// Events on their way to the server's thread.
-final class WatchMail: Sendable {
-    private struct State {
-        var events: [UInt8] = []
-        var followers = 0
-    }
-    private let state = Mutex(State())
-
-    /// Returns whether the thread has to be woken.
-    func put(_ events: [UInt8]) -> Bool {
-        state.withLock { state in
-            // Nobody follows, or the thread is far behind: they learn the state at the next tick.
-            guard state.followers > 0, state.events.count < WatchLimits.backlog else {
-                return false
-            }
-            state.events += events
-            return true
-        }
-    }
-
-    func take() -> [UInt8] {
-        state.withLock { state in
-            defer { state.events = [] }
-            return state.events
-        }
-    }
-
-    var isFollowed: Bool { state.withLock { $0.followers > 0 } }
-
-    func setFollowers(_ count: Int) { state.withLock { $0.followers = count } }
 }
 
 /// What keeps the server small, whatever others do.
@@ -144,6 +80,10 @@ package enum WatchLimits {
     static let followers = 16
     /// Milliseconds within which a request has to arrive.
     package static let patience = 5000
+    /// Bytes of a request that are kept.
+    static let request = HTTPParser.longestHead + HTTPParser.longestBody
+    /// Milliseconds within which a change is answered.
+    static let change = 60_000
     /// Milliseconds that a connection which was allowed something may wait for its next request.
     static let idle = 75_000
     /// Milliseconds in which some of an answer has to be taken, and all of it.

@@ -15,28 +15,33 @@ public final class SessionRecorder: Sendable {
     private let writer: TraceWriter
     private let state = Guarded(State())
     private let command: String
+    private let share: Double
 
     /// Opens a trace file.
     ///
     /// - Parameters:
     ///   - path: of a file that does not exist yet.
     ///   - command: the command line, without secrets.
+    ///   - share: the probability with which each decision is recorded, with its outcome.
     /// - Throws: `TraceError` if the file exists or cannot be created.
-    public convenience init(path: String, command: String) throws(TraceError) {
-        try self.init(path: path, command: command, commits: .soon)
+    public convenience init(
+        path: String, command: String, share: Double = 1
+    ) throws(TraceError) {
+        try self.init(path: path, command: command, commits: .soon, share: share)
     }
 
     /// Opens a trace file whose records are committed as a simulation or a live run needs it.
     package init(
-        path: String, command: String, commits: TraceWriter.Commits
+        path: String, command: String, commits: TraceWriter.Commits, share: Double = 1
     ) throws(TraceError) {
         let schema = FeatureSchema.current
         writer = try TraceWriter(
             path: path,
             schema: TraceWriter.Schema(
                 hash: StableHash.text(schema.hash), text: schema.text, names: schema.names),
-            programVersion: PathwiseVersion.text, commits: commits)
+            programVersion: PathwiseVersion.text, commits: commits, isSampled: share < 1)
         self.command = command
+        self.share = DecisionSample(share: share, seed: 0).share
     }
 
     /// Makes a ring for the thread of one driver.
@@ -68,14 +73,22 @@ public final class SessionRecorder: Sendable {
         var info = info
         info.programVersion = PathwiseVersion.text
         info.command = command
+        info.share = share
         let id = writer.beginSession(info)
         state.withLock { _ = $0.open.insert(id) }
-        return SessionRecording(id: id, ring: ring, recorder: self)
+        return SessionRecording(
+            id: id, ring: ring, recorder: self,
+            sample: DecisionSample(share: share, seed: info.seed))
     }
 
     func end(_ id: SessionID, at time: Instant) {
         guard state.withLock({ $0.open.remove(id) }) != nil else { return }
         writer.endSession(id, at: time)
+    }
+
+    /// How a session explores.
+    func learning(of id: SessionID, now: Instant) -> LearningFigures {
+        writer.learning(of: id, now: now)
     }
 
     /// Waits until everything recorded so far is in the file.

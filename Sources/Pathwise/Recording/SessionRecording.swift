@@ -8,6 +8,11 @@ package struct SessionRecording: Sendable {
     let id: SessionID
     let ring: TraceRing
     let recorder: SessionRecorder
+    /// The decisions that are recorded, with their outcomes.
+    let sample: DecisionSample
+
+    /// How the session explores.
+    func learning(now: Instant) -> LearningFigures { recorder.learning(of: id, now: now) }
 
     /// Ends the session in the trace.
     package func end(at time: Instant) { recorder.end(id, at: time) }
@@ -15,8 +20,10 @@ package struct SessionRecording: Sendable {
     /// Takes a record of the connection.
     package func record(_ record: borrowing TransportRecord) {
         switch record {
-        case .decision(let decision): _ = ring.record(decision, session: id)
-        case .outcome(let outcome): _ = ring.record(outcome, session: id)
+        case .decision(let decision):
+            if sample.takes(decision.number) { _ = ring.record(decision, session: id) }
+        case .outcome(let outcome):
+            if sample.takes(outcome.decision) { _ = ring.record(outcome, session: id) }
         case .sample(let snapshot, let statistics, let time):
             _ = ring.record(
                 PathSample(

@@ -20,7 +20,8 @@ extension Session {
 
     /// Records with another recorder from now on, or no more.
     ///
-    /// The trace has a session that begins now, with the paths that exist.
+    /// The trace has a session that begins now, with the paths that exist. The former recorder gets
+    /// the outcomes of its decisions for ten seconds more.
     ///
     /// - Parameter recorder: nil records nothing; the caller closes the former one.
     public func setRecorder(_ recorder: SessionRecorder?) {
@@ -30,14 +31,14 @@ extension Session {
     /// - Parameter ring: of the thread that drives the session; nil without a recorder.
     func record(with recorder: SessionRecorder?, ring: TraceRing?, role: String) {
         guard !core.records(with: recorder) else { return }
-        // The records so far belong to the former recording, and none come between the two.
-        link.setRecording(false)
-        var recording: SessionRecording?
-        if let recorder, let ring {
-            recording = recorder.begin(
-                link.read { connection, _ in SessionFacts(of: connection) }, role: role, ring: ring)
+        // The records so far belong to the former recording, and the next ones to this.
+        link.setRecording(recorder != nil && ring != nil) { connection in
+            var recording: SessionRecording?
+            if let recorder, let ring {
+                recording = recorder.begin(SessionFacts(of: connection), role: role, ring: ring)
+            }
+            let now = MonotonicClock.now()
+            core.replaceRecording(recording, now: now)?.end(at: now)
         }
-        core.replaceRecording(recording)?.end(at: MonotonicClock.now())
-        if recording != nil { link.setRecording(true) }
     }
 }

@@ -14,7 +14,20 @@ final class SessionCore: Sendable {
     private struct Recorder {
         var recorder: SessionRecorder?
         var recording: SessionRecording?
+        /// The number of its first decision; nil before that.
+        var first: UInt64?
+        /// Recordings that were followed by others, oldest first: each gets the outcomes of its
+        /// decisions, whose numbers are below the first one of the next, until a time.
+        var former: [(recording: SessionRecording, first: UInt64?, end: Instant)] = []
+
+        /// The recording of a decision with this number.
+        func owner(of decision: UInt64) -> SessionRecording? {
+            if let first, decision >= first { return recording }
+            return former.last { $0.first.map { decision >= $0 } ?? false }?.recording
+        }
     }
+    /// How long a recording that was replaced gets outcomes.
+    static let lateness = TimeDelta.seconds(10)
     private let recording: Guarded<Recorder>
 
     /// - Parameter recording: nil records nothing.
@@ -29,11 +42,17 @@ final class SessionCore: Sendable {
         recording.withLock { $0.recorder === recorder }
     }
 
-    /// Replaces the recording; returns the former one.
-    func replaceRecording(_ new: SessionRecording?) -> SessionRecording? {
+    /// Replaces the recording; returns the former one, which still gets outcomes of its decisions for
+    /// a while if there is a new one.
+    func replaceRecording(_ new: SessionRecording?, now: Instant) -> SessionRecording? {
         recording.withLock { state in
-            defer { state = Recorder(recorder: new?.recorder, recording: new) }
-            return state.recording
+            let former = state.recording
+            var kept = new == nil ? [] : state.former
+            if let former, new != nil {
+                kept.append((former, state.first, now + SessionCore.lateness))
+            }
+            state = Recorder(recorder: new?.recorder, recording: new, former: kept)
+            return former
         }
     }
 
@@ -46,7 +65,26 @@ final class SessionCore: Sendable {
     }
 
     /// Takes a record of the connection, quickly and without waiting for the file.
-    func record(_ record: borrowing TransportRecord) { current?.record(record) }
+    func record(_ record: borrowing TransportRecord) { place(of: record)?.record(record) }
+
+    /// The recording that a record belongs to.
+    private func place(of record: borrowing TransportRecord) -> SessionRecording? {
+        var decision: UInt64?
+        var outcome: UInt64?
+        var time: Instant?
+        switch record {
+        case .decision(let made): decision = made.number
+        case .outcome(let known): outcome = known.decision
+        case .sample(_, _, let taken): time = taken
+        case .pathAdded, .pathRemoved: break
+        }
+        return recording.withLock { [decision, outcome, time] state in
+            if let decision, state.first == nil { state.first = decision }
+            guard !state.former.isEmpty else { return state.recording }
+            if let time { state.former.removeAll { time > $0.end } }
+            return outcome.map { state.owner(of: $0) } ?? state.recording
+        }
+    }
 
     /// Ends the recording; the connection sends no more records.
     func endRecording() { current?.end(at: MonotonicClock.now()) }
@@ -63,6 +101,7 @@ final class SessionCore: Sendable {
         status.changes = journal.changes
         status.modelChanges = journal.modelChanges
         status.guardReport = journal.guardReport
+        status.learning = current?.learning(now: now)
         return status
     }
 }

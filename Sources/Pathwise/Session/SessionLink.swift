@@ -57,11 +57,11 @@ enum SessionLink: Sendable {
         }
     }
 
-    /// Begins to hand out records, or stops after those that there are.
-    func setRecording(_ isRecording: Bool) {
+    /// Begins to hand out records, or stops after those that there are; `change` is called between.
+    func setRecording(_ isRecording: Bool, after change: (borrowing Connection) -> Void) {
         switch self {
-        case .client(let driver): driver.setRecording(isRecording)
-        case .server(let served): served.setRecording(isRecording)
+        case .client(let driver): driver.setRecording(isRecording, after: change)
+        case .server(let served): served.setRecording(isRecording, after: change)
         }
     }
 

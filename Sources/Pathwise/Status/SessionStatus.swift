@@ -1,4 +1,5 @@
 internal import PathTelemetry
+public import PathTrace
 public import PathTransport
 
 /// The status of a session at one moment, for users.
@@ -21,6 +22,8 @@ public struct SessionStatus: Sendable {
     public var changes: [PathChangeReport] = []
     public var modelChanges: [ModelChangeReport] = []
     public var guardReport = GuardReport()
+    /// How it explores; nil unless it is recorded.
+    public var learning: LearningFigures?
 
     init(of connection: borrowing Connection, now: Instant) {
         var paths: [PathStatusReport] = []

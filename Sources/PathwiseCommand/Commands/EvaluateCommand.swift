@@ -28,7 +28,8 @@ struct EvaluateCommand: ParsableCommand {
 
     @Argument(
         help: ArgumentHelp(
-            "Traces written by --record; with --merge, files of statistics.", valueName: "trace"))
+            "Traces written by --record, or folders of them; with --merge, files of statistics.",
+            valueName: "trace"))
     var traces: [String] = []
 
     @Option(help: ArgumentHelp("Logged bandit data instead of traces.", valueName: "file.csv"))
@@ -153,7 +154,7 @@ struct EvaluateCommand: ParsableCommand {
             result = try sums.report(options)
         } else {
             let subjects = try policies.map(evaluated)
-            readers = try traces.map { try TraceReader(path: $0) }
+            readers = try RecordingFolder.expanded(traces).map { try TraceReader(path: $0) }
             var display = ProgressDisplay()
             result = try evaluation.evaluate(readers, policies: subjects) { done, all in
                 display.update([ProgressDisplay.bar("evaluating", done: done, of: all)])
@@ -196,7 +197,7 @@ struct EvaluateCommand: ParsableCommand {
                 try traces.map { try EvaluationStatistics.load($0) })
         }
         let subjects = try policies.map(evaluated)
-        let readers = try traces.map { try TraceReader(path: $0) }
+        let readers = try RecordingFolder.expanded(traces).map { try TraceReader(path: $0) }
         var display = ProgressDisplay()
         let sums = try evaluation.statistics(readers, policies: subjects) { done, all in
             display.update([ProgressDisplay.bar("evaluating", done: done, of: all)])

@@ -71,8 +71,15 @@ struct ForwardCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Record decisions and outcomes to a new trace file.", valueName: "trace"))
+            "Record decisions and outcomes to a file or folder.",
+            valueName: "trace"))
     var record: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Size, age, total and share of files in the folder.",
+            valueName: "rules"))
+    var recordRules: String?
 
     @Option(
         name: [.customLong("hold"), .customLong("idle-timeout")],

@@ -36,7 +36,8 @@ struct TrainCommand: ParsableCommand {
 
     @Argument(
         help: ArgumentHelp(
-            "Traces written by --record; with --merge, files of statistics.", valueName: "trace"))
+            "Traces written by --record, or folders of them; with --merge, files of statistics.",
+            valueName: "trace"))
     var traces: [String]
 
     @Option(
@@ -100,11 +101,12 @@ struct TrainCommand: ParsableCommand {
                 "nothing to write: name a model by --output or a file by --statistics", .usage)
         }
         let trainer = try ModelTrainer(options)
+        let traces = merge ? traces : try RecordingFolder.expanded(traces)
         var display = ProgressDisplay()
         let notes = ["program_version": PathwiseVersion.text]
         let result: TrainingResult?
         if merge || statistics != nil {
-            let sums = try sums(trainer, &display)
+            let sums = try sums(of: traces, trainer, &display)
             if let statistics { try sums.save(statistics) }
             result = output == nil ? nil : try trainer.train(sums, notes: notes)
         } else {
@@ -155,7 +157,7 @@ struct TrainCommand: ParsableCommand {
     }
 
     private func sums(
-        _ trainer: ModelTrainer, _ display: inout ProgressDisplay
+        of traces: [String], _ trainer: ModelTrainer, _ display: inout ProgressDisplay
     ) throws -> TrainingStatistics {
         if merge {
             return try TrainingStatistics.merge(

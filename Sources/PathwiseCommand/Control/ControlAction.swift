@@ -20,9 +20,19 @@ enum ControlAction: Equatable, Sendable {
     case stopRecording
 }
 
+/// By what a request came.
+enum ControlOrigin: String, Equatable, Sendable {
+    /// The socket of the process: `pathwise control` and `reload`.
+    case socket
+    /// `--http`, with its token.
+    case http
+    case signal
+}
+
 /// One request that running processes take: its words, arguments and effect.
 ///
-/// The command `control`, its help and the reader of the socket are made from these.
+/// The command `control`, its help, the reader of the socket, and the routes of `--http` with their
+/// description are made from these.
 struct ControlRequest: Sendable {
     /// An argument, for people.
     struct Argument: Sendable {
@@ -30,6 +40,9 @@ struct ControlRequest: Sendable {
         var meaning: String
         /// Whether it may be left out, or repeated.
         var isRest = false
+
+        /// Its name in an object of JSON.
+        var key: String { name.lowercased() + (isRest ? "s" : "") }
     }
 
     let words: [String]

@@ -5,6 +5,7 @@ import PathTelemetry
 struct ControlAnswer: Sendable {
     /// In words, as `path limit lte 20mbit`, or `reload`.
     var request: String
+    var origin = ControlOrigin.socket
     /// What is different now.
     var changes: [ConfigDifference] = []
     /// What the user should know besides.
@@ -37,7 +38,8 @@ struct ControlAnswer: Sendable {
     /// The members of its object in the log and in the answer.
     var members: [(key: String, value: JSONValue)] {
         var members: [(key: String, value: JSONValue)] = [
-            ("request", .string(request)), ("done", .bool(failure == nil)),
+            ("request", .string(request)), ("by", .string(origin.rawValue)),
+            ("done", .bool(failure == nil)),
             ("changes", .array(done.map(\.json))), ("not_changed", .array(left.map(\.json))),
             ("notes", .array(notes.map { .string($0) })),
         ]

@@ -1,11 +1,19 @@
 import Synchronization
 
-/// Takes requests to change this process, one after another: from its socket, and by SIGHUP.
+/// Takes requests to change this process, one after another: from its socket, over HTTP, and by SIGHUP.
 ///
 /// *Any thread.*
 final class ControlDesk: Sendable {
+    /// Makes a change of words, and calls the closure once with the answer, from any thread.
+    typealias Handler =
+        @Sendable (
+            _ words: [String], _ origin: ControlOrigin,
+            _ reply: @escaping @Sendable (ControlAnswer) -> Void
+        ) -> Void
+
     private struct Item: Sendable {
         let request: String
+        let origin: ControlOrigin
         let action: ControlAction
         let reply: @Sendable (ControlAnswer) -> Void
     }
@@ -33,37 +41,42 @@ final class ControlDesk: Sendable {
                     answer = ControlAnswer(request: "", failure: CommandFailure(error))
                 }
                 answer.request = item.request
+                answer.origin = item.origin
                 note(answer)
                 item.reply(answer)
             }
         }
     }
 
-    /// Takes the words of a request from the socket.
+    /// Takes the words of a request.
     ///
     /// - Parameters:
     ///   - words: of the request.
-    ///   - reply: is called once with the line of the answer.
-    func submit(_ words: [String], reply: @escaping @Sendable ([UInt8]) -> Void) {
+    ///   - origin: by what they came.
+    ///   - reply: is called once with the answer.
+    func submit(
+        _ words: [String], by origin: ControlOrigin,
+        reply: @escaping @Sendable (ControlAnswer) -> Void
+    ) {
         let request = words.joined(separator: " ")
         do throws(CommandFailure) {
             let action = try ControlCatalogue.action(of: words, for: process)
-            submit(request, action) { reply(Array($0.line.utf8)) }
+            submit(request, action, by: origin, reply: reply)
         } catch {
-            reply(Array(ControlAnswer(request: request, failure: error).line.utf8))
+            reply(ControlAnswer(request: request, origin: origin, failure: error))
         }
     }
 
     /// Takes an action; its answer goes to the log too.
-    func submit(
-        _ request: String, _ action: ControlAction,
+    private func submit(
+        _ request: String, _ action: ControlAction, by origin: ControlOrigin,
         reply: @escaping @Sendable (ControlAnswer) -> Void = { _ in }
     ) {
-        let item = Item(request: request, action: action, reply: reply)
+        let item = Item(request: request, origin: origin, action: action, reply: reply)
         guard case .enqueued = items.yield(item) else {
             return reply(
                 ControlAnswer(
-                    request: request,
+                    request: request, origin: origin,
                     failure: CommandFailure(
                         "the process ends, or has too many requests; try again", .temporary)))
         }
@@ -74,7 +87,7 @@ final class ControlDesk: Sendable {
         var known: UInt64 = 0
         while !Task.isCancelled {
             let requests = HangUp.requests
-            if requests != known { submit("reload", .reload) }
+            if requests != known { submit("reload", .reload, by: .signal) }
             known = requests
             try? await Task.sleep(for: .milliseconds(250))
         }

@@ -136,7 +136,7 @@ struct ForwardJob {
         feed.setLink { persistent.status }
         let forwarder = live.forwarder
         feed.setFlows { forwarder.forwards.map { FlowReport($0) } }
-        feed.setChange { [desk] words, reply in desk.submit(words, reply: reply) }
+        feed.setChange { [desk] in desk.submit($0, by: $1, reply: $2) }
         feed.open(state: state)
     }
 }

@@ -75,6 +75,9 @@ struct ForwardLog: Sendable {
     /// What became of a request to change this run.
     func changed(_ answer: ControlAnswer) { lines.write(answer) }
 
+    /// The recording stopped early, or goes on.
+    func recording(_ news: ServiceRecording.News) { lines.write(news) }
+
     /// A flow that failed.
     func failed(_ failure: FlowFailure) {
         lines.write("flow_failed", failure.members, text: failure.text)

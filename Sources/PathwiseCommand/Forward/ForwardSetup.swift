@@ -7,6 +7,7 @@ import Pathwise
 /// What the sessions and listeners of a `forward` are made from: its command line, checked.
 struct ForwardSetup: Sendable {
     let command: ForwardCommand
+    private let recordingRules: RecordingRules
     let specs: [ForwardSpec]
     let paths: [PathArgument]
     let policy: PolicySpecification
@@ -21,6 +22,7 @@ struct ForwardSetup: Sendable {
     /// Checks all of the command line; it may wait for the name server.
     init(_ command: ForwardCommand) throws {
         self.command = command
+        recordingRules = try RecordingRules(option: command.recordRules)
         specs = try ForwardSetup.specs(command)
         let shared = try command.psk.map { try KeyFile.readPresharedKey(from: $0) }
         let (identity, remotes) = try command.server.resolvedIfPossible(presharedKey: shared)
@@ -75,6 +77,11 @@ struct ForwardSetup: Sendable {
         options.recorder = recorder
         if let meter { try options.leaveOut(meter.stopped) }
         return options
+    }
+
+    /// Opens the recording of the command line, if there is one.
+    func recording() throws -> ServiceRecording? {
+        try ServiceRecording(command.record, recordingRules)
     }
 
     /// The caps of the paths, by name.

@@ -54,8 +54,29 @@ final class LiveForward: Sendable {
     /// Opens the trace of the command line, if there is one: the last thing before the first session,
     /// because it makes a file.
     func startRecording() throws {
-        let recording = try ServiceRecording(state.withLock { $0.setup.command.record })
+        let recording = try state.withLock { $0.setup }.recording()
         state.withLock { $0.recording = recording }
+        keep(recording)
+    }
+
+    /// Lets the present session follow a recording from file to file.
+    private func keep(_ recording: ServiceRecording?) {
+        recording?.keep { [weak self, weak recording] recorder in
+            let session = self?.state.withLock { $0.recording === recording ? $0.session : nil }
+            session?.setRecorder(recorder)
+        } report: { [log] in
+            log.recording($0)
+        }
+    }
+
+    /// Has a session record as the recording does now, which may begin another file meanwhile.
+    private func record(_ session: Session, with recording: ServiceRecording?) {
+        var recorder = recording?.recorder
+        session.setRecorder(recorder)
+        while let now = recording?.recorder, now !== recorder {
+            recorder = now
+            session.setRecorder(recorder)
+        }
     }
 
     /// The options of one attempt.
@@ -74,10 +95,8 @@ final class LiveForward: Sendable {
             state.sessionPolicy = state.setup.policy
             return (state.setup, state.meter, state.recording, state.optionsOf != state.changes)
         }
-        if isOld {
-            session.setPlanner(setup.planner)
-            session.setRecorder(recording?.recorder)
-        }
+        if isOld { session.setPlanner(setup.planner) }
+        record(session, with: recording)
         meter?.follow(session)
         followModel()
         forwarder.attach(session)
@@ -145,9 +164,11 @@ final class LiveForward: Sendable {
         // What may fail comes first.
         let hasOtherCaps = setup.caps != former.caps
         let newMeter = hasOtherCaps ? try LiveForward.meter(setup, log) : meter
-        let recordsElsewhere = command.record != former.command.record
+        let recordsElsewhere =
+            command.record != former.command.record
+            || command.recordRules != former.command.recordRules
         let recording =
-            recordsElsewhere ? try await Blocking.run { try ServiceRecording(command.record) } : nil
+            recordsElsewhere ? try await Blocking.run { try setup.recording() } : nil
         do {
             if setup.specs != former.specs { try await forwarder.change(to: setup.specs) }
         } catch {
@@ -168,12 +189,16 @@ final class LiveForward: Sendable {
             // A path whose cap is used up already is not opened for a moment.
             for name in newMeter?.stopped ?? [] { session.setStopped(name: name, true) }
             if LiveForward.concernsPaths(differences) { session.setPlanner(setup.planner) }
-            if recordsElsewhere { session.setRecorder(recording?.recorder) }
+            if recordsElsewhere {
+                ended?.freeze()
+                record(session, with: recording)
+            }
             takeModel(setup, session, &answer)
         }
         if hasOtherCaps {
             await replace(meter, by: newMeter, session, former.caps, setup.caps)
         }
+        if recordsElsewhere { keep(recording) }
         if setup.modelFile != former.modelFile { followModel() }
         if let ended {
             do { try await Blocking.run { try ended.complete() } } catch {

@@ -20,6 +20,7 @@ final class LiveServe: Sendable {
     private let source: ConfigSource<ServeCommand>
     private let allowances: AllowanceTable
     private let state: Mutex<State>
+    private let reporting = Mutex<@Sendable (ServiceRecording.News) -> Void>({ _ in })
 
     /// - Parameter recording: of the command line.
     init(
@@ -31,6 +32,24 @@ final class LiveServe: Sendable {
         self.allowances = allowances
         folder = setup.state.folder
         state = Mutex(State(choices: setup.choices, recording: recording))
+    }
+
+    /// Follows the recording from file to file.
+    ///
+    /// - Parameter log: is told when it stops early, and when it goes on.
+    func keepRecording(_ log: ServeLog) {
+        reporting.withLock { $0 = { log.recording($0) } }
+        keep(state.withLock { $0.recording })
+    }
+
+    private func keep(_ recording: ServiceRecording?) {
+        let report = reporting.withLock { $0 }
+        recording?.keep { [weak self, weak recording] recorder in
+            guard let self, self.state.withLock({ $0.recording === recording }) else { return }
+            self.server.setRecorder(recorder)
+        } report: {
+            report($0)
+        }
     }
 
     var choices: ServeChoices { state.withLock { $0.choices } }
@@ -101,9 +120,11 @@ final class LiveServe: Sendable {
         let command = wanted.keeping(differences)
         let choices = try await Blocking.run { try ServeChoices(command) }
         // What may fail comes first.
-        let recordsElsewhere = command.record != former.command.record
+        let recordsElsewhere =
+            command.record != former.command.record
+            || command.recordRules != former.command.recordRules
         let recording =
-            recordsElsewhere ? try await Blocking.run { try ServiceRecording(command.record) } : nil
+            recordsElsewhere ? try await Blocking.run { try choices.recording() } : nil
         do {
             try allowances.setUsual(choices.limits)
             if command.publicAddress != former.command.publicAddress {
@@ -126,7 +147,11 @@ final class LiveServe: Sendable {
         }
         server.setDefaults(
             policy: choices.policy, model: choices.model, connection: choices.connection)
-        if recordsElsewhere { server.setRecorder(recording?.recorder) }
+        if recordsElsewhere {
+            ended?.freeze()
+            server.setRecorder(recording?.recorder)
+            keep(recording)
+        }
         takeModel(choices, former, &answer)
         if let ended {
             do { try await Blocking.run { try ended.complete() } } catch {

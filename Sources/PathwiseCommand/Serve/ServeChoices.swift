@@ -6,6 +6,7 @@ import Pathwise
 /// The settings of a server that may change while it runs: its command line, checked.
 struct ServeChoices: Sendable {
     let command: ServeCommand
+    private let recordingRules: RecordingRules
     let publicAddresses: PublicAddresses?
     /// Of the first token.
     let lifetime: UInt64
@@ -21,6 +22,7 @@ struct ServeChoices: Sendable {
 
     init(_ command: ServeCommand) throws {
         self.command = command
+        recordingRules = try RecordingRules(option: command.recordRules)
         do throws(SyntaxProblem) {
             sessionsPerClient = try command.sessionsPerClient.map(ServeSetup.sessions) ?? 8
         } catch {
@@ -46,6 +48,11 @@ struct ServeChoices: Sendable {
         (policy, model, _) = try PolicyArgument(
             parsing: command.policy ?? PolicyArgument.standard
         ).load()
+    }
+
+    /// Opens the recording of the command line, if there is one.
+    func recording() throws -> ServiceRecording? {
+        try ServiceRecording(command.record, recordingRules)
     }
 
     private static func rule(_ text: String, _ option: String) throws -> AllowRule {

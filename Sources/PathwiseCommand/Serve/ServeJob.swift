@@ -45,7 +45,7 @@ struct ServeJob {
         // Before anything is printed: whoever has read a line may ask for a reload.
         HangUp.install()
         let setup = try ServeSetup(command)
-        let recording = try ServiceRecording(command.record)
+        let recording = try setup.choices.recording()
         let loop = try FlowLoop()
         defer { loop.stop() }
         let log = try ServeLog(command.format)
@@ -77,6 +77,7 @@ struct ServeJob {
             log.watched(
                 by: try job.status.watch(at: setup.watchPlace, state: setup.state.folder.path))
             try job.greet()
+            live.keepRecording(log)
         } catch {
             job.status.close()
             await server.close()
@@ -153,7 +154,7 @@ struct ServeJob {
                 log.changed(answer)
                 status.note(answer)
             })
-        status.setChange { words, reply in desk.submit(words, reply: reply) }
+        status.setChange { desk.submit($0, by: $1, reply: $2) }
         let reloading = Task { await desk.followSignal() }
         await withDiscardingTaskGroup { group in
             for await session in server.sessions {

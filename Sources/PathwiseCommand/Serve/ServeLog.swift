@@ -50,6 +50,9 @@ struct ServeLog: Sendable {
 
     func note(_ text: String) { write("note", [("text", .string(text))], text: text) }
 
+    /// The recording stopped early, or goes on.
+    func recording(_ news: ServiceRecording.News) { lines.write(news) }
+
     func problem(_ text: String) {
         write("problem", [("text", .string(text))], text: "problem: \(text)")
     }

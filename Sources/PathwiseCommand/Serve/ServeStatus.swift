@@ -31,7 +31,7 @@ final class ServeStatus: Sendable {
     func close() { feed.close() }
 
     /// Takes requests to change this server.
-    func setChange(_ change: @escaping StatusSocket.ChangeHandler) { feed.setChange(change) }
+    func setChange(_ change: @escaping ControlDesk.Handler) { feed.setChange(change) }
 
     /// Shows what became of a request to change this server.
     func note(_ answer: ControlAnswer) { feed.note(answer) }

@@ -1,6 +1,7 @@
 import Glibc
 import PathReport
 import PathTelemetry
+import PathTrace
 import Pathwise
 
 /// What a process answers to `pathwise status`.
@@ -115,6 +116,7 @@ struct ProcessStatus: Sendable {
                     ? .null : .string(StableHash.text(peer.status.modelHash))
             ),
             ("guard", peer.status.guardReport.json),
+            ("learning", peer.status.learning.map(\.json) ?? .null),
             ("decisions", .int(Int64(clamping: statistics.decisions))),
             ("forced_decisions", .int(Int64(clamping: statistics.forcedDecisions))),
             ("failovers", .int(Int64(clamping: statistics.failovers))),
@@ -193,6 +195,17 @@ struct ProcessStatus: Sendable {
     /// A time in whole seconds.
     private static func seconds(_ time: TimeDelta) -> String {
         NumberText.time(time.seconds.rounded(.down))
+    }
+}
+
+extension LearningFigures {
+    var json: JSONValue {
+        .object([
+            ("decisions", .count(decisions)),
+            ("mean_propensity", .optional(meanPropensity)),
+            ("least_propensity", .optional(decisions > 0 ? leastPropensity : nil)),
+            ("explored_share", .optional(exploredShare)),
+        ])
     }
 }
 

@@ -17,7 +17,7 @@ final class StatusFeed: Sendable {
         var flows: @Sendable () -> [FlowReport] = { [] }
         var meter: UsageMeter?
         var link: (@Sendable () -> PersistentStatus)?
-        var change: StatusSocket.ChangeHandler?
+        var change: ControlDesk.Handler?
         /// The latest requests to change this process, oldest first.
         var requests: [ProcessStatus.Request] = []
         var watch: Watch?
@@ -46,12 +46,7 @@ final class StatusFeed: Sendable {
                 folder: place, command: command, name: name, tick: { [weak self] in self?.tick() },
                 answer: { [weak self] in self?.answer(to: $0) ?? [] },
                 change: { [weak self] words, reply in
-                    guard let change = self?.state.withLock({ $0.change }) else {
-                        let failure = CommandFailure("this process takes no requests", .usage)
-                        let answer = ControlAnswer(request: "", failure: failure)
-                        return reply(Array(answer.line.utf8))
-                    }
-                    change(words, reply)
+                    StatusFeed.change(self, words, by: .socket) { reply(Array($0.line.utf8)) }
                 })
             state.withLock { $0.socket = socket }
         } catch {
@@ -59,6 +54,18 @@ final class StatusFeed: Sendable {
                 "pathwise: 'pathwise status' will not show this process: "
                     + "\(CommandFailure(error).message)\n")
         }
+    }
+
+    /// Hands a request over to the desk of the process.
+    private static func change(
+        _ feed: StatusFeed?, _ words: [String], by origin: ControlOrigin,
+        _ reply: @escaping @Sendable (ControlAnswer) -> Void
+    ) {
+        guard let change = feed?.state.withLock({ $0.change }) else {
+            let failure = CommandFailure("this process takes no requests", .usage)
+            return reply(ControlAnswer(request: "", origin: origin, failure: failure))
+        }
+        change(words, origin, reply)
     }
 
     /// Shows the process at an address too; before the first session, as sessions are followed.
@@ -73,10 +80,11 @@ final class StatusFeed: Sendable {
     ) throws(CommandFailure) -> Watch? {
         guard let place else { return nil }
         let source = Watch.Source(
-            isServer: command == "serve",
+            command: command,
             sessions: { [weak self] in self?.entries ?? [] },
             flows: { [weak self] in self?.state.withLock { $0.flows }() ?? [] },
-            status: { [weak self] in self?.status() })
+            status: { [weak self] in self?.status() },
+            change: { [weak self] in StatusFeed.change(self, $0, by: .http, $1) })
         let watch = try Watch.open(
             place, historyFile: HistoryFolder.file(state: folder, command, name), source)
         state.withLock { $0.watch = watch }
@@ -140,7 +148,7 @@ final class StatusFeed: Sendable {
     func setMeter(_ meter: UsageMeter?) { state.withLock { $0.meter = meter } }
 
     /// Takes requests to change this process.
-    func setChange(_ change: @escaping StatusSocket.ChangeHandler) {
+    func setChange(_ change: @escaping ControlDesk.Handler) {
         state.withLock { $0.change = change }
     }
 

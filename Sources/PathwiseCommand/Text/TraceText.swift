@@ -19,6 +19,12 @@ enum TraceText {
         text += "\(NumberText.count(info.outcomes)) with an outcome, "
         text += "\(NumberText.count(info.samples)) path samples, "
         text += "\(NumberText.count(info.events)) events\n"
+        let shares = Set(info.sessions.map(\.session.info.share)).sorted()
+        if let least = shares.first, let most = shares.last, least < 1 {
+            text += "recorded with \(SessionSummary.percent(least))"
+            if most > least { text += " to \(SessionSummary.percent(most))" }
+            text += " of the decisions, chosen by chance\n"
+        }
         if info.drops.total > 0 {
             text += "dropped while recording: \(info.drops.decisions) decisions, "
             text += "\(info.drops.outcomes) outcomes, \(info.drops.samples) samples, "
@@ -84,6 +90,7 @@ enum TraceText {
             "command": .string(info.command),
             "started_unix_seconds": .number(Double(info.startedWallClock) * 1e-9),
             "seconds": .number(session.duration), "ended": .bool(session.session.ended != nil),
+            "share": .number(info.share),
             "decisions": .count(session.decisions), "outcomes": .count(session.outcomes),
             "decisions_per_second": .number(session.decisionRate),
             "paths": .array(

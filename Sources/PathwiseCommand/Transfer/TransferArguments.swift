@@ -77,7 +77,7 @@ enum ConnectionArgument {
 
     /// Opens the trace if one is requested; `ServiceRecording` has the meaning of the text.
     static func recorder(_ record: String?) throws -> SessionRecorder? {
-        try ServiceRecording(record)?.recorder
+        try ServiceRecording(record, try RecordingRules())?.recorder
     }
 }
 

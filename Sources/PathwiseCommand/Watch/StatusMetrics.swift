@@ -1,5 +1,6 @@
 import PathReport
 import PathTelemetry
+import PathTrace
 import PathWatch
 import Pathwise
 
@@ -100,6 +101,18 @@ enum StatusMetrics {
                     "pathwise_guard_demoted", .gauge,
                     "Whether the steady rule decides instead of the models (1 or 0)."
                 ) { $0.0.status.guardReport.isDemoted ? 1 : 0 },
+                Family(
+                    "pathwise_propensity_mean", .gauge,
+                    "Mean probability of the chosen actions, while decisions are recorded."
+                ) { $0.0.status.learning?.meanPropensity },
+                Family(
+                    "pathwise_propensity_min", .gauge,
+                    "Least probability of a chosen action, while decisions are recorded."
+                ) { $0.0.status.learning.flatMap { $0.decisions > 0 ? $0.leastPropensity : nil } },
+                Family(
+                    "pathwise_explored_ratio", .gauge,
+                    "Share of decisions whose action was not the most probable one, while recorded."
+                ) { $0.0.status.learning?.exploredShare },
             ], rows, to: &text)
         text.begin(
             "pathwise_policy_info", .gauge, "Policy and model of the peer's session; it is 1.")

@@ -21,10 +21,15 @@ final class Watch: Sendable {
 
     /// What the process tells.
     struct Source: Sendable {
-        var isServer: Bool
+        /// Of the process.
+        var command: String
         var sessions: @Sendable () -> [Entry]
         var flows: @Sendable () -> [FlowReport]
         var status: @Sendable () -> ProcessStatus?
+        /// Makes a change of words, and answers later.
+        var change: @Sendable ([String], @escaping @Sendable (ControlAnswer) -> Void) -> Void
+
+        var isServer: Bool { command == "serve" }
     }
 
     /// Events of the log that nobody may read here: a token lets a client join.
@@ -67,7 +72,9 @@ final class Watch: Sendable {
                 on: place.address, token: place.token,
                 content: WatchContent(
                     page: { WatchPage.response() },
+                    route: { WatchRoute.kind(of: $0, for: source.command) },
                     answer: { box.watch?.answer($0) ?? HTTPResponse(.unavailable) },
+                    change: { ControlRoute.make($0, for: source.command, source.change, $1) },
                     tick: { box.watch?.tick(isFollowed: $0) ?? [] }))
             let watch = Watch(server, source, history)
             box.set(watch)
@@ -233,23 +240,18 @@ final class Watch: Sendable {
     // MARK: answers
 
     private func answer(_ request: HTTPRequest) -> HTTPResponse {
-        switch request.path {
-        case "/metrics":
-            HTTPResponse(metrics(), type: MetricsText.type)
-        case "/status":
-            HTTPResponse(WatchState.document(source.status()), type: "application/json")
-        case "/events":
+        switch WatchRoute(rawValue: request.path) {
+        case .metrics: HTTPResponse(metrics(), type: MetricsText.type)
+        case .status:
+            HTTPResponse(WatchState.document(source.status()), type: WatchRoute.json)
+        case .events:
             .stream(
                 state()
                     + EventText.event("events", Array(JSONValue.array(events.list).text().utf8)))
-        case "/history":
-            HTTPResponse(
-                Array(
-                    history(
-                        seconds: (request.number("minutes") ?? 60) * 60,
-                        points: request.number("points") ?? 360
-                    ).text().utf8), type: "application/json")
-        default: HTTPResponse(.notFound)
+        case .history: history(request)
+        case .description:
+            HTTPResponse(Array(APIDocument.text(for: source.command).utf8), type: WatchRoute.json)
+        case .page, nil: HTTPResponse(.notFound)
         }
     }
 
@@ -273,10 +275,20 @@ final class Watch: Sendable {
         return StatusMetrics.text(status, sums)
     }
 
-    private func history(seconds: Int, points: Int) -> JSONValue {
+    private func history(_ request: HTTPRequest) -> HTTPResponse {
+        let (minutes, points): (Int?, Int?)
+        do throws(HTTPStatus) {
+            minutes = try request.number("minutes", in: WatchRoute.minutes)
+            points = try request.number("points", in: WatchRoute.points)
+        } catch {
+            return HTTPResponse(error)
+        }
         let now = time(nil)
-        let found = history.withLock { $0?.read(seconds: seconds, points: points, now: now) }
-        return WatchState.json(found ?? (now, History.step, []))
+        let found = history.withLock {
+            $0?.read(seconds: (minutes ?? 60) * 60, points: points ?? 360, now: now)
+        }
+        let value = WatchState.json(found ?? (now, History.step, []))
+        return HTTPResponse(Array(value.text().utf8), type: WatchRoute.json)
     }
 }
 

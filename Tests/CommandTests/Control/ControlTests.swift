@@ -79,8 +79,8 @@ import Testing
         ).wait()
         #expect(
             json.output
-                == "{\"request\":\"path price a 7\",\"done\":true,\"changes\":[{\"key\":\"path\","
-                + "\"before\":[\"a=127.0.0.1\"],\"after\":[\"a=127.0.0.1,price=7\"],\"effect\":"
+                == "{\"request\":\"path price a 7\",\"by\":\"socket\",\"done\":true,\"changes\":[{"
+                + "\"key\":\"path\",\"before\":[\"a=127.0.0.1\"],\"after\":[\"a=127.0.0.1,price=7\"],\"effect\":"
                 + "\"at once\"}],\"not_changed\":[],\"notes\":[],\"text\":\"path price a 7: path "
                 + "a=127.0.0.1,price=7 instead of a=127.0.0.1\"}\n")
         // The file, or here the command line, is the truth after a reload.

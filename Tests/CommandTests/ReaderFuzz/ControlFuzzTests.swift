@@ -2,6 +2,7 @@ import PathForward
 import Pathwise
 import Testing
 
+@testable import PathWatch
 @testable import PathwiseCommand
 
 /// Mutants of requests to running processes: each is refused with what to write, or gives a command line
@@ -44,6 +45,40 @@ extension ReaderFuzzTests {
             for difference in plain.differences(to: command) {
                 #expect(!difference.text.isEmpty && difference.effect != .never, "mutant \(index)")
             }
+        }
+    }
+
+    /// Bodies of changes over HTTP: each gives words that the socket would take too, or is refused.
+    @Test func bodiesOfControl() throws {
+        let originals = [
+            ("/control/path/add", "{\"spec\":\"lte=wwan0,price=5\"}"),
+            ("/control/path/limit", "{\"name\": \"a\", \"rate\": \"20mbit\"}"),
+            ("/control/policy", "{\"policy\":\"\\u006cearned\\ud83d\\ude00\"}"),
+            ("/control/client/allow", "{\"name\":\"v\",\"key\":\"k\",\"options\":[\"r=1\",\"b\"]}"),
+            ("/control/record/stop", "{}"),
+        ]
+        let words = [
+            "{", "}", "[", "]", "\"", ":", ",", "\\", "\\u", "\\ud800", "\\udc00", "null", "true",
+            "1e5", "\"name\"", "\"options\"", "{}", "[]", "\\n", "\u{0}",
+        ]
+        fuzz(
+            "bodies", originals.map(\.1), words: words, usually: 20_000, allowing: [64]
+        ) { mutant, index in
+            var request = HTTPRequest()
+            request.type = "application/json"
+            request.body = mutant
+            guard let route = ControlRoute.find(originals[index % originals.count].0, for: nil)
+            else {
+                Issue.record("no route")
+                return
+            }
+            let found: [String]
+            do throws(ControlBody.Problem) { found = try route.words(of: request) } catch {
+                throw CommandFailure(error.text, .usage)
+            }
+            #expect(found.starts(with: route.request.words), "mutant \(index)")
+            #expect(found.allSatisfy(StatusRequest.isWord), "mutant \(index)")
+            #expect(found.allSatisfy { $0.unicodeScalars.count <= ControlRoute.longestWord })
         }
     }
 }

@@ -180,6 +180,22 @@ final class PlainConnection {
         descriptor = try connected(to: port, Int32(SOCK_STREAM.rawValue), patience: 20)
     }
 
+    /// Connects to the socket of a path.
+    init(toSocket path: String) throws {
+        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        limit(descriptor, seconds: 20)
+        var name = sockaddr_un()
+        name.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
+        let descriptor = descriptor
+        let isConnected = withUnsafePointer(to: &name) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
+            }
+        }
+        try #require(isConnected)
+    }
+
     deinit { close(descriptor) }
 
     /// Writes, closes the writing half unless told otherwise, and reads what comes back.

@@ -106,7 +106,10 @@ final class RunningServer {
         let client = try Pathwise(["forward", "--state", folder.file("van")] + arguments)
         forwarding.append(client)
         #expect(
-            eventually { client.output.contains("connected over") || client.hasEnded },
+            eventually {
+                client.output.contains("connected over") || client.hasEnded
+                    || client.output.contains("\"event\":\"connected\"")
+            },
             "\(client.output) \(client.errorText)")
         return client
     }

@@ -10,7 +10,15 @@ struct Watched {
 
     /// Reads where the process says that it can be watched.
     init(_ process: Pathwise) throws {
-        let mark = "watch this process at http://127.0.0.1:"
+        try self.init(process, behind: "watch this process at http://127.0.0.1:")
+    }
+
+    /// The same for a process whose log is JSON.
+    init(json process: Pathwise) throws {
+        try self.init(process, behind: "\"address\":\"127.0.0.1:")
+    }
+
+    private init(_ process: Pathwise, behind mark: String) throws {
         #expect(eventually { process.output.contains(mark) || process.hasEnded })
         let start = try #require(process.output.firstRange(of: mark), "\(process.errorText)")
         port = try #require(UInt16(process.output[start.upperBound...].prefix { $0.isNumber }))
@@ -158,11 +166,7 @@ struct Watched {
     @Test func tokensAreNotShown() throws {
         let server = try RunningServer(["--http", "127.0.0.1:0", "--json"])
         #expect(server.says("pathwise1-"))
-        let mark = "\"address\":\"127.0.0.1:"
-        #expect(server.says(mark))
-        let start = try #require(server.log.firstRange(of: mark))
-        let port = try #require(UInt16(server.log[start.upperBound...].prefix { $0.isNumber }))
-        let watched = try Watched(port: port)
+        let watched = try Watched(json: server.process)
         let events = try watched.events(seconds: 1.5)
         #expect(events.contains("event: events\n") && events.contains("event: state\n"))
         #expect(events.contains("listening on"))
@@ -226,8 +230,4 @@ struct Watched {
         let file = ConfigFile(Array("[serve]\nhttp = \"unix:/run/w\"\n".utf8), path: "f")
         #expect(Configured(try ServeCommand.line(), file: file).command.watch.http == "unix:/run/w")
     }
-}
-
-extension Watched {
-    init(port: UInt16) throws { self.port = port }
 }

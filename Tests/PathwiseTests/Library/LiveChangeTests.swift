@@ -131,4 +131,57 @@ import Testing
             #expect(totals == ["1"], "\(name)")
         }
     }
+
+    /// While data flows one file follows another: every decision of each has its outcome in the same
+    /// file, and none is in two.
+    @Test func recordingsFollowEachOther() async throws {
+        let folder = TraceFolder()
+        let pair = try SessionPair()
+        let answering = pair.answer()
+        let session = try await Session.connect(pair.options())
+        try await wait(session, for: ["dsl", "sat"])
+        var recorders: [SessionRecorder] = []
+        for number in 0..<4 {
+            let recorder = try SessionRecorder(
+                path: folder.file("\(number)"), command: "test", share: number == 3 ? 0.3 : 1)
+            recorders.append(recorder)
+            session.setRecorder(recorder)
+            #expect(try await SessionPair.ask(session, 2_000_000) == "2000000")
+        }
+        await session.close()
+        for recorder in recorders {
+            recorder.end()
+            try recorder.close()
+        }
+        await pair.server.close()
+        answering.cancel()
+        var last = -1
+        for number in 0..<4 {
+            let path = folder.file("\(number)")
+            #expect(try rows(path, "SELECT count(*) FROM stray_outcomes") == ["0"], "\(number)")
+            // Only ends of streams without a byte, and the end of the session, leave some without.
+            let missing = try rows(
+                path,
+                """
+                SELECT count(*) FROM decisions d LEFT JOIN outcomes o ON o.decision = d.id
+                    WHERE o.decision IS NULL AND NOT d.forced AND d.planned_bytes > 1
+                """)
+            if number < 3 { #expect(missing == ["0"], "\(number)") }
+            let range = try rows(path, "SELECT min(number), max(number), count(*) FROM decisions")
+            let numbers = try #require(range.first).split(separator: "|").compactMap { Int($0) }
+            try #require(numbers.count == 3)
+            #expect(numbers[0] > last && numbers[2] > 0)
+            if number < 3 { #expect(numbers[1] - numbers[0] + 1 == numbers[2]) }
+            last = numbers[1]
+        }
+        let counts = try (2...3).map {
+            try rows(folder.file("\($0)"), "SELECT count(*) FROM decisions")
+        }
+        .compactMap { $0.first.flatMap { Int($0) } }
+        #expect(counts[1] * 10 < counts[0] * 7, "\(counts)")
+        #expect(
+            try rows(folder.file("3"), "SELECT value FROM events WHERE kind = 'sampling'") == [
+                "0.3"
+            ])
+    }
 }

@@ -17,7 +17,7 @@ from ..errors import DamagedTrace, NotATrace, OtherVersion, TraceError
 
 APPLICATION = 0x50575452
 OLDEST_VERSION = 2
-VERSION = 4
+VERSION = 5
 TABLES = (
     "meta",
     "sessions",

@@ -70,9 +70,15 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Record all clients to a new trace file.",
+            "Record all clients to a file or folder.",
             valueName: "trace"))
     var record: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Size, age, total and share of files in the folder.",
+            valueName: "rules"))
+    var recordRules: String?
 
     @Option(
         name: [.customLong("hold"), .customLong("idle-timeout")],

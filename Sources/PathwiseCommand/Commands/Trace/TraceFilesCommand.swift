@@ -17,7 +17,10 @@ extension TraceCommand {
                 """
         )
 
-        @Argument(help: ArgumentHelp("The traces.", valueName: "trace"))
+        @Argument(
+            help: ArgumentHelp(
+                "The traces; a folder stands for all files in it that end with .trace.",
+                valueName: "trace"))
         var traces: [String]
 
         @Option(help: ArgumentHelp("The new trace; it must not exist.", valueName: "file"))
@@ -27,7 +30,7 @@ extension TraceCommand {
 
         func run() throws {
             var display = ProgressDisplay()
-            let merger = try TraceMerger(traces)
+            let merger = try TraceMerger(RecordingFolder.expanded(traces))
             let result: TraceMerger.Result
             do throws(TraceError) {
                 result = try merger.merge(

@@ -12,9 +12,10 @@ extension ConfigSchema {
     private static let atOnce: Set<String> = [
         "path", "forward.exclude-interface", "forward.forwards", "forward.reverse",
         "forward.deadline", "forward.ordered", "forward.redundancy", "forward.class",
-        "forward.record", "serve.public", "serve.forward-allow", "serve.reverse-allow",
+        "forward.record", "forward.record-rules", "serve.public", "serve.forward-allow",
+        "serve.reverse-allow",
         "serve.client-rate", "serve.client-cap", "serve.client-flows",
-        "serve.sessions-per-client", "serve.record", "serve.token-lifetime",
+        "serve.sessions-per-client", "serve.record", "serve.record-rules", "serve.token-lifetime",
     ]
     /// A model of the policy that is in use is taken at once.
     private static let nextSession: Set<String> = [

@@ -53,6 +53,10 @@ enum ConfigCheck {
         }
     }
 
+    @Sendable static func recordRules(_ text: String) throws {
+        _ = try RecordingRules(parsing: text)
+    }
+
     @Sendable static func cap(_ text: String) throws { _ = try ByteCap(argument: text) }
 
     @Sendable static func flows(_ text: String) throws { _ = try ClientLimitArgument.flows(text) }

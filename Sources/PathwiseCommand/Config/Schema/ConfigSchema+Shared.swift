@@ -12,8 +12,14 @@ extension ConfigSchema {
     static let record = ConfigKey(
         "record", .text, "a new file, or a folder with / at its end", standard: "records nothing",
         option: "--record", sample: "/var/lib/pathwise/traces/",
-        "Records decisions and outcomes; in a folder each start makes a file.",
+        "Records decisions and outcomes; in a folder one file follows another.",
         check: ConfigCheck.file)
+
+    static let recordRules = ConfigKey(
+        "record-rules", .text, RecordingRules.form, standard: RecordingRules.form,
+        option: "--record-rules", sample: "age=1h,total=10GB,share=10%",
+        "How a folder of `record` is kept: size and age of a file, bytes of all, and the share of the "
+            + "decisions that is recorded.", check: ConfigCheck.recordRules)
 
     static let congestion = ConfigKey(
         "congestion", .text, "model-based, cubic", standard: "model-based",

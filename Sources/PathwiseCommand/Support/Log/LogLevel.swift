@@ -60,7 +60,7 @@ struct ServiceLogOptions: ParsableArguments {
     var logLevel: String?
 
     @Option(
-        help: ArgumentHelp("A line as text or as a JSON object (default: text).", valueName: "form")
+        help: ArgumentHelp("Form of lines (default: text).", valueName: "form")
     )
     var logFormat: LogFormat?
 
