@@ -4,10 +4,13 @@
     links.py bulk      [SCENARIO...]   Mbit/s of payload without the first 2 s, and the longest gap
     links.py transfer  [SCENARIO...]   1 MB on a new session: ms from the first datagram to the last byte
     links.py messages  [SCENARIO...]   1200 B each 4.8 ms through `forward udp`: one-way delay in ms
+    links.py resume    [SCENARIO...]   5 MB on a new session, with and without what an earlier one measured; "A then B":
+                                       over the links A when it did, and B now
     links.py shared                    two paths and one kernel TCP flow over one link of 20 Mbit/s: our share
     links.py all                       the tables of docs/measurements.md (hours)
 
-Options: --seeds 1,2,3   --seconds 20   --send "OPTIONS OF SEND"   --no-peers   --json
+A scenario may also be the links themselves, as "rate=50,rtt=320 rate=10,rtt=100".
+Options: --seeds 1,2,3   --seconds 20   --size 5000000   --send "OPTIONS OF SEND"   --no-peers   --json
 
 It prints figures without judging them: medians of the seeds, and the smallest and largest. Needs root,
 the testbed in ../shared/testbed (TESTBED names another place), and the command (PATHWISE).
@@ -19,6 +22,7 @@ import json
 import os
 import pathlib
 import shlex
+import shutil
 import signal
 import socket
 import statistics
@@ -44,10 +48,16 @@ REAL_TIME = ["chrt", "-r", "2"]
 
 
 class Bed:
-    """Two namespaces joined by the links of a scenario."""
+    """Two namespaces joined by the links of a scenario, or by links that are given as such."""
 
     def __init__(self, scenario, seed):
-        self.scenario, self.seed = scenario, seed
+        self.scenario, self.seed, self.place, self.own = scenario, seed, BED, None
+        if "=" in scenario:
+            self.scenario, self.own = "given", tempfile.TemporaryDirectory()
+            self.place = pathlib.Path(self.own.name) / "testbed"
+            shutil.copytree(BED, self.place)
+            (self.place / "scenarios.conf").chmod(0o600)
+            (self.place / "scenarios.conf").write_text(f"given | {scenario} | 0 | given\n")
 
     def __enter__(self):
         self.call("down", check=False)
@@ -67,9 +77,13 @@ class Bed:
                 process.kill()
                 process.wait()
         self.call("down", check=False)
+        if self.own:
+            subprocess.run(["chmod", "-R", "u+w", self.own.name])
+            self.own.cleanup()
 
     def call(self, *words, check=True):
-        run = subprocess.run([str(BED / "testbed"), *words], env=ENV, cwd=BED, capture_output=True, text=True)
+        run = subprocess.run([str(self.place / "testbed"), *words], env=ENV, cwd=self.place, capture_output=True,
+                             text=True)
         if check and run.returncode:
             sys.exit(f"links.py: testbed {' '.join(words)}: {run.stderr.strip()}")
         return run.stdout
@@ -155,11 +169,11 @@ def bulk(bed, seconds, options):
                 "bins": result["bins"]}
 
 
-def transfer(bed, size, options):
+def transfer(bed, size, options, commands=None):
     """A file on a new session: from the first datagram on the link to the last byte at the receiver."""
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        receive, send = transfer_commands(bed, folder, "-")
+        receive, send = commands or transfer_commands(bed, folder, "-")
         (folder / "file").write_bytes(os.urandom(size))
         receiver = bed.start("b", *receive, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         meter = subprocess.Popen([*REAL_TIME, str(BED / "build/meter"), "0", "60"], stdin=receiver.stdout,
@@ -175,7 +189,44 @@ def transfer(bed, size, options):
         result = json.loads(meter.communicate(timeout=30)[0])
         if sender.returncode or first.at is None or result["bytes"] != size:
             raise RuntimeError(errors.strip() or "the transfer is not complete")
-        return {"ms": (result["last"] - first.at) * 1e3, "process_ms": (result["last"] - started) * 1e3}
+        dropped = sum(row["drop_queue"] for row in bed.stats())
+        return {"ms": (result["last"] - first.at) * 1e3, "process_ms": (result["last"] - started) * 1e3,
+                "dropped": dropped}
+
+
+def joined_commands(bed, folder, state):
+    """The same by a profile in a state folder, in which the sender remembers its paths."""
+    receive, _ = transfer_commands(bed, folder, "-")
+    public = subprocess.run([PATHWISE, "pubkey", str(folder / "server")], capture_output=True, text=True, check=True)
+    (state / "servers").mkdir(mode=0o700, parents=True)
+    state.chmod(0o700)
+    lines = [f"server {public.stdout.strip()}", f"key {(folder / 'client').read_text().split()[-1]}"]
+    profile = state / "servers" / "server"
+    profile.write_text("\n".join(lines + [f"address {address}:4433" for address in bed.addresses]) + "\n")
+    profile.chmod(0o600)
+    return receive, [PATHWISE, "send", "--state", str(state), "--json"]
+
+
+def resume(before, after, seed, size, options):
+    """The time of a file without and with what a transfer of 40 MB over the links of `before` has measured."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        state, memory = folder / "state", folder / "state" / "known-paths"
+        with Bed(before, seed) as bed:
+            commands = joined_commands(bed, folder, state)
+            transfer(bed, 40_000_000, options, commands)
+        known = memory.read_bytes() if memory.exists() else b""
+        runs = {}
+        for word in ("plain", "resumed"):
+            memory.unlink(missing_ok=True)
+            if word == "resumed" and known:
+                memory.write_bytes(known)
+                memory.chmod(0o600)
+            with Bed(after, seed) as bed:
+                runs[word] = transfer(bed, size, options, commands)
+        return {"plain_ms": runs["plain"]["ms"], "resumed_ms": runs["resumed"]["ms"],
+                "gain": 1 - runs["resumed"]["ms"] / runs["plain"]["ms"], "plain_dropped": runs["plain"]["dropped"],
+                "resumed_dropped": runs["resumed"]["dropped"], "known": len(known.splitlines()) - 1 if known else 0}
 
 
 def messages(bed, seconds, options):
@@ -295,6 +346,7 @@ def measure_shared(arguments):
 
 
 FIGURES = {"bulk": ["mbps", "mean_mbps", "gap_ms"], "transfer": ["ms", "process_ms"],
+           "resume": ["plain_ms", "resumed_ms", "gain", "plain_dropped", "resumed_dropped", "known"],
            "messages": ["p50", "p99", "max", "lost", "bytes"]}
 
 
@@ -309,6 +361,10 @@ def measure(kind, scenario, arguments):
     seconds, options = seconds_of(scenario, arguments.seconds), shlex.split(arguments.send)
     rows = {"pathwise": []}
     for seed in arguments.seeds:
+        if kind == "resume":
+            before, _, after = scenario.partition(" then ")
+            rows["pathwise"].append(resume(before, after or before, seed, arguments.size, options))
+            continue
         with Bed(scenario, seed) as bed:
             if kind == "bulk":
                 rows["pathwise"].append(bulk(bed, seconds, options))
@@ -316,7 +372,7 @@ def measure(kind, scenario, arguments):
                 rows["pathwise"].append(transfer(bed, 1_000_000, options))
             else:
                 rows["pathwise"].append(messages(bed, seconds, options))
-    if not arguments.no_peers:
+    if not arguments.no_peers and kind != "resume":
         for algorithm in ("cubic", "bbr"):
             rows[f"mptcp {algorithm}"] = peer(scenario, kind, algorithm, arguments.seeds, seconds)
     for sender, found in rows.items():
@@ -329,10 +385,11 @@ def measure(kind, scenario, arguments):
 
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
-    parser.add_argument("kind", choices=["bulk", "transfer", "messages", "shared", "all"])
+    parser.add_argument("kind", choices=["bulk", "transfer", "resume", "messages", "shared", "all"])
     parser.add_argument("scenarios", nargs="*")
     parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=[1, 2, 3])
     parser.add_argument("--seconds", type=int)
+    parser.add_argument("--size", type=int, default=5_000_000)
     parser.add_argument("--send", default="")
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--json", action="store_true")
@@ -345,6 +402,7 @@ def main():
     subprocess.run(["make", "-s", "-C", str(BED)], check=True)
     everything = [name for group in SCENARIOS.values() for name in group]
     wanted = {"bulk": everything, "transfer": ["S1", "S2", "S3"],
+              "resume": ["S1", "S2", "S3", "rtt_320", "rate=50,rtt=320", "rate=50,rtt=320 then rate=12.5,rtt=320"],
               "messages": [*SCENARIOS["core"], *SCENARIOS["failures"]]}
     if arguments.kind in ("shared", "all"):
         measure_shared(arguments)

@@ -25,6 +25,7 @@ public final class ClientDriver: @unchecked Sendable {
     var budgets: [String: PathBudget] = [:]
     /// What was under way to paths when their budgets were spent, until it is told.
     var lateBytes: [String: UInt64] = [:]
+    var knownPaths: KnownPaths
     private var isStopping = false
     var planner: PathPlanner?
     var watcher: InterfaceWatcher?
@@ -52,11 +53,13 @@ public final class ClientDriver: @unchecked Sendable {
     ///
     /// A plan whose socket cannot be opened is skipped as long as another works. With a planner,
     /// paths follow the interfaces of the host from then on.
+    ///
+    /// - Parameter known: what earlier connections to the server measured.
     /// - Throws: the first plan's `NetworkError` if none works.
     public init(
         connection: consuming Connection, plans: [PathPlan], planner: PathPlanner? = nil,
-        options: UDPSocket.Options = UDPSocket.Options(), onEvent: @escaping EventHandler,
-        onRecord: @escaping RecordHandler
+        known: [KnownPath] = [], options: UDPSocket.Options = UDPSocket.Options(),
+        onEvent: @escaping EventHandler, onRecord: @escaping RecordHandler
     ) throws(NetworkError) {
         let poller = try Poller()
         let sockets = try SocketSet()
@@ -68,6 +71,7 @@ public final class ClientDriver: @unchecked Sendable {
         self.onRecord = onRecord
         socketOptions = options
         self.planner = planner
+        knownPaths = KnownPaths(known)
         wanted = plans
         if planner != nil {
             let watcher = try InterfaceWatcher(includingLoopback: true)
@@ -347,6 +351,7 @@ public final class ClientDriver: @unchecked Sendable {
             sockets.remove(socket, poller: poller)
             return nil
         }
+        resume(path, attempt.plan, attempt.way, socket: socket)
         return path
     }
 
@@ -372,6 +377,7 @@ public final class ClientDriver: @unchecked Sendable {
 
     private func closeSocket(of path: PathID) {
         guard let socket = connection.endpoint(of: path)?.socket else { return }
+        keepMeasurement(of: path)
         connection.removePath(path, now: MonotonicClock.now())
         sockets.remove(socket, poller: poller)
     }

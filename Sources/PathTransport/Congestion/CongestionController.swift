@@ -48,6 +48,8 @@ protocol CongestionController: ~Copyable, Sendable {
     mutating func handleRestored(now: Instant)
     /// The largest packet size of the path changed.
     mutating func handleMaximumPacketSize(_ bytes: Int)
+    /// Starts from what an earlier connection measured on the path; before the first packet.
+    mutating func resume(from saved: SavedCapacity)
 
     // Read: limits and state.
 
@@ -57,6 +59,10 @@ protocol CongestionController: ~Copyable, Sendable {
     var pacingRate: Double { get }
     /// Estimated bandwidth of the path, bytes per second; zero while unknown.
     var bandwidthEstimate: Double { get }
+    /// Bytes per second that the path is known to deliver; zero while unknown.
+    var provenRate: Double { get }
+    /// What `resume` was given, until the path shows what it carries now.
+    var earlierCapacity: SavedCapacity? { get }
     /// The phase of the algorithm, for traces.
     var phase: CongestionPhase { get }
     /// Whether the window still doubles each round trip, as the pipe is not full.

@@ -63,6 +63,12 @@ struct Controller: ~Copyable, CongestionController {
         case .modelBased: model.handleMaximumPacketSize(bytes)
         }
     }
+    mutating func resume(from saved: SavedCapacity) {
+        switch algorithm {
+        case .cubic: cubic.resume(from: saved)
+        case .modelBased: model.resume(from: saved)
+        }
+    }
 
     var congestionWindow: Int {
         algorithm == .cubic ? cubic.congestionWindow : model.congestionWindow
@@ -70,6 +76,10 @@ struct Controller: ~Copyable, CongestionController {
     var pacingRate: Double { algorithm == .cubic ? cubic.pacingRate : model.pacingRate }
     var bandwidthEstimate: Double {
         algorithm == .cubic ? cubic.bandwidthEstimate : model.bandwidthEstimate
+    }
+    var provenRate: Double { algorithm == .cubic ? cubic.provenRate : model.provenRate }
+    var earlierCapacity: SavedCapacity? {
+        algorithm == .cubic ? cubic.earlierCapacity : model.earlierCapacity
     }
     var phase: CongestionPhase { algorithm == .cubic ? cubic.phase : model.phase }
     var isDoubling: Bool { algorithm == .cubic ? cubic.isDoubling : model.isDoubling }

@@ -45,6 +45,7 @@ struct Cubic: CongestionController {
     private var outageEnd: UInt64?
     private var isOutage = false
     private var largestSent: UInt64 = 0
+    private var carefulResume = CarefulResume()
     private var smoothedRTT: TimeDelta
 
     /// What a reduction changed, so that it can be undone when none of its packets was lost.
@@ -69,12 +70,15 @@ struct Cubic: CongestionController {
 
     mutating func handleSent(now: Instant, bytes: Int, packetNumber: UInt64, bytesInFlight: Int) {
         largestSent = max(largestSent, packetNumber)
+        carefulResume.handleSent(packetNumber)
     }
 
     mutating func handleAck(_ event: AckEvent) {
         smoothedRTT = max(event.smoothedRTT, .microseconds(1))
         if let end = recoveryEnd, event.largestAcked > end { isInRecovery = false }
-        guard !isOutage, !isInRecovery else { return }
+        guard !isOutage else { return }
+        resumeCarefully(event)
+        guard !isInRecovery, !carefulResume.holdsWindow else { return }
         // A window that was not filled says nothing about the path (RFC 9002, 7.8; RFC 9438, 5.8).
         let used = event.priorBytesInFlight &+ Cubic.unusedPackets * packetSize
         guard !event.isAppLimited || used >= congestionWindow else {
@@ -85,6 +89,21 @@ struct Cubic: CongestionController {
             growInSlowStart(event)
         } else {
             growInAvoidance(event)
+        }
+    }
+
+    /// Jumps to the capacity that the path had earlier, or leaves the retreat from that.
+    private mutating func resumeCarefully(_ event: AckEvent) {
+        let before = carefulResume.phase
+        let wanted = carefulResume.handleAck(event, window: window, initialWindow: initialWindow)
+        if let wanted { setWindow(wanted) }
+        guard carefulResume.phase == .normal else { return }
+        if before == .retreat {
+            threshold = max(window, carefulResume.retreatThreshold)
+            maximumWindow = threshold
+        } else if before == .validating, let full = carefulResume.confirmedWindow {
+            // Slow start ends where the path was full earlier.
+            threshold = min(threshold, max(window, full))
         }
     }
 
@@ -153,6 +172,10 @@ struct Cubic: CongestionController {
             return
         }
         reduce(event)
+        if let most = carefulResume.handleCongestion() {
+            setWindow(min(window, most))
+            threshold = window
+        }
     }
 
     /// Undoes the last reduction once all its packets have arrived (RFC 9438, section 4.9.2).
@@ -193,6 +216,7 @@ struct Cubic: CongestionController {
     mutating func handleOutage(now: Instant) {
         guard !isOutage else { return }
         isOutage = true
+        carefulResume.end()
         outageEnd = largestSent
         epochStart = nil
     }
@@ -214,6 +238,8 @@ struct Cubic: CongestionController {
         setWindow(window)
     }
 
+    mutating func resume(from saved: SavedCapacity) { carefulResume.begin(saved) }
+
     private var initialWindow: Int { packetSize * configuration.initialWindowPackets }
 
     private mutating func setWindow(_ bytes: Double) {
@@ -228,11 +254,17 @@ struct Cubic: CongestionController {
     }
 
     var pacingRate: Double {
-        let gain = window < threshold ? Cubic.slowStartPacingGain : Cubic.pacingGain
-        return CongestionLimits.pacingRate(gain * window / smoothedRTT.seconds)
+        if let rate = carefulResume.pacingRate { return CongestionLimits.pacingRate(rate) }
+        let isSlowStart = window < threshold
+        let gain = isSlowStart ? Cubic.slowStartPacingGain : Cubic.pacingGain
+        let rate = gain * window / smoothedRTT.seconds
+        let most = isSlowStart ? carefulResume.expectedRate ?? .infinity : .infinity
+        return CongestionLimits.pacingRate(min(rate, most))
     }
 
     var bandwidthEstimate: Double { window / smoothedRTT.seconds }
+    var provenRate: Double { min(bandwidthEstimate, carefulResume.measuredRate) }
+    var earlierCapacity: SavedCapacity? { carefulResume.earlier }
 
     var phase: CongestionPhase {
         if isOutage { return .outage }

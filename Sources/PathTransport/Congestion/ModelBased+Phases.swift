@@ -53,6 +53,7 @@ extension ModelBased {
                     || roundsWithoutGrowth >= ModelBased.fullRounds
             }
         }
+        if carefulResume.hasFound { isPipeFull = true }
         if isPipeFull {
             enter(.drain, now: event.now)
             checkDrain(event)

@@ -149,6 +149,7 @@ struct ModelBased: ~Copyable, CongestionController {
     var largestSent: UInt64 = 0
     var outageEnd: UInt64?
     var restoreBandwidth = 0.0
+    var carefulResume = CarefulResume()
 
     // Outputs.
     var window: Double
@@ -166,6 +167,7 @@ struct ModelBased: ~Copyable, CongestionController {
 
     mutating func handleSent(now: Instant, bytes: Int, packetNumber: UInt64, bytesInFlight: Int) {
         largestSent = max(largestSent, packetNumber)
+        carefulResume.handleSent(packetNumber)
         firstFlight.handleSent(
             packetNumber, bytes: bytes, bytesInFlight: bytesInFlight,
             whole: configuration.initialWindow)
@@ -187,10 +189,30 @@ struct ModelBased: ~Copyable, CongestionController {
         aggregation.handleAck(
             now: event.now, bytes: event.ackedBytes, bandwidth: bandwidthFilter.value,
             isRoundStart: isRoundStart)
-        if isLossExcessive && !isLossHandledInRound { handleExcessiveLoss(event) }
+        if isLossExcessive && !isLossHandledInRound {
+            handleExcessiveLoss(event)
+            if let most = carefulResume.handleCongestion() { limitWindow(most) }
+        }
         advancePhase(event)
         updateRate()
+        let before = window
         updateWindow(event)
+        if carefulResume.holdsWindow { window = min(window, before) }
+        resumeCarefully(event)
+    }
+
+    /// Jumps to the capacity that the path had earlier, as long as nothing shows a full link.
+    private mutating func resumeCarefully(_ event: AckEvent) {
+        if phase != .startup || isLinkFull { carefulResume.handleFullLink() }
+        let initial = configuration.initialWindow
+        if let wanted = carefulResume.handleAck(event, window: window, initialWindow: initial) {
+            window = max(wanted, minimumWindow)
+        }
+        if let paced = carefulResume.pacingRate {
+            rate = paced
+        } else if phase == .startup, let most = carefulResume.expectedRate {
+            rate = min(rate, most)
+        }
     }
 
     mutating func handleLoss(_ event: LossEvent) {
@@ -213,6 +235,7 @@ struct ModelBased: ~Copyable, CongestionController {
     mutating func handleOutage(now: Instant) {
         guard phase != .outage else { return }
         enter(.outage, now: now)
+        carefulResume.end()
         outageEnd = largestSent
     }
 
@@ -228,11 +251,19 @@ struct ModelBased: ~Copyable, CongestionController {
         window = max(window, minimumWindow)
     }
 
+    mutating func resume(from saved: SavedCapacity) { carefulResume.begin(saved) }
+
     // MARK: Read
 
     var congestionWindow: Int { CongestionLimits.window(window, maximumPacketSize: packetSize) }
     var pacingRate: Double { CongestionLimits.pacingRate(rate) }
     var bandwidthEstimate: Double { bandwidthFilter.value }
+    /// The estimate may be that of the first packets, which are too few to prove it.
+    var provenRate: Double {
+        let measured = carefulResume.measuredRate
+        return isPipeFull ? min(bandwidthFilter.value, measured) : measured
+    }
+    var earlierCapacity: SavedCapacity? { carefulResume.earlier }
     var isDoubling: Bool { phase == .startup && !isLinkFull }
     /// Whether startup takes the link for full.
     private var isLinkFull: Bool { phase == .startup && fullLink.includes(round: roundCount) }
@@ -243,6 +274,10 @@ struct ModelBased: ~Copyable, CongestionController {
 
 extension ModelBased {
     var minimumWindow: Double { Double(ModelBased.minimumWindowPackets * packetSize) }
+
+    private mutating func limitWindow(_ most: Double) {
+        window = max(min(window, most), minimumWindow)
+    }
 
     /// Bytes that fill the path without a queue; zero while unknown.
     var bandwidthDelayProduct: Double {

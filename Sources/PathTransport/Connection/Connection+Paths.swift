@@ -58,6 +58,11 @@ extension Connection {
             .pathChanged(number, from: .closed, to: .validating, cause: .added, at: now))
     }
 
+    /// Starts a path that was just added from what an earlier connection measured on it.
+    public mutating func resume(_ path: PathID, from saved: SavedCapacity) {
+        if let index = index(of: path) { paths[index].recovery.controller.resume(from: saved) }
+    }
+
     /// The largest datagram that both ends accept.
     private func allowed(_ datagramLimit: Int) -> Int {
         min(

@@ -182,6 +182,10 @@ public struct Connection: ~Copyable {
     }
     /// The distribution of the delays of a path.
     public func delays(of path: PathID) -> PathDelays? { index(of: path).map { paths[$0].delays } }
+    /// What a later connection may `resume` a path from, and when it was measured: nil means before.
+    public func capacity(of path: PathID) -> (saved: SavedCapacity, measuredAt: Instant?)? {
+        index(of: path).flatMap { paths[$0].capacity }
+    }
     /// When the connection was made.
     public var startedAt: Instant { origin }
     /// Remote address, local socket and path MTU (UDP payload bytes).

@@ -18,6 +18,11 @@ extension Path {
         return totals
     }
 
+    /// What the path carries, and when that was last measured; nil means before this connection.
+    var capacity: (saved: SavedCapacity, measuredAt: Instant?)? {
+        recovery.capacity.map { ($0.saved, $0.isMeasured ? lastPayloadAt : nil) }
+    }
+
     /// Takes what an acknowledgement says about delays, rate and MTU.
     mutating func noteAcknowledged(
         _ result: AckResult, clock: borrowing ClockOffset, now: Instant

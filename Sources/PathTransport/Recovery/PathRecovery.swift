@@ -83,6 +83,8 @@ struct PathRecovery: ~Copyable {
     /// The latest arrival, on the receiver's clock.
     private var latestArrival: Instant?
     private var maximumPacketSize: Int
+    /// Bytes in one round trip below which a capacity is not worth saving.
+    private let leastCapacity: Int
     /// The user's limit, bytes per second.
     private(set) var rateLimit: Double
 
@@ -97,6 +99,7 @@ struct PathRecovery: ~Copyable {
             rate: min(controller.pacingRate, rateLimit),
             maximumPacketSize: configuration.maximumPacketSize)
         maximumPacketSize = configuration.maximumPacketSize
+        leastCapacity = CarefulResume.leastWindows * configuration.initialWindow
     }
 
     /// Changes the user's limit from the next packet on.
@@ -111,6 +114,21 @@ struct PathRecovery: ~Copyable {
     var pacingRate: Double { min(controller.pacingRate, rateLimit) }
     /// Bytes that are free in the congestion window.
     var windowRoom: Int { max(0, controller.congestionWindow - bytesInFlight) }
+
+    /// What the path carries, for a later connection, and whether this one has measured it; nil if
+    /// the other need not know it.
+    ///
+    /// A connection that had little to send leaves what it was given.
+    var capacity: (saved: SavedCapacity, isMeasured: Bool)? {
+        let bytes = rtt.hasSample ? controller.provenRate * rtt.minimum.seconds : 0
+        if let earlier = controller.earlierCapacity, Double(earlier.bytes) >= bytes {
+            return (earlier, false)
+        }
+        guard bytes >= Double(leastCapacity), bytes < Double(CongestionLimits.maximumWindow) else {
+            return nil
+        }
+        return (SavedCapacity(bytes: Int(bytes), roundTrip: rtt.minimum), true)
+    }
 
     /// Packets that did not arrive: those that the peer misses, and those given up since.
     ///

@@ -18,17 +18,21 @@ public final class Session: Sendable {
     let core: SessionCore
     /// The policy whose model can be replaced.
     let policy: PolicySpecification
+    /// Gets what this session measures of its paths, for the next one.
+    private let memory: PathMemory?
     /// The peer's authenticated key.
     public let peerKey: PublicKey
     var hub: EventHub { core.hub }
 
     init(
-        link: SessionLink, core: SessionCore, policy: PolicySpecification, peerKey: PublicKey
+        link: SessionLink, core: SessionCore, policy: PolicySpecification, peerKey: PublicKey,
+        memory: PathMemory? = nil
     ) {
         self.link = link
         self.core = core
         self.policy = policy
         self.peerKey = peerKey
+        self.memory = memory
     }
 
     // MARK: connecting
@@ -57,6 +61,7 @@ public final class Session: Sendable {
         let core: SessionCore
         let driver: ClientDriver
         let policy: PolicySpecification
+        let known = options.memory?.takeAll(of: options.identity.peer) ?? []
         do {
             policy = try options.policy.resolved(names: options.plans.map(\.name))
             let selector = try PathSelector(
@@ -73,12 +78,15 @@ public final class Session: Sendable {
                 stamp: StampClock.now(), now: MonotonicClock.now())
             driver = try ClientDriver(
                 connection: connection, plans: options.plans, planner: options.planner,
+                known: known,
                 onEvent: { core.handle($0) }, onRecord: { core.record($0) })
         } catch {
+            options.memory?.add(known, of: options.identity.peer)
             throw SessionError(opening: error)
         }
         return Session(
-            link: .client(driver), core: core, policy: policy, peerKey: options.identity.peer)
+            link: .client(driver), core: core, policy: policy, peerKey: options.identity.peer,
+            memory: options.memory)
     }
 
     /// Returns after the handshake.
@@ -104,6 +112,7 @@ public final class Session: Sendable {
     ///
     /// - Parameter notice: what the peer is told; of two calls the first one counts.
     public func close(_ notice: CloseNotice = .done) async {
+        memory?.add(link.takeKnownPaths(), of: peerKey)
         link.with { connection, now in connection.close(notice, now: now) }
         await Task { [link] in
             // The driver's thread may have ended, and then nothing changes any more.

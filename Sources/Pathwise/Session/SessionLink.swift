@@ -84,6 +84,14 @@ enum SessionLink: Sendable {
         }
     }
 
+    /// What a client knows of its ways to the server, once.
+    func takeKnownPaths() -> [KnownPath] {
+        switch self {
+        case .client(let driver): driver.takeKnownPaths()
+        case .server: []
+        }
+    }
+
     /// Like `with`, for reading only.
     func read<Result>(_ body: (borrowing Connection, Instant) -> Result) -> Result {
         switch self {

@@ -22,6 +22,8 @@ public struct ClientOptions: Sendable {
     public var seed: UInt64?
     /// The recorder; nil records nothing.
     public var recorder: SessionRecorder?
+    /// What earlier sessions measured of the paths, from which they start faster; nil forgets it.
+    public var memory: PathMemory?
     /// Follows interfaces and addresses that appear and disappear; nil keeps to the plans.
     public var planner: PathPlanner?
 

@@ -14,7 +14,7 @@ struct ForwardSetup: Sendable {
     let model: Model?
     /// The file of the model, which is followed; nil for a named policy.
     let modelFile: String?
-    private let identity: ClientIdentity
+    let identity: ClientIdentity
     private let connection: ConnectionConfiguration
     /// The rules of the paths, with the addresses of the server when this was made.
     let planner: PathPlanner

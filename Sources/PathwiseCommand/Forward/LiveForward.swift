@@ -27,6 +27,8 @@ final class LiveForward: Sendable {
     private let source: ConfigSource<ForwardCommand>
     private let log: ForwardLog
     private let feed: StatusFeed
+    /// What sessions measured of their paths; later runs read it if the server was joined.
+    private let memory: PathMemory
     private let state: Mutex<State>
 
     /// Listens for the forwards, and reads the counts of paths with caps.
@@ -39,6 +41,7 @@ final class LiveForward: Sendable {
         self.feed = feed
         let meter = try LiveForward.meter(setup, log)
         forwarder = try Forwarder(setup.specs, onFailure: onFailure)
+        memory = setup.command.server.memory(of: setup.identity) ?? PathMemory()
         state = Mutex(State(setup: setup, meter: meter))
         feed.setMeter(meter)
     }
@@ -85,7 +88,9 @@ final class LiveForward: Sendable {
             state.optionsOf = state.changes
             return (state.setup, state.meter, state.recording)
         }
-        return try setup.options(meter: meter, recorder: recording?.recorder)
+        var options = try setup.options(meter: meter, recorder: recording?.recorder)
+        options.memory = memory
+        return options
     }
 
     /// Uses a session until it has ended.
@@ -125,11 +130,12 @@ final class LiveForward: Sendable {
         former?.cancel()
     }
 
-    /// Writes the last counts, and completes the trace.
+    /// Writes the last counts and measurements, and completes the trace.
     func close() async throws {
         forwarder.close()
         let (meter, recording) = state.withLock { ($0.meter, $0.recording) }
         await meter?.close()
+        try? memory.save()
         try recording?.complete()
     }
 

@@ -73,6 +73,7 @@ struct SendJob {
             try? Console.standardError.write("pathwise: \(change)\n")
         }
         if let meter { try options.leaveOut(meter.stopped) }
+        options.memory = command.server.memory(of: options.identity)
         self.options = options
     }
 
@@ -128,6 +129,7 @@ struct SendJob {
         await meter?.close()
         // Also after Ctrl-C, so that the server knows at once; a session that has ended is no wait.
         await session.close()
+        try? options.memory?.save()
         display.cancel()
         await display.value
         let trace = closeTrace()

@@ -57,6 +57,15 @@ struct ServerOptions: ParsableArguments {
         return (identity, remotes)
     }
 
+    /// What earlier sessions with a server that was joined measured of the paths to it; nil for one
+    /// that is given by its key, which has no folder.
+    func memory(of identity: ClientIdentity) -> PathMemory? {
+        guard server != nil || (peer == nil && key == nil),
+            let folder = try? state.folder(creates: false)
+        else { return nil }
+        return PathMemory(of: identity.peer, in: folder)
+    }
+
     /// The server's addresses now.
     ///
     /// - Throws: `network` if none can be resolved.

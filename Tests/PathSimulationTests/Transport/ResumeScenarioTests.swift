@@ -1,0 +1,102 @@
+import PathTelemetry
+import Testing
+
+@testable import PathLearning
+@testable import PathSimulation
+@testable import PathTransport
+
+/// Transfers on a new connection that knows what an earlier one measured (RFC 9959).
+@Suite struct ResumeScenarioTests {
+    /// What a transfer of 40 MB leaves for the next connection, by path.
+    private func measured(
+        _ paths: [String], congestion: CongestionAlgorithm = .modelBased
+    ) throws -> [SavedCapacity?] {
+        var world = try Bench.world(
+            paths, total: 40_000_000, policy: .learned(LearnedSettings()), seed: 77
+        ) { $0.client.congestion = congestion }
+        world.run(for: .seconds(60))
+        Bench.expectSound(world)
+        return paths.indices.map { world.client.capacity(of: PathID($0))?.saved }
+    }
+
+    /// Milliseconds with the handshake, and bytes that full queues dropped.
+    private func transfer(
+        _ total: Int, _ paths: [String], from saved: [SavedCapacity?] = [],
+        congestion: CongestionAlgorithm = .modelBased, seed: UInt64 = 1
+    ) throws -> (time: Double, dropped: Int, left: [SavedCapacity?]) {
+        var world = try Bench.world(
+            paths, total: total, policy: .learned(LearnedSettings()), seed: seed
+        ) { $0.client.congestion = congestion }
+        for (index, capacity) in saved.enumerated() {
+            if let capacity { world.client.resume(PathID(index), from: capacity) }
+        }
+        world.run(for: .seconds(60))
+        Bench.expectSound(world)
+        var dropped = 0
+        for index in world.links.indices {
+            dropped += world.links[index].forward.counters.droppedQueue.bytes
+        }
+        let left = paths.indices.map { world.client.capacity(of: PathID($0))?.saved }
+        return (world.elapsed.milliseconds, dropped, left)
+    }
+
+    /// Far paths: a megabyte is there a round trip sooner, and nothing is dropped.
+    @Test(arguments: [CongestionAlgorithm.modelBased, .cubic])
+    func aFarPathStartsFaster(congestion: CongestionAlgorithm) throws {
+        let far = ["rate=50,rtt=320"]
+        let saved = try measured(far, congestion: congestion)
+        let first = try #require(saved[0])
+        #expect(first.roundTrip >= .milliseconds(320) && first.roundTrip < .milliseconds(323))
+        for total in [1_000_000, 5_000_000] {
+            let plain = try transfer(total, far, congestion: congestion)
+            let resumed = try transfer(total, far, from: saved, congestion: congestion)
+            #expect(resumed.time < 0.85 * plain.time, "\(resumed.time), \(plain.time)")
+            #expect(resumed.dropped <= plain.dropped)
+        }
+    }
+
+    /// A short session leaves what it was given, so that the sessions after it start as fast.
+    @Test func shortSessionsKeepWhatIsKnown() throws {
+        let far = ["rate=50,rtt=320"]
+        let saved = try measured(far)
+        for total in [10_000, 1_000_000] {
+            let left = try transfer(total, far, from: saved).left
+            #expect(left == saved, "\(left), \(saved)")
+        }
+        #expect(try transfer(10_000, far).left == [nil])
+    }
+
+    /// Paths that an initial window and the first packets fill anyway save nothing.
+    @Test func nearPathsSaveNothing() throws {
+        for paths in [
+            ["rate=20,rtt=20", "rate=20,rtt=20"], ["rate=50,rtt=20", "rate=10,rtt=100"],
+            ["rate=30,rtt=40,ge=0.0051:0.25", "rate=15,rtt=15"],
+        ] {
+            #expect(try measured(paths) == [nil, nil])
+        }
+    }
+
+    /// The link has a quarter of its rate: the first packets show it, and nothing jumps.
+    @Test(arguments: [CongestionAlgorithm.modelBased, .cubic])
+    func aSlowerLinkIsNoticed(congestion: CongestionAlgorithm) throws {
+        let saved = try measured(["rate=50,rtt=320"], congestion: congestion)
+        for total in [1_000_000, 5_000_000] {
+            let slow = ["rate=12.5,rtt=320"]
+            let plain = try transfer(total, slow, congestion: congestion)
+            let resumed = try transfer(total, slow, from: saved, congestion: congestion)
+            #expect(resumed.time == plain.time)
+            #expect(resumed.dropped == plain.dropped)
+            #expect(resumed.left != saved)
+        }
+    }
+
+    /// The server is reached over another path now.
+    @Test func anotherRoundTripIsAnotherPath() throws {
+        let saved = try measured(["rate=50,rtt=320"])
+        for paths in [["rate=50,rtt=100"], ["rate=50,rtt=700"]] {
+            let plain = try transfer(2_000_000, paths)
+            let resumed = try transfer(2_000_000, paths, from: saved)
+            #expect(resumed.time == plain.time)
+        }
+    }
+}
