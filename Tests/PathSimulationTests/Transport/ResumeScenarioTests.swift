@@ -1,3 +1,4 @@
+import Foundation
 import PathTelemetry
 import Testing
 
@@ -38,6 +39,45 @@ import Testing
         }
         let left = paths.indices.map { world.client.capacity(of: PathID($0))?.saved }
         return (world.elapsed.milliseconds, dropped, left)
+    }
+
+    /// The table of docs/measurements.md: medians of five seeds, without and with what is known.
+    @Test(.enabled(if: ProcessInfo.processInfo.environment["PATHWISE_TABLES"] != nil))
+    func table() throws {
+        let far = ["rate=50,rtt=320"]
+        let rows: [(before: [String], now: [String], congestion: CongestionAlgorithm)] = [
+            (far, far, .modelBased),
+            (["rate=50,rtt=100"], ["rate=50,rtt=100"], .modelBased),
+            (["rate=20,rtt=600"], ["rate=20,rtt=600"], .modelBased),
+            (["rate=50,rtt=320,loss=0.01"], ["rate=50,rtt=320,loss=0.01"], .modelBased),
+            (
+                ["rate=50,rtt=40", "rate=50,rtt=640"], ["rate=50,rtt=40", "rate=50,rtt=640"],
+                .modelBased
+            ),
+            (far, far, .cubic), (far, ["rate=25,rtt=320"], .modelBased),
+            (far, ["rate=12.5,rtt=320"], .modelBased),
+        ]
+        func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
+        for row in rows {
+            let saved = try measured(row.before, congestion: row.congestion)
+            var line = "\(row.now), \(row.congestion), known from \(row.before)"
+            for total in [1_000_000, 5_000_000, 20_000_000] {
+                var (times, drops) = ([[Double]](), [[Double]]())
+                for known in [[], saved] {
+                    let runs = try (1...5 as ClosedRange<UInt64>).map {
+                        try transfer(
+                            total, row.now, from: known, congestion: row.congestion, seed: $0)
+                    }
+                    times.append(runs.map(\.time))
+                    drops.append(runs.map { Double($0.dropped) / 1000 })
+                }
+                let pairs = zip(times, drops).map { time, drop in
+                    String(format: "%.0f ms (%.0f kB dropped)", median(time), median(drop))
+                }
+                line += "\n  \(total / 1_000_000) MB: \(pairs[0]), resumed \(pairs[1])"
+            }
+            print(line)
+        }
     }
 
     /// Far paths: a megabyte is there a round trip sooner, and nothing is dropped.
