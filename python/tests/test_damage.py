@@ -70,7 +70,7 @@ def test_versions(copy: Path) -> None:
     # A later version names the version that reads it, which is 3 here.
     assert_same(trace, read_trace(copy))
     change(copy, "UPDATE meta SET value = '9' WHERE key = 'reader_version'")
-    with pytest.raises(OtherVersion, match="has format version 9, this package reads.*2 to 4"):
+    with pytest.raises(OtherVersion, match="has format version 9, this package reads.*2 to 5"):
         read_trace(copy)
 
 

@@ -82,8 +82,11 @@ public final class SessionRecorder: Sendable {
     }
 
     func end(_ id: SessionID, at time: Instant) {
-        guard state.withLock({ $0.open.remove(id) }) != nil else { return }
-        writer.endSession(id, at: time)
+        // Whoever ends all sessions and closes the file meanwhile waits until the writer knows.
+        state.withLock { state in
+            guard state.open.remove(id) != nil else { return }
+            writer.endSession(id, at: time)
+        }
     }
 
     /// How a session explores.
