@@ -124,7 +124,7 @@ for world in outcome["worlds"]:
         name = CONTENDERS[policy["policy"]]
         # Recordings of a world are in the order of its policies' names.
         stem = policy["policy"].removesuffix(".safetensors")
-        found = [path for path in runs.glob(f"{world['name']}.*.trace") if f".{stem}." in path.name]
+        found = [path for path in runs.glob(f"{world['name']}.*.trace") if f".{stem}" in path.name]
         values = closed(found[0])
         if name == "steady":
             base = values
