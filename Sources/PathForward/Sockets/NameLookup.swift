@@ -95,14 +95,11 @@ final class NameLookup: Sendable {
 
     /// The next question, of the asker whose turn it is; the thread ends without one.
     private static func take(_ state: inout State) -> (Asker, @Sendable () -> Void)? {
-        guard !state.turns.isEmpty else {
+        guard let asker = state.turns.first, var queue = state.queues[asker] else {
             state.threads -= 1
             return nil
         }
-        let asker = state.turns.removeFirst()
-        guard var queue = state.queues[asker], !queue.questions.isEmpty else {
-            return take(&state)
-        }
+        state.turns.removeFirst()
         let work = queue.questions.removeFirst()
         queue.threads += 1
         if !queue.questions.isEmpty, queue.threads < share { state.turns.append(asker) }

@@ -12,7 +12,7 @@ package struct WatchContent: Sendable {
 
     /// The page at `/`, which everyone may read.
     package var page: @Sendable () -> HTTPResponse
-    /// What can be done with a path other than `/`; nil if there is none of that name.
+    /// What can be done with a path other than `/`; nil if there is no such route.
     package var route: @Sendable (String) -> Route?
     /// Answers to requests to read, if they are allowed.
     package var answer: @Sendable (HTTPRequest) -> HTTPResponse

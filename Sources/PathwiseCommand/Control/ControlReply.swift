@@ -6,7 +6,7 @@ struct ControlReply: Equatable {
     var status: ExitStatus
     var text: String
 
-    /// Reads the line of an answer; nil if it is none.
+    /// Reads the line of an answer; nil if the line is not one.
     ///
     /// Its form is that of this program, so that only two of its members are looked for: the exit code
     /// behind the last mark of its name, and the text, which is the last member.

@@ -66,7 +66,7 @@ struct HostFacts: Sendable {
     static func links(root: String, addresses: [String: [SocketAddress]]) -> [Link] {
         let folder = root + "/sys/class/net"
         var links: [Link] = []
-        for name in names(in: folder) where !isExcluded(name) {
+        for name in FolderNames.all(in: folder) where !isExcluded(name) {
             let flags = text("\(folder)/\(name)/flags").flatMap { Int($0.dropFirst(2), radix: 16) }
             // IFF_UP, IFF_LOOPBACK.
             guard let flags, flags & 8 == 0 else { continue }
@@ -85,19 +85,6 @@ struct HostFacts: Sendable {
         (PathPlanner.containerInterfaces + PathPlanner.tunnelInterfaces).contains {
             fnmatch($0, name, 0) == 0
         }
-    }
-
-    private static func names(in folder: String) -> [String] {
-        guard let open = opendir(folder) else { return [] }
-        defer { closedir(open) }
-        var names: [String] = []
-        while let entry = readdir(open) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if !name.hasPrefix(".") { names.append(name) }
-        }
-        return names
     }
 
     // MARK: this host

@@ -25,7 +25,7 @@ enum PoliciesText {
         var text = wrapped("\(policy.name): \(policy.summary).", after: "", column: 0)
         if !policy.source.isEmpty { text += "Source: \(policy.source).\n" }
         if let start = start(of: policy.name) {
-            text += wrapped(start.text, after: "", column: 0)
+            text += wrapped(start, after: "", column: 0)
         }
         let parameters = PolicyParameter.all(of: policy.name)
         guard !parameters.isEmpty else {
@@ -47,13 +47,13 @@ enum PoliciesText {
     }
 
     /// How a policy that learns starts; nil for one that could not use a model.
-    private static func start(of policy: String) -> (name: String, text: String)? {
+    private static func start(of policy: String) -> String? {
         guard let needs = try? PolicySpecification(parsing: policy).needs, needs.model else {
             return nil
         }
         let text = "It starts without a model, and learns from the first outcomes on."
-        guard policy == PolicySpecification.learned().name else { return ("flat", text) }
-        return ("flat", text + " It can start from a trained model: --policy FILE.safetensors.")
+        guard policy == PolicySpecification.learned().name else { return text }
+        return text + " It can start from a trained model: --policy FILE.safetensors."
     }
 
     static func json(_ policies: [PolicyDescription]) -> JSONValue {
@@ -64,7 +64,7 @@ enum PoliciesText {
                         "name": .string(policy.name), "summary": .string(policy.summary),
                         "source": policy.source.isEmpty ? .null : .string(policy.source),
                         "baseline": .bool(policy.isBaseline),
-                        "start": start(of: policy.name).map { .string($0.name) } ?? .null,
+                        "start": start(of: policy.name) == nil ? .null : "flat",
                         "parameters": .array(
                             PolicyParameter.all(of: policy.name).map { parameter in
                                 [

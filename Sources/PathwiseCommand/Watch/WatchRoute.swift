@@ -15,7 +15,7 @@ enum WatchRoute: String, CaseIterable {
     static let minutes = 1...1440
     static let points = 1...1440
 
-    /// What can be done with a path; nil if there is none of that name.
+    /// What can be done with a path; nil if there is no such route.
     ///
     /// - Parameters:
     ///   - path: of a request.

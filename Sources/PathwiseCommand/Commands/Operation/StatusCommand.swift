@@ -17,7 +17,7 @@ struct StatusCommand: AsyncParsableCommand {
 
             Processes answer on a socket in $XDG_RUNTIME_DIR/pathwise, or in the folder run
             of the state folder, which only this user and root can open. With --json it
-            prints an object with all processes (docs/formats.md), also if there is none. If
+            prints an object with all processes (docs/formats.md), even if there are none. If
             no process runs, the exit code is 69.
 
             A path that is wanted and does not exist is shown too: it is 'down' (its

@@ -40,7 +40,7 @@ struct RecordingFolder: Sendable {
 
     /// All traces of the folder, also those that other programs put there, by name.
     static func traces(in folder: String) -> [String] {
-        names(in: folder).filter { $0.hasSuffix(".trace") && !$0.hasPrefix(".") }.sorted().map {
+        FolderNames.all(in: folder).filter { $0.hasSuffix(".trace") }.sorted().map {
             folder.hasSuffix("/") ? folder + $0 : "\(folder)/\($0)"
         }
     }
@@ -60,19 +60,6 @@ struct RecordingFolder: Sendable {
             files += found
         }
         return files
-    }
-
-    private static func names(in folder: String) -> [String] {
-        guard let open = opendir(folder) else { return [] }
-        defer { closedir(open) }
-        var names: [String] = []
-        while names.count < 100_000, let entry = readdir(open) {
-            names.append(
-                withUnsafePointer(to: &entry.pointee.d_name) {
-                    $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-                })
-        }
-        return names
     }
 
     // MARK: limits
@@ -99,7 +86,7 @@ struct RecordingFolder: Sendable {
     /// - Returns: how many files were removed.
     @discardableResult
     func prune(to total: Int, keeping open: Set<String>) -> Int {
-        let files = RecordingFolder.names(in: path).filter {
+        let files = FolderNames.all(in: path).filter {
             RecordingFolder.process(of: $0) != nil
         }.sorted()
         let sizes = files.map { RecordingFolder.bytes(of: path + $0) }
