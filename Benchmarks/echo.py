@@ -5,7 +5,8 @@
     echo.py time tcp|udp HOST:PORT     median of 2,000 round trips of one byte, microseconds
     echo.py idle HOST:PORT COUNT       that many connections that have carried a byte, for a minute
     echo.py sink HOST:PORT             reads everything; answers each connection with its goodput
-    echo.py push HOST:PORT SECONDS     writes for that time and prints the sink's answer
+    echo.py push HOST:PORT SECONDS     writes for that time; prints its bytes, their goodput from the first
+                                       write to the sink's answer, and that answer
     echo.py feed HOST:PORT SECONDS     6 Mbit/s of stamped datagrams of the size of 7 MPEG-TS packets
     echo.py reap HOST:PORT             reads them until none came for 3 s: how many, and their delays
 """
@@ -88,17 +89,19 @@ def count(connection):
     seconds = marks[-1][0] - 2 if marks else 1
     gap = max((b[0] - a[0] for a, b in zip(marks, marks[1:])), default=0)
     rate = (total - early) * 8 / max(seconds, 0.1) / 1e6
-    connection.sendall(f"{rate:.2f} Mbit/s, longest gap {gap * 1000:.0f} ms".encode())
+    connection.sendall(f"{rate:.2f} without the first 2 s, longest gap {gap * 1000:.0f} ms".encode())
 
 
 def push(address, seconds):
     peer = socket.create_connection(address)
-    data = bytes(1 << 17)
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    data, total, start = bytes(1 << 17), 0, time.monotonic()
+    while time.monotonic() < start + seconds:
         peer.sendall(data)
+        total += len(data)
     peer.shutdown(socket.SHUT_WR)
-    print(peer.recv(200).decode())
+    answer = peer.recv(200).decode()
+    rate = total * 8 / (time.monotonic() - start) / 1e6
+    print(f"{total} bytes, {rate:.2f} Mbit/s, {answer}")
 
 
 def idle(address, count):

@@ -261,11 +261,11 @@ measure_bulk() {
         stop_all
         network "$scenario"
         serve --output "$work/in"
-        head -c "$(awk '{ printf "%d", $1 * 15e6 / 8 }' <<< "$result")" /dev/urandom > "$work/bulk"
+        head -c "${result%% *}" /dev/urandom > "$work/bulk"
         [ $links = emulated ] && "$testbed" zero
         a "$PATHWISE" send "$work/bulk" --state "$work/client.d" --json > "$work/sent.json"
         rm -f "$work/in/bulk"
-        echo "bulk $scenario, forward tcp: $result; send: $(python3 -c '
+        echo "bulk $scenario, forward tcp: ${result#* bytes, }; send: $(python3 -c '
 import json, sys
 print("%.2f Mbit/s" % (json.load(sys.stdin)["goodput_bits_per_second"] / 1e6))' < "$work/sent.json")"
         stop_all

@@ -27,6 +27,8 @@ struct ReceiveStream: ~Copyable {
     private(set) var contiguousOffset: UInt64 = 0
     /// The offset just above the highest byte that has arrived.
     private(set) var highestOffset: UInt64 = 0
+    /// The most that `highestOffset` was ahead of `contiguousOffset` since the last limit.
+    private var longestWait: UInt64 = 0
     /// Length of the stream, once its end has arrived.
     private(set) var finalSize: UInt64?
     /// Bytes that arrived above `contiguousOffset`.
@@ -106,6 +108,7 @@ struct ReceiveStream: ~Copyable {
         if end > highestOffset {
             progress.growth = end &- highestOffset
             highestOffset = end
+            longestWait = max(longestWait, highestOffset &- contiguousOffset)
         }
         if isFinal { finalSize = end }
         if isStopped { skipToHighest() }
@@ -199,8 +202,12 @@ struct ReceiveStream: ~Copyable {
 
     /// A new limit for the peer, when half of the window is consumed.
     mutating func windowUpdate(now: Instant, rtt: TimeDelta) -> UInt64? {
-        guard wantsMore else { return nil }
-        return window.update(consumed: readOffset, now: now, rtt: rtt)
+        guard wantsMore,
+            let limit = window.update(
+                consumed: readOffset, waiting: longestWait, now: now, rtt: rtt)
+        else { return nil }
+        longestWait = highestOffset &- contiguousOffset
+        return limit
     }
 
     // MARK: Read

@@ -44,6 +44,28 @@ import Testing
         #expect(!world.application.isCorrupt)
     }
 
+    /// Streams that begin with the small window of forwards reach what a large one has: the window
+    /// grows although the bytes of the slow path arrive long after a round trip of the fast one.
+    @Test(arguments: [
+        ["rate=50,rtt=20", "rate=10,rtt=100"], ["rate=50,rtt=40", "rate=50,rtt=140"],
+        ["rate=50,rtt=40", "rate=50,rtt=640"], ["rate=100,rtt=20", "rate=20,rtt=300"],
+    ])
+    func smallWindowsGrowOverUnlikePaths(paths: [String]) throws {
+        var rates: [Double] = []
+        for window in [UInt64(16) << 20, 256 << 10] {
+            var settings = WorldSettings()
+            settings.policy = .earliest
+            settings.server.parameters.maximumStreamData = window
+            var world = try World(
+                links: try paths.map { try LinkSpecification(parsing: $0) }, settings: settings,
+                application: BulkTransfer(total: nil, seed: 1), seed: 1)
+            world.run(for: .seconds(10))
+            #expect(!world.application.isCorrupt)
+            rates.append(steadyMegabits(world, to: 10))
+        }
+        #expect(rates[1] >= rates[0] * 0.98, "\(rates)")
+    }
+
     /// S3: one path loses 2 % in bursts of four.
     ///
     /// Limit 42.4 Mbit/s.

@@ -84,6 +84,28 @@ import Testing
         #expect(limits == [2000, 4000, 8000, 12_000])
     }
 
+    /// A reader that is slow does not enlarge the window; bytes that wait for a slower path do.
+    @Test(arguments: [
+        (waiting: UInt64(0), size: UInt64(1000)), (380, 1000), (460, 2000), (900, 4000),
+    ])
+    func windowGrowsWithWhatWaitsForASlowPath(waiting: UInt64, size: UInt64) throws {
+        var stream = ReceiveStream(window: 1000, maximumWindow: 4000)
+        let rtt = TimeDelta.milliseconds(10)
+        var now = Instant.zero
+        for step in UInt64(0)..<2 {
+            let first = step * 1000
+            let missing = first + 1000 - waiting
+            _ = try take(first..<missing, &stream)
+            if waiting > 1 { _ = try take(missing + 1..<first + 1000, &stream) }
+            if waiting > 0 { _ = try take(missing..<missing + 1, &stream) }
+            _ = drain(&stream)
+            // 1,000 bytes in 200 ms are 100 in two round trips, which half a window must leave free.
+            now += .milliseconds(200)
+            _ = stream.windowUpdate(now: now, rtt: rtt)
+        }
+        #expect(stream.windowSize == size)
+    }
+
     @Test func noUpdateAfterTheEndIsKnown() throws {
         var stream = ReceiveStream(window: 100, maximumWindow: 100)
         _ = try take(0..<100, &stream, isFinal: true)
