@@ -76,6 +76,64 @@ import Testing
         #expect(isClosed)
         #expect(pair.forwarder.forwards[0].totals.flows == 2)
         try await exchange("once more")
+        // Status counts the connection of the forward that went until it ends.
+        let leaving = pair.forwarder.leavingForwards
+        #expect(leaving.map(\.spec) == [specs[2]])
+        #expect(leaving.first?.state == .leaving("127.0.0.1:\(gone)"))
+        #expect(leaving.first?.totals.open == 1 && leaving.first?.totals.sentBytes == 20)
+        #expect(pair.forwarder.flows().count { $0.target == goal } == 2)
+        try await blocking {
+            for socket in sockets { socket.finish() }
+            for socket in sockets { #expect(socket.readAll().end == .end) }
+        }
+        #expect(await eventually { pair.forwarder.leavingForwards.isEmpty })
+        await pair.close()
+    }
+
+    /// A forward that changes its options keeps its connections in the counts, also if the change fails.
+    @Test func otherOptionsKeepTheCounts() async throws {
+        let target = try PlainServer.echo()
+        let goal = "127.0.0.1:\(target.port)"
+        let pair = try await ForwardPair(["tcp:0=\(goal)"], reverse: ["tcp:0=\(goal)"])
+        let ports = [try pair.port(0), try await pair.reversePort(1)]
+        func specs(_ options: String) throws -> [ForwardSpec] {
+            try [false, true].map {
+                try spec("tcp:\(ports[$0 ? 1 : 0])=\(goal)\(options)", isReverse: $0)
+            }
+        }
+        try await pair.forwarder.change(to: try specs(""))
+        #expect(try await pair.reversePort(1) == ports[1])
+        let sockets = try await blocking {
+            try ports.map { try #require(PlainSocket.connect($0)) }
+        }
+        func exchange() async throws {
+            for socket in sockets {
+                let bytes = try await blocking {
+                    socket.write("ask")
+                    return socket.read(exactly: 3)
+                }
+                #expect(bytes == Array("ask".utf8))
+            }
+        }
+        try await exchange()
+        for (round, name) in ["interactive", "media", "bulk"].enumerated() {
+            try await pair.forwarder.change(to: try specs(",class=\(name)"))
+            try await exchange()
+            let bytes = UInt64(3 * (round + 2))
+            #expect(
+                await eventually {
+                    pair.forwarder.forwards.allSatisfy {
+                        $0.totals.open == 1 && $0.totals.flows == 1
+                            && $0.totals.sentBytes == bytes && $0.totals.receivedBytes == bytes
+                    }
+                }, "\(pair.forwarder.forwards.map(\.totals))")
+            #expect(pair.forwarder.leavingForwards.isEmpty)
+        }
+        let taken = try PlainServer { _ in }
+        let wanted = try specs(",class=media") + [try spec("tcp:\(taken.port)=\(goal)")]
+        await #expect(throws: ForwardError.self) { try await pair.forwarder.change(to: wanted) }
+        #expect(pair.forwarder.forwards.allSatisfy { $0.totals.open == 1 })
+        #expect(pair.forwarder.leavingForwards.isEmpty)
         await pair.close()
     }
 

@@ -1,11 +1,13 @@
 import Glibc
 import PathTelemetry
 import PathTransport
+import Pathwise
 import Testing
 
 @testable import PathForward
 
-/// A process without descriptors left: accepting pauses, and goes on when some are free again.
+/// A process without descriptors left: each new flow is refused as its protocol says, and flows are taken
+/// when some are free again.
 ///
 /// It happens in a child process, because the other tests of this one need descriptors.
 @Suite(.timeLimit(.minutes(1))) struct DescriptorTests {
@@ -13,7 +15,7 @@ import Testing
     private static let isChild = getenv(mark) != nil
 
     @Test(.enabled(if: !isChild, "the child"))
-    func acceptingPausesWithoutDescriptors() async throws {
+    func flowsAreRefusedWithoutDescriptors() async throws {
         let status = try await blocking {
             var process = pid_t()
             let words = [
@@ -36,32 +38,92 @@ import Testing
     @Test(.enabled(if: isChild, "runs in a child process"))
     func childOfDescriptorTests() async throws {
         let target = try PlainServer.echo()
-        let pair = try await ForwardPair(["tcp:0=127.0.0.1:\(target.port)"])
-        let port = try pair.port()
+        let goal = "127.0.0.1:\(target.port)"
+        let pair = try await ForwardPair(
+            ["tcp:0=\(goal)", "socks:0", "http:0"], reverse: ["tcp:0=\(goal)"])
+        let ports = try (0..<3).map { try pair.port($0) } + [try await pair.reversePort(3)]
         var limit = rlimit(rlim_cur: 256, rlim_max: 20_000)
         try #require(setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
-        try await blocking {
-            let clients = (0..<10).map { _ in
-                PlainSocket(socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0))
-            }
+        let sockets = (0..<24).map { _ in
+            PlainSocket(socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0))
+        }
+        let fillers = try await blocking {
             var fillers: [Int32] = []
             while case let filler = dup(0), filler >= 0 { fillers.append(filler) }
             #expect(errno == EMFILE)
-            // The system takes the connections; the forward cannot.
-            for client in clients {
-                #expect(PlainSocket.withAddress(port) { connect(client.descriptor, $0, $1) } == 0)
+            return fillers
+        }
+        try await refusesWithoutAny(Array(sockets[..<12]), ports, pair)
+        // Proxies have some left for their dialogs.
+        for filler in fillers.suffix(16) { close(filler) }
+        try await answersWithFew(Array(sockets[12..<16]), ports, pair, target.port)
+        for filler in fillers.dropLast(16) { close(filler) }
+        try await blocking {
+            for (socket, port) in zip(sockets[16...], [ports[0], ports[3]]) {
+                #expect(PlainSocket.withAddress(port) { connect(socket.descriptor, $0, $1) } == 0)
+                socket.write("ping")
+                #expect(socket.read(exactly: 4) == Array("ping".utf8))
+            }
+        }
+        await pair.close()
+    }
+
+    /// All kinds of listeners reset connections, at no cost while none come.
+    private func refusesWithoutAny(
+        _ sockets: [PlainSocket], _ ports: [UInt16], _ pair: ForwardPair
+    ) async throws {
+        try await blocking {
+            for (index, socket) in sockets.enumerated() {
+                let port = ports[index % 4]
+                #expect(PlainSocket.withAddress(port) { connect(socket.descriptor, $0, $1) } == 0)
+                #expect(socket.read() == .failed(ECONNRESET))
             }
             let before = clock()
             usleep(400_000)
             // A loop that spins would use all of that time.
-            #expect(clock() - before < 200_000)
-            #expect(pair.forwarder.forwards[0].totals.flows == 0)
-            for filler in fillers { close(filler) }
-            for client in clients {
-                client.write("ping")
-                #expect(client.read(exactly: 4) == Array("ping".utf8))
-            }
+            #expect(clock() - before < 20_000)
         }
-        await pair.close()
+        for index in 0..<3 {
+            let totals = pair.forwarder.forwards[index].totals
+            #expect(totals.open == 0 && totals.failed == 3, "\(index): \(totals)")
+            #expect(totals.failures == [.limitReached: 3])
+        }
+        #expect(pair.service.totals.failures == [.limitReached: 3])
+        #expect(pair.failures.all.count == 3 && pair.clientFailures.all.count == 9)
+    }
+
+    /// A proxy answers, a plain forward resets, and the side of the target says why.
+    private func answersWithFew(
+        _ sockets: [PlainSocket], _ ports: [UInt16], _ pair: ForwardPair, _ target: UInt16
+    ) async throws {
+        let failed = pair.forwarder.forwards.map(\.totals.failed)
+        try await blocking {
+            for (socket, port) in zip(sockets, ports) {
+                #expect(PlainSocket.withAddress(port) { connect(socket.descriptor, $0, $1) } == 0)
+            }
+            #expect(sockets[0].read() == .failed(ECONNRESET))
+            sockets[1].write([5, 1, 0, 5, 1, 0, 1, 127, 0, 0, 1, 0, 80])
+            #expect(sockets[1].readAll().bytes == [5, 0, 5, 1, 0, 1, 0, 0, 0, 0, 0, 0])
+            sockets[2].write("CONNECT 127.0.0.1:80 HTTP/1.1\r\n\r\n")
+            let answer = String(decoding: sockets[2].readAll().bytes, as: UTF8.self)
+            #expect(answer.hasPrefix("HTTP/1.1 503 Service Unavailable\r\n"))
+            #expect(answer.contains("the client's limit of open files (256) is reached"))
+            #expect(sockets[3].read() == .failed(ECONNRESET))
+        }
+        let now = pair.forwarder.forwards.map(\.totals.failed)
+        #expect(now == failed.prefix(3).map { $0 + 1 } + [0])
+        let goal = try ForwardTarget(parsing: "localhost:\(target)")
+        for opening in [
+            Opening.connect(goal, FlowOptions()), .datagrams(.target(goal), FlowOptions()),
+            .datagrams(.any, FlowOptions()),
+        ] {
+            let stream = try pair.session.openStream(writing: opening.encoded())
+            var bytes: [UInt8] = []
+            while try ForwardResult.read(bytes) == nil { bytes += try await stream.read() }
+            let result = try #require(try ForwardResult.read(bytes)).result
+            #expect(result.code == .limitReached)
+            #expect(result.text.hasPrefix("the server's limit of open files (256) is reached"))
+            stream.cancel(code: 0)
+        }
     }
 }

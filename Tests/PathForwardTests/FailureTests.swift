@@ -15,6 +15,35 @@ import Testing
         return try #require(address).port
     }
 
+    /// A client with as many flows as it may have is told which option gives more, also at a listener of
+    /// the server.
+    @Test func theLimitOfFlowsIsNamed() async throws {
+        let target = try PlainServer.echo()
+        let goal = "127.0.0.1:\(target.port)"
+        let pair = try await ForwardPair(
+            ["http:0"], reverse: ["tcp:0=\(goal)"], limits: ClientLimits(flows: 1))
+        let (proxy, reverse) = (try pair.port(0), try await pair.reversePort(1))
+        let text =
+            "this client has 1 connection open, the limit; to have more: serve --client-flows"
+        try await blocking {
+            let first = try #require(PlainSocket.connect(reverse))
+            first.write("a")
+            #expect(first.read(exactly: 1) == [97])
+            #expect(try #require(PlainSocket.connect(reverse)).readAll().end == .failed(ECONNRESET))
+            let second = try #require(PlainSocket.connect(proxy))
+            second.write("CONNECT \(goal) HTTP/1.1\r\n\r\n")
+            let answer = String(decoding: second.readAll().bytes, as: UTF8.self)
+            #expect(answer.hasPrefix("HTTP/1.1 503 ") && answer.hasSuffix("\r\n\r\n\(text)\n"))
+            first.write("b")
+            #expect(first.read(exactly: 1) == [98])
+        }
+        #expect(
+            pair.failures.all == [
+                "tcp peer of 127.0.0.1:\(reverse) limit_reached", "tcp \(goal) limit_reached",
+            ])
+        await pair.close()
+    }
+
     @Test func deniedAndRefusedTargets() async throws {
         let free = try FailureTests.free()
         let rules = ForwardRules(

@@ -45,13 +45,13 @@ final class ForwardPair: Sendable {
         self.failures = failures
         self.clientFailures = clientFailures
         forwarder = try Forwarder(specs) { clientFailures.add($0) }
+        let allowance = Allowance(limits, now: MonotonicClock.now())
         let (begun, continuation) = AsyncStream<ForwardService>.makeStream()
         serving = Task {
             await withDiscardingTaskGroup { group in
                 for await session in server.sessions {
                     let service = ForwardService(
-                        session, on: serverLoop, rules: rules,
-                        allowance: Allowance(limits, now: MonotonicClock.now()),
+                        session, on: serverLoop, rules: rules, allowance: allowance,
                         onFailure: { failures.add($0) })
                     continuation.yield(service)
                     group.addTask {

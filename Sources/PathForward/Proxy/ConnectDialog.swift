@@ -19,6 +19,7 @@ struct ConnectDialog {
         case forbidden = 403
         case methodNotAllowed = 405
         case badGateway = 502
+        case unavailable = 503
         case gatewayTimeout = 504
 
         init(_ code: ForwardResult.Code) {
@@ -26,6 +27,7 @@ struct ConnectDialog {
                 switch code {
                 case .denied: .forbidden
                 case .timedOut: .gatewayTimeout
+                case .limitReached: .unavailable
                 default: .badGateway
                 }
         }
@@ -36,6 +38,7 @@ struct ConnectDialog {
             case .forbidden: "Forbidden"
             case .methodNotAllowed: "Method Not Allowed"
             case .badGateway: "Bad Gateway"
+            case .unavailable: "Service Unavailable"
             case .gatewayTimeout: "Gateway Timeout"
             }
         }

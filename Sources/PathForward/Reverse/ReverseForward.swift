@@ -19,10 +19,10 @@ final class ReverseForward: Sendable {
 
     /// - Parameters:
     ///   - spec: of the forward.
-    ///   - onFailure: is told of each flow that fails.
-    init(_ spec: ForwardSpec, onFailure: FailureHandler?) {
+    ///   - ledger: counts its flows, and perhaps those of a forward that was here before.
+    init(_ spec: ForwardSpec, ledger: FlowLedger) {
         self.spec = spec
-        ledger = FlowLedger(onFailure: onFailure)
+        self.ledger = ledger
     }
 
     var current: ForwardState { state.withLock { $0.state } }

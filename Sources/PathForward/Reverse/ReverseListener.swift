@@ -1,3 +1,4 @@
+internal import Glibc
 internal import PathNetwork
 internal import PathTelemetry
 internal import PathTransport
@@ -9,30 +10,51 @@ internal import Pathwise
 final class ReverseListener: LoopMember {
     private let session: Session
     private let stream: SessionStream
-    private let listener: TCPListener
+    let localAddress: SocketAddress
+    /// Nil after the end, which frees the address.
+    private var listener: TCPListener?
     private var isOver = false
-    private let onEnd: () -> Void
+    private let onEnd: (SocketAddress) -> Void
 
     /// - Throws: `NetworkError.system` if the address cannot be listened on.
     init(
         on address: SocketAddress, for session: Session, lease stream: SessionStream,
         options: FlowOptions, ledger: FlowLedger, allowance: Allowance?,
-        onEnd: @escaping () -> Void
+        onEnd: @escaping (SocketAddress) -> Void
     ) throws(NetworkError) {
         self.session = session
         self.stream = stream
         self.onEnd = onEnd
         let socket = try TCPSocket.listen(on: address)
         let local = socket.localAddress ?? address
+        localAddress = local
         let lease = stream.id.rawValue
-        listener = TCPListener(socket, at: local, gate: .open) { socket, source, loop in
+        let record: (SocketAddress) -> FlowRecord = {
+            FlowRecord(
+                .tcp, source: "\($0)", target: "peer of \(local)", flowClass: options.flowClass)
+        }
+        listener = TCPListener(
+            socket, at: local, gate: .open,
+            noteRefused: { source in
+                DescriptorLimit.result(of: EMFILE, .server).map {
+                    ledger.refuse(record(source), $0)
+                }
+            }
+        ) { socket, source, loop in
+            let record = record(source)
             let limit = allowance?.limits.flows ?? .max
-            guard allowance?.isExhausted != true, ledger.openCount < limit else {
+            let refusal =
+                if allowance?.isExhausted == true {
+                    ForwardResult.exhausted
+                } else if ledger.openCount >= limit {
+                    ForwardResult.limit(limit, "connection")
+                } else {
+                    DescriptorLimit.shortage(at: socket.descriptor, of: .server)
+                }
+            if let refusal {
+                ledger.refuse(record, refusal)
                 return socket.resetOnClose()
             }
-            let record = FlowRecord(
-                .tcp, source: "\(source)", target: "peer of \(local)",
-                flowClass: options.flowClass)
             LocalFlow(
                 session: session,
                 opening: .accepted(lease: lease, from: ForwardTarget(source), options),
@@ -43,6 +65,7 @@ final class ReverseListener: LoopMember {
 
     /// Answers the opening, and listens.
     func start(_ loop: FlowLoop) {
+        guard let listener else { return }
         loop.add(self)
         let token = token
         stream.observe { [weak loop] news in
@@ -52,7 +75,7 @@ final class ReverseListener: LoopMember {
             }
         }
         listener.start(loop)
-        let answer = ForwardResult(.ok, "\(listener.localAddress)").encoded()
+        let answer = ForwardResult(.ok, "\(localAddress)").encoded()
         _ = answer.withUnsafeBytes { stream.writeAvailable($0) }
     }
 
@@ -73,11 +96,13 @@ final class ReverseListener: LoopMember {
         end(loop)
     }
 
-    private func end(_ loop: FlowLoop) {
+    /// Stops to listen, and ends the lease; a second call does nothing.
+    func end(_ loop: FlowLoop) {
+        guard let listener = listener.take() else { return }
         try? stream.finish()
         loop.remove(listener)
         loop.remove(self)
-        onEnd()
+        onEnd(localAddress)
     }
 
     override func abandon(_ loop: FlowLoop) { end(loop) }

@@ -82,7 +82,7 @@ package final class ForwardService: Sendable {
     /// - Parameter rest: the bytes that followed the opening.
     package func serve(_ stream: SessionStream, _ opening: Opening, rest: [UInt8]) async {
         guard !allowance.isExhausted else {
-            let result = ForwardResult(.limitReached, "the allowance of bytes is used up")
+            let result = ForwardResult.exhausted
             if let record = FlowRecord(of: opening) { ledger.refuse(record, result) }
             return TargetFlow.answer(stream, result)
         }
@@ -106,8 +106,7 @@ package final class ForwardService: Sendable {
         let record = FlowRecord(
             .tcp, source: "peer", target: "\(target)", flowClass: options.flowClass)
         guard ledger.begin(record, limit: allowance.limits.flows) else {
-            let result = ForwardResult(
-                .limitReached, "\(allowance.limits.flows) connections are open")
+            let result = ForwardResult.limit(allowance.limits.flows, "connection")
             ledger.refuse(record, result)
             return TargetFlow.answer(stream, result)
         }
@@ -139,14 +138,21 @@ package final class ForwardService: Sendable {
         guard let address = await admitListener(stream, place) else { return }
         defer { listeners.withLock { $0 -= 1 } }
         do throws(NetworkError) {
-            let listener = try DatagramListener(
-                listen: address, destination: .lease(stream.id.rawValue), options: options,
-                limits: DatagramLimits(flowsOfListener: min(1024, allowance.limits.flows)))
+            let listener = try await takingOver(.udp, address) { () throws(NetworkError) in
+                try DatagramListener(
+                    listen: address, destination: .lease(stream.id.rawValue), options: options,
+                    limits: DatagramLimits(flowsOfListener: min(1024, allowance.limits.flows)))
+            }
             listener.attach(router)
-            let text = "\(listener.localAddress)"
-            try? await stream.write(ForwardResult(.ok, text).encoded())
+            let place = PeerListeners.Place(transport: .udp, address: listener.localAddress)
+            allowance.listeners.add(place, of: session) {
+                listener.close()
+                stream.cancel(code: 0)
+            }
+            try? await stream.write(ForwardResult(.ok, "\(place.address)").encoded())
             await DatagramRouter.drain(stream)
             listener.close()
+            allowance.listeners.remove(place, of: session)
             stream.cancel(code: 0)
         } catch {
             TargetFlow.answer(stream, ForwardService.result(of: error))
@@ -158,15 +164,41 @@ package final class ForwardService: Sendable {
     ) async {
         guard let address = await admitListener(stream, place) else { return }
         do throws(NetworkError) {
-            let listener = LoopBox(
-                try ReverseListener(
-                    on: address, for: session, lease: stream, options: options, ledger: ledger,
-                    allowance: allowance,
-                    onEnd: { [weak self] in self?.listeners.withLock { $0 -= 1 } }))
+            let listener = try await takingOver(.tcp, address) { () throws(NetworkError) in
+                LoopBox(
+                    try ReverseListener(
+                        on: address, for: session, lease: stream, options: options,
+                        ledger: ledger, allowance: allowance,
+                        onEnd: { [weak self, allowance, session] address in
+                            self?.listeners.withLock { $0 -= 1 }
+                            allowance.listeners.remove(
+                                PeerListeners.Place(transport: .tcp, address: address),
+                                of: session)
+                        }))
+            }
+            let place = PeerListeners.Place(transport: .tcp, address: listener.value.localAddress)
+            allowance.listeners.add(place, of: session) { [loop] in
+                await loop.end { listener.value.end($0) }
+            }
             loop.run { listener.value.start($0) }
         } catch {
             listeners.withLock { $0 -= 1 }
             TargetFlow.answer(stream, ForwardService.result(of: error))
+        }
+    }
+
+    /// Listens on an address; if an earlier session of the same peer holds it and does not answer any
+    /// more, it is taken from that.
+    private func takingOver<Listener>(
+        _ transport: Opening.Transport, _ address: SocketAddress,
+        _ listen: () throws(NetworkError) -> Listener
+    ) async throws(NetworkError) -> Listener {
+        do throws(NetworkError) { return try listen() } catch {
+            let place = PeerListeners.Place(transport: transport, address: address)
+            guard error.code == EADDRINUSE,
+                await allowance.listeners.takeOver(place, for: session)
+            else { throw error }
+            return try listen()
         }
     }
 
@@ -197,7 +229,8 @@ package final class ForwardService: Sendable {
             return true
         }
         guard isWithin else {
-            let text = "\(ForwardService.listenerLimit) listeners are open"
+            let text =
+                "\(ForwardService.listenerLimit) listeners of this session are open, the limit"
             TargetFlow.answer(stream, ForwardResult(.limitReached, text))
             return nil
         }
@@ -205,6 +238,9 @@ package final class ForwardService: Sendable {
     }
 
     private static func result(of error: NetworkError) -> ForwardResult {
+        if let shortage = error.code.flatMap({ DescriptorLimit.result(of: $0, .server) }) {
+            return shortage
+        }
         let code: ForwardResult.Code =
             switch error.code {
             case EADDRINUSE: .addressInUse
@@ -227,6 +263,27 @@ package final class ForwardService: Sendable {
         totals.add(router.servedTotals)
         return totals
     }
+}
+
+extension ForwardResult {
+    /// A client has as many flows as it may.
+    ///
+    /// - Parameters:
+    ///   - count: how many that is.
+    ///   - what: one of them is called.
+    ///   - many: are called, if not that with an `s`.
+    static func limit(_ count: Int, _ what: String, _ many: String? = nil) -> ForwardResult {
+        ForwardResult(
+            .limitReached,
+            "this client has \(NumberText.counted(count, what, many)) open, the limit; to have more: "
+                + "serve --client-flows")
+    }
+
+    /// A client has moved as many bytes as it may.
+    static let exhausted = ForwardResult(
+        .limitReached,
+        "this client's cap of bytes is used up; to have more: serve --client-cap, or cap= in the "
+            + "client's line")
 }
 
 extension FlowRecord {

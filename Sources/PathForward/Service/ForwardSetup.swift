@@ -1,4 +1,3 @@
-internal import Glibc
 internal import PathNetwork
 package import PathTransport
 internal import Pathwise
@@ -13,23 +12,5 @@ extension ConnectionConfiguration {
         parameters.maximumStreams = max(parameters.maximumStreams, 8192)
         parameters.maximumStreamData = 256 << 10
         parameters.maximumData = 64 << 20
-    }
-}
-
-/// How many files this process may have open.
-package enum DescriptorLimit {
-    /// Raises the limit as far as the system lets this user, because each flow has a descriptor.
-    ///
-    /// - Returns: the limit from now on.
-    @discardableResult
-    package static func raise() -> Int {
-        var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }
-        if limit.rlim_cur < limit.rlim_max {
-            limit.rlim_cur = limit.rlim_max
-            _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-            _ = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        }
-        return Int(clamping: limit.rlim_cur)
     }
 }

@@ -6,6 +6,8 @@ package enum ForwardState: Hashable, Sendable {
     case listening(at: String)
     /// The peer does not listen, and why.
     case refused(ForwardResult)
+    /// It was ended, and connections that were accepted at this address go on.
+    case leaving(String)
 }
 
 /// One forward, for status.

@@ -29,8 +29,16 @@ package final class Forwarder: Sendable {
         let spec: ForwardSpec
         var place: Place
     }
+    private struct Leaving {
+        let spec: ForwardSpec
+        /// Where it listened.
+        let address: String
+        let ledger: FlowLedger
+    }
     private struct State {
         var entries: [Entry] = []
+        /// Those that listen no more, for as long as they have connections.
+        var leaving: [Leaving] = []
         var session: Session?
         var router: DatagramRouter?
         /// Takes the streams of the session, if there are reverse forwards.
@@ -71,26 +79,30 @@ package final class Forwarder: Sendable {
 
     // MARK: forwards
 
-    /// Listens for a forward.
+    /// Listens for a forward, which counts the connections of a former one, too, if that differs in
+    /// its options only.
     ///
     /// - Parameter port: where it listened before, if the system had chosen that.
     private func open(_ spec: ForwardSpec, at port: UInt16? = nil) throws(ForwardError) {
+        let former = state.withLock { $0.leaving.last { $0.spec.differsInOptions(from: spec) } }
+        let ledger = former?.ledger ?? FlowLedger(onFailure: onFailure)
         let place: Place
         if spec.isReverse {
-            place = .reverse(ReverseForward(spec, onFailure: onFailure), nil)
+            place = .reverse(ReverseForward(spec, ledger: ledger), nil)
         } else if spec.kind == .udp {
             try datagrams.add(spec, at: port)
             place = .datagrams
         } else {
             place = .local(
                 try TCPForward(
-                    spec, at: port, seat: seat,
+                    spec, at: port, ledger: ledger, seat: seat,
                     relays: { [datagrams] in
                         datagrams.openRelay(local: $0, client: $1, options: spec.options)
-                    }, loop: loop, onFailure: onFailure))
+                    }, loop: loop))
         }
         let isAttached = state.withLock { state in
             state.entries.append(Entry(spec: spec, place: place))
+            state.leaving.removeAll { $0.ledger === ledger }
             return state.session != nil
         }
         guard isAttached else { return }
@@ -104,7 +116,10 @@ package final class Forwarder: Sendable {
             guard let index = state.entries.firstIndex(where: { $0.spec == spec }) else {
                 return nil
             }
-            return state.entries.remove(at: index)
+            let entry = state.entries.remove(at: index)
+            state.leaving.removeAll { $0.ledger.openCount == 0 }
+            if let leaving = Forwarder.leaving(entry) { state.leaving.append(leaving) }
+            return entry
         }
         switch entry?.place {
         case .local(let forward): await forward.close()
@@ -113,6 +128,23 @@ package final class Forwarder: Sendable {
             task?.cancel()
             await task?.value
         case nil: break
+        }
+    }
+
+    /// What is left of a forward that goes; nil for datagrams, whose flows go with it.
+    private static func leaving(_ entry: Entry) -> Leaving? {
+        switch entry.place {
+        case .local(let forward):
+            Leaving(
+                spec: entry.spec, address: "\(forward.localAddress)", ledger: forward.ledger)
+        case .reverse(let forward, _) where entry.spec.kind != .udp:
+            if case .listening(let address) = forward.current {
+                Leaving(spec: entry.spec, address: address, ledger: forward.ledger)
+            } else {
+                Leaving(
+                    spec: entry.spec, address: "\(entry.spec.listen)", ledger: forward.ledger)
+            }
+        case .reverse, .datagrams: nil
         }
     }
 
@@ -345,15 +377,27 @@ package final class Forwarder: Sendable {
         }
     }
 
+    /// Forwards that were ended and have connections still, which go on.
+    package var leavingForwards: [ForwardStatus] {
+        state.withLock { $0.leaving }.compactMap { forward in
+            let totals = forward.ledger.totals
+            guard totals.open > 0 else { return nil }
+            return ForwardStatus(
+                spec: forward.spec, state: .leaving(forward.address), totals: totals)
+        }
+    }
+
     /// The open flows of all forwards.
     package func flows() -> [FlowStatus] {
-        state.withLock { $0.entries }.flatMap { entry in
+        let (entries, leaving) = state.withLock { ($0.entries, $0.leaving) }
+        let listening = entries.flatMap { entry in
             switch entry.place {
             case .reverse(let forward, _): forward.ledger.flows
             case .local(let forward): forward.ledger.flows
             case .datagrams: [FlowStatus]()
             }
-        } + datagrams.flows()
+        }
+        return listening + leaving.flatMap(\.ledger.flows) + datagrams.flows()
     }
 }
 
@@ -361,5 +405,11 @@ extension ForwardSpec {
     /// Whether two forwards listen on the same side, for the same kind of packets.
     fileprivate func isLike(_ other: ForwardSpec) -> Bool {
         isReverse == other.isReverse && (kind == .udp) == (other.kind == .udp)
+    }
+
+    /// Whether a forward is the same as another but for its options.
+    fileprivate func differsInOptions(from other: ForwardSpec) -> Bool {
+        kind == other.kind && isReverse == other.isReverse && listen == other.listen
+            && target == other.target
     }
 }

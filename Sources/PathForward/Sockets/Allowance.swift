@@ -34,6 +34,8 @@ package final class Allowance: Sendable {
     }
 
     private let state: Mutex<State>
+    /// The listeners of all sessions of the client.
+    let listeners = PeerListeners()
     /// The bucket holds what the rate gives in this time, and one piece at least.
     private static let depth = 0.1
 

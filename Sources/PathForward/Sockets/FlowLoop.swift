@@ -42,6 +42,8 @@ package final class FlowLoop: @unchecked Sendable {
     /// full.
     let scratch = UnsafeMutableRawBufferPointer.allocate(
         byteCount: FlowLoop.pieceLength, alignment: 64)
+    /// For listeners when no descriptor is left.
+    var spare = SpareDescriptor()
     private var ready = Poller.Events()
     private var members: [UInt64: LoopMember] = [:]
     /// Members whose turn has come.
@@ -95,6 +97,19 @@ package final class FlowLoop: @unchecked Sendable {
         }
         waker.wake()
         if !isTaken { otherwise() }
+    }
+
+    /// Runs a closure that ends a member; returns when nothing is left of it, so that its address is
+    /// free.
+    func end(_ work: @escaping @Sendable (FlowLoop) -> Void) async {
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            run(
+                { loop in
+                    work(loop)
+                    // Nothing holds the member any more when the next work is done.
+                    loop.run({ _ in continuation.resume() }, otherwise: { continuation.resume() })
+                }, otherwise: { continuation.resume() })
+        }
     }
 
     /// Tells a member what happened.

@@ -1,3 +1,5 @@
+internal import PathTransport
+
 /// One argument of `pathwise forward`: what listens, and where its flows end.
 ///
 ///     udp:51820                      the same port at the other side's loopback
@@ -81,6 +83,17 @@ public struct ForwardSpec: Hashable, Sendable {
             }
         }
         self.options = options
+    }
+
+    /// Whether this forward and another cannot listen at the same time: they have one port, and the
+    /// addresses are equal or one stands for all.
+    public func collides(with other: ForwardSpec) -> Bool {
+        guard isReverse == other.isReverse, (kind == .udp) == (other.kind == .udp),
+            listen.port == other.listen.port, listen.port != 0,
+            let address = listen.address, let second = other.listen.address,
+            address.family == second.family
+        else { return false }
+        return address == second || address.isUnspecified || second.isUnspecified
     }
 
     private static func listener(

@@ -10,6 +10,8 @@ internal import Pathwise
 /// It has 30 seconds for that, and then becomes a `LocalFlow`.
 final class ProxyFlow: LoopMember {
     static let patience = TimeDelta.seconds(30)
+    /// The same for one that will be refused.
+    private static let shortPatience = TimeDelta.seconds(2)
     /// Most bytes that a dialog may have pending: a header, and what follows it at once.
     private static let limit = ConnectDialog.headerLimit + 16_384
 
@@ -21,6 +23,8 @@ final class ProxyFlow: LoopMember {
     private var socket: TCPSocket?
     private let source: SocketAddress
     private let forward: TCPForward
+    /// What its request is answered with; nil lets it connect.
+    private let refusal: ForwardResult?
     private var dialog: Dialog
     private var bytes: [UInt8] = []
     /// The relay of a client that asked for datagrams; it ends with this connection.
@@ -28,18 +32,21 @@ final class ProxyFlow: LoopMember {
 
     init(
         _ socket: consuming TCPSocket, from source: SocketAddress, kind: ForwardSpec.Kind,
-        forward: TCPForward
+        forward: TCPForward, refusal: ForwardResult?
     ) {
         self.socket = consume socket
         self.source = source
         self.forward = forward
+        self.refusal = refusal
         dialog = kind == .http ? .http(ConnectDialog()) : .socks(SocksDialog())
     }
 
     /// Joins the loop.
     func start(_ loop: FlowLoop) {
         loop.add(self)
-        setDeadline(loop.now + forward.patience, loop)
+        let patience =
+            refusal == nil ? forward.patience : min(forward.patience, ProxyFlow.shortPatience)
+        setDeadline(loop.now + patience, loop)
         if let descriptor = socket?.descriptor, !loop.watch(descriptor, for: self) { end(loop) }
     }
 
@@ -99,14 +106,14 @@ final class ProxyFlow: LoopMember {
         guard let socket = socket.take() else { return }
         loop.remove(self)
         forward.begin(
-            socket, from: source, to: target, proxy: proxy, early: bytes, loop)
+            socket, from: source, to: target, proxy: proxy, early: bytes, refusal: refusal, loop)
     }
 
     private func associate(_ loop: FlowLoop) {
         let local = socket?.localAddress
-        guard let local, let relay = forward.openRelay(local: local, client: source) else {
-            return refuse(SocksDialog.reply(.commandNotSupported), loop)
-        }
+        guard let local,
+            let relay = forward.openRelay(local: local, client: source, refusal: refusal)
+        else { return refuse(SocksDialog.reply(.failure), loop) }
         self.relay = relay
         bytes = []
         setDeadline(.distantFuture, loop)

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import PathNetwork
 internal import PathTelemetry
 internal import PathTransport
@@ -35,12 +36,19 @@ final class TCPForward: Sendable {
 
     /// Listens at once; connections wait for the first session.
     ///
-    /// - Parameter port: instead of that of the forward; nil for that.
+    /// - Parameters:
+    ///   - spec: of the forward.
+    ///   - port: instead of that of the forward; nil for that.
+    ///   - ledger: counts its connections, and perhaps those of a forward that was here before.
+    ///   - seat: has the session.
+    ///   - relays: opens relays for clients of SOCKS.
+    ///   - loop: serves the sockets.
+    ///   - patience: how long a proxy's client may take to say where it wants to go.
     /// - Throws: `listen` if the address cannot be listened on.
     init(
-        _ spec: ForwardSpec, at port: UInt16? = nil, seat: SessionSeat, relays: RelayOpener?,
-        loop: FlowLoop,
-        patience: TimeDelta = ProxyFlow.patience, onFailure: FailureHandler? = nil
+        _ spec: ForwardSpec, at port: UInt16? = nil, ledger: FlowLedger = FlowLedger(),
+        seat: SessionSeat, relays: RelayOpener?, loop: FlowLoop,
+        patience: TimeDelta = ProxyFlow.patience
     ) throws(ForwardError) {
         guard let address = spec.listen.address else {
             throw .malformedForward(spec.text, "what listens is an address")
@@ -52,7 +60,7 @@ final class TCPForward: Sendable {
             throw .listen(forward: spec.text, error)
         }
         self.spec = spec
-        ledger = FlowLedger(onFailure: onFailure)
+        self.ledger = ledger
         self.seat = seat
         self.relays = relays
         self.loop = loop
@@ -60,7 +68,8 @@ final class TCPForward: Sendable {
         let local = socket.localAddress ?? address
         localAddress = local
         let listener = TCPListener(
-            socket, at: local, gate: .held(until: MonotonicClock.now() + TCPForward.hold)
+            socket, at: local, gate: .held(until: MonotonicClock.now() + TCPForward.hold),
+            noteRefused: { [weak self] in self?.noteShortage($0) }
         ) { [weak self] socket, source, loop in
             self?.accept(socket, source, loop)
         }
@@ -85,13 +94,8 @@ final class TCPForward: Sendable {
     ///
     /// Connections that exist go on.
     func close() async {
-        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-            loop.run(
-                { [self] loop in
-                    if let listener { loop.remove(listener) }
-                    // Nothing holds the listener any more when the next work is done.
-                    loop.run({ _ in continuation.resume() }, otherwise: { continuation.resume() })
-                }, otherwise: { continuation.resume() })
+        await loop.end { [self] loop in
+            if let listener { loop.remove(listener) }
         }
     }
 
@@ -100,39 +104,68 @@ final class TCPForward: Sendable {
     private func accept(
         _ socket: consuming TCPSocket, _ source: SocketAddress, _ loop: FlowLoop
     ) {
+        let shortage = DescriptorLimit.shortage(at: socket.descriptor, of: .client)
         if let target = spec.target {
-            begin(socket, from: source, to: target, proxy: nil, early: [], loop)
+            begin(
+                socket, from: source, to: target, proxy: nil, early: [], refusal: shortage, loop)
         } else {
-            ProxyFlow(socket, from: source, kind: spec.kind, forward: self).start(loop)
+            ProxyFlow(socket, from: source, kind: spec.kind, forward: self, refusal: shortage)
+                .start(loop)
         }
     }
 
-    /// Begins the flow of a connection whose target is known.
-    func begin(
-        _ socket: consuming TCPSocket, from source: SocketAddress, to target: ForwardTarget,
-        proxy: LocalFlow.Proxy?, early: [UInt8], _ loop: FlowLoop
-    ) {
-        guard let session = seat.session else {
-            guard let proxy else { return socket.resetOnClose() }
-            let result = ForwardResult(.unreachable, "there is no session now")
-            return Farewell(socket).start(proxy.reply(result), loop)
-        }
+    /// Counts a connection for which no descriptor was left.
+    private func noteShortage(_ source: SocketAddress) {
+        guard let result = DescriptorLimit.result(of: EMFILE, .client) else { return }
+        ledger.refuse(record(from: source, to: spec.target, proxy: nil), result)
+    }
+
+    private func record(
+        from source: SocketAddress, to target: ForwardTarget?, proxy: LocalFlow.Proxy?
+    ) -> FlowRecord {
         let kind: FlowStatus.Kind =
             switch proxy {
-            case nil: .tcp
+            case nil: FlowStatus.Kind(rawValue: spec.kind.rawValue) ?? .tcp
             case .socks: .socks
             case .http: .http
             }
-        let record = FlowRecord(
-            kind, source: "\(source)", target: "\(target)", flowClass: spec.options.flowClass)
+        return FlowRecord(
+            kind, source: "\(source)", target: target.map { "\($0)" } ?? "any",
+            flowClass: spec.options.flowClass)
+    }
+
+    /// Begins the flow of a connection whose target is known.
+    ///
+    /// - Parameter refusal: the answer to a connection that is refused; nil lets it begin.
+    func begin(
+        _ socket: consuming TCPSocket, from source: SocketAddress, to target: ForwardTarget,
+        proxy: LocalFlow.Proxy?, early: [UInt8], refusal: ForwardResult?, _ loop: FlowLoop
+    ) {
+        let record = record(from: source, to: target, proxy: proxy)
+        if let refusal { ledger.refuse(record, refusal) }
+        let noSession = ForwardResult(.unreachable, "there is no session now")
+        guard refusal == nil, let session = seat.session else {
+            guard let proxy else { return socket.resetOnClose() }
+            return Farewell(socket).start(proxy.reply(refusal ?? noSession), loop)
+        }
         LocalFlow(
             session: session, opening: .connect(target, spec.options), proxy: proxy,
             record: record, ledger: ledger
         ).start(socket, early: early, allowance: nil, loop)
     }
 
-    func openRelay(local: SocketAddress, client: SocketAddress) -> DatagramRelay? {
-        relays?(local, client)
+    /// Opens a relay for a client of SOCKS; nil, and it is counted as a failure, if that is impossible.
+    ///
+    /// - Parameter refusal: why none is opened; nil opens one.
+    func openRelay(
+        local: SocketAddress, client: SocketAddress, refusal: ForwardResult?
+    ) -> DatagramRelay? {
+        if refusal == nil, let relay = relays?(local, client) { return relay }
+        let result =
+            refusal ?? DescriptorLimit.shortage(of: .client)
+            ?? ForwardResult(.limitReached, "no relay for datagrams can be opened")
+        ledger.refuse(record(from: client, to: nil, proxy: .socks), result)
+        return nil
     }
 }
 

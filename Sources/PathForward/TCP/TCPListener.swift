@@ -16,21 +16,30 @@ final class TCPListener: LoopMember {
 
     /// Connections that one turn accepts.
     private static let turnLength = 64
-    /// The pause after the system had no descriptor left.
+    /// The pause after the system had neither a descriptor nor memory.
     static let pause = TimeDelta.milliseconds(100)
 
     private let socket: TCPSocket
     private let handle: (consuming TCPSocket, SocketAddress, FlowLoop) -> Void
+    private let noteRefused: (SocketAddress) -> Void
     private var gate: Gate
     let localAddress: SocketAddress
 
+    /// - Parameters:
+    ///   - socket: that listens.
+    ///   - address: of the socket.
+    ///   - gate: what to do with connections at first.
+    ///   - noteRefused: is told whose connection was reset because no descriptor was left for it.
+    ///   - handle: takes the connections.
     init(
         _ socket: consuming TCPSocket, at address: SocketAddress, gate: Gate,
+        noteRefused: @escaping (SocketAddress) -> Void,
         handle: @escaping (consuming TCPSocket, SocketAddress, FlowLoop) -> Void
     ) {
         localAddress = address
         self.socket = socket
         self.gate = gate
+        self.noteRefused = noteRefused
         self.handle = handle
     }
 
@@ -65,9 +74,31 @@ final class TCPListener: LoopMember {
                     accepted.resetOnClose()
                 }
             case .none: return
-            case .exhausted: return setDeadline(loop.now + TCPListener.pause, loop)
+            case .exhausted:
+                guard let isMore = refuseNext(loop) else {
+                    return setDeadline(loop.now + TCPListener.pause, loop)
+                }
+                if !isMore { return }
             }
         }
         loop.schedule(self)
+    }
+
+    /// Resets the next connection, for which there is no descriptor.
+    ///
+    /// - Returns: whether there was one; nil if the system cannot even do that.
+    private func refuseNext(_ loop: FlowLoop) -> Bool? {
+        var refused: Bool?
+        loop.spare.lend {
+            switch socket.accept() {
+            case .connection(let accepted, let source):
+                accepted.resetOnClose()
+                noteRefused(source)
+                refused = true
+            case .none: refused = false
+            case .exhausted: break
+            }
+        }
+        return refused
     }
 }

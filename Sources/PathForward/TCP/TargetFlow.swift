@@ -43,18 +43,22 @@ final class TargetFlow: PumpedFlow {
         observe(stream, loop)
         endOfPatience = loop.now + TargetFlow.patience
         setDeadline(endOfPatience, loop)
+        if let shortage = DescriptorLimit.shortage(of: side) { return refuse(shortage, loop) }
         if let address = target.address, rules?.hasNames != true {
             return handle(lookup: TargetFlow.permitted([address], of: target, rules), loop)
         }
         let (target, rules) = (target, rules)
         let box = LoopBox(self)
         let asker = NameLookup.Asker(of: allowance, host: target.host)
-        let isAsked = NameLookup.shared.ask(for: asker) { [weak loop] in
-            let result = TargetFlow.lookUp(target, rules)
+        let isAsked = NameLookup.shared.ask(for: asker) { [weak loop, side] in
+            let result = TargetFlow.lookUp(target, rules, side)
             loop?.run { loop in box.value.handle(lookup: result, loop) }
         }
         if !isAsked { refuse(ForwardResult(.limitReached, "too many names to look up"), loop) }
     }
+
+    /// Which side this is: only a server has rules for its peer.
+    private var side: DescriptorLimit.Side { rules == nil ? .client : .server }
 
     /// The addresses that may be connected to, or why there is none.
     private typealias Lookup = Result<[SocketAddress], Refusal>
@@ -64,13 +68,18 @@ final class TargetFlow: PumpedFlow {
     }
 
     /// Blocks.
-    private static func lookUp(_ target: ForwardTarget, _ rules: ForwardRules?) -> Lookup {
+    private static func lookUp(
+        _ target: ForwardTarget, _ rules: ForwardRules?, _ side: DescriptorLimit.Side
+    ) -> Lookup {
         do throws(NetworkError) {
             return permitted(
                 try Resolver.resolve(host: target.host, port: target.port), of: target, rules)
         } catch {
-            return .failure(
-                Refusal(result: ForwardResult(.nameNotFound, "\(target.host) has no address")))
+            // The resolver needs descriptors, too, and does not say that it had none.
+            let result =
+                DescriptorLimit.shortage(of: side)
+                ?? ForwardResult(.nameNotFound, "\(target.host) has no address")
+            return .failure(Refusal(result: result))
         }
     }
 
@@ -119,11 +128,15 @@ final class TargetFlow: PumpedFlow {
 
     /// Remembers why an address failed; that a host refused says more than that others are far.
     private func note(failure code: Int32) {
+        if let shortage = DescriptorLimit.result(of: code, side) {
+            failure = shortage
+            return
+        }
         let kind: ForwardResult.Code =
             switch code {
             case ECONNREFUSED: .refused
             case ETIMEDOUT: .timedOut
-            case EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL: .limitReached
+            case ENOBUFS, ENOMEM, EADDRNOTAVAIL: .limitReached
             case EACCES, EPERM: .denied
             default: .unreachable
             }

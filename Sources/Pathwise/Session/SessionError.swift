@@ -80,10 +80,8 @@ extension SessionError: CustomStringConvertible {
         case .peer(_, let text) where reason.isSessionLimit:
             "the server takes no other session of this key" + (text.isEmpty ? "" : ": \(text)")
         case .peer(let code, let reason):
-            code == 0
-                ? "the peer closed the connection"
-                : "the peer closed the connection with code \(code)"
-                    + (reason.isEmpty ? "" : ": \(EscapedText(reason))")
+            "the peer closed the connection" + (code == 0 ? "" : " with code \(code)")
+                + (reason.isEmpty ? "" : ": \(EscapedText(reason))")
         case .idleTimeout:
             "the peer stopped answering on every path; "
                 + "check that it still runs, and the network in between"

@@ -88,6 +88,9 @@ extension FlowFailure {
         ]
     }
 
+    /// What its line is about: flows to one target, or all those that a limit stops.
+    var subject: String { result.code == .limitReached ? result.reason : target }
+
     /// Its line in a log.
     var text: String { "\(kind.rawValue): no flow to \(target): \(result.reason)" }
 }

@@ -38,7 +38,7 @@ struct ForwardJob {
         let feed = StatusFeed(command: "forward", name: command.server.server)
         let live = try LiveForward(setup, ConfigSource(line), log: log, feed: feed) { failure in
             let kind = FailureNotes.Kind(code: failure.result.code.name)
-            guard failures.note(kind, failure.target, now: MonotonicClock.now()) else { return }
+            guard failures.note(kind, failure.subject, now: MonotonicClock.now()) else { return }
             // The thread of the flow must not wait for the log's reader.
             Task { log.failed(failure) }
         }
@@ -135,7 +135,9 @@ struct ForwardJob {
     private func offerStatus(of persistent: PersistentSession) {
         feed.setLink { persistent.status }
         let forwarder = live.forwarder
-        feed.setFlows { forwarder.forwards.map { FlowReport($0) } }
+        feed.setFlows {
+            (forwarder.forwards + forwarder.leavingForwards).map { FlowReport($0) }
+        }
         feed.setChange { [desk] in desk.submit($0, by: $1, reply: $2) }
         feed.open(state: state)
     }

@@ -142,7 +142,7 @@ struct ForwardLog: Sendable {
             let forwards = forwarder.forwards.filter(\.spec.isReverse)
             for forward in forwards where known[forward.spec.text] ?? .waiting != forward.state {
                 switch forward.state {
-                case .waiting: break
+                case .waiting, .leaving: break
                 case .listening(let address): listening(forward, at: address)
                 case .refused(let result): refused(forward, result)
                 }

@@ -1,6 +1,7 @@
 import PathForward
 import PathLearning
 import PathNetwork
+import PathTelemetry
 import PathTransport
 import Pathwise
 
@@ -126,6 +127,26 @@ struct ForwardSetup: Sendable {
             guard let problem = problems.first ?? nil, !problems.contains(nil) else { continue }
             throw CommandFailure("--\(name): \(problem)", .usage)
         }
+        try checkPorts(specs)
         return specs
+    }
+
+    /// Refuses two forwards of which only one can listen.
+    private static func checkPorts(_ specs: [ForwardSpec]) throws {
+        for (index, spec) in specs.enumerated() {
+            guard let earlier = specs[..<index].first(where: { $0.collides(with: spec) }) else {
+                continue
+            }
+            let texts =
+                earlier.text == spec.text
+                ? "'\(EscapedText(spec.text))' is given twice"
+                : "'\(EscapedText(earlier.text))' and '\(EscapedText(spec.text))' listen on the same "
+                    + "port"
+            let transport = spec.kind == .udp ? "UDP" : "TCP"
+            throw CommandFailure(
+                "\(texts), \(transport) \(spec.listen.port); give each its own, as "
+                    + "\(spec.kind):PORT"
+                    + (spec.target.map { "=\($0)" } ?? ""), .usage)
+        }
     }
 }

@@ -201,7 +201,8 @@ struct ServeJob {
             onFailure: { [log, failures] failure in
                 let kind = FailureNotes.Kind(
                     client: client.name, code: failure.result.code.name)
-                guard failures.note(kind, failure.target, now: MonotonicClock.now()) else { return }
+                let now = MonotonicClock.now()
+                guard failures.note(kind, failure.subject, now: now) else { return }
                 // The thread of the flow must not wait for the log's reader.
                 Task { log.failed(failure, of: client) }
             })
@@ -217,7 +218,7 @@ struct ServeJob {
         announcing.cancel()
         let wasAnnounced = await announcing.value
         guard wasAnnounced || forwards.totals.flows > 0 else { return }
-        log.left(client.name, session, forwards.totals)
+        log.left(client.name, session, forwards.totals, endedFor: sessions.end(of: session))
     }
 
     /// Takes one of the client's places for a session; returns false if none becomes free.
@@ -276,7 +277,10 @@ struct ServeJob {
         for session in earlier {
             // One that has answered since was silent for less than it was waited for.
             let silence = session.status().silence
-            if silence >= asked.duration(to: .now) { Task { await session.close() } }
+            guard silence >= asked.duration(to: .now) else { continue }
+            let reason = "it stopped answering, and another session of its client has begun"
+            sessions.noteEnd(of: session, reason)
+            Task { await session.close(.done(reason)) }
         }
     }
 
@@ -336,10 +340,14 @@ struct ServeJob {
     /// - Parameter repeats: whether somebody asked, and wants to know everything again.
     private func reload(repeats: Bool) {
         let change = setup.admission.reload(repeats: repeats)
+        let concerned = change.changed.flatMap { key in
+            sessions.all(of: key).map { (session: $0, reason: setup.admission.end(of: key)) }
+        }
+        for (session, reason) in concerned { sessions.noteEnd(of: session, reason) }
         allow()
         // A client whose line has changed connects again, under its new rules.
-        for session in change.changed.flatMap({ sessions.all(of: $0) }) {
-            Task { await session.close() }
+        for (session, reason) in concerned {
+            Task { await session.close(.done(reason)) }
         }
         report(change.problems)
         if change.isNew || repeats { log.reloaded(clients: setup.admission.clientCount) }

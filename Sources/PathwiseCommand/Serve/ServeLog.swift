@@ -174,12 +174,15 @@ struct ServeLog: Sendable {
             text: "joined from \(remote)")
     }
 
-    func left(_ name: String, _ session: Session, _ forwards: FlowTotals) {
+    /// - Parameter end: why this server ended the session; nil if that is not known.
+    func left(
+        _ name: String, _ session: Session, _ forwards: FlowTotals, endedFor end: String?
+    ) {
         let status = session.status()
         let sent = status.paths.reduce(0) { $0 &+ $1.statistics.bytesSent }
         let received = status.paths.reduce(0) { $0 &+ $1.statistics.bytesReceived }
         let seconds = TimeDelta(status.elapsed).seconds
-        let reason = ServeLog.reason(status.reason)
+        let reason = ServeLog.reason(status.reason, end)
         write(
             name, session.peerKey, "left",
             [
@@ -197,9 +200,9 @@ struct ServeLog: Sendable {
                 + "\(NumberText.counted(status.paths.count, "path")): \(reason)")
     }
 
-    private static func reason(_ reason: CloseReason?) -> String {
+    private static func reason(_ reason: CloseReason?, _ end: String?) -> String {
         switch reason {
-        case nil, .local?: "this server ended it"
+        case nil, .local?: "this server ended it" + (end.map { ", as \($0)" } ?? "")
         case .peer(0, _)?: "the client ended it"
         case let reason?: SessionError.ended(reason).description
         }

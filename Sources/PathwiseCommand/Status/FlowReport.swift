@@ -82,6 +82,9 @@ extension FlowReport {
         case .listening(let address): place = address
         case .waiting: state = "waiting for the peer"
         case .refused(let result): state = "refused: \(result.text)"
+        case .leaving(let address):
+            place = address
+            state = "ended, its connections go on"
         }
         target = [place, spec.target?.description].compactMap { $0 }.joined(separator: "=")
         take(forward.totals)

@@ -41,7 +41,9 @@ extension HelpTopic {
 
             A flow that fails, because the server does not allow its target or cannot reach
             it, is named in the log, five targets a minute for each reason and then a
-            count, and counted by 'pathwise status'.
+            count, and counted by 'pathwise status'. A side that may open no more files
+            ('ulimit -n', LimitNOFILE= of a service) refuses new flows and says so; those
+            that are open go on.
 
             It ends with exit code 77 when the server withdraws this client's key or does
             not know it, and with 69 if none of the interfaces of --path exists at the

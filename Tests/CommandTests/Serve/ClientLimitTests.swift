@@ -50,7 +50,7 @@ struct ClientLimitTests {
         let again = try PlainConnection(to: local).drain(for: 20)
         #expect(again.isOver && again.bytes == 0)
         #expect(
-            server.says("van  tcp: no flow to 127.0.0.1:\(source.port): the allowance of bytes"))
+            server.says("van  tcp: no flow to 127.0.0.1:\(source.port): this client's cap of"))
         let file = server.state + "/client-usage/van"
         let address = server.address
         #expect(server.end().status == 143)
@@ -61,7 +61,7 @@ struct ClientLimitTests {
         let after = try PlainConnection(to: local).drain(for: 20)
         #expect(after.isOver && after.bytes == 0, "\(after.bytes)")
         #expect(
-            second.says("van  tcp: no flow to 127.0.0.1:\(source.port): the allowance of bytes"))
+            second.says("van  tcp: no flow to 127.0.0.1:\(source.port): this client's cap of"))
         // A higher cap lets it go on from there.
         let text = second.clients.replacing(" cap=2MB/week", with: " cap=3MB/week")
         write(Array(text.utf8), to: second.state + "/clients")

@@ -64,6 +64,16 @@ struct ForwardTests {
         (["tcp:1", "--ordered", "20ms"], 64, "--ordered: ordered= is for datagrams, and tcp:"),
         (["udp:1", "--class", "media"], 64, "no server is known"),
         (["udp:1,class=urgent"], 64, "class=interactive"),
+        (["tcp:9999", "tcp:9999"], 64, "'tcp:9999' is given twice, TCP 9999; give each its own"),
+        (
+            ["tcp:9999=a:1", "udp:9999", "socks:0.0.0.0:9999"], 64,
+            "'tcp:9999=a:1' and 'socks:0.0.0.0:9999' listen on the same port, TCP 9999"
+        ),
+        (
+            ["--reverse", "udp:9999", "udp:9999=a:1"], 64,
+            "'udp:9999' and 'udp:9999=a:1' listen on the same port, UDP 9999"
+        ),
+        (["tcp:9999", "udp:9999", "tcp:[::]:9999=a:1", "tcp:0=a:1", "tcp:0=a:1"], 64, "no server"),
         (["udp:1", "tcp:2", "--class", "media", "--deadline", "1s"], 64, "no server is known"),
     ])
     func wrongInputIsOneLine(arguments: [String], status: Int32, text: String) throws {

@@ -12,13 +12,15 @@ final class RunningServer {
     /// - Parameters:
     ///   - folder: of an earlier server, to start it again.
     ///   - address: to listen on; port 0 lets the system choose.
+    ///   - shell: a shell script that runs it, as in `Pathwise`.
     init(
-        _ more: [String] = [], in folder: Scratch = Scratch(), address: String = "127.0.0.1:0"
+        _ more: [String] = [], in folder: Scratch = Scratch(), address: String = "127.0.0.1:0",
+        shell: String? = nil
     ) throws {
         self.folder = folder
         let process = try Pathwise(
             ["serve", "--state", folder.file("server"), "--listen", address, "--policy", "min-rtt"]
-                + more)
+                + more, shell: shell)
         self.process = process
         var found: String?
         _ = eventually {

@@ -135,7 +135,10 @@ struct DatagramFlowTests {
         _ = programs[2].send([3], to: listener.localAddress)
         #expect(await soon { listener.refusal != nil })
         #expect(listener.refusal?.code == .limitReached)
-        #expect(listener.refusal?.text == "2 flows of datagrams are open")
+        #expect(
+            listener.refusal?.text
+                == "this client has 2 flows of datagrams open, the limit; to have more: serve "
+                + "--client-flows")
         #expect(pair.remote.flowCount == 2 && echo.askers.count == 2)
         listener.close()
         echo.stop()

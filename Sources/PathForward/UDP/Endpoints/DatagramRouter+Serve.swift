@@ -1,4 +1,3 @@
-import Glibc
 import PathNetwork
 import PathTelemetry
 import PathTransport
@@ -36,11 +35,18 @@ extension DatagramRouter {
         stream.cancel(code: 0)
     }
 
+    /// Which side this is: only a server has rules for its peer.
+    private static func side(_ rules: RulesNow?) -> DescriptorLimit.Side {
+        rules == nil ? .client : .server
+    }
+
     /// Returns when the flow has ended, or at once with the answer if it is refused.
     private func serve(
         _ stream: SessionStream, _ target: ForwardTarget, _ options: FlowOptions,
         _ rules: RulesNow?, _ limits: DatagramLimits
     ) async -> ForwardResult? {
+        let side = DatagramRouter.side(rules)
+        if let shortage = DescriptorLimit.shortage(of: side) { return shortage }
         let address: SocketAddress
         switch await TargetCheck.address(of: target, rules: rules?(), for: allowance) {
         case .success(let found): address = found
@@ -50,8 +56,8 @@ extension DatagramRouter {
         do throws(NetworkError) {
             socket = try TargetSocket(address, options: options, router: self, limits: limits)
         } catch {
-            let isShort = error.code == EMFILE || error.code == ENFILE
-            return ForwardResult(isShort ? .limitReached : .unreachable, "\(error)")
+            return error.code.flatMap { DescriptorLimit.result(of: $0, side) }
+                ?? ForwardResult(.unreachable, "\(error)")
         }
         await run(socket.flow, stream, limits, answer: ForwardResult(.ok, "\(address)"))
         socket.close()
@@ -62,6 +68,11 @@ extension DatagramRouter {
         _ stream: SessionStream, _ options: FlowOptions, _ rules: RulesNow?,
         _ limits: DatagramLimits, _ onRefusal: @escaping RefusalHandler
     ) async {
+        let side = DatagramRouter.side(rules)
+        if let shortage = DescriptorLimit.shortage(of: side) {
+            onRefusal("any", shortage)
+            return await DatagramRouter.answer(stream, shortage)
+        }
         let targets: OpenTargets
         do throws(NetworkError) {
             targets = try OpenTargets(options: options, router: self, limits: limits) {
@@ -104,8 +115,8 @@ extension DatagramRouter {
             }
             forget(number)
         } else {
-            let text = "\(limits.flowsOfSession) flows of datagrams are open"
-            await DatagramRouter.answer(stream, ForwardResult(.limitReached, text))
+            await DatagramRouter.answer(
+                stream, .limit(limits.flowsOfSession, "flow of datagrams", "flows of datagrams"))
         }
         flow.end(number)
     }

@@ -34,7 +34,11 @@ enum TargetCheck {
         do throws(NetworkError) {
             addresses = try Resolver.resolve(host: target.host, port: target.port)
         } catch {
-            return .failure(Refusal(result: ForwardResult(.nameNotFound, "\(error)")))
+            // The resolver needs descriptors, too, and does not say that it had none.
+            let result =
+                DescriptorLimit.shortage(of: rules == nil ? .client : .server)
+                ?? ForwardResult(.nameNotFound, "\(error)")
+            return .failure(Refusal(result: result))
         }
         if let address = addresses.first(where: { rules?.allowConnecting(to: $0) ?? true }) {
             return .success(address)

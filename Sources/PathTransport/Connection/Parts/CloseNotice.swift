@@ -9,6 +9,9 @@ public struct CloseNotice: Hashable, Sendable {
 
     /// The work is done.
     public static let done = CloseNotice(code: 0, text: "")
+    /// The same, and why.
+    public static func done(_ text: String) -> CloseNotice { CloseNotice(code: 0, text: text) }
+
     /// The server does not allow the client's key any more.
     public static let withdrawn = CloseNotice(
         code: 2, text: "this server does not allow the key of this client any more")

@@ -260,6 +260,19 @@ final class Admission: Sendable {
         return given
     }
 
+    /// Why the sessions of a client end whose line has changed or is gone.
+    func end(of key: PublicKey) -> String {
+        state.withLock { state in
+            let what =
+                if state.clients[key] != nil {
+                    "has changed"
+                } else {
+                    state.suspended.contains(key) ? "has a mistake" : "was removed"
+                }
+            return "the client's line in the file of clients \(what)"
+        }
+    }
+
     /// Whether a client has enrolled and connects for the first time; true once.
     func takeNew(_ key: PublicKey) -> Bool { state.withLock { $0.new.remove(key) != nil } }
 

@@ -8,6 +8,8 @@ final class SessionTable: Sendable {
         let session: Session
         /// Of the client.
         let name: String
+        /// Why this side ends it.
+        var end: String?
         var outage = OutageWatch()
     }
     private let entries = Mutex<[PublicKey: [Entry]]>([:])
@@ -23,6 +25,22 @@ final class SessionTable: Sendable {
 
     func all(of client: PublicKey) -> [Session] {
         entries.withLock { ($0[client] ?? []).map(\.session) }
+    }
+
+    /// Notes why this side ends a session; of two reasons the first one counts.
+    func noteEnd(of session: Session, _ reason: String) {
+        entries.withLock { entries in
+            guard
+                let index = entries[session.peerKey]?.firstIndex(where: { $0.session === session }),
+                entries[session.peerKey]?[index].end == nil
+            else { return }
+            entries[session.peerKey]?[index].end = reason
+        }
+    }
+
+    /// Why this side ended a session; nil if nobody noted it.
+    func end(of session: Session) -> String? {
+        entries.withLock { $0[session.peerKey]?.first { $0.session === session }?.end }
     }
 
     func remove(_ session: Session) {

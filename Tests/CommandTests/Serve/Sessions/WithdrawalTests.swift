@@ -51,6 +51,23 @@ struct WithdrawalTests {
         #expect(client.wait().status == 130)
     }
 
+    /// Both sides say that a session ended because the client's line has changed.
+    @Test func aChangedLineIsTheReason() throws {
+        let server = try RunningServer.joined()
+        let client = try server.forward("tcp:0=127.0.0.1:9")
+        server.allow("rate=10mbit")
+        let reason = "the client's line in the file of clients has changed"
+        #expect(server.says("this server ended it, as \(reason)"))
+        #expect(
+            eventually {
+                client.output.contains(
+                    "the peer closed the connection: \(reason); the next attempt")
+            }, "\(client.output)")
+        #expect(eventually { client.output.ranges(of: "connected over").count == 2 })
+        client.interrupt()
+        #expect(client.wait().status == 130)
+    }
+
     /// A token that was made a moment before is not in the log as refused.
     @Test func aJoinAtOnceIsNoRefusal() throws {
         let server = try RunningServer.joined()
