@@ -107,7 +107,7 @@ struct ExitStatusTests {
         (StateError.file(FileError(.open, "f", code: ENOENT)), 66),
         (StateError.file(FileError(.write, "f", code: ENOSPC)), 74),
         (StateError.crypto(.weakPublicKey), 77), (StateError.token("t"), 65),
-        (StateError.tokenExpired, 77), (StateError.badName("/"), 64),
+        (StateError.badName("/"), 64),
         (StateError.profileExists(name: "n", path: "p"), 73),
         (StateError.noProfile(name: nil, known: []), 64),
         (StateError.noProfile(name: "n", known: ["m"]), 66),

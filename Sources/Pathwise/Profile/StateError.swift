@@ -21,8 +21,6 @@ public enum StateError: Error, Sendable {
     case crypto(CryptoError)
     /// A text is no token that can be used; the text says why.
     case token(String)
-    /// The token is too old.
-    case tokenExpired
     /// A name that is not allowed for a profile or a client.
     case badName(String)
     /// A profile of that name exists.
@@ -55,8 +53,6 @@ extension StateError: CustomStringConvertible {
             "\(EscapedText(path)) is not a regular file; move it away, and put the file back"
         case .crypto(let error): "\(error)"
         case .token(let problem): problem
-        case .tokenExpired:
-            "the token has expired; make another on the server with 'pathwise invite'"
         case .badName(let name):
             "'\(EscapedText(name))' cannot be a name; it has \(PlainName.rule)"
         case .profileExists(let name, let path):

@@ -155,7 +155,6 @@ extension ExitStatus {
         case .file(let error): self = ExitStatus(error)
         case .crypto(let error): self = ExitStatus(error)
         case .token: self = .dataError
-        case .tokenExpired: self = .noPermission
         case .badName, .severalProfiles: self = .usage
         case .noProfile(let name, _): self = name == nil ? .usage : .noInput
         case .profileExists: self = .cannotCreate

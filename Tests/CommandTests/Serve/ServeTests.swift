@@ -1,5 +1,10 @@
 import Glibc
+import PathForward
+import PathTransport
+import Pathwise
 import Testing
+
+@testable import PathwiseCommand
 
 /// `serve`, `invite` and `join` as processes over loopback.
 struct ServeTests {
@@ -59,7 +64,9 @@ struct ServeTests {
     @Test func oneOfManyJoinsWins() throws {
         let server = try RunningServer(["--output", scratch.file("in")])
         for round in 0..<6 {
-            let token = round == 0 ? try server.firstToken() : try server.invite()
+            // The winner is told the token's name, also if the first answer was lost.
+            let name = round == 0 ? nil : "team\(round)"
+            let token = try name.map { try server.invite($0) } ?? (try server.firstToken())
             let hosts = (0..<4).map { "host\(round)x\($0)" }
             let joins = try hosts.map { host in
                 try Pathwise(
@@ -68,13 +75,33 @@ struct ServeTests {
             let ends = joins.map { $0.wait() }
             let winners = zip(hosts, ends).filter { $0.1.status == 0 }
             #expect(winners.count == 1, "\(ends.map(\.errors))")
-            #expect(ends.filter { $0.status == 77 }.count == 3, "\(ends.map(\.errors))")
-            for (host, _) in winners {
+            let losers = ends.filter { $0.status == 77 && $0.errorLine != nil }
+            #expect(losers.count == 3, "\(ends.map(\.errors))")
+            for (host, end) in winners {
+                #expect(end.output.contains(" as \(name ?? host); "), "\(end.output)")
                 #expect(try server.send(file(100, "of-\(host)"), from: host).status == 0)
             }
-            #expect(server.clients.ranges(of: "host\(round)x").count == 1)
+            #expect(server.clients.ranges(of: "\n\(name ?? "host\(round)x")").count == 1)
         }
         #expect(server.end().status == 143)
+    }
+
+    /// A client that has joined is told its name again, and nobody else is.
+    @Test func aNameIsToldAgain() async throws {
+        let server = try RunningServer.joined()
+        let folder = try StateFolder(server.folder.file("van"), creates: false)
+        let profile = try ClientProfile.load(try server.profile("van"), from: folder)
+        let session = try await Session.connect(profile.options(policy: .minRTT))
+        let name = try await Enrolment.request(
+            session, key: profile.key.publicKey, name: "other")
+        #expect(name == "van")
+        let stranger = try PrivateKey.generate().publicKey
+        await #expect(throws: CommandFailure.self) {
+            try await Enrolment.request(session, key: stranger, name: "other")
+        }
+        await session.close()
+        #expect(server.clients.ranges(of: "\nvan ").count == 1)
+        #expect(!server.clients.contains("other"))
     }
 
     /// A session of a client that is killed is cleared when the client returns; its others, which are
@@ -133,8 +160,8 @@ struct ServeTests {
         #expect(again.status == 77)
         #expect(
             again.errorLine
-                == "pathwise: the server does not take this token: it was used already, or was "
-                + "withdrawn; make another there with 'pathwise invite'")
+                == "pathwise: the server does not take this token: it was used already, was withdrawn, "
+                + "or has expired by the server's clock; make another there with 'pathwise invite'")
         #expect(again.output.isEmpty)
         let left = Scratch.names(in: server.folder.file("other") + "/servers")
         #expect(left.filter { $0 != ".lock" } == [])
@@ -167,10 +194,15 @@ struct ServeTests {
         sleep(2)
         let joined = try server.join(token, host: "van")
         #expect(joined.status == 77)
+        let line = try #require(joined.errorLine)
+        #expect(line.hasPrefix("pathwise: the token expired "), "\(line)")
+        #expect(line.contains(" s ago, at 20"), "\(line)")
+        #expect(line.contains("Z (UTC; this host's clock says 20"), "\(line)")
         #expect(
-            joined.errorLine
-                == "pathwise: the token has expired; make another on the server with "
-                + "'pathwise invite'")
+            InviteText.expired(1_700_000_000, now: 1_700_007_320)
+                == "the token expired 2 h 2 min ago, at 2023-11-14T22:13:20Z (UTC; this host's clock "
+                + "says 2023-11-15T00:15:20Z); make another on the server with 'pathwise invite', or "
+                + "set the clock if it is wrong")
         #expect(!server.clients.contains("\nvan "))
     }
 
@@ -287,6 +319,9 @@ struct ServeTests {
             "\(ended.errors)")
         #expect(server.says("0 clients may connect now"))
         #expect(server.says("van  left"))
+        #expect(
+            server.says(
+                "this server ended it, as the client's line in the file of clients was removed"))
         #expect(try server.send(file(10), from: "van").status == 77)
         // And back again, by SIGHUP and at once.
         write(Array(good.utf8), to: server.state + "/clients")

@@ -17,8 +17,7 @@ struct ClientService {
     /// Takes a stream that is no forward.
     private func take(_ stream: SessionStream, _ first: [UInt8]) async {
         guard !first.starts(with: Opening.magic) else {
-            let answer = ForwardResult(.malformed, "this client has joined already").encoded()
-            try? await stream.write(answer)
+            try? await stream.write(answer(toEnrolment: first).encoded())
             try? stream.finish()
             return
         }
@@ -31,5 +30,14 @@ struct ClientService {
         let turn = store.nextTurn()
         let item = await store.receive(stream, prefix: first, from: client.key, turn: turn)
         if let item { log.item(item, client: client.name) }
+    }
+
+    /// The answer to a client that has joined and asks again: its name, which it does not know if the
+    /// first answer was lost.
+    private func answer(toEnrolment first: [UInt8]) -> ForwardResult {
+        guard case .enrol(client.key, _)? = try? Opening.read(first)?.opening else {
+            return ForwardResult(.malformed, "this client has joined already")
+        }
+        return ForwardResult(.ok, client.name)
     }
 }

@@ -69,6 +69,19 @@ enum InviteText {
         return UInt64(time)
     }
 
+    /// What is said of a token that has expired, with both times, because a clock may be wrong.
+    ///
+    /// - Parameters:
+    ///   - expires: when it did, seconds since 1970.
+    ///   - now: the time on this host.
+    static func expired(_ expires: UInt64, now: UInt64) -> String {
+        let age = NumberText.time(Double(now - min(expires, now)))
+        func time(_ seconds: UInt64) -> String { TransferText.time(Int(clamping: seconds)) }
+        return "the token expired \(age) ago, at \(time(expires)) (UTC; this "
+            + "host's clock says \(time(now))); make another on the server with 'pathwise invite', "
+            + "or set the clock if it is wrong"
+    }
+
     /// Seconds since 1970.
     static func now() -> UInt64 { UInt64(max(0, Glibc.time(nil))) }
 }

@@ -29,7 +29,7 @@ struct JoinJob {
             throw error
         }
         try profile.finish(in: job.state)
-        try await job.check(profile)
+        try await job.withNewKey(of: profile) { _ in }
         try command.output.print(
             text: { job.report(given, folder: command.state.state) },
             json: {
@@ -45,7 +45,10 @@ struct JoinJob {
 
     private init(_ command: JoinCommand) throws {
         token = try JoinToken(parsing: JoinJob.text(command))
-        guard token.expires > InviteText.now() else { throw StateError.tokenExpired }
+        let now = InviteText.now()
+        guard token.expires > now else {
+            throw CommandFailure(InviteText.expired(token.expires, now: now), .noPermission)
+        }
         name = try JoinJob.name(command.name, of: token)
         if let given = command.as {
             guard InviteText.plainName(given, or: "") == given else {
@@ -102,8 +105,7 @@ struct JoinJob {
                 guard JoinJob.isCutShort(error) else { throw named(error) }
                 // The server may have taken the key, and its answer was lost.
                 do {
-                    try await check(profile)
-                    return clientName
+                    return try await withNewKey(of: profile) { await nameThere($0, profile) }
                 } catch let failure as CommandFailure {
                     guard failure.status == .noPermission, attempt < 8 else {
                         throw named(error)
@@ -154,8 +156,9 @@ struct JoinJob {
                     + "make a token there with 'pathwise invite'", .noPermission)
         case let end where end == .refused(.unknownClient) || end.isWithdrawal:
             CommandFailure(
-                "the server does not take this token: it was used already, or was withdrawn; "
-                    + "make another there with 'pathwise invite'", .noPermission)
+                "the server does not take this token: it was used already, was withdrawn, or has "
+                    + "expired by the server's clock; make another there with 'pathwise invite'",
+                .noPermission)
         case .handshakeTimeout:
             CommandFailure(
                 "no answer from \(addresses); check that 'pathwise serve' runs there, and that "
@@ -164,11 +167,26 @@ struct JoinJob {
         }
     }
 
-    /// Connects with the new key, as later commands do.
-    private func check(_ profile: ClientProfile) async throws {
+    /// The name that the server has given this client, which has joined.
+    private func nameThere(_ session: Session, _ profile: ClientProfile) async -> String {
+        do {
+            return try await Enrolment.request(
+                session, key: profile.key.publicKey, name: clientName)
+        } catch {
+            // An earlier version does not tell it again.
+            return clientName
+        }
+    }
+
+    /// Connects with the new key, as later commands do, and closes the session after its use.
+    private func withNewKey<Result>(
+        of profile: ClientProfile, _ use: (Session) async -> Result
+    ) async throws -> Result {
         do {
             let session = try await Session.connect(profile.options(policy: .minRTT))
+            let result = await use(session)
             await session.close()
+            return result
         } catch {
             let failure = CommandFailure(error)
             throw CommandFailure(
