@@ -18,6 +18,11 @@ struct DescriptorLimitTests {
         return open
     }
 
+    /// Closes what the program would inherit of this process, which runs other tests.
+    private static let shell =
+        "exec bash -c 'for file in /proc/$$/fd/*; do number=${file##*/}; "
+        + "[ $number -gt 2 ] && eval \"exec $number>&-\"; done; ulimit -n 48; exec \"$@\"' sh \"$@\""
+
     private static let reason =
         "limit of open files (48) is reached; there raise LimitNOFILE= of the service, or "
         + "'ulimit -n' before it starts"
@@ -25,7 +30,7 @@ struct DescriptorLimitTests {
     /// Both sides name the limit, once for many flows; names are not said to have no address, and
     /// flows are taken again afterwards.
     @Test func aServerAtItsLimit() throws {
-        let server = try RunningServer(shell: "ulimit -n 48; exec \"$@\"")
+        let server = try RunningServer(shell: DescriptorLimitTests.shell)
         #expect(try server.join(try server.firstToken(), host: "van").status == 0)
         let echo = try EchoServer()
         defer { echo.stop() }
@@ -57,7 +62,7 @@ struct DescriptorLimitTests {
             [
                 "forward", "--state", server.folder.file("van"), "tcp:0=127.0.0.1:\(echo.port)",
                 "http:0",
-            ], shell: "ulimit -n 48; exec \"$@\"")
+            ], shell: DescriptorLimitTests.shell)
         #expect(eventually { client.output.contains("connected over") })
         let entry = try port(of: "tcp", in: client.output)
         var open = try fill(entry)
