@@ -27,8 +27,6 @@ struct ReceiveStream: ~Copyable {
     private(set) var contiguousOffset: UInt64 = 0
     /// The offset just above the highest byte that has arrived.
     private(set) var highestOffset: UInt64 = 0
-    /// The most that `highestOffset` was ahead of `contiguousOffset` since the last limit.
-    private var longestWait: UInt64 = 0
     /// Length of the stream, once its end has arrived.
     private(set) var finalSize: UInt64?
     /// Bytes that arrived above `contiguousOffset`.
@@ -108,7 +106,6 @@ struct ReceiveStream: ~Copyable {
         if end > highestOffset {
             progress.growth = end &- highestOffset
             highestOffset = end
-            longestWait = max(longestWait, highestOffset &- contiguousOffset)
         }
         if isFinal { finalSize = end }
         if isStopped { skipToHighest() }
@@ -200,14 +197,15 @@ struct ReceiveStream: ~Copyable {
 
     // MARK: Poll
 
-    /// A new limit for the peer, when half of the window is consumed.
-    mutating func windowUpdate(now: Instant, rtt: TimeDelta) -> UInt64? {
-        guard wantsMore,
-            let limit = window.update(
-                consumed: readOffset, waiting: longestWait, now: now, rtt: rtt)
-        else { return nil }
-        longestWait = highestOffset &- contiguousOffset
-        return limit
+    /// A new limit for the peer, when half of the window is consumed, or used by what waits for a slower
+    /// path.
+    ///
+    /// - Parameter most: bytes to which the window may grow now.
+    mutating func windowUpdate(most: UInt64 = .max, now: Instant, rtt: TimeDelta) -> UInt64? {
+        let isShort = isGrowthDue(most: most)
+        guard isShort || isWindowUpdateDue else { return nil }
+        return window.update(
+            consumed: readOffset, isShort: isShort, most: most, now: now, rtt: rtt)
     }
 
     // MARK: Read
@@ -218,8 +216,14 @@ struct ReceiveStream: ~Copyable {
     var maxData: UInt64 { window.limit }
     /// Current size of the window, bytes.
     var windowSize: UInt64 { window.size }
-    /// Whether `windowUpdate` would return a limit.
+    /// Whether half of the window is consumed.
     var isWindowUpdateDue: Bool { wantsMore && window.isUpdateDue(consumed: readOffset) }
+    /// Whether the window is too small for what waits for a slower path.
+    func isGrowthDue(most: UInt64) -> Bool {
+        let progress = ReceiveWindow.Progress(
+            consumed: readOffset, inOrder: contiguousOffset, highest: highestOffset)
+        return wantsMore && window.isGrowthDue(progress, most: most)
+    }
     /// Whether the end has arrived and everything was read.
     var isFinished: Bool { finalSize == readOffset }
     /// Whether everything up to the end has arrived.

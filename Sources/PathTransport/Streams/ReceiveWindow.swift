@@ -6,10 +6,20 @@ internal import PathTelemetry
 /// of the previous limit, the window is limiting the sender, and it doubles, up to a maximum.
 /// Source: RFC 9000, sections 4.1 and 4.2.
 ///
-/// Over paths of unlike delay, what the fast path brought waits for the slow path, and no round trip
-/// tells how long. Such bytes take their part of the window, so what they leave of half a window must
-/// last for two round trips. If they leave nothing, the window grows to four times its size.
+/// Over paths of unlike delay, what the fast path brought waits for the slow path, longer than any
+/// round trip tells. So a stream's window also doubles, at once, when such bytes use half of it and the
+/// application keeps up with what arrives in order.
 struct ReceiveWindow: Sendable {
+    /// How far a stream has come, all offsets.
+    struct Progress {
+        /// The application has read all bytes below this one.
+        var consumed: UInt64
+        /// All bytes below this one have arrived.
+        var inOrder: UInt64
+        /// The offset just above the highest byte that has arrived.
+        var highest: UInt64
+    }
+
     /// The peer may send up to this offset: MAX_STREAM_DATA or MAX_DATA.
     private(set) var limit: UInt64
     /// Bytes that may be outstanding above what is consumed.
@@ -17,8 +27,12 @@ struct ReceiveWindow: Sendable {
     /// The largest `size`.
     let maximumSize: UInt64
     private var updated: Instant?
-    /// What was consumed at the previous limit.
-    private var consumedBefore: UInt64 = 0
+
+    /// Share of the window, one in so many, that an application which keeps up leaves unread.
+    private static let unreadShare: UInt64 = 8
+    /// The least bytes by which a limit that many streams share is raised, unless the window is small or
+    /// the peer may send nothing.
+    private static let leastRaise: UInt64 = 65_536
 
     init(size: UInt64, maximumSize: UInt64) {
         let bounded = min(max(1, size), 1 << 40)
@@ -27,40 +41,52 @@ struct ReceiveWindow: Sendable {
         limit = bounded
     }
 
-    /// Whether `update` would return a new limit.
+    /// Whether half of the window is consumed.
     func isUpdateDue(consumed: UInt64) -> Bool {
         limit &- min(consumed, limit) <= size / 2 && limit < StreamChunk.maximumOffset
     }
 
-    /// The new limit to advertise, if it is due.
+    /// Whether bytes that wait for a slower path use half of the window.
     ///
     /// - Parameters:
-    ///   - consumed: the offset up to which the application has read.
-    ///   - waiting: the most bytes since the previous limit that the highest one was ahead of those
-    ///     in order.
-    ///   - rtt: smoothed round-trip time of the connection.
-    mutating func update(
-        consumed: UInt64, waiting: UInt64 = 0, now: Instant, rtt: TimeDelta
-    ) -> UInt64? {
-        guard isUpdateDue(consumed: consumed) else { return nil }
-        if isLimiting(consumed: consumed, waiting: waiting, now: now, rtt: rtt) {
-            size = min(size &* (waiting > size / 2 ? 4 : 2), maximumSize)
-        }
-        updated = now
-        consumedBefore = consumed
-        limit = min(consumed &+ size, StreamChunk.maximumOffset)
-        return limit
+    ///   - progress: of the stream.
+    ///   - most: bytes to which the window may grow now.
+    func isGrowthDue(_ progress: Progress, most: UInt64) -> Bool {
+        progress.highest > progress.inOrder && size < min(most, maximumSize)
+            && progress.inOrder &- progress.consumed <= size / ReceiveWindow.unreadShare
+            && limit &- min(progress.highest, limit) <= size / 2
     }
 
-    /// Whether a larger window would have let the peer send more.
-    private func isLimiting(
-        consumed: UInt64, waiting: UInt64, now: Instant, rtt: TimeDelta
-    ) -> Bool {
-        guard let updated else { return false }
-        let (elapsed, twoRounds) = (now - updated, rtt + rtt)
-        if elapsed < twoRounds { return true }
-        let room = Double(size / 2 &- min(waiting, size / 2))
-        let taken = Double(consumed &- min(consumedBefore, consumed))
-        return waiting > 0 && room * elapsed.seconds <= taken * twoRounds.seconds
+    /// Whether half of what the peer may still send is used, of a limit that many streams share.
+    ///
+    /// What their readers leave unread takes its part of the window for good, so that half of the whole
+    /// window might never be consumed.
+    ///
+    /// - Parameters:
+    ///   - consumed: bytes that were read.
+    ///   - received: bytes that have arrived.
+    func isUpdateDue(consumed: UInt64, received: UInt64) -> Bool {
+        let next = min(consumed &+ size, StreamChunk.maximumOffset)
+        let credit = limit &- min(received, limit)
+        guard next > limit else { return false }
+        let isWorthwhile = next &- limit >= min(size / 2, ReceiveWindow.leastRaise)
+        return credit == 0 || isWorthwhile && credit <= (next &- min(received, next)) / 2
+    }
+
+    /// A new limit, which is due.
+    ///
+    /// - Parameters:
+    ///   - consumed: what the application has read.
+    ///   - isShort: the window is known to limit the peer.
+    ///   - most: bytes to which the window may grow now.
+    ///   - rtt: smoothed round-trip time of the connection.
+    mutating func update(
+        consumed: UInt64, isShort: Bool = false, most: UInt64 = .max, now: Instant, rtt: TimeDelta
+    ) -> UInt64 {
+        let isFast = updated.map { now - $0 < rtt + rtt } ?? false
+        if isFast || isShort { size = max(size, min(size &* 2, maximumSize, most)) }
+        if !isShort { updated = now }
+        limit = max(limit, min(consumed &+ size, StreamChunk.maximumOffset))
+        return limit
     }
 }

@@ -38,6 +38,8 @@ struct SendStream: ~Copyable {
     private var end = End.open
     private var resetState = ResetState.none
     private var resetCode: UInt64 = 0
+    /// Whether the latest write left no room, so that the writer probably has more.
+    private var isFull = false
     /// Bytes that were sent more than once.
     private(set) var retransmittedBytes: UInt64 = 0
 
@@ -54,7 +56,9 @@ struct SendStream: ~Copyable {
     /// - Returns: how many bytes were taken.
     mutating func write(_ bytes: UnsafeRawBufferPointer) -> Int {
         guard end == .open, resetState == .none else { return 0 }
-        let accepted = min(bytes.count, writableBytes)
+        let room = writableBytes
+        let accepted = min(bytes.count, room)
+        if !bytes.isEmpty { isFull = bytes.count >= room }
         guard accepted > 0,
             ring.reserve(bufferedBytes &+ accepted, keeping: firstUnackedOffset..<writtenOffset)
         else { return 0 }
@@ -275,12 +279,15 @@ struct SendStream: ~Copyable {
         let upper = min(writtenOffset, maxData)
         return upper > nextOffset ? upper &- nextOffset : 0
     }
-    /// Bytes that are left to send: those that wait, and while the stream is open as many as were
+    /// Bytes that are left to send: those that wait, and while the writer waits for room as many as were
     /// sent.
+    ///
+    /// A writer that does not wait has given all that it has for now, as a server that has answered a
+    /// request and keeps the connection.
     var bytesLeft: UInt64 {
         guard resetState == .none else { return 0 }
         let waiting = writtenOffset &- nextOffset
-        return end == .open ? waiting &+ nextOffset : waiting
+        return end == .open && isFull ? waiting &+ nextOffset : waiting
     }
     /// Whether there are new bytes that the peer's limit for the stream forbids to send.
     var isBlocked: Bool {

@@ -56,6 +56,7 @@ import Testing
             var settings = WorldSettings()
             settings.policy = .earliest
             settings.server.parameters.maximumStreamData = window
+            settings.server.parameters.maximumData = 128 << 20
             var world = try World(
                 links: try paths.map { try LinkSpecification(parsing: $0) }, settings: settings,
                 application: BulkTransfer(total: nil, seed: 1), seed: 1)

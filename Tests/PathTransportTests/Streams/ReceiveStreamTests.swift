@@ -84,26 +84,43 @@ import Testing
         #expect(limits == [2000, 4000, 8000, 12_000])
     }
 
-    /// A reader that is slow does not enlarge the window; bytes that wait for a slower path do.
+    /// Bytes that wait for a slower path enlarge the window as soon as they use half of it, if the
+    /// application keeps up and the window may grow.
     @Test(arguments: [
-        (waiting: UInt64(0), size: UInt64(1000)), (380, 1000), (460, 2000), (900, 4000),
+        (unread: UInt64(0), highest: UInt64(499), most: UInt64(4000), limit: UInt64?.none),
+        (0, 500, 4000, 2000), (0, 1000, 4000, 2000), (125, 500, 4000, 2000), (126, 900, 4000, nil),
+        (0, 900, 1500, 1500), (0, 900, 1000, nil),
     ])
-    func windowGrowsWithWhatWaitsForASlowPath(waiting: UInt64, size: UInt64) throws {
+    func windowGrowsWithWhatWaitsForASlowPath(
+        unread: UInt64, highest: UInt64, most: UInt64, limit: UInt64?
+    ) throws {
         var stream = ReceiveStream(window: 1000, maximumWindow: 4000)
-        let rtt = TimeDelta.milliseconds(10)
-        var now = Instant.zero
-        for step in UInt64(0)..<2 {
-            let first = step * 1000
-            let missing = first + 1000 - waiting
-            _ = try take(first..<missing, &stream)
-            if waiting > 1 { _ = try take(missing + 1..<first + 1000, &stream) }
-            if waiting > 0 { _ = try take(missing..<missing + 1, &stream) }
-            _ = drain(&stream)
-            // 1,000 bytes in 200 ms are 100 in two round trips, which half a window must leave free.
-            now += .milliseconds(200)
-            _ = stream.windowUpdate(now: now, rtt: rtt)
+        if unread > 0 { _ = try take(0..<unread, &stream) }
+        _ = try take(highest - 1..<highest, &stream)
+        let new = stream.windowUpdate(most: most, now: .zero, rtt: .milliseconds(10))
+        #expect(new == limit)
+        #expect(stream.maxData == limit ?? 1000)
+    }
+
+    /// A limit that many streams share is raised although unread bytes take most of it, so that those
+    /// whose readers go on are never stuck.
+    @Test(arguments: [0, 400_000, 800_000, 990_000] as [UInt64])
+    func sharedLimitIsRaisedBesideUnreadBytes(parked: UInt64) throws {
+        var flow = ConnectionFlowControl(window: 1_000_000, maximumWindow: 1_000_000)
+        flow.handleReceived(parked)
+        var sent = parked
+        for _ in 0..<100 {
+            let piece = min(flow.maxData - sent, 100_000)
+            try #require(piece > 0, "stuck after \(sent)")
+            try flow.check(growth: piece)
+            flow.handleReceived(piece)
+            flow.handleConsumed(piece)
+            sent += piece
+            _ = flow.windowUpdate(now: .zero, rtt: .milliseconds(10))
+            #expect(flow.maxData - flow.consumed <= 1_000_000)
         }
-        #expect(stream.windowSize == size)
+        // No piece is less than half of what the parked bytes leave.
+        #expect(sent - parked >= 50 * min(1_000_000 - parked, 100_000))
     }
 
     @Test func noUpdateAfterTheEndIsKnown() throws {

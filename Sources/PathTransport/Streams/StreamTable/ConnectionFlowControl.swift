@@ -65,13 +65,22 @@ struct ConnectionFlowControl: Sendable {
     /// Counts bytes that an application read or that will never be read.
     mutating func handleConsumed(_ bytes: UInt64) { consumed &+= min(bytes, received &- consumed) }
 
-    /// A new limit for the peer, when half of the window is consumed.
+    /// A new limit for the peer, when half of what it may still send is used.
     mutating func windowUpdate(now: Instant, rtt: TimeDelta) -> UInt64? {
-        window.update(consumed: consumed, now: now, rtt: rtt)
+        guard isWindowUpdateDue else { return nil }
+        return window.update(consumed: consumed, now: now, rtt: rtt)
     }
 
     /// Whether `windowUpdate` would return a limit.
-    var isWindowUpdateDue: Bool { window.isUpdateDue(consumed: consumed) }
+    var isWindowUpdateDue: Bool { window.isUpdateDue(consumed: consumed, received: received) }
+    /// Bytes to which the window of one stream may grow now.
+    ///
+    /// Streams whose readers stop keep what they hold. As each may take a quarter of what is left of
+    /// half of the limit, they never take the other half.
+    var streamMaximum: UInt64 {
+        let unread = received &- consumed
+        return (window.size / 2 &- min(unread, window.size / 2)) / 4
+    }
     /// The last advertised limit (MAX_DATA).
     var maxData: UInt64 { window.limit }
     /// Current size of the window, bytes.

@@ -22,6 +22,7 @@ extension StreamTable {
         let progress = try unsafe slot.receive.handle(offset: offset, data: data, isFinal: isFinal)
         flow.handleReceived(progress.growth)
         noteHolding(slot)
+        if slot.receive.isGrowthDue(most: flow.streamMaximum) { tell(slot, .maxStreamData) }
         if slot.receive.isStopped {
             flow.handleConsumed(progress.growth)
             removeIfDone(slot)
@@ -125,7 +126,7 @@ extension StreamTable {
             return .stopSending(slot.id, code: slot.stopCode)
         }
         if slot.controls.remove(.maxStreamData) != nil, slot.receive.wantsMore {
-            let limit = slot.receive.windowUpdate(now: now, rtt: rtt)
+            let limit = slot.receive.windowUpdate(most: flow.streamMaximum, now: now, rtt: rtt)
             return .maxStreamData(slot.id, limit ?? slot.receive.maxData)
         }
         if slot.controls.remove(.blocked) != nil, slot.send.isBlocked {

@@ -105,8 +105,9 @@ extension StreamTable {
         return Int(truncatingIfNeeded: min(most, again &+ min(new, allowed)))
     }
 
-    /// All bytes that wait to be sent, with those that open streams may still be given: as many as
-    /// they were given so far, because the longer a transfer is the more is left of it.
+    /// All bytes that wait to be sent, with those that open streams may still be given if their writers
+    /// wait for room: as many as they were given so far, because the longer a transfer is the more is
+    /// left of it.
     ///
     /// - Parameter limit: the most bytes that are counted.
     func bytesLeft(upTo limit: Int) -> Int {
