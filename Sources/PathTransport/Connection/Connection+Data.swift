@@ -172,7 +172,7 @@ extension Connection {
         while batch.takesMore(buffer) {
             var packet = begin(index, batch.region(of: buffer), limit: batch.size, now: now)
             if batch.count == 0 {
-                if carriesAcks { paths.appendAcks(&packet, all: true, now: now) }
+                if carriesAcks { paths.appendAcks(&packet, on: index, all: true, now: now) }
                 appendControl(&packet, index, now: now)
             }
             let bytes = appendStreamData(

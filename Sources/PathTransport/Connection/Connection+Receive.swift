@@ -254,7 +254,7 @@ extension Connection {
         session.reportMessages(&news)
         paths.takeOver(&session)
         paths[index].updateAckFrequency()
-        paths.handleReply(index, now: now, &news)
+        paths.handleReply(index, delay: result.ackDelay, now: now, &news)
         paths.watchSilence(
             probedEach: configuration.failedProbeInterval, now: now, &session, &news)
         session.reportOutcomes(&paths, &news)

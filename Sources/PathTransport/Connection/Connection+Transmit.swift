@@ -45,7 +45,7 @@ extension Connection {
             return nil
         }
         var packet = begin(index, buffer, limit: PathMTU.base, now: now)
-        paths.appendAcks(&packet, all: true, now: now)
+        paths.appendAcks(&packet, on: index, all: true, now: now)
         packet.close(closing.notice)
         return single(index, &packet, now: now)
     }
@@ -129,7 +129,7 @@ extension Connection {
         }
         var packet = begin(index, buffer, limit: PathMTU.base, now: now)
         if paths[index].received.owesAck || !isFailedProbe {
-            paths[index].appendAck(&packet, now: now)
+            paths[index].appendAck(&packet, on: index, now: now)
         }
         paths[index].answersHere = false
         appendName(&packet, index)
@@ -171,7 +171,7 @@ extension Connection {
         let isDue = paths.indices.contains { paths[$0].received.ackDueAt <= now }
         guard isDue, let index = paths.nextAckPath(now: now) else { return nil }
         var packet = begin(index, buffer, limit: paths[index].mtu.current, now: now)
-        paths.appendAcks(&packet, all: true, now: now)
+        paths.appendAcks(&packet, on: index, all: true, now: now)
         appendControl(&packet, index, now: now)
         // Nobody acknowledges acknowledgements: a ping now and then reveals a path that drops them.
         let interval = max(paths[index].recovery.rtt.smoothed, .milliseconds(20))

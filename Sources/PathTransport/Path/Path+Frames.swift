@@ -8,22 +8,28 @@ extension Path {
 
     /// Appends the acknowledgement of the path's packets.
     ///
-    /// - Parameter isRepeated: it stays due, for another packet.
+    /// - Parameters:
+    ///   - carrier: the index of the packet's path.
+    ///   - isRepeated: it stays due, for another packet.
+    ///   - isRepetition: it was sent on another path before, perhaps in vain.
     mutating func appendAck(
-        _ packet: inout PacketBuilder, isRepeated: Bool = false, now: Instant
+        _ packet: inout PacketBuilder, on carrier: Int, isRepeated: Bool = false,
+        isRepetition: Bool = false, now: Instant
     ) {
-        guard packet.takesFrames, let frame = received.ackFrame(path: id, now: now),
+        guard packet.takesFrames,
+            let frame = received.ackFrame(path: id, isRepetition: isRepetition, now: now),
             packet.room >= frame.maximumLength
         else { return }
         frame.write(to: &packet.writer)
         packet.rememberAck(id, largest: frame.largest)
-        if !isRepeated { received.didAcknowledge() }
+        if !isRepeated { received.didAcknowledge(on: carrier) }
     }
 
     mutating func appendAckFrequency(_ packet: inout PacketBuilder) {
         guard let tolerance = toleranceToSend else { return }
         toleranceToSend = nil
         let delay = min(max(recovery.rtt.minimum / 8, .milliseconds(1)), .milliseconds(5))
+        requestedDelay = delay
         packet.ackFrequency(packets: tolerance, delay: delay, of: id)
     }
 

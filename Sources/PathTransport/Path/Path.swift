@@ -66,6 +66,8 @@ struct Path: ~Copyable {
     private(set) var lastReceivedAt: Instant?
     /// Mean time between two such packets; a longer pause counts as the first value.
     private(set) var arrivalSpacing = Path.longestSpacing
+    /// The end of the latest pause between them that was longer than the usual ones explain.
+    private var pausedAt = Instant.zero
     /// Latest proof that packets on this path arrive: an acknowledgement or an answered challenge.
     private(set) var lastReplyAt: Instant?
     /// When this host last began to listen again after it had stood still.
@@ -90,6 +92,8 @@ struct Path: ~Copyable {
     /// Packet tolerance of the last ACK_FREQUENCY frame, and of the one to send.
     var requestedTolerance = 2
     var toleranceToSend: Int?
+    /// For how long the peer may hold an acknowledgement back by the last such frame.
+    var requestedDelay = TimeDelta.infinite
     /// Pieces that a redundant policy also sends on this path.
     var copies = FIFO<FrameCopy>()
     /// When the path was last given stream or message data.
@@ -152,6 +156,8 @@ struct Path: ~Copyable {
     /// No answer is overdue sooner, and no path is taken for silent after less time without a reply.
     private static let leastSilence = TimeDelta.milliseconds(30)
     private static let leastQuiet = TimeDelta.milliseconds(10)
+    /// By how much a regular answer may be late, at least.
+    private static let answerMargin = TimeDelta.milliseconds(1)
     /// Packets on the way of which some are answered all the time.
     private static let densePackets = 24
 
@@ -168,7 +174,8 @@ struct Path: ~Copyable {
     /// That is `silenceLimit` after the latest reply. It is sooner if the oldest packet is overdue
     /// and no reply has come for half a round trip, or a quarter if many packets are on the way, with
     /// allowance for the variation: a path that always has packets on the way is also answered all
-    /// the time.
+    /// the time. If it then answers regularly, it is the time by which a packet above all answered ones
+    /// would have been.
     var silenceDue: Instant? {
         guard let oldest = recovery.oldestUnanswered else { return nil }
         let start = max(max(oldest, lastReplyAt ?? .zero), awakeSince)
@@ -178,14 +185,25 @@ struct Path: ~Copyable {
         let overdue = max(oldest, awakeSince) + max(answer, Path.leastSilence)
         let usual = rtt.smoothed / (isDense ? 4 : 2)
         let quiet = max(min(rtt.smoothed, usual + spread), Path.leastQuiet)
-        return min(start + silenceLimit, max(overdue, start + quiet))
+        let due = min(start + silenceLimit, max(overdue, start + quiet))
+        guard isDense, let regularAnswer, let first = recovery.firstUnanswered else { return due }
+        return min(due, max(first, awakeSince) + regularAnswer)
+    }
+
+    /// The longest time that an answer takes; nil if the path does not answer regularly.
+    private var regularAnswer: TimeDelta? {
+        let usual = recovery.rtt.smoothed
+        return recovery.rhythm.next(usual: usual).map {
+            $0 + max(usual / 16, Path.answerMargin) + min(requestedDelay, recovery.peerAckDelay)
+        }
     }
 
     /// The age from which data on a suspect path is also sent on others.
     ///
     /// It is not all sent again at once: many a path that seems dead only pauses, and answers soon.
     var overdueAge: TimeDelta {
-        recovery.rtt.smoothed + recovery.rtt.smoothed / 4 + recovery.peerAckDelay
+        let usual = recovery.rtt.smoothed + recovery.rtt.smoothed / 4 + recovery.peerAckDelay
+        return min(usual, regularAnswer ?? usual)
     }
 
     private var isDense: Bool { recovery.elicitingInFlight >= Path.densePackets }
@@ -205,14 +223,18 @@ struct Path: ~Copyable {
     mutating func noteReceived(now: Instant) {
         if let last = lastReceivedAt {
             let pause = min(max(now - last, .zero), Path.longestSpacing)
+            if pause > doubtLimit * Int64(2), pause < Path.longestSpacing { pausedAt = now }
             arrivalSpacing = arrivalSpacing + (pause - arrivalSpacing) / 8
         }
         lastReceivedAt = now
     }
 
+    /// Whether packets of the peer have come without long pauses of late.
+    func keepsPace(now: Instant) -> Bool { now - pausedAt > Path.pauseMemory }
+
     mutating func noteReply(now: Instant) {
         if now - (lastReplyAt ?? .zero) > Path.replyPause { repliesSince = now }
-        lastReplyAt = now
+        lastReplyAt = max(lastReplyAt ?? .zero, now)
     }
 
     /// Whether replies came after `start`, and not only just now.

@@ -76,10 +76,18 @@ extension PathTable {
         self[index].nextProbeAt = now + interval
     }
 
-    /// Takes the proof that packets sent on the path arrive.
-    mutating func handleReply(_ index: Int, now: Instant, _ news: inout ConnectionNews) {
-        self[index].noteReply(now: now)
+    /// Takes the proof that packets sent on the path arrived.
+    ///
+    /// - Parameter delay: for how long the acknowledgement was held back. If that is longer than usual,
+    ///   it is a repetition because the path may have failed, and proves nothing about the time since.
+    mutating func handleReply(
+        _ index: Int, delay: TimeDelta, now: Instant, _ news: inout ConnectionNews
+    ) {
+        let isRepetition = delay > self[index].recovery.peerAckDelay
+        let repliedAt = isRepetition ? now - min(delay, .seconds(1)) : now
+        self[index].noteReply(now: repliedAt)
         switch self[index].state {
+        case .suspect where repliedAt < self[index].stateChangedAt: break
         case .validating where self[index].trust != .none:
             handleValidated(index, now: now, &news)
         case .suspect:

@@ -11,6 +11,8 @@ struct PathTable: ~Copyable {
     let boundPath: PathID?
     /// The path on which the acknowledgements that were just sent are sent again.
     var ackTwin: Int?
+    /// The path in doubt then, whose latest acknowledgement is repeated on the other.
+    var repeatedAck: Int?
     /// When old evidence is next discounted.
     var nextFadingAt = Instant.zero
 

@@ -50,6 +50,7 @@ struct PathRecovery: ~Copyable {
     let path: PathID
     var packets = SentPacketRing()
     var rtt = RTTEstimator()
+    private(set) var rhythm = AnswerRhythm()
     var rate = DeliveryRateEstimator()
     var controller: Controller
     var pacer: Pacer
@@ -144,6 +145,20 @@ struct PathRecovery: ~Copyable {
     var oldestUnanswered: Instant? {
         guard elicitingInFlight > 0 else { return nil }
         var number = max(firstInFlight, packets.first)
+        while number < packets.next {
+            let packet = packets[number]
+            if packet.state == .inFlight, packet.isAckEliciting, !packet.isMTUProbe {
+                return packet.sentAt
+            }
+            number += 1
+        }
+        return nil
+    }
+
+    /// Send time of the oldest such packet above the largest acknowledged one; those below may be lost.
+    var firstUnanswered: Instant? {
+        guard elicitingInFlight > 0 else { return nil }
+        var number = max(max(firstInFlight, packets.first), largestAcked.map { $0 + 1 } ?? 0)
         while number < packets.next {
             let packet = packets[number]
             if packet.state == .inFlight, packet.isAckEliciting, !packet.isMTUProbe {
@@ -291,6 +306,9 @@ struct PathRecovery: ~Copyable {
         rtt.update(sample: now - sentAt, ackDelay: delay, maxAckDelay: peerAckDelay, now: now)
         result.rttSample = now - sentAt
         result.ackDelay = delay
+        if !packets[number].isMTUProbe {
+            rhythm.handle(now - sentAt - min(delay, peerAckDelay), now: now)
+        }
     }
 
     /// Takes the round trip of a packet that others overtook; it was acknowledged at once.

@@ -23,6 +23,10 @@ struct ReceivedPackets: ~Copyable {
     private var stamps = InlineArray<16, AckFrame.Stamp>(
         repeating: AckFrame.Stamp(first: 0, time: 0))
     private var stampCount = 0
+    /// Stamps that no acknowledgement has reported.
+    private var freshStamps = 0
+    /// The paths on which the packets until now were acknowledged, a bit for each.
+    private var reportedOn: UInt32 = 0
     private var largestReceivedAt = Instant.zero
 
     /// Ack-eliciting packets since the last acknowledgement was written.
@@ -36,6 +40,13 @@ struct ReceivedPackets: ~Copyable {
     var ackDelay = TimeDelta.milliseconds(5)
 
     var owesAck: Bool { unacknowledged > 0 }
+
+    /// Whether the packets until now were acknowledged, but not on a path.
+    ///
+    /// - Parameter path: its index.
+    func isNews(on path: Int) -> Bool {
+        reportedOn != 0 && reportedOn & (1 &<< UInt32(path)) == 0
+    }
 
     // MARK: replay window, RFC 4303 section 3.4.3
 
@@ -92,6 +103,7 @@ struct ReceivedPackets: ~Copyable {
         count += 1
         insertRange(number)
         smallestUnreported = min(smallestUnreported, number)
+        reportedOn = 0
         guard isAckEliciting else { return }
         unacknowledged += 1
         if wantsAckAtOnce || !isInOrder || unacknowledged >= packetTolerance {
@@ -112,6 +124,7 @@ struct ReceivedPackets: ~Copyable {
         }
         stamps[0] = AckFrame.Stamp(first: number, time: time)
         stampCount = min(stampCount + 1, AckFrame.maximumStamps)
+        freshStamps = min(freshStamps + 1, AckFrame.maximumStamps)
     }
 
     private mutating func insertRange(_ number: UInt64) {
@@ -180,23 +193,29 @@ struct ReceivedPackets: ~Copyable {
     /// The acknowledgement as of now, nil when nothing was received.
     ///
     /// The caller confirms it with `didAcknowledge`.
-    func ackFrame(path: PathID, now: Instant) -> AckFrame? {
+    ///
+    /// - Parameter isRepetition: it has the stamps of an earlier one too, which may be lost.
+    func ackFrame(path: PathID, isRepetition: Bool = false, now: Instant) -> AckFrame? {
         guard rangeCount > 0 else { return nil }
         var frame = AckFrame(path: path, delay: max(.zero, now - largestReceivedAt))
         frame.missing = largest &+ 1 &- count
         for index in 0..<rangeCount { frame.append(range: ranges[index]) }
-        for index in 0..<stampCount { frame.append(stamp: stamps[index]) }
+        // The newest stamp that is known already is the base of the others.
+        let told = isRepetition ? stampCount : min(stampCount, freshStamps + 1)
+        for index in 0..<told { frame.append(stamp: stamps[index]) }
         return frame
     }
 
     /// Notes that an acknowledgement was written into a packet.
-    mutating func didAcknowledge() {
+    ///
+    /// - Parameter path: the index of the packet's path.
+    mutating func didAcknowledge(on path: Int) {
+        reportedOn |= 1 &<< UInt32(path)
         unacknowledged = 0
         unreported = 0
         smallestUnreported = .max
         ackDueAt = .distantFuture
-        // The newest stamp stays, as the base of the next frame.
-        stampCount = min(stampCount, 1)
+        freshStamps = 0
     }
 
     /// Drops ranges that the peer knows, as it acknowledged an ACK frame up to `acknowledged`.

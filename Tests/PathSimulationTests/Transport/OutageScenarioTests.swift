@@ -58,22 +58,25 @@ import Testing
     }
 
     /// A path dies at ten moments of the probing cycle, in both directions or on the way out: the
-    /// other has its data before two and a quarter loaded round trips of 24 ms are over.
+    /// other has its data after 1.5 round trips and 5 ms, in the median.
     ///
     /// It was 65 to 80 ms, and in one run 97: the acknowledgements of the path that works went over
-    /// the one that died.
+    /// the one that died. Then it was up to 50: what had arrived on that path was acknowledged in vain
+    /// and sent again before what had not, and a regular path had as long to answer as another.
     @Test(arguments: [0, 1], ["down", "fdown"])
     func aDeadPathIsNoticedSoon(dead: Int, kind: String) throws {
+        var gaps: [TimeDelta] = []
         for moment in 0..<10 {
             var paths = ["rate=20,rtt=20", "rate=20,rtt=20"]
             paths[dead] += ",\(kind)=\(3 + Double(moment) * 0.0073)-6"
             var world = try Bench.world(paths, policy: .learned(LearnedSettings()))
             world.run(for: .seconds(5))
             Bench.expectSound(world, finished: false)
-            #expect(
-                world.application.bulk.longestGap <= .milliseconds(55),
-                "\(world.application.bulk.longestGap.seconds), moment \(moment)")
+            gaps.append(world.application.bulk.longestGap)
         }
+        gaps.sort()
+        #expect(gaps[5] <= .milliseconds(35), "\(gaps.map(\.milliseconds))")
+        #expect(gaps[9] <= .milliseconds(40), "\(gaps.map(\.milliseconds))")
     }
 
     /// The transfer ends while a path is dead: the end does not wait for it.

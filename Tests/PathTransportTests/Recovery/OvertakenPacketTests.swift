@@ -50,7 +50,7 @@ private struct Sink: SentFrameSink, ~Copyable {
         var leastRaw = TimeDelta.seconds(1)
         func acknowledge(at time: Instant) {
             guard let frame = received.ackFrame(path: PathID(0), now: time) else { return }
-            received.didAcknowledge()
+            received.didAcknowledge(on: 0)
             let result = recovery.handleAck(
                 frame, now: time + .milliseconds(3), isAppLimited: true, sink: &sink)
             if let result, let stamp = result.largestReceiveTime, let left = result.largestSentAt {

@@ -87,11 +87,11 @@ import Testing
         #expect(received.ackDueAt == .zero + .milliseconds(15))
         record(&received, 1, at: 11)
         #expect(received.ackDueAt == .zero + .milliseconds(11))
-        received.didAcknowledge()
+        received.didAcknowledge(on: 0)
         #expect(!received.owesAck && received.ackDueAt == .distantFuture)
         record(&received, 3, at: 20)
         #expect(received.ackDueAt == .zero + .milliseconds(20), "a gap is told at once")
-        received.didAcknowledge()
+        received.didAcknowledge(on: 0)
         record(&received, 4, at: 30, atOnce: true)
         #expect(received.ackDueAt == .zero + .milliseconds(30))
     }
@@ -99,11 +99,11 @@ import Testing
     @Test func whatThePeerKnowsIsNotRepeatedButNewsBelowIt() {
         var received = ReceivedPackets()
         for number: UInt64 in [0, 2, 4] { record(&received, number) }
-        received.didAcknowledge()
+        received.didAcknowledge(on: 0)
         record(&received, 1)
         received.forget(upTo: 4)
         #expect(ranges(received) == [4...4, 0...2], "1 arrived after the acknowledgement")
-        received.didAcknowledge()
+        received.didAcknowledge(on: 0)
         received.forget(upTo: 4)
         #expect(ranges(received) == [4...4])
     }
@@ -121,6 +121,40 @@ import Testing
         }
     }
 
+    /// What was acknowledged on a path that may have failed is news on another, once, with its stamps.
+    @Test func aRepetitionHasTheStampsOfTheOneBefore() {
+        var received = ReceivedPackets()
+        for number in UInt64(0)..<4 { record(&received, number, at: Int64(number) * 10) }
+        #expect(news(received) == [], "nothing was acknowledged yet")
+        received.didAcknowledge(on: 0)
+        #expect(news(received) == [1])
+        let usual = stamps(received, isRepetition: false)
+        let repeated = stamps(received, isRepetition: true)
+        #expect(usual == [30_000], "only the base of the next ones")
+        #expect(repeated == [30_000, 20_000, 10_000, 0])
+        received.didAcknowledge(on: 1)
+        #expect(news(received) == [])
+        record(&received, 4, at: 40)
+        let next = stamps(received, isRepetition: false)
+        #expect(next == [40_000, 30_000])
+        #expect(news(received) == [], "the packet is not acknowledged yet")
+    }
+
+    /// The paths of two on which the latest acknowledgement is news.
+    private func news(_ received: borrowing ReceivedPackets) -> [Int] {
+        [0, 1].filter { received.isNews(on: $0) }
+    }
+
+    private func stamps(
+        _ received: borrowing ReceivedPackets, isRepetition: Bool
+    ) -> [UInt64]? {
+        guard
+            let frame = received.ackFrame(
+                path: PathID(0), isRepetition: isRepetition, now: .zero)
+        else { return nil }
+        return (0..<frame.stampCount).map { frame.stamp($0).time }
+    }
+
     /// What any order of arrival leads to can be written and read again, and begins with the largest
     /// packet: a peer chooses the numbers.
     @Test(arguments: Array(UInt64(1)...20))
@@ -129,7 +163,7 @@ import Testing
         var received = ReceivedPackets()
         // Many gaps below a largest packet that the peer was told about, in every seed.
         record(&received, 1000, at: 1)
-        received.didAcknowledge()
+        received.didAcknowledge(on: 0)
         for number in stride(from: UInt64(998), to: 700, by: -2) {
             record(&received, number, at: 2)
             try expectSound(received, largest: 1000)
@@ -140,7 +174,7 @@ import Testing
             let number = generator.uniform() < 0.5 ? largest + far : largest - min(far, largest)
             largest = max(largest, number)
             record(&received, number, at: Int64(step) / 4)
-            if generator.uniform() < 0.1 { received.didAcknowledge() }
+            if generator.uniform() < 0.1 { received.didAcknowledge(on: 0) }
             if generator.uniform() < 0.02 { received.forget(upTo: largest - min(200, largest)) }
             try expectSound(received, largest: largest)
         }
@@ -178,7 +212,7 @@ import Testing
                 number, isAckEliciting: true, stamp: number, receivedAt: .zero, now: .zero,
                 wantsAckAtOnce: false)
         }
-        received.didAcknowledge()
+        received.didAcknowledge(on: 0)
         received.forget(upTo: 5)
         guard let frame = received.ackFrame(path: PathID(0), now: .zero) else {
             Issue.record("no acknowledgement")
