@@ -7,6 +7,8 @@
     echo.py sink HOST:PORT             reads everything; answers each connection with its goodput
     echo.py push HOST:PORT SECONDS     writes for that time; prints its bytes, their goodput from the first
                                        write to the sink's answer, and that answer
+    echo.py pages HOST:PORT            answers each line, a number, with that many bytes
+    echo.py fetch HOST:PORT BYTES      ten times such an answer on a new connection, a second apart
     echo.py feed HOST:PORT SECONDS     6 Mbit/s of stamped datagrams of the size of 7 MPEG-TS packets
     echo.py reap HOST:PORT             reads them until none came for 3 s: how many, and their delays
 """
@@ -104,6 +106,28 @@ def push(address, seconds):
     print(f"{total} bytes, {rate:.2f} Mbit/s, {answer}")
 
 
+def answer(connection):
+    while line := connection.recv(64):
+        connection.sendall(bytes(int(line)))
+
+
+def fetch(address, size):
+    times = []
+    for _ in range(10):
+        start = time.monotonic()
+        with socket.create_connection(address) as peer:
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            peer.sendall(f"{size}\n".encode())
+            left = size
+            while left > 0 and (data := peer.recv(1 << 20)):
+                left -= len(data)
+            if left:
+                raise SystemExit(f"{left} bytes are missing")
+        times.append((time.monotonic() - start) * 1000)
+        time.sleep(1)
+    print(f"{sorted(times)[5]:.0f} [{min(times):.0f}-{max(times):.0f}] ms")
+
+
 def idle(address, count):
     peers = []
     for _ in range(count):
@@ -159,6 +183,10 @@ elif command == "sink":
     listen(place(arguments[0]), count)
 elif command == "push":
     push(place(arguments[0]), float(arguments[1]))
+elif command == "pages":
+    listen(place(arguments[0]), answer)
+elif command == "fetch":
+    fetch(place(arguments[0]), int(arguments[1]))
 elif command == "feed":
     feed(place(arguments[0]), float(arguments[1]))
 elif command == "reap":

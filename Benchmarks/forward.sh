@@ -13,10 +13,11 @@
 #   Benchmarks/forward.sh wrk               2,000 connections at once                    wrk, nginx
 #   Benchmarks/forward.sh latency           a round trip of 1 byte, against loopback     python3
 #   Benchmarks/forward.sh messages [SCENARIO] 200 messages a second: one-way delay       `make -C Benchmarks messages`
-#   Benchmarks/forward.sh bulk [SCENARIO]   TCP for 15 s, then the same bytes by send     python3
+#   Benchmarks/forward.sh bulk [SCENARIO]   TCP for 15 s, then the same bytes by send    python3
+#   Benchmarks/forward.sh pages [SCENARIO]  20 kB to 5 MB on new connections, and by TCP   python3
 #
-# What sessions survive is measured by survive.sh. PATHWISE names another binary. srt, messages and bulk use the emulated links of
-# ../shared/testbed (TESTBED names another place) if it is there (SCENARIO S1 to S6), else plain links. With
+# What sessions survive is measured by survive.sh. PATHWISE names another binary. srt, messages, bulk and pages use the emulated
+# links of ../shared/testbed (TESTBED names another place) if it is there (SCENARIO S1 to S6), else plain links. With
 # SRT_OPTIONS="deadline=120ms ordered=1s ..." srt measures forwards with these options instead, and not the single paths.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -272,6 +273,26 @@ print("%.2f Mbit/s" % (json.load(sys.stdin)["goodput_bits_per_second"] / 1e6))' 
     done
 }
 
+# What a browser does: a request and its answer on a connection of its own, through a session that has idled.
+measure_pages() {
+    has python3 || return 0
+    for scenario in ${1:-S1 S2 S3}; do
+        network "$scenario"
+        serve
+        forward tcp:5300
+        run pages b python3 "$here/echo.py" pages 0.0.0.0:5300
+        sleep 0.5
+        for size in 20000 100000 1000000 5000000; do
+            local line="pages $scenario, $size bytes, forward tcp: $(a python3 "$here/echo.py" fetch 127.0.0.1:5300 $size)"
+            for address in "${addresses[@]}"; do
+                line+="; TCP on one path: $(a python3 "$here/echo.py" fetch "$address:5300" $size)"
+            done
+            echo "$line"
+        done
+        stop_all
+    done
+}
+
 # Messages of 1200 bytes each 4.8 ms, from program to program: through the library, then as datagrams
 # through forward udp:.
 measure_messages() {
@@ -306,7 +327,7 @@ measure_messages() {
 
 what=${1:-all}
 case $what in
-all) for one in curl iperf ssh srt dns wrk latency messages bulk wireguard; do "measure_$one"; done ;;
-curl | iperf | wireguard | ssh | srt | dns | wrk | latency | messages | bulk) "measure_$what" "${2:-}" ;;
-*) sed -n '2,20p' "$0"; exit 64 ;;
+all) for one in curl iperf ssh srt dns wrk latency messages bulk pages wireguard; do "measure_$one"; done ;;
+curl | iperf | wireguard | ssh | srt | dns | wrk | latency | messages | bulk | pages) "measure_$what" "${2:-}" ;;
+*) sed -n '2,21p' "$0"; exit 64 ;;
 esac
