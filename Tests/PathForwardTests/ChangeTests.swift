@@ -134,6 +134,7 @@ import Testing
         await #expect(throws: ForwardError.self) { try await pair.forwarder.change(to: wanted) }
         #expect(pair.forwarder.forwards.allSatisfy { $0.totals.open == 1 })
         #expect(pair.forwarder.leavingForwards.isEmpty)
+        try await exchange()
         await pair.close()
     }
 
