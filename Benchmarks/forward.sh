@@ -13,7 +13,7 @@
 #   Benchmarks/forward.sh wrk               2,000 connections at once                    wrk, nginx
 #   Benchmarks/forward.sh latency           a round trip of 1 byte, against loopback     python3
 #   Benchmarks/forward.sh messages [SCENARIO] 200 messages a second: one-way delay       `make -C Benchmarks messages`
-#   Benchmarks/forward.sh bulk [SCENARIO]   TCP for 15 s, then the same bytes by send    python3
+#   Benchmarks/forward.sh bulk [SCENARIO]   TCP for 15 s each way, then by send          python3
 #   Benchmarks/forward.sh pages [SCENARIO]  20 kB to 5 MB on new connections, and by TCP   python3
 #
 # What sessions survive is measured by survive.sh. PATHWISE names another binary. srt, messages, bulk and pages use the emulated
@@ -254,11 +254,15 @@ measure_bulk() {
     for scenario in ${1:-S1 S2 S3 S4}; do
         network "$scenario"
         serve --output "$work/in"
-        forward tcp:5201
+        forward tcp:5201 --reverse tcp:5301=localhost:5302
         run sink b python3 "$here/echo.py" sink 127.0.0.1:5201
+        run back a python3 "$here/echo.py" sink 127.0.0.1:5302
         sleep 0.5
         [ $links = emulated ] && "$testbed" zero
         local result; result=$(a python3 "$here/echo.py" push 127.0.0.1:5201 15)
+        sleep 1
+        [ $links = emulated ] && "$testbed" zero
+        local back; back=$(b python3 "$here/echo.py" push 127.0.0.1:5301 15)
         stop_all
         network "$scenario"
         serve --output "$work/in"
@@ -266,7 +270,7 @@ measure_bulk() {
         [ $links = emulated ] && "$testbed" zero
         a "$PATHWISE" send "$work/bulk" --state "$work/client.d" --json > "$work/sent.json"
         rm -f "$work/in/bulk"
-        echo "bulk $scenario, forward tcp: ${result#* bytes, }; send: $(python3 -c '
+        echo "bulk $scenario, forward tcp: ${result#* bytes, }; back: ${back#* bytes, }; send: $(python3 -c '
 import json, sys
 print("%.2f Mbit/s" % (json.load(sys.stdin)["goodput_bits_per_second"] / 1e6))' < "$work/sent.json")"
         stop_all

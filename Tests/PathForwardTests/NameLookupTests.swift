@@ -48,6 +48,28 @@ import Testing
         #expect(await eventually { hanging.ended.load(ordering: .relaxed) == 500 })
     }
 
+    /// Who waits for a name waits for a time, and not on when cancelled; what nobody waits for any more
+    /// does not take a thread.
+    @Test func namesThatNobodyWaitsForAreDropped() async throws {
+        let lookup = NameLookup()
+        let client = Client()
+        let hanging = Hanging()
+        for _ in 0..<8 { #expect(lookup.ask(for: asker(client)) { hanging.run() }) }
+        #expect(await eventually { hanging.running.load(ordering: .relaxed) == 8 })
+        let started = ContinuousClock.now
+        let asker = asker(client)
+        let late = await lookup.answer(for: asker, patience: .milliseconds(50)) { hanging.run() }
+        guard case .late = late else { Issue.record("\(late)"); return }
+        let cancelled = Task { await lookup.answer(for: asker) { hanging.run() } }
+        cancelled.cancel()
+        guard case .late = await cancelled.value else { Issue.record("not late"); return }
+        #expect(started.duration(to: .now) < .seconds(5))
+        hanging.end()
+        let answer = await lookup.answer(for: asker) { 7 }
+        guard case .answered(7) = answer else { Issue.record("\(answer)"); return }
+        #expect(hanging.running.load(ordering: .relaxed) == 8)
+    }
+
     @Test func oneClientHasOneQueueThatIsFull() async throws {
         let lookup = NameLookup()
         let (first, second) = (Client(), Client())

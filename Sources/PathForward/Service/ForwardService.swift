@@ -212,12 +212,15 @@ package final class ForwardService: Sendable {
             return nil
         }
         let rules = rules.withLock { $0 }
-        let isAllowed = await withCheckedContinuation { continuation in
+        let isAllowed: Bool
+        if rules.hasNames {
             let asker = NameLookup.Asker.client(ObjectIdentifier(allowance))
-            let isAsked = NameLookup.shared.ask(for: asker) {
-                continuation.resume(returning: rules.allowListening(on: address))
+            let outcome = await NameLookup.shared.answer(for: asker) {
+                rules.allowListening(on: address)
             }
-            if !isAsked { continuation.resume(returning: false) }
+            isAllowed = if case .answered(true) = outcome { true } else { false }
+        } else {
+            isAllowed = rules.allowListening(on: address)
         }
         guard isAllowed else {
             TargetFlow.answer(stream, ForwardRules.denial(ofListeningOn: address))

@@ -9,7 +9,7 @@ internal import Pathwise
 /// It answers the opening when the connection is made or has failed. *Loop's turn.*
 final class TargetFlow: PumpedFlow {
     /// Time for the name and all addresses together.
-    static let patience = TimeDelta.seconds(10)
+    static let patience = NameLookup.patience
 
     private let target: ForwardTarget
     /// Decides which addresses of the target may be used; nil for a target of this side's own.
@@ -50,7 +50,10 @@ final class TargetFlow: PumpedFlow {
         let (target, rules) = (target, rules)
         let box = LoopBox(self)
         let asker = NameLookup.Asker(of: allowance, host: target.host)
+        let end = endOfPatience
         let isAsked = NameLookup.shared.ask(for: asker) { [weak loop, side] in
+            // The flow has given up, and nobody waits for the name.
+            guard MonotonicClock.now() < end else { return }
             let result = TargetFlow.lookUp(target, rules, side)
             loop?.run { loop in box.value.handle(lookup: result, loop) }
         }

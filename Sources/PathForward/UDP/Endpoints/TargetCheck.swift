@@ -14,17 +14,17 @@ enum TargetCheck {
     static func address(
         of target: ForwardTarget, rules: ForwardRules?, for client: Allowance?
     ) async -> Result<SocketAddress, Refusal> {
-        await withCheckedContinuation { continuation in
-            let isAsked = NameLookup.shared.ask(
-                for: NameLookup.Asker(of: client, host: target.host)
-            ) {
-                continuation.resume(returning: lookUp(target, rules: rules))
-            }
-            if !isAsked {
-                let result = ForwardResult(.limitReached, "too many names are being looked up")
-                continuation.resume(returning: .failure(Refusal(result: result)))
-            }
+        if target.address != nil, rules?.hasNames != true { return lookUp(target, rules: rules) }
+        let asker = NameLookup.Asker(of: client, host: target.host)
+        let outcome = await NameLookup.shared.answer(for: asker) { lookUp(target, rules: rules) }
+        let result: ForwardResult
+        switch outcome {
+        case .answered(let answer): return answer
+        case .late: result = ForwardResult(.timedOut, "no answer about \(target.host)")
+        case .refused:
+            result = ForwardResult(.limitReached, "too many names are being looked up")
         }
+        return .failure(Refusal(result: result))
     }
 
     private static func lookUp(
