@@ -1,4 +1,5 @@
 import Glibc
+import PathTelemetry
 import Synchronization
 import Testing
 

@@ -197,6 +197,11 @@ struct ReceiveStream: ~Copyable {
 
     // MARK: Poll
 
+    /// Makes the window larger, before anything has arrived.
+    ///
+    /// - Returns: whether `maxData` is to be told to the peer.
+    mutating func widen(to size: UInt64) -> Bool { window.widen(to: size) }
+
     /// A new limit for the peer, when half of the window is consumed, or used by what waits for a slower
     /// path.
     ///

@@ -41,6 +41,16 @@ struct ReceiveWindow: Sendable {
         limit = bounded
     }
 
+    /// Makes the window of a new stream larger; a smaller size changes nothing.
+    ///
+    /// - Returns: whether there is a new limit.
+    mutating func widen(to size: UInt64) -> Bool {
+        guard self.size < min(size, maximumSize) else { return false }
+        self.size = min(size, maximumSize)
+        limit = max(limit, self.size)
+        return true
+    }
+
     /// Whether half of the window is consumed.
     func isUpdateDue(consumed: UInt64) -> Bool {
         limit &- min(consumed, limit) <= size / 2 && limit < StreamChunk.maximumOffset

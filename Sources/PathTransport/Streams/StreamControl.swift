@@ -37,6 +37,8 @@ struct StreamConfiguration: Sendable {
     /// Initial and largest advertised window per stream, bytes.
     var streamWindow: UInt64 = 1 << 20
     var maximumStreamWindow: UInt64 = 16 << 20
+    /// What the window of a new stream is made at once while little lies unread; zero leaves it.
+    var firstStreamWindow: UInt64 = 0
     /// Initial and largest advertised window of all streams together, bytes.
     var connectionWindow: UInt64 = 2 << 20
     var maximumConnectionWindow: UInt64 = 32 << 20

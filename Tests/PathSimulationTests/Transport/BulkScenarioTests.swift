@@ -52,7 +52,7 @@ import Testing
     ])
     func smallWindowsGrowOverUnlikePaths(paths: [String]) throws {
         var rates: [Double] = []
-        for window in [UInt64(16) << 20, 256 << 10] {
+        for window in [UInt64(16) << 20, 64 << 10] {
             var settings = WorldSettings()
             settings.policy = .earliest
             settings.server.parameters.maximumStreamData = window

@@ -30,6 +30,9 @@ struct Session: ~Copyable, SentFrameSink {
     /// Frames about paths that were lost; `PathTable.takeOver` takes them.
     var lostPathFrames: [(path: PathID, kind: PathFrame.Kind)] = []
 
+    /// What a new stream may hold at once while little lies unread, bytes.
+    private static let firstStreamWindow: UInt64 = 256 << 10
+
     init(
         isServer: Bool, configuration: ConnectionConfiguration, selector: PathSelector, now: Instant
     ) {
@@ -37,6 +40,7 @@ struct Session: ~Copyable, SentFrameSink {
         var streams = StreamConfiguration()
         streams.sendCapacity = configuration.streamSendCapacity
         streams.streamWindow = min(parameters.maximumStreamData, streams.maximumStreamWindow)
+        streams.firstStreamWindow = Session.firstStreamWindow
         streams.connectionWindow = min(parameters.maximumData, 1 << 30)
         streams.maximumConnectionWindow = max(
             streams.maximumConnectionWindow, streams.connectionWindow)

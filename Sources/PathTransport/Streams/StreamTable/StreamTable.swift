@@ -114,10 +114,14 @@ struct StreamTable: ~Copyable {
 
     private mutating func add(_ id: StreamID) {
         let isOurs = id.isServerInitiated == isServer
-        slots[id] = StreamSlot(
+        let slot = StreamSlot(
             id: id, sends: isOurs || !id.isUnidirectional,
             receives: !isOurs || !id.isUnidirectional, configuration: configuration,
             peerMaxStreamData: peerMaxStreamData)
+        slots[id] = slot
+        // While little lies unread, a stream begins with more than what the peer may take for granted.
+        let window = min(configuration.firstStreamWindow, flow.streamMaximum)
+        if slot.receives, slot.receive.widen(to: window) { tell(slot, .maxStreamData) }
     }
 
     /// The stream that a frame of the peer names: the frame may open it; nil if it has ended.
