@@ -142,23 +142,14 @@ struct PathRecovery: ~Copyable {
     /// Send time of the oldest ack-eliciting packet without an answer.
     ///
     /// MTU probes do not count: one that is too large for the path is never answered.
-    var oldestUnanswered: Instant? {
-        guard elicitingInFlight > 0 else { return nil }
-        var number = max(firstInFlight, packets.first)
-        while number < packets.next {
-            let packet = packets[number]
-            if packet.state == .inFlight, packet.isAckEliciting, !packet.isMTUProbe {
-                return packet.sentAt
-            }
-            number += 1
-        }
-        return nil
-    }
+    var oldestUnanswered: Instant? { unanswered(from: packets.first) }
 
     /// Send time of the oldest such packet above the largest acknowledged one; those below may be lost.
-    var firstUnanswered: Instant? {
+    var firstUnanswered: Instant? { unanswered(from: largestAcked.map { $0 + 1 } ?? 0) }
+
+    private func unanswered(from start: UInt64) -> Instant? {
         guard elicitingInFlight > 0 else { return nil }
-        var number = max(max(firstInFlight, packets.first), largestAcked.map { $0 + 1 } ?? 0)
+        var number = max(start, firstInFlight, packets.first)
         while number < packets.next {
             let packet = packets[number]
             if packet.state == .inFlight, packet.isAckEliciting, !packet.isMTUProbe {
@@ -269,6 +260,7 @@ struct PathRecovery: ~Copyable {
                 isAppLimited: isAppLimited))
         updatePacer(now)
         packets.dropSettled(lostBefore: now - lostPacketLife)
+        packets.shrink(now: now)
         firstInFlight = max(firstInFlight, packets.first)
         return result
     }
