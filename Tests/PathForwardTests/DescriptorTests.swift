@@ -14,27 +14,48 @@ import Testing
     private static let mark = "PATHWISE_DESCRIPTOR_TEST"
     private static let isChild = getenv(mark) != nil
 
-    @Test(
-        .enabled(if: !isChild, "the child"),
-        .disabled("both ends are in one process and may take each other's spare descriptor"))
+    /// libdispatch ends a process that cannot open the states of its threads; that is no fault of ours,
+    /// happens only while not a single descriptor is left, and is tried again.
+    @Test(.enabled(if: !isChild, "the child"))
     func flowsAreRefusedWithoutDescriptors() async throws {
-        let status = try await blocking {
-            var process = pid_t()
-            let words = [
-                "tests", "--testing-library", "swift-testing", "--filter", "childOfDescriptorTests",
-            ]
-            var arguments = words.map { strdup($0) }
-            arguments.append(nil)
-            defer { for argument in arguments { free(argument) } }
-            setenv(DescriptorTests.mark, "1", 1)
-            defer { unsetenv(DescriptorTests.mark) }
-            let code = posix_spawn(&process, "/proc/self/exe", nil, nil, arguments, environ)
-            try #require(code == 0)
-            var status: Int32 = 0
-            while waitpid(process, &status, 0) < 0, errno == EINTR {}
-            return status
+        for attempt in 1...3 {
+            let (status, output) = try await blocking { try DescriptorTests.runChild() }
+            if attempt < 3, output.contains("_dispatch_workq_monitor_pools") { continue }
+            #expect(status == 0, "\(output)")
+            return
         }
-        #expect(status == 0, "the output above is of the child")
+    }
+
+    private static func runChild() throws -> (status: Int32, output: String) {
+        var name = Array("/tmp/pathwise-descriptors-XXXXXX".utf8CString)
+        let file = mkstemp(&name)
+        try #require(file >= 0)
+        defer {
+            close(file)
+            unlink(name)
+        }
+        var process = pid_t()
+        let words = [
+            "tests", "--testing-library", "swift-testing", "--filter", "childOfDescriptorTests",
+        ]
+        var arguments = words.map { strdup($0) }
+        arguments.append(nil)
+        defer { for argument in arguments { free(argument) } }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        for output in [STDOUT_FILENO, STDERR_FILENO] {
+            posix_spawn_file_actions_adddup2(&actions, file, output)
+        }
+        setenv(mark, "1", 1)
+        defer { unsetenv(mark) }
+        let code = posix_spawn(&process, "/proc/self/exe", &actions, nil, arguments, environ)
+        try #require(code == 0)
+        var status: Int32 = 0
+        while waitpid(process, &status, 0) < 0, errno == EINTR {}
+        var bytes = [UInt8](repeating: 0, count: 65_536)
+        let count = pread(file, &bytes, bytes.count, 0)
+        return (status, String(decoding: bytes.prefix(max(0, count)), as: UTF8.self))
     }
 
     @Test(.enabled(if: isChild, "runs in a child process"))
@@ -46,7 +67,7 @@ import Testing
         let ports = try (0..<3).map { try pair.port($0) } + [try await pair.reversePort(3)]
         var limit = rlimit(rlim_cur: 256, rlim_max: 20_000)
         try #require(setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
-        let sockets = (0..<24).map { _ in
+        let sockets = (0..<44).map { _ in
             PlainSocket(socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0))
         }
         let fillers = try await blocking {
@@ -57,9 +78,10 @@ import Testing
         }
         try await refusesWithoutAny(Array(sockets[..<12]), ports, pair)
         // Proxies have some left for their dialogs.
-        for filler in fillers.suffix(16) { close(filler) }
+        for filler in fillers.suffix(24) { close(filler) }
         try await answersWithFew(Array(sockets[12..<16]), ports, pair, target.port)
-        for filler in fillers.dropLast(16) { close(filler) }
+        try await silentDialogsLeaveSome(Array(sockets[24...]), ports[1])
+        for filler in fillers.dropLast(24) { close(filler) }
         try await blocking {
             for (socket, port) in zip(sockets[16...], [ports[0], ports[3]]) {
                 #expect(PlainSocket.withAddress(port) { connect(socket.descriptor, $0, $1) } == 0)
@@ -126,6 +148,19 @@ import Testing
             #expect(result.code == .limitReached)
             #expect(result.text.hasPrefix("the server's limit of open files (256) is reached"))
             stream.cancel(code: 0)
+        }
+    }
+
+    /// However many dialogs are open, the runtime has descriptors: half of the 32 kept ones are free.
+    private func silentDialogsLeaveSome(_ sockets: [PlainSocket], _ port: UInt16) async throws {
+        try await blocking {
+            for socket in sockets {
+                #expect(PlainSocket.withAddress(port) { connect(socket.descriptor, $0, $1) } == 0)
+            }
+            for socket in sockets.suffix(8) { #expect(socket.read() == .failed(ECONNRESET)) }
+            let free = dup(0)
+            #expect((0...240).contains(free), "\(free)")
+            close(free)
         }
     }
 }

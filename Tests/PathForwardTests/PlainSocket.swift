@@ -132,7 +132,12 @@ final class PlainServer: Sendable {
         try WorkerThread(named: "test-server") {
             while true {
                 let connection = accept(descriptor, nil, nil)
-                if connection < 0 { return }
+                guard connection >= 0 else {
+                    // The process has no descriptor left; its next connections are taken later.
+                    guard errno == EMFILE else { return }
+                    usleep(10_000)
+                    continue
+                }
                 count.value.add(1, ordering: .relaxed)
                 let socket = PlainSocket(connection)
                 try? WorkerThread(named: "test-connection") { handle(socket) }.detach()

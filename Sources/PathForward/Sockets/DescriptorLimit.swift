@@ -1,14 +1,24 @@
 internal import Glibc
+internal import Synchronization
 
 /// How many files this process may have open, and what becomes of flows at that limit.
 ///
 /// Some descriptors are kept for what flows need for a moment: names that are looked up, and the
-/// dialogs of proxies, whose clients are then told why. *Any thread.*
+/// dialogs of proxies, whose clients are then told why. Half of these stay free even then, because
+/// libdispatch ends a process that cannot open the states of its threads in /proc
+/// (`_dispatch_workq_monitor_pools`). *Any thread.*
 package enum DescriptorLimit {
     /// Whose limit it is, for the text that both sides read.
     enum Side: String, Sendable {
         case client, server
+
+        /// Only a server has rules for its peer.
+        init(hasRules: Bool) { self = hasRules ? .server : .client }
     }
+
+    /// Held while the last descriptors may be taken for a moment: otherwise another listener or a
+    /// probe takes the spare one while it is lent, and keeps it.
+    static let spare = Mutex(SpareDescriptor())
 
     /// Raises the limit as far as the system lets this user, because each flow has a descriptor.
     ///
@@ -46,12 +56,20 @@ package enum DescriptorLimit {
             ? result(of: EMFILE, side) : nil
     }
 
+    /// Whether so few are left that not even a dialog may keep this one.
+    static func isScarce(at descriptor: Int32) -> Bool {
+        let limit = current
+        return limit > 0 && Int(descriptor) >= limit - reserve(of: limit) / 2
+    }
+
     /// Why a new flow that has no socket yet is refused; nil if it is not.
     static func shortage(of side: Side) -> ForwardResult? {
-        let probe = openProbe()
-        guard probe >= 0 else { return result(of: errno, side) }
-        defer { close(probe) }
-        return shortage(at: probe, of: side)
+        spare.withLock { _ in
+            let probe = openProbe()
+            guard probe >= 0 else { return result(of: errno, side) }
+            defer { close(probe) }
+            return shortage(at: probe, of: side)
+        }
     }
 
     /// What a flow is told for the errno of a call that needed a descriptor; nil if it had another
@@ -80,14 +98,20 @@ package enum DescriptorLimit {
 ///
 /// Without it such connections would wait in the system's queue, and their programs with them.
 struct SpareDescriptor: ~Copyable {
-    private var file = DescriptorLimit.openProbe()
+    private var file: Int32 = -1
 
     deinit { if file >= 0 { close(file) } }
 
+    /// Takes the descriptor, if it is not there and another one is free.
+    mutating func restore() {
+        if file < 0 { file = DescriptorLimit.openProbe() }
+    }
+
     /// Runs a closure while the descriptor is free.
-    mutating func lend(_ body: () -> Void) {
+    mutating func lend<Result>(_ body: () -> Result) -> Result {
         if file >= 0 { close(file) }
-        body()
-        file = DescriptorLimit.openProbe()
+        file = -1
+        defer { restore() }
+        return body()
     }
 }

@@ -42,8 +42,6 @@ package final class FlowLoop: @unchecked Sendable {
     /// full.
     let scratch = UnsafeMutableRawBufferPointer.allocate(
         byteCount: FlowLoop.pieceLength, alignment: 64)
-    /// For listeners when no descriptor is left.
-    var spare = SpareDescriptor()
     private var ready = Poller.Events()
     private var members: [UInt64: LoopMember] = [:]
     /// Members whose turn has come.
@@ -65,6 +63,7 @@ package final class FlowLoop: @unchecked Sendable {
     /// - Throws: `NetworkError.system` if descriptors or threads are used up.
     package init(named name: String = "pathwise-flows") throws(NetworkError) {
         FlowLoop.returnBuffers()
+        DescriptorLimit.spare.withLock { $0.restore() }
         poller = try Poller()
         waker = poller.waker
         do throws(WorkerThread.Refusal) {

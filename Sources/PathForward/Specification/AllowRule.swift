@@ -23,6 +23,9 @@ public struct AllowRule: Hashable, Sendable {
         self.ports = ports
     }
 
+    /// Whether a check may have to look a name up.
+    var hasName: Bool { if case .name = hosts { true } else { false } }
+
     /// Reads one rule.
     ///
     /// - Throws: `malformedRule`, with what to write instead.

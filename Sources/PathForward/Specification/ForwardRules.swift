@@ -25,7 +25,7 @@ public struct ForwardRules: Hashable, Sendable {
 
     /// Whether a check may have to look a name up.
     var hasNames: Bool {
-        (connecting + listening).contains { if case .name = $0.hosts { true } else { false } }
+        connecting.contains(where: \.hasName) || listening.contains(where: \.hasName)
     }
 
     /// Whether a connection or datagrams to this address are allowed; may look up the names of

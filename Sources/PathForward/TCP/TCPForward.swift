@@ -108,6 +108,9 @@ final class TCPForward: Sendable {
         if let target = spec.target {
             begin(
                 socket, from: source, to: target, proxy: nil, early: [], refusal: shortage, loop)
+        } else if let shortage, DescriptorLimit.isScarce(at: socket.descriptor) {
+            ledger.refuse(record(from: source, to: nil, proxy: nil), shortage)
+            socket.resetOnClose()
         } else {
             ProxyFlow(socket, from: source, kind: spec.kind, forward: self, refusal: shortage)
                 .start(loop)

@@ -1,6 +1,7 @@
 internal import PathNetwork
 internal import PathTelemetry
 internal import PathTransport
+internal import Synchronization
 
 /// Accepts connections for a forward.
 ///
@@ -66,7 +67,7 @@ final class TCPListener: LoopMember {
         case .closed: isOpen = false
         }
         for _ in 0..<TCPListener.turnLength {
-            switch socket.accept() {
+            switch DescriptorLimit.spare.withLock({ _ in socket.accept() }) {
             case .connection(let accepted, let source):
                 if isOpen {
                     handle(accepted, source, loop)
@@ -75,7 +76,7 @@ final class TCPListener: LoopMember {
                 }
             case .none: return
             case .exhausted:
-                guard let isMore = refuseNext(loop) else {
+                guard let isMore = refuseNext() else {
                     return setDeadline(loop.now + TCPListener.pause, loop)
                 }
                 if !isMore { return }
@@ -87,18 +88,21 @@ final class TCPListener: LoopMember {
     /// Resets the next connection, for which there is no descriptor.
     ///
     /// - Returns: whether there was one; nil if the system cannot even do that.
-    private func refuseNext(_ loop: FlowLoop) -> Bool? {
-        var refused: Bool?
-        loop.spare.lend {
-            switch socket.accept() {
-            case .connection(let accepted, let source):
-                accepted.resetOnClose()
-                noteRefused(source)
-                refused = true
-            case .none: refused = false
-            case .exhausted: break
+    private func refuseNext() -> Bool? {
+        var refused: SocketAddress?
+        let isMore = DescriptorLimit.spare.withLock { spare in
+            spare.lend { () -> Bool? in
+                switch socket.accept() {
+                case .connection(let accepted, let source):
+                    accepted.resetOnClose()
+                    refused = source
+                    return true
+                case .none: return false
+                case .exhausted: return nil
+                }
             }
         }
-        return refused
+        if let refused { noteRefused(refused) }
+        return isMore
     }
 }

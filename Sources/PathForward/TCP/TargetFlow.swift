@@ -60,8 +60,7 @@ final class TargetFlow: PumpedFlow {
         if !isAsked { refuse(ForwardResult(.limitReached, "too many names to look up"), loop) }
     }
 
-    /// Which side this is: only a server has rules for its peer.
-    private var side: DescriptorLimit.Side { rules == nil ? .client : .server }
+    private var side: DescriptorLimit.Side { DescriptorLimit.Side(hasRules: rules != nil) }
 
     /// The addresses that may be connected to, or why there is none.
     private typealias Lookup = Result<[SocketAddress], Refusal>

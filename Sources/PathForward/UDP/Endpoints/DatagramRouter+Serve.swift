@@ -35,17 +35,12 @@ extension DatagramRouter {
         stream.cancel(code: 0)
     }
 
-    /// Which side this is: only a server has rules for its peer.
-    private static func side(_ rules: RulesNow?) -> DescriptorLimit.Side {
-        rules == nil ? .client : .server
-    }
-
     /// Returns when the flow has ended, or at once with the answer if it is refused.
     private func serve(
         _ stream: SessionStream, _ target: ForwardTarget, _ options: FlowOptions,
         _ rules: RulesNow?, _ limits: DatagramLimits
     ) async -> ForwardResult? {
-        let side = DatagramRouter.side(rules)
+        let side = DescriptorLimit.Side(hasRules: rules != nil)
         if let shortage = DescriptorLimit.shortage(of: side) { return shortage }
         let address: SocketAddress
         switch await TargetCheck.address(of: target, rules: rules?(), for: allowance) {
@@ -68,7 +63,7 @@ extension DatagramRouter {
         _ stream: SessionStream, _ options: FlowOptions, _ rules: RulesNow?,
         _ limits: DatagramLimits, _ onRefusal: @escaping RefusalHandler
     ) async {
-        let side = DatagramRouter.side(rules)
+        let side = DescriptorLimit.Side(hasRules: rules != nil)
         if let shortage = DescriptorLimit.shortage(of: side) {
             onRefusal("any", shortage)
             return await DatagramRouter.answer(stream, shortage)

@@ -36,7 +36,7 @@ enum TargetCheck {
         } catch {
             // The resolver needs descriptors, too, and does not say that it had none.
             let result =
-                DescriptorLimit.shortage(of: rules == nil ? .client : .server)
+                DescriptorLimit.shortage(of: DescriptorLimit.Side(hasRules: rules != nil))
                 ?? ForwardResult(.nameNotFound, "\(error)")
             return .failure(Refusal(result: result))
         }
