@@ -18,7 +18,9 @@ struct SendStream: ~Copyable {
     }
 
     /// Bytes that may wait unsent, however little is in flight.
-    static let leastAhead = 512 * 1024
+    private static let ampleAhead = 512 * 1024
+    /// The same while the streams of the session hold much.
+    static let scarceAhead = 32 * 1024
 
     private var ring: ByteRing
     /// Most bytes held, sent or not.
@@ -42,6 +44,8 @@ struct SendStream: ~Copyable {
     private var isFull = false
     /// Bytes that were sent more than once.
     private(set) var retransmittedBytes: UInt64 = 0
+    /// Whether the streams of the session hold so much that few bytes may wait unsent.
+    var isScarce = false
 
     init(capacity: Int, maxData: UInt64 = 0) {
         self.capacity = max(1, capacity)
@@ -248,7 +252,7 @@ struct SendStream: ~Copyable {
         guard end == .open, resetState == .none else { return 0 }
         let inFlight = Int(truncatingIfNeeded: nextOffset &- firstUnackedOffset)
         let unsent = Int(truncatingIfNeeded: writtenOffset &- nextOffset)
-        let ahead = max(SendStream.leastAhead, inFlight)
+        let ahead = max(leastAhead, inFlight)
         return max(
             0,
             min(
@@ -256,7 +260,8 @@ struct SendStream: ~Copyable {
                 Int(truncatingIfNeeded: StreamChunk.maximumOffset &- writtenOffset)))
     }
     /// The room at which a waiting writer is notified, so that not every packet notifies it.
-    var wakeRoom: Int { min(capacity, SendStream.leastAhead) / 4 }
+    var wakeRoom: Int { min(capacity, leastAhead) / 4 }
+    private var leastAhead: Int { isScarce ? SendStream.scarceAhead : SendStream.ampleAhead }
     /// Bytes of storage in use.
     var memoryBytes: Int { ring.capacity }
 

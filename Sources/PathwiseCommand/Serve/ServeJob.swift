@@ -1,6 +1,7 @@
 import Glibc
 import PathForward
 import PathNetwork
+import PathReport
 import PathTelemetry
 import PathTransport
 import Pathwise
@@ -113,7 +114,14 @@ struct ServeJob {
         try places.save(in: setup.state.folder)
         let addresses = try places.now()
         let waiting = setup.admission.tokenCount(now: InviteText.now())
-        if setup.admission.clientCount > 0 { return }
+        let clients = setup.admission.clientCount
+        if clients > 0, setup.state.isNew {
+            log.problem(
+                "the folder has \(NumberText.counted(clients, "client")) but had no server.key, so a new "
+                    + "key was made, which they do not know; restore the old file, or let them join "
+                    + "again ('pathwise invite')")
+        }
+        if clients > 0 { return }
         guard waiting == 0 else {
             log.note(
                 "no client has joined yet; a token that was made before is still good, and "

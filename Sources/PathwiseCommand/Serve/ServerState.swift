@@ -9,6 +9,8 @@ struct ServerState {
 
     let folder: StateFolder
     let key: PrivateKey
+    /// Whether the key was made just now.
+    private(set) var isNew = false
 
     /// Reads the state of a server that has run before.
     ///
@@ -27,8 +29,10 @@ struct ServerState {
     /// Reads the state, and makes what is missing.
     static func opened(_ folder: StateFolder) throws -> ServerState {
         let path = folder.file(keyName)
+        var isNew = false
         try folder.changing {
             if access(path, F_OK) != 0 {
+                isNew = true
                 // As a whole or not at all, unlike a key file that is written in place.
                 let text = try PrivateKey.generate().base64 + "\n"
                 try folder.write(Array(text.utf8), to: keyName)
@@ -37,7 +41,9 @@ struct ServerState {
                 try folder.write(Array(ClientsFile.template.utf8), to: ClientsFile.fileName)
             }
         }
-        return try ServerState(folder)
+        var state = try ServerState(folder)
+        state.isNew = isNew
+        return state
     }
 
     /// Makes a token, and lets its holder enrol.

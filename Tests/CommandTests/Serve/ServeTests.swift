@@ -60,6 +60,19 @@ struct ServeTests {
         #expect(second.end(SIGINT).status == 130)
     }
 
+    /// A server whose key file is gone says what that means for its clients.
+    @Test func aLostKeyIsTold() throws {
+        let first = try RunningServer.joined()
+        #expect(first.end().status == 128 + SIGTERM)
+        #expect(unlink(first.state + "/server.key") == 0)
+        let second = try RunningServer(in: first.folder)
+        #expect(second.says("the folder has 1 client but had no server.key, so a new key was made"))
+        _ = second.end()
+        let third = try RunningServer(in: first.folder)
+        #expect(third.end().output.contains("listening on"))
+        #expect(!third.log.contains("server.key"))
+    }
+
     /// Of several hosts that join with one token at the same moment one gets in, and can connect.
     @Test func oneOfManyJoinsWins() throws {
         let server = try RunningServer(["--output", scratch.file("in")])

@@ -39,6 +39,8 @@ final class StreamSlot {
     /// the table last looked.
     @exclusivity(unchecked) var isHolding = false
     var movedBytes: UInt64 = 0
+    /// Bytes of the sending half that the table has counted.
+    @exclusivity(unchecked) var heldBytes = 0
     /// Whether a write was cut short, so that the application waits for room.
     @exclusivity(unchecked) var wantsRoom = false
     /// The codes in STOP_SENDING of the peer and of the application.

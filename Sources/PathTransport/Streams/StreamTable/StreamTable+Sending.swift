@@ -145,6 +145,7 @@ extension StreamTable {
         let wasDone = slot.send.isFullyAcknowledged
         slot.send.handleAcked(
             offset: frame.chunk.offset, length: frame.chunk.length, isFinal: frame.chunk.isFinal)
+        countHeld(slot)
         if slot.wantsRoom, slot.send.writableBytes >= slot.send.wakeRoom {
             slot.wantsRoom = false
             raise(slot, .writable)

@@ -41,6 +41,13 @@ struct StreamTable: ~Copyable {
     var telling = FIFO<StreamSlot>()
     /// Streams whose buffers may have memory.
     var holding = FIFO<StreamID>()
+    /// Bytes that the sending halves hold.
+    ///
+    /// Above the limit each stream may have only few unsent: writers whose readers have stopped would
+    /// otherwise fill the memory.
+    private(set) var heldBytes = 0
+    static let ampleBytes = 64 << 20
+    private var isScarce: Bool { heldBytes > StreamTable.ampleBytes }
     /// When `freeIdleMemory` next looks at some of them.
     private var nextFreeing = Instant.zero
     private static let freeingInterval = TimeDelta.milliseconds(500)
@@ -171,8 +178,10 @@ struct StreamTable: ~Copyable {
     ) throws(StreamError) -> Int {
         let slot = try known(id, sends: true)
         if slot.send.isEnded { throw .streamState(id) }
+        slot.send.isScarce = isScarce
         let count = slot.send.write(bytes)
         noteHolding(slot)
+        countHeld(slot)
         if count < bytes.count { slot.wantsRoom = true }
         queueForNew(slot)
         return count
@@ -182,6 +191,7 @@ struct StreamTable: ~Copyable {
     mutating func room(of id: StreamID) throws(StreamError) -> Int {
         let slot = try known(id, sends: true)
         if slot.send.isEnded { throw .streamState(id) }
+        slot.send.isScarce = isScarce
         let room = slot.send.writableBytes
         if room == 0 { slot.wantsRoom = true }
         return room
@@ -297,6 +307,14 @@ struct StreamTable: ~Copyable {
         }
     }
 
+    /// Counts what the sending half holds now, and says how much of it may be unsent.
+    mutating func countHeld(_ slot: StreamSlot) {
+        let held = slot.send.bufferedBytes
+        heldBytes &+= held &- slot.heldBytes
+        slot.heldBytes = held
+        slot.send.isScarce = isScarce
+    }
+
     private mutating func known(
         _ id: StreamID, sends: Bool
     ) throws(StreamError) -> StreamSlot {
@@ -308,6 +326,7 @@ struct StreamTable: ~Copyable {
 
     mutating func reset(_ slot: StreamSlot, code: UInt64) {
         slot.send.reset(code: code)
+        countHeld(slot)
         if slot.send.pendingReset != nil { tell(slot, .reset) }
     }
 
