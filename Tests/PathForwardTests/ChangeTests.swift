@@ -3,6 +3,7 @@ import PathNetwork
 import PathTelemetry
 import PathTransport
 import Pathwise
+import Synchronization
 import Testing
 
 @testable import PathForward
@@ -65,7 +66,7 @@ import Testing
         }
         try await exchange("before")
         try await pair.forwarder.change(
-            to: [specs[0], try spec("socks:0"), try spec("tcp:0=\(goal),class=interactive")])
+            to: [specs[0], try spec("socks:0"), try spec("tcp:0=localhost:\(target.port)")])
         try await exchange("after")
         #expect(try pair.port(0) == kept)
         let kinds = pair.forwarder.forwards.map(\.spec.kind)
@@ -136,6 +137,70 @@ import Testing
         #expect(pair.forwarder.leavingForwards.isEmpty)
         try await exchange()
         await pair.close()
+    }
+
+    /// Connections that come one after another during changes of options are all accepted, and those
+    /// that begin later have the new options.
+    @Test func otherOptionsRefuseNobody() async throws {
+        let target = try PlainServer.echo()
+        let goal = "127.0.0.1:\(target.port)"
+        let pair = try await ForwardPair(["tcp:0=\(goal)", "http:0"])
+        let ports = [try pair.port(0), try pair.port(1)]
+        let kept = try await blocking { try #require(PlainSocket.connect(ports[0])) }
+        func exchange(_ socket: PlainSocket) async throws {
+            let bytes = try await blocking {
+                socket.write("ask")
+                return socket.read(exactly: 3)
+            }
+            #expect(bytes == Array("ask".utf8))
+        }
+        try await exchange(kept)
+        let isOver = Stop()
+        let connecting = Task {
+            try await blocking {
+                var (made, refused) = (0, 0)
+                while !isOver.value.load(ordering: .acquiring) || made < 200 {
+                    // A reset at the close, so that no port of this side is used up.
+                    if let socket = PlainSocket.connect(ports[made % 2]) {
+                        socket.resetOnClose()
+                    } else {
+                        refused += 1
+                    }
+                    made += 1
+                }
+                return (made, refused)
+            }
+        }
+        let names = ["interactive", "media", "bulk"]
+        for round in 0..<60 {
+            let options = ",class=\(names[round % 3])"
+            try await pair.forwarder.change(to: [
+                try spec("tcp:0=\(goal)" + options), try spec("http:0" + options),
+            ])
+            #expect(
+                pair.forwarder.forwards.map(\.spec.options.flowClass.name) == [
+                    names[round % 3], names[round % 3],
+                ])
+        }
+        isOver.value.store(true, ordering: .releasing)
+        let (made, refused) = try await connecting.value
+        #expect(refused == 0, "\(refused) of \(made) were refused")
+        #expect(try pair.port(0) == ports[0] && pair.port(1) == ports[1])
+        // The last change was to bulk.
+        try await pair.forwarder.change(to: [
+            try spec("tcp:0=\(goal),class=interactive"), try spec("http:0"),
+        ])
+        let late = try await blocking { try #require(PlainSocket.connect(ports[0])) }
+        for socket in [kept, late] { try await exchange(socket) }
+        let classes = pair.forwarder.flows().map(\.flowClass)
+        #expect(classes.first == .bulk && classes.last == .interactive)
+        let served = pair.service.flows().map(\.flowClass)
+        #expect(served.contains(.interactive))
+        await pair.close()
+    }
+
+    private final class Stop: Sendable {
+        let value = Atomic<Bool>(false)
     }
 
     /// Another option on the same port takes the address over.

@@ -2,6 +2,7 @@ import Glibc
 import PathNetwork
 import PathTelemetry
 import PathTransport
+import Pathwise
 import Testing
 
 @testable import PathForward
@@ -41,6 +42,35 @@ import Testing
             pair.failures.all == [
                 "tcp peer of 127.0.0.1:\(reverse) limit_reached", "tcp \(goal) limit_reached",
             ])
+        await pair.close()
+    }
+
+    /// A connection that waits for its target when the session ends is not blamed on the peer.
+    @Test func aSessionThatEndsIsTheReason() async throws {
+        // Its queue is full with one connection, which nobody accepts, so the next one gets no answer.
+        let listener = PlainSocket(socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0))
+        let descriptor = listener.descriptor
+        try #require(PlainSocket.withAddress(0) { bind(descriptor, $0, $1) } == 0)
+        try #require(listen(descriptor, 0) == 0)
+        var address = sockaddr_in()
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                _ = getsockname(descriptor, $0, &length)
+            }
+        }
+        let port = UInt16(bigEndian: address.sin_port)
+        let waiting = try #require(PlainSocket.connect(port))
+        let pair = try await ForwardPair(["tcp:0=127.0.0.1:\(port)"])
+        let entry = try pair.port()
+        let connection = try await blocking { try #require(PlainSocket.connect(entry)) }
+        #expect(await eventually { pair.service.flows().count == 1 })
+        await pair.session.close()
+        #expect(await eventually { !pair.clientFailures.all.isEmpty })
+        #expect(pair.clientFailures.all == ["tcp 127.0.0.1:\(port) unreachable"])
+        let end = try await blocking { connection.readAll().end }
+        #expect(end == .failed(ECONNRESET))
+        withExtendedLifetime((listener, waiting)) {}
         await pair.close()
     }
 
@@ -159,7 +189,7 @@ import Testing
             // A second end does nothing.
             ledger.end(record, failure: ForwardResult(.refused))
         }
-        #expect(ledger.targets(with: []).count == FlowLedger.goalLimit)
+        #expect(ledger.targets.count == FlowLedger.goalLimit)
         #expect(ledger.totals.flows == 1000 && ledger.totals.failed == 0)
     }
 

@@ -114,12 +114,14 @@ final class ForwardPair: Sendable {
     }
 }
 
-/// Failures of flows, as `KIND TARGET CODE`.
+/// Failures of flows, as `KIND TARGET CODE`, with `replaced` behind those that made room.
 final class FailureList: Sendable {
     private let list = Mutex<[String]>([])
 
     func add(_ failure: FlowFailure) {
-        let text = "\(failure.kind.rawValue) \(failure.target) \(failure.result.code.name)"
+        let text =
+            "\(failure.kind.rawValue) \(failure.target) \(failure.result.code.name)"
+            + (failure.wasReplaced ? " replaced" : "")
         list.withLock { $0.append(text) }
     }
 

@@ -52,6 +52,18 @@ import Testing
         #expect(associate.steps == [.reply([5, 0]), .request(.associate)])
     }
 
+    /// Some programs give the host of a URL as it stands there.
+    @Test func aNameWithBracketsIsAnAddress() throws {
+        let target = try target("[::1]", 443)
+        #expect(target.host == "::1" && "\(target)" == "[::1]:443")
+        #expect(target.address == SocketAddress(ipv6High: 0, low: 1, port: 443))
+        let name = Array("[2001:db8::7]".utf8)
+        let said = socks([5, 1, 0, 5, 1, 0, 3, UInt8(name.count)] + name + [0, 80], piece: 99)
+        #expect(said.steps.last == .request(.connect(try self.target("2001:db8::7", 80))))
+        // Other names keep what they have.
+        #expect(ForwardTarget(host: "[a]", port: 1)?.host == "[a]")
+    }
+
     @Test func socksRefusesWhatItDoesNotSpeak() {
         let greeting: [UInt8] = [5, 1, 0]
         #expect(socks([4, 1, 0, 80, 1, 2, 3, 4, 0], piece: 99).steps == [.refuse([])])

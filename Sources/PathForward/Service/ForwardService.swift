@@ -124,12 +124,7 @@ package final class ForwardService: Sendable {
     ) async {
         await router.serve(
             stream, to: target, options: options, rules: { [self] in rules.withLock { $0 } },
-            limits: DatagramLimits(flowsOfSession: allowance.limits.flows)
-        ) { [ledger] target, result in
-            let record = FlowRecord(
-                .udp, source: "peer", target: target, flowClass: options.datagramClass)
-            ledger.refuse(record, result)
-        }
+            limits: DatagramLimits(flowsOfSession: allowance.limits.flows), countedIn: ledger)
     }
 
     private func listenForDatagrams(
@@ -141,7 +136,8 @@ package final class ForwardService: Sendable {
             let listener = try await takingOver(.udp, address) { () throws(NetworkError) in
                 try DatagramListener(
                     listen: address, destination: .lease(stream.id.rawValue), options: options,
-                    limits: DatagramLimits(flowsOfListener: min(1024, allowance.limits.flows)))
+                    limits: DatagramLimits(flowsOfListener: min(1024, allowance.limits.flows)),
+                    ledger: ledger)
             }
             listener.attach(router)
             let place = PeerListeners.Place(transport: .udp, address: listener.localAddress)
@@ -257,15 +253,11 @@ package final class ForwardService: Sendable {
     // MARK: status
 
     /// The open flows of this session.
-    package func flows() -> [FlowStatus] { ledger.flows + router.servedFlows }
+    package func flows() -> [FlowStatus] { ledger.flows }
     /// The flows of this session by target, those with the most bytes first.
-    package func targets() -> [TargetStatus] { ledger.targets(with: router.servedFlows) }
+    package func targets() -> [TargetStatus] { ledger.targets }
     /// All flows of this session.
-    package var totals: FlowTotals {
-        var totals = ledger.totals
-        totals.add(router.servedTotals)
-        return totals
-    }
+    package var totals: FlowTotals { ledger.totals }
 }
 
 extension ForwardResult {

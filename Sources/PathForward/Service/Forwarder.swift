@@ -26,7 +26,7 @@ package final class Forwarder: Sendable {
         case reverse(ReverseForward, Task<Void, Never>?)
     }
     private struct Entry {
-        let spec: ForwardSpec
+        var spec: ForwardSpec
         var place: Place
     }
     private struct Leaving {
@@ -97,7 +97,7 @@ package final class Forwarder: Sendable {
                 try TCPForward(
                     spec, at: port, ledger: ledger, seat: seat,
                     relays: { [datagrams] in
-                        datagrams.openRelay(local: $0, client: $1, options: spec.options)
+                        datagrams.openRelay(local: $0, client: $1, options: $2)
                     }, loop: loop))
         }
         let isAttached = state.withLock { state in
@@ -150,17 +150,19 @@ package final class Forwarder: Sendable {
 
     /// Listens for these forwards from now on, and for no others.
     ///
-    /// A forward that stays, with the same options, notices nothing, and neither do its flows. One
-    /// that goes listens no more; its connections live until they end. Call it from one task at a
-    /// time.
+    /// A forward that stays, with the same options, notices nothing, and neither do its flows. One of
+    /// connections to this side that differs in its options goes on listening, and its new connections
+    /// have the new ones. One that goes listens no more; its connections live until they end. Call it
+    /// from one task at a time.
     ///
     /// - Parameter specs: the forwards.
     /// - Throws: `ForwardError.listen` for the first address that cannot be listened on; then all is as
     ///   before.
     package func change(to specs: [ForwardSpec]) async throws(ForwardError) {
         let present = state.withLock { $0.entries.map(\.spec) }
-        let gone = Forwarder.difference(present, specs)
-        let new = Forwarder.difference(specs, present)
+        var gone = Forwarder.difference(present, specs)
+        var new = Forwarder.difference(specs, present)
+        let adapted = Forwarder.adapted(&gone, &new)
         let places = Dictionary(
             gone.map { ($0, port(of: $0)) }, uniquingKeysWith: { first, _ in first })
         // One that takes the address of another has to wait until that is free.
@@ -188,7 +190,34 @@ package final class Forwarder: Sendable {
             sort(as: present)
             throw error
         }
+        for (former, spec) in adapted { adapt(former, to: spec) }
         sort(as: specs)
+    }
+
+    /// Takes those out of both lists whose listener can stay.
+    private static func adapted(
+        _ gone: inout [ForwardSpec], _ new: inout [ForwardSpec]
+    ) -> [(former: ForwardSpec, spec: ForwardSpec)] {
+        var pairs: [(former: ForwardSpec, spec: ForwardSpec)] = []
+        new.removeAll { spec in
+            guard !spec.isReverse, spec.kind != .udp,
+                let index = gone.firstIndex(where: { $0.differsInOptions(from: spec) })
+            else { return false }
+            pairs.append((gone.remove(at: index), spec))
+            return true
+        }
+        return pairs
+    }
+
+    /// Gives a forward other options, while it listens.
+    private func adapt(_ former: ForwardSpec, to spec: ForwardSpec) {
+        state.withLock { state in
+            guard let index = state.entries.firstIndex(where: { $0.spec == former }),
+                case .local(let forward) = state.entries[index].place
+            else { return }
+            state.entries[index].spec = spec
+            forward.setOptions(spec.options)
+        }
     }
 
     /// The port on which a forward listens.
@@ -330,11 +359,8 @@ package final class Forwarder: Sendable {
             let forward = reverse(of: .udp, holding: lease),
             let target = forward.spec.target
         {
-            return await router.serve(stream, to: target, options: options, rules: nil) {
-                forward.ledger.refuse(
-                    FlowRecord(
-                        .udp, source: "peer", target: $0, flowClass: options.datagramClass), $1)
-            }
+            return await router.serve(
+                stream, to: target, options: options, rules: nil, countedIn: forward.ledger)
         }
         guard case .opening(.accepted(let lease, let source, _), let rest) = first,
             let forward = reverse(of: .tcp, holding: lease),

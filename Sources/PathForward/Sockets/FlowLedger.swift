@@ -67,6 +67,8 @@ final class FlowLedger: Sendable {
 
     private struct State {
         var open: [ObjectIdentifier: FlowRecord] = [:]
+        /// The open flows of datagrams.
+        var datagrams: [ObjectIdentifier: DatagramFlow] = [:]
         /// Of ended flows.
         var past = FlowTotals()
         /// Of ended flows, by target; the latest ones of a bounded number.
@@ -122,8 +124,11 @@ final class FlowLedger: Sendable {
     ) {
         var totals = record.totals
         if hasFailed { totals.addFailure(failure) }
+        add(totals, to: Goal(kind: record.kind, target: record.status.target), &state)
+    }
+
+    private static func add(_ totals: FlowTotals, to goal: Goal, _ state: inout State) {
         state.past.add(totals)
-        let goal = Goal(kind: record.kind, target: record.status.target)
         if state.goals[goal] == nil, state.goals.count >= goalLimit,
             let least = state.goals.min(by: { $0.value.flows < $1.value.flows })
         {
@@ -139,12 +144,53 @@ final class FlowLedger: Sendable {
                 kind: status.kind, source: status.source, target: status.target, result: failure))
     }
 
-    /// How many flows are open.
+    // MARK: flows of datagrams
+
+    /// Notes a new flow of datagrams.
+    func begin(_ flow: DatagramFlow) {
+        state.withLock { $0.datagrams[ObjectIdentifier(flow)] = flow }
+    }
+
+    /// Notes the end of a flow of datagrams; a second call does nothing.
+    ///
+    /// - Parameter wasReplaced: whether it made room for another source.
+    func end(_ flow: DatagramFlow, wasReplaced: Bool = false) {
+        state.withLock { state in
+            guard state.datagrams.removeValue(forKey: ObjectIdentifier(flow)) != nil else { return }
+            let status = flow.status
+            var totals = FlowTotals(of: status)
+            totals.replaced = wasReplaced ? 1 : 0
+            FlowLedger.add(totals, to: Goal(kind: status.kind, target: status.target), &state)
+        }
+    }
+
+    /// Notes that the peer refuses a flow of datagrams that has begun.
+    ///
+    /// The flow stays, and asks again later.
+    func note(_ failure: ForwardResult, of flow: FlowStatus) {
+        state.withLock { state in
+            var totals = FlowTotals()
+            totals.addFailure(failure)
+            FlowLedger.add(totals, to: Goal(kind: flow.kind, target: flow.target), &state)
+        }
+        report(
+            FlowFailure(kind: flow.kind, source: flow.source, target: flow.target, result: failure))
+    }
+
+    /// Reports what happened to a flow, without counting it.
+    func report(_ failure: FlowFailure) { onFailure?(failure) }
+
+    // MARK: status
+
+    /// How many connections are open.
     var openCount: Int { state.withLock { $0.open.count } }
 
     /// The open flows, oldest first.
     var flows: [FlowStatus] {
-        state.withLock { Array($0.open.values) }.map(\.status).sorted { $0.since < $1.since }
+        let (records, datagrams) = state.withLock {
+            (Array($0.open.values), Array($0.datagrams.values))
+        }
+        return (records.map(\.status) + datagrams.map(\.status)).sorted { $0.since < $1.since }
     }
 
     /// All flows, open and ended.
@@ -152,6 +198,9 @@ final class FlowLedger: Sendable {
         state.withLock { state in
             var totals = state.past
             for record in state.open.values { totals.add(FlowLedger.open(record.totals)) }
+            for flow in state.datagrams.values {
+                totals.add(FlowLedger.open(FlowTotals(of: flow.status)))
+            }
             return totals
         }
     }
@@ -163,23 +212,18 @@ final class FlowLedger: Sendable {
     }
 
     /// The flows by target, open and ended; those with the most bytes first.
-    ///
-    /// - Parameter more: open flows that this ledger does not have.
-    func targets(with more: [FlowStatus]) -> [TargetStatus] {
-        var goals = state.withLock { state in
+    var targets: [TargetStatus] {
+        let goals = state.withLock { state in
             var goals = state.goals
             for record in state.open.values {
                 let goal = Goal(kind: record.kind, target: record.status.target)
                 goals[goal, default: FlowTotals()].add(FlowLedger.open(record.totals))
             }
+            for status in state.datagrams.values.map(\.status) {
+                let goal = Goal(kind: status.kind, target: status.target)
+                goals[goal, default: FlowTotals()].add(FlowLedger.open(FlowTotals(of: status)))
+            }
             return goals
-        }
-        for flow in more {
-            var totals = FlowTotals()
-            totals.open = 1
-            totals.flows = 1
-            if let counters = flow.datagrams { totals.add(counters) }
-            goals[Goal(kind: flow.kind, target: flow.target), default: FlowTotals()].add(totals)
         }
         return goals.map {
             TargetStatus(kind: $0.key.kind, target: $0.key.target, totals: $0.value)

@@ -33,6 +33,8 @@ package struct FlowTotals: Hashable, Sendable {
     package var failed: UInt64 = 0
     /// The failed ones whose reason is known, by reason.
     package var failures: [ForwardResult.Code: UInt64] = [:]
+    /// How many flows of datagrams were ended because a new source needed their place.
+    package var replaced: UInt64 = 0
     /// Payload into the session, bytes; of ended flows too.
     package var sentBytes: UInt64 = 0
     /// Payload out of the session, bytes; of ended flows too.
@@ -46,6 +48,7 @@ package struct FlowTotals: Hashable, Sendable {
         flows += other.flows
         failed += other.failed
         failures.merge(other.failures) { $0 &+ $1 }
+        replaced += other.replaced
         sentBytes += other.sentBytes
         receivedBytes += other.receivedBytes
         datagrams += other.datagrams
@@ -65,13 +68,23 @@ package struct FlowTotals: Hashable, Sendable {
     }
 }
 
-/// A flow that failed before any byte, for logs.
+extension FlowTotals {
+    /// The sum of one flow of datagrams.
+    init(of flow: FlowStatus) {
+        self.init(flows: 1)
+        if let datagrams = flow.datagrams { add(datagrams) }
+    }
+}
+
+/// A flow that failed before any byte, or was ended for another one; for logs.
 package struct FlowFailure: Sendable {
     package let kind: FlowStatus.Kind
     /// Who opened it; see `FlowStatus`.
     package let source: String
     package let target: String
     package let result: ForwardResult
+    /// Whether the flow had begun, and was ended because a new source needed its place.
+    package var wasReplaced = false
 }
 
 /// Takes failures as they happen, on a thread that must not be held up.

@@ -11,9 +11,13 @@ public struct ForwardTarget: Hashable, Sendable {
     public let port: UInt16
 
     /// Nil if the host is empty, too long, or has spaces or control characters.
+    ///
+    /// Programs that use a proxy give an IPv6 address as a name with the brackets of a URL, too; it
+    /// loses them.
     public init?(host: String, port: UInt16) {
         guard Resolver.isHost(host) else { return nil }
-        self.host = host
+        let inner = host.hasPrefix("[") && host.hasSuffix("]") ? host.dropFirst().dropLast() : ""
+        self.host = inner.contains(":") ? String(inner) : host
         self.port = port
     }
 

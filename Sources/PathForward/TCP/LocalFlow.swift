@@ -99,7 +99,11 @@ final class LocalFlow: PumpedFlow {
             case .nothing: break reading
             case .end where !bytes.isEmpty: break reading
             case .end, .broken:
-                fail(ForwardResult(.malformed, "the peer ended the connection"), loop)
+                let result =
+                    session.closeReason == nil
+                    ? ForwardResult(.malformed, "the peer ended the connection")
+                    : ForwardResult(.unreachable, "the session ended before the peer answered")
+                fail(result, loop)
                 return false
             }
             if bytes.count >= FlowLoop.pieceLength { break }

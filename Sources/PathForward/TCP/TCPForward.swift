@@ -3,6 +3,7 @@ internal import PathNetwork
 internal import PathTelemetry
 internal import PathTransport
 internal import Pathwise
+internal import Synchronization
 
 /// Opens relays for SOCKS clients that ask for datagrams (RFC 1928, section 7).
 struct DatagramRelay: Sendable {
@@ -14,16 +15,19 @@ struct DatagramRelay: Sendable {
 
 /// A `tcp`, `socks` or `http` forward that listens on this side.
 ///
-/// *Any thread*: `attach`, `detach`, `ledger`. *Loop's turn*: the rest.
+/// *Any thread*: `attach`, `detach`, `setOptions`, `ledger`. *Loop's turn*: the rest.
 final class TCPForward: Sendable {
     /// How long connections wait for the next session before they are refused.
     static let hold = TimeDelta.seconds(5)
 
     /// Makes a relay at the address of a control connection, for its client alone.
     typealias RelayOpener =
-        @Sendable (_ local: SocketAddress, _ client: SocketAddress) -> DatagramRelay?
+        @Sendable (_ local: SocketAddress, _ client: SocketAddress, _ options: FlowOptions) ->
+        DatagramRelay?
 
+    /// What it was opened for; its options may have changed since.
     let spec: ForwardSpec
+    private let current: Mutex<FlowOptions>
     let ledger: FlowLedger
     let localAddress: SocketAddress
     private let seat: SessionSeat
@@ -60,6 +64,7 @@ final class TCPForward: Sendable {
             throw .listen(forward: spec.text, error)
         }
         self.spec = spec
+        current = Mutex(spec.options)
         self.ledger = ledger
         self.seat = seat
         self.relays = relays
@@ -79,6 +84,12 @@ final class TCPForward: Sendable {
             box.value.start(loop)
         }
     }
+
+    /// What connections get that begin now.
+    private var options: FlowOptions { current.withLock { $0 } }
+
+    /// Gives connections that begin later other options; those that exist keep theirs.
+    func setOptions(_ options: FlowOptions) { current.withLock { $0 = options } }
 
     /// Lets connections in.
     func attach() { loop.run { [self] loop in listener?.set(.open, loop) } }
@@ -134,7 +145,7 @@ final class TCPForward: Sendable {
             }
         return FlowRecord(
             kind, source: "\(source)", target: target.map { "\($0)" } ?? "any",
-            flowClass: spec.options.flowClass)
+            flowClass: options.flowClass)
     }
 
     /// Begins the flow of a connection whose target is known.
@@ -152,7 +163,7 @@ final class TCPForward: Sendable {
             return Farewell(socket).start(proxy.reply(refusal ?? noSession), loop)
         }
         LocalFlow(
-            session: session, opening: .connect(target, spec.options), proxy: proxy,
+            session: session, opening: .connect(target, options), proxy: proxy,
             record: record, ledger: ledger
         ).start(socket, early: early, allowance: nil, loop)
     }
@@ -163,7 +174,7 @@ final class TCPForward: Sendable {
     func openRelay(
         local: SocketAddress, client: SocketAddress, refusal: ForwardResult?
     ) -> DatagramRelay? {
-        if refusal == nil, let relay = relays?(local, client) { return relay }
+        if refusal == nil, let relay = relays?(local, client, options) { return relay }
         let result =
             refusal ?? DescriptorLimit.shortage(of: .client)
             ?? ForwardResult(.limitReached, "no relay for datagrams can be opened")

@@ -43,6 +43,10 @@ final class FailureNotes: Sendable {
     func note(_ kind: Kind, _ target: String, now: Instant) -> Bool {
         entries.withLock { entries in
             var entry = entries[kind] ?? Entry(began: now)
+            // A count that is left over is said by `rest` first.
+            if now - entry.began >= FailureNotes.interval, entry.unsaid == 0 {
+                entry = Entry(began: now)
+            }
             let isNamed =
                 entry.targets.count < FailureNotes.limit && entry.targets.insert(target).inserted
             if !isNamed { entry.unsaid += 1 }
@@ -74,16 +78,27 @@ extension FailureNotes.Rest {
     ///
     /// - Parameter what: failed, in the singular.
     func text(_ what: String) -> String {
-        "\(NumberText.counted(count, "more \(what)")) failed within the last minute (\(kind.code))"
+        if kind.code == FlowFailure.replacedCode {
+            return "\(NumberText.counted(count, "more time")) within the last minute a flow of "
+                + "datagrams made room for another"
+        }
+        return
+            "\(NumberText.counted(count, "more \(what)")) failed within the last minute (\(kind.code))"
     }
 }
 
 extension FlowFailure {
+    /// The word for a flow that made room for another one, among the codes of failures.
+    static let replacedCode = "replaced"
+
+    /// The kind of failure that it is counted among.
+    var code: String { wasReplaced ? FlowFailure.replacedCode : result.code.name }
+
     /// The members of its object in a log.
     var members: [(key: String, value: JSONValue)] {
         [
             ("kind", .string(kind.rawValue)), ("source", .string(source)),
-            ("target", .string(target)), ("code", .string(result.code.name)),
+            ("target", .string(target)), ("code", .string(code)),
             ("reason", .string(result.reason)),
         ]
     }
@@ -92,5 +107,9 @@ extension FlowFailure {
     var subject: String { result.code == .limitReached ? result.reason : target }
 
     /// Its line in a log.
-    var text: String { "\(kind.rawValue): no flow to \(target): \(result.reason)" }
+    var text: String {
+        wasReplaced
+            ? "\(kind.rawValue): a flow to \(target) made room for another: \(result.reason)"
+            : "\(kind.rawValue): no flow to \(target): \(result.reason)"
+    }
 }

@@ -35,9 +35,9 @@ struct ForwardJob {
         watchPlace = try command.watch.place()
         let log = try ForwardLog(command.format)
         let failures = FailureNotes()
-        let feed = StatusFeed(command: "forward", name: command.server.server)
+        let feed = StatusFeed(command: "forward", name: command.server.label)
         let live = try LiveForward(setup, ConfigSource(line), log: log, feed: feed) { failure in
-            let kind = FailureNotes.Kind(code: failure.result.code.name)
+            let kind = FailureNotes.Kind(code: failure.code)
             guard failures.note(kind, failure.subject, now: MonotonicClock.now()) else { return }
             // The thread of the flow must not wait for the log's reader.
             Task { log.failed(failure) }

@@ -207,8 +207,7 @@ struct ServeJob {
             session, on: loop, rules: client.rules.completed(by: live.choices.rules),
             allowance: allowance(of: client),
             onFailure: { [log, failures] failure in
-                let kind = FailureNotes.Kind(
-                    client: client.name, code: failure.result.code.name)
+                let kind = FailureNotes.Kind(client: client.name, code: failure.code)
                 let now = MonotonicClock.now()
                 guard failures.note(kind, failure.subject, now: now) else { return }
                 // The thread of the flow must not wait for the log's reader.

@@ -24,6 +24,8 @@ struct FlowReport: Sendable {
     var failed: UInt64 = 0
     /// The failed ones whose reason is known, by the word for the reason.
     var failures: [String: UInt64] = [:]
+    /// Flows of datagrams that ended because a new source needed their place.
+    var replaced: UInt64 = 0
     /// Bytes of the application in both directions since it began.
     var bytesSent: UInt64 = 0
     var bytesReceived: UInt64 = 0
@@ -58,6 +60,7 @@ struct FlowReport: Sendable {
                         ($0.key, .int(Int64(clamping: $0.value)))
                     })
             ),
+            ("replaced", .int(Int64(clamping: replaced))),
             ("bytes_sent", .int(Int64(clamping: bytesSent))),
             ("bytes_received", .int(Int64(clamping: bytesReceived))),
             ("sent_bits_per_second", .optional(rates.map { $0.sent * 8 })),
@@ -112,6 +115,7 @@ extension FlowReport {
         failed = totals.failed
         failures = Dictionary(
             totals.failures.map { ($0.key.name, $0.value) }, uniquingKeysWith: { $0 &+ $1 })
+        replaced = totals.replaced
         bytesSent = totals.sentBytes
         bytesReceived = totals.receivedBytes
         messages = totals.datagrams.datagramsSent

@@ -66,6 +66,16 @@ struct ServerOptions: ParsableArguments {
         return PathMemory(of: identity.peer, in: folder)
     }
 
+    /// What the server is called in status and metrics: the name by which it was joined, or its first
+    /// address.
+    var label: String? {
+        if let server { return server }
+        guard peer == nil, key == nil, let folder = try? state.folder(creates: false),
+            let profile = try? ClientProfile.load(from: folder)
+        else { return to.first }
+        return profile.name
+    }
+
     /// The server's addresses now.
     ///
     /// - Throws: `network` if none can be resolved.

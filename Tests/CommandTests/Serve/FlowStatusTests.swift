@@ -137,6 +137,16 @@ struct FlowStatusTests {
         #expect(notes.note(refused, "t6", now: at(61)), "another minute")
         #expect(notes.rest(now: at(90)) == [FailureNotes.Rest(kind: ofVan, count: 1)])
         #expect(notes.rest(now: at(1000)).isEmpty, "all were named")
+        // What comes again after a minute is named again, also before the next look.
+        let replaced = FailureNotes.Kind(code: FlowFailure.replacedCode)
+        #expect(notes.note(replaced, "a", now: at(2000)))
+        #expect(notes.note(replaced, "a", now: at(2060)))
+        #expect(!notes.note(replaced, "a", now: at(2061)))
+        let rest = notes.rest(now: at(2120))
+        #expect(rest == [FailureNotes.Rest(kind: replaced, count: 1)])
+        #expect(
+            rest.first?.text("flow")
+                == "1 more time within the last minute a flow of datagrams made room for another")
     }
 
     /// Programs that try several targets find each of them in the logs of both sides.

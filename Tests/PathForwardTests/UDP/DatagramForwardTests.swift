@@ -59,6 +59,21 @@ import Testing
             #expect(try await Program().ask([number], entry)?.bytes == [number])
         }
         #expect(echo.askers.count == 3)
+        // Both sides count what each of the sources sent and got.
+        let totals = pair.forwarder.forwards[0].totals
+        #expect(totals.open == 3 && totals.flows == 3 && totals.failed == 0)
+        #expect(totals.sentBytes == 3 && totals.receivedBytes == 3)
+        #expect(totals.datagrams.datagramsSent == 3 && totals.datagrams.expired == 0)
+        #expect(
+            pair.forwarder.flows().map(\.target) == Array(repeating: "\(echo.target)", count: 3))
+        let served = pair.service.totals
+        #expect(served.open == 3 && served.flows == 3 && served.sentBytes == 3)
+        #expect(served.datagrams.datagramsReceived == 3)
+        let flows = pair.service.flows()
+        #expect(flows.map(\.kind) == [.udp, .udp, .udp])
+        #expect(flows.map(\.flowClass) == [.media, .media, .media])
+        let targets = pair.service.targets()
+        #expect(targets.map(\.target) == ["peer of \(entry)"] && targets[0].totals.open == 3)
         guard case .refused(let result) = pair.forwarder.forwards[1].state else {
             Issue.record("\(pair.forwarder.forwards[1].state)")
             return
@@ -72,6 +87,32 @@ import Testing
             try await Task.sleep(for: .milliseconds(4))
         }
         #expect(isFree)
+        // What has ended stays in the counts.
+        #expect(
+            await soon {
+                pair.forwarder.forwards[0].totals.open == 0 && pair.service.totals.open == 0
+            })
+        #expect(pair.forwarder.forwards[0].totals.sentBytes == 3)
+        #expect(pair.service.totals.flows == 3 && pair.service.totals.sentBytes == 3)
+        #expect(pair.service.targets().first?.totals.sentBytes == 3)
+        echo.stop()
+        await pair.close()
+    }
+
+    /// A source beyond the limit takes the place of another one; that is counted, and said once.
+    @Test func replacedSourcesAreSaid() async throws {
+        let echo = try Echo()
+        let pair = try await ForwardPair(
+            [], reverse: ["udp:0=\(echo.target),deadline=30s"], limits: ClientLimits(flows: 2))
+        let entry = SocketAddress.loopback(port: try await pair.reversePort())
+        let programs = try (0..<5).map { _ in try Program() }
+        for (index, program) in programs.enumerated() {
+            #expect(try await program.ask([UInt8(index)], entry)?.bytes == [UInt8(index)])
+        }
+        let totals = pair.service.totals
+        #expect(totals.open == 2 && totals.flows == 5 && totals.replaced == 3)
+        #expect(totals.failed == 0 && totals.datagrams.datagramsSent == 5)
+        #expect(pair.failures.all == ["udp peer of \(entry) limit_reached replaced"])
         echo.stop()
         await pair.close()
     }

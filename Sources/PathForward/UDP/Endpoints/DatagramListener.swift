@@ -30,6 +30,9 @@ final class DatagramListener: Sendable {
         var ended = DatagramCounters()
         /// How many flows there were.
         var begun: UInt64 = 0
+        /// How many were ended because another source needed their place, and when that was last said.
+        var replaced: UInt64 = 0
+        var saidReplaced: Instant?
         /// Those whose openings the peer refused.
         var refused = FlowTotals()
         var refusal: ForwardResult?
@@ -42,17 +45,31 @@ final class DatagramListener: Sendable {
     let options: FlowOptions
     let limits: DatagramLimits
     private let onFailure: FailureHandler?
+    private let ledger: FlowLedger?
     private let shared: SharedSocket
     private let loop: DatagramLoop
     private let token = Mutex<UInt64?>(nil)
     private let state = Mutex(State())
 
+    /// Replaced flows are said once in this time.
+    private static let noticeInterval = TimeDelta.seconds(60)
+
     /// Binds the socket and begins to take datagrams.
     ///
+    /// - Parameters:
+    ///   - listen: the address.
+    ///   - destination: where the flows lead.
+    ///   - options: of the flows.
+    ///   - limits: of the flows.
+    ///   - onFailure: is told of each flow that the peer refuses, and now and then of one that made
+    ///     room for another.
+    ///   - ledger: counts the flows, too, and is told of failures instead; nil for a listener of this
+    ///     side's forwards, which are counted here alone.
     /// - Throws: `NetworkError.system` with the step that failed; a port in use is one.
     init(
         listen: SocketAddress, destination: Destination, options: FlowOptions = FlowOptions(),
-        limits: DatagramLimits = DatagramLimits(), onFailure: FailureHandler? = nil
+        limits: DatagramLimits = DatagramLimits(), onFailure: FailureHandler? = nil,
+        ledger: FlowLedger? = nil
     ) throws(NetworkError) {
         let shared = SharedSocket(try DatagramSocket(local: listen))
         loop = try DatagramLoop.shared()
@@ -61,6 +78,7 @@ final class DatagramListener: Sendable {
         self.options = options
         self.limits = limits
         self.onFailure = onFailure
+        self.ledger = ledger
         localAddress = shared.socket.localAddress
         let added = try loop.add(shared.socket.descriptor, self, sweepEvery: limits.idle / 4)
         token.withLock { $0 = added }
@@ -88,14 +106,24 @@ final class DatagramListener: Sendable {
         let flows = state.withLock { state in
             state.isClosed = true
             state.router = nil
-            let flows = Array(state.flows.values)
-            state.flows.removeAll()
-            for flow in flows { state.ended += flow.counters }
-            return flows
+            let flows = state.flows
+            for (source, flow) in flows { remove(flow, of: source, &state) }
+            return Array(flows.values)
         }
         for flow in flows { flow.end() }
         // Readers of sessions may keep the socket for a moment; the port is free at once.
         shared.socket.unbind()
+    }
+
+    /// Forgets a flow that ends, and counts it.
+    private func remove(
+        _ flow: DatagramFlow, of source: SocketAddress, _ state: inout State,
+        wasReplaced: Bool = false
+    ) {
+        state.ended += flow.counters
+        state.flows[source] = nil
+        if wasReplaced { state.replaced += 1 }
+        ledger?.end(flow, wasReplaced: wasReplaced)
     }
 
     // MARK: status
@@ -123,6 +151,7 @@ final class DatagramListener: Sendable {
             totals.add(counters)
             totals.open = state.flows.count
             totals.flows = state.begun
+            totals.replaced = state.replaced
             return totals
         }
     }
@@ -181,18 +210,41 @@ extension DatagramListener: DatagramOwner {
         guard flow.mayOpen(now: now) else { return nil }
         let source = message.remote
         let opened = router.open(flow, opening(from: source)) { [weak self] refusal in
-            self?.note(refusal, of: source)
+            self?.note(refusal, of: flow.status)
         }
         return opened ? flow.header(trafficClass: message.trafficClass, now: now) : nil
     }
 
-    private func note(_ refusal: ForwardResult, of source: SocketAddress) {
+    private func note(_ refusal: ForwardResult, of flow: FlowStatus) {
         state.withLock { state in
             state.refusal = refusal
             state.refused.addFailure(refusal)
         }
+        if let ledger { return ledger.note(refusal, of: flow) }
         onFailure?(
-            FlowFailure(kind: .udp, source: "\(source)", target: targetText, result: refusal))
+            FlowFailure(kind: .udp, source: flow.source, target: flow.target, result: refusal))
+    }
+
+    /// Says that a flow made room for another, unless that was said a moment ago.
+    private func noteReplaced(_ flow: DatagramFlow, now: Instant) {
+        let isDue = state.withLock { state in
+            if let said = state.saidReplaced, now - said < DatagramListener.noticeInterval {
+                return false
+            }
+            state.saidReplaced = now
+            return true
+        }
+        guard isDue else { return }
+        let status = flow.status
+        let limit = NumberText.count(limits.flowsOfListener)
+        let failure = FlowFailure(
+            kind: .udp, source: status.source, target: status.target,
+            result: ForwardResult(
+                .limitReached,
+                "\(limit) sources have a flow at \(localAddress), the limit, and a new one takes the "
+                    + "place of the one that was idle the longest"),
+            wasReplaced: true)
+        if let ledger { ledger.report(failure) } else { onFailure?(failure) }
     }
 
     private func opening(from source: SocketAddress) -> Opening {
@@ -218,8 +270,7 @@ extension DatagramListener: DatagramOwner {
             } else if state.flows.count >= limits.flowsOfListener,
                 let oldest = state.flows.min(by: { $0.value.lastActive < $1.value.lastActive })
             {
-                state.ended += oldest.value.counters
-                state.flows[oldest.key] = nil
+                remove(oldest.value, of: oldest.key, &state, wasReplaced: true)
                 replaced = oldest.value
             }
             let label = DatagramFlow.Label(source: "\(source)", target: targetText)
@@ -227,9 +278,13 @@ extension DatagramListener: DatagramOwner {
                 outlet(to: message), label, options: options, loop: loop, now: now)
             state.flows[source] = flow
             state.begun += 1
+            ledger?.begin(flow)
             return (flow, replaced)
         }
-        replaced?.end()
+        if let replaced {
+            replaced.end()
+            noteReplaced(replaced, now: now)
+        }
         return found
     }
 
@@ -251,10 +306,7 @@ extension DatagramListener: DatagramOwner {
     func sweep(now: Instant) {
         let idle = state.withLock { state in
             let idle = state.flows.filter { now - $0.value.lastActive >= limits.idle }
-            for (source, flow) in idle {
-                state.ended += flow.counters
-                state.flows[source] = nil
-            }
+            for (source, flow) in idle { remove(flow, of: source, &state) }
             return Array(idle.values)
         }
         for flow in idle { flow.end() }

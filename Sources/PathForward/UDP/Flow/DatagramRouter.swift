@@ -20,8 +20,8 @@ final class DatagramRouter: Sendable {
         var flows: [UInt64: DatagramFlow] = [:]
         /// The numbers of those that the peer opened.
         var served: Set<UInt64> = []
-        /// Of flows that the peer had opened.
-        var past = FlowTotals()
+        /// Where flows that the peer opens are counted.
+        var ledgers: [UInt64: FlowLedger] = [:]
         var early: EarlyDatagrams
         /// Messages that are no datagrams, or whose header is malformed.
         var malformed: UInt64 = 0
@@ -124,6 +124,7 @@ final class DatagramRouter: Sendable {
         state.withLock { state in
             guard !state.hasEnded, state.served.count < limit else { return false }
             state.served.insert(number)
+            state.ledgers[number]?.begin(flow)
             state.flows[number] = flow
             for var held in state.early.take(number, now: now) {
                 held.bytes.withUnsafeMutableBytes { bytes in
@@ -148,26 +149,29 @@ final class DatagramRouter: Sendable {
 
     private func count(_ flow: DatagramFlow, _ number: UInt64, _ state: inout State) {
         guard state.served.remove(number) != nil else { return }
-        state.past.flows += 1
-        state.past.add(flow.counters)
+        state.ledgers[number]?.end(flow)
     }
 
-    /// The open flows that the peer opened.
-    var servedFlows: [FlowStatus] {
-        state.withLock { state in state.served.compactMap { state.flows[$0] } }.map(\.status)
-    }
-
-    /// All flows that the peer opened.
-    var servedTotals: FlowTotals {
-        state.withLock { state in
-            var totals = state.past
-            totals.open = state.served.count
-            totals.flows += UInt64(state.served.count)
-            for number in state.served {
-                if let flow = state.flows[number] { totals.add(flow.counters) }
-            }
-            return totals
+    /// Serves a flow of datagrams that the peer opened, and counts it; see `serve`.
+    ///
+    /// - Parameters:
+    ///   - stream: of the opening; its number is the flow's.
+    ///   - target: where the datagrams go; nil lets each name its own.
+    ///   - options: of the flow.
+    ///   - rules: what the peer may reach now; nil if this side chose the target itself.
+    ///   - limits: of its flows.
+    ///   - ledger: counts the flow, and each target that is not used.
+    func serve(
+        _ stream: SessionStream, to target: ForwardTarget?, options: FlowOptions,
+        rules: RulesNow?, limits: DatagramLimits = DatagramLimits(), countedIn ledger: FlowLedger
+    ) async {
+        let number = stream.id.rawValue
+        state.withLock { $0.ledgers[number] = ledger }
+        await serve(stream, to: target, options: options, rules: rules, limits: limits) {
+            ledger.refuse(
+                FlowRecord(.udp, source: "peer", target: $0, flowClass: options.datagramClass), $1)
         }
+        state.withLock { $0.ledgers[number] = nil }
     }
 
     // MARK: sending
