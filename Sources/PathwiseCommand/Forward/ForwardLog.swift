@@ -110,10 +110,15 @@ struct ForwardLog: Sendable {
             ], text: "\(reason); the next attempt is in \(NumberText.fixed(seconds, 1)) s")
     }
 
-    /// Reports when no path works any more, and when one works again, until the task is cancelled.
+    /// Reports when a path does not work any more or works again, and when none does, until the task is
+    /// cancelled.
     func followPaths(of session: Session) async {
         var watch = OutageWatch()
+        var falls = PathFalls()
         while !Task.isCancelled {
+            for change in session.look(with: &falls) {
+                lines.write(change.event, change.members, text: change.text)
+            }
             if let change = watch.look(session.health()) { report(change) }
             try? await Task.sleep(for: .milliseconds(250))
         }

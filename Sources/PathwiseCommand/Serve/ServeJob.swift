@@ -187,7 +187,8 @@ struct ServeJob {
     }
 
     private func serve(_ session: Session, of client: ServedClient) async {
-        let earlier = sessions.all(of: client.key)
+        // Nobody is told that an earlier one has no path when this one has shown why.
+        let earlier = sessions.doubtAll(of: client.key, for: ServeJob.silence + .seconds(1))
         let clearing = Task { await clear(earlier) }
         defer { clearing.cancel() }
         guard await takePlace(session, of: client) else {

@@ -35,7 +35,7 @@ final class Watch: Sendable {
     /// Events of the log that nobody may read here: a token lets a client join.
     private static let secrets: Set<String> = ["token"]
     /// Events of the log that are noted here in any case, with the name of the path.
-    private static let own: Set<String> = ["path"]
+    private static let own: Set<String> = ["path", "path_down", "path_up"]
     /// The shortest time between two states that are sent because something happened, milliseconds.
     private static let pause = TimeDelta.milliseconds(100)
 

@@ -46,6 +46,40 @@ struct LogTests {
         #expect(many == 1000 && ends == [true, false])
     }
 
+    /// A path that has worked is said to fall once, and to return; those that are not wanted any more
+    /// and those that never worked are not.
+    @Test func pathsFallAndReturn() {
+        var falls = PathFalls()
+        func look(
+            _ states: [(String, PathState)], absent: [(String, String)] = [], at second: Int64
+        ) -> [String] {
+            falls.look(
+                states.map { (name: $0.0, state: $0.1) },
+                absent: absent.map { (name: $0.0, reason: $0.1) }, now: .zero + .seconds(second)
+            ).map(\.text)
+        }
+        #expect(look([("dsl", .validating), ("lte", .active)], at: 0).isEmpty)
+        #expect(look([("dsl", .failed), ("lte", .suspect)], at: 1).isEmpty)
+        #expect(look([("dsl", .active), ("lte", .active)], at: 2).isEmpty)
+        #expect(
+            look([("dsl", .active), ("lte", .failed)], at: 3)
+                == ["path lte does not work: it does not answer"])
+        #expect(look([("dsl", .standby), ("lte", .probing)], at: 4).isEmpty)
+        #expect(look([("dsl", .active)], absent: [("lte", "wwan0 is missing")], at: 5).isEmpty)
+        #expect(
+            look([("dsl", .active), ("lte", .active)], at: 8) == [
+                "path lte works again after 5.0 s"
+            ])
+        #expect(
+            look([("dsl", .active)], absent: [("lte", "wwan0 is missing")], at: 9)
+                == ["path lte does not work: wwan0 is missing"])
+        // It was taken away, and comes back as a new one.
+        #expect(look([("dsl", .active)], at: 10).isEmpty)
+        #expect(look([("dsl", .active), ("lte", .active)], at: 11).isEmpty)
+        let events = PathFalls.Change.fell(name: "a", reason: "b").event
+        #expect(events == "path_down" && LogLevel(ofEvent: events) == .info)
+    }
+
     @Test func theJournalIsKnownByItsFile() throws {
         let path = scratch.file("journal")
         write([], to: path)

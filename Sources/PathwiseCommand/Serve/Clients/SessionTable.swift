@@ -11,6 +11,8 @@ final class SessionTable: Sendable {
         /// Why this side ends it.
         var end: String?
         var outage = OutageWatch()
+        /// Until then it is asked whether it is over, as its client has another session.
+        var doubtedUntil: ContinuousClock.Instant?
     }
     private let entries = Mutex<[PublicKey: [Entry]]>([:])
 
@@ -25,6 +27,19 @@ final class SessionTable: Sendable {
 
     func all(of client: PublicKey) -> [Session] {
         entries.withLock { ($0[client] ?? []).map(\.session) }
+    }
+
+    /// The sessions of a client, whose outages are not told while they are asked whether they are over.
+    ///
+    /// - Parameter time: how long that takes.
+    func doubtAll(of client: PublicKey, for time: Duration) -> [Session] {
+        let end = ContinuousClock.now + time
+        return entries.withLock { entries in
+            for index in entries[client]?.indices ?? 0..<0 {
+                entries[client]?[index].doubtedUntil = end
+            }
+            return (entries[client] ?? []).map(\.session)
+        }
     }
 
     /// Notes why this side ends a session; of two reasons the first one counts.
@@ -52,11 +67,13 @@ final class SessionTable: Sendable {
 
     /// The sessions to which no path works any more, or one works again, since the last call.
     func outages() -> [(client: String, key: PublicKey, change: OutageWatch.Change)] {
-        entries.withLock { entries in
+        let now = ContinuousClock.now
+        return entries.withLock { entries in
             var changes: [(String, PublicKey, OutageWatch.Change)] = []
             for key in entries.keys {
                 for index in entries[key]?.indices ?? 0..<0 {
                     guard let entry = entries[key]?[index], entry.session.closeReason == nil,
+                        entry.doubtedUntil.map({ $0 < now }) ?? true,
                         let change = entries[key]?[index].outage.look(entry.session.health())
                     else { continue }
                     changes.append((entry.name, key, change))

@@ -55,6 +55,22 @@ struct SessionLimitTests {
 
     @Test func theLimitIsChecked() throws {
         let scratch = Scratch()
+    /// When a killed client is back, no line says that there is no path to it.
+    @Test func aKilledClientIsNotSaidToBeWithoutPaths() throws {
+        let server = try RunningServer.joined()
+        let client = try server.forward("tcp:0=127.0.0.1:9")
+        #expect(server.says("van  joined from"))
+        let before = server.log.ranges(of: "van  joined from").count
+        kill(client.process, SIGKILL)
+        _ = client.wait()
+        _ = try server.forward("tcp:0=127.0.0.1:9")
+        #expect(server.says("as it stopped answering, and another session of its client has begun"))
+        let starts = server.log.ranges(of: "van  joined from")
+        try #require(starts.count == before + 1)
+        let after = server.log[starts[before].upperBound...]
+        #expect(!after.contains("no path to it works"), "\(server.log)")
+    }
+
         for text in ["0", "1025"] {
             let run = try Pathwise.run(
                 "serve", "--state", scratch.file("s"), "--sessions-per-client", text)
