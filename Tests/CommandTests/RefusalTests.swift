@@ -192,7 +192,7 @@ struct RefusalTests {
             #expect(run.errorLine?.hasSuffix("; name a file written by --record") == true)
         }
         try expect(
-            ["trace", "info", scratch.path], 65,
+            ["trace", "verify", scratch.path], 65,
             "'\(scratch.path)' is not a trace: it is not a regular file; name a file written by "
                 + "--record")
     }

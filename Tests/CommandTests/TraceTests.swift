@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 struct TraceTests {
@@ -75,6 +76,41 @@ struct TraceTests {
         let json = try JSONReading(try Pathwise.run("trace", "info", merged, "--json"))
         #expect(try json.number("decisions") == 100)
         #expect(try json.text("policies", 0) == "weighted")
+    }
+
+    /// A folder of recordings stands for the traces in it, as in `merge`.
+    @Test func aFolderOfTraces() throws {
+        var world = World(seed: 6)
+        let folder = scratch.file("recordings")
+        mkdir(folder, 0o700)
+        let none = try Pathwise.run("trace", "info", folder)
+        #expect(none.status == 66)
+        #expect(none.errorLine == "pathwise: the folder '\(folder)' has no file '*.trace'")
+        try world.write(1, to: folder + "/1.trace")
+        let one = try Pathwise.run("trace", "info", folder)
+        #expect(one.output.contains("1 decision, 1 with an outcome, 0 path samples, 0 events"))
+        let sound = try Pathwise.run("trace", "verify", folder + "/1.trace")
+        #expect(sound.output == "\(folder)/1.trace: 1 decision, 1 outcome, sound\n")
+        try world.write(7, to: folder + "/2.trace")
+        let both = try Pathwise.run("trace", "info", folder)
+        #expect(both.output.contains("/1.trace: ") && both.output.contains("/2.trace: "))
+        let json = try JSONReading(list: try Pathwise.run("trace", "info", folder, "--json"))
+        #expect(try json.count() == 2)
+        #expect(try json.number(1, "decisions") == 7)
+        // The exported rows are those of the merged trace, and nothing is left of that.
+        let merged = scratch.file("merged.trace")
+        #expect(try Pathwise.run("trace", "merge", folder, "--output", merged).status == 0)
+        let expected = try Pathwise.run("trace", "export", merged)
+        let temporary = scratch.file("temporary")
+        mkdir(temporary, 0o700)
+        let rows = try Pathwise(
+            ["trace", "export", folder], shell: "TMPDIR='\(temporary)' exec \"$@\""
+        ).wait()
+        #expect(rows.status == 0, "\(rows.errors)")
+        #expect(rows.output == expected.output && rows.output.split(separator: "\n").count == 9)
+        #expect(Scratch.names(in: temporary).isEmpty)
+        let second = try Pathwise.run("trace", "export", folder, "--session", "2")
+        #expect(second.output.split(separator: "\n").count == 8)
     }
 
     @Test func importOfALink() throws {

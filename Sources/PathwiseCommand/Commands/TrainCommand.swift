@@ -1,6 +1,7 @@
 public import ArgumentParser
 import PathLearning
 import PathReport
+import PathTelemetry
 import PathTrace
 public import PathTraining
 import Pathwise
@@ -127,7 +128,7 @@ struct TrainCommand: ParsableCommand {
             }
         } else if let statistics {
             try format.print {
-                "statistics of \(traces.count) files written to \(statistics)\n"
+                "statistics of \(NumberText.counted(traces.count, "file")) written to \(statistics)\n"
             } json: {
                 ["statistics": .string(statistics), "files": .count(traces.count)]
             }

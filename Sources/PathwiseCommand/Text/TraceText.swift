@@ -15,10 +15,10 @@ enum TraceText {
         if info.decisions > 0 {
             text += "policies: \(EscapedText(info.policies.joined(separator: ", ")))\n"
         }
-        text += "\(NumberText.count(info.decisions)) decisions, "
+        text += "\(NumberText.counted(info.decisions, "decision")), "
         text += "\(NumberText.count(info.outcomes)) with an outcome, "
-        text += "\(NumberText.count(info.samples)) path samples, "
-        text += "\(NumberText.count(info.events)) events\n"
+        text += "\(NumberText.counted(info.samples, "path sample")), "
+        text += "\(NumberText.counted(info.events, "event"))\n"
         let shares = Set(info.sessions.map(\.session.info.share)).sorted()
         if let least = shares.first, let most = shares.last, least < 1 {
             text += "recorded with \(SessionSummary.percent(least))"
@@ -26,9 +26,11 @@ enum TraceText {
             text += " of the decisions, chosen by chance\n"
         }
         if info.drops.total > 0 {
-            text += "dropped while recording: \(info.drops.decisions) decisions, "
-            text += "\(info.drops.outcomes) outcomes, \(info.drops.samples) samples, "
-            text += "\(info.drops.events) events\n"
+            text += "dropped while recording: "
+            text += counted(info.drops.decisions, "decision") + ", "
+            text += counted(info.drops.outcomes, "outcome") + ", "
+            text += counted(info.drops.samples, "sample") + ", "
+            text += counted(info.drops.events, "event") + "\n"
         }
         var sessions = TextTable([
             TextTable.Column("session"), TextTable.Column("role", .left),
@@ -46,6 +48,10 @@ enum TraceText {
             ])
         }
         return text + "\n" + sessions.text()
+    }
+
+    private static func counted(_ count: UInt64, _ what: String) -> String {
+        NumberText.counted(Int(clamping: count), what)
     }
 
     /// The start of the first session, and the time until the end of the last.
@@ -110,8 +116,9 @@ enum TraceText {
     }
 
     static func merged(_ result: TraceMerger.Result, into output: String) -> String {
-        "\(output): \(result.sessions) sessions of \(result.traces) traces, "
-            + "\(NumberText.count(result.decisions)) decisions, "
+        "\(output): \(NumberText.counted(result.sessions, "session")) of "
+            + "\(NumberText.counted(result.traces, "trace")), "
+            + "\(NumberText.counted(result.decisions, "decision")), "
             + "\(NumberText.count(result.outcomes)) with an outcome\n"
     }
 
@@ -161,10 +168,10 @@ enum TraceText {
     }
 
     static func report(_ report: TraceReport, trace: String) -> String {
-        var text = "\(trace): \(NumberText.count(report.decisions)) decisions, "
-        text += "\(NumberText.count(report.outcomes)) outcomes, "
+        var text = "\(trace): \(NumberText.counted(report.decisions, "decision")), "
+        text += "\(NumberText.counted(report.outcomes, "outcome")), "
         guard !report.isSound else { return text + "sound\n" + coverage(report) }
-        text += "\(NumberText.count(report.issueCount)) contradictions\n"
+        text += "\(NumberText.counted(report.issueCount, "contradiction"))\n"
         for issue in report.issues { text += "  \(EscapedText(issue.description))\n" }
         let unlisted = report.issueCount - report.issues.count
         if unlisted > 0 { text += "  and \(NumberText.count(unlisted)) more\n" }

@@ -145,16 +145,24 @@ struct SendJob {
             failure: failure, namesAll: namesAll)
         if command.output.json {
             try outcome.printJSON()
-        } else if failure == nil || status.statistics.streamBytesSent > 0 || !results.isEmpty {
+        } else if failure == nil
+            || !SendJob.isSessionLimit(cause)
+                && (status.statistics.streamBytesSent > 0 || !results.isEmpty)
+        {
             try outcome.printText()
         }
         if let failure { throw failure }
         try results.check()
     }
 
+    /// Whether the server took nothing of this session, whose figures then say nothing.
+    private static func isSessionLimit(_ cause: (any Error)?) -> Bool {
+        if case SessionError.ended(let reason)? = cause { reason.isSessionLimit } else { false }
+    }
+
     /// Lets `pathwise status` show this run.
     private func offerStatus(of session: Session, _ counter: TransferCounter) -> StatusFeed {
-        let feed = StatusFeed(command: "send", name: command.server.server)
+        let feed = StatusFeed(command: "send", name: command.server.label)
         let target = NumberText.counted(inputs.count, "item")
         _ = feed.add(session)
         feed.setMeter(meter)

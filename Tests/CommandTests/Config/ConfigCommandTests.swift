@@ -27,6 +27,22 @@ struct ConfigCommandTests {
         #expect(try Pathwise.run("config", "check", path + "x").status == 66)
     }
 
+    /// What is wrong with forwards together is told at the key that has them.
+    @Test func theRightListIsNamed() throws {
+        let two = "[\"udp:7=a:7\", \"udp:7=a:7\"]"
+        for (text, place) in [
+            ("forwards = [\"udp:1\"]\nreverse = \(two)", "3: forward.reverse"),
+            ("forwards = \(two)\nreverse = [\"udp:1\"]", "2: forward.forwards"),
+        ] {
+            let path = file("[forward]\n\(text)\n")
+            let run = try Pathwise.run("config", "check", path)
+            #expect(run.status == 78)
+            #expect(
+                run.output.hasPrefix("\(path):\(place): 'udp:7=a:7' is given twice, UDP 7"),
+                "\(run.output)")
+        }
+    }
+
     @Test func showTellsWhereValuesComeFrom() throws {
         let path = file("[forward]\n\nforwards = [\"udp:1\", \"udp:2\"]\nhold = \"1h\"\n")
         let run = try Pathwise.run("config", "show", path)

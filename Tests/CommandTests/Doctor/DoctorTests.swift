@@ -237,6 +237,22 @@ struct DoctorTests {
         #expect(run.errorLine?.hasPrefix("pathwise: --to 'nonsense': ") == true)
     }
 
+    /// Without options the only server that was joined is asked; of two, none.
+    @Test func theOnlyServerIsAsked() throws {
+        let server = try RunningServer.joined()
+        func checks() throws -> [String] {
+            let run = try Pathwise(
+                ["doctor", "--json", "--state", server.folder.file("van")]
+            ).wait()
+            let json = try JSONReading(list: run)
+            return try (0..<json.count()).map { try json.text($0, "id") }
+        }
+        #expect(try checks().contains("server.session"))
+        let token = try server.invite()
+        #expect(try server.join(token, host: "van", "--name", "other").status == 0)
+        #expect(try !checks().contains { $0.hasPrefix("server.") })
+    }
+
     /// A receiver on this host answers the question without a key, and one that ended does not.
     @Test func aServerIsAsked() throws {
         let keys = try KeyPairs()

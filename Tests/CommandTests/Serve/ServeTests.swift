@@ -240,7 +240,7 @@ struct ServeTests {
         #expect(access(server.folder.file("van"), F_OK) != 0)
         // It is still good, also from standard input, and another one from a file.
         let joined = try Pathwise(
-            ["join", "-", "--state", server.folder.file("van")], input: "  \(token)\n"
+            ["join", "-", "--state", server.folder.file("van")], input: "\n\n \n  \(token)\n"
         ).wait()
         #expect(joined.status == 0, "\(joined.errors)")
         write(Array("\n  \(try server.invite())  \nmore\n".utf8), to: scratch.file("token"))

@@ -102,7 +102,8 @@ struct StatusTests {
         #expect(payload > 60_000 && sent == payload + 28 * packets)
         let text = try run("status", "send")
         #expect(text.status == 0)
-        #expect(text.output.hasPrefix("send (process \(sender.process)), running for "))
+        let title = "send \(receiver.ports[0]) (process \(sender.process)), running for "
+        #expect(text.output.hasPrefix(title))
         #expect(text.output.contains("\npath  state   from "))
         #expect(text.output.contains("\ndsl   active  127.0.0.1:"))
         #expect(text.output.contains("\nfiles  -      1 item  -       -"))

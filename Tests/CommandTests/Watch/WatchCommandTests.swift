@@ -74,6 +74,9 @@ struct Watched {
         let mine = try ends.client.metrics()
         #expect(mine["pathwise_connected"] == 1)
         #expect(mine["pathwise_connections_total"] == 1)
+        // The only server that was joined needs not be named, and has its name.
+        let name = try server.profile("van")
+        #expect(mine["pathwise_peer_works", "peer=\"\(name)\""] == 1)
         #expect(mine.sum("pathwise_path_up") == Double(mine.count("pathwise_path_up")))
         #expect(mine.sum("pathwise_forward_sent_bytes_total") == 300_000)
         #expect(mine.sum("pathwise_forward_received_bytes_total") == 300_000)

@@ -16,7 +16,7 @@ struct DoctorCommand: AsyncParsableCommand {
             way and how it maps addresses, and whether ECN marks arrive. With --key and
             --peer as well it makes a session, and tells its round trips and the size of
             packets that pass; --server does the same for a server that this host has
-            joined.
+            joined, which without --to, --key and --peer is the only one.
 
             Each finding is ok, a note, or a problem, and says why it matters and which
             command changes it. Nothing is changed. The exit code is 0 without problems,
@@ -35,7 +35,8 @@ struct DoctorCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A server that this host has joined, to ask it and to make a session.",
+            "A server that this host has joined, to ask it and to make a session (default: the "
+                + "only one).",
             valueName: "name"))
     var server: String?
 
@@ -88,7 +89,7 @@ struct DoctorCommand: AsyncParsableCommand {
             if let identity, !plans.isEmpty {
                 findings += await ServerChecks.session(
                     ClientOptions(identity: identity, plans: plans, policy: .minRTT),
-                    hasJoined: server != nil)
+                    hasJoined: key == nil)
             }
         }
         let report = DoctorReport(findings: findings)
@@ -100,11 +101,23 @@ struct DoctorCommand: AsyncParsableCommand {
         if report.count(.problem) > 0 { throw ExitCode(ExitStatus.unavailable.rawValue) }
     }
 
+    /// The server that was joined, by its name or because it is the only one; nil for none or several.
+    private func joined() throws -> ClientProfile? {
+        if let server { return try ClientProfile.load(server, from: state.folder(creates: false)) }
+        guard to.isEmpty else { return nil }
+        do {
+            return try ClientProfile.load(from: state.folder(creates: false))
+        } catch StateError.noProfile, StateError.severalProfiles, StateError.noHome {
+            return nil
+        }
+    }
+
     /// The server's addresses, and what a session needs; nil makes none.
     private func asked() throws -> (remotes: [SocketAddress], identity: ClientIdentity?) {
-        if let server {
-            let profile = try ClientProfile.load(server, from: state.folder(creates: false))
-            return (try profile.remotes(), profile.identity)
+        if let profile = try joined() {
+            // Without a name server the host can still be checked, unless the server was asked for.
+            let remotes = server == nil ? (try? profile.remotes()) ?? [] : try profile.remotes()
+            return (remotes, profile.identity)
         }
         let remotes = try to.flatMap { try AddressArgument.server($0) }
         guard let key, let peer else { return (remotes, nil) }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import PathReport
 import PathTelemetry
 import PathTrace
 
@@ -23,25 +24,35 @@ struct TraceCommand: ParsableCommand {
             commandName: "info",
             abstract: "Show what a trace holds: sessions, paths, decisions, drops.",
             discussion: """
+                With a folder it shows each file in it that ends with .trace, and with --json an
+                array of them.
+
                 Examples:
                   pathwise trace info run.trace
                   pathwise trace info run.trace --json
+                  pathwise trace info recordings/
                 """
         )
 
-        @Argument(help: "The trace.")
+        @Argument(help: "The trace, or a folder of them.")
         var trace: String
 
         @OptionGroup var output: OutputOptions
 
         func run() throws {
-            let reader = try TraceReader(path: trace)
-            let info = try reader.info()
-            try TraceText.warn(of: reader)
+            let infos = try RecordingFolder.expanded([trace]).map { file in
+                let reader = try TraceReader(path: file)
+                let info = try reader.info()
+                try TraceText.warn(of: reader)
+                return info
+            }
+            let isFolder = RecordingFolder.isFolder(trace)
             try output.print {
-                TraceText.info(info)
+                infos.map { TraceText.info($0) }.joined(separator: "\n")
             } json: {
-                TraceText.json(info)
+                isFolder
+                    ? .array(infos.map { TraceText.json($0) })
+                    : infos.first.map { TraceText.json($0) } ?? .null
             }
         }
     }

@@ -58,14 +58,20 @@ extension TraceCommand {
             discussion: """
                 dsjson holds decisions with all actions, probabilities, features and the cost.
 
+                The traces of a folder are merged first, as by 'trace merge', which numbers
+                their sessions; the merged trace lies below TMPDIR (default: /var/tmp) until
+                the end.
+
                 Examples:
                   pathwise trace export run.trace > decisions.csv
+                  pathwise trace export recordings/ --output decisions.csv
                   pathwise trace export run.trace --table candidates --format jsonl --output c.jsonl
                   pathwise trace export run.trace --format dsjson | vw --dsjson --cb_explore_adf
                 """
         )
 
-        @Argument(help: "The trace.")
+        @Argument(
+            help: "The trace, or a folder, which stands for all files in it that end with .trace.")
         var trace: String
 
         @Option(help: "What to write: one row for each decision, candidate, session and so on.")
@@ -90,7 +96,11 @@ extension TraceCommand {
                     "--format dsjson writes decisions only; leave --table \(table.rawValue) out",
                     .usage)
             }
-            let reader = try TraceReader(path: trace)
+            try MergedRecording.with(trace) { try export($0) }
+        }
+
+        private func export(_ path: String) throws {
+            let reader = try TraceReader(path: path)
             let number = session.map { SessionID(rawValue: $0) }
             if let number, try !reader.sessions().contains(where: { $0.id == number }) {
                 let known = try reader.sessions().map { String($0.id.rawValue) }

@@ -44,7 +44,11 @@ extension ConfigFile {
         do {
             _ = try ForwardSetup.specs(Configured(plain, file: self).command)
         } catch {
-            refuse(key, ConfigCheck.reason(error))
+            let reason = ConfigCheck.reason(error)
+            let named = keys.first { key in
+                values[key]?.texts.contains { reason.contains("'\($0)'") } ?? false
+            }
+            refuse(named ?? key, reason)
         }
     }
 }

@@ -30,14 +30,17 @@ enum StandardInput {
         return key
     }
 
-    /// Reads one line, of at most 16,384 bytes.
+    /// Reads the first line that has more than spaces; up to its end at most 16,384 bytes.
     static func line() throws(CommandFailure) -> String {
-        guard let line = readLine(), line.utf8.count <= 16_384 else {
-            throw CommandFailure(
-                "standard input does not hold a token; pipe the line that begins with pathwise1-",
-                .dataError)
+        var left = 16_384
+        while let line = readLine(strippingNewline: false) {
+            left -= line.utf8.count
+            if left < 0 { break }
+            if !line.allSatisfy(\.isWhitespace) { return line }
         }
-        return line
+        throw CommandFailure(
+            "standard input does not hold a token; pipe the line that begins with pathwise1-",
+            .dataError)
     }
 
     private static func wipe(_ bytes: inout [UInt8]) {
