@@ -254,7 +254,7 @@ measure_bulk() {
     for scenario in ${1:-S1 S2 S3 S4}; do
         network "$scenario"
         serve --output "$work/in"
-        forward tcp:5201 --reverse tcp:5301=localhost:5302
+        forward tcp:5201 --reverse-forward tcp:5301=localhost:5302
         run sink b python3 "$here/echo.py" sink 127.0.0.1:5201
         run back a python3 "$here/echo.py" sink 127.0.0.1:5302
         sleep 0.5
