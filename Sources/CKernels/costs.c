@@ -49,10 +49,10 @@ KERNEL void ck_optimistic_costs(
 
 KERNEL long ck_learned_costs(
     const struct ck_learned *l, double per_price, double deadline, long current,
-    const double *theta, long size, long stride, const struct ck_candidate *candidates, long step, long count,
-    double *rows) {
-    v4 check = SPLAT(0.0), limit;
-    LOGARITHM(limit, SPLAT(deadline > 1e-4 ? deadline : 1e-4));
+    const double *theta, long size, long stride, const struct ck_candidate *candidates, long step,
+    long count, double *rows) {
+    v4 check = SPLAT(0.0), limit = check;
+    if (deadline > 0) LOGARITHM(limit, SPLAT(deadline > 1e-4 ? deadline : 1e-4));
     for (long first = 0; first < count; first += 4) {
         struct four four;
         gather(

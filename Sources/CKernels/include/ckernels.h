@@ -112,8 +112,8 @@ struct ck_learned {
 // delivery and lateness. Returns 0 if a cost is not finite.
 long ck_learned_costs(
     const struct ck_learned *learned, double per_price, double deadline, long current,
-    const double *theta, long size, long stride, const struct ck_candidate *candidates, long step, long count,
-    double *rows);
+    const double *theta, long size, long stride, const struct ck_candidate *candidates, long step,
+    long count, double *rows);
 
 // How costs become probabilities.
 struct ck_choice {

@@ -86,10 +86,14 @@ public struct Feedback: Sendable {
 }
 
 extension ActionDistribution {
-    /// Puts all probability on one candidate.
+    /// Puts all probability on one candidate, in an empty distribution.
     public mutating func choose(_ chosen: Int, among candidates: Span<Candidate>) {
-        for index in 0..<candidates.count {
-            append(PathSet(candidates[index].path), index == chosen ? 1 : 0)
+        let count = min(candidates.count, PathID.limit)
+        withSingles(count) { probabilities, actions in
+            for index in 0..<count {
+                probabilities[index] = index == chosen ? 1 : 0
+                actions[index] = PathSet(candidates[index].path).rawValue
+            }
         }
     }
 

@@ -51,7 +51,7 @@ enum SafeSet {
         var overdue: UInt32 = 0
         for index in 0..<candidates.count {
             let isOverdue = SteadyPolicy.isSuspicious(candidates[index])
-            overdue |= (isOverdue ? 1 : 0) &<< UInt32(index)
+            overdue |= (isOverdue ? 1 : 0) &<< UInt32(truncatingIfNeeded: index)
             each(index, isOverdue)
         }
         return overdue

@@ -115,7 +115,8 @@ public struct PathSelector: Sendable {
             decision.memo = 0
             return draw
         }
-        decision.memo = policy.state(candidates, burst, now, &decision.distribution)
+        decision.memo = policy.state(
+            candidates, PolicyQuestion(burst: burst, now: now), &decision.distribution)
         var chosen = decision.distribution.sample(draw)
         if chosen == nil {
             overrides &+= 1

@@ -49,7 +49,7 @@ public struct PathEvidence: Sendable {
     @inline(__always)
     public func serviceTime(expected rate: Double) -> Double {
         let most = rate * PathEvidence.priorTime
-        let bytes = most <= PathEvidence.priorBytes ? most : PathEvidence.priorBytes
+        let bytes = most < PathEvidence.priorBytes ? most : PathEvidence.priorBytes
         return (queuedTime + bytes / rate) / (queuedBytes + bytes)
     }
 }

@@ -78,6 +78,7 @@ public struct FeatureMemory: ~Copyable, @unchecked Sendable {
         _ snapshot: borrowing PathSnapshot, evidence: borrowing PathEvidence,
         clockOffset: TimeDelta?, at place: Int
     ) {
+        if snapshot.traits.kind == .starlink { moment.computeGrid() }
         let path = PathReading(snapshot, evidence, clockOffset: clockOffset, moment)
         let reading = readings + place
         var rows = RawQuantities(

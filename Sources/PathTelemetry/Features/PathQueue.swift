@@ -43,7 +43,7 @@ public struct PathQueue: Sendable {
         perByte = evidence.serviceTime(expected: rate)
         // Of a packet that later ones overtook only the latest reply counts: it was lost.
         let replied = sinceReply + leastRTT
-        let held = replied <= age ? replied : age
+        let held = replied < age ? replied : age
         pause = held - leastRTT - PathQueue.packet * perByte - PathQueue.slack.seconds
         start = leastDelay - held + (pause >= 0 ? (1 + PathQueue.rest) * pause : 0)
         end = start + flight * perByte
@@ -51,7 +51,7 @@ public struct PathQueue: Sendable {
 
     /// When a packet that is sent now arrives, apart from its own service.
     public var arrival: Double {
-        @inline(__always) get { end >= leastDelay ? end : leastDelay }
+        @inline(__always) get { end > leastDelay ? end : leastDelay }
     }
 
     /// When an unanswered packet arrives.

@@ -2,14 +2,41 @@ import Glibc
 
 /// The quantities that all paths of a decision share.
 struct DecisionMoment: Sendable {
-    var now = Instant.zero
+    var now: Instant
     /// The same in UTC, for the 15 s grid.
-    var utc = Instant.zero
+    private var utc: Instant
     /// Bytes of the burst, and its deadline in seconds.
-    var bytes = 0.0
-    var deadline = 0.0
+    var bytes: Double
+    var deadline: Double
     /// The path of the previous decision.
     var current: PathID?
+    /// Sine and cosine of the 15 s grid; zero until `computeGrid`.
+    private(set) var grid = (sine: 0.0, cosine: 0.0)
+    private var hasGrid = false
+
+    init(
+        now: Instant = .zero, utc: Instant = .zero, bytes: Double = 0, deadline: Double = 0,
+        current: PathID? = nil
+    ) {
+        self.now = now
+        self.utc = utc
+        self.bytes = bytes
+        self.deadline = deadline
+        self.current = current
+    }
+
+    /// Nanoseconds between reconfigurations of the Starlink constellation, on UTC.
+    private static let gridPeriod: Int64 = 15_000_000_000
+
+    /// Computes the phase of the grid once for all paths, before the first reading that needs it.
+    @inline(never)
+    mutating func computeGrid() {
+        guard !hasGrid else { return }
+        let period = DecisionMoment.gridPeriod
+        let phase = Double(utc.nanoseconds % period) * (2 * Double.pi / Double(period))
+        grid = (sin(phase), cos(phase))
+        hasGrid = true
+    }
 }
 
 /// The readings of one path at the time of a decision: seconds, bytes, and bytes per second.
@@ -84,7 +111,7 @@ struct PathReading {
             + evidence.lastingExcess * quotients[3] * quotients[3]
         isCurrent = moment.current == snapshot.path
         pricePerGB = snapshot.traits.pricePerGB
-        grid = PathReading.gridPhase(snapshot.traits.kind, moment.utc)
+        grid = snapshot.traits.kind == .starlink ? moment.grid : (0, 0)
     }
 
     /// The prediction that models correct: seconds from now until the burst, sent on the path, has
@@ -98,11 +125,12 @@ struct PathReading {
     var prediction: Double {
         @inline(__always)
         get {
-            let longer = pacingDelay <= windowWait ? windowWait : pacingDelay
-            let wait = longer <= 0 ? 0 : longer
-            let arrival = queue.arrival <= usualDelay ? usualDelay : queue.arrival
+            // Each of these strict comparisons is one instruction.
+            let longer = windowWait > pacingDelay ? windowWait : pacingDelay
+            let wait = 0 > longer ? 0 : longer
+            let arrival = usualDelay > queue.arrival ? usualDelay : queue.arrival
             let sum = wait + transferTime + arrival
-            return sum >= 1e-4 ? sum : 1e-4
+            return sum > 1e-4 ? sum : 1e-4
         }
     }
 
@@ -117,30 +145,24 @@ struct PathReading {
         _ snapshot: borrowing PathSnapshot, measured: Double
     ) -> Double {
         var rate = snapshot.pacingRate
-        if !(rate > 0) || !rate.isFinite {
+        if !isUsable(rate) {
             rate = max(measured, snapshot.deliveryRate)
-        }
-        if !(rate > 0) || !rate.isFinite {
-            rate = Double(snapshot.congestionWindow) / max(1e-3, snapshot.smoothedRTT.seconds)
+            if !isUsable(rate) {
+                rate = Double(snapshot.congestionWindow) / max(1e-3, snapshot.smoothedRTT.seconds)
+            }
         }
         return max(1000, min(rate, snapshot.traits.rateLimit))
+    }
+
+    /// Whether a rate is above zero and finite.
+    @inline(__always)
+    private static func isUsable(_ rate: Double) -> Bool {
+        rate > 0 && rate <= .greatestFiniteMagnitude
     }
 
     @inline(__always)
     private static func age(_ instant: Instant?, _ now: Instant) -> Double {
         instant.map { (now - $0).seconds } ?? .infinity
-    }
-
-    /// Nanoseconds between reconfigurations of the Starlink constellation, on UTC.
-    private static let gridPeriod: Int64 = 15_000_000_000
-
-    @inline(__always)
-    private static func gridPhase(
-        _ kind: LinkKind, _ utc: Instant
-    ) -> (sine: Double, cosine: Double) {
-        guard kind == .starlink else { return (0, 0) }
-        let phase = Double(utc.nanoseconds % gridPeriod) * (2 * Double.pi / Double(gridPeriod))
-        return (sin(phase), cos(phase))
     }
 }
 
@@ -152,6 +174,8 @@ public enum ReplyTime {
     /// A single lost packet is not noticed before that.
     @inlinable @inline(__always)
     public static func latest(rtt: Double, variation: Double) -> Double {
-        rtt + max(4 * variation, 0.01)
+        // The same as `max`, even for NaN, by one instruction.
+        let margin = 4 * variation
+        return rtt + (0.01 > margin ? 0.01 : margin)
     }
 }

@@ -155,7 +155,9 @@ struct LearnedPolicy: Policy {
                 result: result / whole, elapsed: elapsed)
         }
         let error = result - scorer.expectedResult(feedback)
-        if error.isFinite { surcharges.learn(feedback.path, error: error, elapsed: elapsed) }
+        guard error.isFinite else { return }
+        surcharges.learn(feedback.path, error: error, elapsed: elapsed)
+        surcharges.fill(&scorer.terms[0])
     }
 
     private mutating func learn(
@@ -186,6 +188,7 @@ struct LearnedPolicy: Policy {
         lateHead.forget(keepingPrior: keepingPrior)
         offsets.forget()
         surcharges.forget()
+        surcharges.fill(&scorer.terms[0])
         comparison.forget()
         startedFromModel = startedFromModel && keepingPrior
         takeWeights()
@@ -201,7 +204,6 @@ struct LearnedPolicy: Policy {
         offsets.fill(
             &scorer.terms[0], usual: residual.variance,
             optimism: scorer.settings.alpha * residual.variance.squareRoot())
-        surcharges.fill(&scorer.terms[0])
     }
 
     /// The oldest pending event of the guard.

@@ -81,14 +81,8 @@ struct LearnedScorer: Sendable {
 
     /// The cost of one candidate.
     func score(of candidate: borrowing Candidate, burst: BurstContext) -> Double {
-        let one: InlineArray<1, Candidate> = [copy candidate]
         var scorer = self
-        return withUnsafeTemporaryAllocation(
-            of: Double.self, capacity: LearnedEvaluation.capacity
-        ) { buffer in
-            buffer.baseAddress.map { scorer.evaluate(one.span, burst: burst, in: $0).rows[0] }
-                ?? .nan
-        }
+        return scorer.evaluate(copy candidate, burst: burst) { $0.rows[0] }
     }
 
     /// The result of a message that was expected of an outcome's inputs, seconds, with the weights
@@ -97,13 +91,19 @@ struct LearnedScorer: Sendable {
         var candidate = Candidate(path: feedback.path)
         candidate.features = feedback.features
         candidate.predictedDelivery = feedback.predictedDelivery
+        return evaluate(candidate, burst: feedback.burst) { $0.results[0] }
+    }
+
+    /// Reads a number of the evaluation of a single candidate.
+    @inline(__always)
+    private mutating func evaluate(
+        _ candidate: Candidate, burst: BurstContext, _ number: (LearnedEvaluation) -> Double
+    ) -> Double {
         let one: InlineArray<1, Candidate> = [candidate]
-        let burst = feedback.burst
         return withUnsafeTemporaryAllocation(
             of: Double.self, capacity: LearnedEvaluation.capacity
         ) { buffer in
-            guard let memory = buffer.baseAddress else { return .nan }
-            return evaluate(one.span, burst: burst, in: memory).results[0]
+            buffer.baseAddress.map { number(evaluate(one.span, burst: burst, in: $0)) } ?? .nan
         }
     }
 
