@@ -32,11 +32,11 @@ private func build(
     // Twice, so that every path's delay is known to the clock offset.
     for _ in 0..<2 {
         builder.begin(burst(bytes), now: now)
-        for (snapshot, estimator) in paths {
+        for (var snapshot, var estimator) in paths {
             if let raw = estimator.rawDelayMinimum, let rtt = estimator.minRTT {
                 clock.handleSample(raw: raw, roundTrip: rtt, isSamePath: true, now: now)
             }
-            builder.add(snapshot, evidence: estimator.evidence, clock: &clock)
+            builder.add(&snapshot, of: &estimator, clock: &clock)
         }
         builder.finish(&set)
     }

@@ -13,10 +13,10 @@ import Testing
 
     private func offer(_ engine: inout DecisionEngine, room: Int) {
         var clock = ClockOffset()
-        let estimator = PathEstimator()
+        var estimator = PathEstimator()
+        var snapshot = PathSnapshot(path: PathID(3), state: .active, traits: PathTraits())
         engine.offer(
-            PathSnapshot(path: PathID(3), state: .active, traits: PathTraits()),
-            evidence: estimator.evidence, clock: &clock, room: room, answerTime: .zero)
+            &snapshot, of: &estimator, clock: &clock, room: room, answerTime: .zero)
     }
 
     @Test(arguments: ["learned", "min-rtt"])

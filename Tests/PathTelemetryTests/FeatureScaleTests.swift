@@ -18,9 +18,9 @@ struct FilledCandidate {
         clockOffset: TimeDelta? = nil, utcOffset: TimeDelta = .zero, memory: inout FeatureMemory
     ) -> [FilledCandidate] {
         memory.begin(burst, now: now, utcOffset: utcOffset)
-        for (place, (snapshot, estimator)) in paths.enumerated() {
+        for (place, (var snapshot, var estimator)) in paths.enumerated() {
             memory.read(
-                snapshot, evidence: estimator.evidence, clockOffset: clockOffset, at: place)
+                &snapshot, &estimator.evidence, clockOffset: clockOffset, at: place)
         }
         let step = 40
         var doubles = [Double](repeating: .nan, count: step * max(1, paths.count))

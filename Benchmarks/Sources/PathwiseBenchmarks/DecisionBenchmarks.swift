@@ -12,10 +12,19 @@ enum DecisionBenchmarks {
         Benchmark(name: "telemetry", run: telemetry),
     ]
 
+    /// A path as the transport keeps it.
+    private struct Path {
+        var snapshot: PathSnapshot
+        var estimator = PathEstimator()
+
+        mutating func offer(_ builder: inout CandidateBuilder, _ clock: inout ClockOffset) {
+            builder.add(&snapshot, of: &estimator, clock: &clock)
+        }
+    }
+
     /// Paths that have carried traffic for a second, each a little slower than the one before.
     private struct Paths {
-        var snapshots: [PathSnapshot] = []
-        var estimators: [PathEstimator] = []
+        var paths: [Path] = []
         var now = Instant.zero + .seconds(10)
         let burst = BurstContext(bytes: 10_000, deadline: .seconds(1), trafficClass: .stream)
 
@@ -35,18 +44,17 @@ enum DecisionBenchmarks {
                         rtt: .milliseconds(20 + step % 3), rawOneWayDelay: .milliseconds(1000),
                         bytes: 1200, deliveryRate: 1e6, now: .zero + .milliseconds(10 * step))
                 }
-                snapshots.append(snapshot)
-                estimators.append(estimator)
+                paths.append(Path(snapshot: snapshot, estimator: estimator))
             }
         }
 
         /// Handles an acknowledgement on every path, so that all measured values change.
         mutating func acknowledge() {
             now += .microseconds(50)
-            for index in snapshots.indices {
-                snapshots[index].smoothedRTT =
-                    snapshots[index].smoothedRTT + .microseconds(1)
-                estimators[index].handleAck(
+            for index in paths.indices {
+                paths[index].snapshot.smoothedRTT =
+                    paths[index].snapshot.smoothedRTT + .microseconds(1)
+                paths[index].estimator.handleAck(
                     rtt: .milliseconds(20 + now.nanoseconds / 50_000 % 3),
                     rawOneWayDelay: .milliseconds(1000), bytes: 1200, deliveryRate: 1e6, now: now)
             }
@@ -61,17 +69,14 @@ enum DecisionBenchmarks {
             return clock
         }
 
-        func fill(
+        mutating func fill(
             _ set: inout CandidateSet, _ builder: inout CandidateBuilder,
             _ clock: inout ClockOffset
         ) {
             builder.begin(burst, now: now)
-            // Spans borrow, where an array's element would be copied.
-            let (snapshots, estimators) = (snapshots.span, estimators.span)
-            for index in snapshots.indices {
-                builder.add(
-                    snapshots[index], evidence: estimators[index].evidence, clock: &clock)
-            }
+            // A span checks once that the array is not shared.
+            var paths = paths.mutableSpan
+            for index in paths.indices { paths[index].offer(&builder, &clock) }
             builder.finish(&set)
         }
     }
@@ -166,7 +171,7 @@ enum DecisionBenchmarks {
     }
 
     private static func learning() throws {
-        let paths = Paths(4)
+        var paths = Paths(4)
         var builder = CandidateBuilder()
         var clock = Paths.clock
         var set = CandidateSet()

@@ -19,14 +19,14 @@ public struct CandidateBuilder: ~Copyable, Sendable {
     /// Offers a path, in any state; those beyond `PathID.limit` candidates are left out.
     ///
     /// - Parameters:
-    ///   - evidence: evidence of the path's estimator.
+    ///   - snapshot: read in place and unchanged, as is the estimator (`FeatureMemory.add`).
+    ///   - estimator: of the path.
     ///   - clock: of the connection; it learns of the path first.
     public mutating func add(
-        _ snapshot: borrowing PathSnapshot, evidence: borrowing PathEvidence,
+        _ snapshot: inout PathSnapshot, of estimator: inout PathEstimator,
         clock: inout ClockOffset
     ) {
-        clock.update(path: snapshot.path, from: evidence)
-        memory.add(snapshot, evidence: evidence, clockOffset: clock.estimate)
+        memory.add(&snapshot, of: &estimator, clock: &clock)
     }
 
     /// Writes the candidates, with the features that compare each with the best of the others.

@@ -75,12 +75,13 @@ public struct DecisionEngine: ~Copyable, Sendable {
     /// Offers a path that may carry data.
     ///
     /// - Parameters:
-    ///   - evidence: evidence of the path's estimator.
+    ///   - snapshot: read in place and unchanged, as is the estimator (`FeatureMemory.add`).
+    ///   - estimator: of the path.
     ///   - clock: of the connection; it learns of the path first.
     ///   - room: bytes that the path takes now.
     ///   - answerTime: how long the acknowledgement of an arrival may take.
     public mutating func offer(
-        _ snapshot: borrowing PathSnapshot, evidence: borrowing PathEvidence,
+        _ snapshot: inout PathSnapshot, of estimator: inout PathEstimator,
         clock: inout ClockOffset, room: Int, answerTime: TimeDelta
     ) {
         let place = snapshot.path.index
@@ -88,7 +89,7 @@ public struct DecisionEngine: ~Copyable, Sendable {
         rooms[place] = room
         answerTimes[place] = answerTime
         if room > 0 { hasRoom = true }
-        builder.add(snapshot, evidence: evidence, clock: &clock)
+        builder.add(&snapshot, of: &estimator, clock: &clock)
     }
 
     /// Notes that a path has room and is not offered, because others deliver everything sooner.

@@ -110,12 +110,14 @@ extension Span where Element == Candidate {
     func withKernel<Result>(
         _ body: (UnsafePointer<ck_candidate>, Int, Int) -> Result
     ) -> Result? {
-        withUnsafeBufferPointer { buffer in
+        // The count of the buffer would be divided out of its bytes.
+        let count = count
+        return withUnsafeBufferPointer { buffer in
             guard let base = buffer.baseAddress else { return nil }
             // `Candidate` has the layout of `ck_candidate`.
             return body(
                 UnsafeRawPointer(base).assumingMemoryBound(to: ck_candidate.self),
-                MemoryLayout<Candidate>.stride / MemoryLayout<Double>.stride, buffer.count)
+                MemoryLayout<Candidate>.stride / MemoryLayout<Double>.stride, count)
         }
     }
 

@@ -290,10 +290,10 @@ public struct LinearPosterior: Sendable {
     ) -> Result? {
         let layout = layout
         let scale = inverseScale
-        return storage.withUnsafeMutableBufferPointer { buffer in
-            buffer.baseAddress.map {
-                body(UnsafePointer($0 + layout.theta), UnsafePointer($0 + layout.inverse), scale)
-            }
+        // A span of storage in place neither retains the memory nor asks whether it is shared.
+        let span = storage.span
+        return span.withUnsafeBufferPointer { buffer in
+            buffer.baseAddress.map { body($0 + layout.theta, $0 + layout.inverse, scale) }
         }
     }
 

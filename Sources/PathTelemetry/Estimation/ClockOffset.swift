@@ -45,7 +45,8 @@ public struct ClockOffset: Sendable {
     }
 
     /// Takes the evidence of a path, which bounds the estimate.
-    public mutating func update(path: PathID, from evidence: borrowing PathEvidence) {
+    @inline(__always)
+    mutating func update(path: PathID, from evidence: borrowing PathEvidence) {
         guard let raw = evidence.rawDelayMinimum, let rtt = evidence.minRTT,
             path.index < PathID.limit
         else { return }

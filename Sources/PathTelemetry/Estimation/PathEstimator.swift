@@ -28,7 +28,7 @@ public struct PathEstimator: Sendable {
     private var lossLong = DecayingShare()
 
     /// The values that a decision reads.
-    public private(set) var evidence = PathEvidence()
+    public internal(set) var evidence = PathEvidence()
 
     public init() {}
 

@@ -49,12 +49,15 @@ public struct FeatureMemory: ~Copyable, @unchecked Sendable {
     /// active; those beyond `PathID.limit` are left out.
     ///
     /// - Parameters:
-    ///   - evidence: of the path's estimator.
-    ///   - clockOffset: receiver's clock minus sender's, if known.
+    ///   - snapshot: unchanged, as is the estimator. The compiler copies a large value from memory
+    ///     for a call that borrows it; an `inout` value is read where it is.
+    ///   - estimator: of the path.
+    ///   - clock: of the connection; it learns of the path first.
     public mutating func add(
-        _ snapshot: borrowing PathSnapshot, evidence: borrowing PathEvidence,
-        clockOffset: TimeDelta?
+        _ snapshot: inout PathSnapshot, of estimator: inout PathEstimator,
+        clock: inout ClockOffset
     ) {
+        clock.update(path: snapshot.path, from: estimator.evidence)
         switch snapshot.state {
         case .active:
             if !hasActive { count = 0 }
@@ -65,7 +68,7 @@ public struct FeatureMemory: ~Copyable, @unchecked Sendable {
             return
         }
         guard count < PathID.limit else { return }
-        read(snapshot, evidence: evidence, clockOffset: clockOffset, at: count)
+        read(&snapshot, &estimator.evidence, clockOffset: clock.estimate, at: count)
         count += 1
     }
 
@@ -75,15 +78,15 @@ public struct FeatureMemory: ~Copyable, @unchecked Sendable {
     ///   sends no timestamps.
     @inline(__always)
     mutating func read(
-        _ snapshot: borrowing PathSnapshot, evidence: borrowing PathEvidence,
+        _ snapshot: inout PathSnapshot, _ evidence: inout PathEvidence,
         clockOffset: TimeDelta?, at place: Int
     ) {
         if snapshot.traits.kind == .starlink { moment.computeGrid() }
-        let path = PathReading(snapshot, evidence, clockOffset: clockOffset, moment)
+        let path = PathReading(&snapshot, &evidence, clockOffset: clockOffset, moment)
         let reading = readings + place
         var rows = RawQuantities(
             first: UnsafeMutableRawPointer(reading).assumingMemoryBound(to: Double.self))
-        FeatureTable.fill(&rows, path, evidence, moment)
+        FeatureTable.fill(&rows, path, &evidence, moment)
         let room =
             snapshot.pacingDelay > .zero
             ? 0 : max(0, snapshot.congestionWindow &- snapshot.bytesInFlight)

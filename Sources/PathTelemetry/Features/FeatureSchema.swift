@@ -10,11 +10,11 @@ struct FeatureDefinition: Sendable {
     /// All definitions, in the order of the vector.
     static let all: [FeatureDefinition] = {
         var rows = DefinitionRows()
-        let evidence = PathEvidence()
+        var evidence = PathEvidence()
         let moment = DecisionMoment()
-        let snapshot = PathSnapshot(path: PathID(0), state: .active, traits: PathTraits())
-        let path = PathReading(snapshot, evidence, clockOffset: nil, moment)
-        FeatureTable.fill(&rows, path, evidence, moment)
+        var snapshot = PathSnapshot(path: PathID(0), state: .active, traits: PathTraits())
+        let path = PathReading(&snapshot, &evidence, clockOffset: nil, moment)
+        FeatureTable.fill(&rows, path, &evidence, moment)
         return rows.definitions
     }()
 }

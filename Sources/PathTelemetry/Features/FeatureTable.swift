@@ -43,7 +43,7 @@ enum FeatureTable {
     ///   - moment: the quantities that all paths of the decision share.
     @inline(__always)
     static func fill<Rows: FeatureRows>(
-        _ rows: inout Rows, _ path: borrowing PathReading, _ evidence: borrowing PathEvidence,
+        _ rows: inout Rows, _ path: borrowing PathReading, _ evidence: inout PathEvidence,
         _ moment: borrowing DecisionMoment
     ) {
         rows.row(

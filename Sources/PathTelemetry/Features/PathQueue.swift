@@ -36,7 +36,7 @@ public struct PathQueue: Sendable {
     @inline(__always)
     init(
         leastDelay: Double, leastRTT: Double, rate: Double, age: Double, sinceReply: Double,
-        flight: Double, _ evidence: borrowing PathEvidence
+        flight: Double, _ evidence: inout PathEvidence
     ) {
         self.leastDelay = leastDelay
         self.leastRTT = leastRTT
@@ -75,6 +75,7 @@ extension PathQueue {
         clockOffset: TimeDelta?, now: Instant
     ) {
         let moment = DecisionMoment(now: now)
-        self = PathReading(snapshot, evidence, clockOffset: clockOffset, moment).queue
+        var (snapshot, evidence) = (copy snapshot, copy evidence)
+        self = PathReading(&snapshot, &evidence, clockOffset: clockOffset, moment).queue
     }
 }

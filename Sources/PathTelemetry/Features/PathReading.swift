@@ -72,7 +72,7 @@ struct PathReading {
     ///   sends no timestamps.
     @inline(__always)
     init(
-        _ snapshot: borrowing PathSnapshot, _ evidence: borrowing PathEvidence,
+        _ snapshot: inout PathSnapshot, _ evidence: inout PathEvidence,
         clockOffset: TimeDelta?, _ moment: borrowing DecisionMoment
     ) {
         let now = moment.now
@@ -80,7 +80,7 @@ struct PathReading {
         rtt = smoothed
         rttVariation = snapshot.rttVariation.seconds
         leastRTT = snapshot.minRTT < snapshot.smoothedRTT ? snapshot.minRTT.seconds : smoothed
-        rate = PathReading.expectedRate(snapshot, measured: evidence.rateMean)
+        rate = PathReading.expectedRate(&snapshot, measured: evidence.rateMean)
         let flight = Double(snapshot.bytesInFlight)
         let size = moment.bytes >= 0 ? moment.bytes : 0
         sinceReply = PathReading.age(
@@ -104,7 +104,7 @@ struct PathReading {
         }
         queue = PathQueue(
             leastDelay: leastDelay, leastRTT: leastRTT, rate: rate, age: unansweredAge,
-            sinceReply: sinceReply, flight: flight, evidence)
+            sinceReply: sinceReply, flight: flight, &evidence)
         transferTime = size * queue.perByte
         usualDelay =
             leastDelay + evidence.usualExcess
@@ -142,7 +142,7 @@ struct PathReading {
     /// - Parameter measured: mean delivery rate, zero before a sample.
     @inline(__always)
     private static func expectedRate(
-        _ snapshot: borrowing PathSnapshot, measured: Double
+        _ snapshot: inout PathSnapshot, measured: Double
     ) -> Double {
         var rate = snapshot.pacingRate
         if !isUsable(rate) {

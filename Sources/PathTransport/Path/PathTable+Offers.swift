@@ -25,7 +25,8 @@ extension PathTable {
                 self[index].handleAppLimited()
                 if room > 0 { session.engine.leave() }
             } else if room > 0 || needs.fullPaths {
-                offer(index, self[index].snapshot(now: now), room: room, &session)
+                var snapshot = self[index].snapshot(now: now)
+                offer(index, &snapshot, room: room, &session)
             }
         }
     }
@@ -42,15 +43,16 @@ extension PathTable {
             var snapshot = self[index].snapshot(now: now)
             // A message may be sent before its pacer has credit.
             if goAhead, room > 0 { snapshot.pacingDelay = .zero }
-            offer(index, snapshot, room: room, &session)
+            offer(index, &snapshot, room: room, &session)
         }
     }
 
-    private func offer(
-        _ index: Int, _ snapshot: borrowing PathSnapshot, room: Int, _ session: inout Session
+    private mutating func offer(
+        _ index: Int, _ snapshot: inout PathSnapshot, room: Int, _ session: inout Session
     ) {
+        let answerTime = self[index].answerTime
         session.engine.offer(
-            snapshot, evidence: self[index].estimator.evidence, clock: &session.clock, room: room,
-            answerTime: self[index].answerTime)
+            &snapshot, of: &self[index].estimator, clock: &session.clock, room: room,
+            answerTime: answerTime)
     }
 }

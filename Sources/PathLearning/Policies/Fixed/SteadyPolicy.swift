@@ -37,8 +37,13 @@ struct SteadyPolicy: Policy {
         among candidates: Span<Candidate>, burst: BurstContext, estimate: (Int) -> Double
     ) -> Int {
         var best = 0
-        for index in 1..<max(1, candidates.count) where estimate(index) < estimate(best) {
-            best = index
+        var least = estimate(0)
+        for index in 1..<max(1, candidates.count) {
+            let own = estimate(index)
+            if own < least {
+                best = index
+                least = own
+            }
         }
         var home = best
         if let path = burst.trafficClass == .stream ? stream : message,
@@ -47,7 +52,7 @@ struct SteadyPolicy: Policy {
             home = current
         }
         if home != best {
-            let moves = SteadyPolicy.moves(from: estimate(home), to: estimate(best))
+            let moves = SteadyPolicy.moves(from: estimate(home), to: least)
             let silent = SteadyPolicy.isSilent(candidates[home])
             if moves || silent { home = best }
         }
