@@ -121,7 +121,7 @@ import Testing
     @Test(arguments: ["10.0.0.5:443", "[2001:db8::1]:22", "localhost:10080"])
     func aDenialNamesWhatPermits(text: String) throws {
         let target = try ForwardTarget(parsing: text)
-        let denial = ForwardRules.denial(of: target, "it")
+        let denial = ForwardRules().denial(of: target, at: [], "it")
         #expect(denial.code == .denied)
         let words = denial.text.split(separator: " ").map(String.init)
         let place = try #require(words.firstIndex(of: "--forward-allow"))
@@ -142,9 +142,27 @@ import Testing
         #expect(rules.allowListening(on: place), "\(denial.text)")
     }
 
+    @Test func noneIsNoRule() throws {
+        #expect(try AllowRule.rules(parsing: "none").isEmpty)
+        #expect(try AllowRule.rules(parsing: "none:80").map(\.description) == ["none:80"])
+        #expect(throws: ForwardError.self) { try AllowRule.rules(parsing: "all") }
+    }
+
+    /// No rule opens what this side keeps back, and the reason is not that a rule is missing.
+    @Test func withheldAddressesPassNoRule() throws {
+        var rules = ForwardRules(connecting: [try AllowRule(parsing: "*:*")], listening: [])
+        let page = try address("127.0.0.1:9471")
+        rules.withheld = [page]
+        #expect(!rules.allowConnecting(to: page))
+        #expect(rules.allowConnecting(to: try address("127.0.0.1:9472")))
+        let denial = rules.denial(of: ForwardTarget(page), at: [page], "it")
+        #expect(denial.code == .denied && denial.text.contains("--http-token"), "\(denial.text)")
+        #expect(!denial.text.contains("--forward-allow"))
+    }
+
     @Test func noOptionPermitsWhatIsNoHost() throws {
         for text in ["0.0.0.0:80", "224.0.0.1:80", "127.0.0.1:0"] {
-            let denial = ForwardRules.denial(of: try ForwardTarget(parsing: text), text)
+            let denial = ForwardRules().denial(of: try ForwardTarget(parsing: text), at: [], text)
             #expect(!denial.text.contains("--forward-allow"), "\(denial.text)")
         }
     }

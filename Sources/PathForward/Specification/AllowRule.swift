@@ -26,13 +26,20 @@ public struct AllowRule: Hashable, Sendable {
     /// Whether a check may have to look a name up.
     var hasName: Bool { if case .name = hosts { true } else { false } }
 
+    /// Reads what an option or a line allows: one rule, or `none` for no rule at all.
+    ///
+    /// - Throws: `malformedRule`, with what to write instead.
+    public static func rules(parsing text: String) throws(ForwardError) -> [AllowRule] {
+        text == "none" ? [] : [try AllowRule(parsing: text)]
+    }
+
     /// Reads one rule.
     ///
     /// - Throws: `malformedRule`, with what to write instead.
     public init(parsing text: String) throws(ForwardError) {
         let form =
             "write HOST:PORT or NETWORK:PORTS, for example 10.0.0.0/8:443, "
-            + "[2001:db8::/32]:80-90, studio:* or *:443"
+            + "[2001:db8::/32]:80-90, studio:* or *:443, or 'none'"
         guard let colon = text.lastIndex(of: ":"), !text[colon...].contains("]"),
             let ports = AllowRule.ports(text[text.index(after: colon)...])
         else { throw .malformedRule(text, form) }

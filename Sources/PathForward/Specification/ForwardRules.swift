@@ -7,6 +7,9 @@ public struct ForwardRules: Hashable, Sendable {
     public var connecting: [AllowRule]
     /// Addresses that the peer may have this side listen on.
     public var listening: [AllowRule]
+    /// Addresses of this process that no rule allows, as that of a page without a token, which is for
+    /// users of this host.
+    public var withheld: Set<SocketAddress> = []
 
     /// By default a peer reaches this host's loopback only, and listens there from port 1024 on.
     public init(
@@ -31,7 +34,7 @@ public struct ForwardRules: Hashable, Sendable {
     /// Whether a connection or datagrams to this address are allowed; may look up the names of
     /// rules, so it can block.
     func allowConnecting(to address: SocketAddress) -> Bool {
-        address.port != 0 && ForwardRules.allow(address, connecting)
+        address.port != 0 && !withheld.contains(address) && ForwardRules.allow(address, connecting)
     }
 
     /// Whether a listener on this address is allowed; it can block, as `allowConnecting`.
@@ -53,8 +56,17 @@ public struct ForwardRules: Hashable, Sendable {
     ///
     /// - Parameters:
     ///   - target: as it was asked for.
+    ///   - addresses: that it has.
     ///   - text: what the rules do not allow.
-    static func denial(of target: ForwardTarget, _ text: String) -> ForwardResult {
+    func denial(
+        of target: ForwardTarget, at addresses: [SocketAddress], _ text: String
+    ) -> ForwardResult {
+        if addresses.contains(where: withheld.contains) {
+            return ForwardResult(
+                .denied,
+                "\(target) is this server's page, which clients reach only with a token; "
+                    + "start it with --http-token")
+        }
         let address = target.address
         let isNever =
             target.port == 0 || address?.isUnspecified == true || address?.isMulticast == true

@@ -92,7 +92,7 @@ final class TargetFlow: PumpedFlow {
         let allowed = addresses.filter { rules.allowConnecting(to: $0) }
         guard allowed.isEmpty else { return .success(allowed) }
         let text = addresses.map { "\($0)" }.joined(separator: ", ")
-        return .failure(Refusal(result: ForwardRules.denial(of: target, text)))
+        return .failure(Refusal(result: rules.denial(of: target, at: addresses, text)))
     }
 
     private func handle(lookup: Lookup, _ loop: FlowLoop) {

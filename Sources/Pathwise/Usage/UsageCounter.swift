@@ -93,7 +93,7 @@ struct UsageCounter {
 
     private var entries: [String: Entry] = [:]
     /// The counters of each path of the session when they were last read.
-    private var last: [PathID: PathCounters] = [:]
+    private(set) var last: [PathID: PathCounters] = [:]
     /// Bytes of all paths with caps that were taken.
     private(set) var counted: UInt64 = 0
 
@@ -113,9 +113,11 @@ struct UsageCounter {
         }
     }
 
-    /// Begins to read another session, whose counters start from zero.
-    mutating func beginSession() {
-        last = [:]
+    /// Begins to read another session.
+    ///
+    /// - Parameter known: its counters as far as they were counted; none if it has just begun.
+    mutating func beginSession(after known: [PathID: PathCounters] = [:]) {
+        last = known
         for name in entries.keys { entries[name]?.isHeld = false }
     }
 

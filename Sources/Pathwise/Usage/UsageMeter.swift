@@ -12,6 +12,8 @@ public final class UsageMeter: Sendable {
     private struct State {
         var counter: UsageCounter
         var session: Session?
+        /// The session that was counted until the end.
+        var latest: ObjectIdentifier?
     }
 
     private let state: Guarded<State>
@@ -48,12 +50,32 @@ public final class UsageMeter: Sendable {
         self.onChange = onChange
     }
 
-    /// Counts the bytes of this session from now on, after those of the former one.
-    public func follow(_ session: Session) {
+    /// Counts all bytes of this session, after those of the former one.
+    public func follow(_ session: Session) { follow(session, known: [:]) }
+
+    /// Counts the bytes of a session that is under way and that another meter has counted so far.
+    ///
+    /// - Parameter former: that meter, which is closed; if there was none, counting begins now.
+    public func follow(_ session: Session, after former: UsageMeter?) {
+        guard let former else {
+            let counters = session.counters(includingRemoved: true)
+            return follow(
+                session,
+                known: Dictionary(counters.map { ($0.path, $0) }, uniquingKeysWith: { $1 }))
+        }
+        let (latest, known) = former.state.withLock { ($0.latest, $0.counter.last) }
+        // The former meter wrote its last bytes after this one had read the files.
+        state.withLock { $0.counter.flush(now: MonotonicClock.now()) }.forEach { onChange($0) }
+        // Nobody has counted a session that began when the former meter was closed.
+        follow(session, known: latest == ObjectIdentifier(session) ? known : [:])
+    }
+
+    private func follow(_ session: Session, known: [PathID: PathCounters]) {
         read()
         state.withLock { state in
             state.session = session
-            state.counter.beginSession()
+            state.latest = ObjectIdentifier(session)
+            state.counter.beginSession(after: known)
         }
         work.withLock { work in
             if work == nil { work = Task.detached { [weak self] in await UsageMeter.run(self) } }

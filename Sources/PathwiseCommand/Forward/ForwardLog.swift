@@ -50,9 +50,14 @@ struct ForwardLog: Sendable {
             ], text: "\(spec.kind): \(place)\(goal)")
     }
 
-    func connected(_ session: Session) {
+    /// - Parameter capped: paths that were left out because their hard caps are used up.
+    func connected(_ session: Session, capped: Set<String>) {
         let status = session.status()
         let paths = status.paths.map(\.name)
+        let absent = status.absentPaths.map { path in
+            let isCapped = path.isCapped || capped.contains(path.name)
+            return (name: path.name, reason: isCapped ? "its cap is used up" : path.reason)
+        }
         lines.write(
             "connected",
             [
@@ -61,7 +66,7 @@ struct ForwardLog: Sendable {
                 (
                     "absent",
                     .array(
-                        status.absentPaths.map {
+                        absent.map {
                             .object([("name", .string($0.name)), ("reason", .string($0.reason))])
                         })
                 ),
@@ -69,7 +74,7 @@ struct ForwardLog: Sendable {
             ],
             text: "connected over \(NumberText.counted(paths.count, "path")) "
                 + "(\(paths.joined(separator: ", "))), policy \(status.policy)"
-                + status.absentPaths.map { "; not over \($0.name): \($0.reason)" }.joined())
+                + absent.map { "; not over \($0.name): \($0.reason)" }.joined())
     }
 
     /// What became of a request to change this run.

@@ -54,6 +54,9 @@ final class LiveForward: Sendable {
 
     // MARK: sessions
 
+    /// The paths that a session leaves out now, because their hard caps are used up.
+    var capped: Set<String> { state.withLock { $0.meter }?.stopped ?? [] }
+
     /// Opens the trace of the command line, if there is one: the last thing before the first session,
     /// because it makes a file.
     func startRecording() throws {
@@ -153,6 +156,7 @@ final class LiveForward: Sendable {
         let source = source
         do {
             let command = try await Blocking.run { try source.read() }
+            answer.notes += source.notes
             try await change(to: command, &answer)
         } catch {
             throw CommandFailure(error).ofConfiguration
@@ -246,6 +250,6 @@ final class LiveForward: Sendable {
         for (name, cap) in former where !held.contains(name) || caps[name]?.isHard != cap.isHard {
             session.setFree(name: name)
         }
-        new?.follow(session)
+        new?.follow(session, after: meter)
     }
 }

@@ -1,18 +1,21 @@
 import PathForward
 import PathLearning
 import PathTransport
+import PathWatch
 import Pathwise
 import Synchronization
 
 /// What a `serve` runs with at this moment; requests change it, one at a time.
 ///
-/// *Any thread*: `choices`, `serve`. *One task at a time*: `perform`.
+/// *Any thread*: `choices`, `rules`, `withhold`, `serve`. *One task at a time*: `perform`.
 final class LiveServe: Sendable {
     private struct State {
         var choices: ServeChoices
         var recording: ServiceRecording?
         /// The services of clients that there are.
         var services: [ObjectIdentifier: (client: ServedClient, forwards: ForwardService)] = [:]
+        /// What no rule lets clients reach.
+        var withheld: Set<SocketAddress> = []
     }
 
     private let server: Server
@@ -54,16 +57,31 @@ final class LiveServe: Sendable {
 
     var choices: ServeChoices { state.withLock { $0.choices } }
 
+    /// Keeps clients from a page that asks for no token, because it is for users of this host, and what
+    /// clients reach here are often its loopback addresses.
+    func withhold(_ page: WatchAddress) {
+        guard case .tcp(let host, let port, _) = page,
+            let address = SocketAddress(parsing: host, defaultPort: port)
+        else { return }
+        state.withLock { _ = $0.withheld.insert(address) }
+    }
+
+    /// What a client may reach now.
+    func rules(of client: ServedClient) -> ForwardRules {
+        state.withLock { state in
+            var rules = client.rules.completed(by: state.choices.rules)
+            rules.withheld = state.withheld
+            return rules
+        }
+    }
+
     /// Has the rules of a client's service follow those of this server while `body` runs.
     func serve(
         _ client: ServedClient, _ forwards: ForwardService, _ body: () async -> Void
     ) async {
         let key = ObjectIdentifier(forwards)
-        let rules = state.withLock { state in
-            state.services[key] = (client, forwards)
-            return state.choices.rules
-        }
-        forwards.setRules(client.rules.completed(by: rules))
+        state.withLock { $0.services[key] = (client, forwards) }
+        forwards.setRules(rules(of: client))
         await body()
         state.withLock { _ = $0.services.removeValue(forKey: key) }
     }
@@ -84,6 +102,7 @@ final class LiveServe: Sendable {
             let source = source
             do {
                 command = try await Blocking.run { try source.read() }
+                answer.notes += source.notes
                 try await change(to: command, &answer)
             } catch {
                 throw CommandFailure(error).ofConfiguration
@@ -143,7 +162,7 @@ final class LiveServe: Sendable {
             return (Array(state.services.values), ended)
         }
         for service in services {
-            service.forwards.setRules(service.client.rules.completed(by: choices.rules))
+            service.forwards.setRules(rules(of: service.client))
         }
         server.setDefaults(
             policy: choices.policy, model: choices.model, connection: choices.connection)

@@ -31,15 +31,9 @@ struct ServeChoices: Sendable {
         lifetime = try InviteText.lifetime(command.tokenLifetime ?? InviteText.standardLifetime)
         limits = try command.limits.limits()
         publicAddresses = try PublicAddresses.given(command.publicAddress)
-        let connecting = try command.forwardAllow.map {
-            try ServeChoices.rule($0, "--forward-allow")
-        }
-        let listening = try command.reverseAllow.map {
-            try ServeChoices.rule($0, "--reverse-allow")
-        }
         rules = ClientRules(
-            connecting: connecting.isEmpty ? nil : connecting,
-            listening: listening.isEmpty ? nil : listening)
+            connecting: try ServeChoices.rules(command.forwardAllow, "--forward-allow"),
+            listening: try ServeChoices.rules(command.reverseAllow, "--reverse-allow"))
         var connection = try ConnectionArgument.configuration(
             idleTimeout: command.hold ?? ConnectionArgument.hold, option: "--hold",
             congestion: command.congestion)
@@ -55,8 +49,14 @@ struct ServeChoices: Sendable {
         try ServiceRecording(command.record, recordingRules)
     }
 
-    private static func rule(_ text: String, _ option: String) throws -> AllowRule {
-        do throws(ForwardError) { return try AllowRule(parsing: text) } catch {
+    /// The rules of an option; nil if it was not given.
+    private static func rules(_ texts: [String], _ option: String) throws -> [AllowRule]? {
+        guard !texts.isEmpty else { return nil }
+        do throws(ForwardError) {
+            var rules: [AllowRule] = []
+            for text in texts { rules += try AllowRule.rules(parsing: text) }
+            return rules
+        } catch {
             throw CommandFailure("\(option): \(error)", .usage)
         }
     }

@@ -75,8 +75,10 @@ struct ServeJob {
             setup: setup, server: server, log: log, loop: loop, failures: failures,
             allowances: allowances, live: live)
         do {
-            log.watched(
-                by: try job.status.watch(at: setup.watchPlace, state: setup.state.folder.path))
+            let watch = try job.status.watch(
+                at: setup.watchPlace, state: setup.state.folder.path)
+            if let watch, setup.watchPlace?.token == nil { live.withhold(watch.address) }
+            log.watched(by: watch)
             try job.greet()
             live.keepRecording(log)
         } catch {
@@ -205,7 +207,7 @@ struct ServeJob {
             return true
         }
         let forwards = ForwardService(
-            session, on: loop, rules: client.rules.completed(by: live.choices.rules),
+            session, on: loop, rules: live.rules(of: client),
             allowance: allowance(of: client),
             onFailure: { [log, failures] failure in
                 let kind = FailureNotes.Kind(client: client.name, code: failure.code)

@@ -115,6 +115,12 @@ extension HelpTopic {
             say otherwise. A rule is HOST:PORT or NETWORK:PORTS, as 10.0.0.0/8:443,
             studio:8000-8010 or *:80; the address of a name is checked, not the name.
 
+            All clients share this host's loopback: each reaches the services there, also
+            those that another client has it listen for ('forward --reverse'), and may
+            listen on a port whose service is stopped. Where clients do not trust each
+            other, give each line its own allow= and listen= ('none' permits nothing). The
+            page of --http is kept from clients unless it has a token.
+
             A session is kept for the time of --hold without a packet from the client, so
             that its connections live through an outage; the lower time of both sides
             counts.

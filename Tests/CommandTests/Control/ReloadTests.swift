@@ -14,6 +14,16 @@ import Testing
         try Pathwise(["reload", "--state", state] + more).wait()
     }
 
+    /// Whoever edits a file that was not given learns that it is not read.
+    @Test func withoutAFileNothingIsRead() throws {
+        let server = try RunningServer()
+        let run = try reload(server.state)
+        #expect(
+            run.output
+                == "reload: it was started without a configuration file, so none was read\n")
+        #expect(run.status == 0)
+    }
+
     /// Forwards and paths of the file come and go; a connection of one that stays lives on.
     @Test func aForwardReadsItsFile() throws {
         let server = try RunningServer.joined()

@@ -55,6 +55,38 @@ struct Watched {
 
 /// `--http` of `serve` and `forward`.
 @Suite(.serialized) struct WatchCommandTests {
+    /// A page that asks for no token is for users of the server's host, not for its clients.
+    @Test func clientsDoNotReachThePage() throws {
+        let server = try RunningServer.joined(["--http", "127.0.0.1:0"])
+        let page = try Watched(server.process)
+        #expect(try page.body("/status").contains("serve"))
+        let client = try server.forward("tcp:0=localhost:\(page.port)", "http:0")
+        let direct = try PlainConnection(to: try port(of: "tcp", in: client.output))
+        let request = "GET /status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        #expect(direct.exchange(Array(request.utf8)).isEmpty)
+        let proxy = try PlainConnection(to: try port(of: "http", in: client.output))
+        let connect = Array("CONNECT 127.0.0.1:\(page.port) HTTP/1.1\r\n\r\n".utf8)
+        let answer = String(decoding: proxy.exchange(connect, half: false), as: UTF8.self)
+        #expect(answer.hasPrefix("HTTP/1.1 403 "), "\(answer)")
+        let reason = "127.0.0.1:\(page.port) is this server's page, which clients reach only with"
+        #expect(eventually { client.output.contains(reason) })
+        #expect(server.says(reason))
+    }
+
+    @Test func clientsReachAPageWithAToken() throws {
+        let token = Scratch()
+        write(Array("a-token-of-thirty-two-characters-\n".utf8), to: token.file("token"))
+        #expect(chmod(token.file("token"), 0o600) == 0)
+        let server = try RunningServer.joined(
+            ["--http", "127.0.0.1:0", "--http-token", token.file("token")])
+        let page = try Watched(server.process)
+        let client = try server.forward("tcp:0=localhost:\(page.port)")
+        let direct = try PlainConnection(to: try port(of: "tcp", in: client.output))
+        let request = "GET /status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        let answer = String(decoding: direct.exchange(Array(request.utf8)), as: UTF8.self)
+        #expect(answer.hasPrefix("HTTP/1.1 401 "), "\(answer)")
+    }
+
     @Test func bothSidesAreWatched() throws {
         let server = try RunningServer.joined(["--http", "127.0.0.1:0"])
         let echo = try EchoServer()

@@ -128,6 +128,44 @@ import Testing
         answering.cancel()
     }
 
+    /// Other caps in a running session count on: each byte once, also of a path that gets its first cap
+    /// when it has carried much.
+    @Test func anotherCapCountsOn() async throws {
+        let folder = Folders()
+        let pair = try SessionPair()
+        let answering = pair.answer()
+        let session = try await Session.connect(pair.options(names: ["sat"]))
+        func meter(_ bytes: UInt64) throws -> UsageMeter {
+            try UsageMeter(
+                caps: ["sat": ByteCap(bytes: bytes)], folder: folder.file("state/usage")
+            ) { _ in }
+        }
+        func carried() throws -> UInt64 {
+            let path = try #require(session.counters().first { $0.name == "sat" })
+            return path.wireBytesSent + path.wireBytesReceived
+        }
+        #expect(try await SessionPair.ask(session, 3_000_000) == "3000000")
+        let uncounted = try carried()
+        var former: UsageMeter?
+        for bytes in [50_000_000, 60_000_000, 70_000_000] {
+            let next = try meter(UInt64(bytes))
+            await former?.close()
+            next.follow(session, after: former)
+            #expect(try await SessionPair.ask(session, 1_000_000) == "1000000")
+            former = next
+        }
+        let latest = try #require(former)
+        await latest.close()
+        let used = try #require(latest.uses.first).used
+        let counted = try carried() - uncounted
+        #expect(counted > 3_000_000)
+        // Acknowledgements under way when the first meter began may be on either side.
+        #expect(max(used, counted) - min(used, counted) < 10_000, "\(used) of \(counted)")
+        await session.close()
+        await pair.server.close()
+        answering.cancel()
+    }
+
     /// A path that was removed by its name comes back by it.
     @Test func aStoppedPathIsOpenedAgain() async throws {
         let pair = try SessionPair()

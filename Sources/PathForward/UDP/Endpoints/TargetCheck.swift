@@ -43,7 +43,8 @@ enum TargetCheck {
         if let address = addresses.first(where: { rules?.allowConnecting(to: $0) ?? true }) {
             return .success(address)
         }
-        return .failure(
-            Refusal(result: ForwardRules.denial(of: target, "datagrams to \(target)")))
+        let denial = (rules ?? .none).denial(
+            of: target, at: addresses, "datagrams to \(target)")
+        return .failure(Refusal(result: denial))
     }
 }

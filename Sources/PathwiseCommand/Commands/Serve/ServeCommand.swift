@@ -33,13 +33,14 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A target that clients may connect to, instead of loopback; repeat for more.",
+            "A target that clients may connect to, instead of loopback, or 'none'; repeat for more.",
             valueName: "rule"))
     var forwardAllow: [String] = []
 
     @Option(
         help: ArgumentHelp(
-            "An address on which clients may listen here, instead of loopback; repeat for more.",
+            "An address on which clients may listen here, instead of loopback, or 'none'; repeat "
+                + "for more.",
             valueName: "rule"))
     var reverseAllow: [String] = []
 

@@ -24,6 +24,11 @@ struct ConfigSource<Command: Configurable & Sendable>: Sendable {
         return Configured(line, file: try options.file(for: Command.configName)).command
     }
 
+    /// What the user should know of a reload that reads nothing.
+    var notes: [String] {
+        path == nil ? ["it was started without a configuration file, so none was read"] : []
+    }
+
     /// What is read, for messages.
     var name: String { path ?? "the command line" }
 }

@@ -45,7 +45,7 @@ enum ConfigCheck {
         _ = try PublicAddresses.given([text])
     }
 
-    @Sendable static func rule(_ text: String) throws { _ = try AllowRule(parsing: text) }
+    @Sendable static func rule(_ text: String) throws { _ = try AllowRule.rules(parsing: text) }
 
     @Sendable static func rate(_ text: String) throws {
         do throws(SyntaxProblem) { _ = try RateArgument.bytesPerSecond(text) } catch {

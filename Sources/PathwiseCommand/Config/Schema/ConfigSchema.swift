@@ -52,12 +52,12 @@ enum ConfigSchema {
                 "Where clients reach this server, for tokens.",
                 check: ConfigCheck.publicAddress),
             ConfigKey(
-                "forward-allow", .texts, "HOST:PORT, NETWORK:PORTS",
+                "forward-allow", .texts, "HOST:PORT, NETWORK:PORTS, none",
                 standard: "this host's loopback", option: "--forward-allow",
                 sample: "10.0.0.0/8:443",
                 "Targets that clients may connect to.", check: ConfigCheck.rule),
             ConfigKey(
-                "reverse-allow", .texts, "ADDRESS:PORTS",
+                "reverse-allow", .texts, "ADDRESS:PORTS, none",
                 standard: "this host's loopback, from port 1024 on", option: "--reverse-allow",
                 sample: "127.0.0.1:8000-8100",
                 "Addresses that clients may have this server listen on.",

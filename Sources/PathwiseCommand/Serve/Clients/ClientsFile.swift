@@ -44,6 +44,7 @@ struct ClientsFile {
         # The clients of this server, one a line: NAME PUBLIC-KEY, then what differs for it:
         #   allow=HOST:PORT    it may connect to this, instead of --forward-allow; repeat for more
         #   listen=ADDR:PORT   it may listen on this, instead of --reverse-allow; repeat for more
+        #   allow=none, listen=none   it may connect to nothing, listen nowhere
         #   rate=20mbit        limit of its forwards, both ways together
         #   cap=50GB/month     its forwards end after so many bytes, both ways together, until the
         #                      next day, week or month begins
@@ -120,10 +121,9 @@ struct ClientsFile {
             let value = parts.count == 2 ? String(parts[1]) : ""
             switch parts[0] {
             case "allow":
-                client.rules.connecting =
-                    (client.rules.connecting ?? []) + [try rule(value, line)]
+                client.rules.connecting = (client.rules.connecting ?? []) + (try rules(value, line))
             case "listen":
-                client.rules.listening = (client.rules.listening ?? []) + [try rule(value, line)]
+                client.rules.listening = (client.rules.listening ?? []) + (try rules(value, line))
             case "rate":
                 do throws(SyntaxProblem) {
                     client.rate = try RateArgument.bytesPerSecond(value)
@@ -153,10 +153,10 @@ struct ClientsFile {
         return client
     }
 
-    private static func rule(
+    private static func rules(
         _ text: String, _ line: StateLines.Line
-    ) throws(StateError) -> AllowRule {
-        do throws(ForwardError) { return try AllowRule(parsing: text) } catch {
+    ) throws(StateError) -> [AllowRule] {
+        do throws(ForwardError) { return try AllowRule.rules(parsing: text) } catch {
             guard text.utf8.count < 40 else {
                 throw line.problem(
                     "\(line.shown(text)) is not a rule; write HOST:PORT or NETWORK:PORTS")
