@@ -49,6 +49,10 @@ network() {
     "$testbed" up "$1" 1 > /dev/null
     mapfile -t addresses < <("$testbed" addr | awk '$1 ~ /^p[0-9]+$/ { print $3 }')
     client=tb$TESTBED_ID-a server=tb$TESTBED_ID-b
+    # The kernel's own IPv6 packets (router solicitations, multicast reports) would count as ours.
+    for side in "$client" "$server"; do
+        ip netns exec "$side" sysctl -q net.ipv6.conf.all.disable_ipv6=1
+    done
 }
 
 # ---- processes ----

@@ -1,5 +1,5 @@
 internal import PathNetwork
-internal import PathTransport
+package import PathTransport
 
 /// What a peer may have this side connect to, and listen on.
 public struct ForwardRules: Hashable, Sendable {
@@ -9,7 +9,7 @@ public struct ForwardRules: Hashable, Sendable {
     public var listening: [AllowRule]
     /// Addresses of this process that no rule allows, as that of a page without a token, which is for
     /// users of this host.
-    public var withheld: Set<SocketAddress> = []
+    package var withheld: Set<SocketAddress> = []
 
     /// By default a peer reaches this host's loopback only, and listens there from port 1024 on.
     public init(

@@ -26,10 +26,9 @@ struct ClientsFileTests {
             """
             # people
             van \(key) allow=10.0.0.0/8:443 allow=studio:* rate=20mbit cap=50GB/week  # LTE
-            home\t\(other)  psk=\(shared.base64) listen=0.0.0.0:8080 allow=none\r
+            home\t\(other)  psk=\(shared.base64) listen=0.0.0.0:8080\r
 
             """)
-        #expect(clients[1].rules.connecting == [])
         #expect(clients.map(\.name) == ["van", "home"])
         #expect(clients[0].rules.connecting?.map(\.description) == ["10.0.0.0/8:443", "studio:*"])
         #expect(clients[0].rules.listening == nil)
@@ -39,6 +38,11 @@ struct ClientsFileTests {
         #expect(clients[1].rules.connecting == nil)
         #expect(clients[1].rules.listening?.map(\.description) == ["0.0.0.0:8080"])
         #expect(clients[1].presharedKey?.base64 == shared.base64)
+    }
+
+    @Test func noneIsNoRule() throws {
+        let clients = try read("van \(key) allow=none listen=none")
+        #expect(clients[0].rules.connecting == [] && clients[0].rules.listening == [])
     }
 
     @Test(arguments: [
