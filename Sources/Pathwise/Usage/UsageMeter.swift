@@ -55,7 +55,9 @@ public final class UsageMeter: Sendable {
 
     /// Counts the bytes of a session that is under way and that another meter has counted so far.
     ///
-    /// - Parameter former: that meter, which is closed; if there was none, counting begins now.
+    /// - Parameters:
+    ///   - session: the session.
+    ///   - former: that meter, which is closed; if there was none, counting begins now.
     public func follow(_ session: Session, after former: UsageMeter?) {
         guard let former else {
             let counters = session.counters(includingRemoved: true)
