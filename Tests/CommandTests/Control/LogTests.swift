@@ -80,6 +80,28 @@ struct LogTests {
         #expect(events == "path_down" && LogLevel(ofEvent: events) == .info)
     }
 
+    /// Interfaces are looked at only when a path has gone: that holds up the session's packets.
+    @Test func pathsThatWorkAskForNoInterfaces() {
+        var falls = PathFalls()
+        var asked = 0
+        func absent() -> [(name: String, reason: String)] {
+            asked += 1
+            return [(name: "lte", reason: "wwan0 is missing")]
+        }
+        let both = [(name: "dsl", state: PathState.active), (name: "lte", state: .suspect)]
+        for second in 0..<100 {
+            let now = Instant.zero + .seconds(Int64(second))
+            #expect(falls.look(both, absent: absent(), now: now).isEmpty)
+        }
+        #expect(asked == 0)
+        let works = both.map { (name: $0.name, state: PathState.active) }
+        _ = falls.look(works, absent: absent(), now: .zero + .seconds(100))
+        #expect(asked == 0)
+        let left = Array(works.prefix(1))
+        #expect(falls.look(left, absent: absent(), now: .zero + .seconds(101)).count == 1)
+        #expect(asked == 1)
+    }
+
     @Test func theJournalIsKnownByItsFile() throws {
         let path = scratch.file("journal")
         write([], to: path)

@@ -21,10 +21,11 @@ struct PathFalls: Sendable {
     /// - Parameters:
     ///   - paths: those that exist, with their states.
     ///   - absent: those that are wanted and do not exist; others that are gone are not wanted any more.
+    ///     It is asked for only when a path has gone, because it keeps the session from its packets.
     ///   - now: the time.
     mutating func look(
-        _ paths: [(name: String, state: PathState)], absent: [(name: String, reason: String)],
-        now: Instant
+        _ paths: [(name: String, state: PathState)],
+        absent: @autoclosure () -> [(name: String, reason: String)], now: Instant
     ) -> [Change] {
         var changes: [Change] = []
         for path in paths {
@@ -39,9 +40,12 @@ struct PathFalls: Sendable {
             case .validating, .suspect, .probing, .closed: break
             }
         }
-        for path in absent { fall(path.name, path.reason, now, &changes) }
-        let there = Set(paths.map(\.name)).union(absent.map(\.name))
-        known = known.filter { there.contains($0.key) }
+        let there = Set(paths.map(\.name))
+        guard known.keys.contains(where: { !there.contains($0) }) else { return changes }
+        let gone = absent()
+        for path in gone { fall(path.name, path.reason, now, &changes) }
+        let wanted = there.union(gone.map(\.name))
+        known = known.filter { wanted.contains($0.key) }
         return changes
     }
 
@@ -85,9 +89,9 @@ extension PathFalls.Change {
 extension Session {
     /// Looks at the paths of this session.
     func look(with falls: inout PathFalls) -> [PathFalls.Change] {
-        let absent = absentPaths().filter { !$0.isCapped }
-        return falls.look(
-            counters().map { ($0.name, $0.state) }, absent: absent.map { ($0.name, $0.reason) },
+        falls.look(
+            counters().map { ($0.name, $0.state) },
+            absent: absentPaths().filter { !$0.isCapped }.map { ($0.name, $0.reason) },
             now: MonotonicClock.now())
     }
 }
