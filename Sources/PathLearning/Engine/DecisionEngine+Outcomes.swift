@@ -94,7 +94,7 @@ extension DecisionEngine {
 
     /// Teaches the policy the outcomes since the last decision.
     mutating func learn() {
-        for index in unlearned.indices {
+        for index in unlearned.indices where unlearned[index].outcome.decision >= firstOwn {
             selector.learn(
                 Feedback(
                     features: unlearned[index].open.features,
@@ -111,10 +111,14 @@ extension DecisionEngine {
     /// The oldest pending event of the policy's guard.
     public mutating func pollEvent() -> GuardEvent? { selector.pollEvent() }
 
-    /// Switches to another model between two decisions; returns false and changes nothing if it was
-    /// prepared for another policy.
-    public mutating func replaceModel(_ replacement: PathSelector.Replacement) -> Bool {
+    /// Switches to another policy or model between two decisions; returns whether it is another policy,
+    /// which then learns from its own decisions only.
+    public mutating func replace(with replacement: PathSelector.Replacement) -> Bool {
         learn()
-        return selector.replaceModel(replacement)
+        guard selector.replace(with: replacement) else { return false }
+        needs = selector.specification.needs
+        firstOwn = ledger.next
+        isWaiting = false
+        return true
     }
 }

@@ -9,18 +9,20 @@ public import PathTelemetry
 ///
 /// - *handle*: the fate of packets (`handleSent`, `handleAcknowledged`, `handleMoved`,
 ///   `handleLost`, `handleArrived`, `handleTimeout`), or of a burst known from elsewhere
-///   (`handleOutcome`); `replaceModel`;
+///   (`handleOutcome`); `replace`;
 /// - *poll*: `begin`, `offer` or `leave` for each path, then `decide`; `pollOutcome` until it returns
 ///   nil (the policy learns from outcomes before the next decision); `pollEvent`;
 /// - *read*: `decision`, `record`, `timeout`, `needs`, `policy`, `modelHash`.
 public struct DecisionEngine: ~Copyable, Sendable {
     private let pin = Pin()
     /// What the policy needs from its host.
-    public let needs: PolicyNeeds
+    public internal(set) var needs: PolicyNeeds
     var selector: PathSelector
     var ledger = BurstLedger()
     /// Outcomes that the policy has not learned from yet.
     var unlearned: [BurstLedger.Closed] = []
+    /// The first decision of the policy, which learns from no earlier ones.
+    var firstOwn: UInt64 = 0
     private var builder = CandidateBuilder()
     private var candidates = CandidateSet()
     /// The room and the answer time of each offered path, by path number.
@@ -29,7 +31,7 @@ public struct DecisionEngine: ~Copyable, Sendable {
     private var hasRoom = false
     /// Whether a path with room is left alone, and whether the latest decision was to wait for another.
     private var leavesRoom = false
-    private var isWaiting = false
+    var isWaiting = false
     /// Path of the previous decision of each traffic class.
     private var currentPath: InlineArray<2, PathID?> = [nil, nil]
     private var burst = BurstContext(bytes: 0, deadline: .zero, trafficClass: .stream)

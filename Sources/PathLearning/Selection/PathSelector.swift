@@ -4,12 +4,12 @@ public import PathTelemetry
 /// draws, and passes outcomes back.
 ///
 /// It is deterministic given its seed and has no clock and no I/O; `decide` and `learn` allocate
-/// nothing. *Handle*: `learn`, `replaceModel`. *Poll*: `decide`, `pollEvent`. *Read*: `name`,
+/// nothing. *Handle*: `learn`, `replace`. *Poll*: `decide`, `pollEvent`. *Read*: `name`,
 /// `modelHash`, `explain`, `overrides`. Call `decide` for each burst and `learn` once for each
 /// decision, when its outcome closes; outcomes may come late and out of order.
 public struct PathSelector: Sendable {
-    /// The specification from which it was made.
-    public let specification: PolicySpecification
+    /// The specification of the policy.
+    public private(set) var specification: PolicySpecification
     /// Stable hash of the model file's bytes; zero without a model.
     public private(set) var modelHash: UInt64
     /// How often the policy's distribution was unusable, so that the steady rule decided.
@@ -21,9 +21,9 @@ public struct PathSelector: Sendable {
     /// The policy, shared by copies of the selector until one of them changes it (copy on write).
     private var cell: PolicyCell
     /// Whether the policy is told which action was taken.
-    private let hearsChoices: Bool
+    private var hearsChoices: Bool
     /// Whether it also learns from outcomes of forced decisions.
-    private let learnsFromForced: Bool
+    private var learnsFromForced: Bool
     /// Decides if the policy's distribution is unusable.
     private var steady = SteadyPolicy()
 
@@ -136,38 +136,46 @@ public struct PathSelector: Sendable {
         policy.learn(feedback)
     }
 
-    // MARK: Another model
+    // MARK: another policy
 
-    /// A policy that starts from another model, prepared off the packet path.
+    /// Another policy, or the same one with another model, prepared off the packet path.
     public struct Replacement: Sendable {
         public let specification: PolicySpecification
         public let modelHash: UInt64
         fileprivate let cell: PolicyCell
 
-        /// - Parameter specification: the specification of the selector.
+        /// - Parameters:
+        ///   - specification: the policy; a path named in it must have been resolved to a number.
+        ///   - model: from which it starts; nil for none.
         /// - Throws: `LearningError` if the policy takes no model or cannot start from this one.
         public init(
-            _ specification: PolicySpecification, model: Model, cost: Cost = Cost()
+            _ specification: PolicySpecification, model: Model?, cost: Cost = Cost()
         ) throws(LearningError) {
-            guard specification.needs.model else {
+            guard specification.needs.model || model == nil else {
                 throw .unknownParameter(
                     policy: specification.name, parameter: "model", known: [])
             }
             self.specification = specification
-            modelHash = model.hash
+            modelHash = model?.hash ?? 0
             cell = try specification.make(PolicyMaterials(model: model, cost: cost))
         }
     }
 
-    /// Switches to another model: what was learned online is dropped, the sequence of draws
-    /// continues, and outcomes of earlier decisions teach the new policy.
+    /// Switches to another policy or model: what was learned online is dropped, and the sequence of
+    /// draws continues.
     ///
-    /// - Returns: false for a replacement of another policy; then nothing changes.
-    public mutating func replaceModel(_ replacement: Replacement) -> Bool {
-        guard replacement.specification == specification else { return false }
+    /// Outcomes of earlier decisions may teach another model of the same policy. To another policy they
+    /// mean nothing, because their memos and probabilities are not its own.
+    ///
+    /// - Returns: whether it is another policy.
+    public mutating func replace(with replacement: Replacement) -> Bool {
+        let isOther = replacement.specification != specification
+        specification = replacement.specification
+        hearsChoices = specification.needs.choices
+        learnsFromForced = specification.needs.forcedFeedback
         cell = replacement.cell
         modelHash = replacement.modelHash
-        return true
+        return isOther
     }
 
     /// The oldest pending event of the policy's guard.

@@ -71,10 +71,9 @@ extension ClientDriver {
     ///
     /// No decision is made between the last record before `change` and the first one after it.
     ///
-    /// - Parameters:
-    ///   - isRecording: from now on.
-    ///   - change: replaces what takes the records; it is called while the connection is locked.
-    public func setRecording(_ isRecording: Bool, after change: (borrowing Connection) -> Void) {
+    /// - Parameter change: replaces what takes the records, and says whether there are any from now on;
+    ///   it is called while the connection is locked.
+    public func setRecording(after change: (inout Connection) -> Bool) {
         lock.lock()
         defer {
             lock.unlock()
@@ -84,8 +83,7 @@ extension ClientDriver {
         connection.takeSamples(now: now)
         connection.setRecording(false, now: now)
         connection.drainRecords(onRecord)
-        change(connection)
-        if isRecording {
+        if change(&connection) {
             var addresses: [Int: SocketAddress] = [:]
             for path in connection.pathIDs {
                 guard let socket = connection.endpoint(of: path)?.socket else { continue }

@@ -74,8 +74,11 @@ public struct PathPlanner: Sendable {
         containerInterfaces.contains { unsafe fnmatch($0, interface.name, 0) == 0 }
     }
 
-    private func isExcluded(_ interface: NetworkInterface) -> Bool {
-        excluded.contains { unsafe fnmatch($0, interface.name, 0) == 0 }
+    private func isExcluded(_ interface: NetworkInterface) -> Bool { excludes(interface.name) }
+
+    /// Whether an interface of this name does not become a path by itself.
+    public func excludes(_ name: String) -> Bool {
+        excluded.contains { unsafe fnmatch($0, name, 0) == 0 }
     }
 
     private func automaticRule(_ interface: NetworkInterface) -> Rule {

@@ -169,17 +169,14 @@ public final class ServerDriver: @unchecked Sendable {
     }
 
     /// Lets one connection record from the beginning, or not.
-    func setRecording(
-        _ isRecording: Bool, of served: ServedConnection,
-        after change: (borrowing Connection) -> Void
-    ) {
+    func setRecording(of served: ServedConnection, after change: (inout Connection) -> Bool) {
         lock.lock()
         unsafe served.box.with { core in
             let now = MonotonicClock.now()
             core.takeSamples(now: now)
             core.setRecording(false, now: now)
             core.drainRecords { onRecord(served, $0) }
-            change(core)
+            let isRecording = change(&core)
             core.setRecording(isRecording, now: now)
             core.drainRecords { onRecord(served, $0) }
         }
@@ -428,10 +425,9 @@ public final class ServedConnection: Sendable {
 
     /// Begins to record, from the beginning if it records already, or stops; see `ClientDriver`.
     ///
-    /// - Parameters:
-    ///   - isRecording: from now on.
-    ///   - change: replaces what takes the records; it is called while the connection is locked.
-    public func setRecording(_ isRecording: Bool, after change: (borrowing Connection) -> Void) {
-        driver.setRecording(isRecording, of: self, after: change)
+    /// - Parameter change: replaces what takes the records, and says whether there are any from now on;
+    ///   it is called while the connection is locked.
+    public func setRecording(after change: (inout Connection) -> Bool) {
+        driver.setRecording(of: self, after: change)
     }
 }

@@ -97,18 +97,17 @@ extension Connection {
         return message.length
     }
 
-    // MARK: another model
+    // MARK: another policy
 
-    /// Switches to another model between two decisions; an event reports it.
+    /// Switches to another policy or model between two decisions; an event reports it.
     ///
     /// The replacement was prepared beforehand, so nothing waits here. Packets in flight, queues
     /// and congestion control are not affected.
-    public mutating func replaceModel(_ replacement: PathSelector.Replacement, now: Instant) {
-        guard session.engine.replaceModel(replacement) else {
-            refuseModel("it was prepared for another policy", now: now)
-            return
-        }
-        news.events.append(.modelReplaced(hash: replacement.modelHash, at: now))
+    public mutating func replacePolicy(_ replacement: PathSelector.Replacement, now: Instant) {
+        let isOther = session.engine.replace(with: replacement)
+        paths.boundPath = needs.boundPath
+        news.events.append(
+            .modelReplaced(hash: modelHash, policy: isOther ? policyName : nil, at: now))
     }
 
     /// Reports by an event why an offered model is not used.

@@ -44,7 +44,7 @@ public struct Connection: ~Copyable {
     var paths: PathTable
     var session: Session
     /// What the policy needs of the transport.
-    let needs: PolicyNeeds
+    var needs: PolicyNeeds { session.engine.needs }
     let origin: Instant
     var news: ConnectionNews
     var closeReason: CloseReason?
@@ -116,7 +116,6 @@ public struct Connection: ~Copyable {
         self.peerKey = peerKey
         self.localIndex = localIndex
         self.configuration = configuration
-        needs = selector.specification.needs
         paths = PathTable(boundPath: selector.specification.needs.boundPath)
         probes = ProbeBudget(configuration)
         phase = .handshaking

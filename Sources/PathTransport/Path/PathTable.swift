@@ -8,7 +8,7 @@ struct PathTable: ~Copyable {
     private let base: UnsafeMutablePointer<Path>
     private(set) var count = 0
     /// The only path that may carry data, if the policy is bound to one.
-    let boundPath: PathID?
+    var boundPath: PathID?
     /// The path on which the acknowledgements that were just sent are sent again.
     var ackTwin: Int?
     /// The path in doubt then, whose latest acknowledgement is repeated on the other.

@@ -75,9 +75,12 @@ package struct SessionRecording: Sendable {
         case .policyGuard(.relearning(let reason, let time)):
             entry = TraceEvent(
                 time: time, kind: .note, text: "starts to learn again: \(reason.name)")
-        case .modelReplaced(let hash, let time):
+        case .modelReplaced(let hash, let policy, let time):
+            let parts =
+                [policy.map { "policy \($0)" }, hash == 0 ? nil : "model \(StableHash.text(hash))"]
             entry = TraceEvent(
-                time: time, kind: .model, text: "continues with model \(StableHash.text(hash))")
+                time: time, kind: .model,
+                text: "continues with \(parts.compactMap(\.self).joined(separator: ", "))")
         case .modelRefused(let reason, let time):
             entry = TraceEvent(time: time, kind: .model, text: "refused: \(reason)")
         default: return

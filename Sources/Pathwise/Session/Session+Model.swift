@@ -8,8 +8,10 @@ extension Session {
     /// - Throws: `LearningError` if the policy takes no model or cannot start from this one; it
     ///   then continues unchanged.
     public func replaceModel(_ model: Model) throws(LearningError) {
-        let replacement = try PathSelector.Replacement(policy, model: model)
-        link.with { connection, now in connection.replaceModel(replacement, now: now) }
+        try policy.withLock { (policy) throws(LearningError) in
+            let replacement = try PathSelector.Replacement(policy, model: model)
+            link.with { connection, now in connection.replacePolicy(replacement, now: now) }
+        }
     }
 
     /// Follows a model file until the task is cancelled or the connection has ended.

@@ -16,8 +16,8 @@ public import PathTransport
 public final class Session: Sendable {
     let link: SessionLink
     let core: SessionCore
-    /// The policy whose model can be replaced.
-    let policy: PolicySpecification
+    /// The policy in use, locked while it is replaced.
+    let policy: Guarded<PolicySpecification>
     /// Gets what this session measures of its paths, for the next one.
     private let memory: PathMemory?
     /// The peer's authenticated key.
@@ -30,7 +30,7 @@ public final class Session: Sendable {
     ) {
         self.link = link
         self.core = core
-        self.policy = policy
+        self.policy = Guarded(policy)
         self.peerKey = peerKey
         self.memory = memory
     }

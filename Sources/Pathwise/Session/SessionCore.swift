@@ -1,5 +1,6 @@
 internal import PathNetwork
 internal import PathTelemetry
+internal import PathTrace
 internal import PathTransport
 
 /// The parts of a session that a driver's thread uses: waits, events, journal of changes,
@@ -36,6 +37,11 @@ final class SessionCore: Sendable {
     }
 
     private var current: SessionRecording? { recording.withLock { $0.recording } }
+
+    /// Where the session is recorded now; nil if it is not.
+    var place: (recorder: SessionRecorder, ring: TraceRing)? {
+        current.map { ($0.recorder, $0.ring) }
+    }
 
     /// Whether this recorder, or none, records already.
     func records(with recorder: SessionRecorder?) -> Bool {

@@ -57,11 +57,20 @@ enum SessionLink: Sendable {
         }
     }
 
-    /// Begins to hand out records, or stops after those that there are; `change` is called between.
-    func setRecording(_ isRecording: Bool, after change: (borrowing Connection) -> Void) {
+    /// Begins to hand out records, or stops after those that there are; `change` is called between, and
+    /// says which.
+    func setRecording(after change: (inout Connection) -> Bool) {
         switch self {
-        case .client(let driver): driver.setRecording(isRecording, after: change)
-        case .server(let served): served.setRecording(isRecording, after: change)
+        case .client(let driver): driver.setRecording(after: change)
+        case .server(let served): served.setRecording(after: change)
+        }
+    }
+
+    /// What this side is called in traces.
+    var role: String {
+        switch self {
+        case .client: "send"
+        case .server: "receive"
         }
     }
 

@@ -164,7 +164,7 @@ public final class Server: Sendable {
         }
         // The driver's thread asks for a session while it is locked, so nothing may hold the list.
         for session in clients.withLock({ Array($0.values) }) {
-            session.record(with: recorder, ring: ring, role: "receive")
+            session.record(with: recorder, ring: ring)
         }
     }
 

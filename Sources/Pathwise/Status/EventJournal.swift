@@ -31,8 +31,10 @@ final class EventJournal: Sendable {
                     if state.changes.count < EventJournal.limit { state.changes.append(change) }
                     return change
                 })
-        case .modelReplaced(let hash, let time): note(hash, nil, time)
-        case .modelRefused(let reason, let time): note(nil, reason, time)
+        case .modelReplaced(let hash, let policy, let time):
+            note(ModelChangeReport(modelHash: hash, policy: policy), time)
+        case .modelRefused(let reason, let time):
+            note(ModelChangeReport(refusal: reason), time)
         case .policyGuard(let event):
             .guardChanged(
                 state.withLock { state in
@@ -46,11 +48,13 @@ final class EventJournal: Sendable {
         }
     }
 
-    private func note(_ hash: UInt64?, _ refusal: String?, _ time: Instant) -> SessionEvent {
+    private func note(_ change: ModelChangeReport, _ time: Instant) -> SessionEvent {
         .modelChanged(
             state.withLock { state in
-                let change = ModelChangeReport(
-                    modelHash: hash, refusal: refusal, after: state.age(at: time))
+                var change = change
+                change.after = state.age(at: time)
+                // Its guard has not judged it yet.
+                if change.refusal == nil { state.guardReport.isDemoted = false }
                 if state.modelChanges.count < EventJournal.limit {
                     state.modelChanges.append(change)
                 }

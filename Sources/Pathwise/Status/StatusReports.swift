@@ -75,14 +75,17 @@ public struct PathChangeReport: Sendable {
     public var after: Duration
 }
 
-/// A new model that was offered to the policy, for reports.
+/// A new model that was offered to the policy, or another policy, for reports.
 public struct ModelChangeReport: Sendable {
-    /// Hash of the model that the policy continues with; nil if the offered one is not used.
+    /// Hash of the model that the policy continues with, zero without one; nil if the offered one is not
+    /// used.
     public var modelHash: UInt64?
+    /// The policy with which the session continues, if it is another one.
+    public var policy: String?
     /// Why the offered model is not used.
     public var refusal: String?
     /// Time since the session began.
-    public var after: Duration
+    public var after = Duration.zero
 }
 
 /// What the guard of the policy has done, for reports.

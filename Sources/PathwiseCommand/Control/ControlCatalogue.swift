@@ -33,8 +33,7 @@ enum ControlCatalogue {
         setting(.price, "NUMBER", "Changes the price of 10^9 bytes on a path."),
         ControlRequest(
             words: ["policy"], arguments: [.init(name: "POLICY", meaning: "as --policy takes it")],
-            effect:
-                "Changes the policy: another model at once, another rule from the next session on.",
+            effect: "Changes the policy, or its model; nothing is dropped.",
             processes: ["forward", "serve"], action: { .policy($0[0]) }),
         ControlRequest(
             words: ["forward", "add"],

@@ -1,7 +1,4 @@
 import PathForward
-import PathNetwork
-import PathTransport
-import Pathwise
 
 /// The changes that requests make to the settings of a `forward`.
 ///
@@ -12,18 +9,20 @@ extension ForwardCommand {
     ///
     /// - Parameters:
     ///   - action: one that `forward` takes, and not `reload`.
-    ///   - session: the present one, whose paths become explicit if they were found by themselves.
+    ///   - found: the names of the paths that were found by themselves, which become explicit; it
+    ///     is asked only if that is needed.
     ///   - notes: for the user.
     func changed(
-        by action: ControlAction, _ session: Session?, notes: inout [String]
+        by action: ControlAction, found: () throws(CommandFailure) -> [String],
+        notes: inout [String]
     ) throws(CommandFailure) -> ForwardCommand {
         var command = self
         switch action {
         case .addPath(let spec):
-            try command.nameAllPaths(session, &notes)
+            try command.nameAllPaths(found, &notes)
             command.path.append(spec)
         case .removePath(let name):
-            try command.nameAllPaths(session, &notes)
+            try command.nameAllPaths(found, &notes)
             let index = try command.index(ofPath: name)
             guard command.path.count > 1 else {
                 throw CommandFailure(
@@ -32,7 +31,7 @@ extension ForwardCommand {
             }
             command.path.remove(at: index)
         case .setPath(let name, let setting, let value):
-            try command.nameAllPaths(session, &notes)
+            try command.nameAllPaths(found, &notes)
             let index = try command.index(ofPath: name)
             command.path[index] = ForwardCommand.path(
                 command.path[index], with: setting, value)
@@ -71,17 +70,10 @@ extension ForwardCommand {
 
     /// Names the paths that were found by themselves, as a list of some stands for all.
     private mutating func nameAllPaths(
-        _ session: Session?, _ notes: inout [String]
+        _ found: () throws(CommandFailure) -> [String], _ notes: inout [String]
     ) throws(CommandFailure) {
         guard path.isEmpty else { return }
-        let names = session?.status().paths.map(\.name) ?? []
-        let interfaces = (try? InterfaceWatcher.list(includingLoopback: true)) ?? []
-        guard !names.isEmpty, names.allSatisfy({ name in interfaces.contains { $0.name == name } })
-        else {
-            throw CommandFailure(
-                "the paths of this process are not those of interfaces; name them with --path or in "
-                    + "the file, and reload", .usage)
-        }
+        let names = try found()
         path = names.map { "\($0)=\($0)" }
         notes.append(
             "the paths are now \(names.joined(separator: ", ")), and interfaces that appear later "

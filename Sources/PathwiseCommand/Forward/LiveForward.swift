@@ -17,7 +17,9 @@ final class LiveForward: Sendable {
         var changes = 0
         var optionsOf = 0
         var session: Session?
-        /// With which the session began.
+        /// Of former sessions.
+        var found = FoundPaths()
+        /// Of the latest options, or with which the session goes on since.
         var sessionPolicy: PolicySpecification?
         /// Follows the model's file for the session.
         var follower: Task<Void, Never>?
@@ -89,6 +91,7 @@ final class LiveForward: Sendable {
     func options() throws(SessionError) -> ClientOptions {
         let (setup, meter, recording) = state.withLock { state in
             state.optionsOf = state.changes
+            state.sessionPolicy = state.setup.policy
             return (state.setup, state.meter, state.recording)
         }
         var options = try setup.options(meter: meter, recorder: recording?.recorder)
@@ -100,10 +103,14 @@ final class LiveForward: Sendable {
     func use(_ session: Session) async {
         let (setup, meter, recording, isOld) = state.withLock { state in
             state.session = session
-            state.sessionPolicy = state.setup.policy
             return (state.setup, state.meter, state.recording, state.optionsOf != state.changes)
         }
-        if isOld { session.setPlanner(setup.planner) }
+        if isOld {
+            session.setPlanner(setup.planner)
+            // Nobody waits for an answer.
+            var answer = ControlAnswer(request: "")
+            takePolicy(setup, session, &answer)
+        }
         record(session, with: recording)
         meter?.follow(session)
         followModel()
@@ -112,6 +119,8 @@ final class LiveForward: Sendable {
         forwarder.detach()
         let follower = state.withLock { state in
             state.session = nil
+            // Explicit paths are none that were found.
+            if state.setup.paths.isEmpty { state.found.note(session) }
             return state.follower.take()
         }
         follower?.cancel()
@@ -146,10 +155,16 @@ final class LiveForward: Sendable {
 
     /// Makes a change, or nothing of it.
     func perform(_ action: ControlAction) async throws -> ControlAnswer {
-        let (present, session) = state.withLock { ($0.setup.command, $0.session) }
+        let (setup, session, known) = state.withLock { ($0.setup, $0.session, $0.found) }
         var answer = ControlAnswer(request: "")
         guard case .reload = action else {
-            let command = try present.changed(by: action, session, notes: &answer.notes)
+            let found = { () throws(CommandFailure) in
+                var found = known
+                if let session { found.note(session) }
+                return try found.named(setup.planner)
+            }
+            let command = try setup.command.changed(
+                by: action, found: found, notes: &answer.notes)
             try await change(to: command, &answer)
             return answer
         }
@@ -193,6 +208,7 @@ final class LiveForward: Sendable {
             state.setup = setup
             state.meter = newMeter
             state.changes += 1
+            if setup.paths.isEmpty, !former.paths.isEmpty { state.found.begin(state.session) }
             return (state.session, ended)
         }
         if let session {
@@ -203,7 +219,7 @@ final class LiveForward: Sendable {
                 ended?.freeze()
                 record(session, with: recording)
             }
-            takeModel(setup, session, &answer)
+            takePolicy(setup, session, &answer)
         }
         if hasOtherCaps {
             await replace(meter, by: newMeter, session, former.caps, setup.caps)
@@ -221,19 +237,31 @@ final class LiveForward: Sendable {
         differences.contains { ["path", "forward.exclude-interface"].contains($0.key) }
     }
 
-    /// Starts the present session's policy from another model, unless it is of another policy.
-    private func takeModel(
+    /// Lets the present session go on with another policy, or another model of its policy.
+    private func takePolicy(
         _ setup: ForwardSetup, _ session: Session, _ answer: inout ControlAnswer
     ) {
-        guard state.withLock({ $0.sessionPolicy }) == setup.policy else { return }
-        let policy = answer.changes.firstIndex { $0.key == "forward.policy" }
-        if let model = setup.model, model.hash != session.status().modelHash {
-            do throws(LearningError) { try session.replaceModel(model) } catch {
-                return answer.notes.append("the present session keeps its model: \(error)")
-            }
-            if policy == nil { answer.notes.append("the policy continues with the other model") }
+        let isOther = state.withLock { $0.sessionPolicy } != setup.policy
+        let hash = setup.model?.hash ?? 0
+        guard isOther || setup.policy.needs.model && hash != session.status().modelHash else {
+            return
         }
-        if let policy { answer.changes[policy].effect = .atOnce }
+        do throws(LearningError) {
+            if !isOther, let model = setup.model {
+                try session.replaceModel(model)
+            } else {
+                try session.replacePolicy(setup.policy, model: setup.model)
+                state.withLock { $0.sessionPolicy = setup.policy }
+            }
+        } catch {
+            if let index = answer.changes.firstIndex(where: { $0.key == "forward.policy" }) {
+                answer.changes[index].effect = .nextSession
+            }
+            return answer.notes.append("the present session keeps its policy: \(error)")
+        }
+        if !answer.changes.contains(where: { $0.key == "forward.policy" }) {
+            answer.notes.append("the policy continues with the other model")
+        }
     }
 
     /// Counts by other caps from now on; a path is free unless its cap is reached by the same rule.

@@ -171,7 +171,7 @@ final class LiveServe: Sendable {
             server.setRecorder(recording?.recorder)
             keep(recording)
         }
-        takeModel(choices, former, &answer)
+        takePolicy(choices, former, &answer)
         if let ended {
             do { try await Blocking.run { try ended.complete() } } catch {
                 answer.notes.append(CommandFailure(error).message)
@@ -179,24 +179,26 @@ final class LiveServe: Sendable {
         }
     }
 
-    /// Starts the policies of present sessions from another model, if only that is different.
-    private func takeModel(
+    /// Lets present sessions go on with another policy, or another model of theirs.
+    private func takePolicy(
         _ choices: ServeChoices, _ former: ServeChoices, _ answer: inout ControlAnswer
     ) {
-        guard choices.policy == former.policy, let model = choices.model,
-            model.hash != former.model?.hash
-        else { return }
-        for session in server.present
-        where session.status().policy == choices.policy.name
-            && session.status().modelHash != model.hash
-        {
-            do throws(LearningError) { try session.replaceModel(model) } catch {
-                answer.notes.append("a present session keeps its model: \(error)")
+        let isOther = choices.policy != former.policy
+        guard isOther || choices.model?.hash != former.model?.hash else { return }
+        var problems: Set<String> = []
+        for session in server.present {
+            do throws(LearningError) {
+                if isOther || choices.model == nil {
+                    try session.replacePolicy(choices.policy, model: choices.model)
+                } else if let model = choices.model, session.status().modelHash != model.hash {
+                    try session.replaceModel(model)
+                }
+            } catch {
+                problems.insert("a present session keeps its policy: \(error)")
             }
         }
-        if let index = answer.changes.firstIndex(where: { $0.key == "serve.policy" }) {
-            answer.changes[index].effect = .atOnce
-        } else {
+        answer.notes += problems.sorted()
+        if !answer.changes.contains(where: { $0.key == "serve.policy" }) {
             answer.notes.append("the policy continues with the other model")
         }
     }

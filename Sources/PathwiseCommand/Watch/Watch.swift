@@ -147,15 +147,19 @@ final class Watch: Sendable {
                 client: client, path: name)
         case .modelChanged(let change):
             note(
-                "model",
-                change.refusal.map { "the offered model is not used: \($0)" }
-                    ?? "the policy continues with model "
-                    + StableHash.text(change.modelHash ?? 0), client: client, path: nil)
+                change.policy == nil ? "model" : "policy", Watch.text(change), client: client,
+                path: nil)
         case .guardChanged(let event):
             note("guard", Watch.text(event), client: client, path: nil)
         case .messageDelivered, .messageLost, .closed: return
         }
         pushState()
+    }
+
+    private static func text(_ change: ModelChangeReport) -> String {
+        if let refusal = change.refusal { return "the offered model is not used: \(refusal)" }
+        if let policy = change.policy { return "\(policy) decides now" }
+        return "the policy continues with model \(StableHash.text(change.modelHash ?? 0))"
     }
 
     private static func text(_ event: GuardEvent) -> String {

@@ -94,7 +94,7 @@ struct WatchSums {
                 counts.messagesCopied, counts.messagesSaved, counts.bytesDuplicated,
                 counts.streamBytesRetransmitted, guardReport.demotions, guardReport.restorations,
                 guardReport.relearnings,
-                UInt64(status.modelChanges.count { $0.modelHash != nil }),
+                UInt64(status.modelChanges.count { $0.modelHash != nil && $0.policy == nil }),
                 UInt64(status.modelChanges.count { $0.refusal != nil }),
             ])
     }

@@ -43,7 +43,7 @@ import Testing
             ("path remove b", "path without b=127.0.0.2,weight=3,cap=1GB/month,hard"),
             ("forward add udp:0=\(goal)", "forward.forwards with udp:0=\(goal)"),
             ("forward remove udp:0=\(goal)", "forward.forwards without udp:0=\(goal)"),
-            ("policy min-rtt", "forward.policy with min-rtt (from the next session on)"),
+            ("policy min-rtt", "forward.policy with min-rtt"),
             ("record start \(scratch.path)/t/", "forward.record with \(scratch.path)/t/"),
             ("record stop", "forward.record without \(scratch.path)/t/"),
         ] {

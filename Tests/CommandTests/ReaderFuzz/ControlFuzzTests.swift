@@ -38,7 +38,8 @@ extension ReaderFuzzTests {
                 return
             }
             var notes: [String] = []
-            let command = try plain.changed(by: action, nil, notes: &notes)
+            let command = try plain.changed(
+                by: action, found: { () throws(CommandFailure) in [] }, notes: &notes)
             let paths = try PathArgument.parse(command.path)
             #expect(!paths.isEmpty && notes.isEmpty, "mutant \(index)")
             _ = try ForwardSetup.specs(command)

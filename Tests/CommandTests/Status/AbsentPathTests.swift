@@ -91,6 +91,41 @@ struct AbsentPathTests {
         }
     }
 
+    /// A request about paths that were found by themselves names those too that are down at that moment.
+    @Test func requestsKeepPathsThatAreDown() throws {
+        let hosts = try TwoHosts(["dsl", "lte"])
+        let server = try RunningServer(
+            ["--listen", hosts.addresses[1]] + hosts.addresses.flatMap { ["--public", $0] },
+            address: hosts.addresses[0],
+            shell: "exec ip netns exec \(hosts.server) \"$@\"")
+        let state = server.folder.file("van")
+        let joined = try Pathwise(
+            ["join", try server.firstToken(), "--state", state], namespace: hosts.client
+        ).wait()
+        #expect(joined.status == 0, "\(joined.errors)")
+        let client = try Pathwise(
+            ["forward", "--state", state, "tcp:0=127.0.0.1:9"], namespace: hosts.client)
+        let isActive = { (name: String) throws in
+            let json = try server.status(of: "van")
+            let place: [Any] = ["processes", 0, "sessions", 0, "paths"]
+            return (0..<2).contains {
+                json.optionalText(at: place + [$0, "name"]) == name
+                    && json.optionalText(at: place + [$0, "state"]) == "active"
+            }
+        }
+        #expect(eventually { client.output.contains("connected over") })
+        #expect(try eventually { try isActive("dsl") && isActive("lte") })
+        hosts.set("lte", "down")
+        #expect(try eventually { try !isActive("lte") })
+        let run = try Pathwise(["control", "--state", state, "path", "price", "dsl", "5"]).wait()
+        #expect(run.status == 0, "\(run.errors)")
+        #expect(run.output.contains("the paths are now dsl, lte, and"), "\(run.output)")
+        hosts.set("lte", "up")
+        #expect(try eventually { try isActive("lte") })
+        kill(client.process, SIGTERM)
+        _ = client.wait()
+    }
+
     /// A path with a hard cap stops within a burst of it by the kernel's counters, and the server, which
     /// knows no other path, stops too.
     @Test func aHardCapHoldsWhileSending() throws {

@@ -184,4 +184,55 @@ import Testing
                 "0.3"
             ])
     }
+
+    /// Another policy decides in a session that goes on, on both sides; its recording gets a session of
+    /// its own for each, without a decision lost between them.
+    @Test func anotherPolicyDecides() async throws {
+        let folder = TraceFolder()
+        let pair = try SessionPair()
+        let answering = pair.answer()
+        let session = try await Session.connect(pair.options())
+        try await wait(session, for: ["dsl", "sat"])
+        let recorder = try SessionRecorder(path: folder.file("trace"), command: "test")
+        session.setRecorder(recorder)
+        #expect(try await SessionPair.ask(session, 500_000) == "500000")
+        let asking = Task { try await SessionPair.ask(session, 5_000_000) }
+        try await Task.sleep(for: .milliseconds(5))
+        let before = session.status().policy
+        try session.replacePolicy(.single(.name("sat")))
+        #expect(try await asking.value == "5000000")
+        #expect(before != "single" && session.status().policy == "single")
+        let used = session.counters().map { ($0.name, $0.wireBytesSent) }
+        #expect(try await SessionPair.ask(session, 2_000_000) == "2000000")
+        for (name, bytes) in used {
+            let more =
+                try #require(session.counters().first { $0.name == name }).wireBytesSent - bytes
+            #expect(name == "sat" ? more > 2_000_000 : more < 300_000, "\(name) \(more)")
+        }
+        // A path that does not exist changes nothing.
+        #expect(throws: LearningError.self) {
+            try session.replacePolicy(.single(.name("lte")))
+        }
+        #expect(session.status().policy == "single")
+        try session.replacePolicy(.learned())
+        for peer in pair.server.present { try peer.replacePolicy(.roundRobin) }
+        #expect(try await SessionPair.ask(session, 2_000_000) == "2000000")
+        #expect(pair.server.present.map { $0.status().policy } == ["round-robin"])
+        #expect(session.status().modelChanges.compactMap(\.policy) == ["single", "learned"])
+        await session.close()
+        recorder.end()
+        try recorder.close()
+        await pair.server.close()
+        answering.cancel()
+        let path = folder.file("trace")
+        #expect(
+            try rows(path, "SELECT policy FROM sessions ORDER BY id") == [
+                before, "single", "learned",
+            ])
+        #expect(try rows(path, "SELECT count(*) FROM stray_outcomes") == ["0"])
+        #expect(
+            try rows(
+                path, "SELECT max(number) - min(number) + 1 - count(*) FROM decisions")
+                == ["0"])
+    }
 }

@@ -80,8 +80,9 @@ public enum ConnectionEvent: Sendable {
     case keysChanged(generation: Int, at: Instant)
     /// The guard of the learned policy demoted or restored its models.
     case policyGuard(GuardEvent)
-    /// The policy now uses another model, whose file has this hash.
-    case modelReplaced(hash: UInt64, at: Instant)
+    /// The policy now uses another model, whose file has this hash (zero without one); it is another
+    /// policy if it is named.
+    case modelReplaced(hash: UInt64, policy: String?, at: Instant)
     /// An offered model cannot be used; the policy keeps the one it has.
     case modelRefused(reason: String, at: Instant)
     case closed(CloseReason)

@@ -12,15 +12,13 @@ extension ConfigSchema {
     private static let atOnce: Set<String> = [
         "path", "forward.exclude-interface", "forward.forwards", "forward.reverse",
         "forward.deadline", "forward.ordered", "forward.redundancy", "forward.class",
-        "forward.record", "forward.record-rules", "serve.public", "serve.forward-allow",
-        "serve.reverse-allow",
+        "forward.policy", "forward.record", "forward.record-rules", "serve.public",
+        "serve.forward-allow", "serve.reverse-allow", "serve.policy",
         "serve.client-rate", "serve.client-cap", "serve.client-flows",
         "serve.sessions-per-client", "serve.record", "serve.record-rules", "serve.token-lifetime",
     ]
-    /// A model of the policy that is in use is taken at once.
     private static let nextSession: Set<String> = [
-        "forward.hold", "forward.policy", "forward.congestion", "serve.hold", "serve.policy",
-        "serve.congestion",
+        "forward.hold", "forward.congestion", "serve.hold", "serve.congestion",
     ]
 
     /// When a changed value takes effect.
