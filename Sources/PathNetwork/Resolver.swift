@@ -72,6 +72,9 @@ public enum Resolver {
     }
 
     private static func lookUp(_ host: String) throws(NetworkError) -> [SocketAddress] {
+        // The file of hosts has the name without the dot of the root.
+        let isThisHost = ["localhost", "localhost."].contains(host.lowercased())
+        let host = isThisHost ? "localhost" : host
         var hints = unsafe addrinfo()
         unsafe hints.ai_socktype = Int32(SOCK_DGRAM.rawValue)
         // A host with a colon is an IPv6 address and not a name to look up.
@@ -79,6 +82,14 @@ public enum Resolver {
         var list: UnsafeMutablePointer<addrinfo>?
         let status = unsafe getaddrinfo(host, nil, &hints, &list)
         defer { if let list = unsafe list { unsafe freeaddrinfo(list) } }
+        // A host may have no such file, and the name means loopback nevertheless (RFC 6761, section
+        // 6.3).
+        if isThisHost, status != 0 {
+            return [
+                SocketAddress(ipv4: 0x7f00_0001, port: 0),
+                SocketAddress(ipv6High: 0, low: 1, port: 0),
+            ]
+        }
         guard status == 0 else {
             let reason = unsafe String(cString: gai_strerror(status))
             throw .unresolved(name: host, reason: reason)

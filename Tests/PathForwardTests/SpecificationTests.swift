@@ -1,3 +1,4 @@
+import PathNetwork
 import PathTelemetry
 import PathTransport
 import Testing
@@ -233,5 +234,20 @@ import Testing
 
     private func address(_ text: String) throws -> SocketAddress {
         try #require(SocketAddress(parsing: text))
+    }
+
+    /// What a denial proposes must help: no rule allows an address of no host, also if it is a text, as 0,
+    /// that only the resolver takes for one.
+    @Test(arguments: [
+        ("0", "0.0.0.0:80", false), ("0.0.0.0", "0.0.0.0:80", false),
+        ("224.0.0.1", "224.0.0.1:80", false), ("10.1", "10.0.0.1:80", true),
+    ])
+    func denialsProposeRulesThatHelp(host: String, address: String, helps: Bool) throws {
+        let target = try #require(ForwardTarget(host: host, port: 80))
+        let found = try #require(SocketAddress(parsing: address))
+        #expect(try Resolver.resolve(host: host, port: 80) == [found])
+        let text = ForwardRules.none.denial(of: target, at: [found], address).text
+        #expect(text.contains("to permit it: serve --forward-allow \(target)") == helps, "\(text)")
+        #expect(text.contains("no rule can") == !helps, "\(text)")
     }
 }

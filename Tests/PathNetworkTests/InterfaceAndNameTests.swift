@@ -39,6 +39,9 @@ struct ResolverTests {
         #expect(addresses.allSatisfy { $0.isLoopback && $0.port == 4_000 })
         #expect(Set(addresses).count == addresses.count)
         #expect(try Resolver.resolve("localhost", defaultPort: 4_000) == addresses)
+        // With the dot of the root.
+        #expect(try Resolver.resolve("localhost.:4000") == addresses)
+        #expect(try Resolver.resolve(host: "LocalHost.", port: 4_000) == addresses)
     }
 
     @Test func scopeMayBeAnInterfaceName() throws {

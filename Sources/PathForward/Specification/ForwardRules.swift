@@ -67,9 +67,11 @@ public struct ForwardRules: Hashable, Sendable {
                 "\(target) is this server's page, which clients reach only with a token; "
                     + "start it with --http-token")
         }
-        let address = target.address
+        // Some texts, as 0, are no address and have one nevertheless.
+        let known = addresses.isEmpty ? target.address.map { [$0] } ?? [] : addresses
         let isNever =
-            target.port == 0 || address?.isUnspecified == true || address?.isMulticast == true
+            target.port == 0
+            || !known.isEmpty && known.allSatisfy { $0.isUnspecified || $0.isMulticast }
         let way =
             isNever
             ? "no rule can, as it is no address of one host and port"

@@ -1,13 +1,28 @@
 import Glibc
 
-/// The bytes of a file; a file larger than `limit` is refused.
+/// How long somebody may take to begin to write into a named pipe, milliseconds.
+private let patience: Int32 = 2000
+
+/// The bytes of a file; a file larger than `limit` is refused, and so is a pipe without a writer.
 package func readFile(
     _ path: String, limit: Int
 ) throws(SimulationError) -> [UInt8] {
-    guard let file = fopen(path, "re") else {
-        throw .unreadableFile(path: path, reason: systemReason())
+    // A named pipe would be waited for in `open` without an end.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0, let file = fdopen(descriptor, "r") else {
+        let reason = systemReason()
+        if descriptor >= 0 { close(descriptor) }
+        throw .unreadableFile(path: path, reason: reason)
     }
     defer { fclose(file) }
+    var status = stat()
+    if fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFIFO {
+        var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        guard Glibc.poll(&poll, 1, patience) > 0 else {
+            throw .unreadableFile(path: path, reason: "it is a pipe into which nobody writes")
+        }
+    }
+    _ = fcntl(descriptor, F_SETFL, 0)
     var bytes: [UInt8] = []
     let block = 65_536
     while true {

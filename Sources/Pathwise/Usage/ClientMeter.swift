@@ -27,8 +27,7 @@ public final class ClientMeter: Sendable {
     init(
         _ name: String, _ cap: ByteCap, _ folder: String, _ clock: LocalClock
     ) throws(UsageError) {
-        let code = StatePath.make(folder)
-        guard code == 0 else { throw .system(operation: "create", path: folder, code: code) }
+        try UsageFolder.make(folder)
         counter = Guarded(
             try UsageCounter(
                 [name: cap], folder: folder, today: clock.today, now: MonotonicClock.now()))

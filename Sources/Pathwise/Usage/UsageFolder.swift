@@ -12,6 +12,13 @@ public enum UsageFolder {
 
     /// The folder of the counts of a server's clients.
     public static func clients(state: String) -> String { state + "/client-usage" }
+
+    /// Makes such a folder; one that is in the hands of another user is refused.
+    static func make(_ path: String) throws(UsageError) {
+        if let owner = StatePath.foreignOwner(path) { throw .foreign(path: path, owner: owner) }
+        let code = StatePath.make(path)
+        guard code == 0 else { throw .system(operation: "create", path: path, code: code) }
+    }
 }
 
 /// The folder of the files in which watched processes keep what their paths did.
@@ -25,7 +32,7 @@ public enum HistoryFolder {
     ///   - name: what the user calls it; nil for none.
     public static func file(state: String?, _ command: String, _ name: String?) -> String? {
         guard let folder = (state ?? StatePath.standard).map({ $0 + "/history" }),
-            StatePath.make(folder) == 0
+            StatePath.foreignOwner(folder) == nil, StatePath.make(folder) == 0
         else { return nil }
         let middle = name.map { PlainName.allows($0) ? "-\($0)" : "" } ?? ""
         return "\(folder)/\(command)\(middle).ring"
@@ -43,6 +50,22 @@ enum StatePath {
     /// An environment variable with an absolute path; XDG says that others are ignored.
     static func variable(_ name: String) -> String? {
         getenv(name).map { String(cString: $0) }.flatMap { $0.hasPrefix("/") ? $0 : nil }
+    }
+
+    /// The user, neither root nor this one, in whose hands a folder of a state folder is; nil if there is
+    /// none.
+    ///
+    /// The owner of a state folder can put a symbolic link into it, and root would follow it.
+    static func foreignOwner(_ path: String) -> UInt32? {
+        let above = path.split(separator: "/", omittingEmptySubsequences: false).dropLast()
+        let parent = above.isEmpty ? "." : above.joined(separator: "/") + "/"
+        for place in [parent, path] {
+            var information = stat()
+            guard stat(place, &information) == 0 else { continue }
+            let owner = information.st_uid
+            if owner != 0, owner != geteuid() { return owner }
+        }
+        return nil
     }
 
     /// Makes a folder and those above it, for this user only; returns errno, or 0.

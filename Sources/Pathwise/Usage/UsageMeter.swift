@@ -40,8 +40,7 @@ public final class UsageMeter: Sendable {
         _ caps: [String: ByteCap], _ folder: String, _ clock: LocalClock,
         _ onChange: @escaping @Sendable (UsageChange) -> Void
     ) throws(UsageError) {
-        let code = StatePath.make(folder)
-        guard code == 0 else { throw .system(operation: "create", path: folder, code: code) }
+        try UsageFolder.make(folder)
         state = Guarded(
             State(
                 counter: try UsageCounter(
@@ -129,13 +128,9 @@ public final class UsageMeter: Sendable {
     // MARK: work
 
     private static func run(_ meter: @autoclosure () -> UsageMeter?) async {
-        var pause = Duration.milliseconds(100)
+        var pace = CountingPace()
         while !Task.isCancelled, let bytes = meter()?.read() {
-            // The next reading should come after half of what is written at once.
-            let wanted = Double(UsageCounter.flushBytes) / 2
-            let step = bytes > 0 ? wanted / Double(bytes) : 2
-            pause = min(max(pause * min(2, step), .milliseconds(5)), .milliseconds(200))
-            try? await Task.sleep(for: pause)
+            try? await Task.sleep(for: pace.pause(after: bytes))
         }
     }
 

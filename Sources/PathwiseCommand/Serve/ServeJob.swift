@@ -158,6 +158,7 @@ struct ServeJob {
             Task { await server.close() }
         }
         let watch = Task { await watchFiles() }
+        let counting = Task { await countClients() }
         let desk = ControlDesk(
             process: "serve", perform: { try await perform($0) },
             note: { [log, status] answer in
@@ -172,6 +173,7 @@ struct ServeJob {
             }
         }
         watch.cancel()
+        counting.cancel()
         reloading.cancel()
         desk.close()
         for (client, change) in allowances.close() { log.cap(change, of: client) }
@@ -329,8 +331,17 @@ struct ServeJob {
         return try await live.perform(action)
     }
 
-    /// Takes changes of the files until the task is cancelled, counts bytes of clients with caps,
-    /// reports outages, and lets tokens expire.
+    /// Counts the bytes of clients with caps until the task is cancelled.
+    private func countClients() async {
+        var pace = CountingPace()
+        while !Task.isCancelled {
+            let (bytes, changes) = allowances.count()
+            for (client, change) in changes { log.cap(change, of: client) }
+            try? await Task.sleep(for: pace.pause(after: bytes))
+        }
+    }
+
+    /// Takes changes of the files until the task is cancelled, reports outages, and lets tokens expire.
     private func watchFiles() async {
         let files = [ClientsFile.fileName, PendingTokens.fileName].map(setup.state.folder.file)
         var watch = FileWatch(files, requests: 0)
@@ -339,7 +350,6 @@ struct ServeJob {
             case .changed, .asked: reload(repeats: false)
             case .nothing: if setup.admission.dropExpired(now: InviteText.now()) { allow() }
             }
-            for (client, change) in allowances.count() { log.cap(change, of: client) }
             for rest in failures.rest(now: MonotonicClock.now()) { log.rest(rest) }
             log.countRepeated()
             for (client, key, change) in sessions.outages() { log.outage(change, of: client, key) }

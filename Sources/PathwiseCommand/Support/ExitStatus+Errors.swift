@@ -127,6 +127,7 @@ extension ExitStatus {
     init(_ error: UsageError) {
         switch error {
         case .system(_, _, let code): self = ExitStatus(writing: code)
+        case .foreign: self = .noPermission
         case .malformed: self = .dataError
         }
     }

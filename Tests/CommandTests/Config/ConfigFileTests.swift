@@ -238,4 +238,20 @@ struct ConfigFileTests {
         }
         #expect(text(of: path).hasSuffix(tables))
     }
+
+    /// A named pipe is read if somebody writes into it, and waited for no longer than a moment if not.
+    @Test func namedPipes() throws {
+        let scratch = Scratch()
+        let pipe = scratch.file("pipe")
+        try #require(mkfifo(pipe, 0o600) == 0)
+        let error = #expect(throws: ConfigProblem.self) { try ConfigFile(reading: pipe) }
+        #expect(
+            error.map { "\($0)" }?.contains("it is a pipe into which nobody writes") == true,
+            "\(String(describing: error))")
+        let text = "[forward]\nforwards = [\"udp:9\"]\n"
+        let check = try Pathwise(
+            ["config", "check", pipe], shell: "(sleep 0.3; printf '\(text)' >\(pipe)) & exec \"$@\""
+        ).wait()
+        #expect(check.status == 0, "\(check)")
+    }
 }

@@ -95,4 +95,21 @@ struct ClientLimitTests {
         kill(client.process, SIGTERM)
         _ = client.wait()
     }
+
+    /// A server that is killed has stored all but the last megabyte of what a client with a cap moved.
+    @Test func aKilledServerLosesLittle() throws {
+        let server = try RunningServer.joined()
+        server.allow("cap=1TB rate=400mbit")
+        #expect(server.says("1 client may connect now"))
+        let source = try SourceServer()
+        defer { source.stop() }
+        let client = try server.forward("tcp:0=127.0.0.1:\(source.port)")
+        let moved = try PlainConnection(to: try port(of: "tcp", in: client.output)).drain(for: 2)
+        kill(server.process.process, SIGKILL)
+        let file = server.state + "/client-usage/van"
+        let stored = try UsageFile.parse(try #require(bytes(of: file)), path: file)
+            .reduce(0) { $0 + $1.count.total }
+        #expect(moved.bytes > 5_000_000)
+        #expect(Int(stored) > moved.bytes - 1_000_000, "\(stored) of \(moved.bytes)")
+    }
 }

@@ -458,4 +458,20 @@ struct ServeTests {
                 == "pathwise: neither XDG_CONFIG_HOME nor HOME names a folder; set HOME, or give "
                 + "--state DIR")
     }
+
+    /// Whoever ends a program and its group sends it two signals at once: they are one request, so the
+    /// server hears of the end.
+    @Test(arguments: [(SIGTERM, SIGTERM), (SIGINT, SIGTERM), (SIGTERM, SIGINT)])
+    func twoSignalsAtOnceAreOne(first: Int32, second: Int32) throws {
+        let server = try RunningServer.joined()
+        for _ in 0..<5 {
+            let client = try server.forward("tcp:0=127.0.0.1:9")
+            let before = server.log.ranges(of: "van  left").count
+            kill(client.process, first)
+            kill(client.process, second)
+            #expect([130, 143].contains(client.wait().status))
+            let hasLeft = { server.log.ranges(of: "van  left").count > before }
+            #expect(eventually(hasLeft), "\(server.log)")
+        }
+    }
 }

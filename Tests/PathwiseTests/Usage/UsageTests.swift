@@ -1,3 +1,4 @@
+import Glibc
 import PathTelemetry
 import PathTransport
 import Testing
@@ -302,5 +303,54 @@ struct UsageTests {
         let days = try UsageFile(path: folder.file("many")).add(.init(), on: at(449))
         #expect(days.count == 400)
         #expect(days.keys.min() == at(50))
+    }
+
+    /// What root writes must not follow a link of another user, so a folder in a state folder of somebody
+    /// else is refused before anything is made.
+    @Test(.enabled(if: geteuid() == 0, "needs root"))
+    func foldersOfOtherUsersAreRefused() throws {
+        let state = folder.file("state")
+        let target = folder.file("target")
+        try #require(mkdir(state, 0o700) == 0 && mkdir(target, 0o700) == 0)
+        try #require(symlink(target, state + "/usage") == 0)
+        try #require(chown(state, 12_345, 12_345) == 0)
+        let limit = ByteCap(bytes: 1_000, period: .day)
+        let cap = ["lte": limit]
+        let refusal = UsageError.foreign(path: state + "/usage", owner: 12_345)
+        #expect(throws: refusal) {
+            try UsageMeter(caps: cap, folder: state + "/usage") { _ in }
+        }
+        #expect(throws: UsageError.foreign(path: state + "/client-usage", owner: 12_345)) {
+            try ClientMeter(name: "van", cap: limit, folder: state + "/client-usage")
+        }
+        #expect(HistoryFolder.file(state: state, "forward", nil) == nil)
+        #expect(Folders.names(target) == [] && Folders.names(state) == ["usage"])
+        #expect("\(refusal)".contains("belongs to the user with the number 12345"))
+        // The folder itself may be in the hands of another one.
+        try #require(chown(state, 0, 0) == 0 && unlink(state + "/usage") == 0)
+        try #require(mkdir(state + "/usage", 0o700) == 0)
+        try #require(chown(state + "/usage", 12_345, 12_345) == 0)
+        #expect(throws: refusal) {
+            try UsageMeter(caps: cap, folder: state + "/usage") { _ in }
+        }
+        try #require(chown(state + "/usage", 0, 0) == 0)
+        _ = try UsageMeter(caps: cap, folder: state + "/usage") { _ in }
+        #expect(Folders.names(state + "/usage") == ["lte"])
+    }
+
+    /// Counters are read again before more than is written at once has moved, at up to 200 Mbit/s.
+    @Test func thePaceFollowsTheRate() {
+        var pace = CountingPace()
+        for (rate, least, most) in [
+            (0.0, 200, 200), (25e6, 5, 6), (1.25e6, 90, 110), (0, 200, 200),
+        ] {
+            var pause = Duration.zero
+            for _ in 0..<20 {
+                pause = pace.pause(after: UInt64(rate * TimeDelta(pause).seconds))
+            }
+            #expect(
+                (Duration.milliseconds(least)...Duration.milliseconds(most)).contains(pause),
+                "\(rate): \(pause)")
+        }
     }
 }

@@ -7,7 +7,7 @@ import Synchronization
 /// The allowance of each client, which all its sessions share, also later ones.
 ///
 /// Bytes of clients with a cap are counted in files, so that a restart of the server changes nothing:
-/// call `count` some times a second, and `close` at the end. *Any thread.*
+/// call `count` as `CountingPace` says, and `close` at the end. *Any thread.*
 final class AllowanceTable: Sendable {
     private struct Entry {
         let client: ServedClient
@@ -19,12 +19,12 @@ final class AllowanceTable: Sendable {
         var name: String { client.name }
 
         /// Counts what the client has moved since the last time.
-        func count() -> [UsageChange] {
-            guard let meter else { return [] }
+        func count() -> (bytes: UInt64, changes: [UsageChange]) {
+            guard let meter else { return (0, []) }
             let fresh = allowance.fresh
             let changes = meter.add(fresh)
             allowance.confirm(fresh, stored: meter.use.used)
-            return changes
+            return (fresh, changes)
         }
     }
 
@@ -117,10 +117,17 @@ final class AllowanceTable: Sendable {
         }
     }
 
-    /// Counts what clients with a cap have moved; returns what changed, with their names.
-    func count() -> [(client: String, change: UsageChange)] {
+    /// Counts what clients with a cap have moved; returns that, and what changed, with their names.
+    func count() -> (bytes: UInt64, changes: [(client: String, change: UsageChange)]) {
         let entries = state.withLock { Array($0.entries.values) }
-        return entries.flatMap { entry in entry.count().map { (entry.name, $0) } }
+        var bytes: UInt64 = 0
+        var changes: [(client: String, change: UsageChange)] = []
+        for entry in entries {
+            let counted = entry.count()
+            bytes &+= counted.bytes
+            changes += counted.changes.map { (entry.name, $0) }
+        }
+        return (bytes, changes)
     }
 
     /// How much of its cap a client has used; nil without a cap.
@@ -128,7 +135,7 @@ final class AllowanceTable: Sendable {
 
     /// Counts and writes the last bytes.
     func close() -> [(client: String, change: UsageChange)] {
-        let changes = count()
+        let changes = count().changes
         let entries = state.withLock { Array($0.entries.values) }
         return changes
             + entries.flatMap { entry in (entry.meter?.close() ?? []).map { (entry.name, $0) } }

@@ -1,9 +1,13 @@
 import Glibc
+import PathNetwork
 import PathTelemetry
 import Synchronization
 
 /// Ctrl-C, SIGTERM and SIGHUP: the first requests an orderly end, a second Ctrl-C or SIGTERM ends the
 /// program at once.
+///
+/// Signals that follow within a moment are one request: whoever ends a program and the group of its
+/// processes sends it two.
 enum Interruption {
     fileprivate static let state = InterruptionState()
 
@@ -47,7 +51,10 @@ enum Interruption {
 private func received(_ signal: Int32) {
     let state = Interruption.state
     // A closing terminal may send SIGHUP twice, so it never ends the program at once.
-    if signal != SIGHUP, !state.note(signal) { _exit(128 + signal) }
+    if signal != SIGHUP, !state.note(signal) {
+        if state.isOneRequest { return }
+        _exit(128 + signal)
+    }
     let kept = errno
     var byte = UInt8(truncatingIfNeeded: signal)
     _ = write(state.writeEnd.load(ordering: .acquiring), &byte, 1)
@@ -55,7 +62,12 @@ private func received(_ signal: Int32) {
 }
 
 private final class InterruptionState: Sendable {
+    /// Within this time a second signal belongs to the first.
+    private static let moment = TimeDelta.milliseconds(300)
+
     let signal = Atomic<Int32>(0)
+    /// When the first came, on the monotonic clock in nanoseconds.
+    private let time = Atomic<Int64>(0)
     let writeEnd = Atomic<Int32>(-1)
     private let isOpen = Atomic<Bool>(false)
     private let listeners = Mutex<[@Sendable (Int32) -> Void]>([])
@@ -77,8 +89,19 @@ private final class InterruptionState: Sendable {
 
     /// Notes a signal that ends the program; returns whether it is the first.
     func note(_ number: Int32) -> Bool {
-        signal.compareExchange(expected: 0, desired: number, ordering: .acquiringAndReleasing)
-            .exchanged
+        let isFirst = signal.compareExchange(
+            expected: 0, desired: number, ordering: .acquiringAndReleasing
+        ).exchanged
+        if isFirst { time.store(MonotonicClock.now().nanoseconds, ordering: .releasing) }
+        return isFirst
+    }
+
+    /// Whether the first signal came a moment ago.
+    var isOneRequest: Bool {
+        let first = time.load(ordering: .acquiring)
+        // Zero: its handler has not come that far.
+        return first == 0
+            || MonotonicClock.now() - Instant(nanoseconds: first) < InterruptionState.moment
     }
 
     private func wait(on descriptor: Int32) {
