@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs the package in a fresh Debian, runs it, upgrades it and removes it: test-deb.sh BINARY [FOLDER].
 #
-# Root, debootstrap, dpkg-dev and a mirror of Debian are needed. Everything is below FOLDER (a new
+# Root, debootstrap, dpkg-dev, iproute2, curl and a mirror of Debian are needed. Everything is below FOLDER (a new
 # temporary one otherwise), the network is a namespace of its own after the installation, and both are
 # gone at the end.
 set -eu -o pipefail
@@ -17,7 +17,7 @@ in_root() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HO
 
 [ "$(id -u)" = 0 ] || fail "become root"
 # The mounts of this run vanish with its namespaces, and its processes too. The program needs a /proc that
-    # has it: libdispatch ends a process whose threads it does not find there.
+# has it: libdispatch ends a process whose threads it does not find there.
 if [ -z "${PATHWISE_TEST_DEB:-}" ]; then
     exec env PATHWISE_TEST_DEB=1 unshare --mount-proc --pid --fork --kill-child "$0" "$binary" "$work"
 fi
@@ -44,37 +44,57 @@ in_root sh -c 'test -s /usr/share/man/man1/pathwise-serve.1.gz && test -s /etc/p
     && test -s /usr/share/bash-completion/completions/pathwise' || fail "a file is missing"
 in_root pathwise config check /etc/pathwise/serve.toml >/dev/null || fail "the shipped configuration"
 
-# What the unit starts, as its user; root invites, and the client joins and forwards.
-cat >"$root/tmp/run" <<'SCRIPT'
-set -eu
-as() { setpriv --reuid=pathwise --regid=pathwise --clear-groups --no-new-privs "$@"; }
-command=$(sed -n 's/^ExecStart=//p' /lib/systemd/system/pathwise-serve.service)
-as $command --listen 127.0.0.1:7000 >/tmp/serve.log 2>&1 &
-server=$!
-for _ in $(seq 100); do grep -q "listening on" /tmp/serve.log && break; sleep 0.05; done
-pathwise invite van --public 127.0.0.1:7000 >/tmp/invite.txt
+# Five commands lead to a working forward, each printed by one before: the installation prints how to
+# start the service and to invite, the invitation how to join, and joining how to forward. Without systemd
+# the service's command is that of the unit, as its user. The server and the client have a network
+# namespace each.
+grep -q "systemctl enable --now pathwise-serve" "$work/apt.log" || fail "the installation does not print how to start"
+cat >"$work/network" <<SCRIPT
+set -eu -o pipefail
+here() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C "\$@"; }
+there() { ip netns exec client chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/tmp/client "\$@"; }
+wait_for() { for _ in \$(seq 200); do grep -q "\$1" "\$2" 2>/dev/null && return; sleep 0.05; done; echo "no '\$1' in \$2"; exit 1; }
+mount -t tmpfs tmpfs /run
+ip netns add client
+ip link set lo up
+ip link add v0 type veth peer name v1 netns client
+ip addr add 192.0.2.1/24 dev v0
+ip link set v0 up
+ip -n client link set lo up
+ip -n client addr add 192.0.2.2/24 dev v1
+ip -n client link set v1 up
+mkdir "$work/www"
+echo "through the forward" >"$work/www/page"
+python3 -m http.server -d "$work/www" -b 127.0.0.1 8080 >"$work/www.log" 2>&1 &
+web=\$!
+command=\$(sed -n 's/^ExecStart=//p' "$root/lib/systemd/system/pathwise-serve.service")
+here setpriv --reuid=pathwise --regid=pathwise --clear-groups --no-new-privs \$command >"$root/tmp/serve.log" 2>&1 &
+server=\$!
+wait_for "listening on" "$root/tmp/serve.log"
+invite=\$(grep -o "pathwise invite NAME" "$work/apt.log" | head -1)
+here \${invite/NAME/van} >"$root/tmp/invite.txt"
+# The server looks at its files four times a second.
 sleep 1
-token=$(grep -o 'pathwise1-[^ ]*' /tmp/invite.txt)
-HOME=/tmp/client pathwise join "$token" >/tmp/join.txt
-(while :; do echo answer; sleep 0.1; done) >/tmp/source &
-HOME=/tmp/client pathwise forward tcp:7999=127.0.0.1:7998 >/tmp/forward.log 2>&1 &
-client=$!
-for _ in $(seq 100); do grep -q "connected over" /tmp/forward.log && break; sleep 0.05; done
-grep "connected over" /tmp/forward.log
-pathwise status --state /var/lib/pathwise | grep -q van || { echo "no van in status"; exit 1; }
-kill $client
-kill $server
-wait $server || code=$?
-echo "serve ended with ${code:-0}"
-kill %2 2>/dev/null || true
+join=\$(grep -o "pathwise join pathwise1-[^ ]*" "$root/tmp/invite.txt" | head -1)
+there \$join >"$root/tmp/join.txt"
+forward=\$(sed -n "s/^ *\\(pathwise forward .*\\)/\\1/p" "$root/tmp/join.txt" | head -1)
+there \$forward >"$root/tmp/forward.log" 2>&1 &
+client=\$!
+wait_for "connected over" "$root/tmp/forward.log"
+echo "commands: apt install, systemctl enable --now pathwise-serve, \$invite, pathwise join TOKEN, \$forward"
+ip netns exec client curl -sSf -m 10 http://127.0.0.1:8080/page
+here pathwise status --state /var/lib/pathwise | grep -q van || { echo "no van in status"; exit 1; }
+kill \$client
+kill \$server
+wait \$server || code=\$?
+echo "serve ended with \${code:-0}"
+kill \$web
 SCRIPT
-cat >"$work/netns" <<SCRIPT
-ip link set lo up 2>/dev/null || true
-exec chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C bash /tmp/run
-SCRIPT
-unshare --net bash "$work/netns" >"$work/run.log" 2>&1 || { cat "$work/run.log"; tail -3 "$root"/tmp/*.log "$root"/tmp/*.txt; fail "serve and forward"; }
+unshare --net --mount bash "$work/network" >"$work/run.log" 2>&1 || { cat "$work/run.log"; tail -n 3 "$root"/tmp/*.log "$root"/tmp/*.txt; fail "serve and forward"; }
+grep -q "^through the forward$" "$work/run.log" || { cat "$work/run.log"; fail "the page through the forward"; }
 grep -q "serve ended with 143" "$work/run.log" || { cat "$work/run.log"; fail "the end of serve"; }
-say "serves as its user, a client joined and forwards, SIGTERM ends it"
+say "$(sed -n 's/^commands: /five commands to a page through a forward: /p' "$work/run.log")"
+say "served as its user; SIGTERM ended it"
 
 # An upgrade keeps a configuration that was changed.
 echo 'hold = "30min"' >>"$root/etc/pathwise/serve.toml"

@@ -4,10 +4,10 @@
 A serve and a forward with a file run on loopback, with a fifth of the flows as datagrams and the rest
 as TCP connections to an echo. Every two milliseconds the next five flows send 64 bytes, so that a
 pause of the forward shows as an echo that is late. In each round both sides read other files:
-a path is added or removed, another one gets a limit, a price and a cap, a forward comes or goes, and the
-server allows other targets. It prints how late an echo was, and the longest time without any, in the two
-seconds around each reload and in the two seconds before. PATHWISE names the binary (default:
-.build/release/pathwise).
+a path is added or removed, another one gets a limit, a price and a cap, a forward comes or goes, both
+sides get another policy, and the server allows other targets. It prints how late an echo was, and the
+longest time without any, in the two seconds around each reload and in the two seconds before. PATHWISE
+names the binary (default: .build/release/pathwise).
 """
 
 import argparse
@@ -126,7 +126,8 @@ class Flows:
 
 def forward_file(goals: tuple[int, int], other: bool) -> str:
     more = ', "socks:0"' if other else ""
-    text = f'[forward]\nforwards = ["tcp:0=127.0.0.1:{goals[0]}", "udp:0=127.0.0.1:{goals[1]}"{more}]\n'
+    policy = "min-rtt" if other else "learned"
+    text = f'[forward]\npolicy = "{policy}"\nforwards = ["tcp:0=127.0.0.1:{goals[0]}", "udp:0=127.0.0.1:{goals[1]}"{more}]\n'
     text += '[[path]]\nname = "a"\naddress = "127.0.0.1"\n'
     text += 'price = 2\nlimit = "900mbit"\ncap = "50GB/month"\n' if other else ""
     return text + f'[[path]]\nname = "{"c" if other else "b"}"\naddress = "127.0.0.2"\n'
@@ -134,7 +135,8 @@ def forward_file(goals: tuple[int, int], other: bool) -> str:
 
 def serve_file(other: bool) -> str:
     more = '"10.0.0.0/8:443", ' if other else ""
-    return f'[serve]\nforward-allow = [{more}"127.0.0.0/8:*"]\nclient-rate = "{2 if other else 3}gbit"\n'
+    policy = "round-robin" if other else "learned"
+    return f'[serve]\npolicy = "{policy}"\nforward-allow = [{more}"127.0.0.0/8:*"]\nclient-rate = "{2 if other else 3}gbit"\n'
 
 
 def main() -> None:
