@@ -11,6 +11,8 @@ enum ControlAction: Equatable, Sendable {
     case removePath(String)
     case setPath(String, PathSetting, String)
     case policy(String)
+    /// The policy before the latest change of it.
+    case formerPolicy
     case addForward(String)
     case removeForward(String)
     case allowClient(name: String, key: String, words: [String])

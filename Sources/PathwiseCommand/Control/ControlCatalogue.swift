@@ -32,6 +32,10 @@ enum ControlCatalogue {
         setting(.weight, "NUMBER", "Changes the share of a path for the policy weighted."),
         setting(.price, "NUMBER", "Changes the price of 10^9 bytes on a path."),
         ControlRequest(
+            words: ["policy", "back"],
+            effect: "Goes back to the policy, or model, before the latest change.",
+            processes: ["forward", "serve"], action: { _ in .formerPolicy }),
+        ControlRequest(
             words: ["policy"], arguments: [.init(name: "POLICY", meaning: "as --policy takes it")],
             effect: "Changes the policy, or its model; nothing is dropped.",
             processes: ["forward", "serve"], action: { .policy($0[0]) }),

@@ -54,7 +54,7 @@ extension ForwardCommand {
             }
         case .record(let file): command.record = file
         case .stopRecording: command.record = nil
-        case .reload, .allowClient, .revokeClient: break
+        case .reload, .formerPolicy, .allowClient, .revokeClient: break
         }
         return command
     }

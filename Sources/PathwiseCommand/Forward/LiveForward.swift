@@ -17,6 +17,8 @@ final class LiveForward: Sendable {
         var changes = 0
         var optionsOf = 0
         var session: Session?
+        /// The latest change of the policy.
+        var policyChange: ConfigDifference?
         /// Of former sessions.
         var found = FoundPaths()
         /// Of the latest options, or with which the session goes on since.
@@ -163,8 +165,12 @@ final class LiveForward: Sendable {
                 if let session { found.note(session) }
                 return try found.named(setup.planner)
             }
-            let command = try setup.command.changed(
+            var command = try setup.command.changed(
                 by: action, found: found, notes: &answer.notes)
+            if case .formerPolicy = action {
+                command.policy = try ConfigDifference.formerPolicy(
+                    before: state.withLock { $0.policyChange })
+            }
             try await change(to: command, &answer)
             return answer
         }
@@ -208,6 +214,9 @@ final class LiveForward: Sendable {
             state.setup = setup
             state.meter = newMeter
             state.changes += 1
+            if let change = differences.first(where: { $0.key == "forward.policy" }) {
+                state.policyChange = change
+            }
             if setup.paths.isEmpty, !former.paths.isEmpty { state.found.begin(state.session) }
             return (state.session, ended)
         }

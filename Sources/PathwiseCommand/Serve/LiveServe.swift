@@ -11,6 +11,8 @@ import Synchronization
 final class LiveServe: Sendable {
     private struct State {
         var choices: ServeChoices
+        /// The latest change of the policy.
+        var policyChange: ConfigDifference?
         var recording: ServiceRecording?
         /// The services of clients that there are.
         var services: [ObjectIdentifier: (client: ServedClient, forwards: ForwardService)] = [:]
@@ -123,6 +125,9 @@ final class LiveServe: Sendable {
             answer.notes.append("\(name) is cut off")
             return answer
         case .policy(let policy): command.policy = policy
+        case .formerPolicy:
+            command.policy = try ConfigDifference.formerPolicy(
+                before: state.withLock { $0.policyChange })
         case .record(let file): command.record = file
         case .stopRecording: command.record = nil
         case .addPath, .removePath, .setPath, .addForward, .removeForward: return answer
@@ -159,6 +164,9 @@ final class LiveServe: Sendable {
             let ended = recordsElsewhere ? state.recording : nil
             if recordsElsewhere { state.recording = recording }
             state.choices = choices
+            if let change = differences.first(where: { $0.key == "serve.policy" }) {
+                state.policyChange = change
+            }
             return (Array(state.services.values), ended)
         }
         for service in services {

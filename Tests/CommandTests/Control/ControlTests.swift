@@ -44,6 +44,9 @@ import Testing
             ("forward add udp:0=\(goal)", "forward.forwards with udp:0=\(goal)"),
             ("forward remove udp:0=\(goal)", "forward.forwards without udp:0=\(goal)"),
             ("policy min-rtt", "forward.policy with min-rtt"),
+            ("policy back", "forward.policy without min-rtt"),
+            ("policy back", "forward.policy with min-rtt"),
+            ("policy steady", "forward.policy steady instead of min-rtt"),
             ("record start \(scratch.path)/t/", "forward.record with \(scratch.path)/t/"),
             ("record stop", "forward.record without \(scratch.path)/t/"),
         ] {

@@ -34,6 +34,19 @@ struct ChangeTests {
         #expect(late == 1)
     }
 
+    /// A guard that has judged nothing yet is not reported as one that has demoted its models.
+    @Test func anotherPolicyHasANewGuard() {
+        let journal = EventJournal()
+        let now = Instant(nanoseconds: 5)
+        _ = journal.note(.policyGuard(.demoted(.wrongDelivery, at: now)))
+        _ = journal.note(.modelRefused(reason: "it is too old", at: now))
+        #expect(journal.guardReport.isDemoted)
+        _ = journal.note(.modelReplaced(hash: 0, policy: "min-rtt", at: now))
+        #expect(!journal.guardReport.isDemoted && journal.guardReport.demotions == 1)
+        #expect(journal.modelChanges.map(\.policy) == [nil, "min-rtt"])
+        #expect(journal.modelChanges.map(\.refusal) == ["it is too old", nil])
+    }
+
     @Test func theJournalKeepsWhatTheGuardDid() {
         let journal = EventJournal()
         #expect(journal.guardReport == GuardReport())

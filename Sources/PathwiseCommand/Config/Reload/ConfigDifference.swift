@@ -8,6 +8,19 @@ struct ConfigDifference: Equatable, Sendable {
     var after: [String]
     var effect: ConfigEffect
 
+    /// The policy before a change of it, as `--policy` takes it; nil for the default.
+    ///
+    /// - Parameter change: the latest one of this process.
+    /// - Throws: if there was none.
+    static func formerPolicy(
+        before change: ConfigDifference?
+    ) throws(CommandFailure) -> String? {
+        guard let change else {
+            throw CommandFailure("the policy has not changed since the start", .usage)
+        }
+        return change.before.first
+    }
+
     /// What has changed, in a part of a sentence.
     var text: String {
         let gone = before.filter { !after.contains($0) }
