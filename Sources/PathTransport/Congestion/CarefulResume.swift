@@ -65,7 +65,7 @@ struct CarefulResume: Sendable {
     /// The packets that left with the larger window.
     private var first: UInt64 = 0
     private var last: UInt64 = 0
-    /// The rate at which the path's first packets arrived, and whether they were sent faster.
+    /// The rate at which the path's first train arrived, and whether it was sent faster.
     private var trainRate = 0.0
     private var isTrainSpread = false
     /// The largest rate at which data was delivered, bytes per second.
@@ -135,9 +135,10 @@ struct CarefulResume: Sendable {
                 trainRate = event.rateSample.trainRate
                 isTrainSpread = event.rateSample.isSpread
             }
-            guard event.rateSample.totalDelivered >= initialWindow, !event.isAppLimited else {
-                return nil
-            }
+            // What a request sent shows no rate, so the packets after it are waited for.
+            guard event.rateSample.totalDelivered >= initialWindow, trainRate > 0,
+                !event.isAppLimited
+            else { return nil }
             return jumpIfRight(event, window: window)
         case .unvalidated:
             pipe += Double(event.ackedBytes)

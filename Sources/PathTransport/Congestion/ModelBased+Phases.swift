@@ -14,6 +14,10 @@ extension ModelBased {
     static let probeGrowthThreshold = 1.1
     /// Least rounds of cruise; the number varies so that flows do not probe in step.
     static let shortestCruise = 4
+    /// Jitter whose data stays in flight when a queue is drained, in spreads. A late packet holds up those
+    /// behind it, and with less in flight the link then has nothing to send: 98 % of 50 Mbit/s
+    /// under a deviation of 5 ms, and 99.9 % with it.
+    static let drainedSpreads = 3.0
     /// Share of the earlier bandwidth that confirms it, and the rounds allowed to reach that share.
     static let confirmedShare = 0.8
     static let restoreRounds = 5
@@ -44,8 +48,9 @@ extension ModelBased {
         if isRoundStart && !isPipeFull && !event.rateSample.isAppLimited {
             if bandwidthFilter.value >= fullBandwidth * ModelBased.growthThreshold {
                 fullBandwidth = bandwidthFilter.value
+                fullWindow = lastRoundWindow
                 roundsWithoutGrowth = 0
-            } else {
+            } else if isWindowProven {
                 roundsWithoutGrowth &+= 1
                 // One round is enough when a queue stands.
                 isPipeFull =
@@ -60,6 +65,16 @@ extension ModelBased {
         }
     }
 
+    /// Whether the bandwidth would have grown if the pipe were not full: the window was larger than when
+    /// it last did, or cannot be.
+    ///
+    /// Under jitter a window may take twice as long as the one before it, and tells nothing.
+    private var isWindowProven: Bool {
+        let most = Double(CongestionLimits.maximumWindow) / ModelBased.growthThreshold
+        return lastRoundWindow >= min(fullWindow * ModelBased.growthThreshold, most) || isLinkFull
+            || inflightBound.isFinite
+    }
+
     private mutating func checkDrain(_ event: AckEvent) {
         // Drain ends after a few rounds: the product may be too small for a path with jitter.
         let isLong = roundCount &- phaseStartRound > 3
@@ -68,7 +83,9 @@ extension ModelBased {
 
     private func isDrained(_ event: AckEvent) -> Bool {
         let isEmpty = event.latestRTT.map { $0 <= usualRTT } ?? false
-        return isEmpty || Double(event.bytesInFlight) <= usualProduct + 2 * Double(packetSize)
+        let held = bandwidthFilter.value * jitter.spread.seconds * ModelBased.drainedSpreads
+        return isEmpty
+            || Double(event.bytesInFlight) <= usualProduct + held + 2 * Double(packetSize)
     }
 
     // MARK: Probing for bandwidth

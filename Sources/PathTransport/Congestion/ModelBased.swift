@@ -111,8 +111,9 @@ struct ModelBased: ~Copyable, CongestionController {
     var roundCount = 0
     var roundEnd = 0
     var isRoundStart = false
-    /// The window when the round began.
+    /// The window when the round began, and when the one before it did.
     private var roundWindow = 0.0
+    var lastRoundWindow = 0.0
     var roundMinimumRTT = TimeDelta.infinite
     var lastRoundMinimumRTT = TimeDelta.infinite
     var roundBandwidth = 0.0
@@ -133,6 +134,8 @@ struct ModelBased: ~Copyable, CongestionController {
     var phaseStartRound = 0
     var isPipeFull = false
     var fullBandwidth = 0.0
+    /// The window of the round in which the bandwidth last grew.
+    var fullWindow = 0.0
     var fullLink = FullLink()
     var roundsWithoutGrowth = 0
     /// Bandwidth when the last probe began.
@@ -266,7 +269,7 @@ struct ModelBased: ~Copyable, CongestionController {
     var earlierCapacity: SavedCapacity? { carefulResume.earlier }
     var isDoubling: Bool { phase == .startup && !isLinkFull }
     /// Whether startup takes the link for full.
-    private var isLinkFull: Bool { phase == .startup && fullLink.includes(round: roundCount) }
+    var isLinkFull: Bool { phase == .startup && fullLink.includes(round: roundCount) }
     var name: String { CongestionAlgorithm.modelBased.rawValue }
 }
 
@@ -337,6 +340,7 @@ extension ModelBased {
             roundLostBytes = Double(event.rateSample.newlyLostBytes)
             roundLostPackets = min(roundLostPackets, event.rateSample.newlyLostBytes / packetSize)
             isLossHandledInRound = false
+            lastRoundWindow = roundWindow
             roundWindow = window
         }
         roundAckedBytes += Double(event.ackedBytes)
@@ -454,7 +458,8 @@ extension ModelBased {
     /// Whether startup still has to find out what the path holds: jitter hides that from the product,
     /// but the bandwidth grew with the window, which may double each round.
     private var isWindowTooSmall: Bool {
-        mayBeJitter && !isLinkFull && roundsWithoutGrowth == 0 && window < 2 * roundWindow
+        !isLinkFull && roundsWithoutGrowth == 0
+            && (mayBeJitter ? window < 2 * roundWindow : window < 2 * fullWindow)
     }
 
     /// The most that aggregation may add: a window, and 100 ms of data (bbr_extra_acked_max_us).

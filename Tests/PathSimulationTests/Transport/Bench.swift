@@ -15,6 +15,8 @@ struct Script {
 
     var clientSteps: [Step] = []
     var serverSteps: [Step] = []
+    /// When the transfer begins; before it only the steps send.
+    var begins = TimeDelta.zero
     /// False drops the datagram: path, direction, time since the start, length.
     var passes: ((Int, LinkDirection, TimeDelta, Int) -> Bool)?
     /// The apparent source address of a path's packets.
@@ -31,6 +33,7 @@ struct ScriptedTransfer: WorldApplication {
     /// Whether the run continues until its time is over, or until both ends are closed.
     var runsOn = false
     var stopsAtClose = false
+    private var hasBegun = false
     private(set) var clientRecords: [TransportRecord] = []
     private(set) var clientChanges: [(TimeDelta, ConnectionEvent)] = []
     private(set) var serverChanges: [(TimeDelta, ConnectionEvent)] = []
@@ -58,6 +61,7 @@ struct ScriptedTransfer: WorldApplication {
         var next = Instant.distantFuture
         for step in script.clientSteps { next = min(next, start + step.at) }
         for step in script.serverSteps { next = min(next, start + step.at) }
+        if !hasBegun { next = min(next, start + script.begins) }
         return next
     }
 
@@ -66,6 +70,8 @@ struct ScriptedTransfer: WorldApplication {
             script.clientSteps.removeFirst()
             first.act(&connection, now)
         }
+        guard now - start >= script.begins else { return }
+        hasBegun = true
         let before = bulk.clientEvents.count
         bulk.handleClient(&connection, now: now)
         for event in bulk.clientEvents[before...] { clientChanges.append((now - start, event)) }

@@ -53,12 +53,13 @@ import Testing
 
     /// Jitter that keeps the order, as `netem` makes it with a rate: 50 Mbit/s, 40 ms.
     ///
-    /// The limit is 95.5 Mbit/s; kernel MPTCP has 85 (cubic) and 18 (bbr) with 20 ms, 94 and 91 with
-    /// 5 ms.
+    /// The limit is 94.9 Mbit/s, as the link counts Ethernet headers; kernel MPTCP has 85 (cubic) and 18
+    /// (bbr) with 20 ms, 94 and 91 with 5 ms.
     ///
-    /// A single run with 20 ms depended on its seed, 52 to 92 of 16 seeds, while startup ended with the
-    /// first round without growth.
-    @Test(arguments: [(5, 90.0, 92.0), (20, 72.0, 85.0)])
+    /// A single run with 20 ms depended on its seed: 52 to 92 of 16 seeds, while startup ended with the
+    /// first round without growth, and 54 to 94 of 48, while it counted rounds in which the window
+    /// had not grown.
+    @Test(arguments: [(5, 93.0, 94.3), (20, 85.0, 91.0)])
     func jitterInOrderDoesNotStarve(row: (deviation: Int, least: Double, mean: Double)) throws {
         var sum = 0.0
         for seed: UInt64 in 1...8 {

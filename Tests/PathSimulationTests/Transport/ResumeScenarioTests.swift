@@ -23,10 +23,10 @@ import Testing
     /// Milliseconds with the handshake, and bytes that full queues dropped.
     private func transfer(
         _ total: Int, _ paths: [String], from saved: [SavedCapacity?] = [],
-        congestion: CongestionAlgorithm = .modelBased, seed: UInt64 = 1
+        congestion: CongestionAlgorithm = .modelBased, seed: UInt64 = 1, script: Script = Script()
     ) throws -> (time: Double, dropped: Int, left: [SavedCapacity?]) {
         var world = try Bench.world(
-            paths, total: total, policy: .learned(LearnedSettings()), seed: seed
+            paths, total: total, policy: .learned(LearnedSettings()), seed: seed, script: script
         ) { $0.client.congestion = congestion }
         for (index, capacity) in saved.enumerated() {
             if let capacity { world.client.resume(PathID(index), from: capacity) }
@@ -93,6 +93,28 @@ import Testing
             #expect(resumed.time < 0.85 * plain.time, "\(resumed.time), \(plain.time)")
             #expect(resumed.dropped <= plain.dropped)
         }
+    }
+
+    /// A program asks first, and sends when the answer has come: the packets of its request show nothing
+    /// of the link, those of its data do. (CUBIC spreads these over the round trip that it knows by then,
+    /// and they show nothing.)
+    @Test func dataAfterARequestStartsFaster() throws {
+        let far = ["rate=50,rtt=320"]
+        let saved = try measured(far)
+        var script = Script()
+        script.begins = .milliseconds(660)
+        script.clientSteps = [
+            Script.Step(at: .milliseconds(340)) { connection, now in
+                let message = Array(repeating: UInt8(1), count: 800)
+                _ = try? message.withUnsafeBytes {
+                    try connection.sendMessage($0, options: MessageOptions(), now: now)
+                }
+            }
+        ]
+        let plain = try transfer(5_000_000, far, script: script)
+        let resumed = try transfer(5_000_000, far, from: saved, script: script)
+        #expect(resumed.time < 0.85 * plain.time, "\(resumed.time), \(plain.time)")
+        #expect(resumed.dropped <= plain.dropped)
     }
 
     /// A short session leaves what it was given, so that the sessions after it start as fast.

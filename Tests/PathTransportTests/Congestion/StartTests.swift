@@ -35,6 +35,27 @@ import Testing
         #expect(PacketTrain().rate == 0)
     }
 
+    /// A request and a pause before the first data must not cost what the data then shows.
+    @Test func aRequestIsNoTrain() {
+        var train = PacketTrain()
+        func send(_ count: Int, after delivered: Int, receivedEach: Double) {
+            for number in 0..<count where train.includes(delivered) {
+                train.handle(
+                    sentTime: Self.time(Double(delivered + number) * 0.2),
+                    receivedTime: Self.time(500 + Double(delivered + number) * receivedEach),
+                    bytes: 1_000)
+            }
+        }
+        send(2, after: 0, receivedEach: 0.2)
+        #expect(train.rate == 0)
+        send(32, after: 2, receivedEach: 0.8)
+        #expect(abs(train.rate - 1.25e6) < 1e3)
+        #expect(train.isSpread && train.contains(2) && !train.contains(0))
+        // It stays: later packets may stand behind a queue of the sender's own.
+        send(32, after: 34, receivedEach: 4)
+        #expect(abs(train.rate - 1.25e6) < 1e3)
+    }
+
     /// Gives round trips to the detector; returns how many it took for the link to be full.
     private func acknowledgementsUntilFull(
         _ roundTrips: [Double], isSpread: Bool = true, spread: TimeDelta = .zero

@@ -48,8 +48,8 @@ struct RateSample: Sendable {
     var totalDelivered = 0
     /// Whether the receiver got the sampled packets at a lower rate than they were sent.
     var isSpread = false
-    /// The rate of the path's first packets among each other, bytes per second; zero when the frame
-    /// acknowledged none of them, or too few had arrived.
+    /// The rate of the path's first train of packets among each other, bytes per second; zero when the
+    /// frame acknowledged none of them, or too few had arrived.
     var trainRate = 0.0
 }
 
@@ -127,7 +127,7 @@ struct DeliveryRateEstimator: Sendable {
         if let time = packetReceivedTime {
             receivedTime = receivedTime.map { max($0, time) } ?? time
             basisReceivedTime = basisReceivedTime.map { max($0, time) } ?? time
-            if state.delivered == 0 {
+            if train.includes(state.delivered) {
                 train.handle(sentTime: sentTime, receivedTime: time, bytes: bytes)
             }
         }
@@ -200,7 +200,7 @@ struct DeliveryRateEstimator: Sendable {
             sample.isSpread =
                 receiveInterval.seconds > sendInterval.seconds * PacketTrain.fullRatio
         }
-        if state.delivered == 0 {
+        if train.contains(state.delivered) {
             sample.trainRate = train.rate
             sample.isSpread = train.isSpread
         }

@@ -1,21 +1,39 @@
 import PathTelemetry
 
-/// The first packets of a path, those sent before any was acknowledged: how far apart they were sent
-/// and received.
+/// The first train of packets of a path, sent without an acknowledgement between them: how far apart
+/// they were sent and received.
 ///
 /// The receiver's stamps show the rate of the bottleneck after one round trip, long before the window
 /// is as large as the pipe. A burst that a link releases together looks too fast, so the rate is
-/// never above that of sending. Source: Jain and Dovrolis 2004, section 2 (packet trains).
+/// never above that of sending. What a request sent before is too short to show anything, and the
+/// next packets are tried. Source: Jain and Dovrolis 2004, section 2 (packet trains).
 struct PacketTrain: Sendable {
     /// Packets below which it measures nothing.
     private static let leastPackets = 16
     /// Times as long on the way out of a link as into it, above which the link is full.
     static let fullRatio = 1.25
 
+    /// Bytes that were delivered on the path before each packet of the train was sent.
+    private var delivered = 0
     private var packets = 0
     private var bytes = 0
     private var sent: (first: Instant, last: Instant) = (.distantFuture, .zero)
     private var received: (first: Instant, last: Instant) = (.distantFuture, .zero)
+
+    /// Whether a packet belongs to the train; one that was sent later replaces a train that is too
+    /// short.
+    ///
+    /// - Parameter before: bytes that were delivered on the path before it was sent.
+    mutating func includes(_ before: Int) -> Bool {
+        if before > delivered, packets < PacketTrain.leastPackets {
+            self = PacketTrain()
+            delivered = before
+        }
+        return contains(before)
+    }
+
+    /// The same, without a change.
+    func contains(_ before: Int) -> Bool { before == delivered }
 
     /// Takes a packet that arrived.
     mutating func handle(sentTime: Instant, receivedTime: Instant, bytes: Int) {
