@@ -1,6 +1,7 @@
 import Glibc
 import PathTelemetry
 import PathTrace
+import PathWorlds
 import Pathwise
 
 /// Lets a command that reads one trace read the traces of a folder.
@@ -10,16 +11,14 @@ enum MergedRecording {
     static func with(_ trace: String, _ body: (_ file: String) throws -> Void) throws {
         let files = try RecordingFolder.expanded([trace])
         guard files.count > 1 else { return try body(files.first ?? trace) }
-        let parent = getenv("TMPDIR").map { String(cString: $0) } ?? ""
-        var template = Array("\(parent.isEmpty ? "/var/tmp" : parent)/pathwise-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else {
-            let reason = systemText(errno)
+        let folder: String
+        do {
+            folder = try TemporaryFolder(named: "trace", in: "/var/tmp").path
+        } catch {
             throw CommandFailure(
-                "cannot make a folder for the merged traces: \(reason); name another place with TMPDIR",
-                .cannotCreate)
+                "cannot make a folder for the merged traces: \(error.reason); name another place with "
+                    + "TMPDIR", .cannotCreate)
         }
-        let folder = String(
-            decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
         let merged = folder + "/merged.trace"
         defer {
             RecordingFolder.remove(merged)
