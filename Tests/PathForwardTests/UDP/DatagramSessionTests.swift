@@ -72,10 +72,14 @@ struct DatagramSessionTests {
         let socket = try TargetSocket(
             echo.program.address, options: DatagramSessionTests.patient, router: router,
             limits: DatagramLimits())
-        #expect(router.adopt(9000, socket.flow, limit: 1, now: MonotonicClock.now()))
+        #expect(
+            router.adopt(
+                9000, socket.flow, limit: 1, countedIn: FlowLedger(), now: MonotonicClock.now()))
         #expect(await soon { echo.seenClasses.count == 3 })
         #expect(socket.flow.counters.datagramsReceived == 3 && router.unclaimed == 0)
-        #expect(!router.adopt(9001, socket.flow, limit: 1, now: MonotonicClock.now()))
+        #expect(
+            !router.adopt(
+                9001, socket.flow, limit: 1, countedIn: FlowLedger(), now: MonotonicClock.now()))
         for _ in 0..<68 {
             try pair.client.session.sendMessage([0x63, 0x29, 0, 1], deadline: .seconds(30))
         }

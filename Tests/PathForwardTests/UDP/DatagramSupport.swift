@@ -168,7 +168,8 @@ final class DatagramPair: Sendable {
                                 await DatagramPair.opening(of: stream)
                         else { return }
                         await router.serve(
-                            stream, to: target, options: options, rules: nil, limits: limits)
+                            stream, to: target, options: options, rules: nil, limits: limits,
+                            countedIn: FlowLedger())
                     }
                 }
             }
@@ -192,9 +193,12 @@ final class DatagramPair: Sendable {
         switch await opening(of: stream) {
         case .datagrams(.target(let target), let options):
             await router.serve(
-                stream, to: target, options: options, rules: { rules }, limits: limits)
+                stream, to: target, options: options, rules: { rules }, limits: limits,
+                countedIn: FlowLedger())
         case .datagrams(.any, let options):
-            await router.serve(stream, to: nil, options: options, rules: { rules }, limits: limits)
+            await router.serve(
+                stream, to: nil, options: options, rules: { rules }, limits: limits,
+                countedIn: FlowLedger())
         default: stream.cancel(code: 1)
         }
     }

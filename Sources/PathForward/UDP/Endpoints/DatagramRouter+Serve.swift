@@ -4,8 +4,6 @@ import PathTransport
 import Pathwise
 
 extension DatagramRouter {
-    /// Takes a target and why it is not used.
-    typealias RefusalHandler = @Sendable (String, ForwardResult) -> Void
     /// The rules at the moment of the question, as they may change while a flow is open.
     typealias RulesNow = @Sendable () -> ForwardRules
 
@@ -18,27 +16,35 @@ extension DatagramRouter {
     ///   - target: where the datagrams go; nil lets each name its own.
     ///   - rules: what the peer may reach now; nil if this side chose the target itself.
     ///   - limits: of its flows.
-    ///   - onRefusal: is told of each target that is not used, and why.
+    ///   - ledger: counts the flow, and each target that is not used.
     func serve(
         _ stream: SessionStream, to target: ForwardTarget?, options: FlowOptions,
-        rules: RulesNow?, limits: DatagramLimits = DatagramLimits(),
-        onRefusal: @escaping RefusalHandler = { _, _ in }
+        rules: RulesNow?, limits: DatagramLimits = DatagramLimits(), countedIn ledger: FlowLedger
     ) async {
         if let target {
-            if let refusal = await serve(stream, target, options, rules, limits) {
-                onRefusal("\(target)", refusal)
+            let refusal = await serveTarget(target, stream, options, rules, limits, ledger)
+            if let refusal {
+                DatagramRouter.note(refusal, of: "\(target)", options, ledger)
                 await DatagramRouter.answer(stream, refusal)
             }
         } else {
-            await serveAny(stream, options, rules, limits, onRefusal)
+            await serveAny(stream, options, rules, limits, ledger)
         }
         stream.cancel(code: 0)
     }
 
+    private static func note(
+        _ refusal: ForwardResult, of target: String, _ options: FlowOptions, _ ledger: FlowLedger
+    ) {
+        ledger.refuse(
+            FlowRecord(.udp, source: "peer", target: target, flowClass: options.datagramClass),
+            refusal)
+    }
+
     /// Returns when the flow has ended, or at once with the answer if it is refused.
-    private func serve(
-        _ stream: SessionStream, _ target: ForwardTarget, _ options: FlowOptions,
-        _ rules: RulesNow?, _ limits: DatagramLimits
+    private func serveTarget(
+        _ target: ForwardTarget, _ stream: SessionStream, _ options: FlowOptions,
+        _ rules: RulesNow?, _ limits: DatagramLimits, _ ledger: FlowLedger
     ) async -> ForwardResult? {
         let side = DescriptorLimit.Side(hasRules: rules != nil)
         if let shortage = DescriptorLimit.shortage(of: side) { return shortage }
@@ -54,18 +60,18 @@ extension DatagramRouter {
             return error.code.flatMap { DescriptorLimit.result(of: $0, side) }
                 ?? ForwardResult(.unreachable, "\(error)")
         }
-        await run(socket.flow, stream, limits, answer: ForwardResult(.ok, "\(address)"))
+        await run(socket.flow, stream, limits, ledger, answer: ForwardResult(.ok, "\(address)"))
         socket.close()
         return nil
     }
 
     private func serveAny(
         _ stream: SessionStream, _ options: FlowOptions, _ rules: RulesNow?,
-        _ limits: DatagramLimits, _ onRefusal: @escaping RefusalHandler
+        _ limits: DatagramLimits, _ ledger: FlowLedger
     ) async {
         let side = DescriptorLimit.Side(hasRules: rules != nil)
         if let shortage = DescriptorLimit.shortage(of: side) {
-            onRefusal("any", shortage)
+            DatagramRouter.note(shortage, of: "any", options, ledger)
             return await DatagramRouter.answer(stream, shortage)
         }
         let targets: OpenTargets
@@ -80,7 +86,7 @@ extension DatagramRouter {
                 switch await TargetCheck.address(of: target, rules: rules?(), for: allowance) {
                 case .success(let address): return address
                 case .failure(let refusal):
-                    onRefusal("\(target)", refusal.result)
+                    DatagramRouter.note(refusal.result, of: "\(target)", options, ledger)
                     return nil
                 }
             }
@@ -89,19 +95,22 @@ extension DatagramRouter {
             return
         }
         let flow = targets.begin(now: MonotonicClock.now())
-        await run(flow, stream, limits, answer: ForwardResult(.ok))
+        await run(flow, stream, limits, ledger, answer: ForwardResult(.ok))
         targets.close()
     }
 
     /// Answers, and lets the flow live until the peer ends the stream or it is idle for too long.
     private func run(
         _ flow: DatagramFlow, _ stream: SessionStream, _ limits: DatagramLimits,
-        answer: ForwardResult
+        _ ledger: FlowLedger, answer: ForwardResult
     ) async {
         let number = stream.id.rawValue
         let watch = Task { await DatagramRouter.drain(stream) }
         flow.begin(number, stream) { watch }
-        if adopt(number, flow, limit: limits.flowsOfSession, now: MonotonicClock.now()) {
+        let isAdopted = adopt(
+            number, flow, limit: limits.flowsOfSession, countedIn: ledger,
+            now: MonotonicClock.now())
+        if isAdopted {
             try? await stream.write(answer.encoded())
             await withTaskCancellationHandler {
                 await watch.value

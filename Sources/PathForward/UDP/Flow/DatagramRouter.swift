@@ -16,12 +16,16 @@ final class DatagramRouter: Sendable {
     /// How long a refused flow waits before it asks again.
     private static let pause = TimeDelta.seconds(5)
 
+    private struct Entry {
+        let flow: DatagramFlow
+        /// Where it is counted if the peer opened it.
+        let ledger: FlowLedger?
+    }
+
     private struct State {
-        var flows: [UInt64: DatagramFlow] = [:]
-        /// The numbers of those that the peer opened.
-        var served: Set<UInt64> = []
-        /// Where flows that the peer opens are counted.
-        var ledgers: [UInt64: FlowLedger] = [:]
+        var flows: [UInt64: Entry] = [:]
+        /// How many of them the peer opened.
+        var served = 0
         var early: EarlyDatagrams
         /// Messages that are no datagrams, or whose header is malformed.
         var malformed: UInt64 = 0
@@ -77,7 +81,7 @@ final class DatagramRouter: Sendable {
         guard let stream = try? session.openStream(writing: opening.encoded()) else { return false }
         let number = stream.id.rawValue
         let hasEnded = state.withLock { state in
-            if !state.hasEnded { state.flows[number] = flow }
+            if !state.hasEnded { state.flows[number] = Entry(flow: flow, ledger: nil) }
             return state.hasEnded
         }
         if hasEnded { return false }
@@ -120,12 +124,15 @@ final class DatagramRouter: Sendable {
     /// Adds a flow that the peer opened, and hands over its datagrams that came early.
     ///
     /// - Returns: false if the session has ended or the peer has `limit` flows.
-    func adopt(_ number: UInt64, _ flow: DatagramFlow, limit: Int, now: Instant) -> Bool {
+    func adopt(
+        _ number: UInt64, _ flow: DatagramFlow, limit: Int, countedIn ledger: FlowLedger,
+        now: Instant
+    ) -> Bool {
         state.withLock { state in
-            guard !state.hasEnded, state.served.count < limit else { return false }
-            state.served.insert(number)
-            state.ledgers[number]?.begin(flow)
-            state.flows[number] = flow
+            guard !state.hasEnded, state.served < limit else { return false }
+            state.served += 1
+            state.flows[number] = Entry(flow: flow, ledger: ledger)
+            ledger.begin(flow)
             for var held in state.early.take(number, now: now) {
                 held.bytes.withUnsafeMutableBytes { bytes in
                     let message = UnsafeMutableRawBufferPointer(
@@ -143,35 +150,11 @@ final class DatagramRouter: Sendable {
     /// Removes a flow that has ended.
     func forget(_ number: UInt64) {
         state.withLock { state in
-            if let flow = state.flows.removeValue(forKey: number) { count(flow, number, &state) }
+            guard let entry = state.flows.removeValue(forKey: number), let ledger = entry.ledger
+            else { return }
+            state.served -= 1
+            ledger.end(entry.flow)
         }
-    }
-
-    private func count(_ flow: DatagramFlow, _ number: UInt64, _ state: inout State) {
-        guard state.served.remove(number) != nil else { return }
-        state.ledgers[number]?.end(flow)
-    }
-
-    /// Serves a flow of datagrams that the peer opened, and counts it; see `serve`.
-    ///
-    /// - Parameters:
-    ///   - stream: of the opening; its number is the flow's.
-    ///   - target: where the datagrams go; nil lets each name its own.
-    ///   - options: of the flow.
-    ///   - rules: what the peer may reach now; nil if this side chose the target itself.
-    ///   - limits: of its flows.
-    ///   - ledger: counts the flow, and each target that is not used.
-    func serve(
-        _ stream: SessionStream, to target: ForwardTarget?, options: FlowOptions,
-        rules: RulesNow?, limits: DatagramLimits = DatagramLimits(), countedIn ledger: FlowLedger
-    ) async {
-        let number = stream.id.rawValue
-        state.withLock { $0.ledgers[number] = ledger }
-        await serve(stream, to: target, options: options, rules: rules, limits: limits) {
-            ledger.refuse(
-                FlowRecord(.udp, source: "peer", target: $0, flowClass: options.datagramClass), $1)
-        }
-        state.withLock { $0.ledgers[number] = nil }
     }
 
     // MARK: sending
@@ -229,7 +212,7 @@ final class DatagramRouter: Sendable {
         let owner: UInt64? = owners.withLock { owners in
             owners.isEmpty ? nil : owners[Int(number % UInt64(DatagramRouter.remembered))]
         }
-        if let owner { state.withLock { $0.flows[owner] }?.noteExpired() }
+        if let owner { state.withLock { $0.flows[owner]?.flow }?.noteExpired() }
     }
 
     // MARK: receiving
@@ -274,7 +257,7 @@ final class DatagramRouter: Sendable {
             return
         }
         let flow: DatagramFlow? = state.withLock { state in
-            if let flow = state.flows[header.flow] { return flow }
+            if let entry = state.flows[header.flow] { return entry.flow }
             state.early.keep(bytes, flow: header.flow, now: now)
             return nil
         }
@@ -295,11 +278,12 @@ final class DatagramRouter: Sendable {
     private func end() {
         let flows = state.withLock { state in
             let flows = state.flows
-            for (number, flow) in flows { count(flow, number, &state) }
+            for entry in flows.values { entry.ledger?.end(entry.flow) }
             state.flows.removeAll()
+            state.served = 0
             state.hasEnded = true
             return flows
         }
-        for (number, flow) in flows { flow.end(number) }
+        for (number, entry) in flows { entry.flow.end(number) }
     }
 }
