@@ -17,8 +17,8 @@ struct SendStream: ~Copyable {
         case none, unsent, inFlight, acknowledged
     }
 
-    /// Bytes that may wait unsent, however little is in flight.
-    private static let ampleAhead = 512 * 1024
+    /// Bytes of a stream that may usually wait unsent, however little is in flight.
+    static let ampleAhead = 512 * 1024
     /// The same while the streams of the session hold much.
     static let scarceAhead = 32 * 1024
 
@@ -44,8 +44,6 @@ struct SendStream: ~Copyable {
     private var isFull = false
     /// Bytes that were sent more than once.
     private(set) var retransmittedBytes: UInt64 = 0
-    /// Whether the streams of the session hold so much that few bytes may wait unsent.
-    var isScarce = false
 
     init(capacity: Int, maxData: UInt64 = 0) {
         self.capacity = max(1, capacity)
@@ -57,10 +55,13 @@ struct SendStream: ~Copyable {
 
     /// Takes as many bytes as fit, and none after `finish` or `reset`.
     ///
+    /// - Parameter ahead: bytes that may wait unsent, however little is in flight.
     /// - Returns: how many bytes were taken.
-    mutating func write(_ bytes: UnsafeRawBufferPointer) -> Int {
+    mutating func write(
+        _ bytes: UnsafeRawBufferPointer, ahead: Int = SendStream.ampleAhead
+    ) -> Int {
         guard end == .open, resetState == .none else { return 0 }
-        let room = writableBytes
+        let room = writableBytes(ahead: ahead)
         let accepted = min(bytes.count, room)
         if !bytes.isEmpty { isFull = bytes.count >= room }
         guard accepted > 0,
@@ -248,11 +249,13 @@ struct SendStream: ~Copyable {
     ///
     /// As many bytes may wait unsent as are in flight: enough for the window to double, and few
     /// enough to stay in the processor's cache on a fast link.
-    var writableBytes: Int {
+    ///
+    /// - Parameter ahead: as for `write`.
+    func writableBytes(ahead least: Int = SendStream.ampleAhead) -> Int {
         guard end == .open, resetState == .none else { return 0 }
         let inFlight = Int(truncatingIfNeeded: nextOffset &- firstUnackedOffset)
         let unsent = Int(truncatingIfNeeded: writtenOffset &- nextOffset)
-        let ahead = max(leastAhead, inFlight)
+        let ahead = max(least, inFlight)
         return max(
             0,
             min(
@@ -260,8 +263,9 @@ struct SendStream: ~Copyable {
                 Int(truncatingIfNeeded: StreamChunk.maximumOffset &- writtenOffset)))
     }
     /// The room at which a waiting writer is notified, so that not every packet notifies it.
-    var wakeRoom: Int { min(capacity, leastAhead) / 4 }
-    private var leastAhead: Int { isScarce ? SendStream.scarceAhead : SendStream.ampleAhead }
+    ///
+    /// - Parameter ahead: as for `write`.
+    func wakeRoom(ahead: Int) -> Int { min(capacity, ahead) / 4 }
     /// Bytes of storage in use.
     var memoryBytes: Int { ring.capacity }
 

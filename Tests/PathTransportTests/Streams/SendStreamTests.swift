@@ -35,13 +35,13 @@ import Testing
     @Test func capacityBoundsWhatIsTaken() {
         var stream = SendStream(capacity: 100, maxData: 1000)
         #expect(write(150, to: &stream) == 100)
-        #expect(stream.writableBytes == 0)
+        #expect(stream.writableBytes() == 0)
         _ = stream.nextChunk(limit: 1000)
         stream.handleAcked(offset: 10, length: 20, isFinal: false)
-        #expect(stream.writableBytes == 0)
+        #expect(stream.writableBytes() == 0)
         stream.handleAcked(offset: 0, length: 10, isFinal: false)
         #expect(stream.firstUnackedOffset == 30)
-        #expect(stream.writableBytes == 30)
+        #expect(stream.writableBytes() == 30)
     }
 
     @Test func lossQueuesOnlyWhatIsNotAcknowledged() {

@@ -79,7 +79,7 @@ struct StreamHistory: ~Copyable {
         let count = Int(min(left, UInt64.random(in: 0..<4000, using: &random)))
         let first = sender.writtenOffset
         let bytes = Array(testBytes[Int(first)..<Int(first) + count])
-        let room = sender.writableBytes
+        let room = sender.writableBytes()
         let accepted = bytes.withUnsafeBytes { sender.write($0) }
         if accepted != min(room, count) { failure = "write took \(accepted) of \(count)" }
         if sender.writtenOffset == size, Bool.random(using: &random) { sender.finish() }

@@ -146,7 +146,9 @@ extension StreamTable {
         slot.send.handleAcked(
             offset: frame.chunk.offset, length: frame.chunk.length, isFinal: frame.chunk.isFinal)
         countHeld(slot)
-        if slot.wantsRoom, slot.send.writableBytes >= slot.send.wakeRoom {
+        if slot.wantsRoom,
+            slot.send.writableBytes(ahead: ahead) >= slot.send.wakeRoom(ahead: ahead)
+        {
             slot.wantsRoom = false
             raise(slot, .writable)
         }

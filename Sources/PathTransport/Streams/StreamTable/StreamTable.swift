@@ -47,7 +47,10 @@ struct StreamTable: ~Copyable {
     /// otherwise fill the memory.
     private(set) var heldBytes = 0
     static let ampleBytes = 64 << 20
-    private var isScarce: Bool { heldBytes > StreamTable.ampleBytes }
+    /// Bytes of a stream that may wait unsent, however little is in flight.
+    var ahead: Int {
+        heldBytes > StreamTable.ampleBytes ? SendStream.scarceAhead : SendStream.ampleAhead
+    }
     /// When `freeIdleMemory` next looks at some of them.
     private var nextFreeing = Instant.zero
     private static let freeingInterval = TimeDelta.milliseconds(500)
@@ -178,8 +181,7 @@ struct StreamTable: ~Copyable {
     ) throws(StreamError) -> Int {
         let slot = try known(id, sends: true)
         if slot.send.isEnded { throw .streamState(id) }
-        slot.send.isScarce = isScarce
-        let count = slot.send.write(bytes)
+        let count = slot.send.write(bytes, ahead: ahead)
         noteHolding(slot)
         countHeld(slot)
         if count < bytes.count { slot.wantsRoom = true }
@@ -191,8 +193,7 @@ struct StreamTable: ~Copyable {
     mutating func room(of id: StreamID) throws(StreamError) -> Int {
         let slot = try known(id, sends: true)
         if slot.send.isEnded { throw .streamState(id) }
-        slot.send.isScarce = isScarce
-        let room = slot.send.writableBytes
+        let room = slot.send.writableBytes(ahead: ahead)
         if room == 0 { slot.wantsRoom = true }
         return room
     }
@@ -307,12 +308,11 @@ struct StreamTable: ~Copyable {
         }
     }
 
-    /// Counts what the sending half holds now, and says how much of it may be unsent.
+    /// Counts what the sending half holds now.
     mutating func countHeld(_ slot: StreamSlot) {
         let held = slot.send.bufferedBytes
         heldBytes &+= held &- slot.heldBytes
         slot.heldBytes = held
-        slot.send.isScarce = isScarce
     }
 
     private mutating func known(
