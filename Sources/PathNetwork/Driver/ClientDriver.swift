@@ -20,7 +20,7 @@ public final class ClientDriver: @unchecked Sendable {
     /// Paths whose user put them into reserve, or back into use, by name.
     var standby: [String: Bool] = [:]
     /// Names of paths that must not exist, because their caps are used up.
-    private var stopped: Set<String> = []
+    private var stopped: Set<String>
     /// What paths with hard caps may still carry, by name.
     var budgets: [String: PathBudget] = [:]
     /// What was under way to paths when their budgets were spent, until it is told.
@@ -54,11 +54,15 @@ public final class ClientDriver: @unchecked Sendable {
     /// A plan whose socket cannot be opened is skipped as long as another works. With a planner,
     /// paths follow the interfaces of the host from then on.
     ///
-    /// - Parameter known: what earlier connections to the server measured.
+    /// - Parameters:
+    ///   - known: what earlier connections to the server measured.
+    ///   - stopped: names of paths that are not opened before `setStopped` or `setFree` allows it,
+    ///     because their caps are used up.
     /// - Throws: the first plan's `NetworkError` if none works.
     public init(
         connection: consuming Connection, plans: [PathPlan], planner: PathPlanner? = nil,
-        known: [KnownPath] = [], options: UDPSocket.Options = UDPSocket.Options(),
+        known: [KnownPath] = [], stopped: Set<String> = [],
+        options: UDPSocket.Options = UDPSocket.Options(),
         onEvent: @escaping EventHandler, onRecord: @escaping RecordHandler
     ) throws(NetworkError) {
         let poller = try Poller()
@@ -72,6 +76,7 @@ public final class ClientDriver: @unchecked Sendable {
         socketOptions = options
         self.planner = planner
         knownPaths = KnownPaths(known)
+        self.stopped = stopped
         wanted = plans
         if planner != nil {
             let watcher = try InterfaceWatcher(includingLoopback: true)
@@ -79,7 +84,7 @@ public final class ClientDriver: @unchecked Sendable {
             self.watcher = consume watcher
         }
         var failure: NetworkError?
-        for plan in plans {
+        for plan in plans where !stopped.contains(plan.name) {
             do throws(NetworkError) {
                 _ = try open(plan)
             } catch {
@@ -253,6 +258,8 @@ public final class ClientDriver: @unchecked Sendable {
                 planner.rules.isEmpty
                 ? numbers.keys.sorted().map { PathPlanner.Rule(name: $0, source: .interface($0)) }
                 : planner.rules
+        } else {
+            rules += stopped.sorted().map { PathPlanner.Rule(name: $0, source: .any) }
         }
         var named = present
         return rules.compactMap { rule in

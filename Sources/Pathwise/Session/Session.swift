@@ -78,7 +78,7 @@ public final class Session: Sendable {
                 stamp: StampClock.now(), now: MonotonicClock.now())
             driver = try ClientDriver(
                 connection: connection, plans: options.plans, planner: options.planner,
-                known: known,
+                known: known, stopped: options.leftOut,
                 onEvent: { core.handle($0) }, onRecord: { core.record($0) })
         } catch {
             options.memory?.add(known, of: options.identity.peer)

@@ -11,6 +11,8 @@ public struct ClientOptions: Sendable {
     public var identity: ClientIdentity
     /// The paths to open.
     public var plans: [PathPlan]
+    /// The names of paths that `leaveOut` took from the plans.
+    public private(set) var leftOut: Set<String> = []
     /// Chooses the path of every message and of every burst of stream data.
     public var policy: PolicySpecification
     /// The model that the policy starts from (`try Model.load("model.safetensors")`); nil for none, so
@@ -72,14 +74,15 @@ public struct ClientOptions: Sendable {
         self.planner = planner
     }
 
-    /// Leaves out paths whose hard caps are reached; a planner still knows them, and `UsageMeter`
-    /// lets them be opened in the next period.
+    /// Leaves out paths whose hard caps are reached; a planner still knows them, the session's status
+    /// names them, and `UsageMeter` lets them be opened in the next period.
     ///
     /// - Parameter stopped: names of paths; `UsageMeter.stopped`.
     /// - Throws: `capsReached` if no path is left.
     public mutating func leaveOut(_ stopped: Set<String>) throws(SessionError) {
         let names = plans.map(\.name).filter(stopped.contains)
         plans.removeAll { stopped.contains($0.name) }
+        leftOut.formUnion(stopped)
         guard !plans.isEmpty || names.isEmpty else { throw .capsReached(names) }
     }
 

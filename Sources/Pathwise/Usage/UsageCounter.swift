@@ -115,10 +115,14 @@ struct UsageCounter {
 
     /// Begins to read another session.
     ///
-    /// - Parameter known: its counters as far as they were counted; none if it has just begun.
-    mutating func beginSession(after known: [PathID: PathCounters] = [:]) {
+    /// - Parameters:
+    ///   - known: its counters as far as they were counted; none if it has just begun.
+    ///   - stopped: the paths that it does not open because of their caps.
+    mutating func beginSession(
+        after known: [PathID: PathCounters] = [:], without stopped: Set<String> = []
+    ) {
         last = known
-        for name in entries.keys { entries[name]?.isHeld = false }
+        for name in entries.keys { entries[name]?.isHeld = stopped.contains(name) }
     }
 
     /// The use of every cap, by name.

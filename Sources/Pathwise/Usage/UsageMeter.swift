@@ -73,10 +73,12 @@ public final class UsageMeter: Sendable {
 
     private func follow(_ session: Session, known: [PathID: PathCounters]) {
         read()
+        // A cap may have been renewed since the session was made.
+        let stopped = Set(session.absentPaths().filter(\.isCapped).map(\.name))
         state.withLock { state in
             state.session = session
             state.latest = ObjectIdentifier(session)
-            state.counter.beginSession(after: known)
+            state.counter.beginSession(after: known, without: stopped)
         }
         work.withLock { work in
             if work == nil { work = Task.detached { [weak self] in await UsageMeter.run(self) } }

@@ -119,7 +119,7 @@ struct ForwardJob {
     /// Forwards over a session until it has ended.
     private func use(_ session: Session) async {
         let number = feed.add(session)
-        log.connected(session, capped: live.capped)
+        log.connected(session)
         let watch = Task { [log, live] in await log.follow(live.forwarder) }
         let outages = Task { [log] in await log.followPaths(of: session) }
         let changes = Task { [log] in await log.followChanges(of: session) }

@@ -50,14 +50,11 @@ struct ForwardLog: Sendable {
             ], text: "\(spec.kind): \(place)\(goal)")
     }
 
-    /// - Parameter capped: paths that were left out because their hard caps are used up.
-    func connected(_ session: Session, capped: Set<String>) {
+    /// A session has begun.
+    func connected(_ session: Session) {
         let status = session.status()
         let paths = status.paths.map(\.name)
-        let absent = status.absentPaths.map { path in
-            let isCapped = path.isCapped || capped.contains(path.name)
-            return (name: path.name, reason: isCapped ? "its cap is used up" : path.reason)
-        }
+        let absent = status.absentPaths
         lines.write(
             "connected",
             [

@@ -58,9 +58,6 @@ final class LiveForward: Sendable {
 
     // MARK: sessions
 
-    /// The paths that a session leaves out now, because their hard caps are used up.
-    var capped: Set<String> { state.withLock { $0.meter }?.stopped ?? [] }
-
     /// Opens the trace of the command line, if there is one: the last thing before the first session,
     /// because it makes a file.
     func startRecording() throws {

@@ -111,6 +111,8 @@ import Testing
         try options.leaveOut(second.stopped)
         #expect(options.plans.map(\.name) == ["dsl"])
         let next = try await Session.connect(options)
+        let absent = try #require(next.status().absentPaths.first)
+        #expect(absent.name == "sat" && absent.isCapped && absent.reason == "its cap is used up")
         second.follow(next)
         #expect(try await SessionPair.ask(next, 1_000_000) == "1000000")
         #expect(states(next) == ["dsl": .active])

@@ -127,6 +127,12 @@ struct UsageTests {
         #expect(
             counter.wishes(for: []) == [UsageWish(name: "lte", isHard: true, isHeld: false)])
         #expect(counter.stopped.isEmpty)
+        // A session that was made before midnight without the path, and is followed from then on.
+        counter.beginSession(without: ["lte"])
+        #expect(
+            counter.wishes(for: []) == [UsageWish(name: "lte", isHard: true, isHeld: false)])
+        counter.beginSession()
+        #expect(counter.wishes(for: []).isEmpty)
     }
 
     /// The bytes of a client are counted over restarts of its server.
