@@ -127,6 +127,7 @@ struct Network: Sendable {
     private mutating func offer(
         _ bytes: Int, token: Int, flow: Int, isCapable: Bool = false, to lane: Int, now: Instant
     ) {
+        known = nil
         let result = lanes[lane].handleSend(
             bytes: bytes, token: token, flow: flow, isCapable: isCapable, now: now)
         if token >= 0 { store.settle(token, result) }
@@ -152,7 +153,17 @@ struct Network: Sendable {
         var due = Int64.max
     }
 
-    private var nextEvent: Event {
+    /// The next event as far as it is known; nil once anything has happened since.
+    private var known: Event?
+
+    private mutating func nextEvent() -> Event {
+        if let known { return known }
+        let next = findEvent()
+        known = next
+        return next
+    }
+
+    private func findEvent() -> Event {
         var next = Event()
         for lane in lanes.indices {
             let due = lanes[lane].nextDue
@@ -167,7 +178,7 @@ struct Network: Sendable {
 
     /// When something happens next; nil if nothing will.
     var nextTimeout: Instant? {
-        let due = nextEvent.due
+        let due = findEvent().due
         return due == .max ? nil : Instant(nanoseconds: due)
     }
 
@@ -177,7 +188,7 @@ struct Network: Sendable {
     /// Nothing may be sent before that time afterwards, because what happens inside has happened.
     mutating func nextArrival(before limit: Instant) -> Instant {
         while true {
-            let event = nextEvent
+            let event = nextEvent()
             guard event.due < limit.nanoseconds else { return limit }
             if isArrival(event) { return Instant(nanoseconds: event.due) }
             perform(event)
@@ -189,13 +200,14 @@ struct Network: Sendable {
         now: Instant, into buffer: UnsafeMutableRawBufferPointer
     ) -> Arrival? {
         while true {
-            let event = nextEvent
+            let event = nextEvent()
             guard event.due <= now.nanoseconds else { return nil }
             guard isArrival(event) else {
                 perform(event)
                 continue
             }
             let lane = event.place
+            known = nil
             guard let delivery = lanes[lane].popDelivery(now: Instant(nanoseconds: event.due))
             else { return nil }
             if lanes[lane].settlesLater { settle(lane) }
@@ -224,6 +236,7 @@ struct Network: Sendable {
     private mutating func perform(_ event: Event) {
         let now = Instant(nanoseconds: event.due)
         let lane = event.place
+        known = nil
         guard lane < lanes.count else {
             crossing[lane &- lanes.count].handleTimeout(now: now)
             return pump(lane &- lanes.count, now: now)
@@ -292,6 +305,7 @@ struct Network: Sendable {
         path: Int, direction: LinkDirection, now: Instant
     ) -> LinkCounters {
         let lane = 2 * path + Int(direction.rawValue)
+        known = nil
         lanes[lane].advance(to: now)
         settle(lane)
         return lanes[lane].counters

@@ -7,10 +7,12 @@ public import PathTransport
 public protocol WorldApplication {
     /// Handles the client; called after every event of it, and at `nextWake`.
     mutating func handleClient(_ connection: inout Connection, now: Instant)
-    /// Handles the server's connection; called after every event of it, and at `nextWake`.
+    /// Handles the server's connection; called after every event of it, and at `nextServerWake`.
     mutating func handleServer(_ connection: inout Connection, now: Instant)
-    /// When it wants to be called even without an event.
+    /// When it wants to be called at the client even without an event there.
     var nextWake: Instant { get }
+    /// The same at the server.
+    var nextServerWake: Instant { get }
     /// Whether the run may end.
     var isDone: Bool { get }
 
@@ -24,6 +26,9 @@ public protocol WorldApplication {
 }
 
 extension WorldApplication {
+    /// By default this is the time of the client's wake.
+    public var nextServerWake: Instant { nextWake }
+
     /// By default everything passes.
     public mutating func inspect(
         _ datagram: UnsafeMutableRawBufferPointer, path: Int, direction: LinkDirection,
@@ -34,6 +39,11 @@ extension WorldApplication {
     public func clientAddress(
         path: Int, usual: SocketAddress, now: Instant
     ) -> SocketAddress { usual }
+
+    /// Lends the server's connection; a closure here knows the application alone and not its world.
+    fileprivate mutating func handleServer(_ box: ConnectionBox, now: Instant) {
+        box.with { handleServer(&$0, now: now) }
+    }
 }
 
 /// Two real endpoints over simulated links, in virtual time; it runs the shipped code.
@@ -67,7 +77,7 @@ public struct World<Application: WorldApplication>: ~Copyable {
     private let buffer: UnsafeMutableRawBufferPointer
     private let addresses: [(client: SocketAddress, server: SocketAddress)]
     private var transcript = StableHash()
-    /// The server's connections after its latest event.
+    /// The server's connections that have not ended, in the order in which they began.
     private var boxes: [ConnectionBox] = []
     /// Whether an end has had an event since it was last settled.
     private var isClientDue = true
@@ -75,6 +85,9 @@ public struct World<Application: WorldApplication>: ~Copyable {
     /// When each end next wants to be called, by the client's clock, as of its latest settling.
     private var clientTimeout = Instant.distantFuture
     private var serverTimeout = Instant.distantFuture
+    /// When the application wants to be called at each end; at the server, never without a connection.
+    private var clientWake = Instant.distantFuture
+    private var serverWake = Instant.distantFuture
 
     /// - Parameters:
     ///   - links: one link per path.
@@ -174,14 +187,12 @@ public struct World<Application: WorldApplication>: ~Copyable {
             now = max(now, next)
             deliver()
             timers()
-            if application.nextWake <= now {
-                isClientDue = true
-                isServerDue = true
-            }
+            if clientWake <= now { isClientDue = true }
+            if serverWake <= now { isServerDue = true }
         }
         // What the latest events left for the application; nothing more is sent.
         application.handleClient(&client, now: now)
-        for box in boxes { box.with { application.handleServer(&$0, now: now) } }
+        for box in boxes { application.handleServer(box, now: now) }
         if stall == nil, let imbalance = network.imbalance { stall = imbalance }
     }
 
@@ -202,11 +213,8 @@ public struct World<Application: WorldApplication>: ~Copyable {
             client.takeSamples(now: max(now, client.sampleTimeout))
         }
         for box in boxes {
-            box.with { connection in
-                while connection.sampleTimeout < next + serverClockOffset {
-                    connection.takeSamples(
-                        now: max(now + serverClockOffset, connection.sampleTimeout))
-                }
+            while box.sampleTimeout < next + serverClockOffset {
+                box.takeSamples(now: max(now + serverClockOffset, box.sampleTimeout))
             }
         }
     }
@@ -217,10 +225,10 @@ public struct World<Application: WorldApplication>: ~Copyable {
         let clientDue = client.pollTimeout(now: now)
         if clientDue <= now { text += " client due \((now - clientDue).seconds) s ago;" }
         for box in server.boxes {
-            let due = box.with { $0.pollTimeout(now: serverNow) }
+            let due = box.pollTimeout(now: serverNow)
             if due <= serverNow { text += " server due \((serverNow - due).seconds) s ago;" }
         }
-        if application.nextWake <= now { text += " application due;" }
+        if min(clientWake, serverWake) <= now { text += " application due;" }
         for path in client.pathIDs {
             if let snapshot = client.snapshot(of: path, now: now) {
                 text += " path \(path.index) \(snapshot.state.name)"
@@ -253,14 +261,15 @@ public struct World<Application: WorldApplication>: ~Copyable {
 
     private mutating func settleServer() {
         isServerDue = false
-        boxes = server.boxes
+        boxes += server.takeNewConnections()
         let serverNow = now + serverClockOffset
         while let transmit = server.pollReply(into: buffer) { send(transmit, forward: false) }
         var timeout = server.pollTimeout()
+        var hasEnded = false
         for box in boxes {
-            box.with { application.handleServer(&$0, now: now) }
+            application.handleServer(box, now: now)
             var sent = 0
-            while let transmit = box.with({ $0.pollTransmit(into: buffer, now: serverNow) }) {
+            while let transmit = box.pollTransmit(into: buffer, now: serverNow) {
                 send(transmit, forward: false)
                 sent += 1
                 if sent > World.transmitLimit {
@@ -268,13 +277,14 @@ public struct World<Application: WorldApplication>: ~Copyable {
                     return
                 }
             }
-            if box.with({ $0.isClosed }) {
+            if box.isClosed {
                 server.remove(box)
-                boxes = server.boxes
+                hasEnded = true
             } else {
-                timeout = min(timeout, box.with { $0.pollTimeout(now: serverNow) })
+                timeout = min(timeout, box.pollTimeout(now: serverNow))
             }
         }
+        if hasEnded { boxes.removeAll { $0.isClosed } }
         serverTimeout = timeout == .distantFuture ? timeout : timeout - serverClockOffset
     }
 
@@ -320,7 +330,9 @@ public struct World<Application: WorldApplication>: ~Copyable {
 
     /// The next event of an endpoint; what happens in the network before has happened then.
     private mutating func nextEvent(before limit: Instant) -> Instant {
-        let next = min(clientTimeout, serverTimeout, application.nextWake)
+        clientWake = application.nextWake
+        serverWake = boxes.isEmpty ? .distantFuture : application.nextServerWake
+        let next = min(min(clientTimeout, serverTimeout), min(clientWake, serverWake))
         return network.nextArrival(before: min(next, limit))
     }
 
@@ -362,11 +374,8 @@ public struct World<Application: WorldApplication>: ~Copyable {
         isServerDue = true
         let serverNow = now + serverClockOffset
         server.handleTimeout(now: serverNow)
-        for box in boxes {
-            box.with { connection in
-                guard connection.pollTimeout(now: serverNow) <= serverNow else { return }
-                connection.handleTimeout(now: serverNow)
-            }
+        for box in boxes where box.pollTimeout(now: serverNow) <= serverNow {
+            box.handleTimeout(now: serverNow)
         }
     }
 }

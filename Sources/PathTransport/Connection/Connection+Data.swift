@@ -7,9 +7,7 @@ extension Connection {
         into buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Transmit? {
         if session.messages.count > 0 {
-            if share.isOwed, let sent = pollStreams(into: buffer, now: now) {
-                return sent
-            }
+            if share.isOwed, let sent = pollStreams(into: buffer, now: now) { return sent }
             if let sent = pollMessages(into: buffer, now: now) {
                 share.noteMessages(bytes: sent.length, streamsWait: streamsWait)
                 return sent
@@ -128,10 +126,8 @@ extension Connection {
     private mutating func pollCopies(
         into buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Transmit? {
-        for index in paths.indices {
-            guard !paths[index].copies.isEmpty, paths[index].isUsable,
-                paths[index].room(now: now) > 0
-            else { continue }
+        for index in paths.indices where !paths[index].copies.isEmpty {
+            guard paths[index].isUsable, paths[index].room(now: now) > 0 else { continue }
             if let sent = fillCopies(index, buffer, now: now) { return sent }
         }
         return nil

@@ -16,15 +16,15 @@ extension Connection {
         next = min(next, session.engine.timeout)
         next = min(next, session.messages.nextExpiry)
         next = min(next, session.receivedMessages.nextExpiry)
-        next = min(next, paths.silenceTimeout(hasNew: session.streams.hasNew, now: now))
-        for index in paths.indices {
-            next = min(next, paths[index].timeout(now: now))
-            if paths[index].keepsAlive { next = min(next, keepaliveDue(index)) }
+        let hasNew = session.streams.hasNew
+        next = min(next, paths.silenceTimeout(hasNew: hasNew, now: now))
+        for index in paths.indices { next = min(next, paths[index].timeout(now: now)) }
+        next = min(next, paths.acknowledgementTimeout)
+        let wants = hasNew || session.streams.hasRetransmissions || session.messages.hasUnsent
+        next = min(next, paths.departure(wantsToSend: wants, after: lastEmptyPollAt, now: now))
+        for index in paths.indices where paths[index].keepsAlive {
+            next = min(next, keepaliveDue(index, by: next))
         }
-        next = min(next, paths.acknowledgementTimeout(now: now))
-        next = min(
-            next,
-            paths.departure(wantsToSend: session.wantsToSend, after: lastEmptyPollAt, now: now))
         return min(next, min(reinjectionTimeout, paths.lateTimeout(session)))
     }
 

@@ -66,8 +66,8 @@ extension Connection {
     private mutating func pollPathControl(
         into buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Transmit? {
-        for index in paths.indices where paths[index].isAlive {
-            guard paths[index].amplificationRoom >= 100 else { continue }
+        for index in paths.indices where paths[index].mayAcknowledge {
+            guard paths[index].mayAsk(probes, idleTimeout, now: now) else { continue }
             if let transmit = pollValidation(index, buffer, now: now) { return transmit }
             guard paths[index].isAlive else { continue }
             if let transmit = pollProbe(index, buffer, now: now) { return transmit }
@@ -115,7 +115,7 @@ extension Connection {
         _ index: Int, _ buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Transmit? {
         let isFailedProbe = paths[index].state == .failed && now >= paths[index].nextProbeAt
-        let isKeepalive = paths[index].isUsable && now >= keepaliveDue(index)
+        let isKeepalive = paths[index].isUsable && keepaliveDue(index, by: now) <= now
         let isPaidFor = isKeepalive && probes.isQuick(paths[index])
         let answers = paths[index].answersHere && paths[index].received.owesAck
         let asks = paths[index].probeDue || isFailedProbe || isKeepalive
@@ -142,8 +142,11 @@ extension Connection {
         return single(index, &packet, now: now)
     }
 
-    /// When an idle path is next probed, so that its estimates stay fresh and its NAT entry lives.
-    func keepaliveDue(_ index: Int) -> Instant {
+    /// When an idle path is next probed, so that its estimates stay fresh and its NAT entry lives;
+    /// the distant future if that is not before `limit`.
+    func keepaliveDue(_ index: Int, by limit: Instant) -> Instant {
+        let mayBe = probes.mayBeDue(paths[index], by: limit, idleTimeout: idleTimeout)
+        guard mayBe else { return .distantFuture }
         let isBusy = session.lastDataAt.map { lastReceivedAt - $0 < .seconds(2) } ?? false
         return probes.due(
             paths[index], isBusy: isBusy, hasActive: paths.hasActive, idleTimeout: idleTimeout)
@@ -152,8 +155,8 @@ extension Connection {
     private mutating func pollMTUProbe(
         _ index: Int, _ buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Transmit? {
-        guard paths[index].takesMTUProbe(now: now),
-            let size = paths[index].mtu.probeSize(now: now), size <= buffer.count
+        guard let size = paths[index].mtu.probeSize(now: now), size <= buffer.count,
+            paths[index].takesMTUProbe(now: now)
         else { return nil }
         var packet = begin(index, buffer, limit: size, now: now)
         packet.ping()

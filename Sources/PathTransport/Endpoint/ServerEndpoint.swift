@@ -24,6 +24,30 @@ public final class ConnectionBox {
     }
 }
 
+/// What drivers call for each datagram, without a closure.
+extension ConnectionBox {
+    /// Whether the connection is over and can be removed.
+    public var isClosed: Bool { connection.isClosed }
+    /// When the next samples of a recording are due.
+    public var sampleTimeout: Instant { connection.sampleTimeout }
+
+    /// The connection's next datagrams; see `Connection.pollTransmit`.
+    public func pollTransmit(
+        into buffer: UnsafeMutableRawBufferPointer, now: Instant
+    ) -> Transmit? {
+        connection.pollTransmit(into: buffer, now: now)
+    }
+
+    /// When the connection wants to be called next; see `Connection.pollTimeout`.
+    public func pollTimeout(now: Instant) -> Instant { connection.pollTimeout(now: now) }
+
+    /// Does everything that is due; see `Connection.handleTimeout`.
+    public func handleTimeout(now: Instant) { connection.handleTimeout(now: now) }
+
+    /// Takes the samples of a recording that are due.
+    public func takeSamples(now: Instant) { connection.takeSamples(now: now) }
+}
+
 /// What distinguishes a client's first message from all others: its index and ephemeral key.
 struct InitiationIdentity: Hashable {
     var index: UInt32

@@ -5,6 +5,18 @@ extension Path {
     /// Whether the path is probed when it carries nothing.
     var keepsAlive: Bool { isUsable && amplificationRoom >= 100 }
 
+    /// Whether the path may carry a packet of acknowledgements.
+    var mayAcknowledge: Bool { isAlive && amplificationRoom >= 100 }
+
+    /// Whether there may be something to send that belongs on the path; on a path in order, little is
+    /// looked at.
+    func mayAsk(_ probes: ProbeBudget, _ idleTimeout: TimeDelta, now: Instant) -> Bool {
+        guard isUsable, validation.isValidated, pendingResponse == nil, !probeDue, !answersHere,
+            mtu.probeSize(now: now) == nil
+        else { return true }
+        return probes.mayBeDue(self, by: now, idleTimeout: idleTimeout)
+    }
+
     /// When the path next needs attention, apart from probes of an idle path.
     func timeout(now: Instant) -> Instant {
         guard isAlive else { return .distantFuture }
@@ -17,7 +29,8 @@ extension Path {
         case .closed: break
         default: next = min(next, recovery.timeout)
         }
-        if takesMTUProbe(now: now) { next = min(next, mtu.timeout) }
+        let probe = mtu.timeout
+        if probe < next, takesMTUProbe(now: now) { next = probe }
         return next
     }
 

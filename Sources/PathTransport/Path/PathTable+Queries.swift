@@ -84,7 +84,7 @@ extension PathTable {
         var best: Int?
         var bestScore = TimeDelta.infinite
         for index in indices {
-            guard self[index].isAlive, self[index].amplificationRoom >= 100 else { continue }
+            guard self[index].mayAcknowledge else { continue }
             var score = self[index].recovery.rtt.smoothed
             // A path that was heard from recently is better than one that was fast once.
             let age = now - (self[index].lastReceivedAt ?? .zero)
@@ -199,10 +199,14 @@ extension PathTable {
     }
 
     /// When the first acknowledgement has to be sent, if a path can carry it.
-    func acknowledgementTimeout(now: Instant) -> Instant {
+    var acknowledgementTimeout: Instant {
         var next = Instant.distantFuture
-        for index in indices { next = min(next, self[index].received.ackDueAt) }
-        return next == .distantFuture || ackPath(now: now) == nil ? .distantFuture : next
+        var mayAnswer = false
+        for index in indices {
+            next = min(next, self[index].received.ackDueAt)
+            mayAnswer = mayAnswer || self[index].mayAcknowledge
+        }
+        return mayAnswer ? next : .distantFuture
     }
 
     /// When a pacer allows the next data; distant future when only windows block it.

@@ -21,7 +21,9 @@ struct WorldTraffic: WorldApplication {
     private(set) var closeReason: CloseReason?
     /// Whether the connection was established; before that nothing is offered.
     private var isOpen = false
+    /// When each end was last called.
     private var latest: Instant
+    private var latestAtServer: Instant
     private var failovers = 0
     private var demotions = 0
 
@@ -31,6 +33,7 @@ struct WorldTraffic: WorldApplication {
     ) {
         self.tape = tape
         latest = start
+        latestAtServer = start
         self.serverOffset = serverOffset
         buffer = [UInt8](repeating: 0, count: 65_536)
         for (index, workload) in world.workloads.enumerated() {
@@ -52,13 +55,28 @@ struct WorldTraffic: WorldApplication {
     }
 
     var nextWake: Instant {
+        // After the end the client alone is called, and counts what is lost.
+        closeReason == nil
+            ? nextWake(of: .forward, after: latest)
+            : min(nextWake(of: .forward, after: latest), nextWake(of: .backward, after: latest))
+    }
+
+    var nextServerWake: Instant { nextWake(of: .backward, after: latestAtServer) }
+
+    /// When the end that sends in this direction has the next message, report or transfer.
+    private func nextWake(of direction: LinkDirection, after latest: Instant) -> Instant {
         // What was due already waits for the other end or for room, which are events themselves.
         var next = Instant.distantFuture
-        for feed in messages {
-            if feed.nextAt > latest { next = min(next, feed.nextAt) }
-            if feed.nextReportAt > latest { next = min(next, feed.nextReportAt) }
+        for index in messages.indices {
+            let due =
+                messages[index].direction == direction
+                ? messages[index].nextAt : messages[index].nextReportAt
+            if due > latest { next = min(next, due) }
         }
-        for feed in streams where feed.nextAt > latest { next = min(next, feed.nextAt) }
+        for index in streams.indices
+        where streams[index].direction == direction && streams[index].nextAt > latest {
+            next = min(next, streams[index].nextAt)
+        }
         return next
     }
 
@@ -85,6 +103,7 @@ struct WorldTraffic: WorldApplication {
     }
 
     mutating func handleServer(_ connection: inout Connection, now: Instant) {
+        latestAtServer = now
         while let event = connection.pollEvent() {
             tape?.server.record(event, now: now + serverOffset)
             handle(event, &connection, now: now)

@@ -60,10 +60,6 @@ struct Session: ~Copyable, SentFrameSink {
         messages.sizeLimit = min(MessageLimits.size, peer.maximumMessage)
     }
 
-    /// Whether there is data that a path with room could carry.
-    var wantsToSend: Bool {
-        streams.hasRetransmissions || streams.hasNew || messages.hasUnsent
-    }
     var hasControl: Bool { streams.hasControl }
 
     // MARK: frames of the peer

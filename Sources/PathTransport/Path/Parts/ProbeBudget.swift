@@ -16,6 +16,8 @@ struct ProbeBudget {
     private let meteredInterval: TimeDelta
     private let keepaliveInterval: TimeDelta
     private let failedInterval: TimeDelta
+    /// No idle path is probed after less time, unless the connection would end sooner.
+    private let leastInterval: TimeDelta
     /// Interval of probes of a metered standby path while another path works.
     private static let reserveInterval = TimeDelta.seconds(60)
     /// A standby path that was asked longer ago is asked again when it is needed.
@@ -35,6 +37,9 @@ struct ProbeBudget {
         meteredInterval = configuration.meteredProbeInterval
         keepaliveInterval = configuration.keepaliveInterval
         failedInterval = configuration.failedProbeInterval
+        leastInterval = min(
+            min(quickInterval, idleInterval), min(meteredInterval, keepaliveInterval),
+            ProbeBudget.reserveInterval)
     }
 
     /// Notes that application data was sent.
@@ -76,6 +81,14 @@ struct ProbeBudget {
             return .seconds(othersWork ? 60 : 5)
         }
         return .seconds(othersWork ? 2 : 1)
+    }
+
+    /// Whether a path that carries nothing may be probed at a time or before it, which costs less
+    /// than to know when.
+    func mayBeDue(
+        _ path: borrowing Path, by limit: Instant, idleTimeout: TimeDelta
+    ) -> Bool {
+        path.lastAskedAt + min(leastInterval, idleTimeout / 3) <= limit
     }
 
     /// When a path that carries nothing is next probed.

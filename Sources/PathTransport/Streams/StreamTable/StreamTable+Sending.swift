@@ -69,6 +69,7 @@ extension StreamTable {
 
     /// Bytes that wait to be retransmitted, counted up to a limit.
     func retransmissionBytes(upTo limit: Int) -> Int {
+        if retransmitting.isEmpty { return 0 }
         var bytes: UInt64 = 0
         var index = 0
         while bytes < UInt64(max(0, limit)), index < StreamTable.burstStreams,
@@ -82,7 +83,7 @@ extension StreamTable {
 
     /// Whether new data can be sent now.
     var hasNew: Bool {
-        guard let slot = fresh.first else { return false }
+        guard !fresh.isEmpty, let slot = fresh.first else { return false }
         return flow.credit > 0 || slot.send.peekNewBytes == 0
     }
 
