@@ -100,7 +100,7 @@ let package = Package(
             name: "PathWorlds",
             dependencies: [
                 "Pathwise", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
-                "PathSimulation", "PathEvaluation", "PathReport", "PathNetwork",
+                "PathSimulation", "PathEvaluation", "PathReport", "PathNetwork", "PathForward",
             ],
             // A link to datasets/worlds: they are in the binary.
             resources: [.embedInCode("worlds")]),

@@ -77,6 +77,39 @@ import Testing
         #expect(figures[.completed] > 500, "\(figures[.completed])")
     }
 
+    /// Messages and streams of a more urgent class go first where they meet.
+    @Test func classesGoInTheirOrder() throws {
+        func mean(messages: String, transfers: String) throws -> (message: Double, whole: Double) {
+            let world = try WorldFileTests.parse(
+                """
+                duration = "20s"
+                [[link]]
+                rate = "4mbit"
+                rtt = "20ms"
+                [[workload]]
+                kind = "messages"
+                size = 1200
+                interval = "4.8ms"
+                class = "\(messages)"
+                [[workload]]
+                kind = "transfers"
+                size = "200kB"
+                class = "\(transfers)"
+                [[workload]]
+                kind = "bulk"
+                """)
+            let run = WorldRun(
+                world: world, contender: Contender(name: "a", policy: .steady, model: nil), seed: 1)
+            let figures = try run.run(world: 0, contender: 0).workloads
+            return (figures[0][.mean], figures[1][.completion])
+        }
+        let usual = try mean(messages: "media", transfers: "bulk")
+        let urgent = try mean(messages: "interactive", transfers: "interactive")
+        #expect(urgent.whole < 0.6 * usual.whole, "\(urgent) \(usual)")
+        let last = try mean(messages: "bulk", transfers: "bulk")
+        #expect(usual.message < 0.9 * last.message, "\(usual) \(last)")
+    }
+
     /// Every policy is offered the same messages at the same times.
     @Test func offersAreTheSame() throws {
         var world = try ShippedWorlds.world(named: "van_starlink_two_lte")

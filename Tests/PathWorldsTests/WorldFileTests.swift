@@ -1,5 +1,6 @@
 @testable import PathSimulation
 import PathTelemetry
+import PathTransport
 import Testing
 
 @testable import PathWorlds
@@ -38,6 +39,7 @@ import Testing
         size = 1200
         interval = "10ms"
         deadline = "100ms"
+        class = "interactive"
 
         [[workload]]
         kind = "transfers"
@@ -59,6 +61,7 @@ import Testing
         #expect(world.links[0].specification.forward.drawsByTime)
         #expect(world.workloads.map(\.name) == ["messages-1", "transfers-2"])
         #expect(world.workloads.map(\.direction) == [.forward, .backward])
+        #expect(world.workloads.map(\.priority) == [.interactive, nil])
         guard case .transfers(let load) = world.workloads[1].kind else {
             Issue.record("no transfers")
             return
@@ -96,8 +99,9 @@ import Testing
         ("kind = \"messages\"", "", 27, "workload[1].kind", "missing"),
         ("size = 1200", "size = 70000", 29, "workload[1].size", "65536"),
         ("interval = \"10ms\"", "", 27, "workload[1].interval", "missing"),
-        ("direction = \"down\"", "direction = \"both\"", 35, "workload[2].direction", "second"),
-        ("sizes = [\"20kB\", \"1MB\"]", "sizes = []", 36, "workload[2].sizes", "at least one"),
+        ("class = \"interactive\"", "class = \"urgent\"", 32, "workload[1].class", "\"media\""),
+        ("direction = \"down\"", "direction = \"both\"", 36, "workload[2].direction", "second"),
+        ("sizes = [\"20kB\", \"1MB\"]", "sizes = []", 37, "workload[2].sizes", "at least one"),
     ]
 
     @Test(arguments: WorldFileTests.faults.indices)

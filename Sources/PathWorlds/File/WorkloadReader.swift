@@ -23,6 +23,7 @@ extension Workload {
         guard start < stop ?? duration else {
             throw table.invalid("start", "it must be before the end of the workload")
         }
+        let priority = try table.word("class", ClassName.self)?.priority
         let kind: Kind
         switch kindName {
         case .messages: kind = .messages(try MessageLoad(messages: &table))
@@ -32,7 +33,8 @@ extension Workload {
         case .transfers: kind = .transfers(try TransferLoad(&table))
         }
         try table.finish()
-        self.init(name: name, direction: link, start: start, stop: stop, kind: kind)
+        self.init(
+            name: name, direction: link, start: start, stop: stop, kind: kind, priority: priority)
     }
 }
 

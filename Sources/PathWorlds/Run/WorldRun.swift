@@ -1,3 +1,4 @@
+import PathForward
 public import PathLearning
 import PathSimulation
 import PathTelemetry
@@ -115,6 +116,9 @@ struct WorldRun {
                     seed: seed),
                 serverOffset: offset)
         }
+        // The windows and limits of `forward` and `serve`.
+        settings.client.prepareForForwards()
+        settings.server.prepareForForwards()
         // As long as a forward keeps a session without any path.
         settings.client.parameters.idleTimeout = WorldRun.idleTimeout
         settings.server.parameters.idleTimeout = WorldRun.idleTimeout

@@ -6,6 +6,7 @@ public enum ShippedWorlds {
         ("S2", PackageResources.S2_toml),
         ("S3", PackageResources.S3_toml),
         ("S4", PackageResources.S4_toml),
+        ("S6", PackageResources.S6_toml),
         ("blackhole_one_way", PackageResources.blackhole_one_way_toml),
         ("flap", PackageResources.flap_toml),
         ("zombie", PackageResources.zombie_toml),

@@ -1,5 +1,6 @@
 import PathSimulation
 import PathTelemetry
+import PathTransport
 
 /// Something that is sent through a world, in one direction.
 public struct Workload: Sendable, Hashable {
@@ -11,6 +12,8 @@ public struct Workload: Sendable, Hashable {
     /// Nil is the end of the run.
     var stop: TimeDelta?
     var kind: Kind
+    /// The class of its streams or messages; nil is the transport's own choice for either.
+    var priority: StreamPriority?
 
     /// The seed of the draws of a workload.
     ///
@@ -31,6 +34,19 @@ public struct Workload: Sendable, Hashable {
     /// The names of kinds in files.
     enum KindName: String, CaseIterable {
         case messages, video, interactive, bulk, transfers
+    }
+
+    /// The names of classes in files, which are those of `forward --class`.
+    enum ClassName: String, CaseIterable {
+        case interactive, media, bulk
+
+        var priority: StreamPriority {
+            switch self {
+            case .interactive: .interactive
+            case .media: .media
+            case .bulk: .bulk
+            }
+        }
     }
 }
 

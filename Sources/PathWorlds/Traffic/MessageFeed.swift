@@ -7,6 +7,7 @@ import PathTransport
 struct MessageFeed: Sendable {
     let load: MessageLoad
     let direction: LinkDirection
+    private let priority: StreamPriority
     /// Its place in the world.
     let workload: Int
     private(set) var nextAt: Instant
@@ -32,6 +33,7 @@ struct MessageFeed: Sendable {
     ) {
         self.load = load
         direction = workload.direction
+        priority = workload.priority ?? .media
         self.workload = index
         self.start = start + workload.start
         end = start + (workload.stop ?? duration)
@@ -69,7 +71,8 @@ struct MessageFeed: Sendable {
         while let due = popDue(now: now) {
             guard isOpen else { continue }
             let options = MessageOptions(
-                deadline: now + clock + load.deadline, isReliable: load.isReliable)
+                deadline: now + clock + load.deadline, isReliable: load.isReliable,
+                priority: priority)
             let number = bytes.withUnsafeBytes {
                 try? connection.sendMessage(
                     UnsafeRawBufferPointer(rebasing: $0[..<due.size]), options: options,

@@ -7,6 +7,7 @@ struct StreamFeed: Sendable {
     /// Nil for an endless stream.
     let load: TransferLoad?
     let direction: LinkDirection
+    private let priority: StreamPriority
     /// Its place in the world.
     let workload: Int
     /// When the next transfer begins; distant future while one is under way.
@@ -31,6 +32,7 @@ struct StreamFeed: Sendable {
     ) {
         self.load = load
         direction = workload.direction
+        priority = workload.priority ?? .bulk
         self.workload = index
         end = start + (workload.stop ?? duration)
         random = SeededGenerator(seed: Workload.seed(of: index, in: seed))
@@ -50,6 +52,7 @@ struct StreamFeed: Sendable {
             guard now < end, let new = try? connection.openStream(isUnidirectional: true)
             else { return nil }
             (stream, opened) = (new, new)
+            try? connection.setPriority(priority, of: new)
             isBlocked = false
             nextAt = .distantFuture
             if let load {
