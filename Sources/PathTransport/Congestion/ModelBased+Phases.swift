@@ -14,9 +14,10 @@ extension ModelBased {
     static let probeGrowthThreshold = 1.1
     /// Least rounds of cruise; the number varies so that flows do not probe in step.
     static let shortestCruise = 4
-    /// Jitter whose data stays in flight when a queue is drained, in spreads. A late packet holds up those
-    /// behind it, and with less in flight the link then has nothing to send: 98 % of 50 Mbit/s
-    /// under a deviation of 5 ms, and 99.9 % with it.
+    /// Jitter whose data stays in flight when a queue is drained, in spreads.
+    ///
+    /// A late packet holds up those behind it, and with less in flight the link then has nothing to
+    /// send: 98 % of 50 Mbit/s under a deviation of 5 ms, and 99.9 % with it.
     static let drainedSpreads = 3.0
     /// Share of the earlier bandwidth that confirms it, and the rounds allowed to reach that share.
     static let confirmedShare = 0.8
