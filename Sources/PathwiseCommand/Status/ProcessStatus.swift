@@ -167,6 +167,7 @@ struct ProcessStatus: Sendable {
             + peer.status.policy
         if let late = peer.lateShare { text += ", \(SessionSummary.percent(late)) late" }
         if let trouble = peer.trouble { text += "; \(trouble)" }
+        if let copies = SessionSummary.copies(peer.status) { text += "\n  \(copies)" }
         return text + "\n" + PathRow.table(peer.paths)
     }
 

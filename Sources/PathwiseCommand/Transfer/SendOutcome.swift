@@ -43,6 +43,7 @@ extension SendJob {
                     + "\(SessionSummary.rate(goodput)), policy \(status.policy), "
                     + NumberText.counted(Int(clamping: status.statistics.failovers), "failover"))
             lines.append(SessionSummary.table(status))
+            lines += SessionSummary.copies(status).map { ["  " + $0] } ?? []
             lines += SessionSummary.changeLines(status)
             lines += SessionSummary.modelLines(status)
             lines += results.notes

@@ -94,6 +94,31 @@ enum SessionSummary {
         }
     }
 
+    /// What was sent a second time to arrive sooner, and what that brought; nil if nothing was.
+    ///
+    /// - Parameters:
+    ///   - statistics: of the session.
+    ///   - sent: bytes on all paths.
+    static func copies(_ statistics: ConnectionStatistics, sent: Double) -> String? {
+        guard statistics.bytesDuplicated > 0 else { return nil }
+        var text = "copies: \(bytes(statistics.bytesDuplicated))"
+        if sent > 0 {
+            text += ", \(percent(Double(statistics.bytesDuplicated) / sent)) of what was sent"
+        }
+        let copied = Int(clamping: statistics.messagesCopied)
+        if copied > 0 {
+            text += "; of \(NumberText.counted(copied, "copied message")), "
+            text += "\(statistics.messagesSaved) came sooner"
+        }
+        return text
+    }
+
+    static func copies(_ status: SessionStatus) -> String? {
+        copies(
+            status.statistics,
+            sent: status.paths.reduce(0) { $0 + Double($1.statistics.bytesSent) })
+    }
+
     private static func isNotable(_ change: PathChangeReport) -> Bool {
         switch change.cause {
         case .silent, .probeTimeout, .gaveUp, .restored, .removed, .socketError, .ownRequest:

@@ -201,18 +201,21 @@ final class PlainConnection {
     /// Writes, closes the writing half unless told otherwise, and reads what comes back.
     func exchange(_ bytes: [UInt8], half: Bool = true) -> [UInt8] {
         let descriptor = descriptor
+        // The thread may come to send after this connection was broken and its number is another's.
+        let own = dup(descriptor)
         try? onThread {
+            defer { close(own) }
             var sent = 0
             while sent < bytes.count {
                 let more = bytes.withUnsafeBytes {
                     send(
-                        descriptor, $0.baseAddress.map { $0 + sent }, bytes.count - sent,
+                        own, $0.baseAddress.map { $0 + sent }, bytes.count - sent,
                         Int32(MSG_NOSIGNAL))
                 }
                 guard more > 0 else { return }
                 sent += more
             }
-            if half { shutdown(descriptor, Int32(SHUT_WR)) }
+            if half { shutdown(own, Int32(SHUT_WR)) }
         }
         var got: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65_536)

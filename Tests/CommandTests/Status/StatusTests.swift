@@ -1,5 +1,6 @@
 import Glibc
 import PathTelemetry
+import PathTransport
 import Testing
 
 @testable import Pathwise
@@ -51,6 +52,22 @@ struct StatusTests {
         #expect(run.status == 64)
         #expect(
             run.errorLine == "pathwise: Unexpected argument 'two'; see 'pathwise status --help'")
+    }
+
+    /// Reports say what copies cost and what they saved.
+    @Test func copiesAreTold() {
+        var statistics = ConnectionStatistics()
+        #expect(SessionSummary.copies(statistics, sent: 1e6) == nil)
+        statistics.bytesDuplicated = 50_484
+        #expect(
+            SessionSummary.copies(statistics, sent: 2e6)
+                == "copies: 50.5 kB, 2.5% of what was sent")
+        statistics.messagesCopied = 42
+        statistics.messagesSaved = 26
+        #expect(
+            SessionSummary.copies(statistics, sent: 2e6)
+                == "copies: 50.5 kB, 2.5% of what was sent; of 42 copied messages, 26 came sooner")
+        #expect(SessionSummary.copies(statistics, sent: 0)?.hasPrefix("copies: 50.5 kB; of") == true)
     }
 
     /// A sender that waits for a pipe tells its paths and what it sends; after a kill it is gone.
