@@ -168,7 +168,12 @@ import Testing
             #expect(open.read() == .bytes([120]))
             return open
         }
-        #expect(await eventually { pair.service.totals.open == 1 })
+        // Bytes are counted after they have left.
+        #expect(
+            await eventually {
+                let totals = pair.service.totals
+                return totals.open == 1 && totals.sentBytes == 8 && totals.receivedBytes == 8
+            })
         let targets = pair.service.targets()
         #expect(targets.map(\.target) == ["127.0.0.1:\(echo.port)", "127.0.0.1:\(free)"])
         let first = try #require(targets.first).totals
