@@ -10,6 +10,14 @@ extension StreamPriority {
         case .bulk: "bulk"
         }
     }
+
+    /// The class of a word; nil if there is none.
+    public init?(name: some StringProtocol) {
+        guard let known = StreamPriority.allCases.first(where: { $0.name == name }) else {
+            return nil
+        }
+        self = known
+    }
 }
 
 /// What one forward asks of the transport, for both directions of its flows.
@@ -77,7 +85,7 @@ public struct FlowOptions: Hashable, Sendable {
             }
             deadline = time
         case "class":
-            guard let known = StreamPriority.allCases.first(where: { $0.name == value }) else {
+            guard let known = StreamPriority(name: value) else {
                 return "write class=interactive, class=media or class=bulk"
             }
             namedClass = known

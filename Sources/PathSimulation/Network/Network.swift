@@ -178,7 +178,7 @@ struct Network: Sendable {
 
     /// When something happens next; nil if nothing will.
     var nextTimeout: Instant? {
-        let due = findEvent().due
+        let due = (known ?? findEvent()).due
         return due == .max ? nil : Instant(nanoseconds: due)
     }
 

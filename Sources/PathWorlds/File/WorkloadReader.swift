@@ -1,5 +1,7 @@
+import PathForward
 import PathSimulation
 import PathTelemetry
+import PathTransport
 
 extension Workload {
     /// Reads a table `[[workload]]`.
@@ -23,7 +25,7 @@ extension Workload {
         guard start < stop ?? duration else {
             throw table.invalid("start", "it must be before the end of the workload")
         }
-        let priority = try table.word("class", ClassName.self)?.priority
+        let priority = try table.choice("class", StreamPriority.allCases, \.name)
         let kind: Kind
         switch kindName {
         case .messages: kind = .messages(try MessageLoad(messages: &table))

@@ -164,9 +164,16 @@ struct WorldTable {
     mutating func word<Word: CaseIterable & RawRepresentable<String>>(
         _ key: String, _ type: Word.Type
     ) throws(WorldError) -> Word? {
+        try choice(key, Array(Word.allCases), \.rawValue)
+    }
+
+    /// One of `choices`, by its name; nil if the key is not there.
+    mutating func choice<Choice>(
+        _ key: String, _ choices: [Choice], _ name: (Choice) -> String
+    ) throws(WorldError) -> Choice? {
         guard let text = try text(key) else { return nil }
-        if let word = Word(rawValue: text) { return word }
-        let words = Word.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
+        if let choice = choices.first(where: { name($0) == text }) { return choice }
+        let words = choices.map { "\"\(name($0))\"" }.joined(separator: ", ")
         throw invalid(key, "'\(WorldTable.shown(text))': write one of \(words)")
     }
 

@@ -35,19 +35,6 @@ public struct Workload: Sendable, Hashable {
     enum KindName: String, CaseIterable {
         case messages, video, interactive, bulk, transfers
     }
-
-    /// The names of classes in files, which are those of `forward --class`.
-    enum ClassName: String, CaseIterable {
-        case interactive, media, bulk
-
-        var priority: StreamPriority {
-            switch self {
-            case .interactive: .interactive
-            case .media: .media
-            case .bulk: .bulk
-            }
-        }
-    }
 }
 
 /// Messages with a deadline.

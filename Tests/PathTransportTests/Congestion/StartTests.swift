@@ -14,7 +14,7 @@ import Testing
         var train = PacketTrain()
         for number in 0..<count {
             train.handle(
-                sentTime: Self.time(Double(number) * sentEach),
+                before: 0, sentTime: Self.time(Double(number) * sentEach),
                 receivedTime: Self.time(500 + Double(number) * receivedEach), bytes: 1_000)
         }
         return train
@@ -39,9 +39,9 @@ import Testing
     @Test func aRequestIsNoTrain() {
         var train = PacketTrain()
         func send(_ count: Int, after delivered: Int, receivedEach: Double) {
-            for number in 0..<count where train.includes(delivered) {
+            for number in 0..<count {
                 train.handle(
-                    sentTime: Self.time(Double(delivered + number) * 0.2),
+                    before: delivered, sentTime: Self.time(Double(delivered + number) * 0.2),
                     receivedTime: Self.time(500 + Double(delivered + number) * receivedEach),
                     bytes: 1_000)
             }

@@ -127,9 +127,8 @@ struct DeliveryRateEstimator: Sendable {
         if let time = packetReceivedTime {
             receivedTime = receivedTime.map { max($0, time) } ?? time
             basisReceivedTime = basisReceivedTime.map { max($0, time) } ?? time
-            if train.includes(state.delivered) {
-                train.handle(sentTime: sentTime, receivedTime: time, bytes: bytes)
-            }
+            train.handle(
+                before: state.delivered, sentTime: sentTime, receivedTime: time, bytes: bytes)
         }
         // The packet sent last gives the sample, as its state holds the most recent delivery.
         let isNewer =

@@ -20,23 +20,21 @@ struct PacketTrain: Sendable {
     private var sent: (first: Instant, last: Instant) = (.distantFuture, .zero)
     private var received: (first: Instant, last: Instant) = (.distantFuture, .zero)
 
-    /// Whether a packet belongs to the train; one that was sent later replaces a train that is too
-    /// short.
+    /// Whether a packet belongs to the train.
     ///
     /// - Parameter before: bytes that were delivered on the path before it was sent.
-    mutating func includes(_ before: Int) -> Bool {
+    func contains(_ before: Int) -> Bool { before == delivered }
+
+    /// Takes a packet that arrived, if it belongs to the train; one that was sent after it replaces a
+    /// train that is too short.
+    ///
+    /// - Parameter before: bytes that were delivered on the path before it was sent.
+    mutating func handle(before: Int, sentTime: Instant, receivedTime: Instant, bytes: Int) {
         if before > delivered, packets < PacketTrain.leastPackets {
             self = PacketTrain()
             delivered = before
         }
-        return contains(before)
-    }
-
-    /// The same, without a change.
-    func contains(_ before: Int) -> Bool { before == delivered }
-
-    /// Takes a packet that arrived.
-    mutating func handle(sentTime: Instant, receivedTime: Instant, bytes: Int) {
+        guard contains(before) else { return }
         // The first one only begins the interval.
         if packets > 0 { self.bytes &+= bytes }
         packets &+= 1
