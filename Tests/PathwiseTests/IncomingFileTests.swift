@@ -48,7 +48,7 @@ import Testing
         var name: [UInt8] = []
         do {
             let file = try IncomingFile.open(
-                in: folder, for: Array("item".utf8), identity: [UInt8](repeating: 1, count: 32),
+                in: folder, for: Array("item".utf8), part: Array("part".utf8),
                 pieceLength: content.count)
             try await file.resume(at: 0, isDigestCurrent: false)
             try await content.withUnsafeBytesAsync { try await file.append($0) }
@@ -71,12 +71,12 @@ import Testing
         for (found, written, hole) in [
             (0, 5000, 3000), (9000, 5000, 0), (9000, 5000, 3000), (9000, 0, 0), (0, 0, 70_000),
         ] {
-            let identity = [UInt8](repeating: 2, count: 32)
+            let part = Array("part".utf8)
             let item = Array("item".utf8)
             var path = ""
             do {
                 let old = try IncomingFile.open(
-                    in: folder, for: item, identity: identity, pieceLength: 10_000)
+                    in: folder, for: item, part: part, pieceLength: 10_000)
                 path = place + "/" + String(decoding: old.name, as: UTF8.self)
                 let bytes = [UInt8](repeating: 1, count: found)
                 try await old.resume(at: 0, isDigestCurrent: false)
@@ -87,7 +87,7 @@ import Testing
             }
             do {
                 let file = try IncomingFile.open(
-                    in: folder, for: item, identity: identity, pieceLength: 10_000)
+                    in: folder, for: item, part: part, pieceLength: 10_000)
                 #expect(file.found == UInt64(found))
                 try await file.resume(at: 0, isDigestCurrent: false)
                 let bytes = [UInt8](repeating: 7, count: written)

@@ -9,6 +9,7 @@ public final class SessionStream: Sendable {
     let link: SessionLink
     /// Whether everything has been read, so that further reads return zero bytes.
     let isAtEnd = Atomic<Bool>(false)
+    private let isReadingStopped = Atomic<Bool>(false)
 
     init(id: StreamID, hub: EventHub, link: SessionLink) {
         self.id = id
@@ -93,7 +94,8 @@ public final class SessionStream: Sendable {
                 if result.isFinished { return 0 }
             }
             if let reason = hub.reason { throw SessionError.ended(reason) }
-            if result == nil { throw SessionError.stream(.unknownStream(id)) }
+            let isStopped = isReadingStopped.load(ordering: .acquiring)
+            if isStopped || result == nil { throw SessionError.stream(.unknownStream(id)) }
             try Task.checkCancellation()
             await hub.wait(for: .readable(id))
         }
@@ -124,8 +126,12 @@ public final class SessionStream: Sendable {
     }
 
     /// Asks the peer to stop sending; this side may continue to write.
+    ///
+    /// A task that reads the stream gets an error.
     func stopReading(code: UInt64) {
         try? with { (connection) throws(StreamError) in try connection.stop(id, code: code) }
+        isReadingStopped.store(true, ordering: .releasing)
+        hub.wake(.readable(id))
     }
 
     /// Cancels both halves.

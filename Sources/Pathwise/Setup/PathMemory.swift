@@ -30,7 +30,8 @@ public final class PathMemory: Sendable {
 
     /// Takes what the state folder has about a server; `save` puts it back.
     ///
-    /// A file that cannot be read, or has other lines, is as one that is missing.
+    /// A file that cannot be read is as one that is missing, and the next `save` replaces it; so are
+    /// lines that say something else.
     ///
     /// - Parameters:
     ///   - server: the key that the server proves.
@@ -38,7 +39,7 @@ public final class PathMemory: Sendable {
     public init(of server: PublicKey, in folder: StateFolder) {
         self.folder = folder
         let found = try? folder.changing {
-            let entries = PathMemory.entries(try folder.read(PathMemory.fileName) ?? [])
+            let entries = PathMemory.stored(in: folder)
             let others = entries.filter { $0.server != server }
             if others.count < entries.count {
                 try folder.write(PathMemory.encoded(others), to: PathMemory.fileName)
@@ -63,7 +64,7 @@ public final class PathMemory: Sendable {
         let now = KnownPath.now()
         try folder.changing {
             let routes = Set(added.map { PathMemory.Key(server: $0.0, route: $0.1.route) })
-            let others = PathMemory.entries(try folder.read(PathMemory.fileName) ?? []).filter {
+            let others = PathMemory.stored(in: folder).filter {
                 !routes.contains(PathMemory.Key(server: $0.server, route: $0.path.route))
             }
             let kept = (others + added).filter { $0.path.isFresh(now: now) }
@@ -113,8 +114,9 @@ public final class PathMemory: Sendable {
         return Array(text.utf8)
     }
 
-    private static func entries(_ content: [UInt8]) -> [Entry] {
-        var lines = StateLines(content, file: fileName)
+    private static func stored(in folder: StateFolder) -> [Entry] {
+        let content = (try? folder.read(fileName)) ?? nil
+        var lines = StateLines(content ?? [], file: fileName)
         var entries: [Entry] = []
         while entries.count < lineLimit, let line = lines.next() {
             if let entry = entry(line.words) { entries.append(entry) }

@@ -105,6 +105,9 @@ final class EventHub: Sendable {
         for waiter in waiters { waiter.continuation.resume() }
     }
 
+    /// Ends a wait for a signal, or the next one, so that its condition is checked again.
+    func wake(_ signal: Signal) { self.signal(signal) }
+
     /// Ends every wait, now and later.
     func end(_ reason: CloseReason) {
         let (waiters, observers) = state.withLock { state in

@@ -34,6 +34,8 @@ public enum TransferError: Error, Hashable, Sendable {
     case forbidden(TransferReason, String)
     /// The sender cancelled it, with its reason.
     case givenUp(String)
+    /// Another transfer of the item continues with what has arrived.
+    case takenOver
 }
 
 extension TransferError: CustomStringConvertible {
@@ -53,6 +55,9 @@ extension TransferError: CustomStringConvertible {
             "the peer speaks another version of the transfer protocol; update the older side"
         case .forbidden(_, let text): text
         case .givenUp(let text): "the sender gave it up: \(text)"
+        case .takenOver:
+            "nothing of it came any more, and the same item was sent again; "
+                + "that transfer continues with what has arrived"
         }
     }
 }

@@ -181,6 +181,7 @@ extension ExitStatus {
         switch error {
         case .notStored(let reason, _), .forbidden(let reason, _): self = ExitStatus(reason)
         case .shrank, .givenUp: self = .inputOutput
+        case .takenOver: self = .temporary
         case .mismatch: self = .dataError
         case .cutShort, .otherVersion: self = .unavailable
         case .malformed: self = .protocolError

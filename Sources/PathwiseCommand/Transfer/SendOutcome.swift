@@ -38,7 +38,7 @@ extension SendJob {
             lines.append(
                 (isComplete
                     ? "sent \(stored)"
-                    : "sent \(SessionSummary.bytes(handedOver)), of which \(stored) are stored,")
+                    : "stored \(stored) of \(SessionSummary.bytes(handedOver)) passed on")
                     + " in \(NumberText.fixed(seconds, 2)) s: "
                     + "\(SessionSummary.rate(goodput)), policy \(status.policy), "
                     + NumberText.counted(Int(clamping: status.statistics.failovers), "failover"))
@@ -47,6 +47,11 @@ extension SendJob {
             lines += SessionSummary.changeLines(status)
             lines += SessionSummary.modelLines(status)
             lines += results.notes
+            if failure != nil, handedOver >= Blocks.length {
+                lines.append(
+                    "the receiver keeps what it has of large files; "
+                        + "the same command again continues after it")
+            }
             if let trace { lines.append("recorded to \(trace)") }
             try Console.standardOutput.write(lines.joined(separator: "\n") + "\n")
         }

@@ -9,7 +9,9 @@ import Testing
     /// Sends the same again and checks what crossed the network.
     private func goOn(_ keys: KeyPairs, _ source: String, _ place: String, from part: Int) throws {
         let receiver = try ListeningReceiver(keys, output: place, "--once")
-        let sent = try keys.send([source], to: receiver, "--json").wait()
+        // Slow enough that the system does not drop datagrams of a busy machine.
+        let sent = try keys.send([source], to: receiver, "--json", "--path", "lo=lo,limit=200mbit")
+            .wait()
         #expect(sent.status == 0, "\(sent.errors)")
         #expect(receiver.process.wait().status == 0)
         #expect(bytes(of: place + "/data") == content(size))
@@ -37,16 +39,17 @@ import Testing
         let receiver: ListeningReceiver
         let sender: Pathwise
 
-        init(size: Int) throws {
+        init(size: Int, idleTimeout: String = "1s") throws {
             keys = try KeyPairs()
             source = keys.folder.file("data")
             write(content(size), to: source)
             place = keys.folder.file("in")
             mkdir(place, 0o755)
-            receiver = try ListeningReceiver(keys, output: place, "--idle-timeout", "1s")
+            receiver = try ListeningReceiver(keys, output: place, "--idle-timeout", idleTimeout)
             // Two seconds of sending.
             sender = try keys.send(
-                [source], to: receiver, "--path", "lo=lo,limit=100mbit", "--idle-timeout", "1s")
+                [source], to: receiver, "--path", "lo=lo,limit=100mbit", "--idle-timeout",
+                idleTimeout)
             let isHalf = eventually { unfinishedBytes(in: place) > size / 2 }
             #expect(isHalf)
         }
@@ -54,7 +57,9 @@ import Testing
         /// Ends both sides in order.
         func end() {
             sender.interrupt()
-            #expect(sender.wait().status == 130)
+            let sent = sender.wait()
+            #expect(sent.status == 130)
+            #expect(sent.output.contains("the same command again continues after it"))
             receiver.process.interrupt()
             _ = receiver.process.wait()
         }
@@ -92,6 +97,40 @@ import Testing
         let left = unfinishedBytes(in: transfer.place)
         #expect(left > size / 2 - Self.block && left < size)
         try goOn(transfer.keys, transfer.source, transfer.place, from: left)
+    }
+
+    /// The server has not noticed the end of a killed sender when the next one comes.
+    @Test func thePartOfAKilledSenderIsTakenOverAtOnce() throws {
+        let transfer = try HalfWay(size: size, idleTimeout: "30s")
+        kill(transfer.sender.process, SIGKILL)
+        _ = transfer.sender.wait()
+        let left = unfinishedBytes(in: transfer.place)
+        let start = ContinuousClock.now
+        let sent = try transfer.keys.send([transfer.source], to: transfer.receiver, "--json").wait()
+        #expect(sent.status == 0, "\(sent.errors)")
+        #expect(ContinuousClock.now - start < .seconds(5))
+        #expect(bytes(of: transfer.place + "/data") == content(size))
+        #expect(Scratch.names(in: transfer.place) == ["data"])
+        let resumed = Int(try JSONReading(sent).number("items", 0, "resumed_from"))
+        #expect(resumed > left - Self.block, "\(resumed) of \(left)")
+        transfer.receiver.process.interrupt()
+        let output = transfer.receiver.process.wait().output
+        #expect(output.contains("that transfer continues with what has arrived"), "\(output)")
+    }
+
+    /// A transfer that runs keeps its part, and the file is stored once though it is sent twice.
+    @Test func aRunningTransferKeepsItsPart() throws {
+        let transfer = try HalfWay(size: size, idleTimeout: "30s")
+        let second = try transfer.keys.send([transfer.source], to: transfer.receiver, "--json")
+            .wait()
+        #expect(second.status == 0, "\(second.errors)")
+        #expect(try JSONReading(second).number("items", 0, "resumed_from") == 0)
+        let first = transfer.sender.wait()
+        #expect(first.status == 0, "\(first.errors)")
+        #expect(bytes(of: transfer.place + "/data") == content(size))
+        #expect(Scratch.names(in: transfer.place) == ["data"])
+        transfer.receiver.process.interrupt()
+        _ = transfer.receiver.process.wait()
     }
 
     /// A part that differs is dropped from the first difference on.

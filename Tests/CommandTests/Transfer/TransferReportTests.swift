@@ -175,8 +175,8 @@ import Testing
             #expect(!received.errors.contains("complete"), "\(received.errors)")
             let said =
                 isAlone
-                ? "sent 6 B, of which 0 B are stored,"
-                : "sent 40.0 kB, of which 40.0 kB are stored,"
+                ? "stored 0 B of 6 B passed on in "
+                : "stored 40.0 kB of 40.0 kB passed on in "
             #expect(sent.output.contains(said), "\(sent.output)")
             #expect(sent.output.contains("0 failovers"))
         }

@@ -96,7 +96,7 @@ import Testing
         let sent = sender.wait()
         #expect(seconds() - start < 0.5)
         #expect(sent.status == 130)
-        #expect(sent.output.contains("of which"))
+        #expect(sent.output.contains(" passed on in "))
         let verified = try Pathwise.run("trace", "verify", trace)
         #expect(verified.status == 0)
         receiver.process.interrupt()

@@ -110,6 +110,30 @@ import Testing
         }
     }
 
+    /// A file that is no text or far too large, and a link to something else, are replaced.
+    @Test func whatCannotBeReadIsReplaced() throws {
+        let server = try PrivateKey.generate().publicKey
+        let good = path("wlan0")
+        for damage in 0..<3 {
+            try withFolder { folder in
+                let file = folder.file("known-paths")
+                switch damage {
+                case 0: try folder.write((0..<5_000).map { UInt8($0 % 256) }, to: "known-paths")
+                case 1:
+                    let descriptor = open(file, O_WRONLY | O_CREAT, 0o600)
+                    #expect(ftruncate(descriptor, 100 << 20) == 0)
+                    close(descriptor)
+                default: #expect(symlink("/dev/zero", file) == 0)
+                }
+                let memory = PathMemory(of: server, in: folder)
+                #expect(memory.takeAll(of: server) == [])
+                memory.add([good], of: server)
+                try memory.save()
+                #expect(PathMemory(of: server, in: folder).takeAll(of: server) == [good])
+            }
+        }
+    }
+
     /// A session takes what is known of its ways, and gives back what nothing spoke against.
     @Test func sessionsTakeAndGiveBack() async throws {
         let pair = try SessionPair()

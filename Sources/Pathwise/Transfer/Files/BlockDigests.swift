@@ -1,9 +1,9 @@
 import PathTransport
 
 /// Files in blocks: bytes from an earlier transfer are verified block by block.
-enum Blocks {
+package enum Blocks {
     /// Bytes of a block, which is the most that a resumed transfer sends twice.
-    static let length: UInt64 = 1 << 20
+    package static let length: UInt64 = 1 << 20
 
     /// The length that can be offered of a part with `size` bytes, if the complete file has
     /// `whole`: complete blocks, or everything.

@@ -53,15 +53,14 @@ final class IncomingFile: ContentSink, @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - final: its final name, for errors.
-    ///   - identity: 32 bytes that identify the client and the item.
+    ///   - part: the temporary name of this client's item.
     ///   - pieceLength: most bytes that one call appends.
     static func open(
-        in folder: Folder, for final: [UInt8], identity: [UInt8], pieceLength: Int
+        in folder: Folder, for final: [UInt8], part: [UInt8], pieceLength: Int
     ) throws -> IncomingFile {
-        let name = TemporaryName.name(identity.prefix(16))
-        if let (file, found) = try claim(name, for: final, in: folder) {
+        if let (file, found) = try claim(part, for: final, in: folder) {
             return try IncomingFile(
-                folder: folder, name: name, file: file, found: found,
+                folder: folder, name: part, file: file, found: found,
                 pieceLength: pieceLength)
         }
         // Another transfer of the same item is running, or something else has the name.
@@ -190,6 +189,9 @@ final class IncomingFile: ContentSink, @unchecked Sendable {
         }
         try result.get()
     }
+
+    /// Leaves the file to another transfer.
+    func unlock() { _ = flock(file.descriptor, LOCK_UN) }
 
     /// Removes the file.
     func discard() { folder.remove(name) }

@@ -1,5 +1,7 @@
+internal import PathNetwork
 import PathTelemetry
 import PathTransport
+import Synchronization
 
 /// The receiving half of an item's stream, read in frames.
 ///
@@ -11,8 +13,8 @@ final class TransferReader: @unchecked Sendable {
     private var start = 0
     private var end = 0
     private(set) var isAtEnd = false
-    /// Bytes that have arrived, framing included.
-    private(set) var received: UInt64 = 0
+    /// When bytes arrived last, in nanoseconds; other tasks read it.
+    private let arrival = Atomic<Int64>(MonotonicClock.now().nanoseconds)
 
     /// Room for headers, answers and small items.
     private static let initialCapacity = 16_384
@@ -26,13 +28,22 @@ final class TransferReader: @unchecked Sendable {
             byteCount: max(TransferReader.initialCapacity, prefix.count), alignment: 64)
         buffer.copyBytes(from: prefix)
         end = prefix.count
-        received = UInt64(prefix.count)
     }
 
     deinit { buffer.deallocate() }
 
     /// Most bytes that can be taken at once.
     var pieceLength: Int { buffer.count }
+
+    /// When bytes arrived last.
+    ///
+    /// *Any task.*
+    var lastArrival: Instant { Instant(nanoseconds: arrival.load(ordering: .relaxed)) }
+
+    /// Ends the task's reading with an error.
+    ///
+    /// *Any task.*
+    func stop() { stream.stopReading(code: ItemStore.stopCode) }
 
     /// Makes room for a large item.
     func enlarge() {
@@ -58,7 +69,7 @@ final class TransferReader: @unchecked Sendable {
         let count = try await stream.read(into: room)
         isAtEnd = count == 0
         end += count
-        received += UInt64(count)
+        arrival.store(MonotonicClock.now().nanoseconds, ordering: .relaxed)
         return count > 0
     }
 

@@ -17,15 +17,23 @@ extension ItemStore {
         {
             throw FileError(.create, item.path, code: EEXIST)
         }
+        let part = TemporaryName.name(try identity(header, delivery.client).prefix(16))
+        if !header.isEager { await writers.makeWay(for: part) }
         let file = try IncomingFile.open(
-            in: folder, for: spot.name, identity: try identity(header, delivery.client),
-            pieceLength: delivery.reader.pieceLength)
+            in: folder, for: spot.name, part: part, pieceLength: delivery.reader.pieceLength)
+        let writer = PartWriter(delivery.reader)
+        writers.enter(file.name, writer)
+        defer { writers.leave(file.name) }
         do {
             item.resumedFrom = try await resume(file, delivery)
             item.digest = try await delivery.content(into: file, &item)
             try file.complete()
         } catch {
             item.bytes = file.offset
+            if writer.hasGivenWay {
+                file.unlock()
+                throw TransferError.takenOver
+            }
             if header.kind == .file, file.offset >= Blocks.length, !ItemStore.isHopeless(error) {
                 item.path = folder.shownPath(of: file.name)
                 item.hasPart = true
@@ -36,7 +44,10 @@ extension ItemStore {
         }
         item.bytes = file.offset
         do {
-            if let twin, header.isEager, try await twin.digest() == item.digest {
+            // The same file may have been stored meanwhile.
+            if let twin = header.isEager ? twin : try self.twin(of: header, in: spot),
+                try await twin.digest() == item.digest
+            {
                 file.discard()
                 item.becomeTwin(twin.name, in: spot)
                 return

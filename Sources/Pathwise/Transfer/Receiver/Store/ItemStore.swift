@@ -24,13 +24,14 @@ public struct StoreOptions: Sendable {
 /// *Any thread.* docs/protocol.md, "Transfers".
 public final class ItemStore: Sendable {
     /// Code of STOP_SENDING for an item that is no longer wanted.
-    private static let stopCode: UInt64 = 1
+    static let stopCode: UInt64 = 1
 
     let options: StoreOptions
     private let destination: Destination?
     let committer: Committer
     /// Lets one item at a time write to standard output, or to a file that the user named.
     private let gate = ItemGate()
+    let writers = PartWriters()
     private let output: PipeGate
     private let lost = Guarded(false)
 
@@ -180,6 +181,7 @@ public final class ItemStore: Sendable {
             case .forbidden(let reason, _), .notStored(let reason, _): reason
             case .mismatch: .mismatch
             case .shrank, .givenUp: .givenUp
+            case .takenOver: .temporary
             case .cutShort: .cutShort
             case .malformed, .otherVersion: .malformed
             }
