@@ -5,7 +5,11 @@ extension Path {
     /// Takes losses; returns whether there were any.
     mutating func noteLosses(_ result: AckResult, now: Instant) -> Bool {
         if let size = result.mtuProbeLost { mtu.handleProbeLost(size, now: now) }
+        mtu.handleArrived(largest: result.largestArrived)
         guard result.lostPackets > 0 else { return false }
+        if mtu.handleLosses(smallest: result.smallestLost, rtt: recovery.rtt.smoothed, now: now) {
+            recovery.handleMaximumPacketSize(mtu.current, now: now)
+        }
         estimator.handleLoss(
             packets: result.lostPackets, longestRun: result.longestLossRun, now: now)
         return true

@@ -13,6 +13,10 @@ protocol SentFrameSink: ~Copyable {
 struct AckResult {
     var ackedPackets = 0
     var ackedBytes = 0
+    /// Size of the largest packet that arrived.
+    var largestArrived = 0
+    /// Size of the smallest packet that was lost and was no MTU probe.
+    var smallestLost = Int.max
     /// Packets acknowledged after they had been declared lost.
     var spuriousLosses = 0
     var lostPackets = 0
@@ -350,6 +354,7 @@ struct PathRecovery: ~Copyable {
         elicitingInFlight -= 1
         result.ackedPackets += 1
         result.ackedBytes += bytes
+        result.largestArrived = max(result.largestArrived, bytes)
         if packet.isMTUProbe { result.mtuProbeAcknowledged = bytes }
         let received = receiveTime(of: number, frame)
         if let received { noteArrival(packet.sentAt, received, bytes, &result) }
@@ -391,6 +396,7 @@ struct PathRecovery: ~Copyable {
         packets[number].state = .acknowledged
         let packet = packets[number]
         result.spuriousLosses += 1
+        result.largestArrived = max(result.largestArrived, Int(packet.bytes))
         if !packet.isMTUProbe {
             rate.handleSpuriousLoss(bytes: Int(packet.bytes))
             controller.handleSpuriousLoss(
@@ -469,6 +475,7 @@ struct PathRecovery: ~Copyable {
         if packet.isMTUProbe {
             result.mtuProbeLost = bytes
         } else {
+            result.smallestLost = min(result.smallestLost, bytes)
             rate.handleLost(bytes: bytes)
         }
         sink.handleLost(packet, path: path, isCertain: true, now: now)

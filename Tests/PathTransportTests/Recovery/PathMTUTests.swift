@@ -54,6 +54,33 @@ import Testing
         #expect(mtu.current > 1472 - 2 * PathMTU.tolerance)
     }
 
+    /// Small packets arrive and large ones do not: three rounds of that are a narrower path, three losses
+    /// of one round are not, and neither are losses between which a large packet arrives.
+    @Test func largePacketsThatVanish() {
+        let rtt = TimeDelta.milliseconds(20)
+        func time(_ round: Int64) -> Instant { .zero + rtt * round }
+        var mtu = PathMTU(ceiling: 1472)
+        _ = search(&mtu, limit: 1472)
+        func loses(_ size: Int, _ round: Int64) -> Bool {
+            mtu.handleLosses(smallest: size, rtt: rtt, now: time(round))
+        }
+        for _ in 0..<10 { #expect(!loses(1472, 1)) }
+        mtu.handleArrived(largest: 400)
+        #expect(!loses(1472, 2))
+        mtu.handleArrived(largest: 1472)
+        #expect(!loses(1300, 3) && !loses(1300, 4))
+        // A small packet was lost too: that says nothing about sizes.
+        #expect(!loses(100, 5))
+        #expect(mtu.current == 1472)
+        #expect(loses(1472, 6) && mtu.current == PathMTU.base)
+        #expect(!loses(1472, 7))
+        // The search begins again a second later, below the size that failed.
+        let later = time(6) + .seconds(1)
+        #expect(mtu.timeout == later)
+        #expect(!search(&mtu, limit: 1272, now: later).contains(1472))
+        #expect(mtu.current <= 1272 && mtu.current > 1272 - PathMTU.tolerance)
+    }
+
     @Test func aRefusalByTheSystemCountsAtOnce() {
         var mtu = PathMTU(ceiling: 1472)
         _ = search(&mtu, limit: 1472)

@@ -13,6 +13,8 @@ struct PathMTU {
     static let tolerance = 16
     /// Consecutive probe time-outs after which a black hole is assumed (4.3).
     static let blackHoleTimeouts = 3
+    /// Rounds in a row in which only packets above the base were lost, after which the same is assumed.
+    static let blackHoleRounds = 3
 
     /// Largest UDP payload that is used.
     private(set) var current = PathMTU.base
@@ -26,6 +28,9 @@ struct PathMTU {
     private var triesCeiling = true
     /// Whether the size is known, and later probes ask only whether the path carries more by now.
     private(set) var isRaising = false
+    /// Rounds with such losses since a packet above the base arrived, and when the next may count.
+    private var lossRounds = 0
+    private var nextRoundAt = Instant.zero
 
     init(ceiling: Int) {
         self.ceiling = max(PathMTU.base, ceiling)
@@ -88,6 +93,33 @@ struct PathMTU {
     mutating func handleProbeTimeouts(_ count: Int, now: Instant) {
         probed = nil
         guard count >= PathMTU.blackHoleTimeouts, current > PathMTU.base else { return }
+        fallBack(now)
+    }
+
+    /// Takes the arrival of packets.
+    mutating func handleArrived(largest: Int) {
+        if largest > PathMTU.base { lossRounds = 0 }
+    }
+
+    /// Takes losses that acknowledgements of later packets have shown; returns whether the size is the
+    /// base again.
+    ///
+    /// A path that has become narrower still carries small packets, also those that probe it after a
+    /// time-out, so that time-outs in a row never come: what is above the base is lost, round after
+    /// round, and what is below arrives.
+    mutating func handleLosses(smallest: Int, rtt: TimeDelta, now: Instant) -> Bool {
+        guard current > PathMTU.base, smallest > PathMTU.base, now >= nextRoundAt else {
+            return false
+        }
+        lossRounds += 1
+        nextRoundAt = now + rtt
+        guard lossRounds >= PathMTU.blackHoleRounds else { return false }
+        fallBack(now)
+        return true
+    }
+
+    private mutating func fallBack(_ now: Instant) {
+        lossRounds = 0
         failing = current
         isRaising = false
         current = PathMTU.base
