@@ -19,7 +19,9 @@ struct SendStream: ~Copyable {
 
     /// Bytes of a stream that may usually wait unsent, however little is in flight.
     static let ampleAhead = 512 * 1024
-    /// The same while the streams of the session hold much.
+    /// The most that may wait, however much is in flight.
+    static let mostAhead = 2 << 20
+    /// What may wait however little is in flight while the streams of the session hold much.
     static let scarceAhead = 32 * 1024
 
     private var ring: ByteRing
@@ -247,15 +249,16 @@ struct SendStream: ~Copyable {
     }
     /// Bytes that `write` would take now.
     ///
-    /// As many bytes may wait unsent as are in flight: enough for the window to double, and few
-    /// enough to stay in the processor's cache on a fast link.
+    /// As many bytes may wait unsent as are in flight, up to 2 MB: enough for the window to double, and
+    /// few enough to stay in the processor's cache on a fast link. What is written once more than that is
+    /// in flight is asked for as acknowledgements come, so it does not have to wait here.
     ///
     /// - Parameter ahead: as for `write`.
     func writableBytes(ahead least: Int = SendStream.ampleAhead) -> Int {
         guard end == .open, resetState == .none else { return 0 }
         let inFlight = Int(truncatingIfNeeded: nextOffset &- firstUnackedOffset)
         let unsent = Int(truncatingIfNeeded: writtenOffset &- nextOffset)
-        let ahead = max(least, inFlight)
+        let ahead = max(least, min(inFlight, SendStream.mostAhead))
         return max(
             0,
             min(
