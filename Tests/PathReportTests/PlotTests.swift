@@ -220,6 +220,16 @@ enum Sample {
         #expect(palette.colour(of: "b") == "#ee7733")
         #expect(palette.colour(of: "c") == Palette([]).colour(of: "c"))
     }
+
+    /// Long labels of the vertical axis end behind its title, which stands at 8 to 20.
+    @Test func longLabels() {
+        let long = Axis("rate", covering: [0, 32e6], format: .rate, includeZero: true)
+        let widest = long.ticks.map { TextTable.width(long.format.text($0)) }.max() ?? 0
+        #expect(widest >= 9)
+        #expect(PlotCanvas.leftMargin(of: long) - 7 - Double(widest) * 6.4 >= 22)
+        let short = Axis("share", covering: [0, 1], format: .percent, includeZero: true)
+        #expect(PlotCanvas.leftMargin(of: short) == 72)
+    }
 }
 
 /// Tags that open and close in order, attributes quoted, no bare `&` or `<`.

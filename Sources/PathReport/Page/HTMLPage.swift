@@ -84,11 +84,12 @@ public struct HTMLPage: Sendable {
         table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}\
         th,td{padding:.3rem .8rem .3rem 0;text-align:left;border-bottom:1px solid #8884;\
         white-space:nowrap}th{font-weight:600}.n{text-align:right}\
-        figure{margin:1rem 0}figure svg{width:100%;height:auto}\
+        figure{margin:1rem 0;overflow-x:auto}figure svg{width:100%;height:auto}\
         figcaption{color:#666;font-size:.85rem}\
         pre{background:#8882;padding:.6rem .8rem;border-radius:6px;overflow-x:auto}\
         .verdict{border-left:5px solid;padding:.5rem .8rem;background:#8881;border-radius:4px}\
         .good{border-color:#009988}.warn{border-color:#ee7733}.bad{border-color:#cc3311}\
+        @media(max-width:38rem){figure svg{width:38rem}}\
         @media(prefers-color-scheme:dark){body{color:#ddd;background:#161616}\
         .sub,figcaption{color:#aaa}}
         """

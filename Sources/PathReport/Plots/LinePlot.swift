@@ -35,7 +35,8 @@ public struct LinePlot: Sendable {
 
     public func svg() -> String {
         var canvas = PlotCanvas(
-            title: title, legend: series.map { ($0.name, palette.colour(of: $0.name)) })
+            title: title, legend: series.map { ($0.name, palette.colour(of: $0.name)) },
+            leftMargin: PlotCanvas.leftMargin(of: y))
         canvas.verticalAxis(y)
         canvas.horizontalAxis(x)
         for line in series {

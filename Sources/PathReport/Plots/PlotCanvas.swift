@@ -49,6 +49,12 @@ struct PlotCanvas {
         body += marks
     }
 
+    /// Space for the labels and the title of a vertical axis, no less than usual.
+    static func leftMargin(of axis: Axis) -> Double {
+        let widest = axis.ticks.map { TextTable.width(axis.format.text($0)) }.max() ?? 0
+        return max(72, 32 + Double(widest) * characterWidth)
+    }
+
     /// Formats a number with at most two digits after the point.
     static func number(_ value: Double) -> String {
         NumberText.rounded(value, 2)
