@@ -10,7 +10,7 @@ public enum SimulationError: Error, Hashable, Sendable, CustomStringConvertible 
     case conflictingOptions(keys: String, fix: String)
     /// The file could not be opened or read; `reason` is the system's text.
     case unreadableFile(path: String, reason: String)
-    /// The file is not a Mahimahi trace; `line` counts from one.
+    /// The file is no such trace; `line` counts from one, and is zero for a file without lines.
     case invalidTrace(path: String, line: Int, fix: String)
     /// A line of the scenario file is invalid; `line` counts from one.
     case invalidScenario(file: String, line: Int, fix: String)
@@ -30,7 +30,8 @@ public enum SimulationError: Error, Hashable, Sendable, CustomStringConvertible 
         case .unreadableFile(let path, let reason):
             return "cannot read '\(clipped(path))': \(reason); check the name and the permissions"
         case .invalidTrace(let path, let line, let fix):
-            return "trace '\(clipped(path))', line \(line): \(fix)"
+            let place = line > 0 ? ", line \(line)" : ""
+            return "trace '\(clipped(path))'\(place): \(fix)"
         case .invalidScenario(let file, let line, let fix):
             return "scenario file '\(clipped(file))', line \(line): \(fix)"
         case .unknownScenario(let name, let file, let known):

@@ -109,7 +109,7 @@ import Testing
                 #expect(path.forward == path.backward)
                 #expect(path.forward.rateMegabits == 20)
                 #expect(path.forward.delayMilliseconds == 10)
-                #expect(path.forward.queue == .bytes(150_000))
+                #expect(path.forward.intake.queue == .bytes(150_000))
                 #expect(path.forward.outages.isEmpty && path.forward.burstLoss == nil)
             }
             let s2 = try paths("S2")

@@ -112,8 +112,10 @@ import Testing
         var settings = QueueDiscipline.CoDelSettings()
         settings.target = .milliseconds(15)
         settings.interval = .milliseconds(200)
-        #expect(dish.discipline == .fairCoDel(settings) && dish.queue == .packets(10_240))
-        #expect(dish.policer == Policer.Settings(megabits: 50, burstBytes: 30_000))
+        #expect(
+            dish.intake.discipline == .fairCoDel(settings)
+                && dish.intake.queue == .packets(10_240))
+        #expect(dish.intake.policer == Policer.Settings(megabits: 50, burstBytes: 30_000))
         #expect(dish.aggregation == .milliseconds(4))
         let one = world.network(seed: 1).links[3]
         #expect(one == world.network(seed: 1).links[3] && one != world.network(seed: 2).links[3])
@@ -182,9 +184,9 @@ import Testing
             "leave out"
         ),
         (
-            "rate = \"30mbit\"", "rate = \"30mbit\"\n[[link.change]]\nat = \"1s\"\nqueue = \"1kB\"",
+            "rate = \"30mbit\"", "rate = \"30mbit\"\n[[link.change]]\nat = \"1s\"\nnetem = true",
             19,
-            "link[3].change[1].queue", "cannot change"
+            "link[3].change[1].netem", "cannot change"
         ),
         ("stop = \"9s\"", "start = \"9s\"\nstop = \"9s\"", 54, "cross[2].stop", "later"),
     ]

@@ -95,6 +95,19 @@ import Testing
         ("delay = \"30ms\"", "delays = \"\"", 20, "link[2].delays", "a file's name"),
         ("loss = \"1%\"", "trace = \"no,ne.up\"", 12, "link[1].up.trace", "no,ne.up'"),
         ("at = \"5s\"", "at = \"0s\"", 23, "link[2].change[1].at", "above zero"),
+        ("delay = \"60ms\"", "netem = true", 25, "link[2].change[1].netem", "cannot change"),
+        ("delay = \"60ms\"", "trace = \"x\"", 25, "link[2].change[1].trace", "cannot change"),
+        ("delay = \"60ms\"", "mtu = 40", 25, "link[2].change[1].mtu", "576"),
+        ("delay = \"60ms\"", "police = \"no\"", 25, "link[2].change[1].police", "a rate"),
+        (
+            "delay = \"60ms\"", "police-burst = \"2kB\"", 25, "link[2].change[1].police-burst",
+            "write police"
+        ),
+        ("delay = \"60ms\"", "aqm = \"red\"", 25, "link[2].change[1].aqm", "\"codel\""),
+        (
+            "delay = \"60ms\"", "queue-packets = -1", 25, "link[2].change[1].queue-packets",
+            "0 to 1000000"
+        ),
         ("kind = \"messages\"", "kind = \"mail\"", 28, "workload[1].kind", "\"messages\""),
         ("kind = \"messages\"", "", 27, "workload[1].kind", "missing"),
         ("size = 1200", "size = 70000", 29, "workload[1].size", "65536"),
@@ -128,6 +141,37 @@ import Testing
             default: Issue.record("\(error)")
             }
         }
+    }
+
+    /// Every parameter of a link but where its rate comes from can change.
+    @Test func everythingChanges() throws {
+        let world = try WorldFileTests.parse(
+            WorldFileTests.sound.replacing(
+                "delay = \"60ms\"",
+                with: """
+                    delay = "60ms"
+                    queue = "20kB"
+                    aqm = "codel"
+                    police = "5mbit"
+                    police-burst = "20kB"
+                    mtu = 1300
+
+                    [[link.change]]
+                    at = "6s"
+                    aqm = "drop-tail"
+                    police = "none"
+                    mtu = 1500
+                    """))
+        let link = world.links[1].specification.backward
+        #expect(link.rateSteps.map(\.megabits) == [1] && link.phases.count == 1)
+        let steps = link.intakeSteps
+        #expect(steps.map(\.at) == [.seconds(5), .seconds(6)])
+        #expect(link.intake == LinkParameters.Intake())
+        #expect(steps[0].intake.queue == .bytes(20_000) && steps[1].intake.queue == .bytes(20_000))
+        #expect(steps.map(\.intake.maximumPacket) == [1300, 1500])
+        #expect(steps[0].intake.policer == Policer.Settings(megabits: 5, burstBytes: 20_000))
+        #expect(steps[0].intake.discipline == .coDel(QueueDiscipline.CoDelSettings()))
+        #expect(steps[1].intake.policer == nil && steps[1].intake.discipline == .dropTail)
     }
 
     @Test func textThatIsNoTOML() {

@@ -18,6 +18,10 @@ protocol LinkFault: Sendable, Hashable {
     /// Called once before the first packet, with the stream of the link's direction.
     mutating func start(_ random: LinkRandom)
 
+    /// Takes other settings than those that it was started with; a fault whose settings stay, goes on
+    /// as if nothing had changed.
+    mutating func change(from before: Self, to next: Self, _ random: LinkRandom)
+
     /// Called before the draws of a packet that meets the faults at that time; times do not
     /// decrease. What changes by time changes here.
     mutating func advance(to time: Int64)
@@ -54,6 +58,11 @@ protocol LinkFault: Sendable, Hashable {
 
 extension LinkFault {
     mutating func start(_ random: LinkRandom) {}
+    mutating func change(from before: Self, to next: Self, _ random: LinkRandom) {
+        guard next != before else { return }
+        self = next
+        start(random)
+    }
     mutating func advance(to time: Int64) {}
     mutating func draw(from random: LinkRandom) {}
     func isDown(at time: Int64) -> Bool { false }
@@ -132,6 +141,11 @@ struct FaultPair<First: LinkFault, Next: LinkFault>: LinkFault {
     mutating func start(_ random: LinkRandom) {
         first.start(random)
         next.start(random)
+    }
+
+    mutating func change(from before: FaultPair, to other: FaultPair, _ random: LinkRandom) {
+        first.change(from: before.first, to: other.first, random)
+        next.change(from: before.next, to: other.next, random)
     }
 
     mutating func advance(to time: Int64) {

@@ -11,6 +11,7 @@ public import PathTransport
 ///
 /// - *handle*: `handleSend` offers a packet. The caller keeps the bytes and passes a token. If the
 ///   queue is managed (CoDel, FQ-CoDel), an accepted packet may be dropped later: `popSettlement`.
+///   `change` changes the link.
 /// - *poll*: call `popDelivery` until nil, at the latest at `nextDelivery`.
 /// - *read*: `nextDelivery`, and `counters` after `advance(to:)`.
 ///
@@ -67,17 +68,23 @@ public struct Link: Sendable {
         var isMarked: Bool
     }
 
-    public let parameters: LinkParameters
+    /// What it was given, with the changes since.
+    public private(set) var parameters: LinkParameters
     /// As of the latest time given; `advance(to:)` updates them.
     public private(set) var counters = LinkCounters()
 
     private let origin: Int64
     private let overhead: Int
-    private let service: Service
+    private var service: Service
+    /// Whether packets are accepted before their fate is known, now or at another time.
+    private(set) var settlesLater: Bool
     private var now = Int64.min
     private var bottleneck: Bottleneck
+    private var intake: LinkParameters.Intake
+    private var nextIntake = 0
+    private var intakeDue = Int64.max
     private var policer: Policer?
-    private let isPoliced: Bool
+    private var isPoliced: Bool
     /// The waiting packets if their queue is managed, and when the next of them is taken.
     private var managed: ManagedQueue?
     private var serviceDue = Int64.max
@@ -136,10 +143,13 @@ public struct Link: Sendable {
         faults.start(random)
         first = random
         delayMilliseconds = parameters.delayMilliseconds
-        policer = parameters.policer.map { Policer($0) }
+        intake = parameters.intake
+        policer = intake.policer.map { Policer($0) }
         isPoliced = policer != nil
-        managed = ManagedQueue(parameters.discipline, limit: parameters.queue)
+        managed = ManagedQueue(intake.discipline, limit: intake.queue)
         service = parameters.isNetem ? .netem : managed == nil ? .plain : .managed
+        settlesLater = parameters.settlesLater
+        intakeDue = parameters.intakeSteps.first?.at.nanoseconds ?? .max
     }
 
     // MARK: handle
@@ -164,7 +174,7 @@ public struct Link: Sendable {
         advance(to: time)
         let size = max(0, min(bytes, LinkBounds.packet.upperBound)) &+ overhead
         counters.sent.add(size)
-        if size > parameters.maximumPacket {
+        if size > intake.maximumPacket {
             counters.droppedSize.add(size)
             return .dropped(.size)
         }
@@ -210,7 +220,7 @@ public struct Link: Sendable {
         let isPlain = service == .plain
         let inService = isPlain ? min(1, counters.queued.packets) : 0
         if isPlain, inService == 0 { return true }
-        switch parameters.queue {
+        switch intake.queue {
         case .packets(let limit): return counters.queued.packets &- inService < limit
         case .bytes(let limit):
             return counters.queued.bytes &- (isPlain ? departures.firstBytes : 0) &+ size <= limit
@@ -269,18 +279,23 @@ public struct Link: Sendable {
             }
             counters.queued.remove(packet.size)
             if packet.isMarked { counters.marked.add(packet.size) }
-            let departure =
-                bottleneck.isUnlimited
-                ? time : bottleneck.departure(bytes: packet.size, arrival: time)
-            lastService = departure
-            serviceDue = managed?.count == 0 ? .max : departure
-            let result = propagate(
-                packet.size, packet.token, departure: departure,
-                mark: packet.isMarked ? Link.markTag : 0)
-            if result != .accepted(copies: 1) {
-                settlements.append(Settlement(token: packet.token, result: result))
-            }
+            lastService = leave(packet, from: time)
+            serviceDue = managed?.count == 0 ? .max : lastService
         }
+    }
+
+    /// Serves a packet of the managed queue from a time on; returns its departure.
+    private mutating func leave(_ packet: QueuedPacket, from time: Int64) -> Int64 {
+        let departure =
+            bottleneck.isUnlimited
+            ? time : bottleneck.departure(bytes: packet.size, arrival: time)
+        let result = propagate(
+            packet.size, packet.token, departure: departure,
+            mark: packet.isMarked ? Link.markTag : 0)
+        if result != .accepted(copies: 1) {
+            settlements.append(Settlement(token: packet.token, result: result))
+        }
+        return departure
     }
 
     private mutating func settleDropped(_ reason: DropReason) {
@@ -336,10 +351,13 @@ public struct Link: Sendable {
 
     /// Takes the delay and the faults that hold from now on.
     private mutating func enter(_ phase: LinkParameters.Phase) {
+        let before = nextPhase > 0 ? parameters.phases[nextPhase - 1].faults : parameters.faults
         nextPhase += 1
         delayMilliseconds = phase.delayMilliseconds
-        faults = phase.faults
-        faults.start(first.branch(UInt64(nextPhase)))
+        // The streams belong to the time, so that they do not depend on how many changes there are.
+        faults.change(
+            from: before, to: phase.faults,
+            first.branch(UInt64(bitPattern: phase.at.nanoseconds)))
     }
 
     private mutating func enterNetem(_ size: Int, _ token: Int, delay: Int64, tag: UInt8) {
@@ -381,22 +399,90 @@ public struct Link: Sendable {
         departures.push(due: departure, token: 0, bytes: size, tag: tag)
     }
 
+    // MARK: changes
+
+    /// Takes rate, delay, faults and intake of other parameters from a time on, or from now on if that
+    /// is past, until the next planned change.
+    ///
+    /// Packets whose departure is known keep it and their fate: in a queue that is not managed those are
+    /// all that wait.
+    mutating func change(to next: LinkParameters, at time: Instant) {
+        let at = max(now, Link.bounded(time) - origin)
+        let places = parameters.change(to: next, at: TimeDelta(nanoseconds: max(0, at)))
+        if let place = places.rate { bottleneck.take(parameters.rateSteps, addedAt: place) }
+        if let place = places.phase, place < nextPhase { nextPhase += 1 }
+        settlesLater = settlesLater || parameters.settlesLater
+        if nextIntake < parameters.intakeSteps.count {
+            intakeDue = parameters.intakeSteps[nextIntake].at.nanoseconds
+        }
+    }
+
+    /// Takes the intake that holds from `intakeDue` on, after what happens before.
+    @inline(never)
+    private mutating func enterIntake() {
+        now = max(now, intakeDue)
+        if serviceDue <= now { serve() }
+        let before = intake
+        intake = parameters.intakeSteps[nextIntake].intake
+        nextIntake += 1
+        intakeDue =
+            nextIntake < parameters.intakeSteps.count
+            ? parameters.intakeSteps[nextIntake].at.nanoseconds : .max
+        if intake.policer != before.policer { changePolicer() }
+        if intake.discipline != before.discipline {
+            changeDiscipline()
+        } else {
+            managed?.limit = intake.queue
+        }
+    }
+
+    private mutating func changePolicer() {
+        isPoliced = intake.policer != nil
+        guard let settings = intake.policer else {
+            policer = nil
+            return
+        }
+        if policer == nil { policer = Policer(settings) }
+        policer?.change(to: settings, at: now)
+    }
+
+    /// Hands the waiting packets to another management, or lets them leave one after another if there
+    /// is none; `check` has refused one in netem mode.
+    private mutating func changeDiscipline() {
+        let waiting = managed?.waiting ?? []
+        managed = ManagedQueue(intake.discipline, limit: intake.queue)
+        guard managed != nil, service != .netem else {
+            managed = nil
+            serviceDue = .max
+            if service == .managed { service = .plain }
+            for packet in waiting {
+                counters.queued.remove(packet.size)
+                _ = leave(packet, from: now)
+            }
+            return
+        }
+        service = .managed
+        lastService = max(lastService, bottleneck.lastDeparture)
+        for packet in waiting { managed?.append(packet) }
+        serviceDue = waiting.isEmpty ? .max : max(now, lastService)
+    }
+
     // MARK: poll
 
     /// When something happens next, nanoseconds of the caller's clock; `Int64.max` if nothing does.
     var nextDue: Int64 {
-        let due = min(deliveries.firstDue, serviceDue)
+        let due = min(deliveries.firstDue, serviceDue, releaseDue)
         return due == .max ? due : saturatingSum(due, origin)
     }
 
     /// Token of the next packet to arrive; nil if something else happens before.
     var firstToken: Int? {
-        deliveries.firstDue == .max || serviceDue < deliveries.firstDue
+        deliveries.firstDue == .max || min(serviceDue, releaseDue) < deliveries.firstDue
             ? nil : deliveries.firstToken
     }
 
-    /// Whether packets are accepted before their fate is known.
-    var settlesLater: Bool { service == .managed }
+    /// When a change may let packets go that wait.
+    private var releaseDue: Int64 { settlesLater ? intakeDue : .max }
 
     /// Takes a fate that was decided after the packet was accepted, before its delivery.
     public mutating func popSettlement() -> (token: Int, result: SendResult)? {
@@ -430,7 +516,9 @@ public struct Link: Sendable {
 
     /// Removes the packets that have left the queue by now.
     public mutating func advance(to time: Instant) {
-        now = max(now, Link.bounded(time) - origin)
+        let time = max(now, Link.bounded(time) - origin)
+        while intakeDue <= time { enterIntake() }
+        now = time
         if serviceDue <= now { serve() }
         while departures.firstDue <= now {
             let entry = departures.popFirst()

@@ -50,11 +50,14 @@ package enum LinkCapacity {
 
     /// Short enough that the queue does not run empty in between.
     private static func step(of parameters: LinkParameters) -> TimeDelta {
+        let intakes = [parameters.intake] + parameters.intakeSteps.map(\.intake)
         let queue =
-            switch parameters.queue {
-            case .bytes(let limit): Double(limit)
-            case .packets(let limit): Double(limit * packet)
-            }
+            intakes.map {
+                switch $0.queue {
+                case .bytes(let limit): Double(limit)
+                case .packets(let limit): Double(limit * packet)
+                }
+            }.min() ?? 0
         let most = ([parameters.rateMegabits] + parameters.rateSteps.map(\.megabits)).max() ?? 0
         guard most > 0 else { return longestStep }
         let drained = TimeDelta(seconds: queue * 8 / (most * 1e6) / 2)

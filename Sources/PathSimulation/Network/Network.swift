@@ -56,7 +56,7 @@ struct Network: Sendable {
     private var crossing: [CrossFlow]
     /// The lane of each flow, and whether its packets may be marked.
     private let crossed: [(lane: Int, isCapable: Bool)]
-    private let routes: Routes
+    private var routes: Routes
     /// IP bytes that the ends of each path offered, both ways.
     private(set) var offered: [Int]
     /// IP bytes that were offered to the network and that left it, those of other flows included.
@@ -85,7 +85,7 @@ struct Network: Sendable {
                     overhead: overhead)
             }
         }
-        let largest = lanes.map(\.parameters.maximumPacket).max()
+        let largest = lanes.map(\.parameters.largestPacket).max()
         store = PacketStore(slotSize: largest ?? 1, capacity: capacity)
         var routes = Routes(specification)
         // Packets of a managed queue may never come out.
@@ -143,6 +143,19 @@ struct Network: Sendable {
     private mutating func own(_ slot: Int, _ owner: Owner) {
         while owners.count <= slot { owners.append(owner) }
         owners[slot] = owner
+    }
+
+    /// Changes a hop from a time on, or from now on if that is past.
+    ///
+    /// - Parameter hop: a path's link, or a bottleneck after all links.
+    mutating func change(_ hop: Int, to next: LinkSpecification, at time: Instant) {
+        for direction in LinkDirection.allCases {
+            let lane = 2 * hop + Int(direction.rawValue)
+            lanes[lane].change(to: next[direction], at: time)
+            store.widen(to: lanes[lane].parameters.largestPacket)
+            if lanes[lane].settlesLater { routes.share(lane) }
+        }
+        known = nil
     }
 
     // MARK: poll

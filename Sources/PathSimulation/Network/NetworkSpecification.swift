@@ -34,11 +34,11 @@ public struct NetworkSpecification: Sendable, Hashable {
         return hops
     }
 
-    /// The largest IP packet that fits through all hops of a path.
+    /// The largest IP packet that fits at some time through each hop of a path.
     func maximumPacket(of path: Int) -> Int {
         let all = links + bottlenecks
         return hops(of: path).map {
-            min(all[$0].forward.maximumPacket, all[$0].backward.maximumPacket)
+            min(all[$0].forward.largestPacket, all[$0].backward.largestPacket)
         }.min() ?? 0
     }
 }

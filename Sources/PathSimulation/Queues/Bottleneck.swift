@@ -7,7 +7,7 @@ import PathTelemetry
 /// departure of a packet is known when it arrives. Times are nanoseconds after the origin.
 struct Bottleneck: Sendable {
     private var rate: Double
-    private let steps: [LinkParameters.RateStep]
+    private var steps: [LinkParameters.RateStep]
     private var nextStep = 0
     private let series: RateSeries?
     private let trace: [UInt32]
@@ -15,7 +15,8 @@ struct Bottleneck: Sendable {
     private var position = 0
     private var base: Int64 = 0
     private var credit = 0
-    private var lastDeparture = Int64.min
+    /// When the latest packet leaves.
+    private(set) var lastDeparture = Int64.min
 
     init(_ parameters: LinkParameters) {
         rate = parameters.rateMegabits
@@ -27,6 +28,14 @@ struct Bottleneck: Sendable {
 
     /// Whether packets pass without service.
     var isUnlimited: Bool { trace.isEmpty && !(rate > 0) && series == nil }
+
+    /// Takes steps to which one was added at a place.
+    ///
+    /// Packets whose departure is known keep it.
+    mutating func take(_ steps: [LinkParameters.RateStep], addedAt place: Int) {
+        self.steps = steps
+        if place < nextStep { nextStep += 1 }
+    }
 
     /// The departure of a packet; calls must be in the order of arrival.
     mutating func departure(bytes: Int, arrival: Int64) -> Int64 {

@@ -76,6 +76,10 @@ public struct CapacityTrace: Sendable, Hashable {
 
     /// Reads and parses a file of at most `LinkBounds.traceBytes`.
     public init(file: String) throws(SimulationError) {
+        guard !fileBegins(file, with: "SQLite format 3\0") else {
+            throw .invalidTrace(
+                path: file, line: 0, fix: "it is a recording; rates= reads imported ones")
+        }
         try self.init(parsing: readFile(file, limit: LinkBounds.traceBytes), name: file)
     }
 

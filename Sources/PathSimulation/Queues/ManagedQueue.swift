@@ -11,7 +11,8 @@ struct ManagedQueue: Sendable {
     private(set) var bytes = 0
 
     private let isFair: Bool
-    private let limit: LinkParameters.QueueLimit
+    /// It may be less than what waits already, which stays.
+    var limit: LinkParameters.QueueLimit
     private let settings: QueueDiscipline.CoDelSettings
     private var flows: [Flow] = []
     /// Flows that have just begun, and the others that have packets, in the order of service.
@@ -49,6 +50,18 @@ struct ManagedQueue: Sendable {
     /// With a queue for each flow the packets that leave for it are the first of the longest one.
     mutating func enqueue(_ packet: QueuedPacket) -> Bool {
         if !isFair, isFull(with: packet.size) { return false }
+        append(packet)
+        while isFair, isFull(with: 0), let longest = longestFlow(),
+            let first = flows[longest].packets.popFirst()
+        {
+            remove(first)
+            dropped.append(first)
+        }
+        return true
+    }
+
+    /// Takes a packet that waits already, whatever the limit is.
+    mutating func append(_ packet: QueuedPacket) {
         let place = isFair ? min(max(0, packet.flow), ManagedQueue.mostFlows - 1) : 0
         while flows.count <= place { flows.append(Flow(control: CoDel(settings))) }
         flows[place].packets.append(packet)
@@ -59,13 +72,18 @@ struct ManagedQueue: Sendable {
             flows[place].deficit = ManagedQueue.quantum
             fresh.append(place)
         }
-        while isFair, isFull(with: 0), let longest = longestFlow(),
-            let first = flows[longest].packets.popFirst()
-        {
-            remove(first)
-            dropped.append(first)
+    }
+
+    /// All packets that wait, in the order in which they came.
+    var waiting: [QueuedPacket] {
+        var packets: [QueuedPacket] = []
+        for flow in flows {
+            var ring = flow.packets
+            while let packet = ring.popFirst() { packets.append(packet) }
         }
-        return true
+        // Those of one time are of different flows, and stay in the order of these.
+        return packets.enumerated().sorted { ($0.1.arrival, $0.0) < ($1.1.arrival, $1.0) }
+            .map(\.element)
     }
 
     private func isFull(with size: Int) -> Bool {

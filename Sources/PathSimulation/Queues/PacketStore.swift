@@ -2,21 +2,43 @@
 ///
 /// A slot's number is the token of `Link`. `insert` a packet, offer it to a link, and `settle` the
 /// result; on each delivery read the bytes and `release` the slot. Memory grows to the largest
-/// number of packets held at once, at most `capacity` slots, and nothing is allocated after that.
+/// number of packets held at once, at most `capacity` slots, and nothing is allocated after that. It
+/// grows block by block, so that no block is copied and what is allocated was needed.
 struct PacketStore: Sendable {
     /// Largest packet, bytes.
-    let slotSize: Int
+    private(set) var slotSize: Int
     /// The most packets held at once.
     let capacity: Int
-    private var bytes: [UInt8] = []
+    /// The bytes of `blockSlots` slots each.
+    private var blocks: [[UInt8]] = []
     private var lengths: [Int32] = []
     /// Outstanding deliveries of each slot; zero means free.
     private var references: [UInt16] = []
     private var free: [Int32] = []
 
+    private static let blockSlots = 256
+
     init(slotSize: Int = 2048, capacity: Int = 65_536) {
         self.slotSize = max(1, min(slotSize, 65_536))
         self.capacity = max(1, min(capacity, LinkBounds.heldPackets))
+    }
+
+    /// Makes room for packets of a size in each slot.
+    mutating func widen(to size: Int) {
+        let wider = min(size, 65_536)
+        guard wider > slotSize else { return }
+        for block in blocks.indices {
+            let slots = blocks[block].count / slotSize
+            var larger = [UInt8](repeating: 0, count: slots * wider)
+            for slot in 0..<slots {
+                let start = slot * slotSize
+                larger.replaceSubrange(
+                    slot * wider..<slot * wider + slotSize,
+                    with: blocks[block][start..<start + slotSize])
+            }
+            blocks[block] = larger
+        }
+        slotSize = wider
     }
 
     /// Packets held now.
@@ -29,11 +51,7 @@ struct PacketStore: Sendable {
         let slot = Int(free.removeLast())
         lengths[slot] = Int32(packet.count)
         references[slot] = 1
-        bytes.withUnsafeMutableBytes { all in
-            let start = slot * slotSize
-            UnsafeMutableRawBufferPointer(rebasing: all[start..<start + packet.count])
-                .copyMemory(from: packet)
-        }
+        withSlot(slot) { $0.copyMemory(from: packet) }
         return slot
     }
 
@@ -65,17 +83,12 @@ struct PacketStore: Sendable {
             references[own] = 1
             references[slot] -= 1
         }
-        let length = Int(lengths[own])
-        bytes.withUnsafeMutableBytes { all in
-            let packet = UnsafeMutableRawBufferPointer(
-                rebasing: all[own * slotSize..<own * slotSize + length])
-            if own != slot {
-                packet.copyMemory(
-                    from: UnsafeRawBufferPointer(
-                        rebasing: all[slot * slotSize..<slot * slotSize + length]))
-            }
-            damage.apply(to: packet)
+        if own != slot {
+            // Both may be of one block, which is lent to one of them at a time.
+            let packet = withBytes(of: slot) { Array($0) }
+            withSlot(own) { $0.copyBytes(from: packet) }
         }
+        withSlot(own) { damage.apply(to: $0) }
         return own
     }
 
@@ -89,8 +102,22 @@ struct PacketStore: Sendable {
     /// The bytes of a packet in place; empty for a free slot.
     func withBytes<R>(of slot: Int, _ body: (UnsafeRawBufferPointer) -> R) -> R {
         guard isHeld(slot) else { return body(UnsafeRawBufferPointer(start: nil, count: 0)) }
-        let range = slot * slotSize..<slot * slotSize + Int(lengths[slot])
-        return bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
+        let start = slot % PacketStore.blockSlots * slotSize
+        let range = start..<start + Int(lengths[slot])
+        return blocks[slot / PacketStore.blockSlots].withUnsafeBytes {
+            body(UnsafeRawBufferPointer(rebasing: $0[range]))
+        }
+    }
+
+    /// Lends the bytes of a slot's packet to be written.
+    private mutating func withSlot(
+        _ slot: Int, _ body: (UnsafeMutableRawBufferPointer) -> Void
+    ) {
+        let start = slot % PacketStore.blockSlots * slotSize
+        let range = start..<start + Int(lengths[slot])
+        blocks[slot / PacketStore.blockSlots].withUnsafeMutableBytes {
+            body(UnsafeMutableRawBufferPointer(rebasing: $0[range]))
+        }
     }
 
     /// Copies a packet as it arrives, including its damage; returns its length.
@@ -111,15 +138,14 @@ struct PacketStore: Sendable {
         references.indices.contains(slot) && references[slot] > 0
     }
 
-    /// Doubles the slots; returns false at the limit.
+    /// Adds a block of slots; returns false at the limit.
     private mutating func grow() -> Bool {
         let old = lengths.count
-        let new = min(capacity, max(64, old * 2))
+        let new = min(capacity, old + PacketStore.blockSlots)
         guard new > old else { return false }
-        bytes.append(contentsOf: repeatElement(0, count: (new - old) * slotSize))
+        blocks.append([UInt8](repeating: 0, count: (new - old) * slotSize))
         lengths.append(contentsOf: repeatElement(0, count: new - old))
         references.append(contentsOf: repeatElement(0, count: new - old))
-        free.reserveCapacity(new)
         for slot in (old..<new).reversed() { free.append(Int32(slot)) }
         return true
     }

@@ -27,8 +27,7 @@ struct RateSeries: Sendable, Hashable {
     /// Reads a file of Mbit/s.
     init(file: String) throws(SimulationError) {
         let read = try SeriesFile(
-            file: file, "one rate in Mbit/s", in: 0...LinkBounds.rate.upperBound,
-            isLossAllowed: false)
+            file: file, "one rate in Mbit/s", in: 0...LinkBounds.rate.upperBound, .rate)
         guard let series = RateSeries(interval: read.interval, megabits: read.samples) else {
             throw .invalidTrace(
                 path: file, line: read.lines,

@@ -47,6 +47,20 @@ package func readFile(
     }
 }
 
+/// Whether there is a regular file of that name.
+func isRegularFile(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+}
+
+/// Whether a regular file begins with a text.
+func fileBegins(_ path: String, with text: String) -> Bool {
+    guard isRegularFile(path), let file = fopen(path, "re") else { return false }
+    defer { fclose(file) }
+    var bytes = [UInt8](repeating: 0, count: text.utf8.count)
+    return fread(&bytes, 1, bytes.count, file) == bytes.count && bytes == Array(text.utf8)
+}
+
 private func systemReason() -> String { String(cString: strerror(errno)) }
 
 /// A path for the system: relative ones start at `folder`.

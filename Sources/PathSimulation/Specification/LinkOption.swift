@@ -71,7 +71,7 @@ struct LinkOption: Sendable {
         LinkOption("queue=N[b|p]", "drop-tail limit in bytes or packets (150000b)") {
             (text) throws(SimulationError) in
             let limit = try text.queueLimit()
-            return { $0.queue = limit }
+            return { $0.intake.queue = limit }
         },
         LinkOption(
             "aqm=NAME[:MS:MS]",
@@ -79,14 +79,15 @@ struct LinkOption: Sendable {
         ) { (text) throws(SimulationError) in
             let discipline = try text.discipline()
             return { link in
-                link.discipline = discipline
-                if let limit = discipline.usualLimit { link.queue = limit }
+                link.intake.discipline = discipline
+                if let limit = discipline.usualLimit { link.intake.queue = limit }
             }
         },
-        LinkOption("police=MBPS[:BYTES]", "drops what exceeds a rate and a burst (15000)") {
+        LinkOption("police=MBPS[:BYTES]", "drops what exceeds a rate and a burst (15000); or none")
+        {
             (text) throws(SimulationError) in
             let policer = try text.policer()
-            return { $0.policer = policer }
+            return { $0.intake.policer = policer }
         },
         LinkOption("delay=MS", "one-way delay") { (text) throws(SimulationError) in
             let milliseconds = try text.milliseconds(text.value)
@@ -102,7 +103,7 @@ struct LinkOption: Sendable {
             let isOn = try text.flag()
             return { link in
                 link.isNetem = isOn
-                if isOn { link.queue = .packets(1000) }
+                if isOn { link.intake.queue = .packets(1000) }
             }
         },
     ]

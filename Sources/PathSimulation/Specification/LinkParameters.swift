@@ -29,6 +29,23 @@ public struct LinkParameters: Sendable, Hashable {
         var faults: LinkFaults
     }
 
+    /// What becomes of packets before they are served: their size, the policer, and the queue.
+    struct Intake: Sendable, Hashable {
+        var queue = QueueLimit.bytes(150_000)
+        /// How the waiting packets are managed.
+        var discipline = QueueDiscipline.dropTail
+        /// What is dropped before the queue.
+        var policer: Policer.Settings?
+        /// Larger IP packets are discarded.
+        var maximumPacket = 1500
+    }
+
+    /// A new intake from a time on, for packets that are offered after it.
+    struct IntakeStep: Sendable, Hashable {
+        var at: TimeDelta
+        var intake: Intake
+    }
+
     /// Rate of the bottleneck, Mbit/s; zero is unlimited, and a trace replaces it.
     var rateMegabits = 0.0
     /// In ascending order of time.
@@ -36,11 +53,9 @@ public struct LinkParameters: Sendable, Hashable {
     public var trace: CapacityTrace?
     /// Replaces the rate.
     var rateSeries: RateSeries?
-    var queue = QueueLimit.bytes(150_000)
-    /// How the waiting packets are managed.
-    var discipline = QueueDiscipline.dropTail
-    /// What is dropped before the queue.
-    var policer: Policer.Settings?
+    var intake = Intake()
+    /// In ascending order of time.
+    var intakeSteps: [IntakeStep] = []
     /// One-way propagation delay, milliseconds.
     var delayMilliseconds = 0.0
     /// The impairments; each has its own property in the file that defines it.
@@ -52,13 +67,21 @@ public struct LinkParameters: Sendable, Hashable {
     /// Whether the fate of a packet depends on the link and the time at which it leaves the queue
     /// alone, not on how many packets came before: every policy then meets the same world.
     var drawsByTime = false
-    /// Larger IP packets are discarded.
-    var maximumPacket = 1500
 
     public init() {}
 
     /// Whether it has a rate, a series of rates, or a trace.
     package var isLimited: Bool { rateMegabits > 0 || trace != nil || rateSeries != nil }
+
+    /// The largest IP packet that is not discarded at some time.
+    var largestPacket: Int {
+        intakeSteps.reduce(intake.maximumPacket) { max($0, $1.intake.maximumPacket) }
+    }
+
+    /// Whether the queue is managed at some time, so that packets are accepted before their fate is known.
+    var settlesLater: Bool {
+        intake.discipline != .dropTail || intakeSteps.contains { $0.intake.discipline != .dropTail }
+    }
 }
 
 /// The two directions of a path.
@@ -82,8 +105,8 @@ enum LinkBounds {
     static let queueBytes = 0...1_073_741_824
     static let queuePackets = 0...1_000_000
     static let packet = 68...65_535
-    /// Outages, and rate changes, of one direction.
-    static let steps = 64
+    /// Outages, and rate changes, of one direction, in a text of options.
+    static let steps = 4096
     /// Packets that one link holds at most, queued and in flight.
     static let heldPackets = 1_048_576
     static let traceBytes = 67_108_864

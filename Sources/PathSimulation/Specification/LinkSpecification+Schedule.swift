@@ -36,10 +36,10 @@ extension LinkSpecification {
         if direction != .forward { backward.add(outages) }
     }
 
-    /// Takes rate, delay and faults of another specification from a time on, which must be later
-    /// than that of earlier changes.
+    /// Takes rate, delay, faults, queue, policer and size limit of another specification from a time
+    /// on, until the next later change.
     ///
-    /// Outages stay. A trace, a queue and a size limit do not change.
+    /// Outages stay, and so does a trace or a series of rates. A link without a rate stays so.
     public mutating func change(to next: LinkSpecification, at time: TimeDelta) {
         forward.change(to: next.forward, at: time)
         backward.change(to: next.backward, at: time)
@@ -51,12 +51,7 @@ extension LinkSpecification {
         at time: TimeDelta, forwardMegabits: Double? = nil, backwardMegabits: Double? = nil,
         delayMilliseconds: Double? = nil, loss: Double? = nil
     ) {
-        var next = self
-        // Else each change would copy all changes before it.
-        next.forward.phases = []
-        next.forward.rateSteps = []
-        next.backward.phases = []
-        next.backward.rateSteps = []
+        var next = withoutChanges
         if let forwardMegabits { next.forward.rateMegabits = forwardMegabits }
         if let backwardMegabits { next.backward.rateMegabits = backwardMegabits }
         if let delayMilliseconds {
@@ -68,6 +63,12 @@ extension LinkSpecification {
             next.backward.loss = loss
         }
         change(to: next, at: time)
+    }
+
+    /// The link as it begins; with its changes, each further one would copy all before it.
+    private var withoutChanges: LinkSpecification {
+        LinkSpecification(
+            name: name, forward: forward.withoutChanges, backward: backward.withoutChanges)
     }
 
     /// Lets the fate of packets depend on time alone (`LinkParameters.drawsByTime`).
@@ -83,19 +84,72 @@ extension LinkParameters {
         for index in phases.indices { phases[index].faults[Outages.self].spans = outages }
     }
 
-    fileprivate mutating func change(to next: LinkParameters, at time: TimeDelta) {
-        if trace == nil, next.rateMegabits != (rateSteps.last?.megabits ?? rateMegabits) {
-            rateSteps.append(RateStep(at: time, megabits: next.rateMegabits))
+    fileprivate var withoutChanges: LinkParameters {
+        var parameters = self
+        parameters.phases = []
+        parameters.rateSteps = []
+        parameters.intakeSteps = []
+        return parameters
+    }
+
+    /// What holds at a time, without what changes later.
+    func asOf(_ time: TimeDelta) -> LinkParameters {
+        var parameters = withoutChanges
+        if let step = rateSteps.last(where: { $0.at <= time }) {
+            parameters.rateMegabits = step.megabits
+        }
+        if let phase = phases.last(where: { $0.at <= time }) {
+            parameters.delayMilliseconds = phase.delayMilliseconds
+            parameters.faults = phase.faults
+        }
+        if let step = intakeSteps.last(where: { $0.at <= time }) { parameters.intake = step.intake }
+        return parameters
+    }
+
+    /// The places at which a change was put, for those who have read a part of the lists.
+    struct ChangePlaces {
+        var rate: Int?
+        var phase: Int?
+        var intake: Int?
+    }
+
+    /// Takes rate, delay, faults and intake of other parameters from a time on.
+    @discardableResult
+    mutating func change(to next: LinkParameters, at time: TimeDelta) -> ChangePlaces {
+        var places = ChangePlaces()
+        let rate = LinkParameters.place(of: time, in: rateSteps) { $0.at }
+        let rateBefore = rate > 0 ? rateSteps[rate - 1].megabits : rateMegabits
+        if trace == nil, rateSeries == nil, rateBefore > 0, next.rateMegabits > 0,
+            next.rateMegabits != rateBefore
+        {
+            rateSteps.insert(RateStep(at: time, megabits: next.rateMegabits), at: rate)
+            places.rate = rate
         }
         var faults = next.faults
         faults[Outages.self].spans = outages
+        let place = LinkParameters.place(of: time, in: phases) { $0.at }
         let before =
-            phases.last
-            ?? Phase(
-                at: .zero, delayMilliseconds: delayMilliseconds, faults: self.faults)
+            place > 0
+            ? phases[place - 1]
+            : Phase(at: .zero, delayMilliseconds: delayMilliseconds, faults: self.faults)
         if faults != before.faults || next.delayMilliseconds != before.delayMilliseconds {
-            phases.append(
-                Phase(at: time, delayMilliseconds: next.delayMilliseconds, faults: faults))
+            phases.insert(
+                Phase(at: time, delayMilliseconds: next.delayMilliseconds, faults: faults),
+                at: place)
+            places.phase = place
         }
+        let step = LinkParameters.place(of: time, in: intakeSteps) { $0.at }
+        if next.intake != (step > 0 ? intakeSteps[step - 1].intake : intake) {
+            intakeSteps.insert(IntakeStep(at: time, intake: next.intake), at: step)
+            places.intake = step
+        }
+        return places
+    }
+
+    /// The place behind all steps up to a time; nearly always it is the end.
+    private static func place<Step>(
+        of time: TimeDelta, in steps: [Step], _ at: (Step) -> TimeDelta
+    ) -> Int {
+        steps.lastIndex { at($0) <= time }.map { $0 + 1 } ?? 0
     }
 }

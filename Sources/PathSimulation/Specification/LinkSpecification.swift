@@ -40,6 +40,13 @@ public struct LinkSpecification: Sendable, Hashable {
         parsing text: String, traceFolder folder: String = ""
     ) throws(SimulationError) {
         self.init(forward: LinkParameters(), backward: LinkParameters())
+        try set(options: text, folder: folder)
+    }
+
+    /// Sets the options of a string, and leaves what it does not name.
+    ///
+    /// - Parameter folder: where relative trace names start; empty is the current folder.
+    mutating func set(options text: String, folder: String = "") throws(SimulationError) {
         guard text.utf8.count <= LinkBounds.optionText else {
             throw .conflictingOptions(
                 keys: "'\(clipped(text))'",
@@ -73,6 +80,28 @@ public struct LinkSpecification: Sendable, Hashable {
         try check(backward, "backward")
     }
 
+    /// Refuses what cannot change while a link is in use.
+    func checkChange(from before: LinkSpecification) throws(SimulationError) {
+        try check()
+        for direction in LinkDirection.allCases {
+            let (old, new) = (before[direction], self[direction])
+            if old.trace != new.trace || old.rateSeries != new.rateSeries || !new.rateSteps.isEmpty
+                || old.isNetem != new.isNetem || old.outages != new.outages
+            {
+                throw .conflictingOptions(
+                    keys: "trace, rates, rate@, netem and down",
+                    fix: "they cannot change; leave them out")
+            }
+            if new.rateMegabits != old.rateMegabits,
+                old.rateMegabits == 0 || new.rateMegabits == 0 || old.trace != nil
+                    || old.rateSeries != nil
+            {
+                throw .conflictingOptions(
+                    keys: "rate", fix: "only a link with a rate can change it, to one above 0")
+            }
+        }
+    }
+
     /// Sets one option, as the string of options has it; `check` has to follow.
     ///
     /// - Parameters:
@@ -90,8 +119,8 @@ public struct LinkSpecification: Sendable, Hashable {
                     key: "mtu", value: String(value),
                     fix: "use \(LinkBounds.packet.lowerBound) to \(LinkBounds.packet.upperBound)")
             }
-            forward.maximumPacket = bytes
-            backward.maximumPacket = bytes
+            forward.intake.maximumPacket = bytes
+            backward.intake.maximumPacket = bytes
         } else if key == "a" || key == "b" {
             throw .invalidOption(
                 key: String(key), value: String(value),
@@ -124,7 +153,7 @@ public struct LinkSpecification: Sendable, Hashable {
             throw .conflictingOptions(
                 keys: "rate@ (\(direction))", fix: "needs a rate= above 0 and no trace=")
         }
-        if link.isNetem, link.discipline != .dropTail {
+        if link.isNetem, link.intake.discipline != .dropTail {
             throw .conflictingOptions(
                 keys: "netem=1 and aqm= (\(direction))", fix: "leave one of them out")
         }

@@ -74,10 +74,12 @@ struct OptionText {
         }
     }
 
-    func policer() throws(SimulationError) -> Policer.Settings {
+    /// Nil for none.
+    func policer() throws(SimulationError) -> Policer.Settings? {
+        if value == "none" { return nil }
         let parts = value.split(separator: ":", omittingEmptySubsequences: false)
         guard let first = parts.first, parts.count <= 2 else {
-            throw invalid("use MBPS or MBPS:BYTES, as 20:15000")
+            throw invalid("use MBPS or MBPS:BYTES, as 20:15000, or none")
         }
         var policer = Policer.Settings(megabits: try rate(first, zero: nil), burstBytes: 15_000)
         if parts.count == 2 {

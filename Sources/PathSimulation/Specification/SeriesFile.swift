@@ -1,7 +1,7 @@
 import PathTelemetry
 
 /// A file of numbers at a fixed interval: one a line, `#` for comments, and `interval 200ms` before
-/// the first for another interval than that.
+/// the first for another interval than that; or a recording of measured links (`ImportedSeries`).
 struct SeriesFile {
     var interval = TimeDelta.milliseconds(200)
     /// NaN for a lost sample.
@@ -13,10 +13,17 @@ struct SeriesFile {
     ///
     /// - Parameters:
     ///   - what: the meaning and unit of a number, for messages.
-    ///   - isLossAllowed: whether a line may be `lost`.
+    ///   - quantity: what is taken of a recording; a line may be `lost` for delays.
     init(
-        file: String, _ what: String, in bounds: ClosedRange<Double>, isLossAllowed: Bool
+        file: String, _ what: String, in bounds: ClosedRange<Double>,
+        _ quantity: ImportedSeries.Quantity
     ) throws(SimulationError) {
+        if let imported = try ImportedSeries(file: file, quantity) {
+            interval = imported.interval
+            samples = imported.samples
+            return
+        }
+        let isLossAllowed = quantity == .delay
         let text = String(decoding: try readFile(file, limit: LinkBounds.traceBytes), as: UTF8.self)
         for line in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
             lines += 1

@@ -196,6 +196,47 @@ public struct World<Application: WorldApplication>: ~Copyable {
         if stall == nil, let imbalance = network.imbalance { stall = imbalance }
     }
 
+    /// Changes a path's link from a time on, or from now on if that is past: call it between two `run`.
+    ///
+    /// The options are those of links, as `rate=5,delay=40,loss=0.01`; what they do not name stays as it
+    /// is at that time, and a change that was planned for later replaces all. `trace`, `rates`, `netem`
+    /// and `down` cannot change, nor can a link without a rate get one. Packets whose turn is known keep
+    /// it: without `aqm` those are all that wait. Nothing else is drawn differently than without the
+    /// change: no other link, and no fault of this one whose options stay.
+    ///
+    /// - Parameter time: since the start of the run.
+    public mutating func change(
+        link: Int, at time: TimeDelta, _ options: String
+    ) throws(SimulationError) {
+        try change(network.links, link, at: time, options, hop: link)
+    }
+
+    /// Changes a bottleneck that paths share, as `change(link:at:_:)` does a link.
+    public mutating func change(
+        bottleneck: Int, at time: TimeDelta, _ options: String
+    ) throws(SimulationError) {
+        try change(
+            network.bottlenecks, bottleneck, at: time, options,
+            hop: network.pathCount + bottleneck)
+    }
+
+    private mutating func change(
+        _ links: [DuplexLink], _ place: Int, at time: TimeDelta, _ options: String, hop: Int
+    ) throws(SimulationError) {
+        guard links.indices.contains(place) else {
+            throw .conflictingOptions(
+                keys: "'\(clipped(options))'", fix: "there are \(links.count) such links")
+        }
+        let time = max(elapsed, time)
+        let before = LinkSpecification(
+            forward: links[place].forward.parameters.asOf(time),
+            backward: links[place].backward.parameters.asOf(time))
+        var next = before
+        try next.set(options: options)
+        try next.checkChange(from: before)
+        network.change(hop, to: next, at: WorldClock.start + time)
+    }
+
     /// Lets the server's clock jump ahead, as if the client had slept for that time.
     mutating func jumpServer(by jump: TimeDelta) {
         serverClockOffset = serverClockOffset + max(.zero, jump)

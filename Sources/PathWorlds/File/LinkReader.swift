@@ -46,9 +46,7 @@ struct LinkReader {
         var link = LinkSpecification(forward: LinkParameters(), backward: LinkParameters())
         var hasRate = table.has("rate")
         try set(&table, in: &link)
-        if let mtu = try table.count("mtu", in: 576...9000) {
-            try set("mtu", "\(mtu)", "mtu", of: table, in: &link)
-        }
+        try setSize(&table, in: &link)
         for (key, prefix) in [("up", "f"), ("down", "r")] {
             guard var direction = try table.table(key) else { continue }
             hasRate = hasRate || direction.has("rate")
@@ -85,6 +83,7 @@ struct LinkReader {
             }
             let isEmpty = !LinkReader.changing.contains { change.has($0) }
             try set(&change, in: &next)
+            try setSize(&change, in: &next)
             try change.finish()
             guard !isEmpty else {
                 throw change.invalid(
@@ -105,14 +104,11 @@ struct LinkReader {
     /// Keys that a change may have besides `at`.
     private static let changing = [
         "rate", "delay", "rtt", "delays", "loss", "fading", "aggregate", "jitter", "reorder",
-        "duplicate", "corrupt",
+        "duplicate", "corrupt", "queue", "queue-packets", "aqm", "police", "mtu",
     ]
 
     /// Keys of a link that hold for the whole run.
-    private static let fixed = [
-        "aqm", "aqm-target", "aqm-interval", "netem", "police", "police-burst", "queue",
-        "queue-packets", "rates", "trace",
-    ]
+    private static let fixed = ["netem", "rates", "trace"]
 
     private func check(_ link: LinkSpecification, _ table: WorldTable) throws(WorldError) {
         do throws(SimulationError) { try link.check() } catch { throw table.invalid("\(error)") }
@@ -130,6 +126,14 @@ struct LinkReader {
             guard case .unreadableFile = error else { throw table.invalid(key, "\(error)") }
             throw table.unreadable(key, "\(error)")
         }
+    }
+
+    /// Sets the largest packet, of both directions.
+    private func setSize(
+        _ table: inout WorldTable, in link: inout LinkSpecification
+    ) throws(WorldError) {
+        guard let mtu = try table.count("mtu", in: 576...9000) else { return }
+        try set("mtu", "\(mtu)", "mtu", of: table, in: &link)
     }
 
     private func add(
@@ -217,13 +221,14 @@ struct LinkReader {
     }
 
     private func policer(_ table: inout WorldTable) throws(WorldError) -> String? {
-        let rate = try table.rate("police")
+        let isNone = table.takesNone("police")
+        let rate = isNone ? nil : try table.rate("police")
         let burst = try table.size("police-burst", in: 1500...1_073_741_824)
         guard let rate else {
             guard burst == nil else {
                 throw table.invalid("police-burst", "write police = \"20mbit\" too")
             }
-            return nil
+            return isNone ? "none" : nil
         }
         return NumberText.exact(rate / 1e6) + (burst.map { ":\($0)" } ?? "")
     }

@@ -64,6 +64,13 @@ struct WorldTable {
 
     // MARK: values
 
+    /// Takes the word `none`; false leaves what else is there.
+    mutating func takesNone(_ key: String) -> Bool {
+        guard case .text("none") = values[key] else { return false }
+        _ = take(key)
+        return true
+    }
+
     mutating func text(_ key: String) throws(WorldError) -> String? {
         guard let value = take(key) else { return nil }
         guard case .text(let text) = value else {

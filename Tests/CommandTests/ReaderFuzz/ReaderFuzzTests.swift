@@ -122,8 +122,9 @@ import Testing
                             side.rateMegabits == 0 || LinkBounds.rate.contains(side.rateMegabits),
                             "mutant \(index)")
                         #expect(LinkBounds.delay.contains(side.delayMilliseconds))
-                        #expect(LinkBounds.packet.contains(side.maximumPacket))
-                        #expect(side.outages.count <= 64 && side.rateSteps.count <= 64)
+                        #expect(LinkBounds.packet.contains(side.intake.maximumPacket))
+                        #expect(side.outages.count <= LinkBounds.steps)
+                        #expect(side.rateSteps.count <= LinkBounds.steps)
                     }
                     // And what it says can be run.
                     var link = Link(path.forward, seed: 1, path: 0, direction: .forward)

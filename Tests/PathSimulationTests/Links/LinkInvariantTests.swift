@@ -201,11 +201,11 @@ import Testing
         wild.delayMilliseconds = .infinity
         wild.jitter = .normal(deviation: 1e300)
         wild.loss = .nan
-        wild.queue = .bytes(.max)
+        wild.intake.queue = .bytes(.max)
         wild.outages = [LinkParameters.Outage(start: .zero, end: TimeDelta(nanoseconds: 5))]
         var traced = LinkParameters()
         traced.trace = CapacityTrace(milliseconds: [0, .max])
-        traced.queue = .packets(1000)
+        traced.intake.queue = .packets(1000)
         var both = traced
         both.isNetem = true
         for parameters in [wild, traced, both, LinkParameters()] {

@@ -21,7 +21,7 @@ struct DelaySeries: Sendable, Hashable {
     /// Reads a file of at most `LinkBounds.traceBytes`.
     init(file: String) throws(SimulationError) {
         let read = try SeriesFile(
-            file: file, "one delay in milliseconds", in: LinkBounds.delay, isLossAllowed: true)
+            file: file, "one delay in milliseconds", in: LinkBounds.delay, .delay)
         guard let series = DelaySeries(interval: read.interval, samples: read.samples) else {
             throw .invalidTrace(path: file, line: read.lines, fix: "no delay in it, or too many")
         }
