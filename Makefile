@@ -21,7 +21,7 @@
 #   make deb-test  the package in a fresh Debian: install, serve, upgrade, remove (root, debootstrap)
 #   make image-test  the program in the image's folder, without an engine
 #   make closed-loop  policies in closed loop over many worlds, random ones and of recorded networks
-#   make bench-worlds  worlds in virtual time beside the same links for real, and a recorded drive
+#   make bench-worlds  worlds in virtual time beside the same links for real, a recorded drive, and what they cost
 #   make bench-transfers  short transfers over random worlds beside the best single path
 #   make page-test  the status page in headless Chromium (root, apt-get install chromium)
 #   make api-test  requests that schemathesis makes of docs/openapi.json (API=100000: so many)
@@ -231,6 +231,7 @@ bench-transfers: build
 
 bench-worlds: build
 	Benchmarks/worlds/drive.py
+	Benchmarks/worlds/cost.py
 	Benchmarks/worlds/fidelity.py
 
 page-test: build

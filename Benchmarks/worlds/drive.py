@@ -10,12 +10,16 @@ The replay takes the same slots, in which all three operators were probed. Late 
 There are two replays. The plain one knows the answer of every operator one slot later, and sends on
 whatever the policy says. The transport's has two of its rules besides: a path that has been silent
 for 400 ms has failed and carries nothing until it answers, and round-robin leaves out a path whose
-last probe had no answer. Prints a row for each policy.
+last probe had no answer. Neither copies a late message to another path, as the transport does. So beside
+what was late there is what the choice of paths alone gives: the share of messages whose first path was late
+or lost in that slot of the recording, from a trace of the run, for round-robin the mean of three starts.
+Prints a row for each policy.
 """
 import argparse
 import bisect
 import json
 import pathlib
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -32,7 +36,7 @@ kind = "messages"
 size = 100
 interval = "{interval}ms"
 deadline = "150ms"
-start = "0.6s"
+start = "{start}s"
 reliable = false
 """
 LINK = """
@@ -113,7 +117,16 @@ def steady(place, estimates, ages, current):
     return best if value(estimates[best], ages[best]) < mine / 1.2 - 5 else current
 
 
-def simulate(rows, rate, policies):
+def first_paths(trace, rows):
+    """Share of the messages of a recorded run whose first path was late in its slot."""
+    database = sqlite3.connect(trace)
+    sent = database.execute("SELECT time_s, path FROM decision_outcomes WHERE session = 1 AND class = 'message'")
+    found = [late(rows[round(time / 0.2)][path]) for time, path in sent if round(time / 0.2) < len(rows)]
+    return sum(found) / len(found)
+
+
+def simulate(rows, rate, policies, chosen, start=0.6):
+    """Late shares by policy; and by choice alone of the policies in `chosen`, if a message falls into each slot."""
     with tempfile.TemporaryDirectory() as name:
         links = ""
         for index, operator in enumerate(OPERATORS):
@@ -121,14 +134,15 @@ def simulate(rows, rate, policies):
             file.write_text("\n".join("lost" if row[index] is None else f"{row[index]}" for row in rows) + "\n")
             links += LINK.format(name=operator, file=file)
         world = pathlib.Path(name) / "drive.toml"
-        world.write_text(WORLD.format(seconds=round(len(rows) * 0.2), links=links, interval=1000 / rate))
+        world.write_text(WORLD.format(seconds=round(len(rows) * 0.2), links=links, interval=1000 / rate, start=start))
         words = [word for policy in policies for word in ("--policy", policy)]
         run = subprocess.run([PATHWISE, "simulate", str(world), *words, "--baseline", policies[0], "--seeds", "1",
-                              "--json"], capture_output=True, text=True)
-    if run.returncode:
-        sys.exit(f"drive.py: {run.stderr.strip()}")
+                              "--json", "--record", name], capture_output=True, text=True)
+        if run.returncode:
+            sys.exit(f"drive.py: {run.stderr.strip()}")
+        choice = {policy: first_paths(f"{name}/drive.{policy}.1.trace", rows) for policy in chosen}
     found = json.loads(run.stdout)["worlds"][0]["policies"]
-    return {one["policy"]: one["runs"][0]["workloads"][0]["late"] for one in found}
+    return {one["policy"]: one["runs"][0]["workloads"][0]["late"] for one in found}, choice
 
 
 def main():
@@ -146,14 +160,21 @@ def main():
     choices["round-robin"] = in_turn
     transport = {name: replay(rows, choose, None if name == "round-robin" else silent) for name, choose in choices.items()}
     everywhere = sum(all(late(rtt) for rtt in row) for row in rows) / len(rows)
-    found = simulate(rows, arguments.rate, list(plain) + ["earliest", "learned", "redundant"])
+    chosen = ["round-robin", "min-rtt", "steady"] if arguments.rate == 5 else []
+    found, choice = simulate(rows, arguments.rate, list(plain) + ["earliest", "learned", "redundant"], chosen)
+    if chosen:
+        # Whose turn it is at a moment is chance.
+        others = [simulate(rows, 5, chosen[:1], chosen[:1], start)[1]["round-robin"] for start in (0.8, 1.0)]
+        choice["round-robin"] = (choice["round-robin"] + sum(others)) / 3
     print(f"{len(rows)} slots of 200 ms, {arguments.rate:g} messages a second; late on all operators {everywhere:.2%}")
-    print(f"{'policy':18} simulated  plain replay       transport's replay")
+    print(f"{'policy':18} simulated  plain replay       transport's replay  its first paths alone")
     for policy, share in found.items():
         text = f"{policy:20} {share:.2%}"
         for replayed in (plain, transport):
             if policy in replayed:
                 text += f"     {replayed[policy]:.2%} {(share - replayed[policy]) * 100:+.2f}"
+        if policy in choice:
+            text += f"     {choice[policy]:.2%} {(choice[policy] - transport[policy]) * 100:+.2f}"
         print(text)
 
 
