@@ -84,7 +84,7 @@ let package = Package(
             name: "Pathwise",
             dependencies: [
                 "CLinuxFile", "PathTelemetry", "PathLearning", "PathTransport", "PathTrace",
-                "PathNetwork", histogram,
+                "PathEvaluation", "PathNetwork", histogram,
             ]),
         .target(
             name: "PathForward",
@@ -188,7 +188,8 @@ let package = Package(
         .testTarget(
             name: "PathwiseTests",
             dependencies: [
-                "Pathwise", "PathNetwork", "PathTransport", "PathTrace", "PathLearning",
+                "Pathwise", "PathNetwork", "PathTransport", "PathTrace", "PathEvaluation",
+                "PathLearning",
                 "PathTelemetry", "DenseMath", "CSQLite",
             ]),
         .testTarget(

@@ -8,6 +8,8 @@ public enum LearningError: Error, Equatable, Sendable, CustomStringConvertible {
     case invalidValue(policy: String, parameter: String, value: String, expected: String)
     /// A policy names a path that does not exist.
     case unknownPath(name: String, known: [String])
+    /// The policy cannot be in the shadow of another one.
+    case notForShadow(policy: String)
     /// The model file cannot be used.
     case model(file: String, problem: ModelProblem)
     /// There is too little usable data to train on.
@@ -27,6 +29,9 @@ public enum LearningError: Error, Equatable, Sendable, CustomStringConvertible {
             let hint =
                 known.isEmpty ? "no path has a name" : "paths are \(known.joined(separator: ", "))"
             return "there is no path \"\(name)\": \(hint)"
+        case .notForShadow(let policy):
+            return "policy \(policy) cannot be in the shadow: it names a path, or asks for other "
+                + "candidates or copies than the policy that decides; choose another one, or a model"
         case .model(let file, let problem):
             return "model \(file): \(problem)"
         case .training(let problem):

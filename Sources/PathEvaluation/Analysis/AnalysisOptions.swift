@@ -27,6 +27,10 @@ public struct AnalysisOptions: Sendable {
     /// The estimators reported by default; the first is the one to quote.
     public static let usual: [Estimator] = [.dr, .sndr, .snips, .ips, Estimator(.dm)]
 
+    /// Whether only what estimates, verdict and network figures need is kept, in little memory: no
+    /// distributions of weights and rewards, and no values by action, class or path.
+    var isBrief = false
+
     public init() {}
 
     /// Confidence of each of several intervals that have to hold simultaneously.

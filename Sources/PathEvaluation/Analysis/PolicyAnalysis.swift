@@ -129,25 +129,16 @@ public struct PolicyAnalysis: Sendable {
         if let burst = facts.burst {
             // This updates in place: the sums are large, and copying them per decision costs more
             // than adding.
-            if network == nil { network = NetworkSums() }
+            if network == nil { network = NetworkSums(isBrief: options.isBrief) }
             network?.add(burst, weight: weight, agreement: facts.agreement)
         }
-        weightSketch.add(weight)
-        outcomes.add(facts.outcome, weight: weight)
         batches.add(
             weight: weight, reward: row.reward, modelled: row.modelled, direct: row.direct)
         discounted.add(score)
-        actions.add(
-            facts.action, weight: weight, reward: row.reward, score: score, name: actionName)
-        if let trafficClass = facts.trafficClass {
-            classes.add(
-                trafficClass, weight: weight, reward: row.reward, score: score, name: className)
-        }
-        var rest = facts.paths
-        while rest != 0 {
-            let path = rest.trailingZeroBitCount
-            rest &= rest &- 1
-            paths.add(path, weight: weight, reward: row.reward, score: score) { pathName(path) }
+        if !options.isBrief {
+            addDistributions(
+                row, facts, score: score, actionName: actionName, className: className,
+                pathName: pathName)
         }
         if weight > 0 {
             let logarithm = log(weight)
@@ -170,6 +161,29 @@ public struct PolicyAnalysis: Sendable {
             keptRewards.append(row.reward)
         }
         if block.isFull { flush() }
+    }
+
+    /// Adds a decision to the distributions, and to the values of its groups.
+    @inline(__always)
+    private mutating func addDistributions(
+        _ row: OffPolicyRow, _ facts: RowFacts, score: Double, actionName: () -> String,
+        className: () -> String, pathName: (_ path: Int) -> String
+    ) {
+        let weight = row.weight
+        weightSketch.add(weight)
+        outcomes.add(facts.outcome, weight: weight)
+        actions.add(
+            facts.action, weight: weight, reward: row.reward, score: score, name: actionName)
+        if let trafficClass = facts.trafficClass {
+            classes.add(
+                trafficClass, weight: weight, reward: row.reward, score: score, name: className)
+        }
+        var rest = facts.paths
+        while rest != 0 {
+            let path = rest.trailingZeroBitCount
+            rest &= rest &- 1
+            paths.add(path, weight: weight, reward: row.reward, score: score) { pathName(path) }
+        }
     }
 
     /// Keeps the ten rows of the largest corrections.

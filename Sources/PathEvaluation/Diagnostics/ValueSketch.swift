@@ -56,7 +56,13 @@ public struct ValueSketch: Sendable {
         }
     }
 
+    /// Whether every number is rounded at once, so that few of them need little memory.
+    private var isRounded = false
+
     public init() {}
+
+    /// - Parameter isRounded: whether every number is rounded at once.
+    init(isRounded: Bool) { self.isRounded = isRounded }
 
     /// Whether nothing has been rounded yet.
     var isExact: Bool { bins.isEmpty }
@@ -65,7 +71,7 @@ public struct ValueSketch: Sendable {
     public mutating func add(_ value: Double, weight: Double = 1) {
         guard !value.isNaN else { return }
         count += 1
-        if bins.isEmpty {
+        if bins.isEmpty, !isRounded {
             values.append(value)
             weights.append(weight)
             if values.count > ValueSketch.limit { spill() }
@@ -167,7 +173,7 @@ public struct ValueSketch: Sendable {
 
     /// The numbers in ascending order with their weights, sums of squared weights, and counts.
     private var sorted: [Item] {
-        if bins.isEmpty {
+        if bins.isEmpty, !isRounded {
             return zip(values, weights).map {
                 Item(value: $0, weight: $1, squares: $1 * $1, count: 1)
             }.sorted { $0.value < $1.value }

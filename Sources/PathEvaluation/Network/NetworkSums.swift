@@ -36,7 +36,7 @@ extension BurstFacts {
 
 /// The self-normalised sums behind `NetworkFigures`, in constant memory.
 struct NetworkSums: Sendable {
-    private var deliveries = ValueSketch()
+    private var deliveries: ValueSketch
     /// Batches over time of lateness, and of the logarithm of the delivery time.
     private var lateness = TimeBatches()
     private var times = TimeBatches()
@@ -52,6 +52,9 @@ struct NetworkSums: Sendable {
     private var bytes = CompensatedSum()
     private var price = CompensatedSum()
     private var agreement = CompensatedSum()
+
+    /// - Parameter isBrief: whether times are rounded at once, so that the sums need little memory.
+    init(isBrief: Bool = false) { deliveries = ValueSketch(isRounded: isBrief) }
 
     /// Adds one decision, in the order of the log.
     mutating func add(_ burst: BurstFacts, weight: Double, agreement share: Double) {

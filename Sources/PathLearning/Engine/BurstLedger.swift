@@ -61,7 +61,8 @@ struct BurstLedger: Sendable {
 
     private func slot(_ number: UInt64) -> Int { Int(truncatingIfNeeded: number) & mask }
 
-    private func isOpen(_ number: UInt64) -> Bool {
+    /// Whether a decision still waits for its outcome.
+    func isOpen(_ number: UInt64) -> Bool {
         number >= first && number < next && !storage[slot(number)].isClosed
     }
 

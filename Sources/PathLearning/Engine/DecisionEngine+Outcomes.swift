@@ -80,6 +80,7 @@ extension DecisionEngine {
     /// The next new outcome; the policy learns from it before the next decision.
     public mutating func pollOutcome() -> Outcome? {
         guard let closed = ledger.popClosed() else { return nil }
+        judge?.close(closed)
         // Outcomes that closed at the same time are sorted by decision, whichever acknowledgement
         // came first: a replay knows only the closing times and has to learn in the same order.
         var place = unlearned.count
@@ -94,16 +95,11 @@ extension DecisionEngine {
 
     /// Teaches the policy the outcomes since the last decision.
     mutating func learn() {
-        for index in unlearned.indices where unlearned[index].outcome.decision >= firstOwn {
-            selector.learn(
-                Feedback(
-                    features: unlearned[index].open.features,
-                    predictedDelivery: unlearned[index].open.predictedDelivery,
-                    burst: unlearned[index].open.burst, outcome: unlearned[index].outcome,
-                    now: unlearned[index].outcome.closedAt, path: unlearned[index].open.path,
-                    action: unlearned[index].open.action,
-                    propensity: unlearned[index].open.propensity,
-                    memo: unlearned[index].open.memo, isForced: unlearned[index].open.isForced))
+        for index in unlearned.indices {
+            if unlearned[index].outcome.decision >= firstOwn {
+                selector.learn(Feedback(unlearned[index]))
+            }
+            judge?.learn(unlearned[index])
         }
         unlearned.removeAll(keepingCapacity: true)
     }
@@ -115,10 +111,54 @@ extension DecisionEngine {
     /// which then learns from its own decisions only.
     public mutating func replace(with replacement: PathSelector.Replacement) -> Bool {
         learn()
+        beginJudging()
         guard selector.replace(with: replacement) else { return false }
         needs = selector.specification.needs
         firstOwn = ledger.next
         isWaiting = false
         return true
+    }
+
+    // MARK: the judge
+
+    /// Says of each decision from now on what others would have done, or no more.
+    public mutating func setJudge(_ judge: DecisionJudge?) {
+        self.judge = judge
+        beginJudging()
+    }
+
+    private mutating func beginJudging() {
+        judges &+= 1
+        judge?.begin(judges)
+    }
+
+    /// The policy in the shadow and the hash of its model; nil without one.
+    public var shadow: (policy: PolicySpecification, modelHash: UInt64)? {
+        judge?.shadow.map { ($0.specification, $0.modelHash) }
+    }
+
+    /// Whether decisions are judged.
+    public var isJudged: Bool { judge != nil }
+
+    /// The policy that decides.
+    public var specification: PolicySpecification { selector.specification }
+
+    /// The next judged decision.
+    public mutating func pollJudged() -> JudgedDecision? { judge?.poll() }
+
+    /// Lets the policy in the shadow decide, and the one that decided be the shadow, each with all that
+    /// it has learned.
+    ///
+    /// - Returns: whether another policy decides than before; nil without a shadow, and then nothing has
+    ///   changed.
+    public mutating func promoteShadow() -> Bool? {
+        learn()
+        let former = selector.specification
+        guard judge?.exchange(with: &selector, next: ledger.next) == true else { return nil }
+        beginJudging()
+        needs = selector.specification.needs
+        firstOwn = ledger.next
+        isWaiting = false
+        return selector.specification != former
     }
 }

@@ -9,9 +9,9 @@ public import PathTelemetry
 ///
 /// - *handle*: the fate of packets (`handleSent`, `handleAcknowledged`, `handleMoved`,
 ///   `handleLost`, `handleArrived`, `handleTimeout`), or of a burst known from elsewhere
-///   (`handleOutcome`); `replace`;
+///   (`handleOutcome`); `replace`, `setJudge`, `promoteShadow`;
 /// - *poll*: `begin`, `offer` or `leave` for each path, then `decide`; `pollOutcome` until it returns
-///   nil (the policy learns from outcomes before the next decision); `pollEvent`;
+///   nil (the policy learns from outcomes before the next decision); `pollJudged`; `pollEvent`;
 /// - *read*: `decision`, `record`, `timeout`, `needs`, `policy`, `modelHash`.
 public struct DecisionEngine: ~Copyable, Sendable {
     private let pin = Pin()
@@ -23,6 +23,10 @@ public struct DecisionEngine: ~Copyable, Sendable {
     var unlearned: [BurstLedger.Closed] = []
     /// The first decision of the policy, which learns from no earlier ones.
     var firstOwn: UInt64 = 0
+    /// Says what others would have done; nil if nobody asks.
+    var judge: DecisionJudge?
+    /// How many numbers of judged decisions there were.
+    var judges: UInt32 = 0
     private var builder = CandidateBuilder()
     private var candidates = CandidateSet()
     /// The room and the answer time of each offered path, by path number.
@@ -174,6 +178,13 @@ public struct DecisionEngine: ~Copyable, Sendable {
     // MARK: the latest decision
 
     private mutating func open() -> Verdict {
+        let verdict = openChosen()
+        if case .nothing = verdict { return verdict }
+        judge?.note(number, candidates, burst, now: now, decision, ledger)
+        return verdict
+    }
+
+    private mutating func openChosen() -> Verdict {
         let action = decision.action
         let rooms = rooms
         let place = candidates.withSpan {

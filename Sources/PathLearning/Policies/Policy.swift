@@ -85,6 +85,21 @@ public struct Feedback: Sendable {
     }
 }
 
+extension Feedback {
+    /// Makes the feedback of a closed decision.
+    ///
+    /// - Parameter memo: of the policy that learns; nil means the one that decided.
+    init(_ closed: borrowing BurstLedger.Closed, memo: UInt64? = nil) {
+        let own = closed.open.memo
+        self.init(
+            features: closed.open.features, predictedDelivery: closed.open.predictedDelivery,
+            burst: closed.open.burst, outcome: closed.outcome, now: closed.outcome.closedAt,
+            path: closed.open.path, action: closed.open.action,
+            propensity: closed.open.propensity, memo: memo ?? own,
+            isForced: closed.open.isForced)
+    }
+}
+
 extension ActionDistribution {
     /// Puts all probability on one candidate, in an empty distribution.
     public mutating func choose(_ chosen: Int, among candidates: Span<Candidate>) {

@@ -44,6 +44,17 @@ public struct PathSelector: Sendable {
         modelHash = specification.needs.model ? model?.hash ?? 0 : 0
     }
 
+    /// Makes the selector of a policy that draws nothing of its own.
+    init(_ replacement: Replacement, cost: Cost) {
+        specification = replacement.specification
+        self.cost = cost
+        generator = SeededGenerator(seed: 0)
+        cell = replacement.cell
+        hearsChoices = replacement.specification.needs.choices
+        learnsFromForced = replacement.specification.needs.forcedFeedback
+        modelHash = replacement.modelHash
+    }
+
     /// The policy for changes, unshared.
     private var policy: PolicyCell {
         mutating get {
@@ -176,6 +187,16 @@ public struct PathSelector: Sendable {
         cell = replacement.cell
         modelHash = replacement.modelHash
         return isOther
+    }
+
+    /// Exchanges the policies of two selectors, each with all that it has learned; the sequences of draws
+    /// stay where they are.
+    mutating func exchangePolicy(with other: inout PathSelector) {
+        swap(&specification, &other.specification)
+        swap(&modelHash, &other.modelHash)
+        swap(&cell, &other.cell)
+        swap(&hearsChoices, &other.hearsChoices)
+        swap(&learnsFromForced, &other.learnsFromForced)
     }
 
     /// The oldest pending event of the policy's guard.

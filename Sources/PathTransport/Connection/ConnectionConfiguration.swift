@@ -1,4 +1,4 @@
-import PathLearning
+public import PathLearning
 public import PathTelemetry
 
 /// The settings of a connection, constant while it lives.
@@ -32,6 +32,8 @@ public struct ConnectionConfiguration: Sendable {
     public var sampleInterval = TimeDelta.milliseconds(100)
     /// Whether decisions, outcomes and samples are returned for recording.
     public var isRecording = false
+    /// Whose decisions are estimated beside those that are made, from the beginning.
+    public var judging = Judging.off
     /// Seed of the policy's draws and of pauses between attempts; no secret depends on it.
     public var seed: UInt64 = 1
 

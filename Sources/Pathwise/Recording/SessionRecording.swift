@@ -39,6 +39,8 @@ package struct SessionRecording: Sendable {
                     path: facts.path, name: facts.name,
                     local: facts.local?.description ?? "", remote: facts.remote.description,
                     traits: facts.traits, added: facts.added), session: id)
+        // A replay of the recording says the same.
+        case .judged: break
         case .pathRemoved(let path, let time):
             _ = ring.record(removed: path, at: time, session: id)
         }

@@ -167,6 +167,7 @@ public final class Session: Sendable {
             status.paths[index].local = link.localAddress(of: status.paths[index].path)?.description
         }
         status.absentPaths = absentPaths()
+        if status.isJudged { status.judgement = core.report() }
         return status
     }
 }

@@ -1,3 +1,4 @@
+internal import PathEvaluation
 internal import PathNetwork
 internal import PathTelemetry
 internal import PathTrace
@@ -30,6 +31,8 @@ final class SessionCore: Sendable {
     /// How long a recording that was replaced gets outcomes.
     static let lateness = TimeDelta.seconds(10)
     private let recording: Guarded<Recorder>
+    /// What is known of other policies; nil if nobody has asked.
+    private let judgement = Guarded<LiveJudgement?>(nil)
 
     /// - Parameter recording: nil records nothing.
     init(recording: SessionRecording?) {
@@ -71,7 +74,30 @@ final class SessionCore: Sendable {
     }
 
     /// Takes a record of the connection, quickly and without waiting for the file.
-    func record(_ record: borrowing TransportRecord) { place(of: record)?.record(record) }
+    func record(_ record: borrowing TransportRecord) {
+        switch record {
+        case .judged(let row): judgement(of: row.judge)?.add(row)
+        default: place(of: record)?.record(record)
+        }
+    }
+
+    /// What judges the decisions of a number; nil if it is an earlier one.
+    private func judgement(of judge: UInt32) -> LiveJudgement? {
+        judgement.withLock { present in
+            if let present, present.judge >= judge {
+                return present.judge == judge ? present : nil
+            }
+            let new = LiveJudgement(judge)
+            present = new
+            return new
+        }
+    }
+
+    /// Forgets what is known of other policies, because others are judged, or none.
+    func endJudgement() { judgement.withLock { $0 = nil } }
+
+    /// What is known of other policies now; it takes milliseconds.
+    func report() -> JudgementReport? { judgement.withLock { $0 }?.report() }
 
     /// The recording that a record belongs to.
     private func place(of record: borrowing TransportRecord) -> SessionRecording? {
@@ -82,7 +108,7 @@ final class SessionCore: Sendable {
         case .decision(let made): decision = made.number
         case .outcome(let known): outcome = known.decision
         case .sample(_, _, let taken): time = taken
-        case .pathAdded, .pathRemoved: break
+        case .pathAdded, .pathRemoved, .judged: break
         }
         return recording.withLock { [decision, outcome, time] state in
             if let decision, state.first == nil { state.first = decision }

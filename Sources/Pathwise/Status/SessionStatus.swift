@@ -24,6 +24,11 @@ public struct SessionStatus: Sendable {
     public var guardReport = GuardReport()
     /// How it explores; nil unless it is recorded.
     public var learning: LearningFigures?
+    /// The policy in the shadow and the hash of its model; nil without one.
+    public var shadow: (policy: String, modelHash: UInt64)?
+    /// What other policies would have done; nil unless decisions are judged.
+    public var judgement: JudgementReport?
+    let isJudged: Bool
 
     init(of connection: borrowing Connection, now: Instant) {
         var paths: [PathStatusReport] = []
@@ -36,6 +41,8 @@ public struct SessionStatus: Sendable {
         statistics = connection.statistics
         policy = connection.policyName
         modelHash = connection.modelHash
+        shadow = connection.shadow.map { ($0.policy.name, $0.modelHash) }
+        isJudged = connection.isJudged
         seed = connection.configuration.seed
         elapsed = (now - connection.startedAt).duration
         idleTimeout = connection.idleTimeout.duration

@@ -48,6 +48,7 @@
 @_exported public import struct PathLearning.Cost
 @_exported public import struct PathLearning.Feedback
 @_exported public import enum PathLearning.GuardEvent
+@_exported public import enum PathLearning.Judging
 @_exported public import enum PathLearning.LearningError
 @_exported public import struct PathLearning.Model
 @_exported public import struct PathLearning.NoSettings
@@ -61,10 +62,17 @@
 @_exported public import protocol PathLearning.PolicySettings
 @_exported public import struct PathLearning.PolicySpecification
 @_exported public import struct PathLearning.ReinjectionAge
+@_exported public import struct PathLearning.ShadowPolicy
 @_exported public import struct PathTelemetry.BurstContext
 @_exported public import enum PathTelemetry.Feature
 @_exported public import typealias PathTelemetry.FeatureVector
 @_exported public import enum PathTelemetry.TrafficClass
+
+// Estimates of policies that do not decide.
+@_exported public import struct PathEvaluation.Interval
+@_exported public import struct PathEvaluation.LiveReport
+@_exported public import struct PathEvaluation.NetworkFigures
+@_exported public import struct PathEvaluation.Verdict
 
 // Recording.
 @_exported public import enum PathTrace.TraceError

@@ -40,6 +40,13 @@ enum PolicyArgument: Equatable, CustomStringConvertible {
         }
     }
 
+    /// The policy in the shadow that an option names; nil if it names none.
+    static func shadow(_ text: String?) throws(LearningError) -> ShadowPolicy? {
+        guard let text else { return nil }
+        let (specification, model, _) = try PolicyArgument(parsing: text).load()
+        return try ShadowPolicy(specification, model: model)
+    }
+
     var description: String {
         switch self {
         case .named(let specification): specification.name

@@ -44,7 +44,7 @@ struct ForwardCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Hand over datagrams in order, and wait this long for a missing one.",
+            "Deliver datagrams in order, waiting up to this long.",
             valueName: "time"))
     var ordered: String?
 
@@ -68,6 +68,11 @@ struct ForwardCommand: AsyncParsableCommand {
         help: ArgumentHelp(
             "The policy: a name or a model file (default: learned).", valueName: "policy"))
     var policy: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Judge this policy beside the one that decides.", valueName: "policy"))
+    var shadow: String?
 
     @Option(
         help: ArgumentHelp(

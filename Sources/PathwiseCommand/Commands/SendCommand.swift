@@ -38,6 +38,11 @@ struct SendCommand: AsyncParsableCommand {
             "The policy: a name or a model file (default: learned).", valueName: "policy"))
     var policy: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Judge this policy beside the one that decides.", valueName: "policy"))
+    var shadow: String?
+
     // A number with a sign is parsed as a wrong value and not as another option.
     @Option(
         parsing: .unconditional,

@@ -18,6 +18,7 @@ extension ServeCommand: Configurable {
                 set: { $0.onConflict = $1.first.flatMap(ConflictChoice.init(rawValue:)) }),
             ConfigBinding("serve.sync", \.noSync, when: "false"),
             ConfigBinding("serve.policy", \.policy),
+            ConfigBinding("serve.shadow", \.shadow),
             ConfigBinding("serve.record", \.record),
             ConfigBinding("serve.record-rules", \.recordRules),
             ConfigBinding("serve.hold", \.hold),
@@ -45,6 +46,7 @@ extension ForwardCommand: Configurable {
             ConfigBinding("forward.exclude-interface", \.interfaces.excludeInterface),
             ConfigBinding("forward.hold", \.hold),
             ConfigBinding("forward.policy", \.policy),
+            ConfigBinding("forward.shadow", \.shadow),
             ConfigBinding("forward.record", \.record),
             ConfigBinding("forward.record-rules", \.recordRules),
             ConfigBinding("forward.congestion", \.congestion),
@@ -64,6 +66,7 @@ extension SendCommand: Configurable {
             ConfigBinding("send.exclude-interface", \.interfaces.excludeInterface),
             ConfigBinding("send.idle-timeout", \.transfer.idleTimeout),
             ConfigBinding("send.policy", \.policy),
+            ConfigBinding("send.shadow", \.shadow),
             ConfigBinding("send.record", \.transfer.record),
             ConfigBinding("send.congestion", \.transfer.congestion),
         ]

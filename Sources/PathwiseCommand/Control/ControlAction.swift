@@ -13,6 +13,12 @@ enum ControlAction: Equatable, Sendable {
     case policy(String)
     /// The policy before the latest change of it.
     case formerPolicy
+    /// A policy in the shadow; `none` ends it.
+    case shadow(String)
+    /// The policy in the shadow decides, and the one that decided is in the shadow.
+    case promote
+    /// The policies before the latest `promote`.
+    case rollback
     case addForward(String)
     case removeForward(String)
     case allowClient(name: String, key: String, words: [String])

@@ -40,6 +40,18 @@ enum ControlCatalogue {
             effect: "Changes the policy, or its model; nothing is dropped.",
             processes: ["forward", "serve"], action: { .policy($0[0]) }),
         ControlRequest(
+            words: ["shadow"],
+            arguments: [.init(name: "POLICY", meaning: "as --shadow takes it, or none")],
+            effect: "Estimates from now on what this policy would achieve.",
+            processes: ["forward", "serve"], action: { .shadow($0[0]) }),
+        ControlRequest(
+            words: ["promote"],
+            effect: "Has the policy in the shadow decide, and the other be the shadow.",
+            processes: ["forward", "serve"], action: { _ in .promote }),
+        ControlRequest(
+            words: ["rollback"], effect: "Goes back to the policies before 'promote'.",
+            processes: ["forward", "serve"], action: { _ in .rollback }),
+        ControlRequest(
             words: ["forward", "add"],
             arguments: [.init(name: "FORWARD", meaning: "as 'pathwise forward' takes it")],
             effect: "Forwards one more port.", processes: ["forward"],

@@ -35,7 +35,6 @@ extension ForwardCommand {
             let index = try command.index(ofPath: name)
             command.path[index] = ForwardCommand.path(
                 command.path[index], with: setting, value)
-        case .policy(let policy): command.policy = policy
         case .addForward(let text):
             if command.reverse {
                 command.reverseForward.append(text)
@@ -54,7 +53,9 @@ extension ForwardCommand {
             }
         case .record(let file): command.record = file
         case .stopRecording: command.record = nil
-        case .reload, .formerPolicy, .allowClient, .revokeClient: break
+        case .reload, .policy, .formerPolicy, .shadow, .promote, .rollback, .allowClient,
+            .revokeClient:
+            break
         }
         return command
     }

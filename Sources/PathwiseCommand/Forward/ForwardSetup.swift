@@ -11,10 +11,11 @@ struct ForwardSetup: Sendable {
     private let recordingRules: RecordingRules
     let specs: [ForwardSpec]
     let paths: [PathArgument]
-    let policy: PolicySpecification
-    let model: Model?
+    let choice: PolicyChoice
+    var policy: PolicySpecification { choice.policy }
+    var model: Model? { choice.model }
     /// The file of the model, which is followed; nil for a named policy.
-    let modelFile: String?
+    var modelFile: String? { choice.modelFile }
     let identity: ClientIdentity
     private let connection: ConnectionConfiguration
     /// The rules of the paths, with the addresses of the server when this was made.
@@ -32,13 +33,12 @@ struct ForwardSetup: Sendable {
         planner = PathPlanner(
             remotes: remotes, rules: try paths.map { try $0.rule() },
             excluded: try command.interfaces.excluded())
-        let argument = try PolicyArgument(parsing: command.policy ?? PolicyArgument.standard)
-        if case .model(let file) = argument { modelFile = file } else { modelFile = nil }
-        (policy, model, _) = try argument.load()
+        choice = try PolicyChoice(command.policies, isWatched: command.watch.http != nil)
         var connection = try ConnectionArgument.configuration(
             idleTimeout: command.hold ?? ConnectionArgument.hold, option: "--hold",
             congestion: command.congestion)
         connection.prepareForForwards()
+        connection.judging = choice.judging
         self.connection = connection
         try checkNames()
     }

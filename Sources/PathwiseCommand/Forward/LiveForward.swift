@@ -19,10 +19,13 @@ final class LiveForward: Sendable {
         var session: Session?
         /// The latest change of the policy.
         var policyChange: ConfigDifference?
+        /// The policies before the latest `promote`.
+        var promotion: PolicyTexts?
         /// Of former sessions.
         var found = FoundPaths()
         /// Of the latest options, or with which the session goes on since.
         var sessionPolicy: PolicySpecification?
+        var sessionChoice: PolicyChoice?
         /// Follows the model's file for the session.
         var follower: Task<Void, Never>?
     }
@@ -91,6 +94,7 @@ final class LiveForward: Sendable {
         let (setup, meter, recording) = state.withLock { state in
             state.optionsOf = state.changes
             state.sessionPolicy = state.setup.policy
+            state.sessionChoice = state.setup.choice
             return (state.setup, state.meter, state.recording)
         }
         var options = try setup.options(meter: meter, recorder: recording?.recorder)
@@ -164,11 +168,14 @@ final class LiveForward: Sendable {
             }
             var command = try setup.command.changed(
                 by: action, found: found, notes: &answer.notes)
-            if case .formerPolicy = action {
-                command.policy = try ConfigDifference.formerPolicy(
-                    before: state.withLock { $0.policyChange })
-            }
+            let (latest, promotion) = state.withLock { ($0.policyChange, $0.promotion) }
+            let before = command.policies
+            command.policies = try before.changed(
+                by: action, after: latest, promotion: promotion)
             try await change(to: command, &answer)
+            state.withLock {
+                $0.promotion = PolicyTexts.promotion(after: action, before, known: promotion)
+            }
             return answer
         }
         let source = source
@@ -245,6 +252,26 @@ final class LiveForward: Sendable {
 
     /// Lets the present session go on with another policy, or another model of its policy.
     private func takePolicy(
+        _ setup: ForwardSetup, _ session: Session, _ answer: inout ControlAnswer
+    ) {
+        let former = state.withLock { state in
+            let former = state.sessionChoice
+            state.sessionChoice = setup.choice
+            return former
+        }
+        if let former, setup.choice.promotes(former),
+            session.promoteShadow(former.judging.shadow)
+        {
+            state.withLock { $0.sessionPolicy = setup.policy }
+            return
+        }
+        takePolicyAlone(setup, session, &answer)
+        guard former.map({ !setup.choice.judges(as: $0) }) ?? true else { return }
+        session.setJudging(setup.choice.judging)
+        setup.choice.noteShadow(in: &answer)
+    }
+
+    private func takePolicyAlone(
         _ setup: ForwardSetup, _ session: Session, _ answer: inout ControlAnswer
     ) {
         let isOther = state.withLock { $0.sessionPolicy } != setup.policy

@@ -13,6 +13,8 @@ final class LiveServe: Sendable {
         var choices: ServeChoices
         /// The latest change of the policy.
         var policyChange: ConfigDifference?
+        /// The policies before the latest `promote`.
+        var promotion: PolicyTexts?
         var recording: ServiceRecording?
         /// The services of clients that there are.
         var services: [ObjectIdentifier: (client: ServedClient, forwards: ForwardService)] = [:]
@@ -124,10 +126,16 @@ final class LiveServe: Sendable {
             }
             answer.notes.append("\(name) is cut off")
             return answer
-        case .policy(let policy): command.policy = policy
-        case .formerPolicy:
-            command.policy = try ConfigDifference.formerPolicy(
-                before: state.withLock { $0.policyChange })
+        case .policy, .formerPolicy, .shadow, .promote, .rollback:
+            let (latest, promotion) = state.withLock { ($0.policyChange, $0.promotion) }
+            let before = command.policies
+            command.policies = try before.changed(
+                by: action, after: latest, promotion: promotion)
+            try await change(to: command, &answer)
+            state.withLock {
+                $0.promotion = PolicyTexts.promotion(after: action, before, known: promotion)
+            }
+            return answer
         case .record(let file): command.record = file
         case .stopRecording: command.record = nil
         case .addPath, .removePath, .setPath, .addForward, .removeForward: return answer
@@ -187,14 +195,29 @@ final class LiveServe: Sendable {
         }
     }
 
-    /// Lets present sessions go on with another policy, or another model of theirs.
+    /// Lets present sessions go on with other policies, or other models of theirs.
     private func takePolicy(
         _ choices: ServeChoices, _ former: ServeChoices, _ answer: inout ControlAnswer
+    ) {
+        var sessions = server.present
+        if choices.policies.promotes(former.policies) {
+            let shadow = former.policies.judging.shadow
+            sessions.removeAll { $0.promoteShadow(shadow) }
+        }
+        takePolicy(choices, former, in: sessions, &answer)
+        guard !choices.policies.judges(as: former.policies) else { return }
+        for session in sessions { session.setJudging(choices.policies.judging) }
+        choices.policies.noteShadow(in: &answer)
+    }
+
+    private func takePolicy(
+        _ choices: ServeChoices, _ former: ServeChoices, in sessions: [Session],
+        _ answer: inout ControlAnswer
     ) {
         let isOther = choices.policy != former.policy
         guard isOther || choices.model?.hash != former.model?.hash else { return }
         var problems: Set<String> = []
-        for session in server.present {
+        for session in sessions {
             do throws(LearningError) {
                 if isOther || choices.model == nil {
                     try session.replacePolicy(choices.policy, model: choices.model)

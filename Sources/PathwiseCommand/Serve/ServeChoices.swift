@@ -17,8 +17,9 @@ struct ServeChoices: Sendable {
     /// Of each client, where its line says nothing else.
     let limits: UsualLimits
     let connection: ConnectionConfiguration
-    let policy: PolicySpecification
-    let model: Model?
+    let policies: PolicyChoice
+    var policy: PolicySpecification { policies.policy }
+    var model: Model? { policies.model }
 
     init(_ command: ServeCommand) throws {
         self.command = command
@@ -38,10 +39,9 @@ struct ServeChoices: Sendable {
             idleTimeout: command.hold ?? ConnectionArgument.hold, option: "--hold",
             congestion: command.congestion)
         connection.prepareForForwards()
+        policies = try PolicyChoice(command.policies, isWatched: command.watch.http != nil)
+        connection.judging = policies.judging
         self.connection = connection
-        (policy, model, _) = try PolicyArgument(
-            parsing: command.policy ?? PolicyArgument.standard
-        ).load()
     }
 
     /// Opens the recording of the command line, if there is one.

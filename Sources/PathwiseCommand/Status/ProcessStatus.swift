@@ -102,34 +102,36 @@ struct ProcessStatus: Sendable {
 
     private static func json(_ peer: Peer) -> JSONValue {
         let statistics = peer.status.statistics
-        return .object([
-            ("name", peer.name.map { .string($0) } ?? .null),
-            ("key", .string(peer.key)),
-            ("seconds", .number(TimeDelta(peer.status.elapsed).seconds)),
-            ("idle_timeout_seconds", .number(TimeDelta(peer.status.idleTimeout).seconds)),
-            ("silent_seconds", .number(TimeDelta(peer.status.silence).seconds)),
-            ("works", .bool(peer.works)),
-            ("policy", .string(peer.status.policy)),
-            (
-                "model_hash",
-                peer.status.modelHash == 0
-                    ? .null : .string(StableHash.text(peer.status.modelHash))
-            ),
-            ("guard", peer.status.guardReport.json),
-            ("learning", peer.status.learning.map(\.json) ?? .null),
-            ("decisions", .int(Int64(clamping: statistics.decisions))),
-            ("forced_decisions", .int(Int64(clamping: statistics.forcedDecisions))),
-            ("failovers", .int(Int64(clamping: statistics.failovers))),
-            ("late_outcomes", .int(Int64(clamping: statistics.lateOutcomes))),
-            ("late_share", .optional(peer.lateShare)),
-            ("messages_sent", .int(Int64(clamping: statistics.messagesSent))),
-            ("messages_received", .int(Int64(clamping: statistics.messagesReceived))),
-            ("messages_expired", .int(Int64(clamping: statistics.messagesExpired))),
-            ("messages_copied", .int(Int64(clamping: statistics.messagesCopied))),
-            ("messages_saved", .int(Int64(clamping: statistics.messagesSaved))),
-            ("bytes_duplicated", .int(Int64(clamping: statistics.bytesDuplicated))),
-            ("paths", .array(peer.paths.map(\.json))),
-        ])
+        return .object(
+            [
+                ("name", peer.name.map { .string($0) } ?? .null),
+                ("key", .string(peer.key)),
+                ("seconds", .number(TimeDelta(peer.status.elapsed).seconds)),
+                ("idle_timeout_seconds", .number(TimeDelta(peer.status.idleTimeout).seconds)),
+                ("silent_seconds", .number(TimeDelta(peer.status.silence).seconds)),
+                ("works", .bool(peer.works)),
+                ("policy", .string(peer.status.policy)),
+                (
+                    "model_hash",
+                    peer.status.modelHash == 0
+                        ? .null : .string(StableHash.text(peer.status.modelHash))
+                ),
+                ("guard", peer.status.guardReport.json),
+                ("learning", peer.status.learning.map(\.json) ?? .null),
+            ] + peer.status.judgementMembers + [
+                ("decisions", .int(Int64(clamping: statistics.decisions))),
+                ("forced_decisions", .int(Int64(clamping: statistics.forcedDecisions))),
+                ("failovers", .int(Int64(clamping: statistics.failovers))),
+                ("late_outcomes", .int(Int64(clamping: statistics.lateOutcomes))),
+                ("late_share", .optional(peer.lateShare)),
+                ("messages_sent", .int(Int64(clamping: statistics.messagesSent))),
+                ("messages_received", .int(Int64(clamping: statistics.messagesReceived))),
+                ("messages_expired", .int(Int64(clamping: statistics.messagesExpired))),
+                ("messages_copied", .int(Int64(clamping: statistics.messagesCopied))),
+                ("messages_saved", .int(Int64(clamping: statistics.messagesSaved))),
+                ("bytes_duplicated", .int(Int64(clamping: statistics.bytesDuplicated))),
+                ("paths", .array(peer.paths.map(\.json))),
+            ])
     }
 
     // MARK: text
@@ -168,7 +170,8 @@ struct ProcessStatus: Sendable {
         if let late = peer.lateShare { text += ", \(SessionSummary.percent(late)) late" }
         if let trouble = peer.trouble { text += "; \(trouble)" }
         if let copies = SessionSummary.copies(peer.status) { text += "\n  \(copies)" }
-        return text + "\n" + PathRow.table(peer.paths)
+        return text + "\n" + (JudgementOutput(peer.status)?.text ?? "")
+            + PathRow.table(peer.paths)
     }
 
     private var flowTable: String {

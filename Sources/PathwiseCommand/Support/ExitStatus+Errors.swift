@@ -41,7 +41,8 @@ extension ExitStatus {
 
     init(_ error: LearningError) {
         switch error {
-        case .unknownPolicy, .unknownParameter, .invalidValue, .unknownPath: self = .usage
+        case .unknownPolicy, .unknownParameter, .invalidValue, .unknownPath, .notForShadow:
+            self = .usage
         case .model(_, let problem): self = ExitStatus(problem)
         case .training: self = .dataError
         }

@@ -96,6 +96,9 @@ struct SendJob {
         }
         options.model = model
         options.connection = try command.transfer.connection()
+        if let shadow = try PolicyArgument.shadow(command.shadow) {
+            options.connection.judging = .shadow(shadow)
+        }
         options.seed = command.seed
         options.recorder = try command.transfer.recorder()
         return options

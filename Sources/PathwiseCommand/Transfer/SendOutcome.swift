@@ -46,6 +46,9 @@ extension SendJob {
             lines += SessionSummary.copies(status).map { ["  " + $0] } ?? []
             lines += SessionSummary.changeLines(status)
             lines += SessionSummary.modelLines(status)
+            if let judgement = JudgementOutput(status)?.text, !judgement.isEmpty {
+                lines.append(String(judgement.dropLast()))
+            }
             lines += results.notes
             if failure != nil, handedOver >= Blocks.length {
                 lines.append(

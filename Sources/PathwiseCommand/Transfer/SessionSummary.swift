@@ -154,7 +154,8 @@ enum SessionSummary {
                 status.modelHash == 0 ? .null : .string(StableHash.text(status.modelHash))
             ),
             ("model_changes", .array(status.modelChanges.map(change))),
-            ("paths", .array(status.paths.map { path($0, in: status) })),
+        ] + status.judgementMembers.map { ($0.key, $0.value) } + [
+            ("paths", .array(status.paths.map { path($0, in: status) }))
         ]
     }
 

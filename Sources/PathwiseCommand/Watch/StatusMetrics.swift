@@ -124,6 +124,8 @@ enum StatusMetrics {
                     ("model", hash == 0 ? "" : StableHash.text(hash)),
                 ]), 1)
         }
+        JudgementMetrics.add(
+            newest.sorted { $0.key < $1.key }.map { ($0.key, $0.value.status) }, to: &text)
         add(
             WatchSums.sessionNames.enumerated().map { index, entry in
                 Family<[UInt64]>(entry.name, .counter, entry.help) { Double($0[index]) }

@@ -149,7 +149,7 @@ import Testing
         let token = try WatchToken(file: scratch.file("token"))
         let bearer = "Authorization: Bearer " + text(of: scratch.file("token")).dropLast()
         let changes = ControlRoute.all(for: process)
-        #expect(changes.count == (process == "serve" ? 7 : 13))
+        #expect(changes.count == (process == "serve" ? 10 : 16))
         let socket = scratch.file("socket")
         for place in ["127.0.0.1:0", "0.0.0.0:0", "unix:" + socket] {
             let address = try WatchAddress(parsing: place)

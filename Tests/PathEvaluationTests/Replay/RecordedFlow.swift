@@ -53,7 +53,7 @@ struct RecordedFlow: WorldApplication {
                 decisions += 1
                 _ = ring.record(decision, session: session)
             case .outcome(let outcome): _ = ring.record(outcome, session: session)
-            case .sample, .pathAdded, .pathRemoved: break
+            case .sample, .pathAdded, .pathRemoved, .judged: break
             }
         }
     }

@@ -23,6 +23,8 @@ struct MessageFlow: WorldApplication {
     private(set) var guardEvents: [(Double, GuardEvent)] = []
     /// Hash of the client's records, where they are recorded.
     private(set) var records = RecordHash()
+    /// The client's decisions as others see them, where they are judged.
+    private(set) var judged: [JudgedDecision] = []
     private(set) var bulkBytes = 0
     private(set) var isClosed = false
     private var nextAt: Instant?
@@ -56,7 +58,10 @@ struct MessageFlow: WorldApplication {
             default: break
             }
         }
-        connection.drainRecords { records.add($0) }
+        connection.drainRecords { record in
+            records.add(record)
+            if case .judged(let row) = record { judged.append(row) }
+        }
         guard connection.isEstablished else { return }
         if hasBulk { writeBulk(&connection) }
         // The first half second is for handshake and the paths' validation.

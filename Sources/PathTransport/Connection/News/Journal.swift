@@ -1,6 +1,6 @@
 import PathTelemetry
 
-/// The records of a connection for a recorder; empty unless it records.
+/// The records of a connection for a recorder; empty unless it records or its decisions are judged.
 struct Journal {
     /// Whether the connection records.
     private(set) var isOpen: Bool
@@ -24,7 +24,7 @@ struct Journal {
         return true
     }
 
-    /// Appends a record; callers check `isOpen` before they make one.
+    /// Appends a record; callers check `isOpen` before they make one for a recorder.
     mutating func append(_ record: TransportRecord) { records.append(record) }
 
     // MARK: paths

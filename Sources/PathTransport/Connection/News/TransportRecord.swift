@@ -1,7 +1,7 @@
 public import PathLearning
 public import PathTelemetry
 
-/// A record of a connection for a recorder.
+/// A record of a connection for a recorder, or for whoever judges its decisions.
 ///
 /// Times are those that the caller passed in.
 public enum TransportRecord: Sendable {
@@ -9,6 +9,9 @@ public enum TransportRecord: Sendable {
     case decision(DecisionRecord)
     /// A decision's outcome became known.
     case outcome(Outcome)
+    /// A decision with its outcome and what others would have done, while that is asked for; also
+    /// without a recorder.
+    case judged(JudgedDecision)
     /// A periodic sample of a path, or the one at the end.
     case sample(PathSnapshot, PathStatistics, at: Instant)
     /// A path was added, or its name changed.

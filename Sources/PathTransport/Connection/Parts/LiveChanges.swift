@@ -1,6 +1,8 @@
+public import PathLearning
 public import PathTelemetry
 
-/// What a user may change of a connection that runs: the traits of its paths, and whether it records.
+/// What a user may change of a connection that runs: the traits of its paths, whether it records, and
+/// the policy in the shadow.
 extension Connection {
     /// Makes a path standby, as its trait `isBackup` does, or active again, and tells the peer.
     ///
@@ -61,5 +63,34 @@ extension Connection {
             news.journal.note(
                 &paths[index], isServer: isServer, local: local(paths[index].socket), now: now)
         }
+    }
+
+    // MARK: the shadow
+
+    /// Judges decisions from now on by another judge, or no more; nothing that is sent depends on it.
+    public mutating func setJudge(_ judge: DecisionJudge?) { session.engine.setJudge(judge) }
+
+    /// The policy that decides.
+    public var policy: PolicySpecification { session.engine.specification }
+
+    /// The policy in the shadow and the hash of its model; nil without one.
+    public var shadow: (policy: PolicySpecification, modelHash: UInt64)? { session.engine.shadow }
+
+    /// Whether decisions are judged.
+    public var isJudged: Bool { session.engine.isJudged }
+
+    /// Lets the policy in the shadow decide, and the one that decided be the shadow, between two
+    /// decisions; an event reports it.
+    ///
+    /// Both keep what they have learned. Packets in flight, queues and congestion control are not
+    /// affected. A former policy that cannot be in the shadow is gone.
+    ///
+    /// - Returns: false without a shadow; then nothing has changed.
+    public mutating func promoteShadow(now: Instant) -> Bool {
+        guard let isOther = session.engine.promoteShadow() else { return false }
+        paths.boundPath = needs.boundPath
+        news.events.append(
+            .modelReplaced(hash: modelHash, policy: isOther ? policyName : nil, at: now))
+        return true
     }
 }

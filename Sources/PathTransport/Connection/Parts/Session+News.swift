@@ -21,7 +21,8 @@ extension Session {
         engine.handleRepairSent(pieces.span, path: path, bytes: Int(packet.bytes))
     }
 
-    /// Passes new outcomes, from which the policy has learned, to the recorder.
+    /// Passes new outcomes, from which the policy has learned, to the recorder, and what they say of other
+    /// policies to whoever has asked for it.
     mutating func reportOutcomes(_ paths: inout PathTable, _ news: inout ConnectionNews) {
         while let outcome = engine.pollOutcome() {
             if outcome.isLate { news.statistics.lateOutcomes += 1 }
@@ -31,6 +32,7 @@ extension Session {
             }
             if news.journal.isOpen { news.journal.append(.outcome(outcome)) }
         }
+        while let row = engine.pollJudged() { news.journal.append(.judged(row)) }
         while let event = engine.pollEvent() { news.events.append(.policyGuard(event)) }
     }
 

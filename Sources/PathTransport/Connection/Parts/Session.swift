@@ -50,6 +50,7 @@ struct Session: ~Copyable, SentFrameSink {
         messages = MessageSender()
         receivedMessages = MessageReceiver()
         engine = DecisionEngine(selector)
+        engine.setJudge(DecisionJudge(configuration.judging, cost: selector.cost))
     }
 
     mutating func handlePeerParameters(_ peer: TransportParameters) {

@@ -71,6 +71,11 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "Judge this policy beside the one that decides.", valueName: "policy"))
+    var shadow: String?
+
+    @Option(
+        help: ArgumentHelp(
             "Record all clients to a file or folder.",
             valueName: "trace"))
     var record: String?

@@ -12,8 +12,9 @@ extension ConfigSchema {
     private static let atOnce: Set<String> = [
         "path", "forward.exclude-interface", "forward.forwards", "forward.reverse",
         "forward.deadline", "forward.ordered", "forward.redundancy", "forward.class",
-        "forward.policy", "forward.record", "forward.record-rules", "serve.public",
-        "serve.forward-allow", "serve.reverse-allow", "serve.policy",
+        "forward.policy", "forward.shadow", "forward.record", "forward.record-rules",
+        "serve.public",
+        "serve.forward-allow", "serve.reverse-allow", "serve.policy", "serve.shadow",
         "serve.client-rate", "serve.client-cap", "serve.client-flows",
         "serve.sessions-per-client", "serve.record", "serve.record-rules", "serve.token-lifetime",
     ]

@@ -38,6 +38,12 @@ enum ConfigCheck {
         }
     }
 
+    @Sendable static func shadow(_ text: String) throws {
+        try policy(text)
+        guard case .named(let specification) = try PolicyArgument(parsing: text) else { return }
+        _ = try ShadowPolicy(specification)
+    }
+
     /// HOST:PORT, without looking the name up.
     @Sendable static func address(_ text: String) throws { _ = try Resolver.split(text) }
 

@@ -9,6 +9,12 @@ extension ConfigSchema {
             check: ConfigCheck.policy)
     }
 
+    static let shadow = ConfigKey(
+        "shadow", .text, "a name of `pathwise policies`, or a model file", standard: "none",
+        option: "--shadow", sample: "steady",
+        "A policy that decides nothing, and whose results are estimated; `status` shows them.",
+        check: ConfigCheck.shadow)
+
     static let record = ConfigKey(
         "record", .text, "a new file, or a folder with / at its end", standard: "records nothing",
         option: "--record", sample: "/var/lib/pathwise/traces/",

@@ -94,7 +94,7 @@ enum ConfigSchema {
             ConfigKey(
                 "sync", .flag, "true, false", standard: "true", option: "--no-sync", sample: "true",
                 "Waits for the disk before a file is reported as stored."),
-            policy("what this server sends"), record, recordRules,
+            policy("what this server sends"), shadow, record, recordRules,
             ConfigKey(
                 "hold", .text, "500ms to 1h", standard: "15min", option: "--hold", sample: "15min",
                 "How long a session is kept without a packet from its client.",
@@ -124,7 +124,7 @@ enum ConfigSchema {
                 "hold", .text, "500ms to 1h", standard: "15min", option: "--hold", sample: "15min",
                 "How long the session is kept without a packet from the server.",
                 check: ConfigCheck.hold),
-            policy("what this side sends"), record, recordRules, congestion,
+            policy("what this side sends"), shadow, record, recordRules, congestion,
         ] + watch)
 
     static let send = ConfigSection(
@@ -135,7 +135,7 @@ enum ConfigSchema {
                 sample: "10s",
                 "Ends the connection after this time without a packet from the server.",
                 check: ConfigCheck.hold),
-            policy("what this side sends"), record, congestion,
+            policy("what this side sends"), shadow, record, congestion,
         ])
 
     static let path = ConfigSection(

@@ -11,7 +11,7 @@ struct ClientLimitOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Bytes of each client's forwards in a day, week or month, as 50GB/month.",
+            "Bytes of each client's forwards, as 50GB/month.",
             valueName: "cap"))
     var clientCap: String?
 

@@ -43,7 +43,7 @@ extension Session {
     /// are; returns whether it does.
     ///
     /// - Parameter place: nil begins none.
-    private func record(
+    func record(
         _ connection: borrowing Connection,
         with place: (recorder: SessionRecorder, ring: TraceRing)?
     ) -> Bool {
