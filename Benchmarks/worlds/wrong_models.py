@@ -10,7 +10,7 @@ the sound one with its features' weights shuffled; `scaled`, a hundred times too
 
 Prints for each, over all worlds: the relative difference in cost from steady (mean time of a message, where a
 late one counts as twice its deadline) with a 95 % interval, the worst world, how many runs demoted the model,
-and how often it was demoted. Set PATHWISE to the command.
+how often, and after how many decisions at first. Set PATHWISE to the command.
 """
 import argparse
 import json
@@ -95,7 +95,8 @@ def main():
 
 def figures(one):
     loads = [load for run in one["runs"] for load in run["workloads"] if "late" in load]
-    return (statistics.fmean(load["mean"] for load in loads), [run["demotions"] for run in one["runs"]])
+    return (statistics.fmean(load["mean"] for load in loads), [run["demotions"] for run in one["runs"]],
+            [run["decisions_until_demotion"] for run in one["runs"] if run["decisions_until_demotion"] is not None])
 
 
 def report(kind, policy, worlds, is_json):
@@ -105,12 +106,16 @@ def report(kind, policy, worlds, is_json):
     worst, place = max(rows)
     demotions = [count for _, by in worlds for count in by[policy][1]]
     demoted = sum(count > 0 for count in demotions)
+    decisions = sorted(count for _, by in worlds for count in by[policy][2])
+    median, most = (statistics.median(decisions), decisions[-1]) if decisions else (None, None)
     if is_json:
         print(json.dumps({"model": kind, "difference": mean, "half": half, "worst": worst, "worst_place": place,
-                          "runs": len(demotions), "demoted": demoted, "demotions": sum(demotions)}), flush=True)
+                          "runs": len(demotions), "demoted": demoted, "demotions": sum(demotions),
+                          "median_decisions": median, "most_decisions": most}), flush=True)
     else:
         print(f"  {kind:12s} {100 * mean:+6.2f} % +- {100 * half:.2f}, worst {100 * worst:+.1f} % in {place}; demoted in "
-              f"{demoted} of {len(demotions)} runs, {sum(demotions)} times", flush=True)
+              f"{demoted} of {len(demotions)} runs, {sum(demotions)} times"
+              + (f", first after {median:.0f} decisions, at most {most}" if decisions else ""), flush=True)
 
 
 if __name__ == "__main__":

@@ -347,6 +347,23 @@ extension PathOffsets {
         #expect(policyGuard.pollEvent() == nil)
     }
 
+    /// The first outcomes are of bursts that were all sent before anything was answered.
+    @Test func theFirstBurstsAreNoEvidence() {
+        for (milliseconds, limit) in [(5.0, 41), (20, 11), (1, 64)] {
+            var policyGuard = PolicyGuard()
+            var now = Instant.zero
+            var count = 0
+            while !policyGuard.isDemoted, count < 1_000 {
+                now += TimeDelta(seconds: milliseconds / 1_000)
+                _ = policyGuard.learn(
+                    modelError: 1, heuristicError: 0.1, promisedLate: 0.02, isLate: false,
+                    resets: 0, startedFromModel: true, elapsed: milliseconds / 1_000, now: now)
+                count += 1
+            }
+            #expect(count == limit, "\(milliseconds) ms")
+        }
+    }
+
     @Test func withoutATrainedModelItFirstLearnsAnew() {
         var policyGuard = PolicyGuard()
         var now = Instant.zero

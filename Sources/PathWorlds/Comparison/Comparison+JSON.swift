@@ -78,6 +78,10 @@ extension Comparison {
             ("forced_decisions", .int(Int64(run.forcedDecisions))),
             ("failovers", .int(Int64(run.failovers))),
             ("demotions", .int(Int64(run.demotions))),
+            (
+                "decisions_until_demotion",
+                run.firstDemotion.map { .int(Int64(clamping: $0)) } ?? .null
+            ),
             ("ended_by", run.endedBy.map { .string($0) } ?? .null),
             (
                 "workloads",

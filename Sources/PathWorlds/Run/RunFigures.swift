@@ -60,6 +60,8 @@ public struct RunFigures: Sendable {
     var failovers = 0
     /// How often the guard demoted the learned policy.
     var demotions = 0
+    /// Decisions before it first did so; nil if it never did.
+    var firstDemotion: UInt64?
     /// Why the connection ended before the run did; nil if it did not.
     ///
     /// What was offered later is lost.

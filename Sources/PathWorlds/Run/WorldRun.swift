@@ -63,6 +63,7 @@ struct WorldRun {
         figures.forcedDecisions = Int(clamping: client.forcedDecisions &+ server.forcedDecisions)
         figures.failovers = run.application.changes.failovers
         figures.demotions = run.application.changes.demotions
+        figures.firstDemotion = run.application.firstDemotion
         figures.endedBy = run.application.closeReason.map { "\($0)" }
         figures.fingerprint = run.transcriptHash
         return figures

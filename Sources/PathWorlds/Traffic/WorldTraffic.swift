@@ -26,6 +26,7 @@ struct WorldTraffic: WorldApplication {
     private var latestAtServer: Instant
     private var failovers = 0
     private var demotions = 0
+    private var decisionsUntilDemotion: UInt64?
 
     init(
         _ world: WorldSpecification, seed: UInt64, start: Instant, serverOffset: TimeDelta,
@@ -90,7 +91,11 @@ struct WorldTraffic: WorldApplication {
             case .closed(let reason): closeReason = reason
             case .pathChanged(_, _, let to, _, _) where to == .suspect: failovers += 1
             case .policyGuard(let event):
-                if case .demoted = event { demotions += 1 }
+                if case .demoted = event {
+                    demotions += 1
+                    decisionsUntilDemotion =
+                        decisionsUntilDemotion ?? connection.statistics.decisions
+                }
             default: handle(event, &connection, now: now)
             }
         }
@@ -184,4 +189,6 @@ struct WorldTraffic: WorldApplication {
 
     /// How often a path became suspect, and the guard demoted the learned policy, at the client.
     var changes: (failovers: Int, demotions: Int) { (failovers, demotions) }
+    /// Decisions before the guard first demoted the learned policy; nil if it never did.
+    var firstDemotion: UInt64? { decisionsUntilDemotion }
 }

@@ -45,6 +45,9 @@ struct PolicyGuard: Sendable {
     private static let halfLife = 1.0
     /// The least discounted number of outcomes for a conclusion.
     private static let least = 8.0
+    /// Outcomes say little while all are of bursts that were sent before the first was answered, as at
+    /// the start of a session: a conclusion takes this time, or so many outcomes.
+    private static let firstLook = (seconds: 0.2, count: 64)
     private static let holdDown = 5.0
     private static let longestHoldDown = 60.0
     private static let patience = 10.0
@@ -59,6 +62,8 @@ struct PolicyGuard: Sendable {
     private var heuristicError = 0.0
     private var late = 0.0
     private var promisedLate = 0.0
+    /// Outcomes since the numbers above were cleared, and when the first of them came.
+    private var seen = (count: 0, since: Instant.zero)
     private var returnsAt = Instant.zero
     private var lastTrouble: Instant?
     private var resets: UInt64 = 0
@@ -86,6 +91,8 @@ struct PolicyGuard: Sendable {
         }
         let decay = exp2(-elapsed / PolicyGuard.halfLife)
         count = count * decay + 1
+        if seen.count == 0 { seen.since = now }
+        seen.count &+= 1
         self.modelError = self.modelError * decay + min(modelError * modelError, 9)
         self.heuristicError =
             self.heuristicError * decay + min(heuristicError * heuristicError, 9)
@@ -95,7 +102,7 @@ struct PolicyGuard: Sendable {
             self.resets = resets
             return trouble(.unstable, startedFromModel: startedFromModel, now)
         }
-        if count >= PolicyGuard.least,
+        if count >= PolicyGuard.least, isAnswered(now),
             self.modelError > 2 * self.heuristicError + 0.05 * count
         {
             return trouble(.wrongDelivery, startedFromModel: startedFromModel, now)
@@ -110,6 +117,12 @@ struct PolicyGuard: Sendable {
             add(.restored(at: now))
         }
         return .fine
+    }
+
+    /// Whether outcomes of bursts that were sent after others were answered can be among those seen.
+    private func isAnswered(_ now: Instant) -> Bool {
+        seen.count >= PolicyGuard.firstLook.count
+            || (now - seen.since).seconds >= PolicyGuard.firstLook.seconds
     }
 
     /// Demotes the models: the steady rule decides at once.
@@ -152,6 +165,7 @@ struct PolicyGuard: Sendable {
         heuristicError = 0
         late = 0
         promisedLate = 0
+        seen = (0, .zero)
     }
 
     private mutating func add(_ event: GuardEvent) {
