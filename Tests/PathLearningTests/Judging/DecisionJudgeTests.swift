@@ -160,11 +160,11 @@ import Testing
         let now = Instant.zero + .seconds(3)
         let present = engine.judge?.shadow
         var learned = try #require(present)
-        var fresh = try PathSelector.make("learned")
+        let fresh = try PathSelector.make("learned")
         let known = probabilities(
             learned.decide(set, burst: burst, now: now).decision.distribution)
-        let unknown = probabilities(fresh.decide(set, burst: burst, now: now).decision.distribution)
-        #expect(known != unknown, "it has learned nothing")
+        let score = learned.score(of: set[0], burst: burst)
+        #expect(score != fresh.score(of: set[0], burst: burst), "it has learned nothing")
         let isPromoted = engine.promoteShadow()
         #expect(isPromoted == true)
         var (policy, shadow) = (engine.policy, engine.shadow?.policy.name)
@@ -172,6 +172,8 @@ import Testing
         _ = engine.decide(among: set, burst: burst, now: now)
         let decided = probabilities(engine.decision.distribution)
         #expect(decided == known)
+        let scored = engine.selector.score(of: set[0], burst: burst)
+        #expect(scored == score)
         var judges: Set<UInt32> = []
         run(&engine, steps: 50, from: 301) { _, row in
             if let row { judges.insert(row.judge) }
