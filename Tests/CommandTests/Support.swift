@@ -151,3 +151,12 @@ func write(_ content: [UInt8], to path: String) {
     fwrite(content, 1, content.count, file)
     fclose(file)
 }
+
+/// The resident memory of a process, megabytes.
+func residentMegabytes(_ process: pid_t) -> Double {
+    let status = text(of: "/proc/\(process)/status")
+    let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+    let words = line?.split(separator: " ", omittingEmptySubsequences: true)
+    let kilobytes = words?.dropFirst().first.flatMap { Double($0.filter(\.isNumber)) }
+    return (kilobytes ?? 0) / 1000
+}

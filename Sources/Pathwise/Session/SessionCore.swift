@@ -30,6 +30,8 @@ final class SessionCore: Sendable {
     }
     /// How long a recording that was replaced gets outcomes.
     static let lateness = TimeDelta.seconds(10)
+    /// The most replaced recordings that get outcomes; each holds a ring of up to 16 MB.
+    static let mostFormer = 4
     private let recording: Guarded<Recorder>
     /// What is known of other policies; nil if nobody has asked.
     private let judgement = Guarded<LiveJudgement?>(nil)
@@ -60,7 +62,9 @@ final class SessionCore: Sendable {
             if let former, new != nil {
                 kept.append((former, state.first, now + SessionCore.lateness))
             }
-            state = Recorder(recorder: new?.recorder, recording: new, former: kept)
+            state = Recorder(
+                recorder: new?.recorder, recording: new,
+                former: Array(kept.suffix(SessionCore.mostFormer)))
             return former
         }
     }

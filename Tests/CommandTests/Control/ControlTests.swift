@@ -92,6 +92,22 @@ import Testing
         #expect(stream.exchange([3]) == [3])
     }
 
+    /// A recording that was replaced still gets outcomes for ten seconds, and has a ring of 16 MB; only
+    /// a few have that.
+    @Test func manyRecordingsOneAfterTheOther() throws {
+        let server = try RunningServer.joined()
+        let client = try server.forward("tcp:0=127.0.0.1:9", "--path", "a=127.0.0.1")
+        let state = server.folder.file("van")
+        var before = 0.0
+        for number in 0..<80 {
+            let run = try control(state, "record start \(scratch.file("\(number).trace"))")
+            #expect(run.status == 0, "\(run.errors)")
+            if number == 15 { before = residentMegabytes(client.process) }
+        }
+        let grown = residentMegabytes(client.process) - before
+        #expect(grown < 20, "\(grown) MB")
+    }
+
     @Test func clientsOfAServer() throws {
         let server = try RunningServer.joined()
         let client = try server.forward("tcp:0=127.0.0.1:9")

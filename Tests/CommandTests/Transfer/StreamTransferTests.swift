@@ -255,12 +255,4 @@ import Testing
         receiver.process.interrupt()
         _ = receiver.process.wait()
     }
-
-    private func residentMegabytes(_ process: pid_t) -> Double {
-        let status = text(of: "/proc/\(process)/status")
-        let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
-        let words = line?.split(separator: " ", omittingEmptySubsequences: true)
-        let kilobytes = words?.dropFirst().first.flatMap { Double($0.filter(\.isNumber)) }
-        return (kilobytes ?? 0) / 1000
-    }
 }
