@@ -80,6 +80,8 @@ public final class UsageMeter: Sendable {
             state.latest = ObjectIdentifier(session)
             state.counter.beginSession(after: known, without: stopped)
         }
+        // The caps hold from the next burst on, however long the task below waits for a thread.
+        read()
         work.withLock { work in
             if work == nil { work = Task.detached { [weak self] in await UsageMeter.run(self) } }
         }
