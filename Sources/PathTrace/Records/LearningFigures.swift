@@ -11,8 +11,10 @@ public struct LearningFigures: Hashable, Sendable {
     private var explored = 0
 
     /// The mean probability of the chosen actions; nil without decisions.
+    ///
+    /// The mean of equal numbers may be rounded to less than each of them.
     public var meanPropensity: Double? {
-        decisions > 0 ? propensities / Double(decisions) : nil
+        decisions > 0 ? max(leastPropensity, propensities / Double(decisions)) : nil
     }
 
     /// The share of the decisions whose action was not the most probable one; nil without decisions.
