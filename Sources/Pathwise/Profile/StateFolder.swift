@@ -56,6 +56,12 @@ public struct StateFolder: Sendable {
     /// The path of a file of this folder.
     public func file(_ name: String) -> String { path + "/" + name }
 
+    /// Whether it belongs to the user of this process, or does not exist yet.
+    var isOwn: Bool {
+        var status = stat()
+        return stat(path, &status) != 0 || status.st_uid == geteuid()
+    }
+
     /// A folder in this one.
     func folder(_ name: String, creates: Bool) throws(StateError) -> StateFolder {
         try StateFolder(file(name), creates: creates)
@@ -193,8 +199,10 @@ public final class StateLock: Sendable {
     private let descriptor: Int32
 
     /// Nil if another process has the lock and this one does not wait for it.
+    ///
+    /// A link of that name is refused: it could lead anywhere.
     init?(_ path: String, waits: Bool) throws(StateError) {
-        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw .file(FileError(.create, path)) }
         while flock(descriptor, waits ? LOCK_EX : LOCK_EX | LOCK_NB) != 0 {
             guard errno != EINTR else { continue }

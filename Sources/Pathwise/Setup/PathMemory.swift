@@ -31,12 +31,17 @@ public final class PathMemory: Sendable {
     /// Takes what the state folder has about a server; `save` puts it back.
     ///
     /// A file that cannot be read is as one that is missing, and the next `save` replaces it; so are
-    /// lines that say something else.
+    /// lines that say something else. Nothing is read from the folder of another user, or written into
+    /// it: root's files there would keep the owner's own programs out.
     ///
     /// - Parameters:
     ///   - server: the key that the server proves.
     ///   - folder: the state folder in which it was joined.
     public init(of server: PublicKey, in folder: StateFolder) {
+        guard folder.isOwn else {
+            self.folder = nil
+            return
+        }
         self.folder = folder
         let found = try? folder.changing {
             let entries = PathMemory.stored(in: folder)

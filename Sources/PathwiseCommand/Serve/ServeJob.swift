@@ -55,13 +55,14 @@ struct ServeJob {
             setup.configuration, listen: setup.addresses,
             recorder: recording?.recorder,
             onRefusal: { [admission = setup.admission] client in
+                let arrival = MonotonicClock.now()
                 // The server's thread must not wait for the log's reader.
                 Task {
                     // A token or a line of a moment ago may not have been read yet, and then the
                     // client's next attempt, which it makes within this time, succeeds.
                     try? await Task.sleep(for: ServeJob.reading)
                     let kind = FailureNotes.Kind(code: "refused")
-                    guard let reason = admission.refusal(of: client),
+                    guard let reason = admission.refusal(of: client, at: arrival),
                         failures.note(kind, client.remote.host, now: MonotonicClock.now())
                     else { return }
                     log.refused(client, reason)

@@ -57,6 +57,32 @@ import Testing
         }
     }
 
+    /// Root leaves nothing in the folder of another user, and follows no link there.
+    @Test(.enabled(if: geteuid() == 0, "only root may use the folder of another user"))
+    func foreignFoldersStayAsTheyAre() throws {
+        let server = try PrivateKey.generate().publicKey
+        try withFolder { folder in
+            try #require(chown(folder.path, 65_534, 65_534) == 0)
+            let memory = PathMemory(of: server, in: folder)
+            memory.add([path("wlan0")], of: server)
+            try memory.save()
+            #expect(try folder.names() == [])
+            #expect(access(folder.file(".lock"), F_OK) != 0)
+        }
+    }
+
+    /// A link in place of the lock is not followed, and what it names is not made.
+    @Test func theLockFollowsNoLink() throws {
+        try withFolder { folder in
+            let elsewhere = folder.path + "-elsewhere"
+            try #require(symlink(elsewhere, folder.file(".lock")) == 0)
+            #expect(throws: StateError.self) { try folder.changing {} }
+            #expect(access(elsewhere, F_OK) != 0)
+            try #require(unlink(folder.file(".lock")) == 0)
+            try folder.changing {}
+        }
+    }
+
     /// Old measurements are not written, and a newer one replaces that of the same way.
     @Test func onlyTheNewestIsKept() throws {
         let server = try PrivateKey.generate().publicKey

@@ -1,3 +1,5 @@
+import PathNetwork
+import PathTelemetry
 import PathTransport
 import Pathwise
 import Synchronization
@@ -30,12 +32,33 @@ final class Admission: Sendable {
         var answering: Set<PublicKey> = []
         /// Tokens that were good and are not any more, and why; for the log.
         var spent: [PublicKey: String] = [:]
-        /// Where clients came from that enrolled with the token, to know late copies of their first
-        /// messages.
-        var enrolled: [PublicKey: [String]] = [:]
+        /// Clients that enrolled with the token, to know their late first messages.
+        var enrolled: [PublicKey: Enrolled] = [:]
         /// Whether the file of clients could not be read the last time.
         var isUnread = false
     }
+    /// Where a client came from that has enrolled, and when.
+    private struct Enrolled {
+        let remotes: Set<String>
+        let hosts: Set<String>
+        let time: Instant
+
+        init(_ remotes: [String], at time: Instant) {
+            self.remotes = Set(remotes)
+            hosts = Set(remotes.compactMap { SocketAddress(parsing: $0)?.host })
+            self.time = time
+        }
+
+        /// Whether a message is one with which this client tried to enrol: a copy from the same address,
+        /// or one of a slow path that the session did not have yet.
+        func sent(_ client: RefusedClient, at arrival: Instant) -> Bool {
+            remotes.contains("\(client.remote)")
+                || !hosts.contains(client.remote.host) && arrival - time < Admission.slowPath
+        }
+    }
+
+    /// How long after an enrolment the first messages of its other paths may arrive.
+    private static let slowPath = TimeDelta.seconds(1)
     /// The most tokens whose end is remembered.
     private static let spentLimit = 1000
 
@@ -204,8 +227,10 @@ final class Admission: Sendable {
     }
 
     /// Why a client was refused, as a log says it; nil if it is allowed by now, or if this was a late
-    /// copy of a message with which it has enrolled.
-    func refusal(of client: RefusedClient) -> String? {
+    /// message with which it has enrolled.
+    ///
+    /// - Parameter arrival: when its message arrived.
+    func refusal(of client: RefusedClient, at arrival: Instant) -> String? {
         state.withLock { state in
             let key = client.key
             guard client.reason == .unknownClient else {
@@ -214,7 +239,7 @@ final class Admission: Sendable {
             let isKnown =
                 state.clients[key] != nil || state.tokens[key] != nil
                 || state.answering.contains(key)
-            guard !isKnown, state.enrolled[key]?.contains("\(client.remote)") != true else {
+            guard !isKnown, state.enrolled[key]?.sent(client, at: arrival) != true else {
                 return nil
             }
             if state.suspended.contains(key) {
@@ -251,7 +276,7 @@ final class Admission: Sendable {
         if given != nil {
             state.withLock { state in
                 state.answering.insert(token)
-                state.enrolled[token] = remotes
+                state.enrolled[token] = Enrolled(remotes, at: MonotonicClock.now())
                 state.new.insert(key)
             }
         }
