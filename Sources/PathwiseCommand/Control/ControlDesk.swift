@@ -84,13 +84,7 @@ final class ControlDesk: Sendable {
 
     /// Asks for a reload at each SIGHUP since the start of the program, until the task is cancelled.
     func followSignal() async {
-        var known: UInt64 = 0
-        while !Task.isCancelled {
-            let requests = HangUp.requests
-            if requests != known { submit("reload", .reload, by: .signal) }
-            known = requests
-            try? await Task.sleep(for: .milliseconds(250))
-        }
+        for await _ in HangUp.all { submit("reload", .reload, by: .signal) }
     }
 
     /// Takes no more requests, and does not wait for the present one.

@@ -156,7 +156,7 @@ struct ForwardLog: Sendable {
             }
             known = Dictionary(
                 forwards.map { ($0.spec.text, $0.state) }, uniquingKeysWith: { first, _ in first })
-            try? await Task.sleep(for: .milliseconds(forwards.isEmpty ? 500 : 100))
+            try? await Task.sleep(for: .milliseconds(forwards.isEmpty ? 1000 : 100))
         }
     }
 

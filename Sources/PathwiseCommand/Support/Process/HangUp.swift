@@ -8,6 +8,8 @@ import Synchronization
 /// program that was started with the signal ignored (nohup) is not ended by it.
 enum HangUp {
     private static let count = Atomic<UInt64>(0)
+    /// Requests that nobody has taken yet count as one.
+    private static let news = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
     private static let reloads = Atomic<Bool>(false)
     private static let wasIgnored: Bool = {
         var action = sigaction()
@@ -26,13 +28,16 @@ enum HangUp {
     /// The number of requests so far.
     static var requests: UInt64 { count.load(ordering: .relaxed) }
 
+    /// An element for each request since the start of the program; one task may wait for them.
+    static var all: AsyncStream<Void> { news.stream }
+
     /// Whether the signal is handled at all; looks at what the program was started with.
     static var isWanted: Bool {
         _ = hadTerminal
         return !wasIgnored || reloads.load(ordering: .acquiring)
     }
 
-    /// Whether the signal ends the program; a reload is counted if not.
+    /// Whether the signal ends the program; a request is counted if not.
     ///
     /// The shell of a terminal that closes may send the signal a moment before the terminal is gone,
     /// so this waits.
@@ -41,6 +46,7 @@ enum HangUp {
         usleep(100_000)
         guard wasIgnored || !hadTerminal || hasTerminal else { return true }
         count.add(1, ordering: .relaxed)
+        news.continuation.yield()
         return false
     }
 
