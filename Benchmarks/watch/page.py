@@ -66,6 +66,19 @@ def ask_for_evil(port):
             one.recv(64)
 
 
+def test_shadow(browser, pair):
+    """A policy in the shadow has a row; it goes with the shadow, and another one comes."""
+    shadow = "document.getElementById('shadow')"
+    check("no shadow is shown without one", browser.run(f"{shadow}.hidden"))
+    pair.control("shadow", "weighted")
+    seen = browser.wait(f"!{shadow}.hidden && /weighted.*better|worse|not certain/.test({shadow}.textContent)", 30)
+    check("a policy in the shadow is shown with its estimate", seen is not None,
+          browser.run("document.getElementById('shadows').tBodies[0].textContent"))
+    pair.control("shadow", "steady")
+    seen = browser.wait(f"{shadow}.textContent.includes('steady') && !{shadow}.textContent.includes('weighted')", 10)
+    check("another one takes its place", seen is not None)
+
+
 def test_page(pair, pictures):
     port = pair.forward.watched()
     browser = Browser()
@@ -103,6 +116,7 @@ def test_page(pair, pictures):
         check("and does nothing", browser.run(
             "window.pwned === undefined && document.querySelectorAll('img').length === 0"))
 
+        test_shadow(browser, pair)
         shifts = browser.run("window.shifts")
         check("nothing moves", shifts < 0.02, f"layout shift {shifts:.4f}")
         if pictures:

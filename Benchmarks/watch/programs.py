@@ -185,6 +185,10 @@ class Pair:
                     left -= len(piece)
                 time.sleep(0.02)
 
+    def control(self, *words):
+        """Changes the forward."""
+        return run("control", "--state", Path(self.folder.name) / "van", *words)
+
     def status(self):
         return json.loads(get(self.forward.watched(), "/status"))["processes"][0]
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What --http costs: scale.py [--clients 100] [--flows 20] [--minutes 3].
+"""What --http costs: scale.py [--clients 100] [--flows 20] [--minutes 3] [--shadow POLICY --rounds 20].
 
 First a pair of idle programs, with and without --http; then a server with many clients, each with
 open TCP flows: time and size of a scrape, processor time of scrapes and of a browser that follows,
@@ -69,12 +69,22 @@ class Follower(threading.Thread):
         connection.close()
 
 
-def many(clients, flows, minutes):
+def talk(connections, rounds):
+    """Has every flow echo a byte, so many times."""
+    for _ in range(rounds):
+        for one in connections:
+            one.sendall(b"x")
+        for one in connections:
+            assert one.recv(1) == b"x"
+
+
+def many(clients, flows, minutes, shadow, rounds):
     with tempfile.TemporaryDirectory(prefix="pathwise-watch-") as name:
         here = Path(name)
         echo = Echo()
         server = Program("serve", "--state", here / "server", "--listen", "127.0.0.1:0",
-                         "--forward-allow", "127.0.0.1:*", "--http", "127.0.0.1:0")
+                         "--forward-allow", "127.0.0.1:*", "--http", "127.0.0.1:0",
+                         *(("--shadow", shadow) if shadow else ()))
         port = server.watched()
         server.until(r"(pathwise1-\S+)")
         tokens = [run("invite", f"van{n}", "--state", here / "server").split()
@@ -102,6 +112,7 @@ def many(clients, flows, minutes):
                 except (OSError, AssertionError) as error:
                     log = forwards[number // flows].lines[-8:] + server.lines[-8:]
                     raise RuntimeError(f"flow {number}: {error}\n{''.join(log)}") from error
+            talk(connections, rounds - 1)
             text = get(port, "/metrics").decode()
             sessions = float(next(l for l in text.splitlines() if l.startswith("pathwise_sessions ")).split()[1])
             is_open = sum(float(l.rsplit(" ", 1)[1]) for l in text.splitlines()
@@ -148,6 +159,11 @@ def many(clients, flows, minutes):
             growth = statistics.mean(samples[-10:]) - statistics.mean(samples[half:half + 10])
             print(f"     resident: {samples[0] / 1e6:.1f} MB at first, {samples[-1] / 1e6:.1f} MB after "
                   f"{minutes} min with a scrape each second and a browser", flush=True)
+            text = get(port, "/metrics").decode()
+            judged = [float(l.rsplit(" ", 1)[1]) for l in text.splitlines()
+                      if l.startswith("pathwise_judged_decisions{")]
+            print(f"     judged decisions of a client: {statistics.median(judged or [0]):.0f} in the median; the server has "
+                  f"{server.resident() / 2**20:.1f} MiB", flush=True)
             check(f"growth in the second half of {minutes} min", growth / 1e6, 0.5, "MB")
         finally:
             for program in forwards:
@@ -170,11 +186,13 @@ def main():
     parser.add_argument("--clients", type=int, default=100)
     parser.add_argument("--flows", type=int, default=20, help="of each client")
     parser.add_argument("--minutes", type=float, default=3)
+    parser.add_argument("--shadow", help="the policy in the shadow of the server")
+    parser.add_argument("--rounds", type=int, default=1, help="echoes of each flow; with many, decisions are judged")
     parser.add_argument("--idle", type=float, default=60, help="seconds of the idle forwards; 0 for none")
     options = parser.parse_args()
     if options.idle:
         idle(options.idle)
-    many(options.clients, options.flows, options.minutes)
+    many(options.clients, options.flows, options.minutes, options.shadow, options.rounds)
     print(f"{len(problems)} bounds do not hold" if problems else "all bounds hold")
     return 1 if problems else 0
 

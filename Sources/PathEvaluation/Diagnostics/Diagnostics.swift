@@ -78,6 +78,8 @@ public struct Diagnostics: Sendable {
     public var greatestReward = 0.0
     /// Whether the range of possible rewards is known and not just observed.
     var isRangeKnown = true
+    /// Whether decisions are evaluated while traffic flows, where no option can be given.
+    var isLive = false
 
     public init() {}
 

@@ -154,7 +154,8 @@ public struct Verdict: Hashable, Sendable {
             note(
                 .weak,
                 (facts.count == 1 ? "there is one reward" : "all rewards are the same")
-                    + " and the range of possible rewards is unknown: give --reward-range")
+                    + " and the range of possible rewards is unknown"
+                    + (facts.isLive ? "" : ": give --reward-range"))
         }
         if facts.drift.magnitude > Limit.drift {
             note(

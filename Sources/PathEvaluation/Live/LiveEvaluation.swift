@@ -93,6 +93,7 @@ public struct LiveEvaluation: Sendable {
         analysis.options.confidence = confidence
         analysis.options.candidates = candidates
         var facts = analysis.diagnostics
+        facts.isLive = true
         facts.refused = refused
         facts.ownLoad = load.count > 0 ? load.mean : nil
         return LiveReport.Rival(

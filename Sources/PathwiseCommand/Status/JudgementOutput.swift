@@ -22,31 +22,37 @@ struct JudgementOutput {
 
     // MARK: text
 
-    /// The table of the policy that decides and of the one in the shadow, and sentences; nothing without
-    /// a shadow.
+    /// Who is in the shadow, the table of both policies, and what follows from it; nothing without a
+    /// shadow.
+    ///
+    /// No line is longer than 80 columns.
     var text: String {
         guard status.shadow != nil else { return "" }
         guard let shadow = report.shadow else {
             return "  in the shadow: \(shadowName), no decision with a choice yet\n"
         }
+        let agreement = SessionSummary.percent(shadow.agreement)
+        let worth = NumberText.fixed(shadow.effectiveCount, 0)
+        let head = PoliciesText.wrapped(
+            "\(shadowName), of \(decisions); agrees \(agreement), worth \(worth)",
+            after: "  in the shadow: ", column: 4)
+        let end = PoliciesText.wrapped(JudgementOutput.sentence(shadow), after: "", column: 2)
+        return head + table(shadow) + "\n" + end
+    }
+
+    private func table(_ shadow: LiveReport.Rival) -> String {
         var table = TextTable([
-            TextTable.Column("", .left), TextTable.Column("late"), TextTable.Column("95 %"),
-            TextTable.Column("cost"), TextTable.Column("95 %"), TextTable.Column("p99, ms"),
-            TextTable.Column("agrees"), TextTable.Column("worth"),
+            TextTable.Column("", .left), TextTable.Column("decides"), TextTable.Column("95 %"),
+            TextTable.Column("shadow"), TextTable.Column("95 %"),
         ])
-        table.add(
-            ["  decides"] + JudgementOutput.cells(report.cost, report.network, isUsable: true)
-                + ["", ""])
-        table.add(
-            ["  shadow"]
-                + JudgementOutput.cells(shadow.cost, shadow.network, isUsable: shadow.isUsable)
-                + [
-                    SessionSummary.percent(shadow.agreement),
-                    NumberText.fixed(shadow.effectiveCount, 0),
-                ])
-        return "  in the shadow: \(shadowName), of \(decisions)\n" + table.text(styled: false)
-            + "\n"
-            + "  \(JudgementOutput.sentence(shadow))\n"
+        let deciding = JudgementOutput.rows(report.cost, report.network)
+        let other =
+            shadow.isUsable
+            ? shadow.network.map { JudgementOutput.rows(shadow.cost, $0) } : nil
+        for (index, name) in ["late", "cost", "p99, ms"].enumerated() {
+            table.add(["  " + name] + deciding[index] + (other?[index] ?? ["-", "-"]))
+        }
+        return table.text(styled: false)
     }
 
     private var shadowName: String {
@@ -60,21 +66,27 @@ struct JudgementOutput {
             + NumberText.time(TimeDelta(judgement.age).seconds.rounded(.down))
     }
 
-    private static func cells(
-        _ cost: LiveReport.Value, _ network: NetworkFigures?, isUsable: Bool
-    ) -> [String] {
-        guard isUsable, let network, cost.value.isFinite else {
-            return ["-", "-", "-", "-", "-"]
+    /// Share of late bursts, cost and p99 of one policy, each with its interval.
+    private static func rows(
+        _ cost: LiveReport.Value, _ network: NetworkFigures
+    ) -> [[String]] {
+        guard cost.value.isFinite else {
+            return [[String]](repeating: ["-", "-"], count: 3)
+        }
+        let (low, high) = (network.lateInterval.low, network.lateInterval.high)
+        let quantile = LiveReport.quantile(0.99, of: network).map {
+            $0.value.isFinite ? NumberText.fixed($0.value * 1000, 1) : "late"
         }
         return [
-            SessionSummary.percent(network.lateShare),
-            SessionSummary.percent(network.lateInterval.low) + " ... "
-                + SessionSummary.percent(network.lateInterval.high),
-            NumberText.fixed(cost.value, 3),
-            NumberText.fixed(cost.low, 3) + " ... " + NumberText.fixed(cost.high, 3),
-            LiveReport.quantile(0.99, of: network).map {
-                $0.value.isFinite ? NumberText.fixed($0.value * 1000, 1) : "late"
-            } ?? "-",
+            [
+                SessionSummary.percent(network.lateShare),
+                SessionSummary.percent(low) + " ... " + SessionSummary.percent(high),
+            ],
+            [
+                NumberText.fixed(cost.value, 3),
+                NumberText.fixed(cost.low, 3) + " ... " + NumberText.fixed(cost.high, 3),
+            ],
+            [quantile ?? "-", ""],
         ]
     }
 

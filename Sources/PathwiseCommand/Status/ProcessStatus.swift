@@ -142,7 +142,7 @@ struct ProcessStatus: Sendable {
         var text =
             "\(title) (process \(getpid())), running for \(NumberText.time(running.seconds))\n"
         if let link { text += self.text(link) }
-        for peer in peers { text += ProcessStatus.text(peer) }
+        for peer in peers { text += ProcessStatus.text(peer, peer.name ?? name ?? "peer") }
         if peers.isEmpty, link == nil { text += "no session\n" }
         if !flows.isEmpty { text += "\n" + flowTable }
         if let last = requests.last { text += "\n\(last.time)  \(last.answer.text)\n" }
@@ -162,10 +162,10 @@ struct ProcessStatus: Sendable {
         return text + "\n"
     }
 
-    private static func text(_ peer: Peer) -> String {
+    private static func text(_ peer: Peer, _ label: String) -> String {
         let age = NumberText.time(TimeDelta(peer.status.elapsed).seconds)
         var text =
-            "\n\(peer.name ?? "peer") \(peer.key.prefix(8)): session of \(age), policy "
+            "\n\(label) \(peer.key.prefix(8)): session of \(age), policy "
             + peer.status.policy
         if let late = peer.lateShare { text += ", \(SessionSummary.percent(late)) late" }
         if let trouble = peer.trouble { text += "; \(trouble)" }

@@ -36,6 +36,11 @@ import Testing
         #expect(try shows("\"agreement\":"))
         let text = try Pathwise(["status", "--state", state]).wait().output
         #expect(text.contains("in the shadow: steady, of "), "\(text)")
+        #expect(text.contains("\n  late") && text.contains("\n  p99, ms"), "\(text)")
+        let judgement = text.split(separator: "\n").drop { !$0.contains("in the shadow") }
+            .prefix { !$0.hasPrefix("path") }
+        #expect(judgement.count > 5 && judgement.allSatisfy { $0.count <= 80 }, "\(text)")
+        #expect(!judgement.contains { $0.contains("give --") }, "\(text)")
         let metrics = try page.metrics()
         #expect(metrics.values.keys.contains { $0.hasPrefix("pathwise_shadow_info{") })
         for name in [

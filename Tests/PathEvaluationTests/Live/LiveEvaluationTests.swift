@@ -47,6 +47,20 @@ import Testing
         return played
     }
 
+    /// A reason names no option: the commands that show these verdicts have none for it.
+    @Test func reasonsNameNoOption() throws {
+        for steps in [1, 30] {
+            let report = try play("exp3", shadow: "steady", steps: steps, seed: 1).evaluation
+                .report()
+            let reasons =
+                report.steady.verdict.reasons + (try #require(report.shadow).verdict.reasons)
+            #expect(!reasons.isEmpty)
+            #expect(!reasons.contains { $0.contains("--") }, "\(reasons)")
+            let isAlone = steps == 1
+            #expect(reasons.contains { $0.hasPrefix("there is one reward") } == isAlone)
+        }
+    }
+
     /// The steady rule takes the first of equal round trips, so its cost is that path's; the intervals
     /// hold in nine of ten worlds and more.
     @Test func estimatesAreTrue() throws {
