@@ -25,6 +25,7 @@
 #   make bench-transfers  short transfers over random worlds beside the best single path
 #   make page-test  the status page in headless Chromium (root, apt-get install chromium)
 #   make api-test  requests that schemathesis makes of docs/openapi.json (API=100000: so many)
+#   make guides-test  the commands of docs/guides over emulated links, as they are written (root, iproute2, curl)
 #   make bench-watch  what --http costs: scrapes of 100 clients with 2,000 flows, idle forwards
 #   make bench-coverage  measure the coverage of the intervals of `evaluate`
 #   make bench-spark  the same training with one and with two Spark workers
@@ -40,7 +41,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: page-test api-test bench-watch help setup build install uninstall deb deb-test image image-test demo test python python-test spark spark-test check lint examples docs models notebooks bench bench-links bench-worlds closed-loop bench-coverage bench-spark audit format clean
+.PHONY: page-test api-test guides-test bench-watch help setup build install uninstall deb deb-test image image-test demo test python python-test spark spark-test check lint examples docs models notebooks bench bench-links bench-worlds closed-loop bench-coverage bench-spark audit format clean
 
 # The libraries that the rooms link, the compiler of their C parts, and `ip` for the tests in
 # network namespaces, which only root runs.
@@ -249,6 +250,10 @@ $(SCHEMATHESIS)/ready:
 
 api-test: build $(SCHEMATHESIS)/ready
 	$(SCHEMATHESIS)/bin/python Benchmarks/watch/api.py --requests $(API)
+
+# GUIDES=--write writes into the guides what their commands print.
+guides-test: build
+	Benchmarks/watch/guides.py $(GUIDES)
 
 bench-watch: build
 	python3 Benchmarks/watch/scale.py
