@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What --http costs: scale.py [--clients 100] [--flows 20] [--minutes 3] [--shadow POLICY --rounds 20].
+"""What --http costs: scale.py [--clients 100] [--flows 20] [--minutes 3] [--policy P --shadow P --rounds 20].
 
 First a pair of idle programs, with and without --http; then a server with many clients, each with
 open TCP flows: time and size of a scrape, processor time of scrapes and of a browser that follows,
@@ -78,13 +78,13 @@ def talk(connections, rounds):
             assert one.recv(1) == b"x"
 
 
-def many(clients, flows, minutes, shadow, rounds):
+def many(clients, flows, minutes, words, rounds):
     with tempfile.TemporaryDirectory(prefix="pathwise-watch-") as name:
         here = Path(name)
         echo = Echo()
         server = Program("serve", "--state", here / "server", "--listen", "127.0.0.1:0",
                          "--forward-allow", "127.0.0.1:*", "--http", "127.0.0.1:0",
-                         *(("--shadow", shadow) if shadow else ()))
+                         *words)
         port = server.watched()
         server.until(r"(pathwise1-\S+)")
         tokens = [run("invite", f"van{n}", "--state", here / "server").split()
@@ -186,13 +186,15 @@ def main():
     parser.add_argument("--clients", type=int, default=100)
     parser.add_argument("--flows", type=int, default=20, help="of each client")
     parser.add_argument("--minutes", type=float, default=3)
+    parser.add_argument("--policy", help="the policy of the server; answers are forced with learned, and not judged")
     parser.add_argument("--shadow", help="the policy in the shadow of the server")
     parser.add_argument("--rounds", type=int, default=1, help="echoes of each flow; with many, decisions are judged")
     parser.add_argument("--idle", type=float, default=60, help="seconds of the idle forwards; 0 for none")
     options = parser.parse_args()
     if options.idle:
         idle(options.idle)
-    many(options.clients, options.flows, options.minutes, options.shadow, options.rounds)
+    words = [w for name in ("policy", "shadow") if (given := getattr(options, name)) for w in (f"--{name}", given)]
+    many(options.clients, options.flows, options.minutes, words, options.rounds)
     print(f"{len(problems)} bounds do not hold" if problems else "all bounds hold")
     return 1 if problems else 0
 
