@@ -47,6 +47,8 @@ struct LossEvent: Sendable {
     var bytesInFlight: Int
     /// Whether the losses span a persistent congestion period (RFC 9002, 7.6).
     var isPersistentCongestion: Bool
+    /// The longest time during which every packet was lost, from the first of them to the last.
+    var longestRun = TimeDelta.zero
 }
 
 /// A packet that was declared lost and acknowledged later: the loss was none.

@@ -23,8 +23,8 @@ import PathTelemetry
 /// - What packets called lost have changed is undone when they arrive.
 /// - The minimum round trip counts as fresh when a sample comes close to it, and measuring it again
 ///   halves the data in flight for one round trip (bbr_probe_rtt_cwnd_gain in Linux BBRv3).
-/// - Losses and silence during an outage do not change the model; afterwards the earlier estimate
-///   is confirmed within a few rounds.
+/// - Losses and silence during an outage do not change the model, nor does a round trip without any
+///   arrival; after an outage the earlier estimate is confirmed within a few rounds.
 ///
 /// Phases and the calls between them are in `ModelBased+Phases.swift`.
 struct ModelBased: ~Copyable, CongestionController {
@@ -223,9 +223,16 @@ struct ModelBased: ~Copyable, CongestionController {
         roundFirstLost = min(roundFirstLost, event.smallestLost)
         roundLastLost = max(roundLastLost, event.largestLost)
         randomLoss.handleLost(bytes: event.lostBytes)
+        if event.isPersistentCongestion { window = minimumWindow }
+        // A full queue lets some packets through. When none arrives for a round trip, the link failed:
+        // that sets no bound, but startup does not go on blindly.
+        if event.longestRun >= usualRTT {
+            isPipeFull =
+                isPipeFull || event.lostPackets >= ModelBased.lostPacketsWithoutQueue
+            return
+        }
         roundLostBytes += Double(event.lostBytes)
         roundLostPackets &+= event.lostPackets
-        if event.isPersistentCongestion { window = minimumWindow }
     }
 
     mutating func handleSpuriousLoss(_ event: SpuriousLoss) {

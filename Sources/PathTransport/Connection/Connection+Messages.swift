@@ -6,6 +6,7 @@ extension Connection {
     mutating func pollMessages(
         into buffer: UnsafeMutableRawBufferPointer, now: Instant
     ) -> Transmit? {
+        paths.expectArrival(&session.messages, clock: session.clock, now: now)
         if session.messages.hasRetransmissions,
             let index = paths.repairPath(loser: lastLossPath, clock: session.clock, now: now),
             let sent = fillMessages(index, buffer, burst: nil, now: now)
@@ -16,7 +17,7 @@ extension Connection {
         if let burst = messageBurst, burst.number == head.number, let index = index(of: burst.path),
             paths[index].isUsable
         {
-            guard paths[index].messageRoom(goesAhead: messagesGoAhead, now: now) > 0
+            guard paths.messageRoom(index, goAhead: messagesGoAhead, now: now) > 0
             else { return nil }
             return fillMessages(index, buffer, burst: burst, now: now)
         }
@@ -53,7 +54,7 @@ extension Connection {
     ) -> Transmit? {
         var batch = Batch(
             size: paths[index].mtu.current,
-            room: paths[index].messageRoom(goesAhead: messagesGoAhead, now: now))
+            room: paths.messageRoom(index, goAhead: messagesGoAhead, now: now))
         while batch.takesMore(buffer) {
             var packet = begin(index, batch.region(of: buffer), limit: batch.size, now: now)
             let limit = packet.room - MessageData.maximumHeaderLength

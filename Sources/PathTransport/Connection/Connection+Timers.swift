@@ -22,6 +22,7 @@ extension Connection {
         next = min(next, paths.acknowledgementTimeout)
         let wants = hasNew || session.streams.hasRetransmissions || session.messages.hasUnsent
         next = min(next, paths.departure(wantsToSend: wants, after: lastEmptyPollAt, now: now))
+        if session.messages.hasUnsent { next = min(next, paths.silentDeparture(after: now)) }
         for index in paths.indices where paths[index].keepsAlive {
             next = min(next, keepaliveDue(index, by: next))
         }

@@ -35,6 +35,14 @@ struct MessageSender: ~Copyable {
     private var next: UInt64 = 0
     /// Messages of which something was never sent, by class.
     private var fresh = StreamPriority.allCases.map { _ in FIFO<UInt64>() }
+    /// Those of them that would arrive after their deadline and have let others go first.
+    private var yielding = StreamPriority.allCases.map { _ in FIFO<UInt64>() }
+    /// When a message that is sent now is expected to arrive.
+    ///
+    /// A message whose deadline is before that lets others go first: after a pause of all paths each
+    /// would otherwise wait for those before it, and then be as late as they. It is sent when nothing
+    /// else waits, or a faster path has room.
+    var expectedArrival = Instant.zero
     /// The message of which a part was sent, and the rest not yet.
     private var begun: UInt64?
     /// Messages of the class `bulk` that are held, and their bytes.
@@ -202,12 +210,7 @@ struct MessageSender: ~Copyable {
     /// The next fragment to retransmit.
     mutating func nextRetransmission(limit: Int, now: Instant) -> MessageChunk? {
         expire(now: now)
-        while let number = retransmitting.first {
-            guard let slot = slot(of: number), let range = slots[slot].lost.first else {
-                if let slot = slot(of: number) { slots[slot].isQueuedForRetransmission = false }
-                _ = retransmitting.popFirst()
-                continue
-            }
+        while let slot = retransmissionSlot(), let range = slots[slot].lost.first {
             let size = Int(truncatingIfNeeded: range.upperBound &- range.lowerBound)
             let isEmpty = slots[slot].total == 0
             if !isEmpty, limit < min(size, MessageLimits.fragment) { return nil }
@@ -235,18 +238,73 @@ struct MessageSender: ~Copyable {
         return chunk(slot, from..<upper, isRetransmission: false)
     }
 
+    /// The message whose lost fragments are sent next; nil if new messages go first.
+    private mutating func retransmissionSlot() -> Int? {
+        var left = retransmitting.count
+        while left > 0, let number = retransmitting.first {
+            left -= 1
+            guard let slot = slot(of: number), !slots[slot].lost.isEmpty else {
+                if let slot = slot(of: number) { slots[slot].isQueuedForRetransmission = false }
+                _ = retransmitting.popFirst()
+                continue
+            }
+            if !arrivesLate(slot) || !hasFresh { return slot }
+            retransmitting.rotate()
+        }
+        return nil
+    }
+
     /// The message that is sent next, apart from lost fragments.
     private mutating func freshSlot() -> Int? {
         if let number = begun, let slot = slot(of: number) { return slot }
         begun = nil
         for place in fresh.indices {
-            while let number = fresh[place].first {
-                if let slot = slot(of: number), slots[slot].sent < slots[slot].span { return slot }
+            if let slot = timelyYielding(place) { return slot }
+            while let slot = firstFresh(place) {
+                guard arrivesLate(slot), fresh[place].count > 1 else { return slot }
                 _ = fresh[place].popFirst()
+                yielding[place].append(slots[slot].number)
+            }
+            if let slot = firstYielding(place) { return slot }
+        }
+        return nil
+    }
+
+    /// The first new message of a class, apart from those that let others go first.
+    private mutating func firstFresh(_ place: Int) -> Int? {
+        while let number = fresh[place].first {
+            if let slot = slot(of: number), slots[slot].sent < slots[slot].span { return slot }
+            _ = fresh[place].popFirst()
+        }
+        return nil
+    }
+
+    /// The first message of a class that let others go first.
+    private mutating func firstYielding(_ place: Int) -> Int? {
+        while let number = yielding[place].first {
+            if let slot = slot(of: number), slots[slot].sent < slots[slot].span { return slot }
+            _ = yielding[place].popFirst()
+        }
+        return nil
+    }
+
+    /// The first of those that would not be late any more.
+    private func timelyYielding(_ place: Int) -> Int? {
+        for index in 0..<yielding[place].count {
+            if let number = yielding[place][index], let slot = slot(of: number),
+                slots[slot].sent < slots[slot].span, !arrivesLate(slot)
+            {
+                return slot
             }
         }
         return nil
     }
+
+    private func arrivesLate(_ slot: Int) -> Bool {
+        slots[slot].options.deadline < expectedArrival
+    }
+
+    private var hasFresh: Bool { begun != nil || fresh.contains { !$0.isEmpty } }
 
     /// Copies the bytes of a fragment; returns false if the message has ended since.
     func copy(_ chunk: MessageChunk, into buffer: UnsafeMutableRawBufferPointer) -> Bool {
@@ -260,13 +318,9 @@ struct MessageSender: ~Copyable {
     /// The message whose fragment `nextChunk` would return, and how many of its bytes wait.
     mutating func head(now: Instant) -> (number: UInt64, bytes: Int, options: MessageOptions)? {
         expire(now: now)
-        while let number = retransmitting.first {
-            if let slot = slot(of: number), !slots[slot].lost.isEmpty {
-                let bytes = min(UInt64(slots[slot].total), slots[slot].lost.length)
-                return (number, Int(truncatingIfNeeded: bytes), slots[slot].options)
-            }
-            if let slot = slot(of: number) { slots[slot].isQueuedForRetransmission = false }
-            _ = retransmitting.popFirst()
+        if let slot = retransmissionSlot() {
+            let bytes = min(UInt64(slots[slot].total), slots[slot].lost.length)
+            return (slots[slot].number, Int(truncatingIfNeeded: bytes), slots[slot].options)
         }
         guard let slot = freshSlot() else { return nil }
         let total = UInt64(slots[slot].total)
@@ -280,7 +334,13 @@ struct MessageSender: ~Copyable {
     var count: Int { maximumCount - free.count }
     /// Whether a path with room could take a fragment.
     var hasUnsent: Bool {
-        begun != nil || !retransmitting.isEmpty || fresh.contains { !$0.isEmpty }
+        hasFresh || !retransmitting.isEmpty || yielding.contains { !$0.isEmpty }
+    }
+    /// Whether more than one message waits; one that has ended may still count.
+    var areSeveralUnsent: Bool {
+        var count = retransmitting.count
+        for place in fresh.indices { count &+= fresh[place].count &+ yielding[place].count }
+        return count > 1
     }
     /// Whether parts have to be sent again.
     var hasRetransmissions: Bool { !retransmitting.isEmpty }

@@ -34,6 +34,20 @@ extension Path {
         return next
     }
 
+    /// When a path whose window is full of packets without an answer may be sent another message; nil
+    /// if it is not.
+    ///
+    /// It may be sent four packets each round trip, the smallest window (`minimumWindowPackets`), as if
+    /// what is overdue were lost: a link that comes back is noticed at once, and not at the next probe
+    /// time-out, whose intervals double.
+    var silentDeparture: Instant? {
+        guard !hasWindow, !recovery.packets.isFull, recovery.rtt.hasSample,
+            let start = silentSince
+        else { return nil }
+        let spacing = recovery.rtt.smoothed / Int64(ModelBased.minimumWindowPackets)
+        return max(start + answerTime, lastAskedAt + max(spacing, Path.replyPause))
+    }
+
     /// Follows the peer to a new address, to which little is sent before it answers (RFC 9000,
     /// section 9.3).
     mutating func follow(to remote: SocketAddress, socket: Int, local: SocketAddress?) {

@@ -230,6 +230,15 @@ extension PathTable {
         return next
     }
 
+    /// When a silent path may be sent another message, if that is after `now`.
+    func silentDeparture(after now: Instant) -> Instant {
+        var next = Instant.distantFuture
+        for index in indices {
+            if let due = silentDeparture(index), due > now { next = min(next, due) }
+        }
+        return next
+    }
+
     /// The policy keeps data back, so the rates of paths that could send are lower bounds.
     mutating func noteWait(now: Instant) {
         for index in indices where self[index].isUsable && self[index].room(now: now) > 0 {

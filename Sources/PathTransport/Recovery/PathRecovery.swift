@@ -445,6 +445,7 @@ struct PathRecovery: ~Copyable {
                 run += 1
                 if run == 1 { runStart = sentAt }
                 result.longestLossRun = max(result.longestLossRun, run)
+                event.longestRun = max(event.longestRun, sentAt - runStart)
                 if rtt.hasSample, sentAt - runStart > persistentPeriod {
                     event.isPersistentCongestion = true
                 }

@@ -228,6 +228,37 @@ func modelFlow(
 
 /// Losses that were none.
 @Suite struct ModelBasedSpuriousLossTests {
+    /// Twenty packets lost one after the other, for a whole round trip, are those of a link that failed.
+    @Test(arguments: [(19, false), (20, true)])
+    func aRoundTripWithoutArrivalsIsNoCongestion(run: Int64, isOutage: Bool) {
+        var model = ModelBased(CongestionConfiguration(maximumPacketSize: 1_500))
+        for number in 0..<40 {
+            model.handleSent(
+                now: .zero, bytes: 1_500, packetNumber: UInt64(number), bytesInFlight: 1_500)
+        }
+        func acknowledge(_ largest: UInt64, after time: Int64, lost: Int = 0) {
+            var sample = RateSample()
+            sample.rate = 1e6
+            sample.delivered = 15_000
+            sample.totalDelivered = 15_000
+            sample.newlyLostBytes = lost
+            model.handleAck(
+                AckEvent(
+                    now: .zero + .milliseconds(time), ackedBytes: 15_000, largestAcked: largest,
+                    largestSent: 39, bytesInFlight: 5_000, priorBytesInFlight: 50_000,
+                    latestRTT: .milliseconds(20), smoothedRTT: .milliseconds(20),
+                    minimumRTT: .milliseconds(20), rateSample: sample, isAppLimited: false))
+        }
+        acknowledge(4, after: 20)
+        model.handleLoss(
+            LossEvent(
+                now: .zero + .milliseconds(60), lostBytes: 30_000, lostPackets: 20,
+                smallestLost: 5, largestLost: 24, largestSent: 39, bytesInFlight: 20_000,
+                isPersistentCongestion: false, longestRun: .milliseconds(run)))
+        acknowledge(34, after: 60, lost: 30_000)
+        #expect(model.inflightBound.isFinite != isOutage && model.phase != .startup)
+    }
+
     /// What startup concluded from twenty lost packets is taken back when they arrive after all.
     @Test func startupGoesOnWhenTheLossesArrive() {
         var model = ModelBased(CongestionConfiguration(maximumPacketSize: 1_500))

@@ -37,6 +37,58 @@ import Testing
         #expect(next(&sender) == nil && sender.hasUnsent == false)
     }
 
+    /// A message that would arrive after its deadline lets the others go first, and is sent when nothing
+    /// else waits, or when it would arrive in time after all.
+    @Test func theHopelessLetOthersGoFirst() throws {
+        var sender = MessageSender()
+        let bytes = [UInt8](repeating: 0, count: 900)
+        for deadline in [10, 12, 40, 50, 60] as [Int64] {
+            _ = try bytes.withUnsafeBytes {
+                try sender.enqueue(
+                    $0, options: MessageOptions(deadline: .zero + .milliseconds(deadline)),
+                    now: .zero)
+            }
+        }
+        sender.expectedArrival = .zero + .milliseconds(20)
+        #expect(next(&sender) == 2)
+        sender.handleLost(number: 2, offset: 0, length: 900)
+        sender.expectedArrival = .zero + .milliseconds(45)
+        #expect(next(&sender) == 3, "what was lost would be late too")
+        sender.expectedArrival = .zero + .milliseconds(11)
+        #expect(next(&sender) == 2)
+        #expect(next(&sender) == 1, "a faster path has room")
+        sender.expectedArrival = .zero + .milliseconds(20)
+        #expect(next(&sender) == 4)
+        #expect(next(&sender) == 0, "nothing else waits")
+        #expect(next(&sender) == nil)
+        for number in 0..<5 as Range<UInt64> {
+            let isComplete = sender.handleAcked(number: number, offset: 0, length: 900)
+            #expect(isComplete)
+        }
+    }
+
+    /// Those that wait for others until their deadline are reported as expired.
+    @Test func theHopelessExpire() throws {
+        var sender = MessageSender()
+        let bytes = [UInt8](repeating: 0, count: 900)
+        for deadline in [10, 40] as [Int64] {
+            _ = try bytes.withUnsafeBytes {
+                try sender.enqueue(
+                    $0, options: MessageOptions(deadline: .zero + .milliseconds(deadline)),
+                    now: .zero)
+            }
+        }
+        sender.expectedArrival = .zero + .milliseconds(20)
+        #expect(next(&sender) == 1)
+        let waits = sender.hasUnsent
+        #expect(waits)
+        sender.expire(now: .zero + .milliseconds(11))
+        let outcome = sender.nextOutcome()
+        #expect(outcome == .expired(number: 0, unacknowledged: 900, unsent: 900))
+        let head = sender.head(now: .zero + .milliseconds(11))
+        #expect(head == nil && sender.count == 1)
+    }
+
     /// A message that ends while half of it was sent does not block the others.
     @Test func aBegunMessageThatEnds() throws {
         var sender = MessageSender()
