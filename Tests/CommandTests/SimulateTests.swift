@@ -41,7 +41,26 @@ import Testing
             (["simulate", folder.file("none.toml")], 66, "No such file"),
             (["simulate", "--world", "S99"], 64, "no world 'S99' ships"),
             (["simulate"], 64, "which world?"),
+            (["simulate", "--world", "S44"], 64, "did you mean 'S4'?"),
             (["simulate", "--world", "S1", "--seeds", "0"], 64, "--seeds 0"),
+            (["simulate", "--world", "S1", "--seeds", "-1"], 64, "--seeds -1: give 1"),
+            (["simulate", "--world", "S1", "--jobs", "-1"], 64, "--jobs -1: give 1"),
+            (["simulate", "--random", "-1"], 64, "--random -1: give 0"),
+            (["simulate", "--world", "S1", "--duration", "-1s"], 64, "write a time as"),
+            (["simulate", "--world", "S1", "--confidence", "-1"], 64, "write a share as"),
+            (
+                ["simulate", "--world", "S1", "--seed", "\(UInt64.max)", "--seeds", "2"], 64,
+                "must be at most"
+            ),
+            (["simulate", "--world", "all", "--duration", "1s"], 64, "shared_20 (the start"),
+            (
+                ["simulate", "--world", "S1", "--report", folder.file("none/page.html")], 73,
+                "make its folder first"
+            ),
+            (
+                ["simulate", "--world", "S1", "--record", folder.file("bad.toml")], 73,
+                "it is not a folder"
+            ),
             (["simulate", "--world", "S1", "--workload", "mail"], 64, "--workload mail"),
             (["simulate", "--world", "S1", "--baseline", "x"], 64, "--baseline x"),
             (["emulate", "--to", "127.0.0.1:9", "--world", "S99"], 64, "no world 'S99' ships"),

@@ -48,6 +48,16 @@ private let hasShared = access(shared + "/traces", R_OK) == 0
         #expect(session.ended == Instant(nanoseconds: 300_000_000))
     }
 
+    /// A file of ten full intervals has ten samples: an opportunity at the end of an interval does
+    /// not open another one, which would be a hole in each round.
+    @Test func mahimahiIntervalsAreFull() throws {
+        let text = (1...1000).map { "\($0)\n" }.joined()
+        let read = try run(text, Scratch())
+        #expect(read.count == 10)
+        #expect(read.allSatisfy { $0.snapshot.deliveryRate == 1_500_000 })
+        #expect(read.last?.time.nanoseconds == 1_000_000_000)
+    }
+
     @Test func pingsBecomeRoundTripTimes() throws {
         let scratch = Scratch()
         let read = try run(
@@ -96,7 +106,7 @@ private let hasShared = access(shared + "/traces", R_OK) == 0
             sources, into: scratch.file(), programVersion: "1", command: "")
         let reader = try TraceReader(path: scratch.file())
         #expect(try reader.paths().count == 16)
-        #expect(try samples(scratch.file()).count == 48)
+        #expect(try samples(scratch.file()).count == 32)
         #expect(throws: TraceError.self) {
             try TraceImporter().run(
                 sources + sources, into: scratch.file("b.trace"), programVersion: "1", command: "")

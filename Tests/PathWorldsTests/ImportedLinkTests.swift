@@ -105,8 +105,8 @@ import Testing
     /// 12 Mbit/s for 200 ms, nothing for 100, and 120 for 100 ms.
     @Test func rates() throws {
         var lines = ""
-        for time in 0..<200 { lines += "\(time)\n" }
-        for time in 300..<400 { lines += String(repeating: "\(time)\n", count: 10) }
+        for time in 1...200 { lines += "\(time)\n" }
+        for time in 301...400 { lines += String(repeating: "\(time)\n", count: 10) }
         let folder = try Folder()
         let trace = try folder.importing(
             [try folder.write(lines, to: "c.up")], names: ["cell"], to: "one.trace")

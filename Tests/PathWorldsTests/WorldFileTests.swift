@@ -97,7 +97,10 @@ import Testing
         ("at = \"5s\"", "at = \"0s\"", 23, "link[2].change[1].at", "above zero"),
         ("delay = \"60ms\"", "netem = true", 25, "link[2].change[1].netem", "cannot change"),
         ("delay = \"60ms\"", "trace = \"x\"", 25, "link[2].change[1].trace", "cannot change"),
-        ("delay = \"60ms\"", "mtu = 40", 25, "link[2].change[1].mtu", "576"),
+        ("delay = \"60ms\"", "mtu = 40", 25, "link[2].change[1].mtu", "1228 to 9000"),
+        ("delay = \"60ms\"", "mtu = 1227", 25, "link[2].change[1].mtu", "no session can use"),
+        ("queue = \"100kB\"", "queue = \"1499B\"", 8, "link[1].queue", "no full packet"),
+        ("loss = \"1%\"", "jitter-shape = \"normal\"", 12, "link[1].up.jitter-shape", "jitter too"),
         ("delay = \"60ms\"", "police = \"no\"", 25, "link[2].change[1].police", "a rate"),
         (
             "delay = \"60ms\"", "police-burst = \"2kB\"", 25, "link[2].change[1].police-burst",

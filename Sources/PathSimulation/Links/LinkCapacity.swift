@@ -6,6 +6,9 @@ package enum LinkCapacity {
     /// The longest time between two looks at the queue, and the shortest.
     private static let longestStep = TimeDelta.milliseconds(1)
     private static let shortestStep = TimeDelta.microseconds(50)
+    /// Packets that are offered at one moment, and those in a row that may be lost.
+    private static let mostOffers = 100_000
+    private static let mostLosses = 1000
 
     /// What arrives at the other side of a link whose queue is never empty, in equal stretches of
     /// time: rates, outages, losses and policers count, whoever else shares the link does not.
@@ -37,13 +40,24 @@ package enum LinkCapacity {
         return bytes.map { $0 / length }
     }
 
-    /// Offers packets until one does not fit.
+    /// Offers packets until the queue is full or nothing gets through at this moment.
+    ///
+    /// A queue for each flow takes every packet and drops another one for it, so that the link's
+    /// counter says whether it was full. Nobody waits for the fates that are decided later; they
+    /// are taken here, as they would add up otherwise.
     private static func fill(_ link: inout Link, now: Instant) {
-        for _ in 0..<100_000 {
-            switch link.handleSend(bytes: packet, token: 0, now: now) {
-            case .dropped(.queueFull), .dropped(.outage), .dropped(.overflow), .dropped(.size):
-                return
-            case .dropped, .accepted: break
+        var lost = 0
+        let before = link.counters.droppedQueue.packets
+        for _ in 0..<mostOffers {
+            let result = link.handleSend(bytes: packet, token: 0, now: now)
+            while link.popSettlement() != nil {}
+            if link.counters.droppedQueue.packets != before { return }
+            switch result {
+            case .accepted: lost = 0
+            case .dropped(.loss), .dropped(.managed):
+                lost += 1
+                if lost == mostLosses { return }
+            case .dropped: return
             }
         }
     }

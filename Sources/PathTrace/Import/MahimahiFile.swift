@@ -4,7 +4,8 @@ import PathTelemetry
 /// line.
 ///
 /// Each interval becomes one sample, whose `delivery_rate` is what the opportunities of the
-/// interval before it carry. Source: mahimahi, man page mm-link.
+/// interval before it carry. A file whose last number is L repeats every L ms, with opportunities
+/// at 1 to L: one at the end of an interval belongs to it. Source: mahimahi, man page mm-link.
 enum MahimahiFile {
     /// Bytes per opportunity.
     static let packetBytes = 1500
@@ -48,7 +49,7 @@ enum MahimahiFile {
                 throw lines.refusal(
                     "\(time) ms are more than \(sampleLimit) intervals; give a longer --interval")
             }
-            while time >= end { try emit() }
+            while time > end { try emit() }
             packets += 1
         }
         guard lines.number > 0, packets > 0 || end > width else {

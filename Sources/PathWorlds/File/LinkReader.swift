@@ -132,7 +132,13 @@ struct LinkReader {
     private func setSize(
         _ table: inout WorldTable, in link: inout LinkSpecification
     ) throws(WorldError) {
-        guard let mtu = try table.count("mtu", in: 576...9000) else { return }
+        guard let mtu = try table.count("mtu", in: 1...9000) else { return }
+        guard mtu >= WorldBounds.smallestMTU else {
+            throw table.invalid(
+                "mtu",
+                "no session can use a link of \(mtu) bytes: its packets have 1,200 bytes and the "
+                    + "headers of UDP and IPv4; write \(WorldBounds.smallestMTU) to 9000")
+        }
         try set("mtu", "\(mtu)", "mtu", of: table, in: &link)
     }
 
@@ -199,10 +205,15 @@ struct LinkReader {
     }
 
     private func jitter(_ table: inout WorldTable) throws(WorldError) -> String? {
-        guard let jitter = try table.time("jitter", in: 0...600) else { return nil }
-        let shape = try table.word("jitter-shape", JitterShape.self) ?? .normal
+        let shape = try table.word("jitter-shape", JitterShape.self)
+        guard let jitter = try table.time("jitter", in: 0...600) else {
+            guard shape == nil else {
+                throw table.invalid("jitter-shape", "write jitter too, as \"5ms\"")
+            }
+            return nil
+        }
         let value = NumberText.exact(jitter.seconds * 1e3)
-        return shape == .normal ? "normal:\(value)" : value
+        return (shape ?? .normal) == .normal ? "normal:\(value)" : value
     }
 
     private func discipline(_ table: inout WorldTable) throws(WorldError) -> String? {
@@ -237,7 +248,14 @@ struct LinkReader {
         if let packets = try table.count("queue-packets", in: 0...1_000_000) {
             return "\(packets)p"
         }
-        return try table.size("queue", in: 0...1_073_741_824).map { "\($0)b" }
+        guard let bytes = try table.size("queue", in: 0...1_073_741_824) else { return nil }
+        guard bytes >= WorldBounds.fullPacket else {
+            throw table.invalid(
+                "queue",
+                "no full packet fits into \(bytes) bytes; write at least "
+                    + "\(WorldBounds.fullPacket), or queue-packets = 0 for a link without a queue")
+        }
+        return "\(bytes)b"
     }
 
     private func fading(_ table: inout WorldTable) throws(WorldError) -> String? {
@@ -291,6 +309,9 @@ extension SharedOutages {
                         + names.joined(separator: ", "))
             }
             if !links.contains(index) { links.append(index) }
+        }
+        guard !links.isEmpty else {
+            throw table.invalid("links", "name at least one link, or leave links out for all")
         }
         guard let gap = try table.time("gap", in: 0.01...WorldBounds.seconds) else {
             throw table.invalid("gap", "missing; write the mean time between outages, as \"60s\"")

@@ -44,11 +44,11 @@ struct RouteReader {
     private func place(of via: String?, _ table: WorldTable) throws(WorldError) -> Int? {
         guard let via else { return nil }
         guard let place = names.firstIndex(of: via) else {
-            let known = names.isEmpty ? "there is none" : names.joined(separator: ", ")
-            throw table.invalid(
-                "via",
-                "no bottleneck is called '\(EscapedText(via))'; write one of [[bottleneck]]: "
-                    + known)
+            let fix =
+                names.isEmpty
+                ? "this world has none; add a table [[bottleneck]], or leave via out"
+                : "there are " + names.joined(separator: ", ")
+            throw table.invalid("via", "no bottleneck is called '\(EscapedText(via))'; \(fix)")
         }
         return place
     }

@@ -27,7 +27,9 @@ public enum WorldError: Error, Hashable, Sendable, CustomStringConvertible {
             let place = line > 0 ? ", line \(line)" : ""
             return "world '\(EscapedText(file))'\(place), \(EscapedText(key)): \(fix)"
         case .unknownWorld(let name, let known):
-            return "no world '\(EscapedText(name))' ships; there are "
+            let near = NearestName.find(name, among: known)
+            return "no world '\(EscapedText(name))' ships; "
+                + (near.map { "did you mean '\($0)'? " } ?? "") + "there are "
                 + known.joined(separator: ", ")
         case .stalled(let run, let reason):
             return "\(run): \(reason); please report it"

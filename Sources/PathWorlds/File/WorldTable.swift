@@ -249,7 +249,13 @@ enum WorldBounds {
     /// Longest time, seconds.
     static let seconds = 1e6
     static let bytes = 1e12
-    static let fileBytes = 1_048_576
+    /// Enough for a hundred thousand changes of a link, with their comments.
+    static let fileBytes = 16_777_216
+    /// The smallest MTU that a session can use: its packets of 1,200 bytes with the headers of UDP
+    /// and IPv4.
+    static let smallestMTU = 1228
+    /// The IP bytes of a full packet, which a queue has to take.
+    static let fullPacket = 1500
     static let links = 16
     static let workloads = 64
     /// Changes and outages of one link.

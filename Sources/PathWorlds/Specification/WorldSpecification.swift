@@ -32,6 +32,12 @@ public struct WorldSpecification: Sendable, Hashable {
             .map { "the start of \($0.name)" }
     }
 
+    /// Gives runs another length; a warm-up that is not shorter becomes a tenth of it.
+    public mutating func shorten(to length: TimeDelta) {
+        duration = length
+        if warmUp >= length { warmUp = length / 10 }
+    }
+
     /// The network of one run.
     ///
     /// - Parameter seed: seed of what is drawn: outages, and rates and delays that are allotted again.

@@ -34,6 +34,7 @@ struct LogOptions: ParsableArguments {
 /// `--confidence`: of commands that show intervals.
 struct IntervalOptions: ParsableArguments {
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp("Confidence of the intervals (default: 0.95).", valueName: "share"),
         transform: { try ShareArgument.share($0) })
     var confidence = 0.95

@@ -41,6 +41,19 @@ struct OutputFile: ~Copyable {
         self.init(path: path, place: place, temporary: name, descriptor: descriptor)
     }
 
+    /// Fails now if the file could not be created later.
+    ///
+    /// Nothing is written, and pipes and devices are not opened.
+    static func check(_ path: String) throws(CommandFailure) {
+        var status = stat()
+        if stat(path, &status) == 0, ![S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT),
+            access(path, W_OK) == 0
+        {
+            return
+        }
+        _ = try OutputFile(path)
+    }
+
     private init(path: String, place: String, temporary: String?, descriptor: Int32) {
         self.path = path
         self.place = place

@@ -27,6 +27,19 @@ import Testing
         #expect(abs(fast[1] - 1000) < 20, "\(fast)")
     }
 
+    /// A queue for each flow never refuses a packet, and a policer and a dead link refuse all at
+    /// one moment: each is looked at in little time and memory.
+    @Test(arguments: [
+        ("rate=10,aqm=fq-codel", 10.0), ("rate=10,aqm=codel", 10), ("rate=20,police=5", 5),
+        ("rate=10,aqm=fq-codel,queue=50000b", 10), ("rate=10,netem=1,loss=1", 0),
+    ])
+    func queuesThatRefuseNothing(_ text: String, _ expected: Double) throws {
+        let started = ContinuousClock.now
+        let rates = try rates(text, seconds: 6)
+        #expect(ContinuousClock.now - started < .seconds(20))
+        #expect(abs(rates[4] - expected) < 0.3, "\(rates)")
+    }
+
     @Test func withoutARateThereIsNone() throws {
         let link = try LinkSpecification(parsing: "rtt=20")
         let found = LinkCapacity.rates(

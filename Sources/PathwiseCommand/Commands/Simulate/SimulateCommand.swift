@@ -41,7 +41,7 @@ struct SimulateCommand: AsyncParsableCommand {
     var names: [String] = []
 
     @Option(
-        name: .customLong("random"),
+        name: .customLong("random"), parsing: .unconditional,
         help: ArgumentHelp(
             "Also this many worlds that are drawn at random, from --seed on.",
             valueName: "count"))
@@ -79,12 +79,15 @@ struct SimulateCommand: AsyncParsableCommand {
     var workloads: [String] = []
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "How long a run is, 0.1s to 24h, instead of the worlds' own.", valueName: "time"),
         transform: { try TimeDelta(argument: $0) })
     var duration: TimeDelta?
 
-    @Option(help: ArgumentHelp("Runs of each policy in each world.", valueName: "count"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Runs of each policy in each world.", valueName: "count"))
     var seeds = 5
 
     @Option(
@@ -92,7 +95,9 @@ struct SimulateCommand: AsyncParsableCommand {
         transform: SeedArgument.seed)
     var seed: UInt64 = 1
 
-    @Option(help: ArgumentHelp("Threads (default: one for each core).", valueName: "count"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Threads (default: one for each core).", valueName: "count"))
     var jobs: Int?
 
     @OptionGroup var intervals: IntervalOptions
@@ -111,31 +116,50 @@ struct SimulateCommand: AsyncParsableCommand {
     func run() async throws {
         if list { return try showList() }
         var campaign = try campaign()
+        // What is wrong with the results' places is said before runs that may take hours.
+        let baseline = try baselinePlace(in: campaign.contenders)
+        if let report { try OutputFile.check(report) }
         if let record {
-            guard mkdir(record, 0o777) == 0 || errno == EEXIST else {
-                throw CommandFailure(
-                    "--record \(record): \(String(cString: strerror(errno)))", .cannotCreate)
-            }
+            try SimulateCommand.prepare(folder: record)
             campaign.recordings = record
         }
         Interruption.install()
         let runs = try await run(campaign)
         let comparison = Comparison(
-            worlds: campaign.worlds, contenders: campaign.contenders,
-            baseline: try baselinePlace(in: campaign.contenders), confidence: intervals.confidence,
-            runs: runs)
+            worlds: campaign.worlds, contenders: campaign.contenders, baseline: baseline,
+            confidence: intervals.confidence, runs: runs)
         if let signal = Interruption.signal {
             guard !comparison.seeds.isEmpty else { throw CommandFailure.interrupted(by: signal) }
             try Console.standardError.write(
                 "interrupted: \(comparison.seeds.count) of \(NumberText.counted(seeds, "seed"))\n")
         }
-        if let report { try write(comparison, of: campaign, to: report) }
+        // The table first: it is not lost if the page cannot be written.
         try output.print {
             comparison.text()
         } json: {
             comparison.json
         }
+        if let report { try write(comparison, of: campaign, to: report) }
         if let signal = Interruption.signal { throw CommandFailure.interrupted(by: signal) }
+    }
+
+    /// Makes the folder of recordings if it is not there; fails if no file can be created in it.
+    private static func prepare(folder: String) throws(CommandFailure) {
+        guard mkdir(folder, 0o777) == 0 || errno == EEXIST else {
+            let code = errno
+            let fix = code == ENOENT ? "make the folder above it first" : "choose another folder"
+            throw CommandFailure(
+                "--record \(folder): \(String(cString: strerror(code))); \(fix)",
+                ExitStatus(writing: code))
+        }
+        var status = stat()
+        guard stat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+            throw CommandFailure(
+                "--record \(folder): it is not a folder; name one, or a new name", .cannotCreate)
+        }
+        do { try OutputFile.check(folder + "/runs.trace") } catch {
+            throw CommandFailure("--record \(folder): \(error.message)", error.status)
+        }
     }
 
     /// Runs a campaign, and shows how far it is.
@@ -201,6 +225,12 @@ struct SimulateCommand: AsyncParsableCommand {
             throw CommandFailure("--jobs \(jobs): give 1 to 1024", .usage)
         }
         try intervals.check()
+        let last = seed.addingReportingOverflow(UInt64(max(1, seeds, randomWorlds) - 1))
+        guard !last.overflow else {
+            throw CommandFailure(
+                "--seed \(seed): the seeds of all runs must be at most \(UInt64.max); give a "
+                    + "smaller one", .usage)
+        }
         return Campaign(
             worlds: try worlds(), contenders: try contenders(),
             seeds: (0..<UInt64(seeds)).map { seed &+ $0 },
@@ -236,21 +266,28 @@ struct SimulateCommand: AsyncParsableCommand {
             }
             return load
         }
-        for index in worlds.indices {
-            if !loads.isEmpty { worlds[index].workloads = loads }
-            if let duration {
-                guard (0.1...86_400).contains(duration.seconds) else {
-                    throw CommandFailure("--duration: give 0.1s to 24h", .usage)
-                }
-                worlds[index].duration = duration
-                if let late = worlds[index].lateStart {
-                    throw CommandFailure(
-                        "--duration: in world \(worlds[index].name) \(late) is not before its end",
-                        .usage)
-                }
-            }
-        }
+        if !loads.isEmpty { for index in worlds.indices { worlds[index].workloads = loads } }
+        if let duration { try shorten(&worlds, to: duration) }
         return worlds
+    }
+
+    private func shorten(
+        _ worlds: inout [WorldSpecification], to duration: TimeDelta
+    ) throws(CommandFailure) {
+        guard (0.1...86_400).contains(duration.seconds) else {
+            throw CommandFailure("--duration: give 0.1s to 24h", .usage)
+        }
+        var late: [String] = []
+        for index in worlds.indices {
+            worlds[index].shorten(to: duration)
+            if let part = worlds[index].lateStart { late.append("\(worlds[index].name) (\(part))") }
+        }
+        guard late.isEmpty else {
+            throw CommandFailure(
+                "--duration: too short for what begins only at its end or later in "
+                    + late.joined(separator: ", ") + "; give a longer one, or leave these worlds "
+                    + "out", .usage)
+        }
     }
 
     private func contenders() throws -> [Contender] {
